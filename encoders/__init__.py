@@ -1,0 +1,1 @@
+"""How a study is read: files become arrays, arrays become features; text and graph beside them."""

@@ -1,0 +1,92 @@
+"""StudyBatch and Features: what flows from the reading of studies into the classifier.
+
+Shape letters: `B` studies, `V` images of a study, `S` image tokens, `T` text tokens, `N` concepts,
+`C` findings asked for, `D` width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text of a batch, as word ids for a trainable encoder or as tokens of a frozen one.
+
+    Args:
+        words: Word ids, `[B, T]`, or None where `tokens` is given.
+        tokens: Token vectors of a frozen encoder, `[B, T, D]`, or None.
+        mask: True where there is a word, `[B, T]`; a study without text has an all-False row.
+        part: Index of the section or speaker of each word, `[B, T]`.
+    """
+
+    words: Tensor | None
+    tokens: Tensor | None
+    mask: Tensor
+    part: Tensor
+
+
+@dataclass(frozen=True)
+class StudyBatch:
+    """Studies on their way into a system; a field that no study of the run has is None.
+
+    Args:
+        ids: Study identifiers, length `B`.
+        pixels: Normalised pixels `[B, V, c, H, W]`, or None where tokens are cached.
+        image_tokens: Cached tokens of a frozen image encoder `[B, V, S, D]`, or None.
+        image_mask: True where there is a picture, `[B, V]`.
+        view: Index into `VIEWS`, `[B, V]`.
+        modality: Index into `MODALITIES`, `[B, V]`.
+        text: Text the system may read at test by the text policy, or None.
+        evidence: What the allowed text states of each concept, `[B, N]`: 1 present, -1 absent,
+            0.5 uncertain, 0 not stated; or None.
+        targets: What the label policy made of the labels, `[B, C]`, NaN = not stated.
+        concept_targets: Training only: what the full report or coding states, `[B, N]`, NaN = not
+            stated; or None.
+        facts: Encoded facts of the studies, `[B, F]`, for probes only; or None.
+        paired_text: Training only: text of the full report for contrast, never an input; or None.
+    """
+
+    ids: tuple[str, ...]
+    pixels: Tensor | None
+    image_tokens: Tensor | None
+    image_mask: Tensor
+    view: Tensor
+    modality: Tensor
+    text: Text | None
+    evidence: Tensor | None
+    targets: Tensor
+    concept_targets: Tensor | None = None
+    facts: Tensor | None = None
+    paired_text: Text | None = None
+
+    def to(self, device: torch.device | str) -> StudyBatch:
+        """The same batch with every tensor on `device`."""
+
+        def move(value: object) -> object:
+            if isinstance(value, Tensor):
+                return value.to(device, non_blocking=True)
+            if isinstance(value, Text):
+                return Text(*(move(getattr(value, f.name)) for f in fields(value)))  # type: ignore[arg-type]
+            return value
+
+        moved = {f.name: move(getattr(self, f.name)) for f in fields(self)}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an encoder made of its input.
+
+    Args:
+        tokens: `[B, L, D]`, `L` = all image tokens of a study, or its words.
+        mask: True where a token is real, `[B, L]`.
+        pooled: One vector a study, `[B, D]`; zeros where nothing is real.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    pooled: Tensor

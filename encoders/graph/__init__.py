@@ -1,0 +1,51 @@
+"""Catalog of graph encoders: concept vectors and typed edges in, embedded concepts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from kg.catalog import Catalog
+
+__all__ = ["GRAPH_ENCODERS", "GraphEmbedding", "GraphEncoder"]
+
+
+@dataclass(frozen=True)
+class GraphEmbedding:
+    """Embedded concepts, bound to the graph they were made from.
+
+    Args:
+        nodes: One vector a concept in the graph's order, `[N, D]`.
+        fingerprint: Fingerprint of that graph.
+    """
+
+    nodes: Tensor
+    fingerprint: str
+
+
+@runtime_checkable
+class GraphEncoder(Protocol):
+    """A torch module over a graph; built as `Part(options, width=D, relations=R, concepts=N)`.
+
+    `relations` counts directed kinds: each relation and its inverse are two kinds.
+    """
+
+    Options: Any
+
+    def __call__(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+        """Embed concepts.
+
+        Args:
+            nodes: Concept vectors `[N, D]`.
+            edges: Subject and object index of each edge `[2, E]` (inverses already added).
+            kinds: Directed relation kind of each edge, `[E]`, values in `[0, R)`.
+            weights: Strength of each edge in (0, 1], `[E]`.
+
+        Returns:
+            Embedded concepts `[N, D]`.
+        """
+
+
+GRAPH_ENCODERS: Catalog[Any] = Catalog("encoders.graph", "graph encoder", ("Options", "forward"))

@@ -1,0 +1,52 @@
+"""Catalog of image encoders: pixels in, a grid of tokens out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from kg.catalog import Catalog
+
+__all__ = ["IMAGE_ENCODERS", "ImageEncoder", "Preprocessing"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a backbone wants to see.
+
+    Args:
+        size: Side of the square input in pixels.
+        mean: Subtracted from pixels in [0, 1], one value a channel.
+        std: Divides after that, one value a channel.
+    """
+
+    size: int
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels; a grey picture is repeated."""
+        return len(self.mean)
+
+
+@runtime_checkable
+class ImageEncoder(Protocol):
+    """A torch module that turns pictures into tokens; built as `Part(options)`."""
+
+    Options: Any
+    preprocessing: Preprocessing
+    width: int
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Encode `pixels` `[B, c, H, W]` (normalised) into tokens `[B, S, D]`, row by row."""
+
+    def weights_hash(self) -> str:
+        """SHA-256 that names the weights, part of the feature cache's key."""
+
+
+IMAGE_ENCODERS: Catalog[Any] = Catalog(
+    "encoders.image", "image encoder", ("Options", "forward", "weights_hash")
+)

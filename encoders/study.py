@@ -1,0 +1,86 @@
+"""Study: what is known of one examination before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Modality = Literal["cxr", "ct", "ultrasound"]
+View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
+Stated = Literal["present", "absent", "uncertain"]
+Language = Literal["en", "zh"]
+
+MODALITIES: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")
+VIEWS: tuple[View, ...] = ("frontal", "lateral", "axial", "convex", "linear", "unknown")
+
+SECTIONS = (
+    "indication",
+    "comparison",
+    "technique",
+    "findings",
+    "impression",
+    "recommendation",
+    "addendum",
+    "note",
+    "comment",
+    "other",
+)
+"""Names a report's passages may have; `note` is a clinical note, `comment` an expert's remark."""
+
+SPEAKERS = ("patient", "doctor", "description", "unknown")
+"""Names a dialogue's passages may have; `description` is the patient's opening summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyImage:
+    """One picture of a study.
+
+    Args:
+        path: Path relative to the data set's root.
+        modality: How it was taken.
+        view: Projection or probe.
+    """
+
+    path: str
+    modality: Modality
+    view: View = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A section of a report (named from `SECTIONS`) or a turn of a dialogue (`SPEAKERS`)."""
+
+    name: str
+    text: str
+    language: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One examination of one patient.
+
+    A modality that is not there is an empty tuple; nothing is ever put in its place.
+
+    Args:
+        study: Identifier within the data set.
+        patient: Group key: all studies of one patient (or one source document) share it.
+        images: Pictures, in the order of the source.
+        report: Sections of the report or note, in order.
+        dialogue: Turns of the doctor-patient dialogue, in order.
+        stated: Assertion for each concept the data set's labels state; a concept that is not
+            in it was not stated.
+        coded: Concepts coded for the study beside its labels (indexing terms), for training.
+        source: Data set the study is from.
+        facts: What else is known (sex, age, width, document, ...), for probes and subgroups.
+    """
+
+    study: str
+    patient: str
+    images: tuple[StudyImage, ...] = ()
+    report: tuple[Passage, ...] = ()
+    dialogue: tuple[Passage, ...] = ()
+    stated: Mapping[str, Stated] = field(default_factory=dict)
+    coded: Mapping[str, Stated] = field(default_factory=dict)
+    source: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)

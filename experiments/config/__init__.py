@@ -1,0 +1,1 @@
+"""Experiment configurations: YAML in, checked and frozen records out."""

@@ -1,0 +1,174 @@
+"""The shape of an experiment configuration; every key there is, with its meaning and default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from fusion.stage import Stage
+from kg.options import Options
+
+TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
+GraphControl = Literal["none", "shuffled", "emptied"]
+
+
+class Part(Options):
+    """A part of a catalog and its options."""
+
+    name: str
+    options: Mapping[str, Any] = {}
+
+
+class DataSection(Options):
+    """Which data, with which labels, read how.
+
+    Args:
+        name: Data set of the catalog.
+        labels: Label set; one of the data set's label choices.
+        options: Options of the data set.
+        uncertain: What an uncertain label becomes.
+        blank: What a label that is not stated becomes.
+        at_least: Findings with fewer positives in the whole development part are left out.
+    """
+
+    name: str
+    labels: str
+    options: Mapping[str, Any] = {}
+    uncertain: Literal["ignore", "zero", "one"] = "ignore"
+    blank: Literal["ignore", "zero"] = "zero"
+    at_least: int = 20
+
+
+class SplitSection(Options):
+    """How studies are divided, always by group.
+
+    Args:
+        kind: `folds` (grouped cross-validation inside the development part), `fixed` (60/15/25
+            by group) or `locked` (train on the development part, test on the locked part).
+        folds: Number of folds.
+        fold: Which fold is tested.
+        seed: Seed of the division.
+        validation: Share of the training groups kept for thresholds, calibration, early stop.
+    """
+
+    kind: Literal["folds", "fixed", "locked"] = "folds"
+    folds: int = 5
+    fold: int = 0
+    seed: int = 0
+    validation: float = 0.15
+
+
+class TextSection(Options):
+    """Which text the system may read, and by what it is encoded.
+
+    Args:
+        train: Policy in training; `same` = as at test.
+        test: Policy at test.
+        encoder: Text encoder.
+        language: Language to read where a study has both; `any` reads all.
+    """
+
+    train: TextPolicy | Literal["same"] = "same"
+    test: TextPolicy = "none"
+    encoder: Part = Part(name="tiny_transformer")
+    language: Literal["en", "zh", "any"] = "en"
+
+
+class ImageSection(Options):
+    """How pictures are encoded.
+
+    Args:
+        encoder: Image encoder; None = pictures are not used.
+        recipe: View recipe (`whole`, `borders`).
+        frozen: Whether tokens are cached; a trainable backbone never reads the cache.
+        grid: Side of the token grid after pooling; 0 keeps the encoder's own.
+        reduce: Width after PCA fitted on training pictures; 0 = no reduction.
+        views: Views to use; empty = all.
+        limit: Most pictures of one study.
+    """
+
+    encoder: Part | None = Part(name="efficientnet_lite0")
+    recipe: str = "whole"
+    frozen: bool = True
+    grid: int = 4
+    reduce: int = 256
+    views: tuple[str, ...] = ()
+    limit: int = 4
+
+
+class GraphSection(Options):
+    """Which graph the run uses.
+
+    Args:
+        source: `shipped` or a path to a stored graph.
+        keep_test_data: Keep edges mined from the data set under test (never for a claim).
+        control: Replace the graph by a control of it.
+        leave_out: Further data sets or sources to leave out.
+        drop_relations: Relations to leave out.
+        seed: Seed of a control.
+        vectors: What concept vectors are made of: `names`, `random`.
+        width: Width of the name vectors.
+        encoder: What turns names into vectors (`tfidf` or `minilm`).
+    """
+
+    source: str = "shipped"
+    keep_test_data: bool = False
+    control: GraphControl = "none"
+    leave_out: tuple[str, ...] = ()
+    drop_relations: tuple[str, ...] = ()
+    seed: int = 0
+    vectors: Literal["names", "random"] = "names"
+    width: int = 128
+    encoder: Literal["tfidf", "minilm"] = "tfidf"
+
+
+class Published(Options):
+    """A number a paper printed, with where it was read.
+
+    Args:
+        metric: What was measured.
+        value: The number as printed.
+        where: Table, page or file.
+        mark: Evidence mark (`C`, `N`, `A`, `M-hi`, `M-med`, `M-lo`).
+    """
+
+    metric: str
+    value: float
+    where: str
+    mark: str
+
+
+class Experiment(Options):
+    """One experiment: everything a run needs, nothing about this machine.
+
+    Args:
+        name: Name of the experiment.
+        about: One line: what it shows.
+        data: Which data.
+        split: How they are divided.
+        text: Which text, encoded how.
+        image: How pictures are encoded.
+        graph: Which graph.
+        facts: Facts of a study given to the system (probes only).
+        system: The method.
+        stages: Stages of training; empty = the system's own.
+        seed: Seed of weights, order of studies and dropout.
+        concept_studies: Fewest training studies for concept supervision of a concept.
+        precision: `32`, or `bf16` where the device has it.
+        published: Numbers printed elsewhere, never mixed with ours.
+    """
+
+    name: str
+    about: str = ""
+    data: DataSection
+    split: SplitSection = SplitSection()
+    text: TextSection = TextSection()
+    image: ImageSection = ImageSection()
+    graph: GraphSection = GraphSection()
+    facts: tuple[str, ...] = ()
+    system: Part
+    stages: tuple[Stage, ...] = ()
+    seed: int = 0
+    concept_studies: int = 10
+    precision: Literal["32", "bf16"] = "32"
+    published: tuple[Published, ...] = ()

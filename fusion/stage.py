@@ -1,0 +1,39 @@
+"""Stage: one stage of training, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kg.options import Options
+
+
+class Stage(Options):
+    """One stage of training, as data.
+
+    Args:
+        name: What the stage is called in logs and records.
+        objectives: Weight of each objective by name; an objective that is not named is not used.
+        trains: Prefixes of the parameters that train; empty = all that require gradients.
+        epochs: Passes over the training studies.
+        batch_size: Studies in a step.
+        learning_rate: Peak rate of AdamW.
+        weight_decay: Decoupled weight decay.
+        warmup: Share of the steps over which the rate rises linearly before the cosine decay.
+        patience: Epochs without a better monitored value before stopping; 0 = never stop early.
+        monitor: Validation metric that picks the checkpoint.
+        accumulate: Batches whose gradients are summed before a step.
+        clip: Largest gradient norm.
+    """
+
+    name: str = "fit"
+    objectives: Mapping[str, float] = {"classification": 1.0}
+    trains: tuple[str, ...] = ()
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    patience: int = 5
+    monitor: str = "auroc_macro"
+    accumulate: int = 1
+    clip: float = 1.0

@@ -1,0 +1,52 @@
+"""The errors a user can meet: what went wrong, where, and in one line what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KgdxError(Exception):
+    """Base of the errors that are printed without a traceback.
+
+    Args:
+        message: What is wrong and where, in one sentence.
+        hint: What the user can do about it, in one line.
+    """
+
+    exit_code = 70
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n    {self.hint}" if self.hint else self.message
+
+
+class CheckFailed(KgdxError):
+    """The answer to a check or validation is no."""
+
+    exit_code = 1
+
+
+class InputError(KgdxError):
+    """An input (file, configuration, name, data set) is wrong and the user can mend it."""
+
+    exit_code = 3
+
+
+class RunStopped(KgdxError):
+    """A run stopped before its end; its record and last checkpoint are kept."""
+
+    exit_code = 4
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The closest of `choices` as a hint, or the list of them when none is close."""
+    known = sorted(choices)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there are: {', '.join(known)}" if known else "there are none"

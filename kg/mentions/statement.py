@@ -1,0 +1,31 @@
+"""Statement: what a passage of text says about one concept, and where it says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Assertion = Literal["present", "absent", "uncertain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One mention of a concept and what is asserted of it.
+
+    Args:
+        concept: Concept id.
+        assertion: Whether the text says it is there, is not there, or leaves it open.
+        passage: Index of the passage in the report or dialogue.
+        start: First character within the passage's text.
+        end: One past the last character.
+        part: Section or speaker the passage belongs to.
+        rule: Name of the rule that decided the assertion.
+    """
+
+    concept: str
+    assertion: Assertion
+    passage: int
+    start: int
+    end: int
+    part: str
+    rule: str

@@ -1,0 +1,59 @@
+"""The one base of every part's options: frozen, typed, and closed to unknown keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kg.errors import InputError, did_you_mean
+
+
+class Options(BaseModel):
+    """Base of the options of a part and of every section of a configuration.
+
+    Fields are declared as in a dataclass; instances are frozen, and a key that is not a
+    field is refused with the closest field as a hint.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+OptionsType = TypeVar("OptionsType", bound=BaseModel)
+
+
+def parse_options(kind: type[OptionsType], values: Mapping[str, Any], *, where: str) -> OptionsType:
+    """Check `values` against the fields of `kind`.
+
+    Args:
+        kind: The options class.
+        values: Keys and values as written by the user.
+        where: What the values belong to, named in the error (for example `joins.gated`).
+
+    Raises:
+        InputError: On an unknown key (with the closest one) or a value of the wrong type.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(step) for step in (where, *first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = _fields_at(kind, first["loc"][:-1])
+            raise InputError(
+                f"{path}: there is no such key", did_you_mean(str(first["loc"][-1]), known)
+            ) from None
+        raise InputError(f"{path}: {first['msg'].lower()}", f"it is {first['input']!r}") from None
+
+
+def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the (nested) options class that `path` leads to."""
+    here = kind
+    for step in path:
+        field = here.model_fields.get(str(step))
+        inner = field.annotation if field is not None else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        here = inner
+    return list(here.model_fields)
