@@ -1,0 +1,202 @@
+"""Loads an experiment: shipped name or file, its base, then `--set`, through the same checks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.config.document import Document, Dumper, KeyPath, read_document
+from experiments.config.mistakes import Places, check_values, point_at
+from experiments.config.schema import Experiment
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["Config", "config_hash", "dump", "read_config", "resolve", "shipped_configs"]
+
+SHIPPED = Path(__file__).parent.parent / "configs"
+_ENDINGS = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked experiment and where each of its keys was written.
+
+    Args:
+        experiment: The experiment.
+        places: Where each key stands, `file:line` or `--set key`.
+    """
+
+    experiment: Experiment
+    places: Places
+
+
+def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment a shipped name or a path means.
+
+    Args:
+        name_or_path: `demo` for a shipped configuration, or a path to a YAML file.
+        overrides: `key.path=value`, applied in order; values are read as YAML.
+
+    Raises:
+        InputError: With file, line, key and the closest right one.
+    """
+    return read_config(name_or_path, overrides).experiment
+
+
+def read_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
+    """As `resolve`, and also where each key was written."""
+    document = _read_file(_find(name_or_path))
+    values, places = document.values, _places(document)
+    if "base" in values:
+        values, places = _on_base(document)
+    for override in overrides:
+        key, value = _parse_override(override)
+        nested: Any = value
+        for step in reversed(key):
+            nested = {step: nested}
+        _check_reach(values, key, override)
+        values = _merge(values, nested)
+        above = {key[:length]: f"--set {override}" for length in range(1, len(key))}
+        places = {**above, **places, **{p: f"--set {override}" for p in _paths(value, key)}}
+    _refuse_not_finite(values, (), places)
+    return Config(check_values(Experiment, values, places=places), places)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Shipped configurations by name, sorted."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def dump(experiment: Experiment) -> str:
+    """The resolved experiment as YAML that runs again as it is."""
+    values = experiment.model_dump(mode="json")
+    return yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def config_hash(experiment: Experiment) -> str:
+    """SHA-256 of the resolved experiment in canonical JSON."""
+    values = experiment.model_dump(mode="json")
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _find(name_or_path: str) -> Path:
+    """The file a shipped name or a path means."""
+    path = Path(name_or_path)
+    if path.suffix in _ENDINGS or "/" in name_or_path:
+        if not path.is_file():
+            raise InputError(f"there is no file {name_or_path}", "give a YAML file, or a name")
+        return path
+    known = shipped_configs()
+    if name_or_path not in known:
+        hint = did_you_mean(name_or_path, known)
+        raise InputError(f"no configuration is called {name_or_path!r}", hint)
+    return known[name_or_path]
+
+
+def _read_file(path: Path) -> Document:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start})", "save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", "check the path and its rights") from None
+    return read_document(text, str(path))
+
+
+def _places(document: Document) -> dict[KeyPath, str]:
+    places = {path: f"{document.source}:{line}" for path, line in document.lines.items()}
+    return {(): document.source, **places}
+
+
+def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    """The values of a document laid over those of the file it names as its base."""
+    own = dict(document.values)
+    where = f"{document.source}:{document.lines['base',]}"
+    name = own.pop("base")
+    path = Path(document.source).parent / str(name)
+    if not isinstance(name, str) or not path.is_file():
+        raise InputError(f"{where}: base: there is no file {path}", "name it as seen from here")
+    base = _read_file(path)
+    if "base" in base.values:
+        raise InputError(f"{where}: base: {path} has a base itself", "name that one: one level")
+    return _merge(base.values, own), {**_places(base), **_places(document)}
+
+
+def _merge(below: Any, above: Any) -> Any:
+    """`above` laid over `below`, key by key; list items by their place.
+
+    Where another part is named, the options of the former part are not kept.
+    """
+    if isinstance(below, list) and isinstance(above, dict) and above:
+        items = {str(place): item for place, item in enumerate(below)}
+        if set(above) <= set(items):
+            return list(_merge(items, above).values())
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    kept = dict(below)
+    if "name" in above and above["name"] != below.get("name"):
+        kept.pop("options", None)
+    for key, value in above.items():
+        kept[key] = _merge(kept[key], value) if key in kept else value
+    return kept
+
+
+def _parse_override(override: str) -> tuple[KeyPath, Any]:
+    """Key path and value of `key.path=value`."""
+    key, equals, text = override.partition("=")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path) or path == ("base",):
+        raise InputError(f"--set {override}: not a key and a value", "write --set key.path=value")
+    values = read_document(f"value: {text.strip()}\n", f"--set {override}").values
+    if set(values) != {"value"}:
+        raise InputError(f"--set {override}: more than one value", "use --set once for each key")
+    return path, values["value"]
+
+
+def _check_reach(values: Any, key: KeyPath, override: str) -> None:
+    """Refuse a path that goes on below a plain value or past the end of a list."""
+    here = values
+    for place, step in enumerate(key):
+        above = ".".join(key[:place])
+        if isinstance(here, list):
+            if not step.isdigit() or int(step) >= len(here):
+                hint = f"it has the items 0 to {len(here) - 1}" if here else "it is empty"
+                raise InputError(f"--set {override}: {above} is a list without {step!r}", hint)
+            here = here[int(step)]
+        elif isinstance(here, dict):
+            here = here.get(step)
+        elif here is not None:
+            raise InputError(f"--set {override}: {above} is a value", f"it is {here!r}")
+
+
+def _paths(value: Any, path: KeyPath) -> Iterable[KeyPath]:
+    """Paths of a value and of everything below it."""
+    yield path
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for key, below in pairs:
+        yield from _paths(below, (*path, str(key)))
+
+
+def _refuse_not_finite(value: Any, path: KeyPath, places: Places) -> None:
+    """A number that is not one (`nan`, `inf`, `1e999`) would run, and mean nothing."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{point_at(path, places)}: {value} is not finite", "write a number")
+    if isinstance(value, str) and value.strip().lstrip("+-.").lower() in ("nan", "inf", "infinity"):
+        raise InputError(f"{point_at(path, places)}: {value!r} is no number", "write a number")
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            _refuse_not_finite(below, (*path, str(key)), places)
+    elif isinstance(value, list):
+        for place, below in enumerate(value):
+            _refuse_not_finite(below, (*path, str(place)), places)

@@ -1,0 +1,152 @@
+"""Says what is wrong with a configuration: file and line, key, and the closest right one."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from experiments.config.document import KeyPath
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["Places", "check_values", "point_at"]
+
+Places = Mapping[KeyPath, str]
+"""Where each key was written: `file:line`, or `--set key`."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_EXPECTED = {
+    "model_type": "keys with values belong here",
+    "dict_type": "keys with values belong here",
+    "tuple_type": "a list belongs here",
+    "int_type": "a whole number belongs here",
+    "int_parsing": "a whole number belongs here",
+    "int_from_float": "a whole number belongs here",
+    "float_type": "a number belongs here",
+    "float_parsing": "a number belongs here",
+    "bool_type": "true or false belongs here",
+    "bool_parsing": "true or false belongs here",
+    "string_type": "a word belongs here (a number in quotes)",
+}
+
+
+def check_values(
+    kind: type[Model], values: Mapping[str, Any], *, places: Places, prefix: KeyPath = ()
+) -> Model:
+    """Make a `kind` of the values a user wrote.
+
+    Args:
+        kind: Class of the section or of a part's options.
+        values: Keys and values as written.
+        places: Where each key was written.
+        prefix: Keys that lead to `values`.
+
+    Raises:
+        InputError: On an unknown or missing key or a wrong value; the first in order of writing.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        found = [_mistake(kind, values, each) for each in error.errors(include_url=False)]
+    keys = list(places)
+    order = {key: place for place, key in enumerate(keys)}
+    path, message, hint = min(found, key=lambda f: order.get((*prefix, *f[0]), len(order)))
+    raise InputError(f"{point_at((*prefix, *path), places)}: {message}", hint) from None
+
+
+def point_at(path: KeyPath, places: Places) -> str:
+    """`file:line: key`, from the nearest key above where this one is not written."""
+    for length in range(len(path), -1, -1):
+        if path[:length] in places:
+            return f"{places[path[:length]]}: {'.'.join(path)}"
+    return ".".join(path)
+
+
+def _mistake(
+    kind: type[BaseModel], values: Mapping[str, Any], error: Any
+) -> tuple[KeyPath, str, str]:
+    """Key path, message and hint of one finding of pydantic."""
+    missing = error["type"] == "missing"
+    path = _as_written(error["loc"], values, missing=missing)
+    if error["type"] == "extra_forbidden":
+        parent = _model_at(kind, path[:-1])
+        known = list(parent.model_fields) if parent else []
+        return path, "there is no such key", did_you_mean(path[-1], known)
+    if missing:
+        return path, "this key is missing", f"add `{path[-1]}:` with its value"
+    allowed = _choices(_annotation_at(kind, path))
+    if allowed and error["type"] == "literal_error":
+        given = str(error["input"])
+        return path, f"{given!r} is none of its values", _choose(given, allowed)
+    message = _EXPECTED.get(error["type"], error["msg"].lower())
+    return path, message, f"it is {reprlib.repr(error['input'])}"
+
+
+def _choose(given: str, allowed: list[str]) -> str:
+    """Closest of the allowed values, and all of them where they are few."""
+    close = did_you_mean(given, allowed)
+    return close if close.startswith("there are") else f"{close} (of: {', '.join(allowed)})"
+
+
+def _as_written(
+    steps: tuple[int | str, ...], values: Mapping[str, Any], *, missing: bool
+) -> KeyPath:
+    """The steps that are keys of the user's, without the names pydantic gives to alternatives."""
+    path: list[str] = []
+    here: Any = values
+    for place, step in enumerate(steps):
+        in_list = isinstance(here, list | tuple) and isinstance(step, int) and step < len(here)
+        if in_list or (isinstance(here, Mapping) and step in here):
+            here = here[step]
+        elif not (missing and place == len(steps) - 1):
+            continue
+        path.append(str(step))
+    return tuple(path)
+
+
+def _annotation_at(kind: type[BaseModel], path: KeyPath) -> Any:
+    """Declared type of the key `path` leads to, or None."""
+    here: Any = kind
+    for step in path:
+        model = _model_in(here)
+        if step.isdigit() and model is None:
+            here = (get_args(here) or (None,))[0]
+        elif model is not None and step in model.model_fields:
+            here = model.model_fields[step].annotation
+        elif not step.isdigit():
+            return None
+    return here
+
+
+def _model_at(kind: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
+    """Class of the section `path` leads to."""
+    return _model_in(_annotation_at(kind, path))
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The section class inside `Section | None` or `tuple[Section, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        if (found := _model_in(inner)) is not None:
+            return found
+    return None
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Values of a `Literal`, also inside a union."""
+
+    def walk(part: Any) -> Iterator[str]:
+        if get_origin(part) is Literal:
+            yield from (str(value) for value in get_args(part))
+        elif get_origin(part) in (Union, UnionType):
+            for inner in get_args(part):
+                yield from walk(inner)
+        elif part is NoneType:
+            yield "null"
+
+    return list(walk(annotation))

@@ -1,0 +1,103 @@
+"""Checks the parts a configuration names: that each is there and takes the options written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from experiments.config.document import KeyPath
+from experiments.config.mistakes import Places, check_values, point_at
+from experiments.config.schema import Experiment, Part
+from kg.catalog import Catalog
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["check_parts"]
+
+
+def check_parts(experiment: Experiment, places: Places | None = None) -> None:
+    """Check every part an experiment names against its class; imports the parts.
+
+    Args:
+        experiment: The experiment.
+        places: Where each key was written, named in errors.
+
+    Raises:
+        InputError: On an unknown part, label set or objective, or an option it does not have.
+    """
+    written = places or {}
+    for catalog, part, path in _parts(experiment):
+        kind = _load(catalog, part.name, (*path, "name"), written)
+        options = check_values(
+            kind.Options, part.options, places=written, prefix=(*path, "options")
+        )
+        _check_inner(options, (*path, "options"), written)
+    _check_labels(experiment, written)
+    _check_objectives(experiment, written)
+
+
+def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath]]:
+    """Every part of the sections, with its catalog and where it stands."""
+    from experiments.datasets import DATASETS
+    from experiments.systems import SYSTEMS
+
+    data = Part(name=experiment.data.name, options=experiment.data.options)
+    yield DATASETS, data, ("data",)
+    if experiment.image.encoder is not None:
+        from encoders.image import IMAGE_ENCODERS
+
+        yield IMAGE_ENCODERS, experiment.image.encoder, ("image", "encoder")
+    if {experiment.text.train, experiment.text.test} - {"none", "same"}:
+        from encoders.text import TEXT_ENCODERS
+
+        yield TEXT_ENCODERS, experiment.text.encoder, ("text", "encoder")
+    yield SYSTEMS, experiment.system, ("system",)
+
+
+def _load(catalog: Catalog[Any], name: str, path: KeyPath, places: Places) -> Any:
+    """A part, with the place of its name in the error."""
+    try:
+        return catalog.load(name)
+    except InputError as error:
+        raise InputError(f"{point_at(path, places)}: {error.message}", error.hint) from None
+
+
+def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
+    """Check the names of joins, heads and graph encoders among a system's own options."""
+    from fusion.heads import HEADS
+    from fusion.joins import JOINS
+
+    named: dict[str, Catalog[Any]] = {"join": JOINS, "head": HEADS}
+    if "graph_encoder" in type(options).model_fields:
+        from encoders.graph import GRAPH_ENCODERS
+
+        named["graph_encoder"] = GRAPH_ENCODERS
+    for key, catalog in named.items():
+        value: Any = getattr(options, key, None)
+        if isinstance(value, str) and value:
+            _load(catalog, value, (*path, key), places)
+        elif value is not None and hasattr(value, "name") and hasattr(value, "options"):
+            part = _load(catalog, value.name, (*path, key, "name"), places)
+            inner = (*path, key, "options")
+            check_values(part.Options, value.options, places=places, prefix=inner)
+
+
+def _check_labels(experiment: Experiment, places: Places) -> None:
+    """The label set must be one of the data set's."""
+    from experiments.datasets import DATASETS
+
+    choices = [choice.name for choice in DATASETS.load(experiment.data.name).label_choices]
+    if experiment.data.labels not in choices:
+        where = point_at(("data", "labels"), places)
+        raise InputError(
+            f"{where}: {experiment.data.name} has no labels {experiment.data.labels!r}",
+            did_you_mean(experiment.data.labels, choices),
+        )
+
+
+def _check_objectives(experiment: Experiment, places: Places) -> None:
+    """Objectives named in stages must be in the catalog."""
+    from fusion.objectives import OBJECTIVES
+
+    for place, stage in enumerate(experiment.stages):
+        for name in stage.objectives:
+            _load(OBJECTIVES, name, ("stages", str(place), "objectives", name), places)
