@@ -1,0 +1,234 @@
+"""Checkpoints: tensors as safetensors, the rest as JSON, hashed and written as a pair; no pickle.
+
+A checkpoint is a folder with `state.json` and `tensors-<hash>.safetensors`. The tensors are
+written first, under a name made of their own hash; renaming the new `state.json`, which names
+them, is the one moment in which the new checkpoint takes the place of the old. A process killed
+at any time leaves one of the two, whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import reprlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from experiments.records.atomic import atomic_path, write_json
+from kg.errors import InputError
+
+__all__ = ["Checkpoint", "load_checkpoint", "load_tensors", "save_checkpoint"]
+
+STATE = "state.json"
+FORMAT = 1
+_PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".model")
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved.
+
+    Args:
+        tensors: Tensors by name, on the CPU.
+        state: Everything else: counters, schedules, states of random generators.
+        identity: What the weights belong to: system, findings in order, graph, ...
+    """
+
+    tensors: Mapping[str, Tensor]
+    state: Mapping[str, Any]
+    identity: Mapping[str, Any]
+
+
+def save_checkpoint(
+    path_dir: Path,
+    tensors: Mapping[str, Tensor],
+    state: Mapping[str, Any],
+    identity: Mapping[str, Any] | None = None,
+) -> None:
+    """Save a checkpoint in the place of the one that is there.
+
+    Args:
+        path_dir: Folder of the checkpoint (`checkpoints/last`).
+        tensors: Tensors by name; on any device, sharing memory or not.
+        state: Anything JSON can hold.
+        identity: What the weights belong to, compared at loading: JSON values.
+
+    Raises:
+        InputError: If it cannot be written; the former checkpoint is intact.
+    """
+    try:
+        path_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "free space or mend the rights"
+        raise InputError(f"{path_dir} cannot be made: {error.strerror}", hint) from error
+    name, digest = _write_tensors(path_dir, tensors)
+    values = {
+        "format": FORMAT,
+        "tensors": name,
+        "sha256": digest,
+        "identity": dict(identity or {}),
+        "state": dict(state),
+    }
+    write_json(path_dir / STATE, values)
+    for other in path_dir.glob("tensors-*.safetensors"):
+        if other.name != name:
+            other.unlink(missing_ok=True)
+
+
+def load_checkpoint(
+    path_dir: Path,
+    *,
+    like: Mapping[str, Tensor] | None = None,
+    identity: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Load a checkpoint after checking its hash.
+
+    Args:
+        path_dir: Folder of the checkpoint.
+        like: Tensors it must match by name, shape and type, or None.
+        identity: What it must belong to; only the keys given are compared.
+
+    Raises:
+        InputError: If it is missing, damaged or pickled, or does not match; every difference
+            is listed.
+    """
+    if path_dir.is_file():
+        load_tensors(path_dir)
+    values = _read_state(path_dir)
+    path = path_dir / Path(str(values["tensors"])).name
+    if not path.is_file() or _sha256(path) != values["sha256"]:
+        raise InputError(f"{path} is missing or was changed since it was saved", _HINT)
+    found = Checkpoint(load_tensors(path), values["state"], values["identity"])
+    differences = [*_other_identity(found.identity, identity or {})]
+    if like is not None:
+        differences += _other_tensors(found.tensors, like)
+    if differences:
+        shown = "".join(f"\n    - {line}" for line in differences[:_LISTED])
+        more = len(differences) - _LISTED
+        rest = f"\n    - and {more} more" if more > 0 else ""
+        raise InputError(
+            f"{path_dir} does not fit what it is loaded into:{shown}{rest}",
+            "load it with the configuration it was trained with (config.yaml of its run)",
+        )
+    return found
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file; a pickled file is refused and never opened as one.
+
+    Raises:
+        InputError: If the file is missing, pickled, or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", "check the path")
+    with path.open("rb") as file:
+        start = file.read(8)
+    pickled = start[:2] == b"PK" or start[:1] == b"\x80" or start[:6] == b"\x93NUMPY"
+    if pickled or path.suffix.lower() in _PICKLED:
+        raise InputError(
+            f"{path} may hold pickled code and is not opened",
+            "convert it to .safetensors where you trust its source, and name that file",
+        )
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is not a safetensors file: {reason}", _HINT) from None
+
+
+_HINT = "it is damaged: use another checkpoint of the run, or run it again"
+
+
+def _write_tensors(path_dir: Path, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
+    """Write tensors beside the former ones; returns file name and hash."""
+    name = f"tensors-{secrets.token_hex(8)}.safetensors"
+    with atomic_path(path_dir / name) as temporary:
+        try:
+            save_file(_apart(tensors), temporary)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        digest = _sha256(temporary)
+    return name, digest
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors on the CPU, each with memory of its own (the format knows no sharing)."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        memory = plain.untyped_storage().data_ptr()
+        apart[name] = plain.clone() if memory in seen else plain
+        seen.add(memory)
+    return apart
+
+
+def _read_state(path_dir: Path) -> dict[str, Any]:
+    path = path_dir / STATE
+    if not path.is_file():
+        raise InputError(f"there is no checkpoint in {path_dir}", "name the folder of one")
+    try:
+        values = dict(json.loads(path.read_text(encoding="utf-8")))
+        if values["format"] != FORMAT:
+            raise InputError(f"{path} has format {values['format']}", f"this kgdx reads {FORMAT}")
+        for key in ("tensors", "sha256", "identity", "state"):
+            values[key]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is not the state of a checkpoint", _HINT) from None
+    return values
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _other_identity(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """What the checkpoint belongs to, where that is something else."""
+    for key, value in wanted.items():
+        was, now = json.loads(json.dumps([found.get(key), value]))
+        if was == now:
+            continue
+        if isinstance(was, list) and isinstance(now, list):
+            yield _other_list(key, was, now)
+        else:
+            yield f"{key}: saved with {_short(was)}, now {_short(now)}"
+
+
+def _other_list(key: str, was: Sequence[Any], now: Sequence[Any]) -> str:
+    """How two lists differ: in members, or only in order."""
+    gone = [item for item in was if item not in now]
+    added = [item for item in now if item not in was]
+    if gone or added:
+        return f"{key}: only saved: {_short(gone)}; only now: {_short(added)}"
+    place = next((i for i, (a, b) in enumerate(zip(was, now, strict=False)) if a != b), len(was))
+    return f"{key}: the same in another order from place {place}: saved {_short(was[place:])}"
+
+
+def _other_tensors(found: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> list[str]:
+    """Tensors that are missing, in excess, or of another shape or type."""
+    lines = [f"{name}: not in the checkpoint" for name in like if name not in found]
+    lines += [f"{name}: only in the checkpoint" for name in found if name not in like]
+    for name in like:
+        if name not in found:
+            continue
+        was, now = found[name], like[name]
+        if was.shape != now.shape or was.dtype != now.dtype:
+            lines.append(f"{name}: saved as {_form(was)}, now {_form(now)}")
+    return lines
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
+
+
+def _short(value: Any) -> str:
+    return reprlib.repr(value)

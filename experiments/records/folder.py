@@ -1,0 +1,196 @@
+"""RunFolder: where a run keeps its files, and the lock that lets one process write there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from experiments.config.load import config_hash, dump
+from experiments.config.schema import Experiment
+from experiments.records.atomic import remove_leftovers, write_text
+from experiments.records.record import RunRecord, Status
+from experiments.records.surroundings import now
+from kg.errors import InputError, RunStopped, did_you_mean
+
+__all__ = ["RunFolder", "find_run", "list_runs", "run_name"]
+
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run; made by `create`, opened by `find_run`.
+
+    Args:
+        path: The folder; its name is the run id.
+    """
+
+    path: Path
+
+    @staticmethod
+    def create(runs: Path, experiment: Experiment) -> RunFolder:
+        """Make a new folder under `runs` and write the resolved configuration into it.
+
+        Raises:
+            InputError: If it cannot be written.
+        """
+        name = run_name(experiment)
+        folder = RunFolder(_make(runs, name))
+        write_text(folder.config, dump(experiment))
+        folder.checkpoints.mkdir()
+        return folder
+
+    @property
+    def run(self) -> str:
+        """Run id."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """Resolved configuration; runs again as it is."""
+        return self.path / "config.yaml"
+
+    @property
+    def record(self) -> Path:
+        """The run record."""
+        return self.path / "record.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line for each measurement during training."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        """Probabilities of every study scored."""
+        return self.path / "predictions.parquet"
+
+    @property
+    def splits(self) -> Path:
+        """The split manifest."""
+        return self.path / "splits.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        """What the run said."""
+        return self.path / "log.txt"
+
+    @property
+    def report(self) -> Path:
+        """The page of the run."""
+        return self.path / "report.html"
+
+    def load_record(self) -> RunRecord:
+        """The run record."""
+        return RunRecord.load(self.record)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the only process that writes here; leftovers of a killed one are cleared.
+
+        The lock is the operating system's, so that of a dead process is gone with it. If the
+        block ends with an error, a record that says `running` is marked `stopped` (interrupts
+        and `RunStopped`) or `failed`, and the error carries how to resume as a note.
+
+        Raises:
+            InputError: If another process holds the folder.
+        """
+        handle = _lock(self.path / "lock")
+        try:
+            remove_leftovers(self.path)
+            yield
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt | SystemExit | RunStopped)
+            self._mark("stopped" if stopped else "failed")
+            if stopped and any(self.checkpoints.glob("*/*")):
+                error.add_note(f"kgdx experiment resume {shlex.quote(str(self.path))}")
+            raise
+        finally:
+            os.close(handle)
+
+    def _mark(self, status: Status) -> None:
+        """Put the end of a broken run into its record; a missing record is no reason to fail."""
+        try:
+            record = self.load_record()
+            if record.status == "running":
+                replace(record, status=status, finished=now()).save(self.record)
+        except InputError:
+            return
+
+
+def run_name(experiment: Experiment) -> str:
+    """`<name>-<start of the configuration's hash>-<seed>`, safe as the name of a folder."""
+    name = re.sub(r"[^\w.-]+", "-", experiment.name).strip("-.") or "run"
+    return f"{name[:80]}-{config_hash(experiment)[:8]}-{experiment.seed}"
+
+
+def list_runs(runs: Path) -> list[RunFolder]:
+    """Runs under a folder, in order of their names."""
+    return [RunFolder(path.parent) for path in sorted(runs.glob("*/config.yaml"))]
+
+
+def find_run(name_or_path: str | Path, runs: Path) -> RunFolder:
+    """The run a name (under `runs`, also its clear beginning) or a path means.
+
+    Raises:
+        InputError: If there is none, or the beginning fits several.
+    """
+    for path in (runs / name_or_path, Path(name_or_path)):
+        if (path / "config.yaml").is_file():
+            return RunFolder(path)
+    known = [folder.run for folder in list_runs(runs)]
+    fits = [run for run in known if run.startswith(str(name_or_path))]
+    if len(fits) == 1:
+        return RunFolder(runs / fits[0])
+    if fits:
+        raise InputError(f"{name_or_path} begins several runs", f"choose of: {', '.join(fits)}")
+    raise InputError(
+        f"there is no run {name_or_path} in {runs}", did_you_mean(str(name_or_path), known)
+    )
+
+
+def _make(runs: Path, name: str) -> Path:
+    """A new folder called `name`, or `name-2`, ... where that run is there already."""
+    for count in range(1, _MOST):
+        path = runs / (name if count == 1 else f"{name}-{count}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            hint = "name a folder that can be written with --runs"
+            raise InputError(f"{path} cannot be made: {error.strerror}", hint) from None
+        return path
+    raise InputError(f"{runs} holds {_MOST} runs called {name}", "clear some away")
+
+
+def _lock(path: Path) -> int:
+    """Hold the lock file until the handle is closed; it says who holds it."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        hint = "mend the rights, or copy the run to a folder that can be written"
+        raise InputError(f"{path.parent} cannot be written: {error.strerror}", hint) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(handle, 100).decode(errors="replace").strip()
+        os.close(handle)
+        raise InputError(
+            f"{path.parent} is in use by another process ({holder or 'unknown'})",
+            "wait for it to end, or start a new run",
+        ) from None
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} since {now()}\n".encode())
+    return handle

@@ -1,0 +1,110 @@
+"""predictions.parquet: every probability a run gave, so that comparing needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.records.atomic import atomic_path
+from kg.errors import InputError
+
+__all__ = ["ScoredPart", "read_predictions", "write_predictions"]
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+_COLUMNS = ("study", "patient", "part", "finding", "label", "probability")
+
+
+@dataclass(frozen=True)
+class ScoredPart:
+    """Probabilities and labels of one part of the data.
+
+    Args:
+        part: `validation`, `test`, or the name of another data set.
+        studies: Study identifiers, length `B`.
+        patients: Group key of each study, length `B`.
+        findings: Concept ids, length `C`.
+        labels: 1 present, 0 absent, NaN = not stated, `[B, C]`.
+        probabilities: In [0, 1], NaN = not possible, `[B, C]`.
+    """
+
+    part: str
+    studies: tuple[str, ...]
+    patients: tuple[str, ...]
+    findings: tuple[str, ...]
+    labels: Matrix
+    probabilities: Matrix
+
+    def __post_init__(self) -> None:
+        shape = (len(self.studies), len(self.findings))
+        if self.labels.shape != shape or self.probabilities.shape != shape:
+            raise ValueError(f"{self.part}: labels and probabilities must be {shape}")
+        if len(self.patients) != len(self.studies):
+            raise ValueError(f"{self.part}: {len(self.patients)} patients for {shape[0]} studies")
+
+
+def write_predictions(path: Path, parts: Sequence[ScoredPart]) -> None:
+    """Write parts as one table, a row a study and finding, whole or not at all."""
+    table = pa.concat_tables([_table(part) for part in parts]).unify_dictionaries()
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_predictions(path: Path) -> list[ScoredPart]:
+    """Read back the parts, in the order of writing.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    hint = "run the experiment again, or `experiment evaluate` it"
+    if not path.is_file():
+        raise InputError(f"there is no {path}", hint)
+    try:
+        table = pq.read_table(path, columns=list(_COLUMNS))
+    except (pa.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path} cannot be read: {first}", hint) from None
+    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _COLUMNS}
+    names = dict.fromkeys(columns["part"].tolist())
+    return [_part(name, columns, path) for name in names]
+
+
+def _table(part: ScoredPart) -> pa.Table:
+    """Long table of one part, study by study."""
+    studies, findings = len(part.studies), len(part.findings)
+    columns = {
+        "study": _words(np.repeat(np.asarray(part.studies, dtype=object), findings)),
+        "patient": _words(np.repeat(np.asarray(part.patients, dtype=object), findings)),
+        "part": _words(np.full(studies * findings, part.part, dtype=object)),
+        "finding": _words(np.tile(np.asarray(part.findings, dtype=object), studies)),
+        "label": pa.array(part.labels.ravel(), pa.float32(), from_pandas=True),
+        "probability": pa.array(part.probabilities.ravel(), pa.float64(), from_pandas=True),
+    }
+    return pa.table(columns)
+
+
+def _words(values: np.ndarray[Any, Any]) -> pa.Array:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _part(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> ScoredPart:
+    """One part as matrices."""
+    rows = columns["part"] == name
+    finding = columns["finding"][rows]
+    findings = tuple(dict.fromkeys(finding.tolist()))
+    shape = (rows.sum() // len(findings), len(findings))
+    if rows.sum() != shape[0] * shape[1] or tuple(finding[: shape[1]]) * shape[0] != tuple(finding):
+        raise InputError(f"{path}: {name}: not every study has every finding", "run it again")
+    return ScoredPart(
+        part=str(name),
+        studies=tuple(columns["study"][rows][:: shape[1]].tolist()),
+        patients=tuple(columns["patient"][rows][:: shape[1]].tolist()),
+        findings=findings,
+        labels=columns["label"][rows].astype(np.float64).reshape(shape),
+        probabilities=columns["probability"][rows].astype(np.float64).reshape(shape),
+    )

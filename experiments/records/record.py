@@ -1,0 +1,204 @@
+"""RunRecord: everything one has to know of a run to believe it, compare it and run it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from experiments.records.atomic import write_json
+from kg.errors import InputError
+
+__all__ = ["FindingRow", "GraphUse", "Measured", "RunRecord", "Status"]
+
+Status = Literal["running", "finished", "stopped", "failed"]
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric with its 95% interval; None where it is not defined.
+
+    Args:
+        value: Point estimate.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        findings: Number of findings a mean was taken over, where it is one.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    findings: int | None = None
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """What was measured of one finding in one part of the data.
+
+    Args:
+        finding: Concept id.
+        label: Its preferred name.
+        part: `validation`, `test`, or the name of another data set.
+        studies: Studies whose label was stated.
+        positives: Of them, with the finding.
+        basis: `trained`, `zero_shot` or `not_possible`.
+        threshold: Decision threshold chosen on validation; None where none was.
+        temperature: Calibration fitted on validation; None where none was.
+        metrics: Metrics by name.
+        remark: Why a number is missing (`fewer than 20 positives`), or empty.
+    """
+
+    finding: str
+    label: str
+    part: str
+    studies: int
+    positives: int
+    basis: str
+    threshold: float | None = None
+    temperature: float | None = None
+    metrics: Mapping[str, Measured] = field(default_factory=dict)
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class GraphUse:
+    """Which graph a run used.
+
+    Args:
+        name: Name of the graph.
+        fingerprint: Its fingerprint, controls and left-out data applied.
+        concepts: Number of concepts.
+        edges: Number of edges.
+        left_out: Data sets and sources whose evidence was left out.
+        control: Control it was replaced by, or `none`.
+        keeps_test_data: Whether evidence mined from the data under test is still in it.
+    """
+
+    name: str
+    fingerprint: str
+    concepts: int
+    edges: int
+    left_out: tuple[str, ...] = ()
+    control: str = "none"
+    keeps_test_data: bool = False
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The record of one run.
+
+    Args:
+        run: Run id, the name of its folder.
+        status: `running`, `finished`, `stopped` (can be resumed) or `failed`.
+        experiment: The resolved configuration.
+        config_hash: Its SHA-256.
+        command: Command line that started it.
+        version: Version of kgdx.
+        commit: Commit of the source tree, `+changed` where it was not clean; or None.
+        packages: Versions of the packages it ran with.
+        system: Name of the system.
+        dataset: Name of the data set.
+        labels: Label set.
+        label_source: What the labels were read from.
+        label_policy: What uncertain and blank labels became at test.
+        inputs_at_test: What the system was given at test (`image`, `text`, ...).
+        text_policy: Text the system could read at test.
+        leakage: `none`, `partial` or `label_source_read`, computed, never typed.
+        data_fingerprint: SHA-256 over the studies used.
+        split_manifest: SHA-256 of the split manifest.
+        split_counts: Studies in each part.
+        graph: The graph, or None where the system uses none.
+        seed: Seed of the run.
+        device: Device it ran on.
+        started: Start in UTC, ISO 8601.
+        finished: End in UTC, or None.
+        seconds: Time spent training and testing, resumed parts included.
+        times: Seconds of each step of the run.
+        parameters: Number of trained parameters.
+        metrics: Metrics with intervals, by part and name.
+        findings: One row a finding and part.
+        warnings: What a reader must know (skipped batches, too few positives, ...).
+        evaluations: Tests on other data sets, as `evaluate` returned them.
+    """
+
+    run: str
+    status: Status
+    experiment: Mapping[str, Any]
+    config_hash: str
+    command: str
+    version: str
+    commit: str | None
+    packages: Mapping[str, str]
+    system: str
+    dataset: str
+    labels: str
+    label_source: tuple[str, ...] = ()
+    label_policy: Mapping[str, str] = field(default_factory=dict)
+    inputs_at_test: tuple[str, ...] = ()
+    text_policy: str = "none"
+    leakage: str = "none"
+    data_fingerprint: str = ""
+    split_manifest: str = ""
+    split_counts: Mapping[str, int] = field(default_factory=dict)
+    graph: GraphUse | None = None
+    seed: int = 0
+    device: str = "cpu"
+    started: str = ""
+    finished: str | None = None
+    seconds: float = 0.0
+    times: Mapping[str, float] = field(default_factory=dict)
+    parameters: int = 0
+    metrics: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
+    findings: tuple[FindingRow, ...] = ()
+    warnings: tuple[str, ...] = ()
+    evaluations: tuple[Mapping[str, Any], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as plain values, as `record.json` and `experiment show --json` have it."""
+        return {"format": FORMAT, **_plain(asdict(self))}
+
+    def save(self, path: Path) -> None:
+        """Write the record to `path`, whole or not at all."""
+        write_json(path, self.as_json())
+
+    @staticmethod
+    def load(path: Path) -> RunRecord:
+        """Read a record.
+
+        Raises:
+            InputError: If it is missing, damaged, or of a later version.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            version = values.pop("format")
+            if version != FORMAT:
+                raise InputError(f"{path} has format {version}", f"this kgdx reads {FORMAT}")
+            return _ADAPTER.validate_python(values)
+        except FileNotFoundError:
+            raise InputError(f"there is no record {path}", "name the folder of a run") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(step) for step in first["loc"])
+            raise InputError(f"{path}: {where}: {first['msg'].lower()}", _DAMAGED) from None
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise InputError(f"{path} is not a run record", _DAMAGED) from None
+
+
+_DAMAGED = "it was changed or damaged; run the experiment again"
+_ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, and numbers that are none (NaN, infinite) as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value

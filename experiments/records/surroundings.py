@@ -1,0 +1,73 @@
+"""What a run ran with: version of kgdx, commit of the source tree, versions of packages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+__all__ = ["code_commit", "code_version", "now", "package_versions"]
+
+
+def code_version() -> str:
+    """Version of kgdx, `unknown` where it is not installed."""
+    try:
+        return version("kgdx")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def code_commit() -> str | None:
+    """Commit of the source tree this code is in, with `+changed` where it is not clean.
+
+    None where the code is installed rather than checked out, or git is not there.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}+changed" if changed else commit
+
+
+def package_versions() -> dict[str, str]:
+    """Installed version of every package kgdx asks for, extras included, sorted by name."""
+    found = {}
+    for requirement in _requirements():
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return dict(sorted(found.items()))
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _requirements() -> list[str]:
+    try:
+        return requires("kgdx") or []
+    except PackageNotFoundError:
+        return []
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Output of a git command, empty where it fails or git is missing."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
