@@ -46,7 +46,10 @@ class ImageEncoder(Protocol):
     def weights_hash(self) -> str:
         """SHA-256 that names the weights, part of the feature cache's key."""
 
+    def trainable(self, last: int) -> tuple[str, ...]:
+        """Let only the last stages train (0 = none, negative = all); prefixes of what trains."""
+
 
 IMAGE_ENCODERS: Catalog[Any] = Catalog(
-    "encoders.image", "image encoder", ("Options", "forward", "weights_hash")
+    "encoders.image", "image encoder", ("Options", "forward", "weights_hash", "trainable")
 )
