@@ -1,0 +1,92 @@
+"""Make clean text of whatever bytes or string a report came as, and flag what had to be done."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from encoders.study import Language
+
+Flag = Literal[
+    "empty",
+    "byte_order_mark",
+    "invalid_utf8",
+    "nul_bytes",
+    "control_characters",
+    "hidden_characters",
+    "cut_at_limit",
+    "no_headers",
+    "only_headers",
+    "no_speakers",
+]
+
+MAX_CHARACTERS = 200_000
+"""Longer texts are cut here (the longest real report has some ten thousand characters)."""
+
+_HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_LATIN = re.compile("[A-Za-z]+")
+
+
+class CleanText(NamedTuple):
+    """Text with line feeds only and nothing invisible in it.
+
+    Args:
+        text: The text, stripped.
+        flags: What was found and mended, sorted.
+    """
+
+    text: str
+    flags: tuple[Flag, ...]
+
+
+def clean_text(raw: bytes | str) -> CleanText:
+    """Decode as UTF-8 and take out what is no text.
+
+    Wrong bytes become U+FFFD. NUL bytes, control characters, terminal codes, zero-width and
+    direction characters are dropped; carriage returns become line feeds. A byte-order mark of
+    UTF-16 is honoured.
+    """
+    flags: set[Flag] = set()
+    text = _decode(raw, flags) if isinstance(raw, bytes) else raw
+    if text.startswith("\ufeff"):
+        flags.add("byte_order_mark")
+        text = text[1:]
+    if "\ufffd" in text:
+        flags.add("invalid_utf8")
+    if len(text) > MAX_CHARACTERS:
+        flags.add("cut_at_limit")
+        text = text[:MAX_CHARACTERS]
+    text = _drop(text, flags)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not text:
+        flags.add("empty")
+    return CleanText(text, tuple(sorted(flags)))
+
+
+def _decode(raw: bytes, flags: set[Flag]) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        flags.add("byte_order_mark")
+        return raw.decode("utf-16", errors="replace")
+    return raw.decode("utf-8", errors="replace")
+
+
+def _drop(text: str, flags: set[Flag]) -> str:
+    if "\x00" in text:
+        flags.add("nul_bytes")
+        text = text.replace("\x00", "")
+    shown = _CONTROL.sub("", _ANSI.sub("", text))
+    if shown != text:
+        flags.add("control_characters")
+    visible = _HIDDEN.sub("", shown)
+    if visible != shown:
+        flags.add("hidden_characters")
+    return visible
+
+
+def language_of(text: str) -> Language:
+    """`zh` where Chinese characters are at least as many as Latin words, else `en`."""
+    chinese = len(_CHINESE.findall(text))
+    return "zh" if chinese and chinese >= len(_LATIN.findall(text)) else "en"
