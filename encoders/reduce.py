@@ -1,0 +1,117 @@
+"""Fewer and shorter image tokens: pooling to a smaller grid, and PCA fitted on training tokens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from kg.errors import InputError
+
+__all__ = ["Reducer", "pool_tokens"]
+
+
+def pool_tokens(tokens: Tensor, grid: int) -> Tensor:
+    """Average the tokens of a square grid into a smaller one.
+
+    Args:
+        tokens: `[..., S, D]`, row by row, `S` a square number.
+        grid: Side of the grid wanted; 0 keeps the tokens as they are.
+
+    Returns:
+        Tokens `[..., grid * grid, D]`.
+
+    Raises:
+        InputError: If the tokens form no square grid, or a smaller one than asked for.
+    """
+    *before, count, width = tokens.shape
+    side = math.isqrt(count)
+    if grid in (0, side) and side * side == count:
+        return tokens
+    if grid == 0:
+        return tokens
+    if side * side != count or grid > side:
+        raise InputError(
+            f"{count} image tokens cannot be pooled to a grid of {grid} x {grid}",
+            f"set image.grid to 0 or at most {side}",
+        )
+    maps = tokens.reshape(-1, side, side, width).permute(0, 3, 1, 2)
+    pooled = adaptive_avg_pool2d(maps.float(), (grid, grid)).to(tokens.dtype)
+    return pooled.flatten(2).transpose(1, 2).reshape(*before, grid * grid, width)
+
+
+@dataclass(frozen=True)
+class Reducer:
+    """Principal components of image tokens.
+
+    Args:
+        mean: Mean token of the training pictures, `[D]`.
+        components: Directions, `[D, width]`, divided by one common scale, so that the reduced
+            tokens have unit mean square.
+    """
+
+    mean: Tensor
+    components: Tensor
+
+    @classmethod
+    def fit(
+        cls,
+        rows: np.ndarray[Any, Any],
+        generator: np.random.Generator,
+        width: int,
+        limit: int = 50_000,
+    ) -> Reducer:
+        """Fit on tokens of training pictures.
+
+        Args:
+            rows: Tokens `[n, S, D]` of training pictures alone, also mapped from disk.
+            generator: Draws the tokens that are looked at.
+            width: Number of components.
+            limit: Most tokens looked at.
+
+        Raises:
+            InputError: If there are fewer tokens, or narrower ones, than components asked for.
+        """
+        pictures, count, full = rows.shape
+        total = pictures * count
+        if width > min(full, total):
+            raise InputError(
+                f"{total} tokens of width {full} cannot be reduced to {width}",
+                f"set image.reduce to at most {min(full, total)}, or to 0",
+            )
+        chosen = np.sort(generator.choice(total, min(total, limit), replace=False))
+        sample = np.asarray(rows[chosen // count, chosen % count], dtype=np.float64)
+        mean = sample.mean(axis=0)
+        sample -= mean
+        values, vectors = np.linalg.eigh(sample.T @ sample / len(sample))
+        largest = vectors[:, ::-1][:, :width]
+        # an eigenvector is known up to its sign: its largest entry is made positive
+        largest = largest * np.sign(largest[np.abs(largest).argmax(axis=0), np.arange(width)])
+        scale = math.sqrt(max(float(values[::-1][:width].mean()), 1e-12))
+        return cls(torch.from_numpy(mean).float(), torch.from_numpy(largest / scale).float())
+
+    @property
+    def width(self) -> int:
+        """Width of a reduced token."""
+        return int(self.components.shape[1])
+
+    def apply(self, tokens: Tensor) -> Tensor:
+        """Reduce tokens `[..., S, D]` to `[..., S, width]`."""
+        return (tokens.float() - self.mean) @ self.components
+
+    def save(self, path: Path) -> None:
+        """Write the tensors as safetensors."""
+        save_file({"mean": self.mean, "components": self.components.contiguous()}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Reducer:
+        """Read what `save` wrote."""
+        tensors = load_file(path)
+        return cls(tensors["mean"], tensors["components"])
