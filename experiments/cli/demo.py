@@ -1,0 +1,41 @@
+"""`kgdx demo`: the main job on the built-in synthetic data set, from training to a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from experiments.cli import run_page, show
+from experiments.cli.arguments import runs_option, talking
+
+__all__ = ["demo"]
+
+
+@click.command()
+@talking
+@runs_option
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key.")
+def demo(as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
+    """Train, test and report on the built-in synthetic data set; takes minutes on two cores."""
+    from experiments.config.load import read_config
+    from experiments.config.parts import check_parts
+    from experiments.records.folder import find_run
+
+    found = read_config("demo", overrides)
+    check_parts(found.experiment, found.places)
+    from experiments.training.run import run_experiment
+
+    run_id = run_experiment(found.experiment, root=Path(), runs=runs, command="kgdx demo")
+    folder = find_run(run_id, runs)
+    page = folder.report.absolute()
+    record = folder.load_record()
+    if as_json:
+        show.json_result({"run": run_id, "page": str(page), "metrics": record.as_json()["metrics"]})
+        return
+    rows = [(name, run_page.interval(m)) for name, m in record.metrics.get("test", {}).items()]
+    show.table(("on test", "value [95% interval]"), rows)
+    show.result("")
+    show.result(f"run   {run_id}")
+    show.result(f"page  {page}")
+    show.note("Synthetic pictures and reports: they show that it works, not how well on patients.")

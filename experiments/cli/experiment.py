@@ -1,0 +1,176 @@
+"""`kgdx experiment`: check a configuration, run it, resume it, look at it, test it elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.cli import run_page, show
+from experiments.cli.arguments import (
+    complete_configs,
+    data_root,
+    root_option,
+    runs_option,
+    talking,
+)
+
+__all__ = ["experiment"]
+
+_config = click.argument("config", shell_complete=complete_configs)
+_set = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key (repeatable)."
+)
+
+
+@click.group()
+def experiment() -> None:
+    """Run experiments and look at what they left."""
+
+
+@experiment.command("list")
+@talking
+def list_configs(as_json: bool) -> None:
+    """List the shipped configurations."""
+    from experiments.config.load import resolve, shipped_configs
+
+    found = [(name, resolve(str(path))) for name, path in shipped_configs().items()]
+    rows = [
+        {"name": name, "system": each.system.name, "dataset": each.data.name, "about": each.about}
+        for name, each in found
+    ]
+    if as_json:
+        show.json_result(rows)
+    else:
+        show.table(("name", "system", "dataset", "about"), [tuple(row.values()) for row in rows])
+
+
+@experiment.command()
+@talking
+@_config
+@_set
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Write it resolved to a file.")
+def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path | None) -> None:
+    """Check CONFIG (a shipped name or a YAML file) and every part and option it names."""
+    from experiments.config.load import config_hash, dump, read_config
+    from experiments.config.parts import check_parts
+
+    found = read_config(config, overrides)
+    check_parts(found.experiment, found.places)
+    if output is not None:
+        show.to_file(output, dump(found.experiment))
+    digest = config_hash(found.experiment)
+    if as_json:
+        values = found.experiment.model_dump(mode="json")
+        show.json_result({"ok": True, "config_hash": digest, "experiment": values})
+    else:
+        show.result(f"{found.experiment.name}: fine ({digest[:8]})")
+
+
+@experiment.command()
+@talking
+@_config
+@_set
+@runs_option
+@root_option
+def run(
+    as_json: bool, config: str, overrides: tuple[str, ...], runs: Path, root: Path | None
+) -> None:
+    """Run CONFIG (a shipped name or a YAML file); prints the run id alone."""
+    from experiments.config.load import read_config
+    from experiments.config.parts import check_parts
+
+    found = read_config(config, overrides)
+    check_parts(found.experiment, found.places)
+    where = data_root(root, found.experiment.data.name)
+    from experiments.training.run import run_experiment
+
+    run_id = run_experiment(found.experiment, root=where, runs=runs, command=_command())
+    _print_run(run_id, as_json)
+
+
+@experiment.command()
+@talking
+@click.argument("run_name", metavar="RUN")
+@runs_option
+@root_option
+def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
+    """Go on with RUN from its last checkpoint, as if it had never stopped."""
+    from experiments.records.folder import find_run
+
+    folder = find_run(run_name, runs)
+    where = data_root(root, folder.load_record().dataset)
+    from experiments.training.run import resume_run
+
+    resume_run(folder, where)
+    _print_run(folder.run, as_json)
+
+
+@experiment.command("runs")
+@talking
+@runs_option
+def list_of_runs(as_json: bool, runs: Path) -> None:
+    """List the runs and how they stand."""
+    rows = run_page.run_rows(runs)
+    if as_json:
+        show.json_result(rows)
+    else:
+        columns = ("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started")
+        show.table(columns, [[row.get(column) for column in columns] for row in rows])
+
+
+@experiment.command("show")
+@talking
+@click.argument("run_name", metavar="RUN")
+@runs_option
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
+def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> None:
+    """Show RUN: what it was given, what was measured, with intervals."""
+    import json
+
+    from experiments.records.folder import find_run
+
+    record = find_run(run_name, runs).load_record()
+    if output is not None:
+        show.to_file(output, json.dumps(record.as_json(), indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        show.json_result(record.as_json())
+    elif output is None:
+        run_page.print_record(record)
+
+
+@experiment.command()
+@talking
+@click.argument("run_name", metavar="RUN")
+@click.option("--dataset", required=True, help="Data set of the catalog to test on.")
+@click.option("--labels", help="Label set of that data set; its first where not given.")
+@runs_option
+@root_option
+def evaluate(**given: Any) -> None:
+    """Test RUN on another data set; findings are matched through the graph."""
+    from experiments.records.folder import find_run
+
+    folder = find_run(given["run_name"], given["runs"])
+    where = data_root(given["root"], given["dataset"])
+    from experiments.training.evaluate import evaluate_run
+
+    record = evaluate_run(folder, given["dataset"], where, labels=given["labels"])
+    if given["as_json"]:
+        show.json_result(record)
+    else:
+        run_page.print_evaluation(record)
+
+
+def _print_run(run_id: str, as_json: bool) -> None:
+    if as_json:
+        show.json_result({"run": run_id})
+    else:
+        show.result(run_id)
+
+
+def _command() -> str:
+    """The command line as it was typed, for the record."""
+    return shlex.join(["kgdx", *sys.argv[1:]])

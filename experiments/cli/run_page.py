@@ -1,0 +1,124 @@
+"""How a run reads on the command line: one row in a list, or its whole record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.cli import show
+from experiments.records.folder import list_runs
+from experiments.records.record import Measured, RunRecord
+from kg.errors import InputError
+
+__all__ = ["interval", "print_evaluation", "print_record", "run_rows"]
+
+_SHOWN = ("auroc", "average_precision", "auprc", "sensitivity", "specificity")
+
+
+def run_rows(runs: Path) -> list[dict[str, Any]]:
+    """One row a run; a run without a readable record says so."""
+    rows: list[dict[str, Any]] = []
+    for folder in list_runs(runs):
+        try:
+            record = folder.load_record()
+        except InputError as error:
+            rows.append({"run": folder.run, "status": "no record", "error": error.message})
+            continue
+        auroc = record.metrics.get("test", {}).get("auroc_macro")
+        row = {
+            "run": record.run,
+            "status": record.status,
+            "system": record.system,
+            "dataset": record.dataset,
+            "inputs_at_test": list(record.inputs_at_test),
+            "text_policy": record.text_policy,
+            "leakage": record.leakage,
+            "seed": record.seed,
+            "auroc_macro": auroc.value if auroc else None,
+            "started": record.started,
+        }
+        rows.append(row)
+    return rows
+
+
+def print_record(record: RunRecord) -> None:
+    """Print what a run was given and what was measured."""
+    show.table(("of the run", ""), _facts(record))
+    for part, metrics in record.metrics.items():
+        show.result("")
+        rows = [(name, interval(measured)) for name, measured in metrics.items()]
+        show.table((f"on {part}", "value [95% interval]"), rows)
+    for part in dict.fromkeys(row.part for row in record.findings):
+        show.result("")
+        _print_findings(record, part)
+    for warning in record.warnings:
+        show.note(f"note: {warning}")
+    show.note("For research use only: not a medical device.")
+
+
+def print_evaluation(evaluation: Mapping[str, Any]) -> None:
+    """Print what a test on another data set gave."""
+    plain = [(k, v) for k, v in evaluation.items() if not isinstance(v, Mapping | list | tuple)]
+    show.table(("of the test", ""), plain)
+    metrics = evaluation.get("metrics", {})
+    for part, values in metrics.items():
+        show.result("")
+        rows = [(name, interval(value)) for name, value in values.items()]
+        show.table((f"on {part}", "value [95% interval]"), rows)
+    show.note("For research use only: not a medical device.")
+
+
+def interval(measured: Measured | Mapping[str, Any] | float | None) -> str:
+    """`0.771 [0.742, 0.799]`; `not defined` where there is no value."""
+    if isinstance(measured, Mapping):
+        known = {key: measured.get(key) for key in ("value", "low", "high")}
+        measured = Measured(**known)
+    if measured is None or isinstance(measured, float):
+        measured = Measured(measured)
+    if measured.value is None:
+        return "not defined"
+    if measured.low is None or measured.high is None:
+        return f"{measured.value:.3f}"
+    return f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
+
+
+def _facts(record: RunRecord) -> list[tuple[str, object]]:
+    """What a reader must know before looking at a number."""
+    graph = record.graph
+    left_out = ", ".join(graph.left_out) if graph and graph.left_out else "nothing"
+    return [
+        ("run", record.run),
+        ("status", record.status),
+        ("system", record.system),
+        ("data set", f"{record.dataset}, labels {record.labels}"),
+        ("labels read from", list(record.label_source)),
+        ("inputs at test", list(record.inputs_at_test)),
+        ("text policy", record.text_policy),
+        ("leakage", record.leakage),
+        ("studies", ", ".join(f"{n} {part}" for part, n in record.split_counts.items())),
+        ("split manifest", record.split_manifest[:12]),
+        ("graph", f"{graph.name} {graph.fingerprint[:12]}" if graph else "none"),
+        ("left out of the graph", left_out),
+        ("seed", record.seed),
+        ("device", record.device),
+        ("seconds", round(record.seconds)),
+        ("commit", record.commit),
+    ]
+
+
+def _print_findings(record: RunRecord, part: str) -> None:
+    rows = [row for row in record.findings if row.part == part]
+    measured = {name for row in rows for name in row.metrics}
+    shown = [name for name in _SHOWN if name in measured]
+    cells = [
+        (
+            row.label,
+            f"{row.positives}/{row.studies}",
+            row.basis,
+            *(interval(row.metrics.get(name)) for name in shown),
+            row.remark,
+        )
+        for row in rows
+    ]
+    show.table((f"finding on {part}", "positives", "basis", *shown, "remark"), cells)
