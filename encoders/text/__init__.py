@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -36,10 +36,18 @@ class TextEncoder(Protocol):
     def __call__(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`."""
 
+    def state(self) -> dict[str, Any]:
+        """What `fit` learnt, ready for JSON; frozen encoders learnt nothing."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, before the weights are loaded."""
+
     def weights_hash(self) -> str:
         """SHA-256 that names the weights (or the vocabulary of a trainable encoder)."""
 
 
 TEXT_ENCODERS: Catalog[Any] = Catalog(
-    "encoders.text", "text encoder", ("Options", "fit", "tokenize", "forward", "weights_hash")
+    "encoders.text",
+    "text encoder",
+    ("Options", "fit", "tokenize", "forward", "state", "restore", "weights_hash"),
 )

@@ -1,0 +1,229 @@
+"""What the frozen language models share: a model folder checked, opened and read without its code.
+
+A folder is opened only where it holds nothing but data: no code of its own, no entry in its
+configuration that makes the library load code or ask the network, weights as safetensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from encoders.study import Passage
+from encoders.text import PARTS
+from encoders.weights import CONVERT, load_into, read_weights, seeded, state_hash
+from kg.errors import InputError, did_you_mean
+
+log = logging.getLogger(__name__)
+
+HEADS = ("cls.", "lm_head.", "classifier.", "qa_outputs.", "pooler.", "vocab_", "discriminator_")
+"""Parts of a checkpoint that come after the tokens; they are not needed."""
+
+ATTENTION = ("eager", "sdpa")
+
+
+class FrozenTransformer(nn.Module):
+    """A pretrained language model that is read, never trained.
+
+    Args:
+        folder: Folder with `config.json`, the tokenizer and `model*.safetensors`.
+        max_length: Most tokens of a study; what comes after is left out.
+    """
+
+    frozen = True
+
+    def __init__(self, folder: Path, max_length: int) -> None:
+        super().__init__()
+        check_model_folder(folder)
+        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            shape: Any = AutoConfig.from_pretrained(folder, **local)
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{folder}: cannot be opened ({error})", "save the model and tokenizer again"
+            ) from None
+        longest = int(getattr(shape, "max_position_embeddings", max_length))
+        if getattr(shape, "is_encoder_decoder", False) or max_length > longest:
+            raise InputError(
+                f"{folder}: not an encoder that reads {max_length} tokens",
+                f"choose an encoder such as BERT, and max_length of at most {longest}",
+            )
+        with seeded(0):
+            model: Any = AutoModel.from_config(shape, attn_implementation="sdpa")
+        if hasattr(model, "pooler"):
+            model.pooler = None
+        load_into(model, _tensors(folder, model), name=str(folder))
+        self.model: nn.Module = model.requires_grad_(False).eval()
+        self.width = int(shape.hidden_size)
+        self.max_length = max_length
+        self.first = _special(self.tokenizer, "cls_token_id", "bos_token_id")
+        self.last = _special(self.tokenizer, "sep_token_id", "eos_token_id")
+        self.padding = int(self.tokenizer.pad_token_id or 0)
+
+    def train(self, mode: bool = True) -> FrozenTransformer:
+        """Stays in evaluation mode, whatever is asked."""
+        return super().train(False)
+
+    def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
+        """Learns nothing."""
+
+    def state(self) -> dict[str, Any]:
+        """Nothing was learnt."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+    def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
+        rows = [self._row(passages) for passages in texts]
+        longest = max((len(row) for row in rows), default=0)
+        words = torch.full((len(rows), max(longest, 1)), self.padding)
+        part = torch.zeros_like(words)
+        for place, row in enumerate(rows):
+            if row:
+                words[place, : len(row)] = torch.tensor([word for word, _ in row])
+                part[place, : len(row)] = torch.tensor([name for _, name in row])
+        cut = sum(len(row) == self.max_length for row in rows)
+        if cut:
+            log.info("%d of %d texts reach the limit of %d tokens", cut, len(rows), self.max_length)
+        return words, part > 0, part
+
+    def _row(self, passages: Sequence[Passage]) -> list[tuple[int, int]]:
+        """Word id and part of each token of one study, special tokens included."""
+        row: list[tuple[int, int]] = []
+        for passage in passages:
+            name = PARTS.index(passage.name)
+            ids = self.tokenizer(
+                passage.text, add_special_tokens=False, truncation=True, max_length=self.max_length
+            )["input_ids"]
+            row.extend((int(word), name) for word in ids)
+        if not row:
+            return []
+        row = row[: self.max_length - 2]
+        return [(self.first, row[0][1]), *row, (self.last, row[-1][1])]
+
+    @torch.no_grad()
+    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+        """Encode into tokens `[B, T, D]`; zeros where there is no word."""
+        # a row without a word attends to its first padding, so that nothing becomes NaN
+        first = torch.arange(mask.shape[1], device=mask.device) == 0
+        attended = mask | (first & ~mask.any(dim=1, keepdim=True))
+        tokens: Tensor = self.model(input_ids=words, attention_mask=attended).last_hidden_state
+        return tokens * mask.unsqueeze(-1)
+
+    def sentences(self, texts: Sequence[str], batch: int = 64) -> Tensor:
+        """Mean token of each text, length 1, `[n, D]`."""
+        vectors = []
+        for start in range(0, len(texts), batch):
+            part = [(Passage("other", text),) for text in texts[start : start + batch]]
+            words, mask, parts = self.tokenize(part)
+            tokens = self(words, mask, parts)
+            vectors.append(tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
+        return normalize(torch.cat(vectors), dim=1) if vectors else torch.zeros(0, self.width)
+
+    def weights_hash(self) -> str:
+        """SHA-256 over weights, tokenizer and length."""
+        read = hashlib.sha256(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        return state_hash(self.model, f"{read.hexdigest()} {self.max_length}")
+
+
+def check_model_folder(folder: Path) -> None:
+    """Refuse a model folder that is not data alone.
+
+    Raises:
+        InputError: If the folder holds code, asks for code or attention kernels from elsewhere, is
+            of a kind the library does not know, or has no safetensors.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"{folder}: not a folder of a model (no config.json)",
+            "give the folder that save_pretrained wrote; names of hubs are not looked up",
+        )
+    code = sorted(path.name for path in folder.rglob("*.py"))
+    if code:
+        raise InputError(
+            f"{folder}: holds code of its own ({', '.join(code[:3])}); refused",
+            "use a model whose class is part of transformers",
+        )
+    for path in sorted(folder.glob("*.json")):
+        _check_settings(path)
+    settings = json.loads((folder / "config.json").read_bytes())
+    kind = settings.get("model_type", "")
+    if kind not in CONFIG_MAPPING:
+        raise InputError(
+            f"{folder}/config.json: model_type {kind!r} is not known",
+            did_you_mean(str(kind), CONFIG_MAPPING.keys()),
+        )
+    if not any(folder.glob("model*.safetensors")):
+        raise InputError(f"{folder}: no model.safetensors; pickled weights are refused", CONVERT)
+
+
+def _check_settings(path: Path) -> None:
+    try:
+        settings = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})", "save the model again") from None
+    if path.name.startswith(("tokenizer.", "vocab")):
+        return
+    for key, value in _entries(settings):
+        loads_code = key in ("auto_map", "custom_pipelines")
+        private = key.startswith("_") and "implementation" in key
+        foreign = key == "attn_implementation" and value not in (None, *ATTENTION)
+        if loads_code or private or foreign:
+            raise InputError(
+                f"{path}: the entry {key!r} can load code; refused",
+                "use a model whose class is part of transformers, and remove the entry",
+            )
+
+
+def _entries(settings: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and value of nested JSON."""
+    waiting = [settings]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict):
+            yield from here.items()
+            waiting.extend(here.values())
+        elif isinstance(here, list):
+            waiting.extend(here)
+
+
+def _tensors(folder: Path, model: Any) -> dict[str, Tensor]:
+    """The encoder's tensors of a checkpoint, under the names the bare encoder gives them."""
+    tensors: dict[str, Tensor] = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        tensors.update(read_weights(path))
+    prefix = f"{model.base_model_prefix}."
+    if any(key.startswith(prefix) for key in tensors):
+        tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
+    wanted = model.state_dict()
+    for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
+        tensors = {
+            key.removesuffix(old) + new if key.endswith(old) and key not in wanted else key: value
+            for key, value in tensors.items()
+        }
+    return {
+        key: value
+        for key, value in tensors.items()
+        if key in wanted or not key.startswith(HEADS) and not key.endswith("position_ids")
+    }
+
+
+def _special(tokenizer: Any, *names: str) -> int:
+    for name in names:
+        found = getattr(tokenizer, name, None)
+        if found is not None:
+            return int(found)
+    raise InputError("the tokenizer has no token for the start or end of a text", "choose another")
