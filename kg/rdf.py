@@ -1,0 +1,315 @@
+"""A graph as RDF: plain triples anyone can query, and reified edges that lose nothing.
+
+Every edge is a plain triple, and beside it an `rdf:Statement` that carries its items of evidence
+in order. In TriG the plain triples stand in one named graph for each data set or source, so that
+a query can leave one out; the statements stand in the default graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pyoxigraph as ox
+
+from kg.concepts import Concept, Phrase
+from kg.edges import RELATIONS, Edge, Evidence
+from kg.errors import InputError
+from kg.graph import KnowledgeGraph, LabelSet
+
+OBO = "http://purl.obolibrary.org/obo/"
+PREFIXES = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "owl": "http://www.w3.org/2002/07/owl#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "BFO": f"{OBO}BFO_",
+    "RO": f"{OBO}RO_",
+    "ckg": "urn:ckg:",
+    "kgdx": "urn:kgdx:",
+}
+FORMATS = {".ttl": ox.RdfFormat.TURTLE, ".trig": ox.RdfFormat.TRIG}
+
+_RELATION_OF = {relation.iri: name for name, relation in RELATIONS.items()}
+
+
+def to_rdf(graph: KnowledgeGraph, ending: str) -> bytes:
+    """The graph as Turtle (`.ttl`) or TriG (`.trig`)."""
+    quads = [ox.Quad(*triple) for triple in _head(graph)]
+    for concept in graph.concepts:
+        quads += [ox.Quad(*triple) for triple in _concept(concept)]
+    for edge in graph.edges:
+        quads += _plain(edge, named=ending == ".trig")
+        quads += [ox.Quad(*triple) for triple in _statement(edge)]
+    for order, label_set in enumerate(graph.label_sets):
+        quads += [ox.Quad(*triple) for triple in _label_set(label_set, order)]
+    content = ox.serialize(quads, format=FORMATS[ending], prefixes=PREFIXES)
+    return bytes(content or b"")
+
+
+def from_rdf(name: str, content: bytes, ending: str) -> KnowledgeGraph:
+    """Read what `to_rdf` wrote. Nothing is fetched; `owl:imports` is refused.
+
+    Raises:
+        InputError: If the file is no Turtle or TriG (names the line), or an edge has no evidence.
+    """
+    try:
+        quads = list(ox.parse(io.BytesIO(content), format=FORMATS[ending]))
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise InputError(f"{name}{line}: {error.msg}", "mend the line") from None
+    try:
+        return _Reader(name, quads).graph()
+    except ValueError as error:
+        raise InputError(f"{name}: {error}", "orders, counts and weights are numbers") from None
+
+
+def _iri(curie: str) -> ox.NamedNode:
+    """The IRI of a CURIE; an id without a known prefix is kept in the project's own space."""
+    prefix, colon, rest = curie.partition(":")
+    if colon and prefix in PREFIXES:
+        return ox.NamedNode(PREFIXES[prefix] + quote(rest, safe="_-.~"))
+    return ox.NamedNode(PREFIXES["kgdx"] + "id:" + quote(curie, safe="_-.~"))
+
+
+def _curie(iri: str) -> str:
+    own = PREFIXES["kgdx"] + "id:"
+    if iri.startswith(own):
+        return unquote(iri.removeprefix(own))
+    for prefix, space in PREFIXES.items():
+        if iri.startswith(space):
+            return f"{prefix}:{unquote(iri.removeprefix(space))}"
+    return iri
+
+
+_Triple = tuple[Any, Any, Any]
+
+A = _iri("rdf:type")
+FIELD = {
+    field: _iri(f"kgdx:{field}")
+    for field in (
+        "name", "kind", "text", "source", "tag", "status", "dataset", "licence", "weight", "count",
+        "detail", "language", "order", "phrases", "evidence", "synonyms", "xrefs", "definition",
+        "label_set", "concept", "findings", "columns", "exclusive", "no_finding", "with_no_finding",
+    )
+}  # fmt: skip
+
+
+def _head(graph: KnowledgeGraph) -> Iterator[_Triple]:
+    node = _iri("kgdx:graph")
+    yield node, A, _iri("kgdx:KnowledgeGraph")
+    yield node, FIELD["name"], ox.Literal(graph.name)
+
+
+def _concept(concept: Concept) -> Iterator[_Triple]:
+    node = _iri(concept.id)
+    yield node, A, _iri("kgdx:Concept")
+    yield node, _iri("rdfs:label"), ox.Literal(concept.label)
+    for synonym in concept.synonyms:
+        yield node, _iri("skos:altLabel"), ox.Literal(synonym)
+    yield from _listed(node, "synonyms", concept.synonyms)
+    yield from _listed(node, "xrefs", concept.xrefs)
+    for field in ("kind", "definition", "source", "dataset"):
+        yield from _given(node, field, getattr(concept, field))
+    for order, phrase in enumerate(concept.phrases):
+        yield from _part(node, "phrases", order, phrase)
+
+
+def _plain(edge: Edge, *, named: bool) -> Iterator[ox.Quad]:
+    triple = _iri(edge.subject), _iri(RELATIONS[edge.relation].iri), _iri(edge.object)
+    if not named:
+        yield ox.Quad(*triple)
+        return
+    for place in sorted({item.dataset or item.source for item in edge.evidence}):
+        yield ox.Quad(*triple, ox.NamedNode(PREFIXES["kgdx"] + "from:" + quote(place, safe="")))
+
+
+def _statement(edge: Edge) -> Iterator[_Triple]:
+    digest = hashlib.sha256("\n".join(edge.key).encode()).hexdigest()[:24]
+    node = _iri(f"kgdx:edge-{digest}")
+    yield node, A, _iri("rdf:Statement")
+    yield node, _iri("rdf:subject"), _iri(edge.subject)
+    yield node, _iri("rdf:predicate"), _iri(RELATIONS[edge.relation].iri)
+    yield node, _iri("rdf:object"), _iri(edge.object)
+    yield from _given(node, "label_set", edge.label_set)
+    for order, item in enumerate(edge.evidence):
+        yield from _part(node, "evidence", order, item)
+
+
+def _label_set(label_set: LabelSet, order: int) -> Iterator[_Triple]:
+    node = ox.NamedNode(PREFIXES["kgdx"] + "label_set:" + quote(label_set.name, safe=""))
+    yield node, A, _iri("kgdx:LabelSet")
+    yield node, FIELD["order"], ox.Literal(order)
+    for field in ("name", "concept", "exclusive", "no_finding"):
+        yield from _given(node, field, getattr(label_set, field))
+    for field in ("findings", "columns", "with_no_finding"):
+        yield from _listed(node, field, getattr(label_set, field))
+
+
+def _part(
+    owner: ox.NamedNode, field: str, order: int, part: Phrase | Evidence
+) -> Iterator[_Triple]:
+    node = ox.NamedNode(f"{owner.value}/{field}/{order}")
+    yield owner, FIELD[field], node
+    yield node, FIELD["order"], ox.Literal(order)
+    for key in part.__dataclass_fields__:
+        yield from _given(node, key, getattr(part, key))
+
+
+def _given(node: ox.NamedNode, field: str, value: object) -> Iterator[_Triple]:
+    if value is None or value == "":
+        return
+    if isinstance(value, float):
+        # The shortest text that reads back as the same number.
+        literal = ox.Literal(repr(value), datatype=_iri("xsd:double"))
+    elif isinstance(value, bool | int):
+        literal = ox.Literal(value)
+    else:
+        literal = ox.Literal(str(value))
+    yield node, FIELD[field], literal
+
+
+def _listed(node: ox.NamedNode, field: str, values: tuple[str, ...]) -> Iterator[_Triple]:
+    if not values:
+        return
+    cells = [ox.NamedNode(f"{node.value}/{field}/{place}") for place in range(len(values))]
+    yield node, FIELD[field], cells[0]
+    for place, value in enumerate(values):
+        after = cells[place + 1] if place + 1 < len(cells) else _iri("rdf:nil")
+        yield cells[place], _iri("rdf:first"), ox.Literal(value)
+        yield cells[place], _iri("rdf:rest"), after
+
+
+class _Reader:
+    """Reads records back from triples."""
+
+    def __init__(self, name: str, quads: Iterable[ox.Quad]) -> None:
+        self.name = name
+        self.values: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        self.plain: set[tuple[str, str, str]] = set()
+        for quad in quads:
+            predicate = quad.predicate.value
+            if predicate == PREFIXES["owl"] + "imports":
+                raise InputError(f"{name}: imports {quad.object}", "merge it by a recipe instead")
+            self.values[quad.subject][predicate].append(quad.object)
+            relation = _RELATION_OF.get(_curie(predicate))
+            named = isinstance(quad.subject, ox.NamedNode)
+            if relation and named and isinstance(quad.object, ox.NamedNode):
+                ends = _curie(quad.subject.value), _curie(quad.object.value)
+                self.plain.add((ends[0], relation, ends[1]))
+
+    def graph(self) -> KnowledgeGraph:
+        nodes = defaultdict(list)
+        for node, values in self.values.items():
+            for kind in values[A.value]:
+                nodes[_curie(kind.value)].append(node)
+        names = [self._text(node, "name") for node in nodes["kgdx:KnowledgeGraph"]]
+        if not names:
+            raise InputError(f"{self.name}: holds no kgdx:KnowledgeGraph", "build it by a recipe")
+        edges = [self._edge(node) for node in nodes["rdf:Statement"]]
+        bare = self.plain - {(edge.subject, edge.relation, edge.object) for edge in edges}
+        if bare:
+            raise InputError(
+                f"{self.name}: {len(bare)} edges without evidence, first {' '.join(min(bare))}",
+                "add an rdf:Statement with kgdx:evidence for each",
+            )
+        return KnowledgeGraph(
+            tuple(self._concept(node) for node in nodes["kgdx:Concept"]),
+            tuple(edges),
+            tuple(self._label_set(node) for node in self._ordered(nodes["kgdx:LabelSet"])),
+            name=names[0],
+        )
+
+    def _one(self, node: Any, predicate: str) -> Any:
+        values = self.values[node][predicate] if node in self.values else []
+        return values[0] if values else None
+
+    def _literal(self, node: Any, field: str) -> str | None:
+        value = self._one(node, FIELD[field].value)
+        return None if value is None else value.value
+
+    def _text(self, node: Any, field: str) -> str:
+        return self._literal(node, field) or ""
+
+    def _needed(self, node: Any, predicate: str) -> Any:
+        value = self._one(node, _iri(predicate).value)
+        if value is None:
+            raise InputError(f"{self.name}: {node} has no {predicate}", "add it")
+        return value.value
+
+    def _list(self, node: Any, field: str) -> tuple[str, ...]:
+        values, cell = [], self._one(node, FIELD[field].value)
+        while cell is not None and cell != _iri("rdf:nil"):
+            values.append(self._needed(cell, "rdf:first"))
+            cell = self._one(cell, _iri("rdf:rest").value)
+        return tuple(values)
+
+    def _parts(self, node: Any, field: str) -> list[Any]:
+        return self._ordered(self.values[node][FIELD[field].value])
+
+    def _ordered(self, nodes: list[Any]) -> list[Any]:
+        return sorted(nodes, key=lambda node: int(self._text(node, "order") or 0))
+
+    def _concept(self, node: Any) -> Concept:
+        return Concept(
+            id=_curie(node.value),
+            label=self._needed(node, "rdfs:label"),
+            kind=self._text(node, "kind"),
+            synonyms=self._list(node, "synonyms"),
+            xrefs=self._list(node, "xrefs"),
+            phrases=tuple(
+                Phrase(
+                    text=self._text(part, "text"),
+                    kind=self._text(part, "kind"),
+                    source=self._text(part, "source"),
+                    language=self._text(part, "language") or "en",
+                    dataset=self._literal(part, "dataset"),
+                )
+                for part in self._parts(node, "phrases")
+            ),
+            definition=self._text(node, "definition"),
+            source=self._text(node, "source"),
+            dataset=self._literal(node, "dataset"),
+        )
+
+    def _edge(self, node: Any) -> Edge:
+        relation = _curie(self._needed(node, "rdf:predicate"))
+        return Edge(
+            subject=_curie(self._needed(node, "rdf:subject")),
+            relation=_RELATION_OF.get(relation, relation),
+            object=_curie(self._needed(node, "rdf:object")),
+            evidence=tuple(self._evidence(part) for part in self._parts(node, "evidence")),
+            label_set=self._literal(node, "label_set"),
+        )
+
+    def _evidence(self, node: Any) -> Evidence:
+        weight, count = self._literal(node, "weight"), self._literal(node, "count")
+        status = self._text(node, "status")
+        if status not in ("asserted", "derived", "mined"):
+            raise InputError(f"{self.name}: {node}: no status {status!r}", "say who asserts it")
+        return Evidence(
+            source=self._text(node, "source"),
+            tag=self._text(node, "tag"),
+            status=status,  # type: ignore[arg-type]
+            dataset=self._literal(node, "dataset"),
+            licence=self._text(node, "licence"),
+            weight=None if weight is None else float(weight),
+            count=None if count is None else int(count),
+            detail=self._text(node, "detail"),
+        )
+
+    def _label_set(self, node: Any) -> LabelSet:
+        return LabelSet(
+            name=self._text(node, "name"),
+            concept=self._text(node, "concept"),
+            findings=self._list(node, "findings"),
+            columns=self._list(node, "columns"),
+            exclusive=self._literal(node, "exclusive") == "true",
+            no_finding=self._literal(node, "no_finding"),
+            with_no_finding=self._list(node, "with_no_finding"),
+        )

@@ -1,0 +1,68 @@
+"""Catalog of sources: where concepts, edges and label sets of a graph are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from kg.catalog import Catalog
+from kg.concepts import Concept
+from kg.edges import Edge
+from kg.graph import LabelSet
+
+__all__ = ["SOURCES", "Conflict", "Facts", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two facts that do not go together, and what was done about it.
+
+    Args:
+        kind: Short name, for example `two_labels` or `shared_xref`.
+        about: Id of the concept, edge or phrase it is about.
+        message: What does not go together, and which side was kept.
+    """
+
+    kind: str
+    about: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one source contributes.
+
+    Args:
+        concepts: Concepts it describes.
+        edges: Edges it states, each with its evidence.
+        label_sets: Label sets it declares.
+        conflicts: What did not go together inside the source.
+    """
+
+    concepts: Sequence[Concept] = ()
+    edges: Sequence[Edge] = ()
+    label_sets: Sequence[LabelSet] = ()
+    conflicts: Sequence[Conflict] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A source of facts; built as `Part(options)`."""
+
+    Options: Any
+
+    def read(self, folder: Path, known: Facts) -> Facts:
+        """Read the facts.
+
+        Args:
+            folder: Folder that the files named in the options are relative to.
+            known: What the recipe's earlier sources gave.
+
+        Raises:
+            InputError: If a file is missing or malformed; names file and line.
+        """
+
+
+SOURCES: Catalog[Any] = Catalog("kg.sources", "source", ("Options", "read"))
