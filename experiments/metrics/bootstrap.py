@@ -1,0 +1,315 @@
+"""How sure a score is: bootstrap over patient groups, and paired differences of two systems.
+
+A resample is a row of counts (how often each patient group was drawn), so all of them are one
+integer matrix, and a statistic of all of them is a few array operations on it. Groups are drawn
+within their fold; a statistic is taken within each fold of each part, then averaged over folds,
+then over parts, so that scores of two models or two modalities are never ranked together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
+
+from experiments.metrics.arrays import (
+    FloatArray,
+    IntArray,
+    Units,
+    as_units,
+    mean_of_defined,
+    mean_over_seeds,
+    paired_columns,
+)
+from experiments.metrics.ranking import Counts, RankedScores, Statistic
+
+# Resamples are taken in blocks of about this many numbers, so that a block stays in cache.
+_BLOCK = 1 << 17
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an interval is made.
+
+    Args:
+        resamples: Number of bootstrap resamples.
+        level: Coverage of the interval.
+        method: Percentiles of the resamples, or bias-corrected and accelerated.
+        at_least: Findings with fewer positives are not averaged into a macro value.
+    """
+
+    resamples: int = 2000
+    level: float = 0.95
+    method: Literal["percentile", "bca"] = "percentile"
+    at_least: int = 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; NaN where there is none."""
+
+    value: float
+    low: float = np.nan
+    high: float = np.nan
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First system minus second on the same studies.
+
+    Args:
+        delta: The difference.
+        low: Lower end of its interval.
+        high: Upper end.
+        p: Two-sided bootstrap p-value against no difference.
+    """
+
+    delta: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """A statistic of each finding `[C]` and its macro mean, with intervals.
+
+    Args:
+        findings: One estimate per finding.
+        macro: Unweighted mean over `averaged`.
+        averaged: Positions of the findings that the macro value averages.
+    """
+
+    findings: tuple[Estimate, ...]
+    macro: Estimate
+    averaged: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PairedDifferences:
+    """As `Intervals`, for the difference of two systems."""
+
+    findings: tuple[Difference, ...]
+    macro: Difference
+    averaged: tuple[int, ...]
+
+
+def draw_counts(units: Units, resamples: int, rng: np.random.Generator) -> Counts:
+    """How often each group is drawn in each resample, `[resamples, G]`, within folds."""
+    counts = np.zeros((resamples, units.count), dtype=np.int32)
+    offset = np.arange(resamples)[:, None]
+    for stratum in units.strata:
+        size = len(stratum)
+        drawn = rng.integers(0, size, size=(resamples, size)) + offset * size
+        block = np.bincount(drawn.ravel(), minlength=resamples * size).reshape(resamples, size)
+        counts[:, stratum] = block
+    return counts
+
+
+def replicates(
+    labels: FloatArray, scores: FloatArray, units: Units, counts: Counts, name: Statistic = "auroc"
+) -> FloatArray:
+    """The statistic of each finding in each resample, `[r, C]`; NaN where it is undefined."""
+    columns = [
+        [
+            [
+                RankedScores.sort(labels[rows, c], scores[rows, c], units.member[rows])
+                for rows in part
+            ]
+            for part in units.cells
+        ]
+        for c in range(labels.shape[1])
+    ]
+    result = np.empty((len(counts), labels.shape[1]))
+    for start, block in _blocks(counts):
+        for c, parts in enumerate(columns):
+            within = [
+                mean_of_defined([cell.statistic(name, block) for cell in part], axis=0)
+                for part in parts
+            ]
+            result[start : start + len(block), c] = mean_of_defined(within, axis=0)
+    return result
+
+
+def averaged_findings(labels: FloatArray, values: FloatArray, at_least: int) -> IntArray:
+    """Positions of findings with a value and at least that many positives."""
+    positives = np.nansum(labels, axis=0)
+    return np.flatnonzero((positives >= at_least) & ~np.isnan(values))
+
+
+def bootstrap(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: Units | Sequence[Any] | NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    name: Statistic = "auroc",
+    plan: Plan = Plan(),  # noqa: B008
+) -> Intervals:
+    """A ranking statistic of each finding and its macro mean, with intervals over groups.
+
+    Args:
+        labels: 1, 0 or NaN, `[n, C]`.
+        scores: Scores, `[n, C]`, or `[seeds, n, C]` to be averaged over seeds first.
+        groups: Patient group of each row, or `Units` where there are folds or parts.
+        rng: Source of the resamples.
+        name: Which statistic.
+        plan: How the interval is made.
+    """
+    truth, score = paired_columns(labels, mean_over_seeds(scores))
+    sample = _Sample.draw(as_units(groups), plan, rng)
+    values, drawn, without = sample.statistic(truth, score, name)
+    averaged = averaged_findings(truth, values, plan.at_least)
+    return Intervals(
+        findings=tuple(
+            estimate(values[c], drawn[:, c], plan, None if without is None else without[:, c])
+            for c in range(truth.shape[1])
+        ),
+        macro=estimate(
+            float(mean_of_defined(values[averaged])),
+            mean_of_defined(drawn[:, averaged]),
+            plan,
+            None if without is None else mean_of_defined(without[:, averaged]),
+        ),
+        averaged=tuple(int(c) for c in averaged),
+    )
+
+
+def paired(
+    labels: ArrayLike,
+    systems: tuple[ArrayLike, ArrayLike],
+    groups: Units | Sequence[Any] | NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    name: Statistic = "auroc",
+    plan: Plan = Plan(),  # noqa: B008
+) -> PairedDifferences:
+    """First system minus second on the same studies, resampled together.
+
+    With folds in `groups` the statistic is the mean over folds of what is within each; with
+    parts it is the mean over parts (the *together* value of several modalities).
+
+    Args:
+        labels: 1, 0 or NaN, `[n, C]`.
+        systems: Scores of both systems, each `[n, C]` or `[seeds, n, C]`. A pair of study and
+            finding counts only where both systems have a score.
+        groups: Patient group of each row, or `Units` where there are folds or parts.
+        rng: Source of the resamples.
+        name: Which statistic.
+        plan: How the interval is made.
+    """
+    truth, first = paired_columns(labels, mean_over_seeds(systems[0]))
+    _, second = paired_columns(labels, mean_over_seeds(systems[1]))
+    # A row without one of the two scores counts for neither system.
+    truth = np.where(np.isnan(first) | np.isnan(second), np.nan, truth)
+    sample = _Sample.draw(as_units(groups), plan, rng)
+    one, other = (sample.statistic(truth, score, name) for score in (first, second))
+    values, drawn = one[0] - other[0], one[1] - other[1]
+    without = None if one[2] is None or other[2] is None else one[2] - other[2]
+    averaged = averaged_findings(truth, values, plan.at_least)
+    return PairedDifferences(
+        findings=tuple(
+            _difference(values[c], drawn[:, c], plan, None if without is None else without[:, c])
+            for c in range(truth.shape[1])
+        ),
+        macro=_difference(
+            float(mean_of_defined(values[averaged])),
+            mean_of_defined(drawn[:, averaged]),
+            plan,
+            None if without is None else mean_of_defined(without[:, averaged]),
+        ),
+        averaged=tuple(int(c) for c in averaged),
+    )
+
+
+def estimate(
+    value: float, drawn: FloatArray, plan: Plan, without: FloatArray | None = None
+) -> Estimate:
+    """A value with the interval of its resamples.
+
+    Args:
+        value: The value on the studies as they are.
+        drawn: The value in each resample, `[r]`; undefined ones are left out.
+        plan: Level and method.
+        without: The value with each group left out, `[G]`; needed by `bca`.
+
+    Returns:
+        No interval where the value, or more than half of the resamples, is undefined.
+    """
+    defined = drawn[~np.isnan(drawn)]
+    if np.isnan(value) or len(defined) * 2 < len(drawn) or len(defined) == 0:
+        return Estimate(float(value))
+    tail = (1 - plan.level) / 2
+    ends = np.array([tail, 1 - tail])
+    if plan.method == "bca" and without is not None:
+        ends = _corrected_ends(ends, value, defined, without)
+    low, high = np.quantile(defined, ends)
+    return Estimate(float(value), float(low), float(high))
+
+
+def _difference(
+    value: float, drawn: FloatArray, plan: Plan, without: FloatArray | None
+) -> Difference:
+    """A difference with interval and two-sided p-value."""
+    interval = estimate(value, drawn, plan, without)
+    defined = drawn[~np.isnan(drawn)]
+    if np.isnan(interval.low):
+        return Difference(interval.value, np.nan, np.nan, np.nan)
+    # One is added so that a finite number of resamples never claims p = 0.
+    under = (1 + np.sum(defined <= 0)) / (1 + len(defined))
+    over = (1 + np.sum(defined >= 0)) / (1 + len(defined))
+    p = float(min(1.0, 2 * min(under, over)))
+    return Difference(interval.value, interval.low, interval.high, p)
+
+
+def _corrected_ends(
+    ends: FloatArray, value: float, drawn: FloatArray, without: FloatArray
+) -> FloatArray:
+    """The two quantiles to read, corrected for bias and skew (BCa)."""
+    share = (np.mean(drawn < value) + np.mean(drawn <= value)) / 2
+    bias = ndtri(np.clip(share, 1 / (len(drawn) + 1), len(drawn) / (len(drawn) + 1)))
+    pull = np.nanmean(without) - without[~np.isnan(without)]
+    spread = np.sum(pull**2) ** 1.5
+    skew = np.sum(pull**3) / (6 * spread) if spread > 0 else 0.0
+    shifted = bias + ndtri(ends)
+    return np.asarray(ndtr(bias + shifted / (1 - skew * shifted)))
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The resamples of one set of studies, and the left-one-out rows `bca` needs."""
+
+    units: Units
+    counts: Counts
+    left_out: Counts | None
+
+    @classmethod
+    def draw(cls, units: Units, plan: Plan, rng: np.random.Generator) -> _Sample:
+        """Draw the resamples a plan asks for."""
+        size = units.count
+        left_out = None
+        if plan.method == "bca":
+            left_out = np.ones((size, size), dtype=np.int32) - np.eye(size, dtype=np.int32)
+        return cls(units, draw_counts(units, plan.resamples, rng), left_out)
+
+    def statistic(
+        self, labels: FloatArray, scores: FloatArray, name: Statistic
+    ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """The statistic as it is `[C]`, resampled `[r, C]` and with each group left out."""
+        once = np.ones((1, self.units.count), dtype=np.int32)
+        value = replicates(labels, scores, self.units, once, name)[0]
+        drawn = replicates(labels, scores, self.units, self.counts, name)
+        if self.left_out is None:
+            return value, drawn, None
+        return value, drawn, replicates(labels, scores, self.units, self.left_out, name)
+
+
+def _blocks(counts: Counts) -> Iterator[tuple[int, Counts]]:
+    """Rows of counts in blocks that fit the cache, each with the place it starts at."""
+    size = max(1, _BLOCK // max(1, counts.shape[1]))
+    for start in range(0, len(counts), size):
+        yield start, counts[start : start + size]

@@ -1,0 +1,358 @@
+"""Everything measured of a run in one record: a row per finding and the summary with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from experiments.metrics.arrays import (
+    BoolArray,
+    FloatArray,
+    Units,
+    as_units,
+    mean_of_defined,
+    mean_over_seeds,
+    paired_columns,
+)
+from experiments.metrics.bootstrap import (
+    Estimate,
+    Intervals,
+    Plan,
+    bootstrap,
+    draw_counts,
+    estimate,
+)
+from experiments.metrics.calibration import brier, calibration_error, calibration_line
+from experiments.metrics.decisions import (
+    Confusion,
+    Thresholds,
+    accuracy,
+    balanced_accuracy,
+    confusion,
+    confusion_matrix,
+    outcomes,
+    true_and_answered,
+)
+from experiments.metrics.ranking import Counts, Statistic, prevalence
+
+DECISIONS = ("f1", "mcc", "sensitivity", "specificity", "precision", "accuracy")
+"""Rates at thresholds that a summary averages over findings."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one finding; NaN where it is not defined.
+
+    Args:
+        finding: Name or concept id.
+        n: Studies with a stated label and a probability.
+        positives: How many of them have the finding.
+        too_few: Fewer positives than a macro value asks for.
+        auroc: Area under the ROC curve.
+        auroc_low: Lower end of its interval.
+        auroc_high: Upper end.
+        auprc: Average precision.
+        prevalence: Share of positives, the chance level of `auprc`.
+        threshold: Decision threshold, chosen on validation.
+        f1: F1 at the threshold.
+        mcc: Matthews correlation at the threshold.
+        sensitivity: At the threshold.
+        specificity: At the threshold.
+        precision: Positive predictive value at the threshold.
+        negative_predictive_value: At the threshold.
+        accuracy: At the threshold.
+        brier: Mean squared error of the probability.
+        ece: Expected calibration error, 15 bins of equal width.
+        ece_adaptive: The same with bins of equal numbers of studies.
+        calibration_slope: 1 is perfect, under 1 overconfident.
+        calibration_intercept: 0 is perfect.
+    """
+
+    finding: str
+    n: int
+    positives: int
+    too_few: bool
+    auroc: float
+    auroc_low: float
+    auroc_high: float
+    auprc: float
+    prevalence: float
+    threshold: float
+    f1: float
+    mcc: float
+    sensitivity: float
+    specificity: float
+    precision: float
+    negative_predictive_value: float
+    accuracy: float
+    brier: float
+    ece: float
+    ece_adaptive: float
+    calibration_slope: float
+    calibration_intercept: float
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """All metrics of one set of predictions.
+
+    Args:
+        findings: One row per finding.
+        metrics: Summary by name (`auroc_macro`, ...), each with its interval.
+        averaged: Findings in the macro means; the others have too few positives or one class.
+        studies: Number of rows judged.
+        groups: Number of patient groups, the unit of the intervals.
+        parts: Whether ranking statistics are means of what is within each part.
+        threshold_rule: How thresholds were chosen.
+        plan: How intervals were made.
+        confusion: True by answered class of an exclusive set, or None.
+    """
+
+    findings: tuple[Row, ...]
+    metrics: Mapping[str, Estimate]
+    averaged: tuple[str, ...]
+    studies: int
+    groups: int
+    parts: bool
+    threshold_rule: str
+    plan: Plan
+    confusion: tuple[tuple[int, ...], ...] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The table as plain lists and numbers; what is not defined is None."""
+        plain: dict[str, Any] = _without_nan(
+            {
+                **{key: value for key, value in vars(self).items() if key != "metrics"},
+                "findings": [asdict(row) for row in self.findings],
+                "metrics": {name: asdict(value) for name, value in self.metrics.items()},
+                "plan": asdict(self.plan),
+            }
+        )
+        return plain
+
+
+def evaluate(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    groups: Units | Sequence[Any] | NDArray[Any],
+    thresholds: Thresholds | None,
+    *,
+    findings: Sequence[str],
+    rng: np.random.Generator,
+    plan: Plan = Plan(),  # noqa: B008
+) -> MetricTable:
+    """Measure predictions of findings that may hold together.
+
+    Args:
+        labels: 1, 0 or NaN = not stated, `[n, C]`.
+        probabilities: `[n, C]`, or `[seeds, n, C]` to be averaged over seeds; NaN = not possible.
+        groups: Patient group of each row, or `Units` where there are folds or modalities.
+        thresholds: Chosen on validation; None leaves the decisions undefined.
+        findings: Names, length `C`.
+        rng: Source of the resamples.
+        plan: How intervals are made, and how many positives a macro mean asks for.
+
+    Raises:
+        InputError: Where thresholds were chosen on a tested patient group.
+    """
+    truth, score = paired_columns(labels, mean_over_seeds(probabilities))
+    units = as_units(groups)
+    cuts = np.full(len(findings), np.nan)
+    if thresholds is not None:
+        thresholds.refuse(units.groups)
+        cuts = np.array(thresholds.values, dtype=np.float64)
+    if not truth.shape[1] == len(findings) == len(cuts):
+        raise ValueError(f"{truth.shape[1]} columns, {len(findings)} findings, {len(cuts)} cuts")
+    area = bootstrap(truth, score, units, rng=rng, name="auroc", plan=plan)
+    precision = bootstrap(truth, score, units, rng=rng, name="auprc", plan=plan)
+    averaged = np.array(area.averaged, dtype=np.intp)
+    metrics = {"auroc_macro": area.macro, "auprc_macro": precision.macro}
+    for name in _STATISTICS:
+        metrics[f"{name}_micro"] = _micro(
+            truth[:, averaged], score[:, averaged], units, name=name, plan=plan, rng=rng
+        )
+    counts = draw_counts(units, plan.resamples, rng)
+    metrics |= _decision_means(outcomes(truth, score, cuts)[:, :, averaged], units, counts, plan)
+    metrics["brier_macro"] = _brier_mean(
+        truth[:, averaged], score[:, averaged], units, counts, plan
+    )
+    # Resampling adds noise to every bin and so pushes an ECE up: it gets no interval.
+    metrics["ece_macro"] = Estimate(
+        float(mean_of_defined(calibration_error(truth, score)[averaged]))
+    )
+    return MetricTable(
+        findings=_rows(
+            truth, score, cuts, findings, ranking=(area, precision), at_least=plan.at_least
+        ),
+        metrics=metrics,
+        averaged=tuple(findings[c] for c in area.averaged),
+        studies=len(truth),
+        groups=units.count,
+        parts=units.parts is not None,
+        threshold_rule=thresholds.rule if thresholds else "",
+        plan=plan,
+    )
+
+
+def with_exclusive(
+    table: MetricTable,
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    groups: Units | Sequence[Any] | NDArray[Any],
+    *,
+    rng: np.random.Generator,
+) -> MetricTable:
+    """The table with accuracy, balanced accuracy and confusion matrix of an exclusive set.
+
+    The answer is the most probable class; no threshold is involved.
+
+    Args:
+        table: As `evaluate` gave it.
+        labels: Exactly one 1 in a row, `[n, C]`.
+        probabilities: `[n, C]` or `[seeds, n, C]`.
+        groups: Patient group of each row.
+        rng: Source of the resamples.
+    """
+    score = mean_over_seeds(probabilities)
+    matrix = confusion_matrix(labels, score)
+    complete = ~np.isnan(np.asarray(labels, dtype=np.float64) + score).any(axis=1)
+    truth, answer = true_and_answered(labels, score)
+    units, size = as_units(groups), matrix.shape[0]
+    per_group = np.zeros((units.count, size, size))
+    np.add.at(per_group, (units.member[complete], truth, answer), 1)
+    counts = draw_counts(units, table.plan.resamples, rng).astype(np.float64)
+    drawn = np.tensordot(counts, per_group, axes=1)
+    metrics = {
+        name: estimate(rate(matrix), np.array([rate(m) for m in drawn]), table.plan)
+        for name, rate in (("accuracy", accuracy), ("balanced_accuracy", balanced_accuracy))
+    }
+    return replace(
+        table,
+        metrics={**table.metrics, **metrics},
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+    )
+
+
+_STATISTICS: tuple[Statistic, ...] = ("auroc", "auprc")
+
+
+def _rows(
+    truth: FloatArray,
+    score: FloatArray,
+    cuts: FloatArray,
+    findings: Sequence[str],
+    *,
+    ranking: tuple[Intervals, Intervals],
+    at_least: int,
+) -> tuple[Row, ...]:
+    """One row per finding."""
+    answers = confusion(truth, score, cuts)
+    area, precision = ranking
+    columns = {
+        "threshold": cuts,
+        "prevalence": prevalence(truth),
+        "brier": brier(truth, score),
+        "ece": calibration_error(truth, score),
+        "ece_adaptive": calibration_error(truth, score, binning="adaptive"),
+        **{name: getattr(answers, name) for name in (*DECISIONS, "negative_predictive_value")},
+    }
+    rows = []
+    for c, finding in enumerate(findings):
+        slope, intercept = calibration_line(truth[:, c], score[:, c])
+        rows.append(
+            Row(
+                finding=finding,
+                n=int(np.sum(~np.isnan(truth[:, c]))),
+                positives=int(np.nansum(truth[:, c])),
+                too_few=bool(np.nansum(truth[:, c]) < at_least),
+                auroc=area.findings[c].value,
+                auroc_low=area.findings[c].low,
+                auroc_high=area.findings[c].high,
+                auprc=precision.findings[c].value,
+                calibration_slope=slope,
+                calibration_intercept=intercept,
+                **{name: float(values[c]) for name, values in columns.items()},
+            )
+        )
+    return tuple(rows)
+
+
+def _micro(
+    truth: FloatArray,
+    score: FloatArray,
+    units: Units,
+    *,
+    name: Statistic,
+    plan: Plan,
+    rng: np.random.Generator,
+) -> Estimate:
+    """A statistic over all pairs of study and finding; a patient is still drawn as a whole."""
+    columns = truth.shape[1]
+    if not columns:
+        return Estimate(np.nan)
+
+    def repeated(keys: Sequence[Any] | NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if keys is None else np.repeat(np.asarray(keys), columns)
+
+    pairs = Units(
+        np.repeat(units.member, columns), folds=repeated(units.folds), parts=repeated(units.parts)
+    )
+    return bootstrap(truth.ravel(), score.ravel(), pairs, rng=rng, name=name, plan=plan).findings[0]
+
+
+def _decision_means(
+    answers: BoolArray, units: Units, counts: Counts, plan: Plan
+) -> dict[str, Estimate]:
+    """Mean of each rate over findings, from answers `[4, n, C]`."""
+    once = np.ones((1, units.count))
+    whole, drawn = (
+        Confusion(*(weights @ _per_group(kind, units) for kind in answers.astype(np.float64)))
+        for weights in (once, counts.astype(np.float64))
+    )
+    return {
+        f"{name}_macro": estimate(
+            float(mean_of_defined(getattr(whole, name))[0]),
+            mean_of_defined(getattr(drawn, name)),
+            plan,
+        )
+        for name in DECISIONS
+    }
+
+
+def _brier_mean(
+    truth: FloatArray, score: FloatArray, units: Units, counts: Counts, plan: Plan
+) -> Estimate:
+    """Mean Brier score over findings."""
+    stated = ~np.isnan(truth)
+    errors = _per_group(np.where(stated, (score - truth) ** 2, 0.0), units)
+    rows = _per_group(stated.astype(np.float64), units)
+    total = counts.astype(np.float64) @ rows
+    drawn = np.divide(counts @ errors, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return estimate(
+        float(mean_of_defined(brier(truth, score))) if truth.size else np.nan,
+        mean_of_defined(drawn),
+        plan,
+    )
+
+
+def _per_group(values: FloatArray, units: Units) -> FloatArray:
+    """Sums of `[n, C]` over each group's rows, `[G, C]`."""
+    total = np.zeros((units.count, values.shape[1]))
+    np.add.at(total, units.member, values)
+    return total
+
+
+def _without_nan(value: Any) -> Any:
+    """Nested lists and dictionaries with None for NaN."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
