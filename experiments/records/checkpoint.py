@@ -129,10 +129,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}", "check the path")
-    with path.open("rb") as file:
-        start = file.read(8)
-    pickled = start[:2] == b"PK" or start[:1] == b"\x80" or start[:6] == b"\x93NUMPY"
-    if pickled or path.suffix.lower() in _PICKLED:
+    if path.suffix.lower() in _PICKLED or _starts_like_pickle(path):
         raise InputError(
             f"{path} may hold pickled code and is not opened",
             "convert it to .safetensors where you trust its source, and name that file",
@@ -169,6 +166,18 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         apart[name] = plain.clone() if memory in seen else plain
         seen.add(memory)
     return apart
+
+
+def _starts_like_pickle(path: Path) -> bool:
+    """Whether a file starts as pickles, zip archives of torch or arrays of numpy do.
+
+    The length that opens a safetensors file can look like any of them, the brace after it not.
+    """
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
+        return False
+    return start.startswith((b"PK", b"\x80", b"\x93NUMPY"))
 
 
 def _read_state(path_dir: Path) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+# One word for each thing to do. Each sets up .venv by itself; all it needs is Python 3.11 or later.
+#   make demo       train, test and report on the built-in synthetic data set
+#   make test       the test suite
+#   make check      format, lint, types, import direction, contracts
+#   make format     rewrite files in the house style
+#   make benchmark  the longer training tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check format benchmark
+
+demo: $(READY)
+	$(BIN)/kgdx demo
+
+test: $(READY)
+	$(BIN)/pytest $(PYTEST_OPTIONS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/contracts tests/test_architecture.py
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(READY)
+	$(BIN)/pytest -m benchmark
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kgdx needs Python 3.11 or later: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,develop]'
+	touch $@

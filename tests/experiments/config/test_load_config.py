@@ -1,0 +1,218 @@
+"""Configurations: what is read, what is refused, and how the refusal reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from experiments.config.load import config_hash, dump, read_config, resolve
+from experiments.config.parts import check_parts
+from kg.errors import InputError
+
+SMALL = """\
+name: small
+data:
+  name: synthetic
+  labels: nih14
+system:
+  name: graph_fusion
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def to_file(text: str, name: str = "small.yaml") -> str:
+        path = tmp_path / name
+        path.write_text(dedent(text), encoding="utf-8")
+        return str(path)
+
+    return to_file
+
+
+def refused(path: str, *overrides: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        resolve(path, overrides)
+    return caught.value
+
+
+def test_defaults_and_overrides(write) -> None:
+    experiment = resolve(
+        write(SMALL), ["split.fold=3", "stages=[{epochs: 2}]", "stages.0.learning_rate=1e-4"]
+    )
+    assert experiment.split.fold == 3
+    assert experiment.split.folds == 5
+    assert (experiment.stages[0].epochs, experiment.stages[0].learning_rate) == (2, 1e-4)
+    assert resolve(write(SMALL), ["image.encoder=null"]).image.encoder is None
+
+
+@pytest.mark.parametrize(
+    ("added", "line", "path", "hint"),
+    [
+        ("txet: {}", 7, "txet", "did you mean 'text'"),
+        ("text:\n  tset: full", 8, "text.tset", "did you mean 'test'"),
+        ("text:\n  test: ful", 8, "text.test", "did you mean 'full'"),
+        ("text:\n  train: smae", 8, "text.train", "did you mean 'same'"),
+        ("stages:\n- epohcs: 3", 8, "stages.0.epohcs", "did you mean 'epochs'"),
+        ("image:\n  encoder:\n    nme: x", 9, "image.encoder.nme", "did you mean 'name'"),
+        ("image: 3", 7, "image", "it is 3"),
+        ("seed: many", 7, "seed", "it is 'many'"),
+        ("seed: 1.5", 7, "seed", "it is 1.5"),
+        ("split:\n  fold: null", 8, "split.fold", "it is None"),
+        ("stages:\n- learning_rate: nan", 8, "stages.0.learning_rate", "number"),
+        ("stages:\n- learning_rate: 1e999", 8, "stages.0.learning_rate", "number"),
+        ("name: again", 7, "name", "line 1"),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_and_key(write, added, line, path, hint) -> None:
+    where = write(SMALL + added + "\n")
+    error = refused(where)
+    assert error.message.startswith(f"{where}:{line}: ")
+    assert path in error.message
+    assert hint in error.hint
+
+
+def test_a_missing_key_points_at_its_section(write) -> None:
+    path = write("name: small\ndata:\n  name: synthetic\nsystem: {name: graph_fusion}\n")
+    error = refused(path)
+    assert error.message == f"{path}:2: data.labels: this key is missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: !!python/object/apply:os.system [touch pwned]", "tag"),
+        ("a: !!python/name:os.system", "tag"),
+        ("a: !env HOME", "tag"),
+        ("a: &x [1, 2]\nb: [*x, *x]", "alias"),
+        ("a: &a [x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b]", "alias"),
+        ("a: {<<: {seed: 1}}", "a:"),
+        ("a: " + "[" * 40, "nested"),
+        ("a: [", "not readable"),
+        ("- 1", "keys and values"),
+        ("", "keys and values"),
+        ("a: 1\n---\nb: 2", "second document"),
+        ("? [a, b]\n: 1", "one word"),
+        ("seed: " + "9" * 5000, "number"),
+        ("a: \x00", "not readable"),
+        ("a: " + "x" * 1_000_001, "long"),
+    ],
+)
+def test_what_no_configuration_needs_is_refused(write, tmp_path, text, says) -> None:
+    assert says in refused(write(text)).message
+    assert not (Path.cwd() / "pwned").exists()
+
+
+def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("name: Münster".encode("latin-1"))
+    assert "UTF-8" in refused(str(path)).message
+
+
+def test_environment_is_not_interpolated(write) -> None:
+    assert resolve(write(SMALL), ["about=$HOME ${HOME}"]).about == "$HOME ${HOME}"
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("split.fould=1", "split.fould"),
+        ("split.fold=a", "whole number"),
+        ("split", "key.path=value"),
+        ("=1", "key.path=value"),
+        ("base=other.yaml", "key.path=value"),
+        ("name.first=a", "is a value"),
+        ("stages.0.epochs=1", "a list belongs here"),
+        ("about=a: b", "not readable"),
+        ("seed=!!python/name:os.system", "tag"),
+        ("seed=1\nname: other", "more than one value"),
+    ],
+)
+def test_a_wrong_override_is_named(write, override, says) -> None:
+    error = refused(write(SMALL), override)
+    assert error.message.startswith("--set ")
+    assert says in f"{error.message} {error.hint}"
+
+
+def test_yaml_words_stay_words(write) -> None:
+    path = write(SMALL.replace("name: small", "name: no") + "about: 2024-01-01\n")
+    experiment = resolve(path)
+    assert (experiment.name, experiment.about) == ("no", "2024-01-01")
+
+
+def test_a_base_is_overridden_key_by_key(write) -> None:
+    write(SMALL + "split: {fold: 2, seed: 5}\n", "below.yaml")
+    path = write("base: below.yaml\nname: above\nsplit: {fold: 4}\n", "above.yaml")
+    experiment = resolve(path)
+    assert (experiment.name, experiment.split.fold, experiment.split.seed) == ("above", 4, 5)
+
+
+def test_a_mistake_in_the_base_is_named_in_the_base(write) -> None:
+    below = write(SMALL + "sed: 1\n", "below.yaml")
+    assert refused(write("base: below.yaml\n", "above.yaml")).message.startswith(f"{below}:7: ")
+
+
+def test_another_part_does_not_inherit_options(write) -> None:
+    write(SMALL + "  options: {width: 3}\n", "below.yaml")
+    path = write("base: below.yaml\nsystem: {name: other}\n", "above.yaml")
+    assert dict(resolve(path).system.options) == {}
+    kept = write("base: below.yaml\nsystem: {options: {depth: 1}}\n", "kept.yaml")
+    assert dict(resolve(kept).system.options) == {"width": 3, "depth": 1}
+    assert dict(resolve(kept, ["system.name=other"]).system.options) == {}
+
+
+def test_a_base_has_no_base_and_must_be_there(write) -> None:
+    write("base: c.yaml\n", "b.yaml")
+    path = write("base: b.yaml\n", "a.yaml")
+    assert "has a base itself" in refused(path).message
+    assert f"{path}:1" in refused(path).message
+    assert "no file" in refused(write("base: none.yaml\n", "d.yaml")).message
+
+
+def test_names_and_paths() -> None:
+    assert "no configuration is called 'none_such'" in refused("none_such").message
+    assert "no file" in refused("none/such.yaml").message
+    assert "no file" in refused("such.yaml").message
+
+
+def test_what_is_written_out_reads_the_same(write, tmp_path: Path) -> None:
+    overrides = ["about='1e-4'", "stages=[{name: 'null', objectives: {a: 0.5}}]", "seed=7"]
+    experiment = resolve(write(SMALL), overrides)
+    again = resolve(write(dump(experiment), "again.yaml"))
+    assert again == experiment
+    assert config_hash(again) == config_hash(experiment)
+    assert config_hash(resolve(write(SMALL))) != config_hash(experiment)
+
+
+def test_the_hash_sees_values_not_writing(write) -> None:
+    other = "system: {name: graph_fusion}\ndata: {labels: nih14, name: synthetic}\nname: small\n"
+    assert config_hash(resolve(write(other, "b.yaml"))) == config_hash(resolve(write(SMALL)))
+
+
+@pytest.mark.parametrize(
+    ("override", "says", "hint"),
+    [
+        ("data.name=opneni", "no data set called", "openi"),
+        ("image.encoder.name=tiny_cnm", "no image encoder", "tiny_cnn"),
+        ("image.encoder={name: tiny_cnn, options: {wdth: 3}}", "wdth", ""),
+        ("system.name=graph_fision", "no system", "graph_fusion"),
+    ],
+)
+def test_parts_are_checked_with_their_place(write, override, says, hint) -> None:
+    path = write(SMALL.replace("synthetic", "openi"))
+    config = read_config(path, [override])
+    with pytest.raises(InputError) as caught:
+        check_parts(config.experiment, config.places)
+    assert caught.value.message.startswith(f"--set {override}")
+    assert says in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_label_set_the_data_do_not_have(write) -> None:
+    path = write(SMALL.replace("synthetic", "openi").replace("nih14", "nih15"))
+    config = read_config(path)
+    with pytest.raises(InputError) as caught:
+        check_parts(config.experiment, config.places)
+    assert f"{path}:4: data.labels" in caught.value.message
+    assert "nih14" in caught.value.hint
