@@ -1,0 +1,127 @@
+"""What all adapters of published data sets share: label choice, needed files, refused rows."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import kg.options
+from encoders.study import Modality, Study
+from experiments.datasets import LabelChoice, NeededFile
+from kg.errors import InputError, did_you_mean
+from kg.graph import LabelSet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row or picture that does not become (part of) a study, and why.
+
+    Args:
+        file: File it stands in, relative to the root.
+        row: Row in that file as a spreadsheet counts (the header is row 1), 0 for a picture.
+        reason: Why it is left out.
+        item: What is left out (a picture's name, a study).
+    """
+
+    file: str
+    row: int
+    reason: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read under a root: the studies, and all that did not become one."""
+
+    studies: tuple[Study, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Layout:
+    """Base of the adapters: a subclass says what it needs and implements `read`.
+
+    `locked_share` is the share of groups that development never sees, `locked_as` the prefix a
+    group key gets before it is hashed, and `locked_with` the data set whose committed list of
+    locked groups holds for this one too.
+    """
+
+    class Options(kg.options.Options):
+        """This data set has no options."""
+
+    licence: ClassVar[str]
+    citation: ClassVar[str]
+    homepage: ClassVar[str]
+    graph_names: ClassVar[tuple[str, ...]] = ()
+    modalities: ClassVar[tuple[Modality, ...]]
+    label_choices: tuple[LabelChoice, ...]
+    files: ClassVar[tuple[NeededFile, ...]]
+    expected: ClassVar[dict[str, int]] = {}
+    locked_share: ClassVar[float] = 0.0
+    locked_as: ClassVar[str] = ""
+    locked_with: ClassVar[str] = ""
+
+    def __init__(self, options: kg.options.Options | None = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    def choice(self, labels: str) -> LabelChoice:
+        """The label choice called `labels`.
+
+        Raises:
+            InputError: If the data set is not labelled that way.
+        """
+        for choice in self.label_choices:
+            if choice.name == labels:
+                return choice
+        names = [choice.name for choice in self.label_choices]
+        raise InputError(
+            f"{type(self).__name__} has no label choice {labels!r}", did_you_mean(labels, names)
+        )
+
+    def studies(self, root: Path, *, labels: str) -> list[Study]:
+        """Every study under `root`, in a fixed order; what was left out is logged with counts.
+
+        Raises:
+            InputError: If a needed file is missing or wrong, or there is no such label choice.
+        """
+        reading = self.read(root, labels=labels)
+        for reason, count in Counter(item.reason for item in reading.rejected).items():
+            logger.warning("%s: %d left out: %s", root.name, count, reason)
+        return list(reading.studies)
+
+    def read(self, root: Path, *, labels: str) -> Reading:
+        """The studies under `root` and everything that did not become one."""
+        raise NotImplementedError
+
+    def tiny(self, folder: Path) -> None:
+        """Write a small made-up copy of the layout, for tests and trials."""
+        raise NotImplementedError
+
+    def label_set(self, root: Path, labels: str) -> LabelSet | None:
+        """The label set of a choice that is no label set of the graph; None where the graph has it.
+
+        Raises:
+            InputError: If it has to be read from a file that is wrong.
+        """
+        return None
+
+    def need(self, root: Path) -> None:
+        """Refuse a root without the files that cannot be done without.
+
+        Raises:
+            InputError: Naming the first missing file and who gives it.
+        """
+        if not root.is_dir():
+            raise InputError(f"{root}: there is no such folder", "name the data set's folder")
+        for file in self.files:
+            if not file.optional and not any(present(root, file)):
+                raise InputError(f"{root / file.path}: not found ({file.what})", file.giver)
+
+
+def present(root: Path, file: NeededFile) -> list[Path]:
+    """Those alternatives of a needed file that are under `root`."""
+    return [root / path for path in file.path.split("|") if (root / path).exists()]

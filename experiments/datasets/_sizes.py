@@ -1,0 +1,30 @@
+"""True size of each picture as published, from a copy's index or the picture itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.datasets._pictures import size
+from experiments.datasets._tables import read_table
+
+
+class Sizes:
+    """Widths and heights as published: a reduced copy's `index.csv` knows them, else the header.
+
+    Args:
+        root: The data set's root.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        index = root / "index.csv"
+        rows = read_table(index, ("file", "src_w", "src_h")) if index.is_file() else []
+        self._known = {row["file"]: (row["src_w"], row["src_h"]) for row in rows}
+
+    def facts(self, path: str) -> dict[str, str]:
+        """Width and height of a picture in pixels; empty where it states none."""
+        if path in self._known:
+            width, height = self._known[path]
+            return {"width": width, "height": height}
+        found = size(self.root / path)
+        return {} if found is None else {"width": str(found[0]), "height": str(found[1])}

@@ -1,0 +1,255 @@
+"""Your own studies: one csv, a folder of pictures, reports as text or files.
+
+Columns of the csv (comma-separated, UTF-8), one row a study, in any order:
+
+    study       an id, unique                                        required
+    patient     group key; all studies of one patient share it       default: the study
+    image       picture path under the csv's folder; several with ;
+    report      the report's text, or the path of a .txt file
+    dialogue    the dialogue's text, or the path of a .txt file
+    indication, comparison, findings, impression, note, comment      sections, instead of report
+    modality    cxr, ct or ultrasound; one, or one a picture with ;  default: cxr
+    view        frontal, lateral, axial, convex, linear, unknown     default: unknown
+    sex, age    facts, for subgroups and probes
+
+Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
+values 1 present, 0 absent, -1 uncertain, empty not stated.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, TypeVar, get_args
+
+import numpy as np
+
+import kg.options
+from encoders.reading.dialogue import read_dialogue
+from encoders.reading.plain import language_of
+from encoders.reading.report import read_report
+from encoders.study import MODALITIES, VIEWS, Modality, Passage, Stated, Study, StudyImage
+from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets._layout import Layout, Reading
+from experiments.datasets._pictures import draw
+from experiments.datasets._tables import Row, read_table, unique
+from kg.errors import InputError, did_you_mean
+from kg.graph import LabelSet
+from kg.store import load_shipped
+
+__all__ = ["Table"]
+
+SECTION_COLUMNS = ("indication", "comparison", "findings", "impression", "note", "comment")
+FACTS = ("sex", "age")
+COLUMNS = (
+    "study",
+    "patient",
+    "image",
+    "report",
+    "dialogue",
+    "modality",
+    "view",
+    *SECTION_COLUMNS,
+    *FACTS,
+)
+Word = TypeVar("Word", bound=str)
+
+
+class Table(Layout):
+    """A csv of the user's own, in the columns the module names."""
+
+    class Options(kg.options.Options):
+        """Options of one's own table.
+
+        Args:
+            file: The csv under the root; empty = the only one there.
+            label_source: What the labels were read from; decides what counts as leakage.
+        """
+
+        file: str = ""
+        label_source: tuple[str, ...] = ("findings", "impression")
+
+    licence = "your own"
+    citation = "your own"
+    homepage = ""
+    modalities: ClassVar[tuple[Modality, ...]] = get_args(Modality)
+    label_choices = (LabelChoice("own", ("findings", "impression"), "ignore"),)
+    files = (NeededFile("*.csv", "one row a study", "you; the columns are in README", ("study",)),)
+
+    def __init__(self, options: kg.options.Options | None = None) -> None:
+        super().__init__(options)
+        source = getattr(self.options, "label_source", ())
+        self.label_choices = (LabelChoice("own", tuple(source), "ignore"),)
+
+    def read(self, root: Path, *, labels: str) -> Reading:
+        """The studies of the csv; a row that is wrong is an error, never left out."""
+        self.choice(labels)
+        path = self._file(root)
+        rows = unique(read_table(path, ("study",)), "study")
+        concepts = _findings(path, rows)
+        return Reading(tuple(_study(root, row, concepts) for row in rows.values()))
+
+    def label_set(self, root: Path, labels: str) -> LabelSet:
+        """The csv's finding columns as a label set."""
+        self.choice(labels)
+        path = self._file(root)
+        concepts = _findings(path, unique(read_table(path, ("study",)), "study"))
+        normal = "ckg:no_finding"
+        return LabelSet(
+            name=labels,
+            concept="",
+            findings=tuple(concepts.values()),
+            columns=tuple(concepts),
+            no_finding=normal if normal in concepts.values() else None,
+        )
+
+    def tiny(self, folder: Path) -> None:
+        """Write 16 made-up studies of 12 patients, some with a report in its own file."""
+        rng = np.random.default_rng(3)
+        (folder / "reports").mkdir(parents=True, exist_ok=True)
+        with (folder / "studies.csv").open("w", encoding="utf-8", newline="") as lines:
+            writer = csv.writer(lines)
+            writer.writerow(
+                ("study", "patient", "image", "report", "modality", "view", "sex")
+                + ("Cardiomegaly", "Pleural Effusion")
+            )
+            for number in range(16):
+                image, ill = f"pictures/{number}.png", number % 3 == 0
+                draw(folder / image, rng, bright=ill)
+                report = f"Findings: {'Enlarged heart.' if ill else 'Clear lungs.'}"
+                if number % 2:
+                    (folder / "reports" / f"{number}.txt").write_text(report, encoding="utf-8")
+                    report = f"reports/{number}.txt"
+                state = ("-1", "", "1", "0")[number % 4]
+                writer.writerow(
+                    (f"s{number}", f"p{number % 12}", image, report, "cxr", "frontal", "F")
+                    + (int(ill), state)
+                )
+
+    def _file(self, root: Path) -> Path:
+        """The csv under the root.
+
+        Raises:
+            InputError: If there is none, or more than one and none is named.
+        """
+        named = getattr(self.options, "file", "")
+        if named:
+            return root / named
+        if root.is_file():
+            raise InputError(f"{root}: is a file", "name the folder it is in")
+        found = sorted(root.glob("*.csv"))
+        if len(found) != 1:
+            listed = ", ".join(path.name for path in found) or "none"
+            raise InputError(
+                f"{root}: there must be one csv, found: {listed}",
+                "keep one, or name it with `--set data.options.file=NAME`",
+            )
+        return found[0]
+
+
+def _findings(path: Path, rows: dict[str, Row]) -> dict[str, str]:
+    """Concept of each finding column.
+
+    Raises:
+        InputError: If there are no rows, a column names no concept, or two name the same.
+    """
+    if not rows:
+        raise InputError(f"{path}: has no rows", "write one row a study")
+    columns = [name for name in next(iter(rows.values())).cells if name not in COLUMNS]
+    graph = load_shipped()
+    concepts: dict[str, str] = {}
+    for column in columns:
+        try:
+            concept = graph.resolve(column).id
+        except InputError as error:
+            hint = f"{error.hint}; other columns are: {', '.join(COLUMNS)}"
+            raise InputError(f"{path}: column {column!r}: {error.message}", hint) from None
+        if concept in concepts.values():
+            raise InputError(f"{path}: two columns are {concept}: {column!r}", "keep one")
+        concepts[column] = concept
+    return concepts
+
+
+def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
+    stated: dict[str, Stated] = {}
+    for column, concept in concepts.items():
+        value = row.label(column)
+        if value is not None:
+            stated[concept] = value
+    images = _images(root, row)
+    facts = {name: row.get(name) for name in FACTS if row.get(name)}
+    if images:
+        facts["modality"] = "+".join(sorted({image.modality for image in images}))
+        facts["view"] = "+".join(sorted({image.view for image in images}))
+    return Study(
+        study=row["study"],
+        patient=row.get("patient") or row["study"],
+        images=images,
+        report=tuple(_report(root, row)),
+        dialogue=read_dialogue(_text(root, row, "dialogue")) if row.get("dialogue") else (),
+        stated=stated,
+        source="table",
+        facts=facts,
+    )
+
+
+def _images(root: Path, row: Row) -> tuple[StudyImage, ...]:
+    paths = _parts(row.get("image"))
+    modalities = _each(row, "modality", "cxr", MODALITIES, len(paths))
+    views = _each(row, "view", "unknown", VIEWS, len(paths))
+    for path in paths:
+        if not (root / path).is_file():
+            raise InputError(
+                f"{row.file}: row {row.number}, column 'image': no file {path!r}",
+                f"paths start at {root}",
+            )
+    return tuple(
+        StudyImage(path, modality, view)
+        for path, modality, view in zip(paths, modalities, views, strict=True)
+    )
+
+
+def _each(row: Row, column: str, default: Word, known: tuple[Word, ...], count: int) -> list[Word]:
+    """One of the `known` words a picture, from a cell with one word or one a picture."""
+    words = _parts(row.get(column)) or [default]
+    if len(words) not in (1, count) and count:
+        raise InputError(
+            f"{row.file}: row {row.number}: {count} pictures but {len(words)} in {column!r}",
+            "write one for all, or one a picture, separated by ;",
+        )
+    found = []
+    for word in words:
+        match = next((choice for choice in known if choice == word.lower()), None)
+        if match is None:
+            raise InputError(
+                f"{row.file}: row {row.number}: {column} {word!r}", did_you_mean(word, known)
+            )
+        found.append(match)
+    return found * count if len(found) == 1 else found[:count]
+
+
+def _report(root: Path, row: Row) -> Iterator[Passage]:
+    if row.get("report"):
+        yield from read_report(_text(root, row, "report"))
+    for name in SECTION_COLUMNS:
+        if row.get(name):
+            yield Passage(name, row[name], language_of(row[name]))
+
+
+def _text(root: Path, row: Row, column: str) -> bytes | str:
+    """The text of a cell, or the bytes of the file it names."""
+    cell = row[column]
+    if not cell.lower().endswith(".txt") or "\n" in cell or " " in cell.strip():
+        return cell
+    path = root / cell
+    if not path.is_file():
+        raise InputError(
+            f"{row.file}: row {row.number}, column {column!r}: no file {cell!r}",
+            f"paths start at {root}; write the text itself where there is no file",
+        )
+    return path.read_bytes()
+
+
+def _parts(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split(";") if part.strip()]

@@ -1,0 +1,304 @@
+"""Who trains and who is tested: splits by group, written as a manifest with a hash.
+
+The locked part is decided first and by a hash of the group alone, so it never moves: a group is
+locked where the first 8 hex digits of the SHA-256 of its key, as a share of 16^8, are below the
+data set's share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.study import Study
+from experiments.config.schema import SplitSection
+from experiments.records.atomic import write_json
+from kg.errors import InputError
+
+SplitPart = Literal["train", "validation", "test", "locked"]
+
+FIXED_TEST = 0.25
+LOCKED_LISTS = Path(__file__).parent / "datasets" / "locked"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which study is in which part.
+
+    Args:
+        name: What the split is called.
+        dataset: Data set it divides.
+        kind: `folds`, `fixed` or `locked`.
+        seed: Seed of the division.
+        assignments: Part of each study.
+        groups: Group of each study.
+    """
+
+    name: str
+    dataset: str
+    kind: str
+    seed: int
+    assignments: Mapping[str, SplitPart]
+    groups: Mapping[str, str]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the content in canonical JSON; equal content gives an equal hash."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def studies(self, part: SplitPart) -> tuple[str, ...]:
+        """Ids of the studies in a part, sorted."""
+        return tuple(sorted(study for study, where in self.assignments.items() if where == part))
+
+    def save(self, path: Path) -> None:
+        """Write the manifest with its hash, whole or not at all."""
+        write_json(path, asdict(self) | {"sha256": self.sha256})
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            InputError: If it is missing, not a manifest, changed by hand, or leaks.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            written = content.pop("sha256")
+            manifest = cls(**content)
+        except FileNotFoundError:
+            raise InputError(f"{path}: not found", "run `kgdx data prepare`") from None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{path}: not a split manifest: {error}", "write it again") from None
+        if manifest.sha256 != written:
+            raise InputError(f"{path}: its content is not that of its hash", "write it again")
+        check(manifest)
+        return manifest
+
+
+def check(manifest: Manifest) -> None:
+    """Refuse a manifest in which a group is in two parts, or a part or a group is unknown.
+
+    Raises:
+        InputError: `leakage`, with the first group and its studies, or what is unknown.
+    """
+    unknown = set(manifest.assignments.values()) - set(get_args(SplitPart))
+    if unknown:
+        parts = ", ".join(get_args(SplitPart))
+        raise InputError(f"{manifest.name}: no such part: {sorted(unknown)[0]}", f"use {parts}")
+    if set(manifest.groups) != set(manifest.assignments):
+        odd = sorted(set(manifest.groups) ^ set(manifest.assignments))[0]
+        raise InputError(f"{manifest.name}: study {odd} lacks a part or a group", "write it again")
+    first: dict[str, str] = {}
+    for study, part in manifest.assignments.items():
+        group = manifest.groups[study]
+        other = first.setdefault(group, study)
+        if manifest.assignments[other] != part:
+            raise InputError(
+                f"leakage: {manifest.name}: group {group} is in {manifest.assignments[other]} "
+                f"({other}) and in {part} ({study})",
+                "keep all studies of a patient or source document in one part",
+            )
+
+
+def fraction(key: str) -> float:
+    """Where a key falls in [0, 1): the first 8 hex digits of its SHA-256 over 2^32."""
+    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32
+
+
+def locked_groups(groups: Iterable[str], share: float) -> frozenset[str]:
+    """The groups that are locked under the hash rule."""
+    return frozenset(group for group in groups if fraction(group) < share)
+
+
+def locked_studies(dataset: object, studies: Iterable[Study]) -> frozenset[str]:
+    """Ids of the studies that development never sees.
+
+    A data set that is part of a cohort locks what the cohort locks: its group keys are hashed as
+    the cohort writes them, and studies in the cohort's committed list are locked too.
+
+    Args:
+        dataset: The data set; `locked_share`, `locked_as` and `locked_with` are read from it.
+        studies: All its studies.
+    """
+    share = float(getattr(dataset, "locked_share", 0.0))
+    prefix = str(getattr(dataset, "locked_as", ""))
+    listed = read_locked(str(getattr(dataset, "locked_with", "")))
+    return frozenset(
+        study.study
+        for study in studies
+        if fraction(prefix + study.patient) < share or prefix + study.study in listed
+    )
+
+
+def read_locked(name: str) -> frozenset[str]:
+    """Studies in the committed list of a data set's locked part; empty where there is none."""
+    path = LOCKED_LISTS / f"{name}.json"
+    if not name or not path.is_file():
+        return frozenset()
+    return frozenset(json.loads(path.read_text(encoding="utf-8"))["studies"])
+
+
+def locked_list(dataset: object, name: str, studies: Sequence[Study]) -> dict[str, object]:
+    """What is committed of a locked part: its rule, ids and their hash; no text and no labels."""
+    share = float(getattr(dataset, "locked_share", 0.0))
+    groups = locked_groups({study.patient for study in studies}, share)
+    ids = sorted(study.study for study in studies if study.patient in groups)
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    return {
+        "dataset": name,
+        "rule": f"first 8 hex digits of sha256(group) / 2^32 < {share}",
+        "groups": len(groups),
+        "of_groups": len({study.patient for study in studies}),
+        "of_studies": len(studies),
+        "sha256": digest,
+        "studies": ids,
+    }
+
+
+def make_manifest(
+    studies: Sequence[Study],
+    targets: NDArray[np.float32],
+    split: SplitSection,
+    *,
+    dataset: str,
+    locked: frozenset[str] = frozenset(),
+) -> Manifest:
+    """Divide the studies by group, balanced by label, the same for the same seed.
+
+    `folds`: the development part in `split.folds` test folds, of which `split.fold` is tested;
+    each of its studies is tested once over the folds. `fixed`: about 60/15/25 of the development
+    part. `locked`: the development part trains, the locked part is tested. In `folds` and `fixed`
+    locked studies stand in the part `locked`, which no run reads.
+
+    Args:
+        studies: All studies, each with its group as `patient`.
+        targets: `[B, C]` of the same studies, NaN = not stated; balances the parts.
+        split: How to divide.
+        dataset: Name of the data set.
+        locked: Ids of the locked studies, from `locked_studies`.
+
+    Raises:
+        InputError: If there are too few groups, no such fold, or no locked part to test.
+    """
+    _check_request(studies, split, locked, dataset)
+    groups = {study.study: study.patient for study in studies}
+    shut = {groups[study] for study in locked}
+    order: dict[str, list[int]] = defaultdict(list)
+    for row, study in enumerate(studies):
+        if study.patient not in shut:
+            order[study.patient].append(row)
+    weights = _weights(order, studies, targets)
+    rng = np.random.default_rng(split.seed)
+    test = _tested(weights, split, rng)
+    rest = {group: weights[group] for group in weights if group not in test}
+    share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
+    held = _divide(rest, [1 - share, share], rng)[1]
+    part: dict[str, SplitPart] = {group: "locked" for group in shut}
+    if split.kind == "locked":
+        part = dict.fromkeys(shut, "test")
+    for group in weights:
+        part[group] = "test" if group in test else "validation" if group in held else "train"
+    manifest = Manifest(
+        name=_name(dataset, split),
+        dataset=dataset,
+        kind=split.kind,
+        seed=split.seed,
+        assignments={study: part[group] for study, group in sorted(groups.items())},
+        groups=dict(sorted(groups.items())),
+    )
+    check(manifest)
+    _check_filled(manifest)
+    return manifest
+
+
+def _check_request(
+    studies: Sequence[Study], split: SplitSection, locked: frozenset[str], dataset: str
+) -> None:
+    twice = [name for name, count in Counter(s.study for s in studies).items() if count > 1]
+    if twice:
+        raise InputError(f"{dataset}: two studies have the id {twice[0]!r}", "give each its own")
+    if split.kind == "locked" and not locked:
+        raise InputError(
+            f"{dataset} has no locked part", "use split.kind folds or fixed for this data set"
+        )
+    if split.kind == "folds" and not 0 <= split.fold < split.folds:
+        raise InputError(
+            f"split.fold {split.fold}: there are {split.folds} folds",
+            f"choose 0 to {split.folds - 1}",
+        )
+    if not 0 < split.validation < 1 - FIXED_TEST:
+        raise InputError(f"split.validation {split.validation}", "choose a share below 0.75")
+
+
+def _check_filled(manifest: Manifest) -> None:
+    for part in ("train", "validation", "test"):
+        if not manifest.studies(part):
+            raise InputError(
+                f"{manifest.name}: nothing is left for {part}",
+                "give more patients, fewer folds or a larger split.validation",
+            )
+
+
+def _name(dataset: str, split: SplitSection) -> str:
+    fold = f"-{split.fold + 1}of{split.folds}" if split.kind == "folds" else ""
+    return f"{dataset}-{split.kind}{fold}-seed{split.seed}"
+
+
+def _tested(
+    weights: Mapping[str, NDArray[np.float64]], split: SplitSection, rng: np.random.Generator
+) -> set[str]:
+    """Development groups that are tested."""
+    if split.kind == "folds":
+        return _divide(weights, [1 / split.folds] * split.folds, rng)[split.fold]
+    if split.kind == "fixed":
+        return _divide(weights, [1 - FIXED_TEST, FIXED_TEST], rng)[1]
+    return set()
+
+
+def _weights(
+    order: Mapping[str, list[int]], studies: Sequence[Study], targets: NDArray[np.float32]
+) -> dict[str, NDArray[np.float64]]:
+    """Of each group, in a fixed order: its studies, and its positives and negatives per label.
+
+    Labels are counted within each modality, since a cohort's classes and modalities are tied.
+    """
+    kinds = [study.images[0].modality if study.images else "" for study in studies]
+    stated = np.nan_to_num(np.concatenate([targets, 1 - targets], axis=1), nan=0.0)
+    within = [stated * np.array([[kind == one] for kind in kinds]) for one in sorted(set(kinds))]
+    counted = np.concatenate([np.ones((len(kinds), 1)), *within], axis=1)
+    return {group: counted[rows].sum(axis=0) for group, rows in sorted(order.items())}
+
+
+def _divide(
+    weights: Mapping[str, NDArray[np.float64]], shares: Sequence[float], rng: np.random.Generator
+) -> list[set[str]]:
+    """Divide groups over parts of given shares, greedily balancing studies and labels.
+
+    Groups with the rarest labels are placed first, each where what it carries is most lacking,
+    in units of the label's whole count; equal cases are decided by a seeded shuffle.
+    """
+    names = list(weights)
+    if not names:
+        return [set() for _ in shares]
+    table = np.stack([weights[name] for name in names])
+    total = np.maximum(table.sum(axis=0), 1e-9)
+    rarity = (table / total).max(axis=1)
+    shuffled = rng.permutation(len(names))
+    lacking = np.outer(shares, total)
+    parts: list[set[str]] = [set() for _ in shares]
+    for place in shuffled[np.argsort(-rarity[shuffled], kind="stable")]:
+        need = ((lacking / total) * (table[place] / total)).sum(axis=1) / np.asarray(shares)
+        chosen = int(np.argmax(need))
+        parts[chosen].add(names[place])
+        lacking[chosen] -= table[place]
+    return parts
