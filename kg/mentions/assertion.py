@@ -1,0 +1,245 @@
+"""Decide what a sentence asserts of each mention in it: present, absent, uncertain, or nothing.
+
+Plain negation and hedging: a cue acts on mentions within its clause. A clause ends with its
+sentence, at words such as `but` or `there is`, and at a comma that opens a new clause with a verb
+of its own; a comma in a list does not end it (`no effusion, consolidation or pneumothorax`). A hedge
+ends at any comma that is not followed by `or`. Negation is stronger than a hedge, and a condition
+stronger than both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kg.mentions.cues import Cue, Effect, cue_phrases
+from kg.mentions.matcher import Match, Matcher
+from kg.mentions.statement import Assertion
+from kg.mentions.tokens import words as tokens_of
+
+VERBS = frozenset(
+    {
+        *(
+            "is",
+            "are",
+            "was",
+            "were",
+            "am",
+            "has",
+            "have",
+            "had",
+            "remain",
+            "appear",
+            "show",
+            "there",
+        ),
+        *(
+            "demonstrate",
+            "persist",
+            "measure",
+            "project",
+            "contain",
+            "reveal",
+            "extend",
+            "i",
+            "been",
+        ),
+    }
+)
+"""Words that make the words after a comma a clause of its own."""
+
+SEEN = frozenset(
+    {
+        *(
+            "seen",
+            "identified",
+            "noted",
+            "present",
+            "visualized",
+            "appreciated",
+            "detected",
+            "shown",
+        ),
+        *("evident", "demonstrated", "observed", "suspected", "not", "visible", "apparent"),
+    }
+)
+"""Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""
+
+COMMAS = frozenset({",", "\uff0c"})
+
+_STRENGTH: dict[Effect, int] = {"nothing": 4, "absent": 3, "uncertain": 2, "history": 1}
+_ASSERTS: dict[Effect, Assertion | None] = {
+    "nothing": None,
+    "absent": "absent",
+    "uncertain": "uncertain",
+    "history": "uncertain",
+}
+
+
+class Judgement(NamedTuple):
+    """What is asserted of a mention (None = the sentence states nothing) and by which rule."""
+
+    assertion: Assertion | None
+    rule: str
+
+
+class _Acting(NamedTuple):
+    cue: Cue
+    start: int
+    end: int
+
+
+def _cue_matcher() -> Matcher[tuple[Cue, ...]]:
+    cues: dict[tuple[str, ...], list[Cue]] = {}
+    for phrase, cue in cue_phrases():
+        cues.setdefault(tokens_of(phrase), []).append(cue)
+    return Matcher((tokens, tuple(found)) for tokens, found in cues.items())
+
+
+_CUES = _cue_matcher()
+
+
+def judge(
+    words: Sequence[str], mentions: Sequence[tuple[int, int]], *, keeps: Sequence[bool] = ()
+) -> list[Judgement]:
+    """What a sentence asserts of its mentions.
+
+    Args:
+        words: Tokens of the sentence.
+        mentions: Token span `[start, end)` of each mention, in order.
+        keeps: For each mention, whether a history of it still holds (a chronic state).
+    """
+    masked = list(words)
+    for start, end in mentions:
+        masked[start:end] = ["\0"] * (end - start)
+    cues = [found for found in _CUES.find(masked) if not _void(found, words)]
+    if not cues:
+        return [Judgement("present", "plain")] * len(mentions)
+    stops = clause_starts(words)
+    for found in cues:
+        if any(cue.effect == "ends" for cue in found.meaning):
+            stops |= {found.start, found.end}
+    effects: list[dict[Effect, str]] = [{} for _ in mentions]
+    for found in cues:
+        _act(found, cues, masked, stops, mentions, effects)
+    kept = keeps or [False] * len(mentions)
+    return [_strongest(effect, keep) for effect, keep in zip(effects, kept, strict=True)]
+
+
+def clause_starts(words: Sequence[str]) -> set[int]:
+    """Positions where a comma opens a clause with a verb of its own (in Chinese, any comma)."""
+    commas = [place for place, word in enumerate(words) if word in COMMAS]
+    starts = set()
+    for comma, after in zip(commas, [*commas, len(words)][1:], strict=True):
+        segment = words[comma + 1 : after]
+        if words[comma] == "\uff0c" or _is_clause(segment):
+            starts.add(comma + 1)
+    return starts
+
+
+def _is_clause(segment: Sequence[str]) -> bool:
+    if not segment or segment[0] in ("or", "nor"):
+        return False
+    return any(
+        word in VERBS and not (place + 1 < len(segment) and segment[place + 1] in SEEN)
+        for place, word in enumerate(segment)
+    )
+
+
+def _void(found: Match[tuple[Cue, ...]], words: Sequence[str]) -> bool:
+    """Whether a cue is only an answer (`No, I have a cough`)."""
+    after = words[found.end] if found.end < len(words) else ""
+    return found.end - found.start == 1 and words[found.start] == "no" and after in COMMAS
+
+
+def _act(
+    found: Match[tuple[Cue, ...]],
+    cues: Sequence[Match[tuple[Cue, ...]]],
+    words: Sequence[str],
+    stops: set[int],
+    mentions: Sequence[tuple[int, int]],
+    effects: list[dict[Effect, str]],
+) -> None:
+    """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
+    acted = False
+    for cue in sorted(found.meaning, key=lambda cue: cue.side != "before"):
+        if cue.effect in ("ends", "ignored"):
+            continue
+        spans = []
+        if cue.side in ("before", "both"):
+            spans.append((found.end, _scope_ahead(found, cue, cues, words, stops)))
+        if cue.side == "both" or (cue.side == "after" and not acted):
+            spans.append((_scope_back(found, cue, words, stops), found.start))
+        side = "before" if cue.side == "before" else "after"
+        for low, high in spans:
+            for place, (start, end) in enumerate(mentions):
+                if low <= start and end <= high:
+                    effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")
+                    acted = True
+
+
+def _scope_ahead(
+    found: Match[tuple[Cue, ...]],
+    cue: Cue,
+    cues: Sequence[Match[tuple[Cue, ...]]],
+    words: Sequence[str],
+    stops: set[int],
+) -> int:
+    """One past the last token a cue acts on to its right."""
+    end = min((stop for stop in stops if stop >= found.end), default=len(words))
+    openings = {match.start for match in cues if match.meaning[0].side == "before"}
+    for place in range(found.end, end):
+        if words[place] not in COMMAS:
+            continue
+        follows = words[place + 1] if place + 1 < len(words) else ""
+        listed = follows in ("or", "versus", "vs", "nor")
+        if (cue.effect in ("uncertain", "history") and not listed) or place + 1 in openings:
+            end = place
+            break
+    return _reach(words, found.end, end, cue.reach)
+
+
+def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
+    """Where a short reach ends; a mention that begins within it counts as a whole."""
+    if end - start <= reach:
+        return end
+    place = start + reach
+    while place < end and words[place] == "\0":
+        place += 1
+    return place
+
+
+def _scope_back(
+    found: Match[tuple[Cue, ...]], cue: Cue, words: Sequence[str], stops: set[int]
+) -> int:
+    """First token a cue acts on to its left: back to its clause or to another clause's verb."""
+    place = found.start
+    while place > 0 and words[place - 1] in VERBS:
+        place -= 1
+    lowest = max(0, found.start - cue.reach)
+    while place > lowest and place not in stops and words[place - 1] not in VERBS:
+        place -= 1
+    while place > 0 and words[place] == "\0" and words[place - 1] == "\0":
+        place -= 1
+    return place
+
+
+def _strongest(effects: dict[Effect, str], keep: bool) -> Judgement:
+    if keep:
+        effects = {effect: rule for effect, rule in effects.items() if effect != "history"}
+    if not effects:
+        return Judgement("present", "plain")
+    effect = max(effects, key=lambda one: _STRENGTH[one])
+    return Judgement(_ASSERTS[effect], effects[effect])
+
+
+def clause_spans(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Token spans `[first, last)` of the clauses of a sentence, in order."""
+    starts = {0, len(words)} | clause_starts(words)
+    starts |= {
+        found.start
+        for found in _CUES.find(words)
+        if any(cue.effect == "ends" for cue in found.meaning)
+    }
+    bounds = sorted(starts)
+    return list(zip(bounds, bounds[1:], strict=False))

@@ -1,0 +1,51 @@
+"""Words that turn a mention into its negation, a doubt or nothing at all; the table is `cues.tsv`.
+
+A cue acts on the mentions that follow it (`before` the mention), precede it (`after`) or on both
+sides, within its sentence and clause, as far as its reach in tokens. The longest cue at a place
+wins, so that `no change in` is not read as `no`. A cue listed both as `before` and `after` acts
+back only where it finds nothing ahead.
+"""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+from typing import Literal, NamedTuple, cast
+
+Effect = Literal["absent", "uncertain", "history", "nothing", "ends", "ignored"]
+Side = Literal["before", "after", "both"]
+
+FAR = 1000
+"""Reach of a cue that acts up to the end of its clause."""
+
+
+class Cue(NamedTuple):
+    """What a cue does.
+
+    Args:
+        effect: `absent`, `uncertain`; `history` (a past state: uncertain for what can pass);
+            `nothing` (the mention states nothing, as in a condition); `ends` (no cue acts across
+            it); `ignored` (hides a shorter cue inside it).
+        side: Where it stands relative to the mentions it acts on.
+        reach: How many tokens away a mention may be.
+    """
+
+    effect: Effect
+    side: Side
+    reach: int
+
+
+def cue_phrases() -> list[tuple[str, Cue]]:
+    """Every cue's words and what it does; words that act in two ways are there twice."""
+    table = (files("kg.mentions") / "cues.tsv").read_text(encoding="utf-8")
+    return [
+        (
+            row["cue"],
+            Cue(
+                cast(Effect, row["effect"]),
+                cast(Side, row["side"]),
+                int(row["reach"] or FAR),
+            ),
+        )
+        for row in csv.DictReader(table.splitlines(), delimiter="\t")
+    ]

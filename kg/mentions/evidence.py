@@ -1,0 +1,37 @@
+"""What a study's statements come to: one assertion a concept, and what follows by `is_a`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kg.graph import KnowledgeGraph
+from kg.mentions.statement import Assertion, Statement
+
+_STRENGTH: dict[Assertion, int] = {"absent": 0, "uncertain": 1, "present": 2}
+
+
+def study_evidence(statements: Iterable[Statement], graph: KnowledgeGraph) -> dict[str, Assertion]:
+    """One assertion for each concept that was stated; a concept not in it was not stated.
+
+    Where several statements speak of one concept, present beats uncertain and uncertain beats
+    absent: a report that denies a finding on one side and states it on the other states it.
+    """
+    evidence: dict[str, Assertion] = {}
+    for statement in statements:
+        concept, said = statement.concept, statement.assertion
+        if concept not in graph.index:
+            continue
+        if concept not in evidence or _STRENGTH[said] > _STRENGTH[evidence[concept]]:
+            evidence[concept] = said
+    return evidence
+
+
+def expanded(evidence: Mapping[str, Assertion], graph: KnowledgeGraph) -> dict[str, Assertion]:
+    """The evidence with every wider concept of a present one present too (by `is_a` alone)."""
+    wider = {
+        ancestor
+        for concept, said in evidence.items()
+        if said == "present"
+        for ancestor in graph.ancestors(concept)
+    }
+    return {**evidence, **dict.fromkeys(sorted(wider), "present")}

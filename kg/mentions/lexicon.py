@@ -1,0 +1,152 @@
+"""Lexicon: which phrases of the graph are looked for in text, and which concept each one means.
+
+A phrase is left out where linking it would more often be wrong than right: of a kind of concept
+that is not a statement (anatomy, label sets), of a single letter or syllable, too general a word,
+or claimed by two concepts neither of which is wider than the other. To the graph's own names come
+two tables of this folder in own words, each line with its source: `english.tsv`, `chinese.tsv`. A
+line there may assert (`heart is normal` states that there is no cardiomegaly), and one with the
+concept `-` hides a phrase that only looks like a finding (`mass effect`).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from kg.concepts import Concept
+from kg.graph import KnowledgeGraph
+from kg.mentions.matcher import FILLERS, Matcher
+from kg.mentions.statement import Assertion
+from kg.mentions.tokens import BLANK, words
+
+LINKED_KINDS = frozenset(
+    {
+        *("finding", "disease", "symptom", "device", "lab_sign", "complication", "comorbidity"),
+        *("procedure", "exposure", "risk_factor", "normality", "image_quality"),
+    }
+)
+"""Kinds of concepts a text can state of a patient; anatomy and bookkeeping are not."""
+
+LEXICON_KINDS = frozenset({"label", "synonym"})
+"""Kinds of lexicon phrases that are whole names; word stems and single lemmas are not."""
+
+TOO_GENERAL = frozenset(
+    {
+        *("normal", "unchanged", "exclude", "line", "enlargement", "abnormality", "calcification"),
+        *(
+            "support",
+            "marker",
+            "other",
+            "density",
+            "cutoff",
+            "dish",
+            "sclerosis",
+            "surgery",
+            "clip",
+        ),
+        *(
+            "clips",
+            "stable",
+            "male",
+            "man",
+            "inflammation",
+            "necrosis",
+            "increased density",
+            "tube",
+        ),
+        *("collapse", "increase", "shift", "widening", "covid", "rotation", "motion", "blister"),
+        *("bleeding", "lung disease", "heart disease", "pulmonary disease", "pleural disease"),
+    }
+)
+"""Phrases never looked for: alone they say too little. Some are in `english.tsv`, longer."""
+
+NOT_A_CONCEPT = "-"
+
+
+class Entry(NamedTuple):
+    """What a phrase means.
+
+    Args:
+        concept: Concept id, or None for a phrase that is to be passed over.
+        asserts: What the phrase itself asserts whatever stands around it, or None.
+    """
+
+    concept: str | None
+    asserts: Assertion | None = None
+
+
+class _Claim(NamedTuple):
+    rank: int
+    concept: str
+
+
+def lexicon(graph: KnowledgeGraph) -> Matcher[Entry]:
+    """The phrases of a graph, ready to be found in text."""
+    claims: dict[tuple[str, ...], list[_Claim]] = {}
+    for concept in graph.concepts:
+        if concept.kind not in LINKED_KINDS:
+            continue
+        for rank, phrase in _names(concept):
+            tokens = words(phrase)
+            if _says_enough(phrase, tokens):
+                claims.setdefault(tokens, []).append(_Claim(rank, concept.id))
+    known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
+    own = [(tokens, entry) for tokens, entry in own_phrases() if _in(graph, entry)]
+    # own phrases come first: they mend names the graph's sources got wrong
+    return Matcher([*own, *((t, e) for t, e in known if e is not None)], FILLERS)
+
+
+@lru_cache(maxsize=1)
+def own_phrases() -> tuple[tuple[tuple[str, ...], Entry], ...]:
+    """Phrases of this folder's tables, as tokens and meaning."""
+    return tuple(
+        (words(row["phrase"]), Entry(concept, row.get("asserts") or None))  # type: ignore[arg-type]
+        for row in _rows()
+        for concept in [None if row["concept"] == NOT_A_CONCEPT else row["concept"]]
+    )
+
+
+def _rows() -> Iterator[dict[str, str]]:
+    for name in ("english.tsv", "chinese.tsv"):
+        text = (files("kg.mentions") / name).read_text(encoding="utf-8")
+        yield from csv.DictReader(text.splitlines(), delimiter="\t")
+
+
+def _names(concept: Concept) -> Iterator[tuple[int, str]]:
+    """Names of a concept with their rank: label, then synonym, then lexicon phrase."""
+    yield 0, concept.label
+    for synonym in concept.synonyms:
+        yield 1, synonym
+    for phrase in concept.phrases:
+        if phrase.kind in LEXICON_KINDS:
+            yield 2, phrase.text
+
+
+def _says_enough(phrase: str, tokens: tuple[str, ...]) -> bool:
+    if not tokens or BLANK in tokens or phrase.lower() in TOO_GENERAL:
+        return False
+    if any(not token[0].isalnum() for token in tokens):
+        return False
+    chinese = tokens[0][0] >= "\u3400"
+    if len(tokens) == 1:
+        return not chinese and len(tokens[0]) >= 3 and tokens[0] not in TOO_GENERAL
+    return True
+
+
+def _meaning(graph: KnowledgeGraph, claims: list[_Claim]) -> Entry | None:
+    """The concept with the best claim; of several equal ones the widest, if there is one."""
+    best = min(claim.rank for claim in claims)
+    concepts = {claim.concept for claim in claims if claim.rank == best}
+    if len(concepts) == 1:
+        return Entry(concepts.pop())
+    for concept in sorted(concepts):
+        if concepts - {concept} <= set(graph.descendants(concept)):
+            return Entry(concept)
+    return None
+
+
+def _in(graph: KnowledgeGraph, entry: Entry) -> bool:
+    return entry.concept is None or entry.concept in graph.index

@@ -1,0 +1,136 @@
+"""MentionLinker: passages of a report or dialogue in, statements about concepts out.
+
+Longest match over the graph's own names with plain negation and hedging. In a dialogue a question
+states nothing by itself; the next speaker's bare no or yes answers everything that was asked (yes
+to more than one thing at once is uncertain). In a report a question is uncertain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from kg.graph import KnowledgeGraph
+from kg.mentions.answers import answer, is_question
+from kg.mentions.assertion import Judgement, judge
+from kg.mentions.lexicon import Entry, lexicon
+from kg.mentions.matcher import Match
+from kg.mentions.statement import Assertion, Statement
+from kg.mentions.tokens import Token, sentences
+
+SPEAKERS = frozenset({"patient", "doctor", "unknown", "description"})
+"""Names of passages that are turns of a dialogue; every other name is a report's section."""
+
+CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
+"""Kinds of concepts a history of which still holds."""
+
+
+class PassageLike(Protocol):
+    """What is read of a passage: the name of its section or speaker, its text and language."""
+
+    @property
+    def name(self) -> str:
+        """Section or speaker."""
+
+    @property
+    def text(self) -> str:
+        """What is written or said."""
+
+    @property
+    def language(self) -> str:
+        """Language of the text, `en` or `zh`."""
+
+
+class _Sentence(NamedTuple):
+    passage: int
+    part: str
+    text: str
+    tokens: list[Token]
+
+
+class MentionLinker:
+    """Finds what passages state about the concepts of a graph.
+
+    Args:
+        graph: The graph whose names are looked for.
+    """
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self._phrases = lexicon(graph)
+        self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
+
+    def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
+        """Statements of all passages, in the order of the text.
+
+        A mention in a condition or in a question nobody answers gives no statement.
+        """
+        statements: list[Statement] = []
+        asked: list[Statement] = []
+        asker = ""
+        for sentence in _sentences(passages):
+            if asked and (sentence.part != asker or asker == "unknown"):
+                statements += _answered(asked, answer(sentence.text))
+                asked = []
+            found = self._read(sentence)
+            if sentence.part in SPEAKERS and is_question(sentence.text, sentence.part):
+                asked += found
+                asker = sentence.part
+            else:
+                statements += found
+        return sorted(statements, key=lambda s: (s.passage, s.start))
+
+    def _read(self, sentence: _Sentence) -> list[Statement]:
+        """Statements of one sentence; a mention of which nothing is stated gives none."""
+        words = [token.word for token in sentence.tokens]
+        matches = self._phrases.find(words)
+        if not matches:
+            return []
+        judged = judge(
+            words,
+            [(match.start, match.end) for match in matches],
+            keeps=[match.meaning.concept in self._chronic for match in matches],
+        )
+        question = sentence.part not in SPEAKERS and words[-1] in ("?", "\uff1f")
+        return [
+            _statement(sentence, match, _settled(match.meaning, judgement, question))
+            for match, judgement in zip(matches, judged, strict=True)
+            if match.meaning.concept is not None and judgement.assertion is not None
+        ]
+
+
+def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
+    for place, passage in enumerate(passages):
+        for tokens in sentences(passage.text):
+            text = passage.text[tokens[0].start : tokens[-1].end]
+            yield _Sentence(place, passage.name, text, tokens)
+
+
+def _settled(entry: Entry, judgement: Judgement, question: bool) -> Judgement:
+    """The judgement after what the phrase itself asserts and the sentence's form are counted in."""
+    if question and judgement.assertion == "present":
+        return Judgement("uncertain", "question")
+    if entry.asserts is None or judgement.assertion in (None, "uncertain"):
+        return judgement
+    return Judgement(entry.asserts, "phrase")
+
+
+def _statement(sentence: _Sentence, match: Match[Entry], judgement: Judgement) -> Statement:
+    return Statement(
+        concept=match.meaning.concept or "",
+        assertion=judgement.assertion or "uncertain",
+        passage=sentence.passage,
+        start=sentence.tokens[match.start].start,
+        end=sentence.tokens[match.end - 1].end,
+        part=sentence.part,
+        rule=judgement.rule,
+    )
+
+
+def _answered(asked: Sequence[Statement], said: Assertion | None) -> list[Statement]:
+    """The statements a bare answer makes of the mentions in the questions before it."""
+    if said is None:
+        return []
+    several = len({statement.concept for statement in asked}) > 1
+    assertion: Assertion = "uncertain" if said == "present" and several else said
+    rule = "answer_no" if said == "absent" else "answer_yes"
+    return [Statement(s.concept, assertion, s.passage, s.start, s.end, s.part, rule) for s in asked]

@@ -1,0 +1,125 @@
+"""Cut text into sentences of tokens that remember where they stand; words lose plural and case.
+
+A Latin word, a number and each Chinese character are one token; a hyphen inside a word separates
+and disappears (`ground-glass` is two tokens). De-identification marks (`XXXX`, `___`) become the
+token `BLANK`, which is in no phrase.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+BLANK = "<blank>"
+"""Stands for words that were taken out; it never belongs to a phrase."""
+
+SENTENCE_ENDS = frozenset(".!?;。！？；\n")
+"""Tokens that end a sentence."""
+
+_TOKEN = re.compile(
+    r"(?P<number>\d+[.,]\d+)"
+    r"|(?P<word>[A-Za-z0-9\u00c0-\u024f]+(?:['\u2019][A-Za-z]+)?)"
+    r"|(?P<chinese>[\u3400-\u4dbf\u4e00-\u9fff])"
+    r"|(?P<blank>_{2,})"
+    r"|(?P<line>\n\s*(?=\n|[-*\u2022]|\d+[.)]\s|[A-Z\u4e00-\u9fff]))"
+    r"|(?P<mark>[^\s\w])"
+)
+_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011](?=\w)")
+_ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
+
+_IRREGULAR = {
+    "pneumothoraces": "pneumothorax",
+    "hydropneumothoraces": "hydropneumothorax",
+    "atelectases": "atelectasis",
+    "metastases": "metastasis",
+    "bullae": "bulla",
+    "masses": "mass",
+    "diagnoses": "diagnosis",
+    "edemas": "edema",
+    "oedema": "edema",
+    "haemothorax": "hemothorax",
+    "haemorrhage": "hemorrhage",
+    "tumour": "tumor",
+    "tumours": "tumor",
+    "arteries": "artery",
+    "centre": "center",
+    "fibre": "fiber",
+    "hilar": "hilar",
+}
+
+
+class Token(NamedTuple):
+    """One token.
+
+    Args:
+        word: Its normalised form, as phrases and cues are written.
+        start: First character in the text.
+        end: One past the last character.
+    """
+
+    word: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=65536)
+def normal_form(word: str) -> str:
+    """A word in lower case and singular (`Opacities` becomes `opacity`)."""
+    lower = word.lower().replace("\u2019", "'")
+    if lower in _IRREGULAR:
+        return _IRREGULAR[lower]
+    if len(lower) >= 3 and not lower.strip("x"):
+        return BLANK
+    if len(lower) < 4 or not lower.endswith("s") or lower.endswith(("ss", "us", "is", "'s")):
+        return lower.removesuffix("'s")
+    if lower.endswith("ies") and len(lower) > 5:
+        return lower[:-3] + "y"
+    if lower.endswith(("sses", "shes", "ches", "xes")):
+        return lower[:-2]
+    return lower[:-1]
+
+
+def sentences(text: str) -> list[list[Token]]:
+    """Sentences of a text, each with its closing mark as the last token where it has one."""
+    found: list[list[Token]] = []
+    sentence: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        token = _token(match, text)
+        if token is None:
+            continue
+        sentence.append(token)
+        if token.word in SENTENCE_ENDS and not _abbreviated(sentence):
+            found.append(sentence)
+            sentence = []
+    if sentence:
+        found.append(sentence)
+    return found
+
+
+def words(phrase: str) -> tuple[str, ...]:
+    """The tokens of a phrase, as they are matched in text."""
+    return tuple(token.word for sentence in sentences(phrase) for token in sentence)
+
+
+def _token(match: re.Match[str], text: str) -> Token | None:
+    kind, written = match.lastgroup, match[0]
+    if kind == "word":
+        word = normal_form(written)
+    elif kind == "blank":
+        word = BLANK
+    elif kind == "line":
+        word = "\n"
+    else:
+        word = written
+        if kind == "mark" and _INNER_HYPHEN.match(text, match.start()):
+            return None
+    return Token(word, match.start(), match.end())
+
+
+def _abbreviated(sentence: list[Token]) -> bool:
+    """Whether the full stop that closes a sentence so far belongs to an abbreviation."""
+    if sentence[-1].word != "." or len(sentence) < 2:
+        return False
+    before = sentence[-2]
+    return before.word in _ABBREVIATIONS and before.end == sentence[-1].start
