@@ -2,9 +2,9 @@
 
 Plain negation and hedging: a cue acts on mentions within its clause. A clause ends with its
 sentence, at words such as `but` or `there is`, and at a comma that opens a new clause with a verb
-of its own; a comma in a list does not end it (`no effusion, consolidation or pneumothorax`). A hedge
-ends at any comma that is not followed by `or`. Negation is stronger than a hedge, and a condition
-stronger than both.
+of its own; a comma in a list does not end it (`no effusion, consolidation or pneumothorax`). A
+hedge ends at any comma after which no `or` follows. Negation is stronger than a hedge, and a
+condition stronger than both.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ SEEN = frozenset(
 )
 """Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""
 
+GONE = frozenset({"cleared", "resolved"})
+"""The same where the last item of the list is joined by `and`."""
+
+ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
+
 COMMAS = frozenset({",", "\uff0c"})
 
 _STRENGTH: dict[Effect, int] = {"nothing": 4, "absent": 3, "uncertain": 2, "history": 1}
@@ -83,10 +88,24 @@ class Judgement(NamedTuple):
     rule: str
 
 
-class _Acting(NamedTuple):
-    cue: Cue
+class Mention(NamedTuple):
+    """Where a mention stands in its sentence, in tokens `[start, end)`.
+
+    Args:
+        start: First token.
+        end: One past the last token.
+        chronic: Whether a history of it still holds.
+        asserts: Whether its words themselves assert something, so that cues inside it still act
+            on other mentions (`lungs are clear` in `the lungs are clear of infiltrate`).
+    """
+
     start: int
     end: int
+    chronic: bool = False
+    asserts: bool = False
+
+
+_MENTION = "\0"
 
 
 def _cue_matcher() -> Matcher[tuple[Cue, ...]]:
@@ -99,19 +118,13 @@ def _cue_matcher() -> Matcher[tuple[Cue, ...]]:
 _CUES = _cue_matcher()
 
 
-def judge(
-    words: Sequence[str], mentions: Sequence[tuple[int, int]], *, keeps: Sequence[bool] = ()
-) -> list[Judgement]:
-    """What a sentence asserts of its mentions.
-
-    Args:
-        words: Tokens of the sentence.
-        mentions: Token span `[start, end)` of each mention, in order.
-        keeps: For each mention, whether a history of it still holds (a chronic state).
-    """
+def judge(words: Sequence[str], mentions: Sequence[Mention]) -> list[Judgement]:
+    """What a sentence asserts of its mentions, given in order."""
     masked = list(words)
-    for start, end in mentions:
-        masked[start:end] = ["\0"] * (end - start)
+    for mention in mentions:
+        if not mention.asserts:
+            width = mention.end - mention.start
+            masked[mention.start : mention.end] = [_MENTION] * width
     cues = [found for found in _CUES.find(masked) if not _void(found, words)]
     if not cues:
         return [Judgement("present", "plain")] * len(mentions)
@@ -122,8 +135,10 @@ def judge(
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
     for found in cues:
         _act(found, cues, masked, stops, mentions, effects)
-    kept = keeps or [False] * len(mentions)
-    return [_strongest(effect, keep) for effect, keep in zip(effects, kept, strict=True)]
+    return [
+        _strongest(effect, mention.chronic)
+        for effect, mention in zip(effects, mentions, strict=True)
+    ]
 
 
 def clause_starts(words: Sequence[str]) -> set[int]:
@@ -140,8 +155,9 @@ def clause_starts(words: Sequence[str]) -> set[int]:
 def _is_clause(segment: Sequence[str]) -> bool:
     if not segment or segment[0] in ("or", "nor"):
         return False
+    closing = SEEN | GONE if segment[0] == "and" else SEEN
     return any(
-        word in VERBS and not (place + 1 < len(segment) and segment[place + 1] in SEEN)
+        word in VERBS and not (place + 1 < len(segment) and segment[place + 1] in closing)
         for place, word in enumerate(segment)
     )
 
@@ -157,7 +173,7 @@ def _act(
     cues: Sequence[Match[tuple[Cue, ...]]],
     words: Sequence[str],
     stops: set[int],
-    mentions: Sequence[tuple[int, int]],
+    mentions: Sequence[Mention],
     effects: list[dict[Effect, str]],
 ) -> None:
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
@@ -172,8 +188,8 @@ def _act(
             spans.append((_scope_back(found, cue, words, stops), found.start))
         side = "before" if cue.side == "before" else "after"
         for low, high in spans:
-            for place, (start, end) in enumerate(mentions):
-                if low <= start and end <= high:
+            for place, mention in enumerate(mentions):
+                if low <= mention.start and mention.end <= high:
                     effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")
                     acted = True
 
@@ -191,9 +207,8 @@ def _scope_ahead(
     for place in range(found.end, end):
         if words[place] not in COMMAS:
             continue
-        follows = words[place + 1] if place + 1 < len(words) else ""
-        listed = follows in ("or", "versus", "vs", "nor")
-        if (cue.effect in ("uncertain", "history") and not listed) or place + 1 in openings:
+        hedged = cue.effect in ("uncertain", "history")
+        if place + 1 in openings or (hedged and not ALTERNATIVES & set(words[place:end])):
             end = place
             break
     return _reach(words, found.end, end, cue.reach)
@@ -204,7 +219,7 @@ def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
     if end - start <= reach:
         return end
     place = start + reach
-    while place < end and words[place] == "\0":
+    while place < end and words[place] == _MENTION:
         place += 1
     return place
 
@@ -219,7 +234,7 @@ def _scope_back(
     lowest = max(0, found.start - cue.reach)
     while place > lowest and place not in stops and words[place - 1] not in VERBS:
         place -= 1
-    while place > 0 and words[place] == "\0" and words[place - 1] == "\0":
+    while place > 0 and words[place] == _MENTION and words[place - 1] == _MENTION:
         place -= 1
     return place
 

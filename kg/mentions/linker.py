@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from kg.graph import KnowledgeGraph
 from kg.mentions.answers import answer, is_question
-from kg.mentions.assertion import Judgement, judge
+from kg.mentions.assertion import Judgement, Mention, judge
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match
 from kg.mentions.statement import Assertion, Statement
@@ -53,10 +53,11 @@ class MentionLinker:
 
     Args:
         graph: The graph whose names are looked for.
+        left_out: Data sets whose wording must not help (leave-data-set-out).
     """
 
-    def __init__(self, graph: KnowledgeGraph) -> None:
-        self._phrases = lexicon(graph)
+    def __init__(self, graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> None:
+        self._phrases = lexicon(graph, left_out=left_out)
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
@@ -85,17 +86,17 @@ class MentionLinker:
         matches = self._phrases.find(words)
         if not matches:
             return []
-        judged = judge(
-            words,
-            [(match.start, match.end) for match in matches],
-            keeps=[match.meaning.concept in self._chronic for match in matches],
-        )
+        judged = judge(words, [self._mention(match) for match in matches])
         question = sentence.part not in SPEAKERS and words[-1] in ("?", "\uff1f")
         return [
             _statement(sentence, match, _settled(match.meaning, judgement, question))
             for match, judgement in zip(matches, judged, strict=True)
             if match.meaning.concept is not None and judgement.assertion is not None
         ]
+
+    def _mention(self, match: Match[Entry]) -> Mention:
+        concept, asserts = match.meaning
+        return Mention(match.start, match.end, concept in self._chronic, asserts is not None)
 
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
