@@ -198,8 +198,11 @@ class _Reader:
                 raise InputError(f"{name}: imports {quad.object}", "merge it by a recipe instead")
             self.values[quad.subject][predicate].append(quad.object)
             relation = _RELATION_OF.get(_curie(predicate))
-            named = isinstance(quad.subject, ox.NamedNode)
-            if relation and named and isinstance(quad.object, ox.NamedNode):
+            if (
+                relation
+                and isinstance(quad.subject, ox.NamedNode)
+                and isinstance(quad.object, ox.NamedNode)
+            ):
                 ends = _curie(quad.subject.value), _curie(quad.object.value)
                 self.plain.add((ends[0], relation, ends[1]))
 

@@ -98,7 +98,7 @@ class LabelSetTable:
             sets.append(label_set)
             edges += _memberships(label_set, known, _evidence(declared, registry))
             edges += _exclusions(label_set, concepts, _evidence(declared, registry))
-            conflicts += _strays(label_set, known)
+            conflicts += _strays(label_set, known, concepts)
         return Facts(made, edges, sets, conflicts)
 
 
@@ -184,7 +184,7 @@ def _exclusions(
     ]
 
 
-def _strays(label_set: LabelSet, known: Facts) -> list[Conflict]:
+def _strays(label_set: LabelSet, known: Facts, concepts: Mapping[str, Concept]) -> list[Conflict]:
     """Facts that put something into the set which the set does not list."""
     return [
         Conflict("not_in_label_set", edge.subject, f"is stated to be in {label_set.name}")
@@ -192,4 +192,5 @@ def _strays(label_set: LabelSet, known: Facts) -> list[Conflict]:
         if edge.relation == MEMBER_OF
         and edge.object == label_set.concept
         and edge.subject not in label_set.findings
+        and concepts[edge.subject].dataset is None
     ]
