@@ -29,10 +29,12 @@ class GraphEmbedding:
 class GraphEncoder(Protocol):
     """A torch module over a graph; built as `Part(options, width=D, relations=R, concepts=N)`.
 
-    `relations` counts directed kinds: each relation and its inverse are two kinds.
+    `relations` counts directed kinds: each relation and its inverse are two kinds. An `inductive`
+    encoder can embed another graph than the one it was trained on; the others refuse it.
     """
 
     Options: Any
+    inductive: bool
 
     def __call__(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
         """Embed concepts.
@@ -48,4 +50,6 @@ class GraphEncoder(Protocol):
         """
 
 
-GRAPH_ENCODERS: Catalog[Any] = Catalog("encoders.graph", "graph encoder", ("Options", "forward"))
+GRAPH_ENCODERS: Catalog[Any] = Catalog(
+    "encoders.graph", "graph encoder", ("Options", "forward", "inductive")
+)

@@ -1,0 +1,79 @@
+"""CompGCN: a message is its concept composed with the relation's own vector (Vashishth 2020).
+
+Reference: Vashishth: Composition-based Multi-Relational Graph Convolutional Networks, 2020.
+Differs: one matrix for all edges (an inverse relation has its own vector here, so direction needs
+no second matrix), messages multiplied by the edge's weight, a residual and a normalisation after
+each layer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from encoders.graph._residual import ResidualGraph, sum_at
+from kg.options import Options as BaseOptions
+
+__all__ = ["CompGCN"]
+
+Composition = Literal["mult", "sub"]
+
+
+class CompGCN(ResidualGraph):
+    """Composition-based convolutions; relation vectors pass from layer to layer."""
+
+    class Options(BaseOptions):
+        """Options of the encoder.
+
+        Args:
+            layers: Number of layers.
+            composition: How concept and relation are composed: product or difference.
+            dropout: Share of the messages' numbers dropped in training.
+        """
+
+        layers: int = 2
+        composition: Composition = "mult"
+        dropout: float = 0.1
+
+    def __init__(self, options: Options, *, width: int, relations: int, concepts: int) -> None:
+        layers = [_Layer(width, options.composition) for _ in range(options.layers)]
+        super().__init__(layers, width=width, dropout=options.dropout)
+        # the last row is the relation of a concept to itself; a product starts near "unchanged"
+        start = 1.0 if options.composition == "mult" else 0.0
+        self.relations = nn.Parameter(start + 0.1 * torch.randn(relations + 1, width))
+
+    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+        """Embed concepts `[N, D]`; see `GraphEncoder`."""
+        nodes, relations = self.start(nodes), self.relations
+        subjects, objects = edges
+        size = sum_at(torch.ones_like(weights), objects, len(nodes))
+        sent = sum_at(torch.ones_like(weights), subjects, len(nodes))
+        share = weights * (size[objects] * sent[subjects]).rsqrt()
+        for layer, norm in zip(self.convolutions, self.norms, strict=True):
+            messages, relations = layer(nodes, edges, relations, kinds, share)
+            nodes = norm(nodes + self.drop(torch.nn.functional.gelu(messages)))
+        return nodes
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, composition: Composition) -> None:
+        super().__init__()
+        self.composition = composition
+        self.around = nn.Linear(width, width)
+        self.itself = nn.Linear(width, width, bias=False)
+        self.onward = nn.Linear(width, width, bias=False)
+
+    def forward(
+        self, nodes: Tensor, edges: Tensor, relations: Tensor, kinds: Tensor, share: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Messages `[N, D]` and the relation vectors of the next layer `[R + 1, D]`."""
+        subjects, objects = edges
+        composed = self._compose(nodes[subjects], relations[kinds]) * share.unsqueeze(1)
+        around = self.around(sum_at(composed, objects, len(nodes)))
+        itself = self.itself(self._compose(nodes, relations[-1]))
+        return around + itself, self.onward(relations)
+
+    def _compose(self, concepts: Tensor, relations: Tensor) -> Tensor:
+        return concepts * relations if self.composition == "mult" else concepts - relations
