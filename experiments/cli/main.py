@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from click.utils import PacifyFlushWrapper
 
 from experiments.cli import show
 from experiments.cli.arguments import OURS, Talk, verbose_option
@@ -66,17 +68,15 @@ def _run(arguments: list[str], talk: Talk) -> int:
     try:
         code = kgdx.main(arguments, prog_name="kgdx", standalone_mode=False, obj=talk)
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, click.Abort) as error:
-        show.note("interrupted")
-        _show_notes(error)
-        return 130
+    except click.Abort as error:
+        return _interrupted(error)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except SystemExit as error:
-        # click ends like this on a closed pipe, lightning on an interrupt.
+        # click ends like this when the reader has closed the pipe, lightning on an interrupt.
         _show_notes(error)
-        closed = isinstance(error.__context__, BrokenPipeError)
+        closed = isinstance(sys.stdout, PacifyFlushWrapper)
         return 0 if closed or error.code is None else int(error.code)
     except KgdxError as error:
         show.problem(error, verbose=talk.verbose)
@@ -84,9 +84,18 @@ def _run(arguments: list[str], talk: Talk) -> int:
         return error.exit_code
     except OSError as error:
         return _system_refused(error, talk)
-    except Exception as error:  # the last place where a bug can be told to the user
+    except Exception as error:
         show.bug(error, verbose=talk.verbose)
         return _BUG
+    except BaseException as error:  # training ends like this when a signal came
+        return _interrupted(error)
+
+
+def _interrupted(error: BaseException) -> int:
+    """Say how to go on; the error may carry the signal as `number`."""
+    show.note("interrupted")
+    _show_notes(error)
+    return _SIGNAL + int(getattr(error, "number", signal.SIGINT))
 
 
 def _system_refused(error: OSError, talk: Talk) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from experiments.config.document import KeyPath
@@ -62,23 +62,33 @@ def _load(catalog: Catalog[Any], name: str, path: KeyPath, places: Places) -> An
 
 
 def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
-    """Check the names of joins, heads and graph encoders among a system's own options."""
+    """Check the parts a system names among its own options, and their options."""
+    for key, catalog in _inner_catalogs().items():
+        chosen: Any = getattr(options, key, None)
+        if hasattr(chosen, "name") and hasattr(chosen, "options"):
+            part = _load(catalog, chosen.name, (*path, key, "name"), places)
+            inner = (*path, key, "options")
+            check_values(part.Options, chosen.options, places=places, prefix=inner)
+    objectives = getattr(options, "objectives", None)
+    for name, values in (objectives if isinstance(objectives, Mapping) else {}).items():
+        inner = (*path, "objectives", name)
+        part = _load(_inner_catalogs()["objectives"], name, inner, places)
+        check_values(part.Options, values, places=places, prefix=inner)
+
+
+def _inner_catalogs() -> dict[str, Catalog[Any]]:
+    """Which catalog a key of a system's options names a part of."""
+    from encoders.graph import GRAPH_ENCODERS
     from fusion.heads import HEADS
     from fusion.joins import JOINS
+    from fusion.objectives import OBJECTIVES
 
-    named: dict[str, Catalog[Any]] = {"join": JOINS, "head": HEADS}
-    if "graph_encoder" in type(options).model_fields:
-        from encoders.graph import GRAPH_ENCODERS
-
-        named["graph_encoder"] = GRAPH_ENCODERS
-    for key, catalog in named.items():
-        value: Any = getattr(options, key, None)
-        if isinstance(value, str) and value:
-            _load(catalog, value, (*path, key), places)
-        elif value is not None and hasattr(value, "name") and hasattr(value, "options"):
-            part = _load(catalog, value.name, (*path, key, "name"), places)
-            inner = (*path, key, "options")
-            check_values(part.Options, value.options, places=places, prefix=inner)
+    return {
+        "join": JOINS,
+        "head": HEADS,
+        "message_passing": GRAPH_ENCODERS,
+        "objectives": OBJECTIVES,
+    }
 
 
 def _check_labels(experiment: Experiment, places: Places) -> None:

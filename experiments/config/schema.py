@@ -81,7 +81,10 @@ class ImageSection(Options):
         encoder: Image encoder; None = pictures are not used.
         recipe: View recipe (`whole`, `borders`).
         frozen: Whether tokens are cached; a trainable backbone never reads the cache.
+        trains: Last stages of a backbone that train where it is not frozen; 0 = all.
+        augment: Move training pixels about where the backbone is not frozen.
         grid: Side of the token grid after pooling; 0 keeps the encoder's own.
+        pool: What a pooled token holds: the mean of its cell, or mean and maximum side by side.
         reduce: Width after PCA fitted on training pictures; 0 = no reduction.
         views: Views to use; empty = all.
         limit: Most pictures of one study.
@@ -90,7 +93,10 @@ class ImageSection(Options):
     encoder: Part | None = Part(name="efficientnet_lite0")
     recipe: str = "whole"
     frozen: bool = True
+    trains: int = 0
+    augment: bool = True
     grid: int = 4
+    pool: Literal["mean", "mean_max"] = "mean_max"
     reduce: int = 256
     views: tuple[str, ...] = ()
     limit: int = 4
@@ -154,6 +160,8 @@ class Experiment(Options):
         stages: Stages of training; empty = the system's own.
         seed: Seed of weights, order of studies and dropout.
         concept_studies: Fewest training studies for concept supervision of a concept.
+        concept_sources: What concept targets are read from, in training only: statements of the
+            full report, indexing terms coded for the study, or both.
         precision: `32`, or `bf16` where the device has it.
         published: Numbers printed elsewhere, never mixed with ours.
     """
@@ -170,5 +178,6 @@ class Experiment(Options):
     stages: tuple[Stage, ...] = ()
     seed: int = 0
     concept_studies: int = 10
+    concept_sources: tuple[Literal["stated", "coded"], ...] = ("stated", "coded")
     precision: Literal["32", "bf16"] = "32"
     published: tuple[Published, ...] = ()

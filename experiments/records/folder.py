@@ -111,7 +111,7 @@ class RunFolder:
             remove_leftovers(self.path)
             yield
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt | SystemExit | RunStopped)
+            stopped = isinstance(error, RunStopped) or not isinstance(error, Exception)
             self._mark("stopped" if stopped else "failed")
             if stopped and any(self.checkpoints.glob("*/*")):
                 error.add_note(f"kgdx experiment resume {shlex.quote(str(self.path))}")

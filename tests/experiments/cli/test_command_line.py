@@ -1,0 +1,296 @@
+"""The command line from outside: exit codes, streams, pipes, and what is never imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from experiments.cli import main as entry
+from experiments.cli import show
+from experiments.cli.main import kgdx, main
+from experiments.cli.parts import CATALOGS
+from experiments.cli.predict import prediction_rows
+from experiments.config.schema import DataSection, Experiment, Part
+from experiments.records.folder import RunFolder
+from fusion.system import Prediction
+from kg.errors import CheckFailed, InputError, RunStopped
+
+HEAVY = ("torch", "pandas", "pyshacl", "networkx", "rdflib", "lightning", "transformers", "sklearn")
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Put a command called `try` into kgdx that does what the test says."""
+
+    def put(action: Callable[[], object]) -> None:
+        monkeypatch.setitem(kgdx.commands, "try", click.Command("try", callback=action))
+
+    return put
+
+
+def fail(error: BaseException) -> Callable[[], object]:
+    def action() -> None:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CheckFailed("no", "mend it"), 1),
+        (InputError("bad file", "mend it"), 3),
+        (RunStopped("stopped", "resume it"), 4),
+        (PermissionError(13, "Permission denied", "x"), 3),
+        (ValueError("bug"), 70),
+        (MemoryError(), 70),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(0), 0),
+    ],
+)
+def test_exit_codes(command, capsys, error: BaseException, code: int) -> None:
+    command(fail(error))
+    assert main(["try"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    if code in (1, 3, 4):
+        assert err.startswith("error: ")
+        assert "\n    " in err
+
+
+def test_a_traceback_only_on_demand(command, capsys) -> None:
+    command(fail(InputError("bad file", "mend it")))
+    assert main(["-v", "try"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_bug_asks_to_be_reported(command, capsys) -> None:
+    command(fail(ValueError("what")))
+    assert main(["try"]) == 70
+    assert "please report it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_with_their_code_and_how_to_resume(command, capsys, number: int) -> None:
+    def action() -> None:
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt as error:
+            error.add_note("kgdx experiment resume runs/a")
+            raise
+
+    before = signal.getsignal(number)
+    command(action)
+    assert main(["try"]) == 128 + number
+    assert "resume with: kgdx experiment resume runs/a" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+def test_an_end_that_carries_its_signal(command) -> None:
+    class Asked(BaseException):
+        number = 15
+
+    command(fail(Asked()))
+    assert main(["try"]) == 143
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ([], "Usage"),
+        (["expriment"], "did you mean 'experiment'"),
+        (["experiment", "rum"], "'run'"),
+        (["list", "encodres"], "Did you mean 'encoders'"),
+        (["experiment", "run"], "Missing argument"),
+        (["list", "joins", "--jsn"], "--json"),
+    ],
+)
+def test_a_wrong_command_line_is_2(capsys, words: list[str], hint: str) -> None:
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert hint in err
+
+
+def test_every_command_has_help_and_json(capsys) -> None:
+    context = click.Context(kgdx)
+
+    def walk(command: click.Command, words: list[str]) -> None:
+        assert main([*words, "--help"]) == 0
+        text = capsys.readouterr().out
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                walk(inner, [*words, name])
+        else:
+            assert "--json" in text, words
+            assert "--verbose" in text, words
+
+    walk(kgdx, [])
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOGS))
+def test_lists_are_the_folders(capsys, kind: str) -> None:
+    assert main(["list", kind, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows
+    assert all(row["name"] and row["about"] for row in rows)
+
+
+def test_metrics_are_listed(capsys) -> None:
+    assert main(["list", "metrics"]) == 0
+    assert "auroc" in capsys.readouterr().out
+
+
+def fresh(code: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **settings}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=60,
+    )
+
+
+def test_help_and_lists_import_nothing_heavy() -> None:
+    lists = ["systems", "encoders", "joins", "heads", "objectives", "metrics", "datasets"]
+    lines = [["--help"], ["experiment", "--help"], ["data", "list"], ["experiment", "list"]]
+    lines += [["list", kind] for kind in lists]
+    code = f"""
+import sys
+from experiments.cli.main import main
+for words in {lines!r}:
+    assert main(words) == 0, words
+    loaded = sorted(set({HEAVY!r}) & set(sys.modules))
+    assert not loaded, (words, loaded)
+"""
+    done = fresh(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_completion_imports_nothing_heavy() -> None:
+    code = f"""
+import sys
+sys.argv = ["kgdx"]
+from experiments.cli.main import main
+try:
+    main([])
+finally:
+    assert not set({HEAVY!r}) & set(sys.modules)
+"""
+    done = fresh(code, _KGDX_COMPLETE="bash_complete", COMP_WORDS="kgdx exp", COMP_CWORD="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "plain,experiment\n"
+
+
+LIST = "import sys; from experiments.cli.main import main; sys.exit(main(['list', 'metrics']))"
+
+
+@pytest.mark.parametrize("words", ["'list', 'metrics'", "'--help'"])
+def test_a_closed_pipe_is_no_error(words: str) -> None:
+    code = f"""
+import os, sys
+from experiments.cli.main import main
+read, write = os.pipe()
+os.close(read)
+os.dup2(write, 1)
+sys.exit(main([{words}]))
+"""
+    done = fresh(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_home_colour_or_terminal(tmp_path: Path) -> None:
+    plain = fresh(LIST, HOME="/nonexistent", NO_COLOR="1", TERM="dumb", LANG="C")
+    assert plain.returncode == 0
+    assert plain.stderr == ""
+    assert "\x1b" not in plain.stdout
+    assert plain.stdout.startswith("name\tabout\n")
+
+
+def test_doctor(capsys, tmp_path: Path) -> None:
+    assert main(["doctor", "--json", "--runs", str(tmp_path)]) == 0
+    found = {row["what"]: row["found"] for row in json.loads(capsys.readouterr().out)}
+    assert {"python", "kgdx", "torch", "cores", "memory", "GPU", "data", "runs"} <= set(found)
+
+
+SMALL = "name: small\ndata: {name: openi, labels: nih14}\nsystem: {name: logistic_image}\n"
+
+
+def test_check_says_yes_or_what_is_wrong(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    output = tmp_path / "resolved.yaml"
+    words = ["experiment", "check", str(path), "--set", "seed=3", "--json", "-o", str(output)]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["experiment"]["seed"] == 3
+    assert main(["experiment", "check", str(output)]) == 0
+    path.write_text(SMALL + "sede: 3\n")
+    assert main(["experiment", "check", str(path)]) == 3
+    assert (
+        f"{path}:4: sede: there is no such key\n    did you mean 'seed'?" in capsys.readouterr().err
+    )
+
+
+def test_run_needs_a_root_for_data_that_reads_files(capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("KGDX_DATA", raising=False)
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    assert main(["experiment", "run", str(path), "--runs", str(tmp_path)]) == 3
+    assert "--root DIR (or KGDX_DATA)" in capsys.readouterr().err
+    assert main(["experiment", "run", str(path), "--root", str(tmp_path / "none")]) == 2
+
+
+def test_runs_without_a_record_are_listed_as_such(capsys, tmp_path: Path) -> None:
+    data = DataSection(name="openi", labels="nih14")
+    experiment = Experiment(name="small", data=data, system=Part(name="logistic_image"))
+    folder = RunFolder.create(tmp_path, experiment)
+    assert main(["experiment", "runs", "--runs", str(tmp_path), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["run"], row["status"]) == (folder.run, "no record")
+    assert main(["experiment", "show", folder.run, "--runs", str(tmp_path)]) == 3
+    assert main(["experiment", "show", "smal1", "--runs", str(tmp_path)]) == 3
+    assert folder.run in capsys.readouterr().err
+
+
+def test_predictions_say_what_is_not_possible() -> None:
+    prediction = Prediction(
+        studies=("s1",),
+        findings=("ckg:a", "ckg:b", "ckg:c"),
+        probabilities=np.array([[0.7, np.nan, 0.2]]),
+        basis=("trained", "not_possible", "zero_shot"),
+        thresholds=(0.5, None, None),
+        calibration=(1.5, None, None),
+    )
+    first, second, third = prediction_rows(prediction)
+    assert (first["probability"], first["above"], first["calibrated"]) == (0.7, True, True)
+    assert (second["probability"], second["above"]) == ("not possible", None)
+    assert (third["threshold"], third["above"], third["calibrated"]) == (None, None, False)
+
+
+def test_json_has_no_numbers_that_are_none(capsys) -> None:
+    show.json_result({"a": float("nan"), "b": [float("inf"), 1.0], "path": Path("x")})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.0], "path": "x"}
+
+
+def test_the_console_script_is_this_one() -> None:
+    assert entry.main is main
+    script = Path(sys.executable).parent / "kgdx"
+    if not script.exists():
+        pytest.skip("kgdx is not installed")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "0.1.0" in done.stdout
