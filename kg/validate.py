@@ -39,7 +39,11 @@ class Fault:
 
 
 def validate(graph: KnowledgeGraph) -> list[Fault]:
-    """Every fault of a graph, errors first, in a fixed order."""
+    """Every fault of a graph, errors first, in a fixed order.
+
+    What a `KnowledgeGraph` refuses when it is made (dangling ends, unknown relations, edges without
+    evidence or written twice) cannot be met here.
+    """
     faults = [fault for rule in RULES for fault in rule(graph)]
     return sorted(faults, key=lambda fault: (fault.severity, fault.rule, fault.about))
 
@@ -149,6 +153,18 @@ def labels_unique(graph: KnowledgeGraph) -> Iterator[Fault]:
             yield Fault("shared_name", "warning", name, message, "take it from one of them")
 
 
+def xrefs_unique(graph: KnowledgeGraph) -> Iterator[Fault]:
+    """An identifier of another vocabulary belongs to one concept."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for concept in graph.concepts:
+        for xref in concept.xrefs:
+            owners[xref].append(concept.id)
+    for xref, ids in owners.items():
+        if len(ids) > 1:
+            message = f"is claimed by {', '.join(ids)}"
+            yield Fault("shared_xref", "warning", xref, message, "compare labels and keep one")
+
+
 def doubles(graph: KnowledgeGraph) -> Iterator[Fault]:
     """A symmetric edge is written in one direction only."""
     keys = {edge.key for edge in graph.edges}
@@ -182,6 +198,7 @@ RULES: tuple[Callable[[KnowledgeGraph], Iterator[Fault]], ...] = (
     conventions_named,
     domains_and_ranges,
     labels_unique,
+    xrefs_unique,
     doubles,
     provenance_given,
 )

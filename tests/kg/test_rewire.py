@@ -113,7 +113,7 @@ def test_figures_of_data_evidence(shipped):
     for edge in shared:
         survivor = by_key[edge.key]
         assert survivor.evidence == tuple(i for i in edge.evidence if i.dataset not in OPENI)
-    assert validate(left) == []
+    assert [fault for fault in validate(left) if fault.severity == "error"] == []
 
 
 def test_an_edge_with_two_data_sets_survives_with_the_others_weight(shipped):
@@ -144,7 +144,7 @@ def test_leaving_a_data_set_out_takes_what_was_mined_from_it(shipped, tiny):
     gone = set(shipped.index) - set(left.index)
     assert len(gone) == 8
     assert "ckg:pleural_effusion_left_side" in gone
-    assert validate(left) == []
+    assert [fault for fault in validate(left) if fault.severity == "error"] == []
 
 
 @pytest.mark.parametrize(
