@@ -163,15 +163,11 @@ class KnowledgeGraph:
 
     def ancestors(self, concept_id: str) -> tuple[str, ...]:
         """Every wider concept by `is_a`, nearest first, without the concept itself."""
-        return self._walk(
-            concept_id, lambda edge, at: edge.object if edge.subject == at else ""
-        )
+        return self._walk(concept_id, lambda edge, at: edge.object if edge.subject == at else "")
 
     def descendants(self, concept_id: str) -> tuple[str, ...]:
         """Every narrower concept by `is_a`, nearest first, without the concept itself."""
-        return self._walk(
-            concept_id, lambda edge, at: edge.subject if edge.object == at else ""
-        )
+        return self._walk(concept_id, lambda edge, at: edge.subject if edge.object == at else "")
 
     def _walk(self, start: str, step: Callable[[Edge, str], str]) -> tuple[str, ...]:
         seen, queue = {start: None}, [start]
