@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import root_option, talking
+from experiments.cli.arguments import data_root, root_option, talking
 from experiments.cli.parts import CATALOGS
+from kg.errors import CheckFailed, InputError
+
+if TYPE_CHECKING:
+    from experiments.inspection import FileCheck
 
 __all__ = ["data"]
 
@@ -38,14 +43,113 @@ def list_datasets(as_json: bool, root: Path | None) -> None:
     if as_json:
         show.json_result(rows)
     else:
-        show.table(("name", "here", "about"), [tuple(row.values()) for row in rows])
+        show.table(("name", "folder here", "about"), [tuple(row.values()) for row in rows])
 
 
-def _describe(name: str) -> dict[str, Any]:
-    """What the catalog says of a data set, without looking at any copy."""
+@data.command()
+@talking
+@_name
+@root_option
+def check(as_json: bool, name: str, root: Path | None) -> None:
+    """Check the copy of data set NAME under --root: every file, its columns, every study.
+
+    Ends with 1 where something is missing or wrong, and says who gives it.
+    """
+    from experiments import inspection
+
+    part = _load(name)
+    where = data_root(root, name)
+    try:
+        folder = inspection.locate(name, part, where)
+    except InputError:
+        folder = where / name
+    rows = inspection.check(part, folder)
+    if as_json:
+        show.json_result([{**asdict(row), "passes": row.passes} for row in rows])
+    else:
+        columns = ("", "file", "holds", "from")
+        cells = [(_state(row), row.path, _what(row), row.giver) for row in rows]
+        show.table(columns, cells)
+    wrong = [row.path for row in rows if not row.passes]
+    if wrong:
+        raise CheckFailed(f"{folder}: not usable: {', '.join(wrong)}", "see above who gives them")
+
+
+@data.command()
+@talking
+@_name
+@root_option
+@click.option("--labels", default="", help="Label set that balances the splits.")
+@click.option("--strict", is_flag=True, help="Refuse what would otherwise be left out.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write to, outside the raw data.",
+)
+def prepare(**given: Any) -> None:
+    """Index the readable pictures of data set NAME and write its splits as manifests."""
+    from experiments import inspection, preparation
+
+    name = given["name"]
+    part = _load(name)
+    folder = inspection.locate(name, part, data_root(given["root"], name))
+    made = preparation.prepare(
+        name, part, folder, given["output"], labels=given["labels"], strict=given["strict"]
+    )
+    if given["as_json"]:
+        show.json_result(asdict(made))
+        return
+    show.result(f"{made.folder}: {'written' if made.changed else 'everything was there already'}")
+    rows = [("studies", made.studies), ("pictures", made.pictures), ("left out", made.rejected)]
+    show.table(("", "count"), rows)
+    show.table(("split", "hash"), [(split, digest) for split, digest in made.manifests.items()])
+
+
+@data.command("show")
+@talking
+@_name
+@root_option
+@click.option("--labels", default="", help="Label set to count; the first where not given.")
+def show_dataset(as_json: bool, name: str, root: Path | None, labels: str) -> None:
+    """Show what data set NAME is, and what the copy under --root holds.
+
+    Findings are counted in the development part alone.
+    """
+    from experiments import inspection
+
+    part = _load(name)
+    known = _describe(name, part)
+    held = None
+    if root is not None or not part.files:
+        where = data_root(root, name)
+        held = inspection.show(name, part, inspection.locate(name, part, where), labels)
+    if as_json:
+        show.json_result({**known, "holds": asdict(held) if held else None})
+        return
+    show.table(("of the data set", ""), [(k, _line(v)) for k, v in known.items() if k != "files"])
+    if held is None:
+        show.note("--root DIR (or KGDX_DATA) counts the studies of your copy")
+        return
+    counts = {k: v for k, v in asdict(held).items() if k not in ("dataset", "findings")}
+    show.result("")
+    show.table(("of the copy", ""), [(k, _line(v)) for k, v in counts.items()])
+    show.result("")
+    columns = ("finding", "present", "absent", "uncertain", "not stated")
+    show.table(columns, [astuple(row) for row in held.findings])
+
+
+def _load(name: str) -> Any:
+    """A data set with its default options."""
     from experiments.datasets import DATASETS
 
     part = DATASETS.load(name)
+    return part(part.Options())
+
+
+def _describe(name: str, part: Any) -> dict[str, Any]:
+    """What the catalog says of a data set, without looking at any copy."""
     return {
         "name": name,
         "licence": part.licence,
@@ -53,9 +157,22 @@ def _describe(name: str) -> dict[str, Any]:
         "homepage": part.homepage,
         "modalities": list(part.modalities),
         "labels": {choice.name: list(choice.source) for choice in part.label_choices},
-        "files": [
-            {"path": file.path, "what": file.what, "giver": file.giver, "optional": file.optional}
-            for file in part.files
-        ],
+        "files": [asdict(file) for file in part.files],
         "expected": dict(part.expected),
     }
+
+
+def _line(value: Any) -> object:
+    """A mapping on one line."""
+    if not isinstance(value, dict):
+        return value
+    return "; ".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in value.items())
+
+
+def _state(row: FileCheck) -> str:
+    return "not there (optional)" if row.passes and row.state == "missing" else row.state
+
+
+def _what(row: FileCheck) -> str:
+    lacking = ", ".join(row.columns_missing)
+    return f"{row.what}; columns missing: {lacking}" if lacking else row.what

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
-from click.utils import PacifyFlushWrapper
 
 from experiments.cli import show
 from experiments.cli.arguments import OURS, Talk, verbose_option
@@ -76,7 +75,7 @@ def _run(arguments: list[str], talk: Talk) -> int:
     except SystemExit as error:
         # click ends like this when the reader has closed the pipe, lightning on an interrupt.
         _show_notes(error)
-        closed = isinstance(sys.stdout, PacifyFlushWrapper)
+        closed = type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
         return 0 if closed or error.code is None else int(error.code)
     except KgdxError as error:
         show.problem(error, verbose=talk.verbose)

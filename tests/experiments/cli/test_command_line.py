@@ -20,6 +20,7 @@ from experiments.cli.main import kgdx, main
 from experiments.cli.parts import CATALOGS
 from experiments.cli.predict import prediction_rows
 from experiments.config.schema import DataSection, Experiment, Part
+from experiments.datasets import DATASETS
 from experiments.records.folder import RunFolder
 from fusion.system import Prediction
 from kg.errors import CheckFailed, InputError, RunStopped
@@ -252,6 +253,51 @@ def test_run_needs_a_root_for_data_that_reads_files(capsys, tmp_path: Path, monk
     assert main(["experiment", "run", str(path), "--runs", str(tmp_path)]) == 3
     assert "--root DIR (or KGDX_DATA)" in capsys.readouterr().err
     assert main(["experiment", "run", str(path), "--root", str(tmp_path / "none")]) == 2
+
+
+@pytest.fixture
+def pocus(tmp_path: Path) -> Path:
+    DATASETS.load("pocus")().tiny(tmp_path / "data" / "pocus")
+    return tmp_path / "data"
+
+
+def test_data_are_listed_checked_counted_and_prepared(capsys, tmp_path: Path, pocus: Path) -> None:
+    root = ["--root", str(pocus), "--json"]
+    assert main(["data", "list", *root]) == 0
+    here = {row["name"] for row in json.loads(capsys.readouterr().out) if row["here"]}
+    assert here == {"pocus"}
+    assert main(["data", "check", "pocus", *root]) == 0
+    assert all(row["passes"] for row in json.loads(capsys.readouterr().out))
+    assert main(["data", "show", "pocus", *root]) == 0
+    held = json.loads(capsys.readouterr().out)["holds"]
+    words = ["data", "prepare", "pocus", *root, "-o", str(tmp_path / "prepared")]
+    assert main(words) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["studies"], made["changed"]) == (held["studies"], True)
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["changed"] is False
+    for plain in (["show"], ["check"], ["prepare", "-o", str(tmp_path / "prepared")]):
+        assert main(["data", *plain, "pocus", "--root", str(pocus)]) == 0
+
+
+def test_data_that_are_not_there_are_a_no_with_their_giver(capsys, tmp_path: Path) -> None:
+    assert main(["data", "check", "openi", "--root", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert "missing" in out
+    assert "Open-i" in out
+    assert err.startswith("error: ")
+    assert main(["data", "show", "openi", "--root", str(tmp_path)]) == 3
+    assert main(["data", "show", "opneni"]) == 3
+    assert "did you mean 'openi'" in capsys.readouterr().err
+
+
+def test_a_data_set_is_described_without_a_copy(capsys, monkeypatch) -> None:
+    monkeypatch.delenv("KGDX_DATA", raising=False)
+    assert main(["data", "show", "openi", "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert known["holds"] is None
+    assert known["licence"]
+    assert "nih14" in known["labels"]
 
 
 def test_runs_without_a_record_are_listed_as_such(capsys, tmp_path: Path) -> None:
