@@ -108,20 +108,23 @@ def _decode(path: Path, header: Dataset) -> np.ndarray:
     """First frame as stored: `[H, W]`, or `[H, W, 3]` for colour."""
     syntax = header.file_meta.TransferSyntaxUID
     try:
-        available = get_decoder(syntax).is_available
+        plugins = get_decoder(syntax).available_plugins
     except NotImplementedError:
-        available = False
-    if not available:
+        plugins = ()
+    if not plugins and syntax not in _NATIVE:
         raise RejectedImage(
             path, "needs_decoder", syntax.name, f"install a pydicom plugin for {syntax.name}"
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            frame: np.ndarray = pixel_array(header, index=0)
-    except Exception:  # decoders raise whatever they like; their text is not shown
-        raise RejectedImage(path, _broken(header), syntax.name) from None
-    return frame
+    # Pillow refuses 12-bit JPEG and pydicom then logs a traceback, so pylibjpeg goes first
+    for plugin in ("pylibjpeg", "") if "pylibjpeg" in plugins else ("",):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                frame: np.ndarray = pixel_array(header, index=0, decoding_plugin=plugin)
+        except Exception:  # noqa: PERF203 - decoders raise whatever they like, and it is not shown
+            continue
+        return frame
+    raise RejectedImage(path, _broken(header), syntax.name)
 
 
 def _broken(header: Dataset) -> Reason:

@@ -70,7 +70,7 @@ _AFTER = rf"{_GAP}(?:\([^)\n]{{0,40}}\)|/[A-Za-z ]{{1,30}})?{_GAP}[\]】)）]?{_
 _HEADER = re.compile(
     rf"^{_BEFORE}(?i:(?P<line>{_NAMES})){_AFTER}{_GAP}(?:[:：]{_GAP}[*_]*|(?=\n|\Z))"
     rf"|(?<=[\s.;。])(?P<inline>{_CAPITALS}){_GAP}[:：]"
-    rf"|[【\[](?P<boxed>{_NAMES})[】\]][:：]?",
+    rf"|[【\[](?P<boxed>{_NAMES}|{_CAPITALS})[】\]][:：]?",
     re.MULTILINE,
 )
 

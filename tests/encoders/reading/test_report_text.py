@@ -1,0 +1,163 @@
+"""Reports to sections, in English and Chinese, and text that is hardly text."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from encoders.reading.plain import MAX_CHARACTERS, clean_text, language_of
+from encoders.reading.report import HEADERS, read_report, read_report_with_flags
+from encoders.study import SECTIONS, Passage
+
+
+def sections(text: str | bytes) -> list[tuple[str, str]]:
+    return [(passage.name, passage.text) for passage in read_report(text)]
+
+
+def test_usual_report() -> None:
+    text = """EXAM: Chest, two views
+CLINICAL HISTORY: Cough and fever.
+
+COMPARISON: None.
+TECHNIQUE: PA and lateral.
+
+FINDINGS:
+The heart is normal in size.
+No effusion.
+
+IMPRESSION:
+1. No acute disease.
+RECOMMENDATIONS: none.
+ADDENDUM: read again.
+"""
+    assert sections(text) == [
+        ("technique", "Chest, two views"),
+        ("indication", "Cough and fever."),
+        ("comparison", "None."),
+        ("technique", "PA and lateral."),
+        ("findings", "The heart is normal in size.\nNo effusion."),
+        ("impression", "1. No acute disease."),
+        ("recommendation", "none."),
+        ("addendum", "read again."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "findings: clear\nimpression: normal",
+        "Findings\nclear\nImpression\nnormal",
+        "**Findings:** clear\n**Impression:** normal",
+        "# FINDINGS\nclear\n\n# IMPRESSION\nnormal",
+        "FINDINGS: clear IMPRESSION: normal",
+        "[FINDINGS] clear\n[IMPRESSION] normal",
+        "\ufeffFINDINGS :clear\r\nIMPRESSION:\r\nnormal\r\n",
+        "影像所见：clear\n诊断意见：normal",
+        "【检查所见】clear【印象】normal",
+    ],
+)
+def test_ways_to_write_headers(text: str) -> None:
+    assert sections(text) == [("findings", "clear"), ("impression", "normal")]
+
+
+def test_chinese_report() -> None:
+    passages = read_report("临床诊断：发热\n影像所见：\n双肺见磨玻璃影。\n印象：病毒性肺炎可能。")
+    assert passages == (
+        Passage("indication", "发热", "zh"),
+        Passage("findings", "双肺见磨玻璃影。", "zh"),
+        Passage("impression", "病毒性肺炎可能。", "zh"),
+    )
+
+
+def test_a_header_word_in_a_sentence_is_no_header() -> None:
+    text = "These findings are stable. Clinical history of cough and impression of fever."
+    assert sections(text) == [("findings", text)]
+
+
+def test_text_without_headers_is_findings_unless_told_otherwise() -> None:
+    assert read_report_with_flags("Lungs are clear.").flags == ("no_headers",)
+    assert sections("Lungs are clear.") == [("findings", "Lungs are clear.")]
+    assert read_report("Lungs are clear.", without_headers="note")[0].name == "note"
+
+
+def test_text_before_the_first_header() -> None:
+    assert sections("Dear colleague,\nFINDINGS: clear") == [
+        ("other", "Dear colleague,"),
+        ("findings", "clear"),
+    ]
+
+
+def test_every_header_leads_to_a_section() -> None:
+    assert set(HEADERS) <= set(SECTIONS)
+    for name, headers in HEADERS.items():
+        for header in headers:
+            assert sections(f"{header}: text") == [(name, "text")], header
+            assert sections(f"{header.upper()}\ntext") == [(name, "text")], header
+
+
+@pytest.mark.parametrize("raw", ["", " \n\t ", b"", "\ufeff", "\u200b\u200b", b"\x00\x00"])
+def test_empty(raw: str | bytes) -> None:
+    read = read_report_with_flags(raw)
+    assert read.passages == ()
+    assert "empty" in read.flags
+
+
+def test_only_headers() -> None:
+    read = read_report_with_flags("FINDINGS:\n\nIMPRESSION:\n")
+    assert read.passages == ()
+    assert read.flags == ("only_headers",)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "flag"),
+    [
+        (b"no \xff effusion", "no \ufffd effusion", "invalid_utf8"),
+        (b"no \x00effusion", "no effusion", "nul_bytes"),
+        ("no ef\u200bfu\u00adsion", "no effusion", "hidden_characters"),
+        ("no \u202eeffusion\u202c", "no effusion", "hidden_characters"),
+        ("no \x1b[31meffusion\x1b[0m\x07", "no effusion", "control_characters"),
+        ("\ufeffno effusion", "no effusion", "byte_order_mark"),
+        ("no effusion".encode("utf-16"), "no effusion", "byte_order_mark"),
+        ("no\r\neffusion\rseen", "no\neffusion\nseen", None),
+        ("لا يوجد انصباب", "لا يوجد انصباب", None),
+    ],
+)
+def test_what_is_mended_is_flagged(raw: str | bytes, text: str, flag: str | None) -> None:
+    clean = clean_text(raw)
+    assert clean.text == text
+    assert clean.flags == ((flag,) if flag else ())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "No effusion. " * 160_000,
+        "FINDINGS " * 220_000,
+        "FINDINGS: x\n" * 170_000,
+        " \t" * 1_000_000 + "x",
+        "- " * 1_000_000 + "x",
+        "(" * 2_000_000,
+    ],
+)
+def test_two_megabytes_are_cut_quickly_and_flagged(raw: str) -> None:
+    started = time.perf_counter()
+    read = read_report_with_flags(raw)
+    assert time.perf_counter() - started < 5
+    assert "cut_at_limit" in read.flags
+    assert sum(len(passage.text) for passage in read.passages) <= MAX_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The lungs are clear.", "en"),
+        ("双肺清晰。", "zh"),
+        ("CT显示双肺磨玻璃影, COVID-19 可能", "zh"),
+        ("Patient from Wuhan 武汉 with cough and fever", "en"),
+        ("", "en"),
+        ("123", "en"),
+    ],
+)
+def test_language(text: str, language: str) -> None:
+    assert language_of(text) == language
