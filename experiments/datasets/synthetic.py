@@ -1,0 +1,104 @@
+"""Synthetic: studies drawn and written from the clinical graph itself, with every truth known.
+
+Chest X-rays, CT slices and lung ultrasound with drawn pathology, reports and dialogues. Findings
+are sampled through the graph (`drawing/world.py` has the model), so what is true, where it is drawn
+and which sentence states it is known: ground truth for tests of evidence, and the data set of
+`kgdx demo`. It supports no claim about real patients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import kg.options
+from encoders.study import MODALITIES, Modality
+from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets._layout import Layout, Reading
+from experiments.datasets.drawing.generate import TRUTH, generate, key_of, read_truths
+from experiments.datasets.drawing.rules import Rules
+from experiments.datasets.drawing.truth import Truth, read_study
+from kg.graph import KnowledgeGraph
+
+__all__ = ["Synthetic"]
+
+
+class Synthetic(Layout):
+    """The made-up data set; it needs no files.
+
+    A root that holds `truth.jsonl` is read as it is. Otherwise the studies are made under
+    `synthetic/<key>` of the root, once for each set of options and graph.
+
+    Args:
+        options: Size, seed and world; None = the usual ones.
+        graph: Graph to sample through; None = the shipped one.
+    """
+
+    class Options(Rules):
+        """Options of the made-up data set: those of `Rules`."""
+
+    licence = "CC0-1.0 (made by this program)"
+    citation = "Made by kgdx from its own clinical graph; no patient is behind it."
+    homepage = ""
+    graph_names: ClassVar[tuple[str, ...]] = ()
+    modalities: ClassVar[tuple[Modality, ...]] = MODALITIES
+    label_choices = (
+        LabelChoice("nih14", ("findings", "impression"), "ignore"),
+        LabelChoice("covid", ("record", "impression"), "ignore"),
+        LabelChoice("pocus4", ("record", "impression"), "ignore"),
+    )
+    files = (
+        NeededFile(
+            TRUTH,
+            "one made-up study a line, with its pictures in images/",
+            "made on first use from the seed",
+            optional=True,
+        ),
+    )
+    expected: ClassVar[dict[str, int]] = {"studies": 300}
+
+    def __init__(
+        self, options: kg.options.Options | None = None, graph: KnowledgeGraph | None = None
+    ) -> None:
+        super().__init__(options)
+        self._graph = graph
+
+    def read(self, root: Path, *, labels: str) -> Reading:
+        """The studies under `root`, made first where they are not there yet.
+
+        Raises:
+            InputError: If there is no such label choice, a copy is damaged, or the root cannot be
+                written.
+        """
+        self.choice(labels)
+        truths, folder = self.truths(root)
+        studies = (read_study(truth, labels, folder) for truth in truths)
+        return Reading(tuple(study for study in studies if study is not None))
+
+    def truths(self, root: Path) -> tuple[list[Truth], str]:
+        """What is true of each study, and what the paths of pictures start with under `root`."""
+        if (root / TRUTH).is_file():
+            return read_truths(root / TRUTH), ""
+        graph = self._shipped()
+        folder = f"synthetic/{key_of(self.rules, graph)}"
+        if (root / folder / TRUTH).is_file():
+            return read_truths(root / folder / TRUTH), f"{folder}/"
+        return generate(root / folder, self.rules, graph), f"{folder}/"
+
+    def tiny(self, folder: Path) -> None:
+        """Write 24 small studies, all three kinds of pictures among them."""
+        few = self.rules.model_copy(update={"studies": 24, "size": 128})
+        generate(folder, few, self._shipped())
+
+    @property
+    def rules(self) -> Rules:
+        """The options as the rules of the world."""
+        return Rules.model_validate(self.options.model_dump())
+
+    def _shipped(self) -> KnowledgeGraph:
+        """The graph to sample through; the shipped one is read when it is first needed."""
+        if self._graph is None:
+            from kg.store import load_shipped
+
+            self._graph = load_shipped()
+        return self._graph
