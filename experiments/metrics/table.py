@@ -43,6 +43,11 @@ from experiments.metrics.ranking import Counts, Statistic, prevalence
 DECISIONS = ("f1", "mcc", "sensitivity", "specificity", "precision", "accuracy")
 """Rates at thresholds that a summary averages over findings."""
 
+_MEASURED = (
+    *("auprc", "prevalence", *DECISIONS, "negative_predictive_value"),
+    *("brier", "ece", "ece_adaptive", "calibration_slope", "calibration_intercept"),
+)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -95,6 +100,11 @@ class Row:
     ece_adaptive: float
     calibration_slope: float
     calibration_intercept: float
+
+    def measured(self) -> dict[str, Estimate]:
+        """Every metric of the row by name, as a run record keeps them."""
+        plain = {name: Estimate(getattr(self, name)) for name in _MEASURED}
+        return {"auroc": Estimate(self.auroc, self.auroc_low, self.auroc_high), **plain}
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ def test_rows_and_means(answers):
     assert table.averaged == ("b", "c")
     assert b.auroc == pytest.approx(roc_auc_score(labels[:, 1], said[:, 1]))
     assert b.auroc_low < b.auroc < b.auroc_high
+    assert c.measured()["auroc"].low == c.auroc_low
+    assert c.measured()["brier"].value == c.brier
     assert c.f1 == pytest.approx(f1_score(labels[:, 2], said[:, 2] >= 0.45))
     assert table.metrics["auroc_macro"].value == pytest.approx((b.auroc + c.auroc) / 2)
     assert table.metrics["brier_macro"].value == pytest.approx((b.brier + c.brier) / 2)

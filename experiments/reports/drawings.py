@@ -1,0 +1,166 @@
+"""Plots of a page as inline SVG: small, without any reference outside, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.metrics.calibration import Reliability
+from experiments.metrics.curves import Curve
+
+__all__ = ["BLUE", "VERMILION", "draw_curve", "draw_learning", "draw_reliability"]
+
+# Okabe and Ito's palette: told apart with any colour vision, and in print.
+BLUE, VERMILION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
+PURPLE, SKY, GREY, INK = "#cc79a7", "#56b4e9", "#9aa0a6", "#33373d"
+_LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK)
+_DASHES = ("-", "--", "-.", ":")
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "text.parse_math": False,
+    "font.size": 7.5,
+    "axes.edgecolor": "#c5c9ce",
+    "axes.linewidth": 0.6,
+    "axes.labelcolor": "#5d636b",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": "#5d636b",
+    "ytick.color": "#5d636b",
+    "xtick.major.size": 2,
+    "ytick.major.size": 2,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "lines.solid_capstyle": "round",
+}
+
+
+def draw_curve(curve: Curve, name: str, *, x: str, y: str, chance: float | None) -> Markup:
+    """A ROC or precision-recall curve in the unit square, with its band.
+
+    Args:
+        curve: The curve and band.
+        name: What the picture shows, for those who cannot see it; also keeps ids apart.
+        x: Label of the x axis.
+        y: Label of the y axis.
+        chance: Height of the line of guessing (precision), or None for the diagonal (ROC).
+    """
+    with _square(name) as (axes, result):
+        line = [0, 1] if chance is None else [chance, chance]
+        axes.plot([0, 1], line, color=GREY, linewidth=0.7, linestyle=(0, (3, 2)))
+        axes.fill_between(curve.x, curve.low, curve.high, color=BLUE, alpha=0.18, linewidth=0)
+        axes.plot(curve.x, curve.y, color=BLUE, linewidth=1.3)
+        axes.set(xlabel=x, ylabel=y)
+    return result[0]
+
+
+def draw_reliability(points: Reliability, name: str) -> Markup:
+    """Said against seen, dots as large as their number of studies, with Wilson intervals."""
+    with _square(name) as (axes, result):
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=(0, (3, 2)))
+        z = 1.96
+        shrink = 1 + z**2 / points.count
+        centre = (points.seen + z**2 / (2 * points.count)) / shrink
+        spread = points.seen * (1 - points.seen) / points.count + z**2 / (4 * points.count**2)
+        half = z * np.sqrt(spread) / shrink
+        axes.vlines(points.said, centre - half, centre + half, color=VERMILION, lw=0.7, alpha=0.6)
+        size = 4 + 28 * np.sqrt(points.count / points.count.max())
+        axes.scatter(points.said, points.seen, s=size, color=VERMILION, linewidths=0, zorder=3)
+        axes.set(xlabel="said", ylabel="seen")
+    return result[0]
+
+
+def draw_learning(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    name: str,
+    *,
+    y: str,
+    bounds: Sequence[float],
+) -> Markup:
+    """Values over epochs, one line each.
+
+    Args:
+        series: Points (epoch, value) of each line.
+        name: What the picture shows.
+        y: Label of the y axis.
+        bounds: Where a new stage of training begins.
+    """
+    with _drawing(name, (4.6, 2.6)) as (axes, result):
+        for bound in bounds:
+            axes.axvline(bound, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)))
+        for place, (label, points) in enumerate(series.items()):
+            marker = "o" if len(points) < 12 else None
+            axes.plot(
+                *zip(*points, strict=True),
+                label=label,
+                color=_LINES[place % len(_LINES)],
+                linestyle=_DASHES[place // len(_LINES) % len(_DASHES)],
+                linewidth=1.2,
+                marker=marker,
+                markersize=2.5,
+            )
+        axes.set(xlabel="epoch", ylabel=y)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y", color="#eceef0", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, fontsize=7, ncols=1 + len(series) // 7)
+    return result[0]
+
+
+@contextmanager
+def _square(name: str) -> Iterator[tuple[Axes, list[Markup]]]:
+    """A small drawing of the unit square."""
+    with _drawing(name, (1.75, 1.75)) as (axes, result):
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.set_xticklabels(["0", ".5", "1"])
+        axes.set_yticklabels(["0", ".5", "1"])
+        yield axes, result
+
+
+@contextmanager
+def _drawing(name: str, size: tuple[float, float]) -> Iterator[tuple[Axes, list[Markup]]]:
+    """A figure to draw on; when the block ends, its SVG is in the list.
+
+    No global state of matplotlib is touched: neither pyplot nor the user's style takes part.
+    """
+    result: list[Markup] = []
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        mpl.rcParams["svg.hashsalt"] = name
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        yield axes, result
+        file = io.StringIO()
+        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        figure.savefig(file, format="svg", metadata=nothing, transparent=True)
+    result.append(_inline(file.getvalue(), name))
+
+
+def _inline(svg: str, name: str) -> Markup:
+    """An SVG file as an element of a page: scales with it, has a name, refers to nothing."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = body.replace("xlink:href", "href")
+    # The letters of the page, not of the machine that drew it.
+    body = body.replace("font-family: 'DejaVu Sans'; ", "")
+    box = re.search(r'viewBox="[^"]*"', body)
+    opening = Markup('<svg role="img" aria-label="{}" {}>').format(
+        name, Markup(box.group() if box else "")
+    )
+    # Every name drawn in text was escaped by matplotlib's own SVG writer.
+    return opening + Markup(re.sub(r"^<svg[^>]*>\s*", "", body))

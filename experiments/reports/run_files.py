@@ -1,0 +1,86 @@
+"""What a run page is made of: the files of a run folder, read and checked, nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.records.journal import read_metrics
+from experiments.records.predictions import ScoredPart, read_predictions
+from kg.errors import InputError
+
+__all__ = ["RunFiles", "read_run_files"]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run.
+
+    Args:
+        record: The run record as plain JSON values.
+        config: The resolved configuration as it is written, or empty.
+        journal: Measurements during training, in order.
+        part: Name of the part of the data the page tells of.
+        scored: Probabilities of that part, or None where the run has none yet.
+        examples: Studies with their evidence.
+    """
+
+    record: Mapping[str, Any]
+    config: str
+    journal: tuple[Mapping[str, Any], ...]
+    part: str
+    scored: ScoredPart | None
+    examples: tuple[Mapping[str, Any], ...]
+
+
+def read_run_files(folder: Path) -> RunFiles:
+    """Read a run folder; only the record must be there.
+
+    Raises:
+        InputError: If the record is missing, or a file that is there cannot be read.
+    """
+    record = _read_json(folder / "record.json")
+    if not isinstance(record, Mapping):
+        raise InputError(f"{folder / 'record.json'} is not a run record", _AGAIN)
+    examples = _read_json(folder / "examples.json") if (folder / "examples.json").exists() else []
+    if not isinstance(examples, list) or not all(isinstance(one, Mapping) for one in examples):
+        raise InputError(f"{folder / 'examples.json'} is not a list of studies", _AGAIN)
+    config = folder / "config.yaml"
+    path = folder / "predictions.parquet"
+    parts = read_predictions(path) if path.exists() else []
+    scored = _told_part(parts)
+    return RunFiles(
+        record=record,
+        config=config.read_text(encoding="utf-8", errors="replace") if config.exists() else "",
+        journal=tuple(
+            row for row in read_metrics(folder / "metrics.jsonl") if isinstance(row, dict)
+        ),
+        part=scored.part if scored else "test",
+        scored=scored,
+        examples=tuple(examples),
+    )
+
+
+_AGAIN = "it was changed or damaged; run the experiment again"
+
+
+def _told_part(parts: list[ScoredPart]) -> ScoredPart | None:
+    """The test part; else the last part that is not validation; else none."""
+    told = [part for part in parts if part.part != "validation"]
+    named = [part for part in told if part.part == "test"]
+    return (named or told)[-1] if told else None
+
+
+def _read_json(path: Path) -> Any:
+    """Values of a JSON file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}", "name the folder of a run") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", "mend its rights") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}", _AGAIN) from None

@@ -1,0 +1,61 @@
+"""Numbers, intervals and verdicts as a page says them."""
+
+import pytest
+
+from experiments.reports.example_cards import example_cards, picture
+from experiments.reports.wording import exact, metric_name, metric_note, number, span
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.5, "0.500"),
+        ({"value": 1}, "1.000"),
+        ({"value": None}, "n/a"),
+        (None, "n/a"),
+        (float("nan"), "n/a"),
+        (True, "n/a"),
+        ("0.5", "n/a"),
+    ],
+)
+def test_number(value, words):
+    assert number(value) == words
+
+
+def test_span():
+    assert span({"low": 0.1, "high": 0.25}) == "0.100 to 0.250"
+    assert span({"low": None, "high": 0.2}) == span(0.3) == ""
+
+
+def test_metric_names():
+    assert metric_name("auroc_macro") == "AUROC, macro"
+    assert metric_name("balanced_accuracy") == "Balanced accuracy"
+    assert metric_note("sensitivity_macro").startswith("share")
+    assert metric_note("unheard_of") == ""
+    assert exact(float("inf")) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "probability", "threshold", "words"),
+    [
+        (1, 0.5, 0.5, "found"),
+        (1, 0.4, 0.5, "missed"),
+        (0, 0.6, 0.5, "false alarm"),
+        (0, 0.4, 0.5, "rightly not said"),
+        (None, 0.4, 0.5, "label not stated"),
+        (1, 0.4, None, "present"),
+        (1, None, 0.5, "not possible"),
+    ],
+)
+def test_verdicts(label, probability, threshold, words):
+    row = {"finding": "f", "label": label, "probability": probability, "threshold": threshold}
+    card = example_cards([{"study": "s", "findings": [row]}], {"f": "Finding"})[0]
+    assert card["findings"][0]["verdict"][1] == words
+    assert card["findings"][0]["label"] == "Finding"
+
+
+def test_only_pictures_are_pictures():
+    assert picture("iVBORw0KGgo=") == "data:image/png;base64,iVBORw0KGgo="
+    assert picture("/9j/") == "data:image/jpeg;base64,/9j/"
+    for other in (None, "", "no base64!", "PHN2Zy8+", 'iVBORw0KGgo=" onload="x'):
+        assert picture(other) is None
