@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from experiments.cli import run_page, show
+from experiments.cli import run_view, show
 from experiments.cli.arguments import runs_option, talking
 
 __all__ = ["demo"]
@@ -33,7 +33,7 @@ def demo(as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
     if as_json:
         show.json_result({"run": run_id, "page": str(page), "metrics": record.as_json()["metrics"]})
         return
-    rows = [(name, run_page.interval(m)) for name, m in record.metrics.get("test", {}).items()]
+    rows = [(name, run_view.interval(m)) for name, m in record.metrics.get("test", {}).items()]
     show.table(("on test", "value [95% interval]"), rows)
     show.result("")
     show.result(f"run   {run_id}")

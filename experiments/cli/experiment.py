@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from experiments.cli import run_page, show
+from experiments.cli import run_view, show
 from experiments.cli.arguments import (
     complete_configs,
     data_root,
@@ -114,7 +114,7 @@ def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
 @runs_option
 def list_of_runs(as_json: bool, runs: Path) -> None:
     """List the runs and how they stand."""
-    rows = run_page.run_rows(runs)
+    rows = run_view.run_rows(runs)
     if as_json:
         show.json_result(rows)
     else:
@@ -139,7 +139,7 @@ def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> N
     if as_json:
         show.json_result(record.as_json())
     elif output is None:
-        run_page.print_record(record)
+        run_view.print_record(record)
 
 
 @experiment.command()
@@ -161,7 +161,7 @@ def evaluate(**given: Any) -> None:
     if given["as_json"]:
         show.json_result(record)
     else:
-        run_page.print_evaluation(record)
+        run_view.print_evaluation(record)
 
 
 def _print_run(run_id: str, as_json: bool) -> None:

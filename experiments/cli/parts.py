@@ -29,6 +29,9 @@ CATALOGS: dict[str, tuple[Catalog[Any], ...]] = {
 }
 
 
+_NOT_MEASURED = ("finding", "n", "positives", "too_few", "threshold")
+
+
 @click.group(name="list")
 def list_parts() -> None:
     """List the parts of one kind; each is one file, or comes from an installed package."""
@@ -56,14 +59,15 @@ def _catalog_rows(kind: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _metric_rows() -> Iterator[tuple[str, str, str]]:
-    """Public functions of the modules in `experiments/metrics`, by their first docstring lines."""
-    folder = Catalog[Any]("experiments.metrics", "metric").folder
-    for path in sorted(folder.glob("[!_]*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-                text = ast.get_docstring(node) or ""
-                yield node.name, "metric", text.partition("\n")[0]
+    """What is measured of each finding: the fields of `Row`, as its docstring explains them."""
+    path = Catalog[Any]("experiments.metrics", "metric").folder / "table.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    rows = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Row")
+    for row in rows:
+        for line in (ast.get_docstring(row) or "").partition("Args:")[2].splitlines():
+            name, colon, about = line.strip().partition(": ")
+            if colon and name not in _NOT_MEASURED and not name.endswith(("_low", "_high")):
+                yield name, "metric", about
 
 
 for _kind in CATALOGS:

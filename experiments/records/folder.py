@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -101,7 +102,8 @@ class RunFolder:
 
         The lock is the operating system's, so that of a dead process is gone with it. If the
         block ends with an error, a record that says `running` is marked `stopped` (interrupts
-        and `RunStopped`) or `failed`, and the error carries how to resume as a note.
+        and `RunStopped`) or `failed`, and the error carries how to resume as a note. A folder
+        in which nothing was made yet is removed.
 
         Raises:
             InputError: If another process holds the folder.
@@ -113,6 +115,7 @@ class RunFolder:
         except BaseException as error:
             stopped = isinstance(error, RunStopped) or not isinstance(error, Exception)
             self._mark("stopped" if stopped else "failed")
+            self._clear_if_empty()
             if stopped and any(self.checkpoints.glob("*/*")):
                 error.add_note(f"kgdx experiment resume {shlex.quote(str(self.path))}")
             raise
@@ -127,6 +130,12 @@ class RunFolder:
                 replace(record, status=status, finished=now()).save(self.record)
         except InputError:
             return
+
+    def _clear_if_empty(self) -> None:
+        """Remove the folder of a run that ended before it began: nothing but its configuration."""
+        begun = {self.config, self.log, self.path / "lock"}
+        if not {path for path in self.path.rglob("*") if path.is_file()} - begun:
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 def run_name(experiment: Experiment) -> str:

@@ -138,6 +138,17 @@ def test_a_broken_run_says_so_and_how_to_resume(folder, error, status, resumable
     assert getattr(caught.value, "__notes__", []) == notes
 
 
+def test_a_run_that_never_began_leaves_nothing(folder) -> None:
+    def begin() -> None:
+        with folder.hold(), log_to(folder.log):
+            logging.getLogger("experiments").info("no such data")
+            raise InputError("no such data", "fetch them")
+
+    with pytest.raises(InputError):
+        begin()
+    assert not folder.path.exists()
+
+
 def test_a_record_comes_back(tmp_path: Path) -> None:
     record = a_record()
     record.save(tmp_path / "record.json")
