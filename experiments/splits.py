@@ -167,7 +167,6 @@ def locked_list(dataset: object, name: str, studies: Sequence[Study]) -> dict[st
 
 def make_manifest(
     studies: Sequence[Study],
-    targets: NDArray[np.float32],
     split: SplitSection,
     *,
     dataset: str,
@@ -181,8 +180,9 @@ def make_manifest(
     locked studies stand in the part `locked`, which no run reads.
 
     Args:
-        studies: All studies, each with its group as `patient`.
-        targets: `[B, C]` of the same studies, NaN = not stated; balances the parts.
+        studies: All studies of the data set, also those a run will not use, so that all runs
+            share one manifest; each with its group as `patient`. Their stated labels, not the
+            targets a label policy makes of them, balance the parts.
         split: How to divide.
         dataset: Name of the data set.
         locked: Ids of the locked studies, from `locked_studies`.
@@ -197,7 +197,7 @@ def make_manifest(
     for row, study in enumerate(studies):
         if study.patient not in shut:
             order[study.patient].append(row)
-    weights = _weights(order, studies, targets)
+    weights = _weights(order, studies)
     rng = np.random.default_rng(split.seed)
     test = _tested(weights, split, rng)
     rest = {group: weights[group] for group in weights if group not in test}
@@ -266,17 +266,25 @@ def _tested(
 
 
 def _weights(
-    order: Mapping[str, list[int]], studies: Sequence[Study], targets: NDArray[np.float32]
+    order: Mapping[str, list[int]], studies: Sequence[Study]
 ) -> dict[str, NDArray[np.float64]]:
-    """Of each group, in a fixed order: its studies, and its positives and negatives per label.
+    """Of each group, in a fixed order: its studies, and its present and absent labels.
 
     Labels are counted within each modality, since a cohort's classes and modalities are tied.
     """
     kinds = [study.images[0].modality if study.images else "" for study in studies]
-    stated = np.nan_to_num(np.concatenate([targets, 1 - targets], axis=1), nan=0.0)
-    within = [stated * np.array([[kind == one] for kind in kinds]) for one in sorted(set(kinds))]
-    counted = np.concatenate([np.ones((len(kinds), 1)), *within], axis=1)
-    return {group: counted[rows].sum(axis=0) for group, rows in sorted(order.items())}
+    carried = [
+        [(kind, *pair) for pair in study.stated.items() if pair[1] != "uncertain"]
+        for kind, study in zip(kinds, studies, strict=True)
+    ]
+    place = {label: at for at, label in enumerate(sorted({x for row in carried for x in row}), 1)}
+    weights = {}
+    for group, rows in sorted(order.items()):
+        weights[group] = np.zeros(len(place) + 1)
+        weights[group][0] = len(rows)
+        for row in rows:
+            weights[group][[place[label] for label in carried[row]]] += 1
+    return weights
 
 
 def _divide(
@@ -292,13 +300,14 @@ def _divide(
         return [set() for _ in shares]
     table = np.stack([weights[name] for name in names])
     total = np.maximum(table.sum(axis=0), 1e-9)
-    rarity = (table / total).max(axis=1)
+    # rounded, so that the order in which a machine sums never decides between equal cases
+    rarity = (table / total).max(axis=1).round(9)
     shuffled = rng.permutation(len(names))
     lacking = np.outer(shares, total)
     parts: list[set[str]] = [set() for _ in shares]
     for place in shuffled[np.argsort(-rarity[shuffled], kind="stable")]:
         need = ((lacking / total) * (table[place] / total)).sum(axis=1) / np.asarray(shares)
-        chosen = int(np.argmax(need))
+        chosen = int(np.argmax(need.round(9)))
         parts[chosen].add(names[place])
         lacking[chosen] -= table[place]
     return parts

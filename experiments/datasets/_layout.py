@@ -118,10 +118,10 @@ class Layout:
         if not root.is_dir():
             raise InputError(f"{root}: there is no such folder", "name the data set's folder")
         for file in self.files:
-            if not file.optional and not any(present(root, file)):
+            if not file.optional and not present(root, file):
                 raise InputError(f"{root / file.path}: not found ({file.what})", file.giver)
 
 
 def present(root: Path, file: NeededFile) -> list[Path]:
     """Those alternatives of a needed file that are under `root`."""
-    return [root / path for path in file.path.split("|") if (root / path).exists()]
+    return [found for path in file.path.split("|") for found in sorted(root.glob(path))]

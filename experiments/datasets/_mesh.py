@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from encoders.study import Stated
+from kg.graph import LabelSet
 
 _SILENT = frozenset({"no indexing", "technical quality of image unsatisfactory", ""})
 
@@ -32,6 +33,18 @@ def concepts_of(path: str) -> tuple[str, ...]:
     table = _table()
     found = [table.get((heading, qualifier)) for qualifier in ("", *qualifiers)]
     return tuple(dict.fromkeys(concept for concept in found if concept is not None))
+
+
+def label_set() -> LabelSet:
+    """The concepts MeSH headings mean, as a label set."""
+    concepts = tuple(sorted(set(_table().values())))
+    return LabelSet(
+        name="mesh",
+        concept="ckg:label_set_openi_mesh",
+        findings=concepts,
+        columns=concepts,
+        no_finding="ckg:no_finding",
+    )
 
 
 def says_nothing(path: str) -> bool:

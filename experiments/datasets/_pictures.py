@@ -67,7 +67,8 @@ class Pictures:
             InputError: If more than one picture could be meant.
         """
         base = name.replace("\\", "/").rsplit("/", 1)[-1]
-        for candidate in (base, *(base + ending for ending in ENDINGS)):
+        longer = [base + ending for ending in ENDINGS] if stem(base) != base else []
+        for candidate in (base, *longer):
             if candidate in self._names:
                 return self._only(name, self._names[candidate])
         return self._only(name, self._stems.get(stem(base), []))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.datasets._pictures import size
-from experiments.datasets._tables import read_table
+from experiments.datasets._tables import read_header, read_table
 
 
 class Sizes:
@@ -18,7 +18,9 @@ class Sizes:
     def __init__(self, root: Path) -> None:
         self.root = root
         index = root / "index.csv"
-        rows = read_table(index, ("file", "src_w", "src_h")) if index.is_file() else []
+        columns = ("file", "src_w", "src_h")
+        known = index.is_file() and set(columns) <= set(read_header(index))
+        rows = read_table(index, columns) if known else []
         self._known = {row["file"]: (row["src_w"], row["src_h"]) for row in rows}
 
     def facts(self, path: str) -> dict[str, str]:

@@ -95,6 +95,20 @@ def read_table(
     return rows
 
 
+def read_header(path: Path) -> list[str]:
+    """Column names of a comma-separated table, stripped; characters that are not UTF-8 replaced.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            first = lines.readline().decode("utf-8-sig", errors="replace")
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read: {error}", "get the file again") from None
+    return [name.strip() for name in next(csv.reader([first]), [])]
+
+
 def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
     """Rows by the value of a column that may name each thing only once.
 

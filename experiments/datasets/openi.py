@@ -22,6 +22,7 @@ from experiments.datasets._openi_labels import CHEXPERT14, NIH14
 from experiments.datasets._pictures import Pictures, stem
 from experiments.datasets._tables import Row, read_table, unique
 from kg.errors import InputError
+from kg.graph import LabelSet
 
 __all__ = ["OpenI"]
 
@@ -134,6 +135,10 @@ class OpenI(Layout):
                 continue
             studies.append(_study(report, images, stated.get(uid, {})))
         return Reading(tuple(studies), tuple(rejected))
+
+    def label_set(self, root: Path, labels: str) -> LabelSet | None:
+        """Of the MeSH choice, the concepts its headings mean; the graph knows the other choices."""
+        return mesh.label_set() if self.choice(labels).name == "mesh" else None
 
     def tiny(self, folder: Path) -> None:
         """Write a made-up copy of the Kaggle layout with gold and machine labels."""

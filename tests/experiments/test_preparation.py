@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from experiments.datasets.openi import OpenI
+from experiments.datasets.table import Table
+from experiments.inspection import check, locate
+from experiments.preparation import prepare
+from experiments.splits import Manifest
+from kg.errors import InputError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    OpenI().tiny(tmp_path / "openi")
+    return tmp_path / "openi"
+
+
+def test_index_splits_and_refusals_are_written(root: Path, tmp_path: Path) -> None:
+    pictures = sorted((root / "images").iterdir())
+    pictures[0].write_bytes(b"")
+    pictures[1].write_bytes(pictures[1].read_bytes()[:200])
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    out = tmp_path / "out"
+    made = prepare("openi", OpenI(), root, out)
+    assert made.changed
+    assert (made.studies, made.pictures, made.rejected) == (16, 29, 2)
+    index = parquet.read_table(out / "index.parquet").to_pylist()
+    assert len(index) == 29
+    assert set(index[0]) == {"study", "group", "place", "path", "modality", "view"}
+    assert all((root / line["path"]).is_file() for line in index)
+    with (out / "rejected.csv").open(newline="") as lines:
+        refused = list(csv.DictReader(lines))
+    assert [line["reason"] for line in refused] == ["empty", "truncated"]
+    assert len(made.manifests) == 6
+    for name, digest in made.manifests.items():
+        assert Manifest.load(out / "splits" / f"{name}.json").sha256 == digest
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_a_second_run_does_nothing_until_something_changes(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = prepare("openi", OpenI(), root, out)
+    stamp = (out / "index.parquet").stat().st_mtime_ns
+    again = prepare("openi", OpenI(), root, out)
+    assert not again.changed
+    assert again.manifests == first.manifests
+    assert (out / "index.parquet").stat().st_mtime_ns == stamp
+    assert prepare("openi", OpenI(), root, out, labels="mesh").changed
+    assert prepare("openi", OpenI(), root, out).changed
+    (out / "rejected.csv").write_text("changed by hand")
+    assert prepare("openi", OpenI(), root, out).changed
+    next((root / "images").iterdir()).unlink()
+    last = prepare("openi", OpenI(), root, out)
+    assert last.changed
+    assert last.rejected == 1
+
+
+def test_nothing_is_written_into_the_raw_folder(root: Path) -> None:
+    for out in (root, root / "prepared", root / ".." / "openi" / "x"):
+        with pytest.raises(InputError, match="is in the raw folder"):
+            prepare("openi", OpenI(), root, out)
+    assert not (root / "prepared").exists()
+
+
+def test_strict_turns_the_first_refusal_into_an_error(root: Path, tmp_path: Path) -> None:
+    (root / "images" / "1_IM-0001-0001.dcm.png").write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(InputError, match="empty"):
+            prepare("openi", OpenI(), root, tmp_path / "out", strict=True)
+        prepare("openi", OpenI(), root, tmp_path / "out")
+
+
+def test_a_data_set_without_locked_part_gets_a_fixed_split(tmp_path: Path) -> None:
+    Table().tiny(tmp_path / "mine")
+    made = prepare("table", Table(), tmp_path / "mine", tmp_path / "out")
+    assert "table-fixed-seed0" in made.manifests
+
+
+def test_check_names_what_is_missing_wrong_or_unreadable(root: Path, tmp_path: Path) -> None:
+    (root / "chexpert14_file2label.json").unlink()
+    states = {row.path: row for row in check(OpenI(), root)}
+    assert states["chexpert14_file2label.json"].state == "missing"
+    assert states["chexpert14_file2label.json"].passes
+    assert states["studies"].what == "16 studies"
+    gold = root / "openi_gld_std14.csv"
+    gold.write_text(gold.read_text().replace("CXR3,0", "CXR3,7"))
+    last = check(OpenI(), root)[-1]
+    assert (last.state, last.passes) == ("wrong", False)
+    assert "row 4, column 'Atelectasis': '7'" in last.what
+    (root / "indiana_reports.csv").unlink()
+    rows = {row.path: row for row in check(OpenI(), root)}
+    missing = rows["openi_reports.csv|indiana_reports.csv|ecgen-radiology"]
+    assert (missing.state, missing.passes) == ("missing", False)
+    assert "torchxrayvision" in missing.giver
+    assert "studies" not in rows
+    assert locate("openi", OpenI(), root.parent) == root
+    with pytest.raises(InputError, match="openi is not under"):
+        locate("openi", OpenI(), tmp_path / "nowhere")
