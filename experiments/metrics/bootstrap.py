@@ -48,6 +48,9 @@ class Plan:
     at_least: int = 20
 
 
+USUAL = Plan()
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A value with its interval; NaN where there is none."""
@@ -148,7 +151,7 @@ def bootstrap(
     *,
     rng: np.random.Generator,
     name: Statistic = "auroc",
-    plan: Plan = Plan(),  # noqa: B008
+    plan: Plan = USUAL,
 ) -> Intervals:
     """A ranking statistic of each finding and its macro mean, with intervals over groups.
 
@@ -186,7 +189,7 @@ def paired(
     *,
     rng: np.random.Generator,
     name: Statistic = "auroc",
-    plan: Plan = Plan(),  # noqa: B008
+    plan: Plan = USUAL,
 ) -> PairedDifferences:
     """First system minus second on the same studies, resampled together.
 

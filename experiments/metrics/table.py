@@ -20,6 +20,7 @@ from experiments.metrics.arrays import (
     paired_columns,
 )
 from experiments.metrics.bootstrap import (
+    USUAL,
     Estimate,
     Intervals,
     Plan,
@@ -154,7 +155,7 @@ def evaluate(
     *,
     findings: Sequence[str],
     rng: np.random.Generator,
-    plan: Plan = Plan(),  # noqa: B008
+    plan: Plan = USUAL,
 ) -> MetricTable:
     """Measure predictions of findings that may hold together.
 
@@ -180,21 +181,9 @@ def evaluate(
         raise ValueError(f"{truth.shape[1]} columns, {len(findings)} findings, {len(cuts)} cuts")
     area = bootstrap(truth, score, units, rng=rng, name="auroc", plan=plan)
     precision = bootstrap(truth, score, units, rng=rng, name="auprc", plan=plan)
-    averaged = np.array(area.averaged, dtype=np.intp)
     metrics = {"auroc_macro": area.macro, "auprc_macro": precision.macro}
-    for name in _STATISTICS:
-        metrics[f"{name}_micro"] = _micro(
-            truth[:, averaged], score[:, averaged], units, name=name, plan=plan, rng=rng
-        )
-    counts = draw_counts(units, plan.resamples, rng)
-    metrics |= _decision_means(outcomes(truth, score, cuts)[:, :, averaged], units, counts, plan)
-    metrics["brier_macro"] = _brier_mean(
-        truth[:, averaged], score[:, averaged], units, counts, plan
-    )
-    # Resampling adds noise to every bin and so pushes an ECE up: it gets no interval.
-    metrics["ece_macro"] = Estimate(
-        float(mean_of_defined(calibration_error(truth, score)[averaged]))
-    )
+    averaged = np.array(area.averaged, dtype=np.intp)
+    metrics |= _summary(truth[:, averaged], score[:, averaged], cuts[averaged], units, plan, rng)
     return MetricTable(
         findings=_rows(
             truth, score, cuts, findings, ranking=(area, precision), at_least=plan.at_least
@@ -249,6 +238,27 @@ def with_exclusive(
 
 
 _STATISTICS: tuple[Statistic, ...] = ("auroc", "auprc")
+
+
+def _summary(
+    truth: FloatArray,
+    score: FloatArray,
+    cuts: FloatArray,
+    units: Units,
+    plan: Plan,
+    rng: np.random.Generator,
+) -> dict[str, Estimate]:
+    """Micro values, and means over the findings given, of what is not a ranking."""
+    metrics = {
+        f"{name}_micro": _micro(truth, score, units, name=name, plan=plan, rng=rng)
+        for name in _STATISTICS
+    }
+    counts = draw_counts(units, plan.resamples, rng)
+    metrics |= _decision_means(outcomes(truth, score, cuts), units, counts, plan)
+    metrics["brier_macro"] = _brier_mean(truth, score, units, counts, plan)
+    # Resampling adds noise to every bin and so pushes an ECE up: it gets no interval.
+    metrics["ece_macro"] = Estimate(float(mean_of_defined(calibration_error(truth, score))))
+    return metrics
 
 
 def _rows(

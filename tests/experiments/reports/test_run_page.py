@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -103,8 +104,10 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def kept_run(tmp_path_factory):
+    """A run folder with its page, made once; tests that change it get a copy."""
+    folder = tmp_path_factory.mktemp("run")
     rng = np.random.default_rng(0)
     labels = (rng.random((90, 3)) < [0.4, 0.3, 0.05]).astype(float)
     said = np.clip(rng.normal(0.4, 0.2, labels.shape) + 0.2 * labels, 0, 1)
@@ -114,10 +117,10 @@ def run(tmp_path):
     patients = tuple(f"p{i // 2}" for i in range(90))
     findings = ("ckg:a", "ckg:b", "ckg:c")
     parts = [ScoredPart(name, studies, patients, findings, labels, said) for name in PARTS]
-    write_predictions(tmp_path / "predictions.parquet", parts)
-    record().save(tmp_path / "record.json")
-    (tmp_path / "config.yaml").write_text(f"name: x\nabout: {CANARY}\n")
-    (tmp_path / "examples.json").write_text(json.dumps(EXAMPLES))
+    write_predictions(folder / "predictions.parquet", parts)
+    record().save(folder / "record.json")
+    (folder / "config.yaml").write_text(f"name: x\nabout: {CANARY}\n")
+    (folder / "examples.json").write_text(json.dumps(EXAMPLES))
     rows = [
         {
             "stage": stage,
@@ -129,8 +132,16 @@ def run(tmp_path):
         for stage in ("first", "second")
         for epoch, v in enumerate((0.6, None, 0.7))
     ]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_run_page(folder)
+    return folder
+
+
+@pytest.fixture
+def run(kept_run, tmp_path):
+    """A copy of the run folder without its page."""
+    shutil.copytree(kept_run, tmp_path / "run", ignore=shutil.ignore_patterns("report.html"))
+    return tmp_path / "run"
 
 
 PARTS = ("validation", "test")
@@ -162,8 +173,8 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture
-def page(run):
-    return write_run_page(run).read_text(encoding="utf-8")
+def page(kept_run):
+    return (kept_run / "report.html").read_text(encoding="utf-8")
 
 
 def test_it_tells_the_run(page):
