@@ -67,16 +67,16 @@ class Row:
         threshold: Decision threshold, chosen on validation.
         f1: F1 at the threshold.
         mcc: Matthews correlation at the threshold.
-        sensitivity: At the threshold.
-        specificity: At the threshold.
+        sensitivity: Share of positives found at the threshold.
+        specificity: Share of negatives left alone at the threshold.
         precision: Positive predictive value at the threshold.
-        negative_predictive_value: At the threshold.
-        accuracy: At the threshold.
+        negative_predictive_value: Share of all-clears that were right at the threshold.
+        accuracy: Share of right answers at the threshold.
         brier: Mean squared error of the probability.
         ece: Expected calibration error, 15 bins of equal width.
         ece_adaptive: The same with bins of equal numbers of studies.
-        calibration_slope: 1 is perfect, under 1 overconfident.
-        calibration_intercept: 0 is perfect.
+        calibration_slope: Slope of the label on the logit; 1 is perfect, under 1 overconfident.
+        calibration_intercept: Intercept of that line; 0 is perfect.
     """
 
     finding: str
