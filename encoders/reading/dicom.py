@@ -58,7 +58,7 @@ PIXEL_FIELDS = (
 )
 """The only fields that are parsed."""
 
-_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_NATIVE = tuple(f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99"))
 """Transfer syntaxes without compression."""
 
 

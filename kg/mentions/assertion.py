@@ -9,6 +9,7 @@ condition stronger than both.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -105,6 +106,14 @@ class Mention(NamedTuple):
     asserts: bool = False
 
 
+class _Clauses(NamedTuple):
+    """A sentence with its mentions masked, where clauses end, and where a cue opens a scope."""
+
+    words: Sequence[str]
+    stops: Sequence[int]
+    openings: set[int]
+
+
 _MENTION = "\0"
 
 
@@ -132,9 +141,11 @@ def judge(words: Sequence[str], mentions: Sequence[Mention]) -> list[Judgement]:
     for found in cues:
         if any(cue.effect == "ends" for cue in found.meaning):
             stops |= {found.start, found.end}
+    openings = {found.start for found in cues if any(cue.side == "before" for cue in found.meaning)}
+    clauses = _Clauses(masked, sorted(stops), openings)
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
     for found in cues:
-        _act(found, cues, masked, stops, mentions, effects)
+        _act(found, clauses, mentions, effects)
     return [
         _strongest(effect, mention.chronic)
         for effect, mention in zip(effects, mentions, strict=True)
@@ -170,9 +181,7 @@ def _void(found: Match[tuple[Cue, ...]], words: Sequence[str]) -> bool:
 
 def _act(
     found: Match[tuple[Cue, ...]],
-    cues: Sequence[Match[tuple[Cue, ...]]],
-    words: Sequence[str],
-    stops: set[int],
+    clauses: _Clauses,
     mentions: Sequence[Mention],
     effects: list[dict[Effect, str]],
 ) -> None:
@@ -183,9 +192,9 @@ def _act(
             continue
         spans = []
         if cue.side in ("before", "both"):
-            spans.append((found.end, _scope_ahead(found, cue, cues, words, stops)))
+            spans.append((found.end, _scope_ahead(found, cue, clauses)))
         if cue.side == "both" or (cue.side == "after" and not acted):
-            spans.append((_scope_back(found, cue, words, stops), found.start))
+            spans.append((_scope_back(found, cue, clauses), found.start))
         side = "before" if cue.side == "before" else "after"
         for low, high in spans:
             for place, mention in enumerate(mentions):
@@ -194,21 +203,16 @@ def _act(
                     acted = True
 
 
-def _scope_ahead(
-    found: Match[tuple[Cue, ...]],
-    cue: Cue,
-    cues: Sequence[Match[tuple[Cue, ...]]],
-    words: Sequence[str],
-    stops: set[int],
-) -> int:
+def _scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: _Clauses) -> int:
     """One past the last token a cue acts on to its right."""
-    end = min((stop for stop in stops if stop >= found.end), default=len(words))
-    openings = {match.start for match in cues if match.meaning[0].side == "before"}
+    words, stops, openings = clauses
+    after = bisect_left(stops, found.end)
+    end = stops[after] if after < len(stops) else len(words)
+    hedges = cue.effect in ("uncertain", "history")
     for place in range(found.end, end):
         if words[place] not in COMMAS:
             continue
-        hedged = cue.effect in ("uncertain", "history")
-        if place + 1 in openings or (hedged and not ALTERNATIVES & set(words[place:end])):
+        if place + 1 in openings or (hedges and not ALTERNATIVES & set(words[place:end])):
             end = place
             break
     return _reach(words, found.end, end, cue.reach)
@@ -224,10 +228,9 @@ def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
     return place
 
 
-def _scope_back(
-    found: Match[tuple[Cue, ...]], cue: Cue, words: Sequence[str], stops: set[int]
-) -> int:
+def _scope_back(found: Match[tuple[Cue, ...]], cue: Cue, clauses: _Clauses) -> int:
     """First token a cue acts on to its left: back to its clause or to another clause's verb."""
+    words, stops, _ = clauses
     place = found.start
     while place > 0 and words[place - 1] in VERBS:
         place -= 1

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from kg.graph import KnowledgeGraph
 from kg.mentions.statement import Assertion, Statement
 
+_ABNORMAL = ("finding", "disease")
+
 _STRENGTH: dict[Assertion, int] = {"absent": 0, "uncertain": 1, "present": 2}
 
 
@@ -14,7 +16,9 @@ def study_evidence(statements: Iterable[Statement], graph: KnowledgeGraph) -> di
     """One assertion for each concept that was stated; a concept not in it was not stated.
 
     Where several statements speak of one concept, present beats uncertain and uncertain beats
-    absent: a report that denies a finding on one side and states it on the other states it.
+    absent: a report that denies a finding on one side and states it on the other states it. A
+    normal study (`no acute disease`) is dropped where a finding or disease is present: most such
+    sentences only say that nothing is new.
     """
     evidence: dict[str, Assertion] = {}
     for statement in statements:
@@ -23,6 +27,9 @@ def study_evidence(statements: Iterable[Statement], graph: KnowledgeGraph) -> di
             continue
         if concept not in evidence or _STRENGTH[said] > _STRENGTH[evidence[concept]]:
             evidence[concept] = said
+    kinds = {concept: graph.concept(concept).kind for concept in evidence}
+    if any(said == "present" and kinds[c] in _ABNORMAL for c, said in evidence.items()):
+        return {c: said for c, said in evidence.items() if kinds[c] != "normality"}
     return evidence
 
 

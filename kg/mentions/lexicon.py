@@ -4,8 +4,9 @@ A phrase is left out where linking it would more often be wrong than right: of a
 that is not a statement (anatomy, label sets), of a single letter or syllable, too general a word,
 or claimed by two concepts neither of which is wider than the other. To the graph's own names come
 two tables of this folder in own words, each line with its source and, where reading a data set's
-development reports suggested it, that data set: `english.tsv`, `chinese.tsv`. A line there may assert (`heart is normal` states that there is no cardiomegaly), and one with the
-concept `-` hides a phrase that only looks like a finding (`mass effect`).
+development reports suggested it, that data set: `english.tsv`, `chinese.tsv`. A line there may
+assert (`heart is normal` states that there is no cardiomegaly), and one with the concept `-` hides
+a phrase that only looks like a finding (`mass effect`).
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ BLANK = "<blank>"
 SENTENCE_ENDS = frozenset(".!?;。！？；\n")
 """Tokens that end a sentence."""
 
+MAX_TOKENS = 200
+"""A run of words without an end is cut here, so that no text takes more than linear time."""
+
 _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     r"|(?P<word>[A-Za-z0-9\u00c0-\u024f]+(?:['\u2019][A-Za-z]+)?)"
@@ -89,7 +92,8 @@ def sentences(text: str) -> list[list[Token]]:
         if token is None:
             continue
         sentence.append(token)
-        if token.word in SENTENCE_ENDS and not _abbreviated(sentence):
+        ends = token.word in SENTENCE_ENDS and not _abbreviated(sentence)
+        if ends or len(sentence) >= MAX_TOKENS:
             found.append(sentence)
             sentence = []
     if sentence:
