@@ -13,7 +13,15 @@ from click.shell_completion import CompletionItem
 
 from kg.errors import InputError
 
-__all__ = ["Talk", "complete_configs", "data_root", "root_option", "runs_option", "talking"]
+__all__ = [
+    "Talk",
+    "complete_configs",
+    "data_root",
+    "is_made",
+    "root_option",
+    "runs_option",
+    "talking",
+]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 OURS = ("kg", "encoders", "fusion", "experiments")
@@ -62,21 +70,26 @@ runs_option = click.option(
 
 
 def data_root(root: Path | None, dataset: str) -> Path:
-    """The folder of data sets, which a data set that reads files needs.
+    """The folder of data sets; only a data set that needs no files can do without.
 
     Raises:
-        InputError: If none was named for such a data set.
+        InputError: If none was named for any other data set.
     """
     if root is not None:
         return root
-    from experiments.datasets import DATASETS
-
-    if DATASETS.load(dataset).files:
+    if not is_made(dataset):
         raise InputError(
             f"no folder of data sets is named, and {dataset} reads files",
             f"--root DIR (or KGDX_DATA), where DIR/{dataset} holds it",
         )
     return Path()
+
+
+def is_made(dataset: str) -> bool:
+    """Whether a data set is made by kgdx itself, from no files."""
+    from experiments.datasets import DATASETS
+
+    return all(file.optional for file in DATASETS.load(dataset).files)
 
 
 def complete_configs(

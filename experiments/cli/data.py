@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import data_root, root_option, talking
+from experiments.cli.arguments import data_root, is_made, root_option, talking
 from experiments.cli.parts import CATALOGS
 from kg.errors import CheckFailed, InputError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["data"]
 
+MADE = Path("runs") / "cache" / "datasets"
 _name = click.argument("name")
 
 
@@ -58,11 +59,7 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
     from experiments import inspection
 
     part = _load(name)
-    where = data_root(root, name)
-    try:
-        folder = inspection.locate(name, part, where)
-    except InputError:
-        folder = where / name
+    folder = _copy(name, part, root, needed=False)
     rows = inspection.check(part, folder)
     if as_json:
         show.json_result([{**asdict(row), "passes": row.passes} for row in rows])
@@ -90,11 +87,11 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
 )
 def prepare(**given: Any) -> None:
     """Index the readable pictures of data set NAME and write its splits as manifests."""
-    from experiments import inspection, preparation
+    from experiments import preparation
 
     name = given["name"]
     part = _load(name)
-    folder = inspection.locate(name, part, data_root(given["root"], name))
+    folder = _copy(name, part, given["root"])
     made = preparation.prepare(
         name, part, folder, given["output"], labels=given["labels"], strict=given["strict"]
     )
@@ -122,9 +119,8 @@ def show_dataset(as_json: bool, name: str, root: Path | None, labels: str) -> No
     part = _load(name)
     known = _describe(name, part)
     held = None
-    if root is not None or not part.files:
-        where = data_root(root, name)
-        held = inspection.show(name, part, inspection.locate(name, part, where), labels)
+    if root is not None or is_made(name):
+        held = inspection.show(name, part, _copy(name, part, root), labels)
     if as_json:
         show.json_result({**known, "holds": asdict(held) if held else None})
         return
@@ -146,6 +142,21 @@ def _load(name: str) -> Any:
 
     part = DATASETS.load(name)
     return part(part.Options())
+
+
+def _copy(name: str, part: Any, root: Path | None, *, needed: bool = True) -> Path:
+    """The data set's own folder; one that kgdx makes itself is made in the cache of the runs."""
+    from experiments.inspection import locate
+
+    where = data_root(root, name)
+    if is_made(name):
+        return where / name if (where / name).is_dir() else MADE / name
+    try:
+        return locate(name, part, where)
+    except InputError:
+        if needed:
+            raise
+        return where / name
 
 
 def _describe(name: str, part: Any) -> dict[str, Any]:

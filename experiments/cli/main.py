@@ -119,20 +119,19 @@ def _show_notes(error: BaseException) -> None:
 
 @contextmanager
 def _logging_to_stderr() -> Iterator[None]:
-    """Show what our packages note (`INFO`) and what others warn of, on stderr."""
+    """Show what our packages note (from `INFO` up) on stderr; others speak for themselves."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
     loggers = [logging.getLogger(name) for name in OURS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
+        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        root.removeHandler(handler)
         for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
             logger.setLevel(level)
 
 

@@ -13,7 +13,7 @@ from kg.errors import InputError
 
 __all__ = ["interval", "print_evaluation", "print_record", "run_rows"]
 
-_SHOWN = ("auroc", "average_precision", "auprc", "sensitivity", "specificity")
+_SHOWN = ("auroc", "auprc")
 
 
 def run_rows(runs: Path) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("seed", record.seed),
         ("device", record.device),
         ("seconds", round(record.seconds)),
-        ("commit", record.commit),
+        ("commit", record.commit[:12] if record.commit else "installed"),
     ]
 
 
@@ -115,10 +115,9 @@ def _print_findings(record: RunRecord, part: str) -> None:
         (
             row.label,
             f"{row.positives}/{row.studies}",
-            row.basis,
             *(interval(row.metrics.get(name)) for name in shown),
-            row.remark,
+            "; ".join(word for word in (row.basis, row.remark) if word not in ("trained", "")),
         )
         for row in rows
     ]
-    show.table((f"finding on {part}", "positives", "basis", *shown, "remark"), cells)
+    show.table((f"finding on {part}", "positives", *shown, "remark"), cells)
