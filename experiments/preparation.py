@@ -10,9 +10,9 @@ import csv
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from encoders.reading.picture import read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Study
 from experiments.config.schema import SplitSection
-from experiments.datasets._layout import Rejected, present
+from experiments.datasets._layout import Reading, Rejected
 from experiments.inspection import read
 from experiments.records.atomic import atomic_path, write_json
 from experiments.splits import locked_studies, make_manifest
@@ -75,11 +75,11 @@ def prepare(
     if out.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{out} is in the raw folder {root}", "write to another folder")
     labels = labels or dataset.label_choices[0].name
-    fingerprint = fingerprint_of(name, dataset, root, labels)
+    reading = read(dataset, root, labels)
+    fingerprint = fingerprint_of(name, reading, root)
     before = _unchanged(out, fingerprint)
     if before is not None and not (strict and before.rejected):
         return before
-    reading = read(dataset, root, labels)
     refused = [*reading.rejected, *_unreadable(root, reading.studies)]
     if strict and refused:
         first = refused[0]
@@ -103,25 +103,20 @@ def prepare(
     return _prepared(out, record, changed=True)
 
 
-def fingerprint_of(name: str, dataset: Any, root: Path, labels: str) -> str:
+def fingerprint_of(name: str, reading: Reading, root: Path) -> str:
     """SHA-256 over what a preparation depends on.
 
-    Data set, options, label choice, version, and path, size and time of change of every input.
+    The data set, the version, everything that was read (texts, labels, what was left out), and
+    size and time of change of every picture.
     """
-    digest = hashlib.sha256(f"{name}\n{labels}\n{version('kgdx')}\n".encode())
-    options = getattr(dataset, "options", None)
-    digest.update((options.model_dump_json() if options is not None else "").encode())
-    for path in sorted(set(_inputs(dataset, root))):
-        about = path.stat()
-        place = path.relative_to(root).as_posix()
-        digest.update(f"{place}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+    digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n".encode())
+    for study in reading.studies:
+        digest.update(json.dumps(asdict(study), sort_keys=True).encode())
+        for image in study.images:
+            about = (root / image.path).stat()
+            digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
+    digest.update(json.dumps([astuple(item) for item in reading.rejected]).encode())
     return digest.hexdigest()
-
-
-def _inputs(dataset: Any, root: Path) -> Iterator[Path]:
-    for file in dataset.files:
-        for found in present(root, file):
-            yield from (p for p in found.rglob("*") if p.is_file()) if found.is_dir() else [found]
 
 
 def _unchanged(out: Path, fingerprint: str) -> Prepared | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,6 @@ READ: dict[TextPolicy, tuple[str, ...]] = {
 
 CODED_FROM = {"mesh": ("findings", "impression")}
 """What an indexing was itself read from."""
-
-
-class _HasLabelSet(Protocol):
-    def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """The label set of a choice that is no label set of the graph, else None."""
 
 
 def label_set_of(dataset: object, root: Path, labels: str, graph: KnowledgeGraph) -> LabelSet:

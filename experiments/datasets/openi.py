@@ -3,6 +3,10 @@
 Layouts: Kaggle's (`indiana_reports.csv`, `indiana_projections.csv`, a folder of pictures) and
 Open-i's own (the XML files of `ecgen-radiology`, or one table made of them). A study is one
 report with at least one picture; Open-i has one study a patient, so the study is the group.
+
+Labels: `nih14` is the gold table NegBio ships (14 findings and `normal` of each report), `mesh`
+the headings indexers gave the report, `chexpert14` what a labeler read in findings and impression.
+All three speak of the report's text, none of an expert's look at the picture.
 """
 
 from __future__ import annotations

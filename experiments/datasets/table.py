@@ -33,7 +33,7 @@ from encoders.study import MODALITIES, VIEWS, Modality, Passage, Stated, Study, 
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._pictures import draw
-from experiments.datasets._tables import Row, read_table, unique
+from experiments.datasets._tables import Row, read_header, read_table, unique
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
 from kg.store import load_shipped
@@ -63,7 +63,7 @@ class Table(Layout):
         """Options of one's own table.
 
         Args:
-            file: The csv under the root; empty = the only one there.
+            file: The csv under the root; empty = the only one there that holds studies.
             label_source: What the labels were read from; decides what counts as leakage.
         """
 
@@ -75,7 +75,11 @@ class Table(Layout):
     homepage = ""
     modalities: ClassVar[tuple[Modality, ...]] = get_args(Modality)
     label_choices = (LabelChoice("own", ("findings", "impression"), "ignore"),)
-    files = (NeededFile("*.csv", "one row a study", "you; the columns are in README", ("study",)),)
+    files = (
+        NeededFile(
+            "*.csv", "one row a study", "you; experiments/datasets/table.py says which columns"
+        ),
+    )
 
     def __init__(self, options: kg.options.Options | None = None) -> None:
         super().__init__(options)
@@ -139,13 +143,21 @@ class Table(Layout):
         if root.is_file():
             raise InputError(f"{root}: is a file", "name the folder it is in")
         found = sorted(root.glob("*.csv"))
+        if len(found) > 1:
+            found = [path for path in found if _holds_studies(path)]
         if len(found) != 1:
             listed = ", ".join(path.name for path in found) or "none"
             raise InputError(
-                f"{root}: there must be one csv, found: {listed}",
+                f"{root}: there must be one csv of studies, found: {listed}",
                 "keep one, or name it with `--set data.options.file=NAME`",
             )
         return found[0]
+
+
+def _holds_studies(path: Path) -> bool:
+    """Whether a csv has studies with something to read, unlike a table of predictions."""
+    header = set(read_header(path))
+    return "study" in header and bool(header & {"image", "report", "dialogue", *SECTION_COLUMNS})
 
 
 def _findings(path: Path, rows: dict[str, Row]) -> dict[str, str]:

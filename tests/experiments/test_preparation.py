@@ -79,6 +79,9 @@ def test_a_data_set_without_locked_part_gets_a_fixed_split(tmp_path: Path) -> No
     Table().tiny(tmp_path / "mine")
     made = prepare("table", Table(), tmp_path / "mine", tmp_path / "out")
     assert "table-fixed-seed0" in made.manifests
+    (tmp_path / "mine" / "reports" / "3.txt").write_text("Findings: another text.")
+    assert prepare("table", Table(), tmp_path / "mine", tmp_path / "out").changed
+    assert not prepare("table", Table(), tmp_path / "mine", tmp_path / "out").changed
 
 
 def test_check_names_what_is_missing_wrong_or_unreadable(root: Path, tmp_path: Path) -> None:

@@ -73,12 +73,14 @@ def test_mistakes_are_named(root: Path, text: str, says: str) -> None:
 
 
 def test_which_csv_is_meant(root: Path) -> None:
-    with pytest.raises(InputError, match="must be one csv, found: none"):
+    with pytest.raises(InputError, match="must be one csv of studies, found: none"):
         Table().studies(root, labels="own")
     for name in ("x.csv", "y.csv"):
-        (root / name).write_text(f"study,Edema\n{name},1\n")
+        (root / name).write_text(f"study,note,Edema\n{name},Cough.,1\n")
     with pytest.raises(InputError, match=r"found: x\.csv, y\.csv"):
         Table().studies(root, labels="own")
+    (root / "x.csv").write_text("study,finding,probability\na,Edema,0.5\n")
+    assert Table().studies(root, labels="own")[0].study == "y.csv"
     named = Table(Table.Options(file="y.csv"))
     assert named.studies(root, labels="own")[0].study == "y.csv"
     assert Table(Table.Options(label_source=("image",))).label_choices[0].source == ("image",)
