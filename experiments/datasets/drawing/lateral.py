@@ -54,6 +54,11 @@ def _bones(size: int, rng: np.random.Generator) -> Plane:
     return spine + 0.10 * bone + 0.045 * strokes(size, ribs, width=0.05, blur=1.2)
 
 
+def _spot(finding: Finding, rng: np.random.Generator) -> tuple[float, float]:
+    x, y = HEIGHT[finding.zone]
+    return x + rng.uniform(-0.06, 0.06), y + rng.uniform(-0.06, 0.06)
+
+
 def _effusion(size: int, lung: Plane, finding: Finding, rng: np.random.Generator) -> Plane:
     x, y = plane(size)
     level = 0.50 - (0.06 + 0.36 * finding.extent) * (
@@ -64,7 +69,7 @@ def _effusion(size: int, lung: Plane, finding: Finding, rng: np.random.Generator
 
 def _consolidation(size: int, lung: Plane, finding: Finding, rng: np.random.Generator) -> Plane:
     radius = 0.18 + 0.07 * finding.extent
-    return 0.60 * lung * patch(size, HEIGHT[finding.zone], (radius, radius), rng, width=0.04)
+    return 0.60 * lung * patch(size, _spot(finding, rng), (radius, radius), rng, width=0.04)
 
 
 def _mass(size: int, lung: Plane, finding: Finding, rng: np.random.Generator) -> Plane:
@@ -72,13 +77,13 @@ def _mass(size: int, lung: Plane, finding: Finding, rng: np.random.Generator) ->
     return (
         0.70
         * lung
-        * patch(size, HEIGHT[finding.zone], (radius, radius), rng, ragged=0.14, width=0.01)
+        * patch(size, _spot(finding, rng), (radius, radius), rng, ragged=0.14, width=0.01)
     )
 
 
 def _nodule(size: int, lung: Plane, finding: Finding, rng: np.random.Generator) -> Plane:
     radius = 0.045 + 0.022 * finding.extent
-    return 0.50 * lung * ellipse(size, HEIGHT[finding.zone], (radius, radius), width=0.008)
+    return 0.50 * lung * ellipse(size, _spot(finding, rng), (radius, radius), width=0.008)
 
 
 def _edema(size: int, lung: Plane, finding: Finding, rng: np.random.Generator) -> Plane:

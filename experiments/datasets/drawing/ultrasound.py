@@ -127,8 +127,8 @@ PAINTERS: dict[str, Callable[[Beam, Finding, np.random.Generator], Plane]] = {
     "ckg:irregular_pleural_line": _irregular,
     "ckg:a_lines": _a_lines,
     "ckg:b_lines": _b_lines,
-    "ckg:ultrasound_consolidation": _consolidation,
     "ckg:pleural_effusion": _effusion,
+    "ckg:ultrasound_consolidation": _consolidation,
 }
 """Painters in the order in which they are applied; the pleura is shaped before all else."""
 

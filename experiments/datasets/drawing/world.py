@@ -39,6 +39,9 @@ from experiments.datasets.drawing.repertoire import (
 )
 from experiments.datasets.drawing.rules import Rules
 
+NODULE = "ckg:lung_nodule"
+LARGE = ("ckg:lung_mass", "ckg:consolidation")
+
 EdgeKey = tuple[str, str, str]
 Entry = TypeVar("Entry")
 
@@ -119,7 +122,7 @@ def _case(
             edges.append(best.edge)
     if rules.world != "plain":
         present += _brought(present, links, kinds, rules.strength, rng, edges)
-    findings = tuple(_place(concept, kinds[concept], links, rng, edges) for concept in present)
+    findings = _apart([_place(concept, kinds[concept], links, rng, edges) for concept in present])
     rates = {
         c: 0.4 * SYMPTOM_RATE if healthy else SYMPTOM_RATE for c in SYMPTOMS if c in links.known
     }
@@ -205,6 +208,17 @@ def _place(
     elif kind.zoned:
         zone = ZONES[int(rng.integers(3))]
     return Finding(concept, side, zone, float(np.round(rng.random(), 3)))
+
+
+def _apart(findings: list[Finding]) -> tuple[Finding, ...]:
+    """A nodule does not hide in a larger shadow: it goes to the other side where it would."""
+    taken = {(f.side, f.zone) for f in findings if f.concept in LARGE}
+    return tuple(
+        replace(f, side="left" if f.side == "right" else "right")
+        if f.concept == NODULE and (f.side, f.zone) in taken
+        else f
+        for f in findings
+    )
 
 
 def _cut_links(cases: list[Case], rng: np.random.Generator) -> list[Case]:
