@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+import torch
 from filelock import FileLock, Timeout
 
 from encoders.image import ImageEncoder
 from encoders.weights import file_hash
 from kg.errors import InputError
 
-__all__ = ["FeatureCache", "image_key"]
+__all__ = ["FeatureCache", "encode_pixels", "image_key"]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,27 @@ def image_key(
         "recipe": recipe,
         "version": version,
     }
+
+
+def encode_pixels(
+    encoder: ImageEncoder, pixels: Array, device: str = "cpu", together: int = 0
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Tokens `[n, S, D]` of normalised pixels `[n, c, H, W]`, without gradients.
+
+    Args:
+        encoder: A frozen encoder in evaluation mode, on `device`.
+        pixels: Normalised pixels.
+        device: Where the encoder is.
+        together: Pictures encoded together; 0 = 4 on a CPU, where small batches stay in its
+            memory cache (three times as fast as 16), and all of them elsewhere.
+    """
+    size = together or (4 if device == "cpu" else max(len(pixels), 1))
+    with torch.no_grad():
+        parts = [
+            encoder(torch.as_tensor(pixels[start : start + size]).to(device)).float().cpu()
+            for start in range(0, len(pixels), size)
+        ]
+    return torch.cat(parts).numpy()
 
 
 class FeatureCache(Generic[Item]):

@@ -125,13 +125,15 @@ class FrozenTransformer(nn.Module):
 
     def sentences(self, texts: Sequence[str], batch: int = 64) -> Tensor:
         """Mean token of each text, length 1, `[n, D]`."""
-        vectors = []
-        for start in range(0, len(texts), batch):
-            part = [(Passage("other", text),) for text in texts[start : start + batch]]
-            words, mask, parts = self.tokenize(part)
-            tokens = self(words, mask, parts)
-            vectors.append(tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
-        return normalize(torch.cat(vectors), dim=1) if vectors else torch.zeros(0, self.width)
+        # texts of like length together: less padding to compute
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        vectors = torch.zeros(len(texts), self.width)
+        for start in range(0, len(order), batch):
+            places = order[start : start + batch]
+            words, mask, part = self.tokenize([(Passage("other", texts[p]),) for p in places])
+            tokens = self(words, mask, part).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+            vectors[places] = tokens.to(vectors)
+        return normalize(vectors, dim=1)
 
     def weights_hash(self) -> str:
         """SHA-256 over weights, tokenizer and length."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from encoders import cache as module
-from encoders.cache import FeatureCache, image_key
+from encoders.cache import FeatureCache, encode_pixels, image_key
 from encoders.image import IMAGE_ENCODERS
 from kg.errors import InputError
 
@@ -164,6 +164,15 @@ def test_two_processes_and_a_kill(tmp_path):
     rows = cache.rows([str(number) for number in range(40)])
     assert sorted(rows.tolist()) == list(range(40))
     assert (cache.array()[rows] == np.arange(40).reshape(-1, 1, 1)).all()
+
+
+def test_pictures_are_encoded_a_few_at_a_time():
+    part = IMAGE_ENCODERS.load("tiny_cnn")
+    encoder = part(part.Options(size=32)).eval()
+    pixels = np.random.default_rng(0).normal(size=(6, 1, 32, 32)).astype(np.float32)
+    tokens = encode_pixels(encoder, pixels)
+    assert tokens.shape == (6, *encoder.grid())
+    np.testing.assert_allclose(tokens, encode_pixels(encoder, pixels, together=6), atol=1e-5)
 
 
 def test_the_key_names_all_that_decides_and_refuses_what_changes():
