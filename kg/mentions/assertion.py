@@ -20,48 +20,18 @@ from kg.mentions.tokens import words as tokens_of
 
 VERBS = frozenset(
     {
-        *(
-            "is",
-            "are",
-            "was",
-            "were",
-            "am",
-            "has",
-            "have",
-            "had",
-            "remain",
-            "appear",
-            "show",
-            "there",
-        ),
-        *(
-            "demonstrate",
-            "persist",
-            "measure",
-            "project",
-            "contain",
-            "reveal",
-            "extend",
-            "i",
-            "been",
-        ),
+        *("is", "are", "was", "were", "am", "has", "have", "had", "been", "there", "i"),
+        *("remain", "appear", "show", "demonstrate", "persist", "measure", "project", "contain"),
+        *("reveal", "extend"),
     }
 )
 """Words that make the words after a comma a clause of its own."""
 
 SEEN = frozenset(
     {
-        *(
-            "seen",
-            "identified",
-            "noted",
-            "present",
-            "visualized",
-            "appreciated",
-            "detected",
-            "shown",
-        ),
-        *("evident", "demonstrated", "observed", "suspected", "not", "visible", "apparent"),
+        *("seen", "identified", "noted", "present", "visualized", "appreciated", "detected"),
+        *("shown", "evident", "demonstrated", "observed", "suspected", "visible", "apparent"),
+        "not",
     }
 )
 """Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""

@@ -91,6 +91,7 @@ ENGLISH: list[tuple[str, dict[str, str]]] = [
     ("History of pneumonia.", {PNE: U}),
     ("History of asthma.", {"asthma": P}),
     ("History of fever, cough since Monday.", {FEV: U, COU: P}),
+    ("Since the COVID-19 pandemic began I work at home.", {}),
     # phrases that assert
     ("Heart size is normal.", {CAR: A}),
     ("Normal heart size, lungs are clear.", {CAR: A, OPA: A}),
