@@ -129,9 +129,9 @@ FINDINGS = {
         "B-lines", "B线", ("Several <{noun}> reach the bottom of the screen.", "Multiple <{noun}>.")
     ),
     "ckg:ultrasound_consolidation": Wording(
-        "subpleural consolidation",
-        "胸膜下实变",
-        ("A {size} <{noun}> with bright air inside.", "There is {size} <{noun}>."),
+        "ultrasound consolidation",
+        "超声实变",
+        ("{size} <{noun}> with bright air inside.", "There is {size} <{noun}>."),
     ),
     "ckg:irregular_pleural_line": Wording(
         "irregular pleural line",
