@@ -73,10 +73,7 @@ def _run(arguments: list[str], talk: Talk) -> int:
         error.show()
         return error.exit_code
     except SystemExit as error:
-        # click ends like this when the reader has closed the pipe, lightning on an interrupt.
-        _show_notes(error)
-        closed = type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
-        return 0 if closed or error.code is None else int(error.code)
+        return _exited(error)
     except KgdxError as error:
         show.problem(error, verbose=talk.verbose)
         _show_notes(error)
@@ -90,11 +87,25 @@ def _run(arguments: list[str], talk: Talk) -> int:
         return _interrupted(error)
 
 
-def _interrupted(error: BaseException) -> int:
+def _exited(error: SystemExit) -> int:
+    """Exit code of a library's own exit.
+
+    click exits like this when the reader has closed the pipe, lightning with an exit of its own
+    kind when it was terminated.
+    """
+    if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
+        return 0
+    if type(error) is not SystemExit:
+        return _interrupted(error, signal.SIGTERM)
+    _show_notes(error)
+    return 0 if error.code is None else int(error.code)
+
+
+def _interrupted(error: BaseException, number: int = signal.SIGINT) -> int:
     """Say how to go on; the error may carry the signal as `number`."""
     show.note("interrupted")
     _show_notes(error)
-    return _SIGNAL + int(getattr(error, "number", signal.SIGINT))
+    return _SIGNAL + int(getattr(error, "number", number))
 
 
 def _system_refused(error: OSError, talk: Talk) -> int:

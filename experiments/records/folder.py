@@ -114,22 +114,24 @@ class RunFolder:
             yield
         except BaseException as error:
             stopped = isinstance(error, RunStopped) or not isinstance(error, Exception)
-            self._mark("stopped" if stopped else "failed")
+            status = self._mark("stopped" if stopped else "failed")
             self._clear_if_empty()
-            if stopped and any(self.checkpoints.glob("*/*")):
+            if status == "stopped" and any(self.checkpoints.glob("*/*")):
                 error.add_note(f"kgdx experiment resume {shlex.quote(str(self.path))}")
             raise
         finally:
             os.close(handle)
 
-    def _mark(self, status: Status) -> None:
-        """Put the end of a broken run into its record; a missing record is no reason to fail."""
+    def _mark(self, status: Status) -> Status | None:
+        """Put the end of a broken run into its record; returns how the record stands now."""
         try:
             record = self.load_record()
             if record.status == "running":
-                replace(record, status=status, finished=now()).save(self.record)
-        except InputError:
-            return
+                record = replace(record, status=status, finished=now())
+                record.save(self.record)
+        except InputError:  # a record that cannot be written must not hide the first error
+            return None
+        return record.status
 
     def _clear_if_empty(self) -> None:
         """Remove the folder of a run that ended before it began: nothing but its configuration."""

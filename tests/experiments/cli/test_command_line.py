@@ -105,6 +105,14 @@ def test_an_end_that_carries_its_signal(command) -> None:
     assert main(["try"]) == 143
 
 
+def test_a_termination_that_a_library_made_an_exit(command) -> None:
+    class Terminated(SystemExit):
+        pass
+
+    command(fail(Terminated()))
+    assert main(["try"]) == 143
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
