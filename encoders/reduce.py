@@ -5,25 +5,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
 from kg.errors import InputError
 
 __all__ = ["Reducer", "pool_tokens"]
 
 
-def pool_tokens(tokens: Tensor, grid: int) -> Tensor:
-    """Average the tokens of a square grid into a smaller one.
+def pool_tokens(tokens: Tensor, grid: int, pool: Literal["mean", "mean_max"] = "mean") -> Tensor:
+    """Pool the tokens of a square grid into a smaller one.
 
     Args:
         tokens: `[..., S, D]`, row by row, `S` a square number.
         grid: Side of the grid wanted; 0 keeps the tokens as they are.
+        pool: Mean of each cell, or its mean and maximum side by side (twice the width).
 
     Returns:
         Tokens `[..., grid * grid, D]`.
@@ -32,19 +33,19 @@ def pool_tokens(tokens: Tensor, grid: int) -> Tensor:
         InputError: If the tokens form no square grid, or a smaller one than asked for.
     """
     *before, count, width = tokens.shape
-    side = math.isqrt(count)
-    if grid in (0, side) and side * side == count:
-        return tokens
     if grid == 0:
         return tokens
+    side = math.isqrt(count)
     if side * side != count or grid > side:
         raise InputError(
             f"{count} image tokens cannot be pooled to a grid of {grid} x {grid}",
             f"set image.grid to 0 or at most {side}",
         )
-    maps = tokens.reshape(-1, side, side, width).permute(0, 3, 1, 2)
-    pooled = adaptive_avg_pool2d(maps.float(), (grid, grid)).to(tokens.dtype)
-    return pooled.flatten(2).transpose(1, 2).reshape(*before, grid * grid, width)
+    maps = tokens.reshape(-1, side, side, width).permute(0, 3, 1, 2).float()
+    pooled = adaptive_avg_pool2d(maps, (grid, grid))
+    if pool == "mean_max":
+        pooled = torch.cat([pooled, adaptive_max_pool2d(maps, (grid, grid))], 1)
+    return pooled.flatten(2).transpose(1, 2).reshape(*before, grid * grid, -1).to(tokens.dtype)
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,10 @@ class System(nn.Module, ABC):
     def basis(self, finding: str) -> Basis:
         """Whether a finding was trained, can be asked zero-shot, or cannot be asked."""
 
+    def remembered(self, finding: str) -> tuple[str, ...]:
+        """Concepts that attention on `memory` is about, in its order; none without a graph."""
+        return ()
+
     def after_step(self) -> None:  # noqa: B027
         """Called after each optimiser step (momentum encoders, queues); most systems do nothing."""
 

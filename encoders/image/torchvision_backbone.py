@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import torchvision  # type: ignore[import-untyped]
+import torchvision
 from torch import Tensor, nn
 from torch.nn.functional import relu
 

@@ -29,6 +29,7 @@ class DataSection(Options):
         uncertain: What an uncertain label becomes.
         blank: What a label that is not stated becomes.
         at_least: Findings with fewer positives in the whole development part are left out.
+        require: Studies that lack one of these are left out, for every system alike.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DataSection(Options):
     uncertain: Literal["ignore", "zero", "one"] = "ignore"
     blank: Literal["ignore", "zero"] = "zero"
     at_least: int = 20
+    require: tuple[Literal["image", "frontal", "report", "dialogue"], ...] = ()
 
 
 class SplitSection(Options):

@@ -1,11 +1,24 @@
-"""Catalog of heads."""
+"""Catalog of heads: from a joined finding query to one logit."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
 
 from kg.catalog import Catalog
 
-__all__ = ["HEADS"]
+__all__ = ["HEADS", "Head"]
 
-HEADS: Catalog[Any] = Catalog("fusion.heads", "head", ("Options",))
+
+@runtime_checkable
+class Head(Protocol):
+    """A torch module built as `Part(options, width=D)`; each finding's logit stands alone."""
+
+    Options: Any
+
+    def __call__(self, queries: Tensor, concepts: Tensor) -> Tensor:
+        """Logits `[B, C]` from joined queries `[B, C, D]` and concept vectors `[C, D]`."""
+
+
+HEADS: Catalog[Any] = Catalog("fusion.heads", "head", ("Options", "forward"))

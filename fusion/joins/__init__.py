@@ -1,11 +1,68 @@
-"""Catalog of joins."""
+"""Catalog of joins: how finding queries take up what the study and the graph offer."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
+from torch import Tensor
+
+from encoders.batch import Features
 from kg.catalog import Catalog
 
-__all__ = ["JOINS"]
+__all__ = ["JOINS", "Join", "Joined", "Memory", "SOURCES"]
 
-JOINS: Catalog[Any] = Catalog("fusion.joins", "join", ("Options",))
+SOURCES = ("memory", "image", "text", "evidence")
+"""What a finding query can attend to, in the order of gates and attention."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The fixed graph neighbourhood of each finding asked for.
+
+    Args:
+        tokens: Embedded neighbours `[C, K, D]`.
+        kinds: Directed relation kind of each neighbour, `[C, K]`.
+        mask: True where there is a neighbour, `[C, K]`.
+    """
+
+    tokens: Tensor
+    kinds: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Queries after the join.
+
+    Args:
+        queries: `[B, C, D]`.
+        gates: Weight of each source in the last layer, `[B, C, 4]` in the order of `SOURCES`.
+        attention: By source, last layer, mean over heads, `[B, C, L]`; empty unless asked for.
+    """
+
+    queries: Tensor
+    gates: Tensor
+    attention: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Join(Protocol):
+    """A torch module built as `Part(options, width=D, kinds=R)`; one finding never sees another."""
+
+    Options: Any
+
+    def __call__(
+        self,
+        queries: Tensor,
+        memory: Memory,
+        image: Features,
+        text: Features,
+        evidence: Features,
+        with_attention: bool = False,
+    ) -> Joined:
+        """Join queries `[C, D]` with the sources of each of `B` studies."""
+
+
+JOINS: Catalog[Any] = Catalog("fusion.joins", "join", ("Options", "forward"))

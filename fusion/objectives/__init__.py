@@ -1,11 +1,49 @@
-"""Catalog of objectives."""
+"""Catalog of objectives: what a classifier is trained towards, each one an ablation arm."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
+from torch import Tensor
+
+from encoders.batch import Features, StudyBatch
 from kg.catalog import Catalog
 
-__all__ = ["OBJECTIVES"]
+__all__ = ["OBJECTIVES", "Forward", "Objective"]
 
-OBJECTIVES: Catalog[Any] = Catalog("fusion.objectives", "objective", ("Options",))
+
+@dataclass(frozen=True)
+class Forward:
+    """What a classifier's forward pass made of a batch, for the objectives to judge.
+
+    Args:
+        logits: `[B, C]` for the findings trained on.
+        concept_logits: `[B, K]` for the supervised concepts, from the dot product alone.
+        nodes: Embedded concepts `[N, D]`.
+        image: Image features.
+        text: Features of the text given as input.
+        paired: Features of the paired report, in training only; never an input.
+        gates: Weight of each source, `[B, C, 4]`.
+    """
+
+    logits: Tensor
+    concept_logits: Tensor
+    nodes: Tensor
+    image: Features
+    text: Features
+    paired: Features | None = None
+    gates: Tensor | None = None
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A torch module built as `Part(options, setting=Setting, width=D)`."""
+
+    Options: Any
+
+    def __call__(self, made: Forward, batch: StudyBatch) -> Tensor:
+        """Scalar loss, a mean over what is stated; zero where nothing is."""
+
+
+OBJECTIVES: Catalog[Any] = Catalog("fusion.objectives", "objective", ("Options", "forward"))

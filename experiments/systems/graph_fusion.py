@@ -1,0 +1,94 @@
+"""graph_fusion: concepts of the graph as queries over pictures, text and evidence (this project).
+
+The fused classifier of kgdx. Findings are concepts, so the same weights answer for findings and
+label sets never seen in training. Text beyond the text policy is read in training only, as
+concept targets and for contrast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from encoders.batch import StudyBatch
+from fusion.classifier import ClassifierOptions, KnowledgeClassifier
+from fusion.objectives import OBJECTIVES
+from fusion.stage import Stage
+from fusion.system import Basis, Output, Setting, System
+from kg.errors import InputError, did_you_mean
+from kg.options import parse_options
+
+__all__ = ["GraphFusion"]
+
+DEFAULT_STAGE = Stage(
+    objectives={
+        "classification": 1.0,
+        "concept_supervision": 1.0,
+        "hierarchy": 0.1,
+        "contrast": 0.05,
+        "link_prediction": 0.1,
+    }
+)
+
+
+class GraphFusion(System):
+    """The fused classifier with its objectives.
+
+    Args:
+        options: Sizes, open channels of the graph and options of the objectives.
+        setting: What the run is about.
+    """
+
+    class Options(ClassifierOptions):
+        """Options of the classifier, and of each objective by name.
+
+        Args:
+            objectives: Options of objectives by name.
+        """
+
+        objectives: Mapping[str, Mapping[str, Any]] = {}
+
+    def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
+        super().__init__()
+        self.options, self.setting = options, setting
+        self.stages = stages or (DEFAULT_STAGE,)
+        self.classifier = KnowledgeClassifier(options, setting)
+        names = dict.fromkeys(name for stage in self.stages for name in stage.objectives)
+        unused = set(options.objectives) - set(names)
+        if unused:
+            raise InputError(
+                f"system.options.objectives.{min(unused)}: no stage uses this objective",
+                did_you_mean(min(unused), names),
+            )
+        self.objectives = nn.ModuleDict({name: self._objective(name) for name in names})
+
+    def _objective(self, name: str) -> nn.Module:
+        part = OBJECTIVES.load(name)
+        where = f"system.options.objectives.{name}"
+        chosen = parse_options(part.Options, self.options.objectives.get(name, {}), where=where)
+        built: nn.Module = part(chosen, setting=self.setting, width=self.options.width)
+        return built
+
+    def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
+        """Scalar loss of each objective of the stage, unweighted."""
+        made = self.classifier(batch)
+        return {name: self.objectives[name](made, batch) for name in stage.objectives}
+
+    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
+        """Answer for any findings that are concepts of the graph."""
+        return self.classifier.predict(batch, findings)
+
+    def basis(self, finding: str) -> Basis:
+        """Trained, zero-shot for any other concept, or not possible without given vectors."""
+        if finding in self.setting.findings:
+            return "trained"
+        known = finding in self.setting.graph.index
+        return "zero_shot" if known and self.options.vectors == "given" else "not_possible"
+
+    def remembered(self, finding: str) -> tuple[str, ...]:
+        """Concepts in the memory of a finding, in the order of its attention."""
+        index, _, mask = self.classifier.concept_reader.neighbourhood((finding,))
+        concepts = self.setting.graph.concepts
+        return tuple(concepts[place].id for place in index[0][mask[0]].tolist())

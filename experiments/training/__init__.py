@@ -1,0 +1,1 @@
+"""Training: studies become tensors, one Trainer.fit a stage, scores on what was held out."""

@@ -1,0 +1,192 @@
+"""Assemble a run: data set, graph, split, fitted reader, cohorts and the system, from a config."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from encoders.study import Study
+from experiments.config.schema import DataSection, Experiment
+from experiments.datasets import DATASETS, LabelChoice
+from experiments.records.record import GraphUse
+from experiments.splits import Manifest, locked_studies, make_manifest
+from experiments.systems import SYSTEMS
+from experiments.targets import choose_findings, label_set_of
+from experiments.training.cohort import Cohort
+from experiments.training.graphs import choose_graph, concept_vectors
+from experiments.training.reader import StudyReader
+from fusion.system import System
+from kg.errors import InputError, did_you_mean
+from kg.graph import LabelSet
+from kg.options import parse_options
+
+__all__ = ["Assembled", "assemble", "build_reader", "build_system", "open_dataset"]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Everything a run needs, ready.
+
+    Args:
+        experiment: The configuration.
+        root: Folder of the data set.
+        choice: How the data set is labelled.
+        label_set: Its label set.
+        manifest: The split.
+        graph_use: Which graph, and what was left out of it.
+        reader: Fitted on the training studies.
+        cohorts: Studies of each part; training ones hold what only training may see.
+        system: The system, untrained.
+        fingerprint: SHA-256 over the studies of all parts.
+    """
+
+    experiment: Experiment
+    root: Path
+    choice: LabelChoice
+    label_set: LabelSet
+    manifest: Manifest
+    graph_use: GraphUse
+    reader: StudyReader
+    cohorts: dict[str, Cohort]
+    system: System
+    fingerprint: str
+
+    def identity(self) -> dict[str, Any]:
+        """What the weights belong to."""
+        return {
+            "system": self.experiment.system.name,
+            "findings": list(self.reader.findings),
+            "graph": self.graph_use.fingerprint,
+            "split": self.manifest.sha256,
+        }
+
+
+def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
+    """Read the data, choose the graph, divide, fit the reader on training, build the system.
+
+    Args:
+        experiment: The configuration.
+        root: Folder that holds data sets by name, or the data set's own.
+        cache: Folder of feature caches.
+
+    Raises:
+        InputError: If data, graph or a part are not what the configuration says.
+    """
+    data = experiment.data
+    dataset, choice = open_dataset(data)
+    root = folder_of(dataset, data.name, root, cache)
+    graph, use = choose_graph(experiment.graph, dataset.graph_names)
+    everyone = dataset.studies(root, labels=data.labels)
+    locked = locked_studies(dataset, everyone)
+    # the split is of all studies, so that every experiment on a data set shares its manifest
+    manifest = make_manifest(everyone, experiment.split, dataset=data.name, locked=locked)
+    studies = wanted_studies(everyone, data)
+    label_set = label_set_of(dataset, root, data.labels, graph)
+    development = [study for study in studies if study.study not in locked]
+    findings = choose_findings(label_set, development, data.at_least)
+    parts = {
+        part: [study for study in studies if manifest.assignments[study.study] == part]
+        for part in ("train", "validation", "test")
+    }
+    reader = build_reader(experiment, graph, findings, label_set, cache)
+    reader.fit(parts["train"], root)
+    cohorts = {
+        part: reader.read(chosen, root, training=part == "train") for part, chosen in parts.items()
+    }
+    return Assembled(
+        experiment=experiment,
+        root=root,
+        choice=choice,
+        label_set=label_set,
+        manifest=manifest,
+        graph_use=use,
+        reader=reader,
+        cohorts=cohorts,
+        system=build_system(experiment, reader),
+        fingerprint=fingerprint([study for chosen in parts.values() for study in chosen]),
+    )
+
+
+def open_dataset(data: DataSection) -> tuple[Any, LabelChoice]:
+    """The data set with its options, and how it is labelled.
+
+    Raises:
+        InputError: If there is no such data set or it is not labelled that way.
+    """
+    part = DATASETS.load(data.name)
+    dataset = part(parse_options(part.Options, data.options, where="data.options"))
+    choices = {choice.name: choice for choice in dataset.label_choices}
+    if data.labels not in choices:
+        raise InputError(
+            f"{data.name} is not labelled with {data.labels!r}", did_you_mean(data.labels, choices)
+        )
+    return dataset, choices[data.labels]
+
+
+def folder_of(dataset: Any, name: str, root: Path, cache: Path) -> Path:
+    """The data set's own folder; one that needs no files is written beside the caches."""
+    if all(file.optional for file in dataset.files):
+        return cache / "datasets" / name
+    return root / name if (root / name).is_dir() else root
+
+
+def wanted_studies(studies: Sequence[Study], data: DataSection) -> list[Study]:
+    """Labelled studies that have what is required.
+
+    Raises:
+        InputError: If none is left.
+    """
+    has = {
+        "image": lambda study: bool(study.images),
+        "frontal": lambda study: any(image.view == "frontal" for image in study.images),
+        "report": lambda study: any(passage.text.strip() for passage in study.report),
+        "dialogue": lambda study: bool(study.dialogue),
+    }
+    kept = [
+        study
+        for study in studies
+        if study.stated and all(has[thing](study) for thing in data.require)
+    ]
+    if not kept:
+        wanted = ", ".join(("a label", *data.require))
+        raise InputError(f"no study of {data.name} has {wanted}", "see `kgdx data check`")
+    return kept
+
+
+def build_reader(
+    experiment: Experiment,
+    graph: Any,
+    findings: tuple[str, ...],
+    label_set: LabelSet,
+    cache: Path,
+) -> StudyReader:
+    """A reader that still has to be fitted or restored."""
+    return StudyReader(
+        experiment,
+        graph,
+        findings,
+        exclusive=label_set.exclusive,
+        vectors=concept_vectors(experiment.graph, graph, cache),
+        cache=cache,
+    )
+
+
+def build_system(experiment: Experiment, reader: StudyReader) -> System:
+    """The system of a configuration for what the reader gives."""
+    part = SYSTEMS.load(experiment.system.name)
+    where = f"system.{experiment.system.name}"
+    options = parse_options(part.Options, experiment.system.options, where=where)
+    system: System = part(options, reader.setting(), experiment.stages)
+    return system
+
+
+def fingerprint(studies: Sequence[Study]) -> str:
+    """SHA-256 over studies as read: ids, groups, pictures' paths, text, labels."""
+    digest = hashlib.sha256()
+    for study in sorted(studies, key=lambda one: one.study):
+        digest.update(json.dumps(asdict(study), sort_keys=True).encode())
+    return digest.hexdigest()

@@ -1,0 +1,205 @@
+"""Cohort: studies as tensors in memory, cut into batches by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from encoders.batch import StudyBatch, Text
+from encoders.reading.transforms import Augmentation, augment
+from encoders.study import Study
+
+__all__ = ["Cohort", "Pictures", "StudyOrder", "batches", "loader"]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a cohort.
+
+    Args:
+        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1] `[P, H, W]`.
+        rows: Row of each picture of each study, `[n, V]`, -1 = no picture.
+        view: Index into `VIEWS`, `[n, V]`.
+        modality: Index into `MODALITIES`, `[n, V]`.
+        mean: Subtracted from pixels, one a channel; empty for tokens.
+        std: Divides pixels after that.
+    """
+
+    values: Tensor
+    rows: Tensor
+    view: Tensor
+    modality: Tensor
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Studies ready for batches; everything is in the order of `studies`.
+
+    Args:
+        studies: The studies.
+        targets: `[n, C]`, NaN = not stated.
+        pictures: Their pictures, or None.
+        text: Text allowed by the policy, or None.
+        evidence: What it states, `[n, N]`, or None.
+        concept_targets: What the full report or coding states, `[n, N]`, NaN = not stated.
+        paired_text: Full report for contrast, or None.
+        facts: Encoded facts `[n, F]`, or None.
+        augmentation: How far pixels are moved about in training, or None.
+    """
+
+    studies: tuple[Study, ...]
+    targets: Tensor
+    pictures: Pictures | None = None
+    text: Text | None = None
+    evidence: Tensor | None = None
+    concept_targets: Tensor | None = None
+    paired_text: Text | None = None
+    facts: Tensor | None = None
+    augmentation: Augmentation | None = None
+
+    def __len__(self) -> int:
+        return len(self.studies)
+
+    def batch(self, chosen: Sequence[int], *, training: bool = False) -> StudyBatch:
+        """Batch of the studies at these places.
+
+        Args:
+            chosen: Places, length `B`.
+            training: Adds what only training may see, and moves pixels about.
+        """
+        at = torch.as_tensor(list(chosen), dtype=torch.long)
+        made = StudyBatch(
+            ids=tuple(self.studies[int(place)].study for place in chosen),
+            **self._seen(at, training),
+            text=_rows(self.text, at),
+            evidence=None if self.evidence is None else self.evidence[at],
+            targets=self.targets[at],
+            facts=None if self.facts is None else self.facts[at],
+        )
+        if not training:
+            return made
+        return replace(
+            made,
+            concept_targets=None if self.concept_targets is None else self.concept_targets[at],
+            paired_text=_rows(self.paired_text, at),
+        )
+
+    def _seen(self, at: Tensor, training: bool) -> dict[str, Any]:
+        """Picture fields of a batch."""
+        if self.pictures is None:
+            empty = torch.zeros(len(at), 1, dtype=torch.long)
+            return {
+                "pixels": None,
+                "image_tokens": None,
+                "image_mask": empty.bool(),
+                "view": empty,
+                "modality": empty,
+            }
+        rows = self.pictures.rows[at]
+        mask = rows >= 0
+        values = self.pictures.values[rows.clamp_min(0)].float()
+        tokens = not self.pictures.mean
+        if not tokens:
+            values = self._pixels(values, training)
+        return {
+            "pixels": None if tokens else values,
+            "image_tokens": values if tokens else None,
+            "image_mask": mask,
+            "view": self.pictures.view[at],
+            "modality": self.pictures.modality[at],
+        }
+
+    def _pixels(self, grey: Tensor, training: bool) -> Tensor:
+        """Normalised pixels `[B, V, c, H, W]` from grey ones `[B, V, H, W]`."""
+        assert self.pictures is not None
+        if training and self.augmentation is not None:
+            # the draw comes from torch's generator, which a run seeds and a checkpoint keeps
+            generator = np.random.default_rng(int(torch.randint(2**31, ())))
+            moved = [augment(g, self.augmentation, generator) for g in grey.flatten(0, 1).numpy()]
+            grey = torch.from_numpy(np.stack(moved)).view_as(grey)
+        mean = torch.tensor(self.pictures.mean)[:, None, None]
+        std = torch.tensor(self.pictures.std)[:, None, None]
+        return (grey[:, :, None] - mean) / std
+
+
+class StudyOrder(Sampler[list[int]]):
+    """Places of each batch of an epoch: shuffled by seed and epoch alone, so it can be resumed.
+
+    Args:
+        places: Places in the cohort that may be drawn.
+        batch_size: Studies a batch.
+        seed: Seed of the order; None keeps the order of `places`.
+        skip: Batches already taken in the first epoch drawn.
+        rank: Which part of every batch this process takes.
+        processes: Number of processes that share a batch.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[int],
+        batch_size: int,
+        *,
+        seed: int | None,
+        skip: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.places, self.batch_size, self.seed = list(places), batch_size, seed
+        self.epoch, self.skip = 0, skip
+        self.rank, self.processes = rank, processes
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is drawn next; Lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.places) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.asarray(self.places)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
+        skip, self.skip = self.skip, 0
+        for start in range(skip * self.batch_size, len(order), self.batch_size):
+            yield order[start : start + self.batch_size][self.rank :: self.processes].tolist()
+
+
+def loader(cohort: Cohort, order: StudyOrder) -> DataLoader[Any]:
+    """Training batches of a cohort, cut in this process: the tensors are in memory already."""
+    places: Any = range(len(cohort))
+    return DataLoader(
+        places,
+        batch_sampler=order,
+        collate_fn=lambda chosen: cohort.batch(chosen, training=True),
+        num_workers=0,
+    )
+
+
+def batches(
+    cohort: Cohort, places: Sequence[int], size: int = 128, *, training: bool = False
+) -> Iterator[StudyBatch]:
+    """Batches of some studies in their order."""
+    for start in range(0, len(places), size):
+        yield cohort.batch(places[start : start + size], training=training)
+
+
+def _rows(text: Text | None, at: Tensor) -> Text | None:
+    """Rows of a text, cut to the longest of them."""
+    if text is None:
+        return None
+    mask = text.mask[at]
+    longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
+    return Text(
+        words=None if text.words is None else text.words[at][:, :longest],
+        tokens=None if text.tokens is None else text.tokens[at][:, :longest].float(),
+        mask=mask[:, :longest],
+        part=text.part[at][:, :longest],
+    )

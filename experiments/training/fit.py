@@ -1,0 +1,136 @@
+"""One stage of training through Lightning's Trainer, resumed exactly where it stopped."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import RichProgressBar
+
+from experiments.records.checkpoint import load_checkpoint
+from experiments.records.folder import RunFolder
+from experiments.records.journal import rewind_metrics
+from experiments.training.assemble import Assembled
+from experiments.training.checkpoints import SafeCheckpointIO
+from experiments.training.cohort import StudyOrder, loader
+from experiments.training.keeper import Keeper
+from experiments.training.task import Task
+from kg.errors import RunStopped
+
+__all__ = ["fit_stage"]
+
+log = logging.getLogger(__name__)
+
+
+def fit_stage(
+    folder: RunFolder,
+    made: Assembled,
+    place: int,
+    measure: Callable[[], dict[str, float]],
+    *,
+    resume: Path | None,
+) -> None:
+    """Train one stage and leave the best weights of it in the system.
+
+    Where memory runs out, the batch is halved, gradients of twice as many batches are summed
+    and training goes on from the last checkpoint, so the step stays what the stage says.
+
+    Args:
+        folder: The run's folder.
+        made: The assembled run.
+        place: Which stage.
+        measure: Validation metrics of the system as it stands.
+        resume: Checkpoint to go on from, or None.
+
+    Raises:
+        RunStopped: If a single study does not fit into memory, or gradients stay not finite.
+    """
+    split = 1
+    while True:
+        try:
+            _fit(folder, made, place, measure, resume=resume, split=split)
+            break
+        except RuntimeError as error:
+            if "out of memory" not in str(error).lower():
+                raise
+            split *= 2
+            if split > made.system.stages[place].batch_size:
+                raise RunStopped(
+                    "memory ran out with a batch of one study",
+                    "choose a smaller image.encoder size, system width, or another device",
+                ) from error
+            log.warning("memory ran out: each batch is taken in %d parts from here on", split)
+            last = folder.checkpoints / "last"
+            resume = last if (last / "state.json").is_file() else None
+    best = load_checkpoint(folder.checkpoints / "best", like=made.system.state_dict())
+    made.system.load_state_dict(dict(best.tensors))
+
+
+def _fit(
+    folder: RunFolder,
+    made: Assembled,
+    place: int,
+    measure: Callable[[], dict[str, float]],
+    *,
+    resume: Path | None,
+    split: int,
+) -> None:
+    stage = made.system.stages[place]
+    cohort = made.cohorts["train"]
+    size = -(-stage.batch_size // split)
+    order = StudyOrder(range(len(cohort)), size, seed=made.experiment.seed)
+    together = stage.accumulate * split
+    task = Task(made.system, place, stage.epochs * -(-len(order) // together))
+    progress = _progress()
+    keeper = Keeper(folder.checkpoints, folder.metrics, measure, made.identity(), stage=place)
+    if resume is not None:
+        rewind_journal(folder, resume, order)
+    trainer = pl.Trainer(
+        max_epochs=stage.epochs,
+        accumulate_grad_batches=together,
+        precision="bf16-mixed" if _half(made.experiment.precision) else "32-true",
+        callbacks=[keeper, *progress],
+        plugins=[SafeCheckpointIO(made.identity())],
+        default_root_dir=folder.path,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=bool(progress),
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    with warnings.catch_warnings():
+        # our loader cuts batches from memory and our sampler resumes by itself
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
+        warnings.filterwarnings("ignore", message=".*module.s. in eval mode.*")
+        path: Any = None if resume is None else str(resume)
+        trainer.fit(task, loader(cohort, order), ckpt_path=path)
+
+
+def rewind_journal(folder: RunFolder, resume: Path, order: StudyOrder) -> None:
+    """Forget what was measured after the checkpoint, and skip the batches it had taken."""
+    state = load_checkpoint(resume).state
+    rewind_metrics(folder.metrics, "step", float(state["global_step"]))
+    progress = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    # at the end of an epoch nothing of the next one has been taken
+    finished = progress["is_last_batch"]
+    order.skip = 0 if finished else int(progress["current"]["ready"])
+
+
+def _half(precision: str) -> bool:
+    """Mixed precision where it was asked for and the device is faster with it."""
+    return precision == "bf16" and torch.cuda.is_available()
+
+
+def _progress() -> list[pl.Callback]:
+    """A progress bar on standard error where a person looks at it."""
+    if not sys.stderr.isatty():
+        return []
+    return [RichProgressBar(console_kwargs={"stderr": True})]

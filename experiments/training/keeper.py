@@ -1,0 +1,149 @@
+"""Keeper: measures on validation after each epoch, keeps last and best, stops in good order."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+
+from experiments.records.checkpoint import save_checkpoint
+from experiments.records.journal import append_metrics
+from experiments.training.task import Task
+
+__all__ = ["Keeper", "StopAsked"]
+
+
+class StopAsked(BaseException):
+    """A signal came; the step was finished and a checkpoint saved. Carries the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Keeper(pl.Callback):
+    """Measures, keeps and stops.
+
+    Signals are only noted while a step runs and answered when it is complete, so a checkpoint
+    never holds half a step.
+
+    Args:
+        folder: Folder of checkpoints; `last` resumes, `best` predicts.
+        journal: File of measurements.
+        measure: Validation metrics of the system as it stands.
+        identity: What the weights belong to.
+        stage: Place of the stage in the run.
+        every: Steps between saves of `last` within an epoch; 0 = only at its end.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        journal: Path,
+        measure: Callable[[], dict[str, float]],
+        identity: dict[str, Any],
+        *,
+        stage: int,
+        every: int = 0,
+    ) -> None:
+        self.folder, self.journal, self.measure = folder, journal, measure
+        self.identity, self.stage, self.every = identity, stage, every
+        self.best = float("-inf")
+        self.waited = 0
+        self.asked: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note signals instead of breaking off in the middle of a step."""
+
+        def note(number: int, frame: FrameType | None) -> None:
+            if self.asked is not None:  # a second signal will not wait
+                raise StopAsked(number)
+            self.asked = number
+
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, note)
+        except ValueError:  # only the main thread may listen
+            self._before = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was resumed after its last epoch has nothing left to do."""
+        assert isinstance(pl_module, Task)
+        patience = pl_module.stage.patience
+        trainer.should_stop = bool(patience) and self.waited >= patience
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Give the signals back."""
+        while self._before:
+            number, handler = self._before.popitem()
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save now and then, and when a signal came."""
+        due = self.every and trainer.global_step % self.every == 0
+        if due or self.asked is not None:
+            trainer.save_checkpoint(self.folder / "last")
+        if self.asked is not None:
+            raise StopAsked(self.asked)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure on validation, keep the better weights, save, and stop when it is time."""
+        assert isinstance(pl_module, Task)
+        row: dict[str, Any] = {
+            "stage": self.stage,
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            **{f"loss/{name}": value for name, value in pl_module.mean_losses().items()},
+            "skipped": int(pl_module.skipped),
+        }
+        pl_module.system.eval()
+        measured = self.measure()
+        pl_module.system.train()
+        row |= {f"validation/{name}": value for name, value in measured.items()}
+        append_metrics(self.journal, row)
+        value = measured.get(pl_module.stage.monitor, float("nan"))
+        self._keep(pl_module, value, trainer.current_epoch)
+        patience = pl_module.stage.patience
+        if patience and self.waited >= patience:
+            trainer.should_stop = True
+        trainer.save_checkpoint(self.folder / "last")
+
+    def _keep(self, task: Task, value: float, epoch: int) -> None:
+        """Save the weights where the monitored value is the best so far."""
+        first = self.best == float("-inf")
+        if value > self.best or first:
+            # an undefined value is only ever kept as the first
+            self.best = value if value == value else self.best
+            self.waited = 0
+            state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}
+            value_or_none = value if value == value else None
+            save_checkpoint(
+                self.folder / "best",
+                task.system.state_dict(),
+                {**state, "value": value_or_none},
+                self.identity,
+            )
+        else:
+            self.waited += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know."""
+        best = self.best if self.best != float("-inf") else None
+        return {"best": best, "waited": self.waited, "stage": self.stage}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what was kept."""
+        self.best = float("-inf") if state_dict["best"] is None else state_dict["best"]
+        self.waited = state_dict["waited"]

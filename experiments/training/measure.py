@@ -1,0 +1,153 @@
+"""Measure a trained system: calibrate on validation, score the test part, keep predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.decisions import Thresholds
+from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import ScoredPart, write_predictions
+from experiments.records.record import FindingRow, Measured
+from experiments.training.assemble import Assembled
+from experiments.training.cohort import Cohort, batches
+from experiments.training.score import Calibration, Matrix, calibrate, probabilities
+
+__all__ = ["MeasuredRun", "finding_rows", "measure", "measure_run", "measured", "score"]
+
+REPORTED = (
+    *("auprc", "prevalence", "f1", "mcc", "sensitivity", "specificity", "precision", "accuracy"),
+    *("brier", "ece"),
+)
+"""Columns of a row beside AUROC that a record keeps."""
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """What a finished run measured.
+
+    Args:
+        table: Metrics on the test part.
+        calibration: Temperatures and thresholds chosen on validation.
+        parts: Probabilities of validation and test.
+    """
+
+    table: MetricTable
+    calibration: Calibration
+    parts: tuple[ScoredPart, ...]
+
+
+def score(made: Assembled, cohort: Cohort) -> Matrix:
+    """Raw probabilities of the findings trained on."""
+    return probabilities(
+        made.system,
+        batches(cohort, range(len(cohort))),
+        made.reader.findings,
+        exclusive=made.reader.exclusive,
+    )
+
+
+def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
+    """Calibrate on validation, measure on test, and write both parts' predictions."""
+    exclusive = made.reader.exclusive
+    validation, test = made.cohorts["validation"], made.cohorts["test"]
+    raw = score(made, validation)
+    patients = [study.patient for study in validation.studies]
+    calibration = calibrate(validation.targets.numpy(), raw, patients, exclusive=exclusive)
+    parts = (
+        scored("validation", validation, made.reader.findings, calibration.apply(raw)),
+        scored("test", test, made.reader.findings, calibration.apply(score(made, test))),
+    )
+    write_predictions(folder.predictions, parts)
+    # findings of folds were chosen by their positives in the whole development part
+    folds = made.experiment.split.kind == "folds"
+    plan = Plan(at_least=1 if folds else made.experiment.data.at_least)
+    table = measure(parts[1], calibration.thresholds, plan, made.experiment.seed, exclusive)
+    return MeasuredRun(table, calibration, parts)
+
+
+def measure(
+    part: ScoredPart, thresholds: Thresholds | None, plan: Plan, seed: int, exclusive: bool
+) -> MetricTable:
+    """Metrics of one part, the patient as the unit of every interval."""
+    rng = np.random.default_rng(seed)
+    groups: Any = np.asarray(part.patients, dtype=object)
+    table = evaluate(
+        part.labels,
+        part.probabilities,
+        groups,
+        thresholds,
+        findings=part.findings,
+        rng=rng,
+        plan=plan,
+    )
+    if not exclusive:
+        return table
+    return with_exclusive(table, part.labels, part.probabilities, groups, rng=rng)
+
+
+def scored(
+    name: str, cohort: Cohort, findings: Sequence[str], chances: NDArray[np.float64]
+) -> ScoredPart:
+    """Probabilities of a cohort as a table part."""
+    return ScoredPart(
+        part=name,
+        studies=tuple(study.study for study in cohort.studies),
+        patients=tuple(study.patient for study in cohort.studies),
+        findings=tuple(findings),
+        labels=cohort.targets.numpy().astype(np.float64),
+        probabilities=chances,
+    )
+
+
+def measured(estimate: Estimate, findings: int | None = None) -> Measured:
+    """An estimate as records keep it: None where it is not defined."""
+
+    def known(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return Measured(known(estimate.value), known(estimate.low), known(estimate.high), findings)
+
+
+def finding_rows(
+    table: MetricTable,
+    part: str,
+    labels: dict[str, str],
+    basis: Sequence[str],
+    calibration: Calibration | None,
+) -> tuple[FindingRow, ...]:
+    """Rows of a record from a table of metrics."""
+    rows = []
+    for place, row in enumerate(table.findings):
+        temperature = None
+        if calibration is not None:
+            temperature = calibration.temperatures[0 if calibration.exclusive else place]
+        rows.append(
+            FindingRow(
+                finding=row.finding,
+                label=labels[row.finding],
+                part=part,
+                studies=row.n,
+                positives=row.positives,
+                basis=basis[place],
+                threshold=float(row.threshold) if np.isfinite(row.threshold) else None,
+                temperature=temperature,
+                metrics=_columns(row),
+                remark="too few positives" if row.too_few else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _columns(row: Row) -> dict[str, Measured]:
+    area = Estimate(row.auroc, row.auroc_low, row.auroc_high)
+    return {
+        "auroc": measured(area),
+        **{name: measured(Estimate(getattr(row, name))) for name in REPORTED},
+    }

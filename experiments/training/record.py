@@ -1,0 +1,94 @@
+"""The record of a run: what it was given when it started, what was measured when it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+
+from experiments.config.load import config_hash
+from experiments.config.schema import Experiment
+from experiments.records.folder import RunFolder
+from experiments.records.record import RunRecord
+from experiments.records.surroundings import code_commit, code_version, now, package_versions
+from experiments.targets import leakage
+from experiments.training.assemble import Assembled
+from experiments.training.measure import MeasuredRun, finding_rows, measured
+
+__all__ = ["finished_record", "inputs_at_test", "started_record"]
+
+
+def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
+    """What a system is given at test."""
+    inputs = []
+    if experiment.image.encoder is not None:
+        inputs.append("image" if experiment.image.recipe == "whole" else experiment.image.recipe)
+    if experiment.text.test != "none":
+        inputs.append(experiment.text.test)
+    if experiment.facts:
+        inputs.append("facts")
+    return tuple(inputs)
+
+
+def started_record(
+    folder: RunFolder,
+    experiment: Experiment,
+    made: Assembled,
+    command: str,
+    before: RunRecord | None,
+) -> RunRecord:
+    """The record of a run that starts, or goes on from `before`."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return RunRecord(
+        run=folder.run,
+        status="running",
+        experiment=experiment.model_dump(mode="json"),
+        config_hash=config_hash(experiment),
+        command=command,
+        version=code_version(),
+        commit=code_commit(),
+        packages=package_versions(),
+        system=experiment.system.name,
+        dataset=experiment.data.name,
+        labels=experiment.data.labels,
+        label_source=made.choice.source,
+        label_policy={"uncertain": experiment.data.uncertain, "blank": experiment.data.blank},
+        inputs_at_test=inputs_at_test(experiment),
+        text_policy=experiment.text.test,
+        leakage=leakage(experiment.text.test, made.choice.source),
+        data_fingerprint=made.fingerprint,
+        split_manifest=made.manifest.sha256,
+        split_counts={part: len(cohort) for part, cohort in made.cohorts.items()},
+        graph=made.graph_use,
+        seed=experiment.seed,
+        device=device,
+        started=before.started if before else now(),
+        seconds=before.seconds if before else 0.0,
+        parameters=sum(p.numel() for p in made.system.parameters() if p.requires_grad),
+    )
+
+
+def finished_record(
+    record: RunRecord, made: Assembled, result: MeasuredRun, times: Mapping[str, float]
+) -> RunRecord:
+    """The record of a run that is finished."""
+    table = result.table
+    averaged = len(table.averaged)
+    labels = {name: made.reader.graph.concept(name).label for name in made.reader.findings}
+    metrics = {
+        name: measured(value, averaged if name.endswith("macro") else None)
+        for name, value in table.metrics.items()
+    }
+    basis = [made.system.basis(name) for name in made.reader.findings]
+    few = [row.finding for row in table.findings if row.too_few]
+    warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
+    return replace(
+        record,
+        status="finished",
+        finished=now(),
+        times=dict(times),
+        metrics={"test": metrics},
+        findings=finding_rows(table, "test", labels, basis, result.calibration),
+        warnings=warnings,
+    )

@@ -1,0 +1,148 @@
+"""Run an experiment from configuration to record: assemble, train stage by stage, score, keep."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from experiments.config.schema import Experiment
+from experiments.records.checkpoint import load_checkpoint, save_checkpoint
+from experiments.records.folder import RunFolder
+from experiments.records.journal import log_to
+from experiments.records.record import RunRecord
+from experiments.training.assemble import Assembled, assemble
+from experiments.training.cohort import batches
+from experiments.training.examples import write_examples
+from experiments.training.fit import fit_stage
+from experiments.training.keeper import StopAsked
+from experiments.training.measure import measure_run, score
+from experiments.training.record import finished_record, started_record
+from experiments.training.score import macro_auroc
+from kg.errors import InputError
+
+__all__ = ["resume_run", "run_experiment"]
+
+log = logging.getLogger(__name__)
+
+
+def run_experiment(experiment: Experiment, *, root: Path, runs: Path, command: str = "") -> str:
+    """Run an experiment in a new folder under `runs`.
+
+    Args:
+        experiment: The configuration.
+        root: Folder of the data set.
+        runs: Folder that holds runs; feature caches are kept in `runs/cache`.
+        command: Command line, for the record.
+
+    Returns:
+        The run id.
+
+    Raises:
+        InputError: If data, graph or a part are not what the configuration says.
+        RunStopped: If training could not go on; record and checkpoint are kept.
+    """
+    folder = RunFolder.create(runs, experiment)
+    with folder.hold(), log_to(folder.log):
+        _execute(folder, experiment, root, command, resume=False)
+    return folder.run
+
+
+def resume_run(folder: RunFolder, root: Path) -> None:
+    """Go on with a run from its last checkpoint, to the very weights it would have had.
+
+    Raises:
+        InputError: If the run is finished, or data, graph or split are no longer the same.
+    """
+    from experiments.config.load import resolve
+
+    record = folder.load_record()
+    if record.status == "finished":
+        raise InputError(f"{folder.run} is finished", "look at it: kgdx experiment show")
+    experiment = resolve(str(folder.config))
+    with folder.hold(), log_to(folder.log):
+        _execute(folder, experiment, root, record.command, resume=True)
+
+
+def _execute(
+    folder: RunFolder, experiment: Experiment, root: Path, command: str, *, resume: bool
+) -> None:
+    """Assemble, train what is not trained yet, and score."""
+    began = time.monotonic()
+    torch.manual_seed(experiment.seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    made = assemble(experiment, root, cache=folder.path.parent / "cache")
+    before = folder.load_record() if resume else None
+    record = started_record(folder, experiment, made, command, before)
+    if before is not None:
+        _check_same(before, record)
+    else:
+        made.manifest.save(folder.splits)
+    record.save(folder.record)
+    times = {"assemble": time.monotonic() - began}
+    try:
+        train(folder, made)
+    except StopAsked as asked:
+        log.warning("stopped by %s", signal.Signals(asked.number).name)
+        spent = record.seconds + time.monotonic() - began
+        replace(record, status="stopped", seconds=spent).save(folder.record)
+        os.kill(os.getpid(), asked.number)  # now nothing is half done, the signal may do its work
+        raise KeyboardInterrupt from None
+    times["train"] = time.monotonic() - began - times["assemble"]
+    measured = measure_run(folder, made)
+    write_examples(folder, made, measured)
+    seconds = time.monotonic() - began
+    times["test"] = seconds - times["assemble"] - times["train"]
+    seconds += record.seconds
+    done = finished_record(record, made, measured, times)
+    replace(done, seconds=seconds).save(folder.record)
+    from experiments.reports.run_page import write_run_page
+
+    write_run_page(folder.path)
+
+
+def train(folder: RunFolder, made: Assembled) -> None:
+    """Fit what needs no gradients, run the stages that are not done, and load the best weights."""
+    identity = made.identity()
+    tensors, plain = made.reader.state()
+    save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
+    last = folder.checkpoints / "last"
+    begun = (last / "state.json").is_file()
+    if not begun:
+        training = made.cohorts["train"]
+        made.system.prepare(batches(training, range(len(training)), training=True))
+    first = int(load_checkpoint(last, identity=identity).state["stage"]) if begun else 0
+    validation = made.cohorts["validation"]
+
+    def measure() -> dict[str, float]:
+        return {"auroc_macro": macro_auroc(validation.targets.numpy(), score(made, validation))}
+
+    for place in range(first, len(made.system.stages)):
+        resume = last if begun and place == first else None
+        fit_stage(folder, made, place, measure, resume=resume)
+    if not made.system.stages:
+        save_checkpoint(folder.checkpoints / "best", made.system.state_dict(), {}, identity)
+
+
+def _check_same(before: RunRecord, now: RunRecord) -> None:
+    """Refuse to go on with other data, another graph or another split."""
+    pairs: Mapping[str, tuple[object, object]] = {
+        "data": (before.data_fingerprint, now.data_fingerprint),
+        "split": (before.split_manifest, now.split_manifest),
+        "graph": (
+            before.graph and before.graph.fingerprint,
+            now.graph and now.graph.fingerprint,
+        ),
+    }
+    changed = [name for name, (was, is_now) in pairs.items() if was != is_now]
+    if changed:
+        raise InputError(
+            f"{before.run}: {' and '.join(changed)} changed since it was started",
+            "put them back, or start a new run",
+        )

@@ -1,0 +1,261 @@
+"""KnowledgeClassifier: finding queries that start as concepts and read the study through a join."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from encoders.batch import Features, StudyBatch
+from encoders.graph import GRAPH_ENCODERS
+from encoders.graph_arrays import MEMORY_KINDS, graph_tensors
+from encoders.graph_arrays import memory as neighbourhoods
+from fusion.heads import HEADS
+from fusion.joins import JOINS, SOURCES, Joined, Memory
+from fusion.objectives import Forward
+from fusion.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
+from fusion.system import Output, Setting
+from kg.options import Options as PartOptions
+from kg.options import parse_options
+
+CHUNK = 64
+"""Findings answered at once; more are answered in chunks, which changes nothing but memory."""
+
+
+class PartChoice(PartOptions):
+    """A part of a catalog and its options."""
+
+    name: str
+    options: Mapping[str, Any] = {}
+
+
+class ClassifierOptions(PartOptions):
+    """Options of the classifier; each channel of the graph can be closed on its own.
+
+    Args:
+        width: Width of every token and concept inside.
+        dropout: Dropout in readers and head.
+        token_dropout: Share of image tokens hidden in training.
+        modality_dropout: Share of studies that lose a whole source in training.
+        vectors: What queries and concepts start from: the given vectors, or learned ones of
+            equal size (an unseen finding then cannot be asked).
+        message_passing: Graph encoder; `identity` passes no messages.
+        memory: Neighbours in each finding's memory; 0 closes the channel.
+        evidence: Most concepts stated by a study that are attended to; 0 closes the channel.
+        concept_logit: Add the concept-by-study dot product to a finding's logit.
+        join: Join of queries and sources.
+        head: From joined query to logit.
+    """
+
+    width: int = 128
+    dropout: float = 0.2
+    token_dropout: float = 0.2
+    modality_dropout: float = 0.1
+    vectors: Literal["given", "learned"] = "given"
+    message_passing: PartChoice = PartChoice(name="rgcn")
+    memory: int = 24
+    evidence: int = 24
+    concept_logit: bool = True
+    join: PartChoice = PartChoice(name="knowledge_attention")
+    head: PartChoice = PartChoice(name="concept_dot")
+
+
+class KnowledgeClassifier(nn.Module):
+    """Readers, the embedded graph, a join and a head.
+
+    A finding's logit depends on its own concept and on the study, never on which other findings
+    are asked for. Shapes: B studies, C findings, N concepts, D width.
+
+    Args:
+        options: Sizes and open channels.
+        setting: Graph, concept vectors and what the features look like.
+    """
+
+    def __init__(self, options: ClassifierOptions, setting: Setting) -> None:
+        super().__init__()
+        self.options, self.setting = options, setting
+        width = options.width
+        self.concept_reader = ConceptReader(options, setting)
+        self.join = build(JOINS, options.join, "join", width=width, kinds=MEMORY_KINDS)
+        self.head = build(HEADS, options.head, "head", width=width)
+        self.evidence_reader = EvidenceReader(width, options.evidence)
+        self.image_reader = self.build_image_reader()
+        self.text_reader = self.build_text_reader()
+        self.concept_direction = nn.Linear(width, width)
+        self.concept_bias = nn.Linear(width, 1)
+
+    def build_image_reader(self) -> ImageReader | None:
+        """A reader where the run has pictures."""
+        if not self.setting.image_width:
+            return None
+        return ImageReader(
+            self.setting.image_width,
+            self.options.width,
+            tokens=self.setting.image_tokens,
+            encoder=self.setting.image_encoder,
+            dropout=self.options.dropout,
+            token_dropout=self.options.token_dropout,
+        )
+
+    def build_text_reader(self) -> TextReader | None:
+        """A reader where the run has text."""
+        if not self.setting.text_width:
+            return None
+        return TextReader(
+            self.setting.text_width,
+            self.options.width,
+            encoder=self.setting.text_encoder,
+            dropout=self.options.dropout,
+        )
+
+    def read(self, batch: StudyBatch, nodes: Tensor) -> dict[str, Features]:
+        """Features of each source of the study; a closed or missing source is one hidden token."""
+        empty = nothing(len(batch.ids), self.options.width, nodes)
+        image = empty if self.image_reader is None else self.image_reader(batch)
+        text = empty
+        if self.text_reader is not None and batch.text is not None:
+            text = self.text_reader(batch.text)
+        evidence = empty
+        if self.options.evidence and batch.evidence is not None:
+            evidence = self.evidence_reader(batch.evidence, nodes)
+        return {"image": image, "text": text, "evidence": evidence}
+
+    def forward(self, batch: StudyBatch) -> Forward:
+        """Everything the objectives need, for the findings trained on."""
+        nodes = self.concept_reader()
+        read = self.read(batch, nodes)
+        paired = None
+        if self.text_reader is not None and batch.paired_text is not None:
+            paired = self.text_reader(batch.paired_text)
+        given = read
+        if self.training and self.options.modality_dropout:
+            given = {
+                name: drop_studies(features, self.options.modality_dropout)
+                for name, features in read.items()
+            }
+        logits, joined = self.answer(given, nodes, self.setting.findings)
+        return Forward(
+            logits=logits,
+            concept_logits=self.concept_logits(read["image"], nodes, self.setting.supervised),
+            nodes=nodes,
+            image=read["image"],
+            text=read["text"],
+            paired=paired,
+            gates=joined.gates,
+        )
+
+    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
+        """Logits, attention and gates for any findings, in chunks."""
+        nodes = self.concept_reader()
+        read = self.read(batch, nodes)
+        parts = [findings[at : at + CHUNK] for at in range(0, len(findings), CHUNK)]
+        answers = [self.answer(read, nodes, part, with_attention=True) for part in parts]
+        joined = [answer[1] for answer in answers]
+        attention = {
+            name: torch.cat([part.attention[name] for part in joined], 1)
+            for name in (SOURCES if joined[0].attention else ())
+        }
+        return Output(
+            logits=torch.cat([answer[0] for answer in answers], 1),
+            attention=attention,
+            gates=torch.cat([part.gates for part in joined], 1),
+        )
+
+    def answer(
+        self,
+        read: dict[str, Features],
+        nodes: Tensor,
+        findings: tuple[str, ...],
+        with_attention: bool = False,
+    ) -> tuple[Tensor, Joined]:
+        """Logits `[B, C]` and the joined queries for some findings."""
+        places = self.concept_reader.places(findings)
+        concepts = nodes[places]
+        joined = self.join(
+            concepts,
+            self.memory(findings, nodes),
+            read["image"],
+            read["text"],
+            read["evidence"],
+            with_attention,
+        )
+        logits = self.head(joined.queries, concepts)
+        if self.options.concept_logit:
+            logits = logits + self.concept_logits(read["image"], nodes, findings)
+        return logits, joined
+
+    def concept_logits(self, image: Features, nodes: Tensor, concepts: tuple[str, ...]) -> Tensor:
+        """Dot product of the pooled study with concept directions, `[B, K]`."""
+        chosen = nodes[self.concept_reader.places(concepts)]
+        along = image.pooled @ self.concept_direction(chosen).T / nodes.shape[1] ** 0.5
+        logits: Tensor = along + self.concept_bias(chosen).squeeze(-1)
+        return logits
+
+    def memory(self, findings: tuple[str, ...], nodes: Tensor) -> Memory:
+        """Embedded neighbourhood of each finding, fixed by the graph alone."""
+        index, kinds, mask = self.concept_reader.neighbourhood(findings)
+        return Memory(nodes[index], kinds, mask)
+
+
+class ConceptReader(nn.Module):
+    """Concept vectors through the graph encoder: one embedding of the graph a step."""
+
+    vectors: Tensor
+    edges: Tensor
+    kinds: Tensor
+    weights: Tensor
+
+    def __init__(self, options: ClassifierOptions, setting: Setting) -> None:
+        super().__init__()
+        self.setting, self.limit = setting, options.memory
+        edges, kinds, weights, relations = graph_tensors(setting.graph)
+        given = setting.concept_vectors
+        if options.vectors == "learned":
+            self.vectors = nn.Parameter(torch.randn_like(given) / given.shape[1] ** 0.5)
+        else:
+            self.register_buffer("vectors", given, persistent=True)
+        for name, values in (("edges", edges), ("kinds", kinds), ("weights", weights)):
+            self.register_buffer(name, values, persistent=False)
+        self.project = nn.Linear(given.shape[1], options.width)
+        self.norm = nn.LayerNorm(options.width)
+        self.encoder = build(
+            GRAPH_ENCODERS,
+            options.message_passing,
+            "message_passing",
+            width=options.width,
+            relations=relations,
+            concepts=len(setting.graph.concepts),
+        )
+        self._near: dict[tuple[str, ...], tuple[Tensor, Tensor, Tensor]] = {}
+
+    def forward(self) -> Tensor:
+        """Embedded concepts `[N, D]`."""
+        start = self.norm(self.project(self.vectors))
+        nodes: Tensor = self.encoder(start, self.edges, self.kinds, self.weights)
+        return nodes
+
+    def places(self, concepts: tuple[str, ...]) -> Tensor:
+        """Index of each concept in the graph's order."""
+        index = self.setting.graph.index
+        return torch.tensor(
+            [index[c] for c in concepts], dtype=torch.long, device=self.edges.device
+        )
+
+    def neighbourhood(self, findings: tuple[str, ...]) -> tuple[Tensor, Tensor, Tensor]:
+        """Index `[C, K]`, relation kind and mask of each finding's neighbours; kept once made."""
+        if findings not in self._near:
+            # a closed channel is one place that nothing stands in
+            near = neighbourhoods(self.setting.graph, findings, max(self.limit, 1))
+            self._near[findings] = (near.index, near.kind, near.mask & (self.limit > 0))
+        index, kinds, mask = self._near[findings]
+        device = self.edges.device
+        return index.to(device), kinds.to(device), mask.to(device)
+
+
+def build(catalog: Any, choice: PartChoice, where: str, **sizes: int) -> Any:
+    """A part of a catalog with its options checked."""
+    part = catalog.load(choice.name)
+    options = parse_options(part.Options, choice.options, where=f"{where}.{choice.name}")
+    return part(options, **sizes)

@@ -1,0 +1,63 @@
+"""Concatenation: each query beside the pooled vector of every source, then one hidden layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from encoders.batch import Features
+from fusion.joins import Joined, Memory
+from kg.options import Options as PartOptions
+
+__all__ = ["Concat"]
+
+
+class Concat(nn.Module):
+    """The plainest join: no attention, one hidden layer over query and pooled sources.
+
+    A source that is missing is a zero vector. Its gates say only which sources were there.
+    """
+
+    class Options(PartOptions):
+        """Options of the join.
+
+        Args:
+            dropout: Dropout on the hidden layer.
+        """
+
+        dropout: float = 0.2
+
+    def __init__(self, options: Options, *, width: int, kinds: int) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            nn.LayerNorm(5 * width),
+            nn.Linear(5 * width, 2 * width),
+            nn.GELU(),
+            nn.Dropout(options.dropout),
+            nn.Linear(2 * width, width),
+        )
+
+    def forward(
+        self,
+        queries: Tensor,
+        memory: Memory,
+        image: Features,
+        text: Features,
+        evidence: Features,
+        with_attention: bool = False,
+    ) -> Joined:
+        """Join queries `[C, D]` with the sources of each of `B` studies."""
+        studies, findings = image.tokens.shape[0], queries.shape[0]
+        near = memory.mask[..., None]
+        known = (memory.tokens * near).sum(1) / near.sum(1).clamp_min(1)
+        pooled = [
+            known.expand(studies, -1, -1),
+            *(part.pooled[:, None].expand(-1, findings, -1) for part in (image, text, evidence)),
+        ]
+        state = queries.expand(studies, -1, -1)
+        there = [
+            memory.mask.any(1).expand(studies, -1),
+            *(p.mask.any(1)[:, None].expand(-1, findings) for p in (image, text, evidence)),
+        ]
+        gates = torch.stack([part.to(state.dtype) for part in there], -1)
+        return Joined(state + self.mix(torch.cat([state, *pooled], -1)), gates)

@@ -1,0 +1,150 @@
+"""Readers: batches become features of one width: pictures, text, and the concepts text states."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from encoders.batch import Features, StudyBatch, Text
+from encoders.study import MODALITIES, VIEWS
+from encoders.text import PARTS
+
+
+class AttentionPool(nn.Module):
+    """A few learned queries over tokens, joined to one vector; zeros where there is no token."""
+
+    def __init__(self, width: int, queries: int = 4) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, queries)
+        self.join = nn.Linear(queries * width, width)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """`[B, L, D]` and `[B, L]` to `[B, D]`."""
+        there = mask.any(1, keepdim=True)
+        # an all-hidden row would be softmax of -inf; it is let through and zeroed after
+        open_mask = mask | ~there
+        scores = self.score(tokens).masked_fill(~open_mask[..., None], float("-inf"))
+        pooled = torch.einsum("blq,bld->bqd", scores.softmax(1), tokens).flatten(1)
+        out: Tensor = self.join(pooled) * there
+        return out
+
+
+class ImageReader(nn.Module):
+    """Tokens of every picture of a study, with place, view and modality written onto them.
+
+    Args:
+        width: Width of the tokens that come in (`image_width`), and out (`width`).
+        tokens: Tokens of one picture, `S`.
+        encoder: Trainable encoder for pixels, or None where tokens are cached.
+        dropout: Dropout on incoming tokens' channels.
+        token_dropout: Share of tokens hidden in training.
+    """
+
+    def __init__(
+        self,
+        image_width: int,
+        width: int,
+        *,
+        tokens: int,
+        encoder: nn.Module | None,
+        dropout: float,
+        token_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.project = nn.Linear(image_width, width)
+        self.place = nn.Parameter(torch.randn(tokens, width) * 0.02)
+        self.view = nn.Embedding(len(VIEWS), width)
+        self.modality = nn.Embedding(len(MODALITIES), width)
+        # a place is told apart by view and modality too: the left lower corner of a frontal
+        # and of a lateral picture are different anatomy
+        self.place_by_view = nn.Parameter(torch.randn(len(VIEWS), tokens, width) * 0.02)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        self.token_dropout = token_dropout
+        self.pool = AttentionPool(width)
+
+    def forward(self, batch: StudyBatch) -> Features:
+        """Read the pictures of a batch."""
+        raw = self.encode(batch)
+        place = self.place + self.place_by_view[batch.view]
+        kind = self.view(batch.view) + self.modality(batch.modality)
+        x = self.norm(self.project(self.dropout(raw)) + place + kind[:, :, None])
+        mask = batch.image_mask[:, :, None].expand(x.shape[:3])
+        x, mask = self.dropout(x.flatten(1, 2)), mask.flatten(1)
+        if self.training and self.token_dropout:
+            # the pooled vector sees what the queries see: hidden tokens are gone from both
+            mask = mask & (torch.rand(mask.shape, device=mask.device) >= self.token_dropout)
+        x = x * mask[..., None]
+        return Features(x, mask, self.pool(x, mask))
+
+    def encode(self, batch: StudyBatch) -> Tensor:
+        """Raw tokens `[B, V, S, image_width]`, cached or encoded here."""
+        if batch.image_tokens is not None:
+            return batch.image_tokens
+        if self.encoder is None or batch.pixels is None:
+            raise ValueError("the batch has neither cached image tokens nor pixels to encode")
+        tokens: Tensor = self.encoder(batch.pixels.flatten(0, 1))
+        return tokens.view(*batch.pixels.shape[:2], *tokens.shape[1:])
+
+
+class TextReader(nn.Module):
+    """Tokens of the text, with section or speaker written onto them."""
+
+    def __init__(
+        self, text_width: int, width: int, *, encoder: nn.Module | None, dropout: float
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.project = nn.Linear(text_width, width)
+        self.part = nn.Embedding(len(PARTS), width)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        self.pool = AttentionPool(width)
+
+    def forward(self, text: Text) -> Features:
+        """Read one text a study."""
+        tokens = text.tokens
+        if tokens is None:
+            if self.encoder is None:
+                raise ValueError(
+                    "the batch has neither cached text tokens nor an encoder for words"
+                )
+            tokens = self.encoder(text.words, text.mask, text.part)
+        x = self.norm(self.project(tokens) + self.part(text.part))
+        x = self.dropout(x) * text.mask[..., None]
+        return Features(x, text.mask, self.pool(x, text.mask))
+
+
+class EvidenceReader(nn.Module):
+    """Concepts that the allowed text states, as tokens: the embedded concept and its assertion."""
+
+    def __init__(self, width: int, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.assertion = nn.Embedding(3, width)  # absent, uncertain, present
+
+    def forward(self, evidence: Tensor, nodes: Tensor) -> Features:
+        """Read evidence `[B, N]` on embedded concepts `[N, D]`; at most `limit` a study."""
+        weight, place = evidence.abs().topk(min(self.limit, evidence.shape[1]), 1)
+        mask = weight > 0
+        value = evidence.gather(1, place)
+        # -1 absent, 0.5 uncertain, 1 present
+        kind = (value > 0).long() + (value > 0.75).long()
+        x = (nodes[place] + self.assertion(kind)) * mask[..., None]
+        return Features(x, mask, x.sum(1) / mask.sum(1, keepdim=True).clamp_min(1))
+
+
+def nothing(studies: int, width: int, like: Tensor) -> Features:
+    """Features of a source no study has: one hidden token."""
+    return Features(
+        like.new_zeros(studies, 1, width),
+        torch.zeros(studies, 1, dtype=torch.bool, device=like.device),
+        like.new_zeros(studies, width),
+    )
+
+
+def drop_studies(features: Features, share: float) -> Features:
+    """Take a whole source away from a random share of the studies (modality dropout)."""
+    keep = torch.rand(features.mask.shape[0], 1, device=features.mask.device) >= share
+    return Features(features.tokens * keep[..., None], features.mask & keep, features.pooled * keep)
