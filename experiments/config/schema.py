@@ -60,6 +60,23 @@ class SplitSection(Options):
     validation: float = 0.15
 
 
+class HoldOut(Options):
+    """Findings that training is not shown, to be asked zero-shot at test.
+
+    Args:
+        findings: Concept ids of the findings, where no rotation is chosen.
+        rotation: Which group of findings, dealt out by the hash of their ids.
+        rotations: Number of groups.
+        level: `labels` takes only the labels away; `concept` also hides the finding and all that
+            is narrower from concept targets, training text and evidence mined from data.
+    """
+
+    findings: tuple[str, ...] = ()
+    rotation: int | None = None
+    rotations: int = 4
+    level: Literal["labels", "concept"] = "concept"
+
+
 class TextSection(Options):
     """Which text the system may read, and by what it is encoded.
 
@@ -164,6 +181,7 @@ class Experiment(Options):
         concept_studies: Fewest training studies for concept supervision of a concept.
         concept_sources: What concept targets are read from, in training only: statements of the
             full report, indexing terms coded for the study, or both.
+        hold_out: Findings kept from training and asked zero-shot at test; None = none.
         precision: `32`, or `bf16` where the device has it.
         published: Numbers printed elsewhere, never mixed with ours.
     """
@@ -181,5 +199,6 @@ class Experiment(Options):
     seed: int = 0
     concept_studies: int = 10
     concept_sources: tuple[Literal["stated", "coded"], ...] = ("stated", "coded")
+    hold_out: HoldOut | None = None
     precision: Literal["32", "bf16"] = "32"
     published: tuple[Published, ...] = ()

@@ -18,6 +18,7 @@ from experiments.systems import SYSTEMS
 from experiments.targets import choose_findings, label_set_of
 from experiments.training.cohort import Cohort
 from experiments.training.graphs import choose_graph, concept_vectors
+from experiments.training.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.training.reader import StudyReader
 from fusion.system import System
 from kg.errors import InputError, did_you_mean
@@ -88,11 +89,16 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
     label_set = label_set_of(dataset, root, data.labels, graph)
     development = [study for study in studies if study.study not in locked]
     findings = choose_findings(label_set, development, data.at_least)
+    held = hold_out(experiment.hold_out, findings, label_set, graph)
+    graph, use = without_mined(graph, use, held.masked)
+    findings = tuple(finding for finding in findings if finding not in held.findings)
     parts = {
         part: [study for study in studies if manifest.assignments[study.study] == part]
         for part in ("train", "validation", "test")
     }
-    reader = build_reader(experiment, graph, findings, label_set, cache)
+    reader = build_reader(
+        experiment, graph, findings, exclusive=label_set.exclusive, held=held, cache=cache
+    )
     reader.fit(parts["train"], root)
     cohorts = {
         part: reader.read(chosen, root, training=part == "train") for part, chosen in parts.items()
@@ -161,7 +167,9 @@ def build_reader(
     experiment: Experiment,
     graph: Any,
     findings: tuple[str, ...],
-    label_set: LabelSet,
+    *,
+    exclusive: bool,
+    held: Held = NOTHING_HELD,
     cache: Path,
 ) -> StudyReader:
     """A reader that still has to be fitted or restored."""
@@ -169,7 +177,8 @@ def build_reader(
         experiment,
         graph,
         findings,
-        exclusive=label_set.exclusive,
+        exclusive=exclusive,
+        held=held,
         vectors=concept_vectors(experiment.graph, graph, cache),
         cache=cache,
     )

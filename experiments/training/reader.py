@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from encoders.batch import Text
 from encoders.study import Study
 from experiments.config.schema import Experiment
 from experiments.targets import targets
 from experiments.training.cohort import Cohort
 from experiments.training.facts import FactReader
+from experiments.training.holdout import NOTHING_HELD, Held
 from experiments.training.pictures import PictureReader
 from experiments.training.words import WordReader
 from fusion.system import Setting
@@ -33,6 +35,7 @@ class StudyReader:
         graph: The run's graph.
         findings: Concept ids trained on.
         exclusive: Whether exactly one of them holds.
+        held: What training must not see.
         vectors: Frozen concept vectors `[N, D]`.
         cache: Folder of feature caches.
     """
@@ -44,15 +47,18 @@ class StudyReader:
         findings: tuple[str, ...],
         *,
         exclusive: bool,
+        held: Held = NOTHING_HELD,
         vectors: Tensor,
         cache: Path,
     ) -> None:
         self.experiment, self.graph = experiment, graph
         self.findings, self.exclusive, self.vectors = findings, exclusive, vectors
+        self.held = held
         self.pictures: PictureReader | None = None
         if experiment.image.encoder is not None:
             self.pictures = PictureReader(experiment.image, cache, experiment.seed)
-        self.words = WordReader(experiment.text, graph, findings, cache)
+        asked = (*findings, *held.findings)
+        self.words = WordReader(experiment.text, graph, asked, cache, masked=held.masked)
         self.facts = FactReader(experiment.facts)
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
@@ -84,7 +90,7 @@ class StudyReader:
         self.supervised = tuple(
             concept.id
             for concept, count in zip(self.graph.concepts, counts.tolist(), strict=True)
-            if count >= self.experiment.concept_studies
+            if count >= self.experiment.concept_studies and concept.id not in self.held.masked
         )
 
     def read(
@@ -112,10 +118,10 @@ class StudyReader:
             studies=tuple(studies),
             targets=torch.from_numpy(self._targets(studies, wanted)),
             pictures=None if self.pictures is None else self.pictures.read(studies, root),
-            text=self.words.text(studies, policy) if reads else None,
-            evidence=self.words.evidence(studies, policy) if reads else None,
+            text=self.words.text(studies, policy, training=training) if reads else None,
+            evidence=self.words.evidence(studies, policy, training=training) if reads else None,
             concept_targets=self.words.concept_targets(studies, sources) if training else None,
-            paired_text=self.words.text(studies, "full") if training and self.pairs else None,
+            paired_text=self._paired(studies) if training and self.pairs else None,
             facts=self.facts.read(studies) if self.facts.names else None,
             augmentation=self.pictures.augmentation if self.pictures and training else None,
         )
@@ -146,6 +152,8 @@ class StudyReader:
             "facts": self.facts.state(),
             "supervised": list(self.supervised),
             "prevalence": list(self.prevalence),
+            "held": {"findings": self.held.findings, "masked": sorted(self.held.masked)},
+            "exclusive": self.exclusive,
         }
         return tensors, plain
 
@@ -158,6 +166,10 @@ class StudyReader:
         self.facts.restore(plain["facts"])
         self.supervised = tuple(plain["supervised"])
         self.prevalence = tuple(plain["prevalence"])
+
+    def _paired(self, studies: Sequence[Study]) -> Text:
+        """Full reports for contrast, which are read in training only."""
+        return self.words.text(studies, "full", training=True)
 
     def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
         data = self.experiment.data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,15 +39,23 @@ class WordReader:
         graph: The run's graph, whose names the linker looks for.
         asked: Concept ids of the findings, which `redacted` cuts.
         cache: Folder of feature caches.
+        masked: Concepts held out of training, whose clauses training text loses.
     """
 
     def __init__(
-        self, section: TextSection, graph: KnowledgeGraph, asked: Sequence[str], cache: Path
+        self,
+        section: TextSection,
+        graph: KnowledgeGraph,
+        asked: Sequence[str],
+        cache: Path,
+        *,
+        masked: frozenset[str] = frozenset(),
     ) -> None:
         self.section, self.graph, self.cache = section, graph, cache
         self.linker = MentionLinker(graph)
-        known = [finding for finding in asked if finding in graph.index]
-        self.asked = {name for finding in known for name in (finding, *graph.descendants(finding))}
+        self.masked = masked
+        self.asked: set[str] = set()
+        self.ask(asked)
         part = TEXT_ENCODERS.load(section.encoder.name)
         where = f"text.encoder.{section.encoder.name}"
         options = parse_options(part.Options, section.encoder.options, where=where)
@@ -64,39 +72,51 @@ class WordReader:
         same = self.section.train == "same"
         return self.section.test if same else cast(TextPolicy, self.section.train)
 
+    def ask(self, findings: Sequence[str]) -> None:
+        """Cut these findings, and all narrower, from redacted text too."""
+        known = [finding for finding in findings if finding in self.graph.index]
+        self.asked |= set(known).union(*(self.graph.descendants(finding) for finding in known))
+
     def fit(self, studies: Sequence[Study], *, paired: bool) -> None:
         """Learn a vocabulary from the training text, and from full reports where they pair."""
         policies = {self.training_policy, *(("full",) if paired else ())} - {"none"}
         texts = [
-            self.passages(study, cast(TextPolicy, policy))
+            self.passages(study, cast(TextPolicy, policy), training=True)
             for policy in sorted(policies)
             for study in studies
         ]
         self.encoder.fit(texts)
 
-    def passages(self, study: Study, policy: TextPolicy) -> Passages:
-        """What a policy lets through of a study."""
+    def passages(self, study: Study, policy: TextPolicy, *, training: bool = False) -> Passages:
+        """What a policy lets through of a study; training loses clauses on held-out concepts."""
 
         def cut(passage: Passage) -> Passage:
-            left = redact([passage], self.linker.link([passage]), self.asked)
-            return left[0] if left else Passage(passage.name, "", passage.language)
+            return self._without(passage, self.asked)
 
-        return passages_for(study, policy, self.section.language, cut)
+        allowed = passages_for(study, policy, self.section.language, cut)
+        if not (training and self.masked):
+            return allowed
+        left = (self._without(passage, self.masked) for passage in allowed)
+        return tuple(passage for passage in left if passage.text.strip())
 
-    def text(self, studies: Sequence[Study], policy: TextPolicy) -> Text:
+    def text(self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False) -> Text:
         """Words or frozen tokens of the studies."""
-        passages = [self.passages(study, policy) for study in studies]
+        passages = [self.passages(study, policy, training=training) for study in studies]
         if not self.encoder.frozen:
             words, mask, part = self.encoder.tokenize(passages)
             return Text(words, None, mask, part)
         return self._frozen(passages)
 
-    def evidence(self, studies: Sequence[Study], policy: TextPolicy) -> Tensor:
+    def evidence(
+        self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False
+    ) -> Tensor:
         """What the allowed text states of each concept, `[n, N]`; see `StudyBatch.evidence`."""
         made = torch.zeros(len(studies), len(self.graph.concepts))
         for row, study in enumerate(studies):
-            for concept, stated in self._stated(self.passages(study, policy)).items():
-                made[row, self.graph.index[concept]] = EVIDENCE[stated]
+            allowed = self.passages(study, policy, training=training)
+            for concept, stated in self._stated(allowed).items():
+                if not (training and concept in self.masked):
+                    made[row, self.graph.index[concept]] = EVIDENCE[stated]
         return made
 
     def concept_targets(self, studies: Sequence[Study], sources: Sequence[str]) -> Tensor:
@@ -104,7 +124,8 @@ class WordReader:
 
         A concept that a study with report or coding does not name is taken as absent; what it
         is present in, all its `is_a` ancestors are too. NaN where nothing was written at all, and
-        where the report leaves it open.
+        where the report leaves it open. Of a concept held out of training nothing is stated, and
+        what only follows from one is left open.
         """
         index = self.graph.index
         made = torch.full((len(studies), len(index)), float("nan"))
@@ -120,8 +141,13 @@ class WordReader:
             for concept, value in stated.items():
                 made[row, index[concept]] = TARGET[value]
             present = [concept for concept, value in stated.items() if value == "present"]
-            for concept in {wide for name in present for wide in self.graph.ancestors(name)}:
+            hidden = [name for name in present if name in self.masked]
+            for concept in self._wider(hidden):
+                if stated.get(concept) != "present":
+                    made[row, index[concept]] = float("nan")
+            for concept in self._wider(name for name in present if name not in self.masked):
                 made[row, index[concept]] = 1.0
+        made[:, [index[name] for name in sorted(self.masked)]] = float("nan")
         return made
 
     def state(self) -> dict[str, Any]:
@@ -132,6 +158,15 @@ class WordReader:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
         self.encoder.restore(state)
+
+    def _wider(self, concepts: Iterable[str]) -> set[str]:
+        """Everything wider than one of the concepts."""
+        return {wide for name in concepts for wide in self.graph.ancestors(name)}
+
+    def _without(self, passage: Passage, concepts: Collection[str]) -> Passage:
+        """A passage without the clauses that speak of the concepts."""
+        left = redact([passage], self.linker.link([passage]), concepts)
+        return left[0] if left else Passage(passage.name, "", passage.language)
 
     def _stated(self, passages: Passages) -> dict[str, Stated]:
         return dict(study_evidence(self.linker.link(passages), self.graph))

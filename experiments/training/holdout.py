@@ -1,0 +1,158 @@
+"""Held-out findings: what training must not see of a finding that is to be asked zero-shot.
+
+Two levels. `labels`: only the finding's label column is gone from training. `concept`: the
+finding, whatever means exactly the same and everything narrower are also gone from concept
+supervision, from the text and statements training reads, and from the evidence mined from data.
+Names and what sources assert stay: that is what a zero-shot answer is to be made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from experiments.config.schema import HoldOut
+from experiments.records.record import GraphUse
+from kg.edges import Evidence
+from kg.errors import InputError, did_you_mean
+from kg.graph import KnowledgeGraph, LabelSet
+
+__all__ = ["NOTHING_HELD", "Held", "deal", "equivalents", "hold_out", "without_mined"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held out of training.
+
+    Args:
+        findings: Findings of the label set that are not trained, in the set's order.
+        masked: Concepts of which training sees nothing at all; none at the level `labels`.
+    """
+
+    findings: tuple[str, ...] = ()
+    masked: frozenset[str] = frozenset()
+
+
+NOTHING_HELD = Held()
+
+
+def deal(findings: Sequence[str], rotations: int) -> list[tuple[str, ...]]:
+    """Deal findings into groups by the hash of their ids, so that no one chooses them.
+
+    Args:
+        findings: Concept ids, in any order.
+        rotations: Number of groups.
+    """
+    order = sorted(findings, key=lambda one: hashlib.sha256(one.encode()).hexdigest())
+    return [tuple(order[start::rotations]) for start in range(rotations)]
+
+
+def hold_out(
+    section: HoldOut | None,
+    findings: Sequence[str],
+    label_set: LabelSet,
+    graph: KnowledgeGraph,
+) -> Held:
+    """What a configuration holds out of the findings that would be trained.
+
+    At the level `concept` a finding of the set that is narrower than a held one, or means the
+    same, is held with it. `no finding` is never dealt out: it is about all others.
+
+    Args:
+        section: What the configuration asks for; None = nothing.
+        findings: Findings with enough positives to be trained.
+        label_set: Their label set.
+        graph: The run's graph.
+
+    Raises:
+        InputError: If a finding is not in the set, the set is exclusive, or nothing is left.
+    """
+    if section is None:
+        return NOTHING_HELD
+    if label_set.exclusive:
+        raise InputError(
+            f"hold_out: the findings of {label_set.name} exclude each other",
+            "without one of them the others mean something else: choose another label set",
+        )
+    chosen = _chosen(section, [one for one in findings if one != label_set.no_finding])
+    masked: frozenset[str] = frozenset()
+    if section.level == "concept":
+        masked = frozenset(name for one in chosen for name in _same_or_narrower(graph, one))
+    held = tuple(one for one in findings if one in chosen or one in masked)
+    if set(findings) <= {*held, label_set.no_finding}:
+        raise InputError("hold_out: no finding is left to train", "hold fewer findings out")
+    return Held(held, masked)
+
+
+def without_mined(
+    graph: KnowledgeGraph, use: GraphUse, masked: frozenset[str]
+) -> tuple[KnowledgeGraph, GraphUse]:
+    """The graph without what was mined from data about the masked concepts, and the proof of it.
+
+    Args:
+        graph: The run's graph.
+        use: What was left out of it before.
+        masked: Concepts of which training sees nothing; where there are none, both stay.
+    """
+    if not masked:
+        return graph, use
+    edges = []
+    for edge in graph.edges:
+        if masked.isdisjoint((edge.subject, edge.object)):
+            edges.append(edge)
+            continue
+        left = tuple(item for item in edge.evidence if not _mined(item))
+        if left:
+            edges.append(replace(edge, evidence=left))
+    cut = graph.with_edges(edges)
+    said = f"mined evidence on {len(masked)} held-out concepts"
+    return cut, replace(
+        use, fingerprint=cut.fingerprint, edges=len(cut.edges), left_out=(*use.left_out, said)
+    )
+
+
+def equivalents(graph: KnowledgeGraph, concept: str) -> tuple[str, ...]:
+    """The concept and all that mean exactly the same, over any number of steps."""
+    seen, queue = {concept: None}, [concept]
+    while queue:
+        for edge in graph.edges_of(queue.pop(0), "exact_match"):
+            for end in (edge.subject, edge.object):
+                if end not in seen:
+                    seen[end] = None
+                    queue.append(end)
+    return tuple(seen)
+
+
+def _chosen(section: HoldOut, findings: Sequence[str]) -> tuple[str, ...]:
+    """The findings that are named, or those of the rotation."""
+    if section.rotation is not None:
+        if section.findings or not 0 <= section.rotation < section.rotations:
+            raise InputError(
+                f"hold_out: rotation {section.rotation} of {section.rotations}",
+                "name either findings, or a rotation from 0 to rotations - 1",
+            )
+        return deal(findings, section.rotations)[section.rotation]
+    unknown = [one for one in section.findings if one not in findings]
+    if unknown or not section.findings:
+        raise InputError(
+            f"hold_out: {unknown[0] if unknown else 'nothing'} is not a finding that is trained",
+            did_you_mean(unknown[0], findings) if unknown else "name findings, or a rotation",
+        )
+    return section.findings
+
+
+def _same_or_narrower(graph: KnowledgeGraph, finding: str) -> tuple[str, ...]:
+    """The finding, its exact matches, and everything narrower than one of them."""
+    found, queue = {finding: None}, [finding]
+    while queue:
+        here = queue.pop(0)
+        for near in (*equivalents(graph, here), *graph.descendants(here)):
+            if near not in found:
+                found[near] = None
+                queue.append(near)
+    return tuple(found)
+
+
+def _mined(item: Evidence) -> bool:
+    return item.status == "mined" or item.dataset is not None
