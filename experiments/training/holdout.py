@@ -57,7 +57,8 @@ def hold_out(
     """What a configuration holds out of the findings that would be trained.
 
     At the level `concept` a finding of the set that is narrower than a held one, or means the
-    same, is held with it. `no finding` is never dealt out: it is about all others.
+    same, is held with it. Rotations deal out the whole set, whichever of it a data set can train;
+    `no finding` is never dealt out: it is about all others.
 
     Args:
         section: What the configuration asks for; None = nothing.
@@ -75,7 +76,12 @@ def hold_out(
             f"hold_out: the findings of {label_set.name} exclude each other",
             "without one of them the others mean something else: choose another label set",
         )
-    chosen = _chosen(section, [one for one in findings if one != label_set.no_finding])
+    chosen = _chosen(section, findings, label_set)
+    if not chosen:
+        raise InputError(
+            f"hold_out: rotation {section.rotation} holds nothing that would be trained",
+            "choose another rotation, or lower data.at_least",
+        )
     masked: frozenset[str] = frozenset()
     if section.level == "concept":
         masked = frozenset(name for one in chosen for name in _same_or_narrower(graph, one))
@@ -124,7 +130,7 @@ def equivalents(graph: KnowledgeGraph, concept: str) -> tuple[str, ...]:
     return tuple(seen)
 
 
-def _chosen(section: HoldOut, findings: Sequence[str]) -> tuple[str, ...]:
+def _chosen(section: HoldOut, findings: Sequence[str], label_set: LabelSet) -> tuple[str, ...]:
     """The findings that are named, or those of the rotation."""
     if section.rotation is not None:
         if section.findings or not 0 <= section.rotation < section.rotations:
@@ -132,7 +138,9 @@ def _chosen(section: HoldOut, findings: Sequence[str]) -> tuple[str, ...]:
                 f"hold_out: rotation {section.rotation} of {section.rotations}",
                 "name either findings, or a rotation from 0 to rotations - 1",
             )
-        return deal(findings, section.rotations)[section.rotation]
+        dealt = [one for one in label_set.findings if one != label_set.no_finding]
+        group = deal(dealt, section.rotations)[section.rotation]
+        return tuple(one for one in findings if one in group)
     unknown = [one for one in section.findings if one not in findings]
     if unknown or not section.findings:
         raise InputError(

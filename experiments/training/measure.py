@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from experiments.metrics.bootstrap import Estimate, Plan
@@ -15,17 +16,31 @@ from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, Measured
+from experiments.targets import targets
+from experiments.training.answers import answer
 from experiments.training.assemble import Assembled
 from experiments.training.cohort import Cohort, batches
 from experiments.training.score import Calibration, Matrix, calibrate, probabilities
 
-__all__ = ["MeasuredRun", "finding_rows", "measure", "measure_run", "measured", "score"]
+__all__ = [
+    "ZERO_SHOT",
+    "MeasuredRun",
+    "finding_rows",
+    "measure",
+    "measure_run",
+    "measured",
+    "score",
+    "summary",
+]
 
 REPORTED = (
     *("auprc", "prevalence", "f1", "mcc", "sensitivity", "specificity", "precision", "accuracy"),
     *("brier", "ece"),
 )
 """Columns of a row beside AUROC that a record keeps."""
+
+ZERO_SHOT = "test_zero_shot"
+"""The test part, asked for the findings that were held out of training."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +50,14 @@ class MeasuredRun:
     Args:
         table: Metrics on the test part.
         calibration: Temperatures and thresholds chosen on validation.
-        parts: Probabilities of validation and test.
+        parts: Probabilities of validation and test, and of the held-out findings.
+        zero_shot: Metrics of the findings held out of training, on the test part; or None.
     """
 
     table: MetricTable
     calibration: Calibration
     parts: tuple[ScoredPart, ...]
+    zero_shot: MetricTable | None = None
 
 
 def score(made: Assembled, cohort: Cohort) -> Matrix:
@@ -60,16 +77,31 @@ def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
     raw = score(made, validation)
     patients = [study.patient for study in validation.studies]
     calibration = calibrate(validation.targets.numpy(), raw, patients, exclusive=exclusive)
-    parts = (
+    parts: tuple[ScoredPart, ...] = (
         scored("validation", validation, made.reader.findings, calibration.apply(raw)),
         scored("test", test, made.reader.findings, calibration.apply(score(made, test))),
     )
+    if made.reader.held.findings:
+        parts = (*parts, _held_out(made, calibration))
     write_predictions(folder.predictions, parts)
     # findings of folds were chosen by their positives in the whole development part
     folds = made.experiment.split.kind == "folds"
     plan = Plan(at_least=1 if folds else made.experiment.data.at_least)
     table = measure(parts[1], calibration.thresholds, plan, made.experiment.seed, exclusive)
-    return MeasuredRun(table, calibration, parts)
+    zero_shot = None
+    if made.reader.held.findings:
+        zero_shot = measure(parts[2], None, plan, made.experiment.seed, False)
+    return MeasuredRun(table, calibration, parts, zero_shot)
+
+
+def _held_out(made: Assembled, calibration: Calibration) -> ScoredPart:
+    """Probabilities of the findings held out of training, on the test part."""
+    held, test = made.reader.held.findings, made.cohorts["test"]
+    given = answer(made.system, test, held, calibration)
+    data = made.experiment.data
+    truth = targets(test.studies, held, data.uncertain, data.blank)
+    asked = replace(test, targets=torch.from_numpy(truth))
+    return scored(ZERO_SHOT, asked, held, given.probabilities)
 
 
 def measure(
@@ -113,6 +145,15 @@ def measured(estimate: Estimate, findings: int | None = None) -> Measured:
         return float(value) if np.isfinite(value) else None
 
     return Measured(known(estimate.value), known(estimate.low), known(estimate.high), findings)
+
+
+def summary(table: MetricTable) -> dict[str, Measured]:
+    """Summary metrics of a table as records keep them."""
+    averaged = len(table.averaged)
+    return {
+        name: measured(value, averaged if name.endswith("macro") else None)
+        for name, value in table.metrics.items()
+    }
 
 
 def finding_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from encoders.batch import Text
-from encoders.study import Study
+from encoders.study import Modality, Study, View
 from experiments.config.schema import Experiment
 from experiments.targets import targets
 from experiments.training.cohort import Cohort
@@ -62,6 +63,7 @@ class StudyReader:
         self.facts = FactReader(experiment.facts)
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
+        self.usual: dict[Modality, View] = {}
 
     @property
     def pairs(self) -> bool:
@@ -83,6 +85,7 @@ class StudyReader:
         if self.reads_text:
             self.words.fit(studies, paired=self.pairs)
         self.facts.fit(studies)
+        self.usual = usual_views(studies)
         truth = torch.from_numpy(self._targets(studies, self.findings))
         self.prevalence = tuple(truth.nanmean(0).nan_to_num(0.5).tolist())
         stated = self.words.concept_targets(studies, self.experiment.concept_sources)
@@ -152,6 +155,7 @@ class StudyReader:
             "facts": self.facts.state(),
             "supervised": list(self.supervised),
             "prevalence": list(self.prevalence),
+            "usual": dict(self.usual),
             "held": {"findings": self.held.findings, "masked": sorted(self.held.masked)},
             "exclusive": self.exclusive,
         }
@@ -166,6 +170,7 @@ class StudyReader:
         self.facts.restore(plain["facts"])
         self.supervised = tuple(plain["supervised"])
         self.prevalence = tuple(plain["prevalence"])
+        self.usual = dict(plain.get("usual", {}))
 
     def _paired(self, studies: Sequence[Study]) -> Text:
         """Full reports for contrast, which are read in training only."""
@@ -174,3 +179,14 @@ class StudyReader:
     def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
         data = self.experiment.data
         return targets(studies, findings, data.uncertain, data.blank)
+
+
+def usual_views(studies: Sequence[Study]) -> dict[Modality, View]:
+    """Most frequent view of each modality, the most frequent modality first.
+
+    A picture that comes without a word on how it was taken is taken for this.
+    """
+    pairs = Counter((image.modality, image.view) for study in studies for image in study.images)
+    counts = Counter(image.modality for study in studies for image in study.images)
+    best = {modality: view for (modality, view), _ in reversed(pairs.most_common())}
+    return {modality: best[modality] for modality, _ in counts.most_common()}

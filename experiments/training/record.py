@@ -14,7 +14,7 @@ from experiments.records.record import RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
 from experiments.targets import leakage
 from experiments.training.assemble import Assembled
-from experiments.training.measure import MeasuredRun, finding_rows, measured
+from experiments.training.measure import ZERO_SHOT, MeasuredRun, finding_rows, summary
 
 __all__ = ["finished_record", "inputs_at_test", "started_record"]
 
@@ -73,14 +73,16 @@ def finished_record(
     record: RunRecord, made: Assembled, result: MeasuredRun, times: Mapping[str, float]
 ) -> RunRecord:
     """The record of a run that is finished."""
-    table = result.table
-    averaged = len(table.averaged)
-    labels = {name: made.reader.graph.concept(name).label for name in made.reader.findings}
-    metrics = {
-        name: measured(value, averaged if name.endswith("macro") else None)
-        for name, value in table.metrics.items()
-    }
+    table, held = result.table, made.reader.held.findings
+    asked = (*made.reader.findings, *held)
+    labels = {name: made.reader.graph.concept(name).label for name in asked}
+    metrics = {"test": summary(table)}
     basis = [made.system.basis(name) for name in made.reader.findings]
+    rows = finding_rows(table, "test", labels, basis, result.calibration)
+    if result.zero_shot is not None:
+        metrics[ZERO_SHOT] = summary(result.zero_shot)
+        basis = [made.system.basis(name) for name in held]
+        rows += finding_rows(result.zero_shot, "test", labels, basis, None)
     few = [row.finding for row in table.findings if row.too_few]
     warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
     return replace(
@@ -88,7 +90,7 @@ def finished_record(
         status="finished",
         finished=now(),
         times=dict(times),
-        metrics={"test": metrics},
-        findings=finding_rows(table, "test", labels, basis, result.calibration),
+        metrics=metrics,
+        findings=rows,
         warnings=warnings,
     )

@@ -16,6 +16,7 @@ from experiments.config.schema import Experiment
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import log_to
+from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
 from experiments.training.assemble import Assembled, assemble
 from experiments.training.cohort import batches
@@ -25,6 +26,7 @@ from experiments.training.keeper import StopAsked
 from experiments.training.measure import measure_run, score
 from experiments.training.record import finished_record, started_record
 from experiments.training.score import macro_auroc
+from experiments.training.seen import write_seen
 from kg.errors import InputError
 
 __all__ = ["resume_run", "run_experiment"]
@@ -84,6 +86,7 @@ def _execute(
         _check_same(before, record)
     else:
         made.manifest.save(folder.splits)
+        write_seen(folder, made)
     record.save(folder.record)
     times = {"assemble": time.monotonic() - began}
     try:
@@ -95,6 +98,8 @@ def _execute(
         os.kill(os.getpid(), asked.number)  # now nothing is half done, the signal may do its work
         raise KeyboardInterrupt from None
     times["train"] = time.monotonic() - began - times["assemble"]
+    if experiment.split.kind == "locked":
+        note_use(folder.path.parent, _locked_use(record))
     measured = measure_run(folder, made)
     write_examples(folder, made, measured)
     seconds = time.monotonic() - began
@@ -128,6 +133,18 @@ def train(folder: RunFolder, made: Assembled) -> None:
         fit_stage(folder, made, place, measure, resume=resume)
     if not made.system.stages:
         save_checkpoint(folder.checkpoints / "best", made.system.state_dict(), {}, identity)
+
+
+def _locked_use(record: RunRecord) -> dict[str, str]:
+    """What the ledger says of a run that is tested on the locked part."""
+    return {
+        "run": record.run,
+        "config_hash": record.config_hash,
+        "dataset": record.dataset,
+        "labels": record.labels,
+        "manifest": record.split_manifest,
+        "why": str(record.experiment.get("about") or record.experiment["name"]),
+    }
 
 
 def _check_same(before: RunRecord, now: RunRecord) -> None:

@@ -1,0 +1,54 @@
+"""The ledger of the locked part: every use of it, appended before a score is computed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.records.surroundings import now
+from kg.errors import InputError
+
+__all__ = ["LEDGER", "note_use", "read_ledger"]
+
+LEDGER = "locked_ledger.jsonl"
+FIELDS = ("run", "config_hash", "dataset", "labels", "manifest", "why")
+
+
+def note_use(runs: Path, use: Mapping[str, str]) -> dict[str, str]:
+    """Append one use of a locked part to the ledger of a folder of runs.
+
+    Args:
+        runs: The folder of runs.
+        use: `run`, `config_hash`, `dataset`, `labels`, `manifest` and `why`.
+
+    Returns:
+        The line, with its date.
+
+    Raises:
+        InputError: If no reason is given, or it cannot be written; then nothing may be scored.
+    """
+    if not use["why"].strip():
+        raise InputError("a locked part is not opened without a reason", "say why: --why TEXT")
+    line = {"date": now(), **{field: use[field] for field in FIELDS}}
+    path = runs / LEDGER
+    try:
+        with path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+    except OSError as error:
+        hint = "mend its rights: a use that cannot be noted is not allowed"
+        raise InputError(f"{path} cannot be written: {error.strerror}", hint) from None
+    return line
+
+
+def read_ledger(runs: Path) -> list[dict[str, Any]]:
+    """Every use of a locked part so far, in order; none where there is no ledger."""
+    path = runs / LEDGER
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [dict(json.loads(line)) for line in lines if line.strip()]
