@@ -146,22 +146,61 @@ def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> N
 @talking
 @click.argument("run_name", metavar="RUN")
 @click.option("--dataset", required=True, help="Data set of the catalog to test on.")
-@click.option("--labels", help="Label set of that data set; its first where not given.")
+@click.option("--labels", help="Label set; the run's on its own data, else the first there is.")
+@click.option("--locked", is_flag=True, help="Test the locked part, and note it in the ledger.")
+@click.option("--why", default="", metavar="TEXT", help="Why the locked part is opened.")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
 @runs_option
 @root_option
 def evaluate(**given: Any) -> None:
-    """Test RUN on another data set; findings are matched through the graph."""
+    """Test RUN on another data set, or on its own under another label set.
+
+    Findings are matched through the graph. What RUN learnt from is refused and counted.
+    """
+    import json
+
     from experiments.records.folder import find_run
 
     folder = find_run(given["run_name"], given["runs"])
     where = data_root(given["root"], given["dataset"])
     from experiments.training.evaluate import evaluate_run
 
-    record = evaluate_run(folder, given["dataset"], where, labels=given["labels"])
+    made = evaluate_run(
+        folder,
+        given["dataset"],
+        where,
+        labels=given["labels"],
+        locked=given["locked"],
+        why=given["why"],
+    )
+    if given["output"] is not None:
+        show.to_file(given["output"], json.dumps(made, indent=2, ensure_ascii=False) + "\n")
     if given["as_json"]:
-        show.json_result(record)
-    else:
-        run_view.print_evaluation(record)
+        show.json_result(made)
+    elif given["output"] is None:
+        run_view.print_evaluation(made)
+
+
+@experiment.command()
+@talking
+@click.argument("run_name", metavar="RUN")
+@runs_option
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path), required=True, help="HTML file to write."
+)
+def report(as_json: bool, run_name: str, runs: Path, output: Path) -> None:
+    """Write the page of RUN: what was asked, measured and shown, in one file."""
+    from experiments.records.folder import find_run
+    from experiments.reports.run_files import read_run_files
+    from experiments.reports.run_page import render_run_page
+    from kg.errors import InputError
+
+    if output.suffix != ".html":
+        raise InputError(f"{output}: a page is written as .html", "name a file ending in .html")
+    folder = find_run(run_name, runs)
+    show.to_file(output, render_run_page(read_run_files(folder.path)))
+    if as_json:
+        show.json_result({"run": folder.run, "page": str(output.absolute())})
 
 
 def _print_run(run_id: str, as_json: bool) -> None:

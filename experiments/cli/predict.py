@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
 from experiments.cli.arguments import root_option, runs_option, talking
 from kg.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from experiments.training.predict import Predicted
     from fusion.system import Prediction
 
 __all__ = ["predict", "prediction_rows"]
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+NOT_POSSIBLE = "not possible"
 
 
 @click.command()
@@ -28,13 +31,24 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--run", "run_name", required=True, metavar="RUN", help="Finished run to use.")
 @click.option("--report", type=_file, help="Text file with the report of the one INPUT.")
 @click.option("--dialogue", type=_file, help="Text file with the dialogue of the one INPUT.")
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write .csv, .tsv or .json.")
+@click.option(
+    "--findings",
+    multiple=True,
+    metavar="TERM",
+    help="Concept of the graph or label set to ask for (repeatable); those trained otherwise.",
+)
+@click.option("--modality", type=click.Choice(MODALITIES), help="How pictures were taken.")
+@click.option("--view", type=click.Choice(VIEWS), help="Projection or probe of pictures.")
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path), help="Write .csv, .tsv, .json or .parquet."
+)
 @runs_option
 @root_option
 def predict(**given: Any) -> None:
     """Predict the findings of each INPUT: a picture, a folder of one study, or a data set.
 
-    A finding that RUN cannot answer is printed as "not possible". For research use only.
+    A finding that RUN was not trained on is answered zero-shot where it can be, and printed as
+    "not possible" where it cannot. For research use only.
     """
     from experiments.records.folder import find_run
 
@@ -44,48 +58,84 @@ def predict(**given: Any) -> None:
     if output is not None:
         _check_ending(output)
     folder = find_run(given["run_name"], given["runs"])
-    from experiments.training.predict import predict_inputs
+    from experiments.training.predict import Asked, predict_inputs
 
-    prediction = predict_inputs(
-        inputs,
-        folder,
+    asked = Asked(
+        findings=given["findings"],
         report=given["report"],
         dialogue=given["dialogue"],
         root=given["root"],
+        modality=given["modality"],
+        view=given["view"],
     )
-    rows = prediction_rows(prediction)
+    made = predict_inputs(inputs, folder, asked)
+    rows = [*prediction_rows(made.prediction, made.labels), *_lost_rows(made)]
     if output is not None:
-        show.to_file(output, _as_text(rows, output.suffix))
+        _write(output, rows)
     if given["as_json"]:
         show.json_result(rows)
     elif output is None:
         show.table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
-    show.note("For research use only: not a medical device.")
+    _tell(made)
 
 
-def prediction_rows(prediction: Prediction) -> list[dict[str, Any]]:
+def prediction_rows(
+    prediction: Prediction, labels: tuple[str, ...] | None = None
+) -> list[dict[str, Any]]:
     """One row a study and finding; `not possible` in the place of a number where there is none."""
     rows = []
     calibration = prediction.calibration or (None,) * len(prediction.findings)
+    names = labels or prediction.findings
     for place, study in enumerate(prediction.studies):
         for column, finding in enumerate(prediction.findings):
-            possible = prediction.basis[column] != "not_possible"
             value = float(prediction.probabilities[place, column])
+            possible = prediction.basis[column] != "not_possible" and value == value
             threshold = prediction.thresholds[column]
+            decided = threshold is not None and possible
             row = {
                 "study": study,
                 "finding": finding,
-                "probability": value if possible and value == value else "not possible",
+                "label": names[column],
+                "probability": value if possible else NOT_POSSIBLE,
                 "basis": prediction.basis[column],
                 "threshold": threshold,
-                "above": None if threshold is None or not possible else value >= threshold,
+                "above": value >= threshold if decided and threshold is not None else None,
                 "calibrated": calibration[column] is not None,
             }
             rows.append(row)
     return rows
 
 
-_ENDINGS = (".csv", ".tsv", ".json")
+def _lost_rows(made: Predicted) -> list[dict[str, Any]]:
+    """One row for each study of which nothing could be read, with the reason."""
+    reasons = {study: reason for study, _, reason in made.rejected}
+    return [
+        {
+            "study": study,
+            "finding": "",
+            "label": "",
+            "probability": NOT_POSSIBLE,
+            "basis": f"rejected: {reasons.get(study, 'nothing to read')}",
+            "threshold": None,
+            "above": None,
+            "calibrated": False,
+        }
+        for study in made.lost
+    ]
+
+
+def _tell(made: Predicted) -> None:
+    """Notes on stderr, the last of them always the same."""
+    for note in made.notes:
+        show.note(f"note: {note}")
+    if made.rejected:
+        show.note(f"note: {len(made.rejected)} pictures could not be read and were left out")
+    if "zero_shot" in made.prediction.basis:
+        show.note("note: zero_shot findings were not trained on: no threshold, not calibrated")
+    show.note("For research use only: not a medical device.")
+
+
+_ENDINGS = (".csv", ".tsv", ".json", ".parquet")
 
 
 def _check_ending(path: Path) -> None:
@@ -94,6 +144,26 @@ def _check_ending(path: Path) -> None:
             f"{path}: no predictions are written as {path.suffix or 'a file without ending'}",
             did_you_mean(path.suffix, _ENDINGS),
         )
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows in the form the ending names, whole or not at all."""
+    if path.suffix != ".parquet":
+        show.to_file(path, _as_text(rows, path.suffix))
+        return
+    import pyarrow
+    from pyarrow import parquet
+
+    from experiments.records.atomic import atomic_path
+
+    # a column of a typed table holds numbers alone: what is not possible is null there
+    plain = [
+        {**row, "probability": None if row["probability"] == NOT_POSSIBLE else row["probability"]}
+        for row in rows
+    ]
+    with atomic_path(path) as temporary:
+        parquet.write_table(pyarrow.Table.from_pylist(plain), temporary)
+    show.note(f"written to {path}")
 
 
 def _as_text(rows: list[dict[str, Any]], ending: str) -> str:

@@ -64,8 +64,28 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
     metrics = evaluation.get("metrics", {})
     for part, values in metrics.items():
         show.result("")
-        rows = [(name, interval(value)) for name, value in values.items()]
-        show.table((f"on {part}", "value [95% interval]"), rows)
+        known = {name: interval(value) for name, value in values.items()}
+        rows = [(name, said) for name, said in known.items() if said != "not defined"]
+        show.table((f"of {part} findings", "value [95% interval]"), rows)
+    show.result("")
+    cells = [
+        (
+            row["label"],
+            row["basis"],
+            f"{row['positives']}/{row['studies']}",
+            *(interval(row["metrics"].get(name)) for name in _SHOWN),
+            row["remark"],
+        )
+        for row in evaluation.get("findings", ())
+    ]
+    show.table(("finding", "basis", "positives", *_SHOWN, "remark"), cells)
+    for reason, count in evaluation.get("skipped", {}).items():
+        show.note(f"not scored: {count} {reason}")
+    for key, said in (("without_equivalent", "not trained"), ("not_possible", "not possible")):
+        if evaluation.get(key):
+            show.note(f"{said}: {', '.join(evaluation[key])}")
+    for warning in evaluation.get("warnings", ()):
+        show.note(f"note: {warning}")
     show.note("For research use only: not a medical device.")
 
 

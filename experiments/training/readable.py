@@ -12,7 +12,7 @@ from experiments.training.cohort import Cohort
 from experiments.training.reader import StudyReader
 from kg.errors import InputError
 
-__all__ = ["read_readable"]
+__all__ = ["has_input", "read_readable"]
 
 
 def read_readable(
@@ -55,14 +55,20 @@ def read_readable(
             rejected |= dict.fromkeys(bad, error)
 
 
+def has_input(reader: StudyReader, study: Study) -> bool:
+    """Whether a study has anything that the run is given at test."""
+    policy = reader.experiment.text.test
+    if reader.pictures is not None and reader.pictures.chosen(study):
+        return True
+    if policy != "none" and any(p.text.strip() for p in reader.words.passages(study, policy)):
+        return True
+    return any(study.facts.get(name) for name in reader.facts.names)
+
+
 def _without(study: Study, rejected: set[str], reader: StudyReader) -> Study | None:
     """The study without refused pictures; None where it loses all there was to read."""
     images = tuple(image for image in study.images if image.path not in rejected)
     if len(images) == len(study.images):
         return study
     kept = replace(study, images=images)
-    policy = reader.experiment.text.test
-    has_text = policy != "none" and any(
-        passage.text.strip() for passage in reader.words.passages(kept, policy)
-    )
-    return kept if images or has_text else None
+    return kept if has_input(reader, kept) else None
