@@ -68,17 +68,24 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.studies)
 
-    def batch(self, chosen: Sequence[int], *, training: bool = False) -> StudyBatch:
+    def batch(
+        self,
+        chosen: Sequence[int],
+        *,
+        training: bool = False,
+        generator: np.random.Generator | None = None,
+    ) -> StudyBatch:
         """Batch of the studies at these places.
 
         Args:
             chosen: Places, length `B`.
-            training: Adds what only training may see, and moves pixels about.
+            training: Adds what only training may see.
+            generator: Moves pixels about where the cohort has an augmentation; None = as they are.
         """
         at = torch.as_tensor(list(chosen), dtype=torch.long)
         made = StudyBatch(
             ids=tuple(self.studies[int(place)].study for place in chosen),
-            **self._seen(at, training),
+            **self._seen(at, generator),
             text=_rows(self.text, at),
             evidence=None if self.evidence is None else self.evidence[at],
             targets=self.targets[at],
@@ -92,7 +99,7 @@ class Cohort:
             paired_text=_rows(self.paired_text, at),
         )
 
-    def _seen(self, at: Tensor, training: bool) -> dict[str, Any]:
+    def _seen(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
         """Picture fields of a batch."""
         if self.pictures is None:
             empty = torch.zeros(len(at), 1, dtype=torch.long)
@@ -108,7 +115,7 @@ class Cohort:
         values = self.pictures.values[rows.clamp_min(0)].float()
         tokens = not self.pictures.mean
         if not tokens:
-            values = self._pixels(values, training)
+            values = self._pixels(values, generator)
         return {
             "pixels": None if tokens else values,
             "image_tokens": values if tokens else None,
@@ -117,12 +124,10 @@ class Cohort:
             "modality": self.pictures.modality[at],
         }
 
-    def _pixels(self, grey: Tensor, training: bool) -> Tensor:
+    def _pixels(self, grey: Tensor, generator: np.random.Generator | None) -> Tensor:
         """Normalised pixels `[B, V, c, H, W]` from grey ones `[B, V, H, W]`."""
         assert self.pictures is not None
-        if training and self.augmentation is not None:
-            # the draw comes from torch's generator, which a run seeds and a checkpoint keeps
-            generator = np.random.default_rng(int(torch.randint(2**31, ())))
+        if generator is not None and self.augmentation is not None:
             moved = [augment(g, self.augmentation, generator) for g in grey.flatten(0, 1).numpy()]
             grey = torch.from_numpy(np.stack(moved)).view_as(grey)
         mean = torch.tensor(self.pictures.mean)[:, None, None]
@@ -137,9 +142,12 @@ class StudyOrder(Sampler[list[int]]):
         places: Places in the cohort that may be drawn.
         batch_size: Studies a batch.
         seed: Seed of the order; None keeps the order of `places`.
-        skip: Batches already taken in the first epoch drawn.
         rank: Which part of every batch this process takes.
-        processes: Number of processes that share a batch.
+        processes: Number of processes that share a batch, in equal parts: what is left over
+            when a last batch is divided waits for the order of another epoch.
+
+    Raises:
+        ValueError: If a batch cannot be shared in equal parts.
     """
 
     def __init__(
@@ -148,28 +156,50 @@ class StudyOrder(Sampler[list[int]]):
         batch_size: int,
         *,
         seed: int | None,
-        skip: int = 0,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
+        if batch_size % processes:
+            raise ValueError(f"{processes} processes cannot share a batch of {batch_size} equally")
         self.places, self.batch_size, self.seed = list(places), batch_size, seed
-        self.epoch, self.skip = 0, skip
         self.rank, self.processes = rank, processes
+        self.epoch, self.taken = 0, 0
+        self._drawn = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order is drawn next; Lightning calls this."""
         self.epoch = epoch
 
+    def skip(self, taken: int) -> int:
+        """Leave out the first `taken` studies of the next epoch drawn; batches that leaves out."""
+        self.taken = taken
+        return len(self) - len(range(taken, self._end, self.batch_size))
+
+    @property
+    def _end(self) -> int:
+        """Studies of an epoch that all processes can share."""
+        rest = len(self.places) % self.batch_size
+        return len(self.places) - rest % self.processes
+
     def __len__(self) -> int:
-        return -(-len(self.places) // self.batch_size)
+        return -(-self._end // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.asarray(self.places)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-        skip, self.skip = self.skip, 0
-        for start in range(skip * self.batch_size, len(order), self.batch_size):
-            yield order[start : start + self.batch_size][self.rank :: self.processes].tolist()
+        taken, self.taken = self.taken, 0
+        for start in range(taken, self._end, self.batch_size):
+            self._drawn = self.epoch, start
+            batch = order[start : min(start + self.batch_size, self._end)]
+            yield batch[self.rank :: self.processes].tolist()
+
+    def generator(self) -> np.random.Generator:
+        """Randomness of the batch drawn last: by seed, epoch, place and process alone.
+
+        So what happens to pixels does not hang on how often a run was stopped and resumed.
+        """
+        return np.random.default_rng([self.seed or 0, *self._drawn, self.rank])
 
 
 def loader(cohort: Cohort, order: StudyOrder) -> DataLoader[Any]:
@@ -178,8 +208,10 @@ def loader(cohort: Cohort, order: StudyOrder) -> DataLoader[Any]:
     return DataLoader(
         places,
         batch_sampler=order,
-        collate_fn=lambda chosen: cohort.batch(chosen, training=True),
+        collate_fn=lambda chosen: cohort.batch(chosen, training=True, generator=order.generator()),
         num_workers=0,
+        # a loader draws a seed for each epoch; it must not come from the run's own generator
+        generator=torch.Generator(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import warnings
@@ -13,19 +14,23 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import RichProgressBar
 
+from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
-from experiments.records.journal import rewind_metrics
+from experiments.records.journal import read_metrics
 from experiments.training.assemble import Assembled
 from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.cohort import StudyOrder, loader
 from experiments.training.keeper import Keeper
 from experiments.training.task import Task
-from kg.errors import RunStopped
+from kg.errors import InputError, RunStopped, did_you_mean
 
 __all__ = ["fit_stage"]
 
 log = logging.getLogger(__name__)
+
+MONITORS = ("auroc_macro",)
+"""What is measured on validation after each epoch."""
 
 
 def fit_stage(
@@ -49,27 +54,50 @@ def fit_stage(
         resume: Checkpoint to go on from, or None.
 
     Raises:
+        InputError: If the stage trains nothing, or what it monitors is not measured.
         RunStopped: If a single study does not fit into memory, or gradients stay not finite.
     """
+    stage = made.system.stages[place]
+    if stage.monitor not in MONITORS:
+        raise InputError(
+            f"stages.{place}.monitor: {stage.monitor!r} is not measured while training",
+            did_you_mean(stage.monitor, MONITORS),
+        )
+    trained = [parameter for parameter in made.system.parameters() if parameter.requires_grad]
     split = 1
     while True:
         try:
             _fit(folder, made, place, measure, resume=resume, split=split)
             break
-        except RuntimeError as error:
-            if "out of memory" not in str(error).lower():
+        except (RuntimeError, MemoryError) as error:
+            if not _memory_ran_out(error):
                 raise
             split *= 2
-            if split > made.system.stages[place].batch_size:
+            if split > stage.batch_size:
                 raise RunStopped(
                     "memory ran out with a batch of one study",
                     "choose a smaller image.encoder size, system width, or another device",
                 ) from error
             log.warning("memory ran out: each batch is taken in %d parts from here on", split)
             last = folder.checkpoints / "last"
-            resume = last if (last / "state.json").is_file() else None
-    best = load_checkpoint(folder.checkpoints / "best", like=made.system.state_dict())
+            if (last / "state.json").is_file() and load_checkpoint(last).state["stage"] == place:
+                resume = last
+        finally:
+            # what this stage held still may be what the next one trains
+            for parameter in trained:
+                parameter.requires_grad_(True)
+    best = load_checkpoint(
+        folder.checkpoints / "best", like=made.system.state_dict(), identity=made.identity()
+    )
     made.system.load_state_dict(dict(best.tensors))
+
+
+def _memory_ran_out(error: BaseException) -> bool:
+    """Whether torch or Python says so; each allocator has words of its own."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        words in said for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )
 
 
 def _fit(
@@ -86,12 +114,13 @@ def _fit(
     size = -(-stage.batch_size // split)
     order = StudyOrder(range(len(cohort)), size, seed=made.experiment.seed)
     together = stage.accumulate * split
-    task = Task(made.system, place, stage.epochs * -(-len(order) // together))
+    task = Task(made.system, place, stage.epochs * -(-len(order) // together), order)
     progress = _progress()
     keeper = Keeper(folder.checkpoints, folder.metrics, measure, made.identity(), stage=place)
     if resume is not None:
-        rewind_journal(folder, resume, order)
+        rewind_journal(folder, resume)
     trainer = pl.Trainer(
+        devices=1,  # several would each start the command again and write the same folder
         max_epochs=stage.epochs,
         accumulate_grad_batches=together,
         precision="bf16-mixed" if _half(made.experiment.precision) else "32-true",
@@ -105,23 +134,25 @@ def _fit(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
+    path: Any = None if resume is None else str(resume)
     with warnings.catch_warnings():
         # our loader cuts batches from memory and our sampler resumes by itself
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
         warnings.filterwarnings("ignore", message=".*module.s. in eval mode.*")
-        path: Any = None if resume is None else str(resume)
-        trainer.fit(task, loader(cohort, order), ckpt_path=path)
+        try:
+            trainer.fit(task, loader(cohort, order), ckpt_path=path)
+        finally:
+            keeper.give_back()
 
 
-def rewind_journal(folder: RunFolder, resume: Path, order: StudyOrder) -> None:
-    """Forget what was measured after the checkpoint, and skip the batches it had taken."""
+def rewind_journal(folder: RunFolder, resume: Path) -> None:
+    """Forget what was measured after the checkpoint; steps count from 0 in every stage."""
     state = load_checkpoint(resume).state
-    rewind_metrics(folder.metrics, "step", float(state["global_step"]))
-    progress = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-    # at the end of an epoch nothing of the next one has been taken
-    finished = progress["is_last_batch"]
-    order.skip = 0 if finished else int(progress["current"]["ready"])
+    here = (int(state["stage"]), int(state["global_step"]))
+    rows = read_metrics(folder.metrics)
+    kept = [row for row in rows if (row["stage"], row["step"]) <= here]
+    write_text(folder.metrics, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 def _half(precision: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,8 @@ from experiments.records.journal import append_metrics
 from experiments.training.task import Task
 
 __all__ = ["Keeper", "StopAsked"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopAsked(BaseException):
@@ -29,7 +32,7 @@ class Keeper(pl.Callback):
     """Measures, keeps and stops.
 
     Signals are only noted while a step runs and answered when it is complete, so a checkpoint
-    never holds half a step.
+    never holds half a step or half of the batches whose gradients a step sums.
 
     Args:
         folder: Folder of checkpoints; `last` resumes, `best` predicts.
@@ -58,27 +61,32 @@ class Keeper(pl.Callback):
         self._before: dict[int, Any] = {}
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note signals instead of breaking off in the middle of a step."""
-
-        def note(number: int, frame: FrameType | None) -> None:
-            if self.asked is not None:  # a second signal will not wait
-                raise StopAsked(number)
-            self.asked = number
-
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, note)
-        except ValueError:  # only the main thread may listen
-            self._before = {}
+        """Remember who listens to signals, before Lightning does."""
+        if threading.current_thread() is threading.main_thread():  # nobody else may listen
+            self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was resumed after its last epoch has nothing left to do."""
+        """Save where a stage starts; one resumed after its last epoch has nothing left to do.
+
+        From here on signals are ours alone: Lightning would break off between two batches.
+        """
         assert isinstance(pl_module, Task)
+        for number in self._before:
+            signal.signal(number, self._note)
         patience = pl_module.stage.patience
         trainer.should_stop = bool(patience) and self.waited >= patience
+        if trainer.ckpt_path is None:
+            # from here on `last` is of this stage: what breaks off in its first epoch starts again
+            trainer.save_checkpoint(self.folder / "last")
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Give the signals back."""
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        """Note a signal instead of breaking off in the middle of a step."""
+        if self.asked is not None:  # a second signal will not wait
+            raise StopAsked(number)
+        self.asked = number
+
+    def give_back(self) -> None:
+        """Give the signals back to who listened before."""
         while self._before:
             number, handler = self._before.popitem()
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
@@ -91,16 +99,25 @@ class Keeper(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save now and then, and when a signal came."""
+        """Save now and then, and when a signal came, if a step is complete.
+
+        The end of an epoch waits for its measurement.
+        """
+        if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
         due = self.every and trainer.global_step % self.every == 0
         if due or self.asked is not None:
             trainer.save_checkpoint(self.folder / "last")
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
         if self.asked is not None:
             raise StopAsked(self.asked)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure on validation, keep the better weights, save, and stop when it is time."""
         assert isinstance(pl_module, Task)
+        pl_module.check_finite()
         row: dict[str, Any] = {
             "stage": self.stage,
             "epoch": trainer.current_epoch,
@@ -113,18 +130,21 @@ class Keeper(pl.Callback):
         pl_module.system.train()
         row |= {f"validation/{name}": value for name, value in measured.items()}
         append_metrics(self.journal, row)
-        value = measured.get(pl_module.stage.monitor, float("nan"))
+        value = measured[pl_module.stage.monitor]
         self._keep(pl_module, value, trainer.current_epoch)
         patience = pl_module.stage.patience
         if patience and self.waited >= patience:
             trainer.should_stop = True
         trainer.save_checkpoint(self.folder / "last")
+        self._stop_if_asked()
 
     def _keep(self, task: Task, value: float, epoch: int) -> None:
-        """Save the weights where the monitored value is the best so far."""
+        """Save the weights where the monitored value is the best so far.
+
+        As long as it was never defined (no finding has both classes), the last epoch is kept.
+        """
         first = self.best == float("-inf")
         if value > self.best or first:
-            # an undefined value is only ever kept as the first
             self.best = value if value == value else self.best
             self.waited = 0
             state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from encoders.batch import StudyBatch
+from experiments.training.cohort import StudyOrder
+from experiments.training.statistics import RunningStatistics
 from fusion.system import System
-from kg.errors import RunStopped
+from kg.errors import InputError, RunStopped
 
 __all__ = ["Task"]
 
@@ -29,27 +31,39 @@ class Task(pl.LightningModule):
         system: The system.
         place: Place of the stage among the system's stages.
         steps: Optimiser steps of the whole stage, for the schedule.
+        order: Order of the training studies, put where a checkpoint left it.
+
+    Raises:
+        InputError: If the stage trains nothing.
     """
 
-    def __init__(self, system: System, place: int, steps: int) -> None:
+    def __init__(self, system: System, place: int, steps: int, order: StudyOrder) -> None:
         super().__init__()
         self.system, self.place, self.steps = system, place, max(steps, 1)
+        self.order = order
         self.stage = stage = system.stages[place]
         self.skipped: Tensor
         self.in_a_row: Tensor
         self.register_buffer("skipped", torch.zeros(()))
         self.register_buffer("in_a_row", torch.zeros(()))
         self.sums: dict[str, Tensor] = {}
-        self.restored: Tensor | None = None
+        self.restored: list[Tensor] = []
+        self.statistics = RunningStatistics(system)
         for name, parameter in system.named_parameters():
-            if stage.trains:
-                parameter.requires_grad_(name.startswith(stage.trains))
+            if stage.trains and not name.startswith(stage.trains):
+                parameter.requires_grad_(False)
+        if not any(parameter.requires_grad for parameter in system.parameters()):
+            children = ", ".join(name for name, _ in system.named_children())
+            raise InputError(f"stages.{place}.trains: nothing is left to train", f"see: {children}")
 
     def training_step(self, batch: StudyBatch, place: int) -> Tensor:
         """Weighted sum of the stage's objectives."""
         losses = self.system.losses(batch, self.stage)
         for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(loss)) + loss.detach()
+            # sum and number of the finite ones: one bad batch must not hide an epoch's mean
+            finite = loss.detach().isfinite()
+            now = torch.stack([loss.detach().nan_to_num(0.0, 0.0, 0.0), finite.to(loss.dtype)])
+            self.sums[name] = self.sums[name].to(now) + now if name in self.sums else now
         terms = [self.stage.objectives[name] * loss for name, loss in losses.items()]
         return torch.stack(terms).sum()
 
@@ -89,34 +103,74 @@ class Task(pl.LightningModule):
         optimizer.grad_scale, optimizer.found_inf = None, bad
         self.skipped += bad
         self.in_a_row = (self.in_a_row + 1) * bad
+        self.statistics.put_back_where(bad)
 
     def on_train_batch_start(self, batch: StudyBatch, place: int) -> None:
-        """Put the random generator back where the checkpoint left it, once."""
-        if self.restored is not None:
-            torch.set_rng_state(self.restored)
-            self.restored = None
+        """Put the random generators back where the checkpoint left them, once."""
+        if place % self.trainer.accumulate_grad_batches == 0:
+            self.statistics.remember()
+        if self.restored:
+            set_random_state(self.restored)
+            self.restored = []
 
     def on_train_batch_end(self, outputs: Any, batch: StudyBatch, place: int) -> None:
         """Let the system follow its step, and give up after too many steps that were skipped."""
         self.system.after_step()
-        if self.global_step % PATIENCE_FOR_NAN == 0 and self.in_a_row >= PATIENCE_FOR_NAN:
+        if self.global_step % PATIENCE_FOR_NAN == 0:
+            self.check_finite()
+
+    def check_finite(self) -> None:
+        """Give up after too many steps in a row that were skipped.
+
+        Raises:
+            RunStopped: If there were.
+        """
+        if self.in_a_row >= PATIENCE_FOR_NAN:
             raise RunStopped(
-                f"{PATIENCE_FOR_NAN} steps in a row had gradients that are not finite",
+                f"{int(self.in_a_row)} steps in a row had gradients that are not finite",
                 "lower learning_rate or look at the data; the last good checkpoint is kept",
             )
 
     def mean_losses(self) -> dict[str, float]:
-        """Mean loss of each objective since the last call."""
-        batches = max(self.trainer.fit_loop.epoch_loop.batch_progress.current.ready, 1)
-        means = {name: float(total) / batches for name, total in self.sums.items()}
+        """Mean loss of each objective since the last call; NaN where it was never finite."""
+        means = {
+            name: float(total / number) if number else math.nan
+            for name, (total, number) in self.sums.items()
+        }
         self.sums = {}
         return means
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the stage, and the random generator's state so that dropout goes on as it would."""
+        """Keep the stage, the losses so far, and the state of randomness, so that all goes on."""
         checkpoint["stage"] = self.place
-        checkpoint["random"] = torch.get_rng_state()
+        checkpoint["batch_size"] = self.order.batch_size
+        checkpoint["losses"] = dict(self.sums)
+        checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the random generator's state until the first step."""
-        self.restored = checkpoint["random"].to(torch.uint8).cpu()
+        """Put the order of studies where it was, and remember randomness until the first step."""
+        self.restored = checkpoint["random"]
+        self.sums = checkpoint["losses"]
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["is_last_batch"]:  # nothing of the next epoch has been taken
+            return
+        taken = progress["current"]["ready"] * checkpoint["batch_size"]
+        # batches are smaller where memory ran out since: what was taken counts in studies
+        batches = self.order.skip(taken)
+        lag = progress["current"]["ready"] - progress["current"]["completed"]
+        progress["current"] |= {"ready": batches, "started": batches, "processed": batches}
+        progress["current"]["completed"] = batches - lag
+
+
+def random_state() -> list[Tensor]:
+    """State of torch's generators: that of the CPU, then of each GPU."""
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return [torch.get_rng_state(), *gpus]
+
+
+def set_random_state(states: list[Tensor]) -> None:
+    """Put torch's generators where `random_state` found them."""
+    first, *gpus = (state.to("cpu", torch.uint8) for state in states)
+    torch.set_rng_state(first)
+    if len(gpus) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(gpus)
