@@ -36,6 +36,7 @@ from experiments.training.readable import read_readable
 from experiments.training.restore import Restored, restore
 from experiments.training.seen import Seen
 from kg.errors import InputError
+from kg.graph import LabelSet
 
 __all__ = ["evaluate_run"]
 
@@ -101,7 +102,7 @@ def evaluate_run(
     studies, skipped = _choose(wanted, part, everyone, where)
     if locked:
         _note(wanted, why)
-    findings = label_set_of(part, where, data.labels, restored.graph).findings
+    findings = _findings(wanted, label_set_of(part, where, data.labels, restored.graph))
     matches = match_findings(restored, findings)
     restored.reader.words.ask([*findings, *(one.asked for one in matches if one.asked)])
     cohort, rejected = read_readable(restored.reader, studies, where)
@@ -129,6 +130,18 @@ def _data(restored: Restored, dataset: str, labels: str | None) -> tuple[DataSec
     if (dataset, name) != (own.name, own.labels):
         data = data.model_copy(update={"blank": choice.blank})
     return data, choice
+
+
+def _findings(wanted: _Wanted, label_set: LabelSet) -> tuple[str, ...]:
+    """The findings to test: all of the label set, or on the run's own labels what it tested.
+
+    Redacted text loses the clauses of every finding asked for, so asking for more than the run
+    did would give other numbers.
+    """
+    restored = wanted.restored
+    if wanted.home and wanted.data.labels == restored.experiment.data.labels:
+        return (*restored.reader.findings, *restored.reader.held.findings)
+    return label_set.findings
 
 
 def _choose(

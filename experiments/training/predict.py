@@ -207,9 +207,8 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> Study:
 def _how_taken(restored: Restored, asked: Asked) -> tuple[Modality, View]:
     """Modality and view of a picture that comes without them, as in most training pictures."""
     usual = restored.reader.usual
-    modality = asked.modality
-    if modality is None:
-        modality = next(iter(usual)) if usual else NOT_KNOWN[0]
+    first: Modality = next(iter(usual)) if usual else NOT_KNOWN[0]
+    modality: Modality = first if asked.modality is None else asked.modality
     return modality, asked.view or usual.get(modality, NOT_KNOWN[1])
 
 
