@@ -113,6 +113,7 @@ class Cohort:
         rows = self.pictures.rows[at]
         mask = rows >= 0
         values = self.pictures.values[rows.clamp_min(0)].float()
+        values[~mask] = 0.0  # what stands in for no picture must not spread, were it not finite
         tokens = not self.pictures.mean
         if not tokens:
             values = self._pixels(values, generator)

@@ -83,7 +83,8 @@ def make(_assembled: Callable[[bool], Assembled]) -> Callable[..., Assembled]:
 
     def give(*stages: dict[str, Any], frozen: bool = True) -> Assembled:
         first = _assembled(frozen)
-        system = copy.deepcopy(first.system)
+        graph = first.reader.graph  # large, and never changed
+        system = copy.deepcopy(first.system, {id(graph): graph})
         if stages:
             system.stages = tuple(
                 Stage(**{**SMALL["stages"][0], **stage})  # type: ignore[arg-type]
