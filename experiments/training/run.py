@@ -79,6 +79,9 @@ def _execute(
     began = time.monotonic()
     torch.manual_seed(experiment.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # what Lightning says of itself is not for the user of a run; its warnings are
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     made = assemble(experiment, root, cache=folder.path.parent / "cache")
     before = folder.load_record() if resume else None
     record = started_record(folder, experiment, made, command, before)
