@@ -207,7 +207,7 @@ def _measure(
     wanted: _Wanted, cohort: Cohort, matches: tuple[Match, ...]
 ) -> tuple[dict[str, Any], list[ScoredPart]]:
     """Ask, score and describe; trained and zero-shot findings are never averaged together."""
-    restored, data = wanted.restored, wanted.data
+    restored = wanted.restored
     metrics: dict[str, Any] = {}
     rows: list[FindingRow] = []
     parts: list[ScoredPart] = []
@@ -226,9 +226,20 @@ def _measure(
             for row, degree in zip(made, given.temperatures, strict=True)
         ]
         parts.append(part)
-    record = restored.record
+    described = _described(wanted, cohort, matches)
     few = [row.label for row in rows if row.remark]
-    described = {
+    described |= {
+        "metrics": metrics,
+        "findings": [asdict(row) for row in rows],
+        "warnings": [f"too few positives to average in: {', '.join(few)}"] if few else [],
+    }
+    return described, parts
+
+
+def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict[str, Any]:
+    """What was tested on what, without which no number may be read."""
+    restored, data, record = wanted.restored, wanted.data, wanted.restored.record
+    return {
         "date": now(),
         "run": record.run,
         "system": record.system,
@@ -250,11 +261,7 @@ def _measure(
         "matches": [asdict(one) for one in matches],
         "without_equivalent": [one.finding for one in matches if one.how == "no_equivalent"],
         "not_possible": [one.finding for one in matches if one.basis == "not_possible"],
-        "metrics": metrics,
-        "findings": [asdict(row) for row in rows],
-        "warnings": [f"too few positives to average in: {', '.join(few)}"] if few else [],
     }
-    return described, parts
 
 
 def _table(
