@@ -147,7 +147,9 @@ class KnowledgeClassifier(nn.Module):
         )
 
     def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Logits, attention and gates for any findings, in chunks."""
+        """Logits, attention and gates for any findings of the graph, in chunks."""
+        if not findings:
+            return Output(self.concept_reader.vectors.new_zeros(len(batch.ids), 0))
         nodes = self.concept_reader()
         read = self.read(batch, nodes)
         parts = [findings[at : at + CHUNK] for at in range(0, len(findings), CHUNK)]
@@ -229,6 +231,11 @@ class ConceptReader(nn.Module):
             concepts=len(setting.graph.concepts),
         )
         self._near: dict[tuple[str, ...], tuple[Tensor, Tensor, Tensor]] = {}
+        self._places: dict[tuple[str, ...], Tensor] = {}
+        # made now, so that a training step makes nothing on the host
+        self.neighbourhood(setting.findings)
+        self.places(setting.findings)
+        self.places(setting.supervised)
 
     def forward(self) -> Tensor:
         """Embedded concepts `[N, D]`."""
@@ -237,11 +244,13 @@ class ConceptReader(nn.Module):
         return nodes
 
     def places(self, concepts: tuple[str, ...]) -> Tensor:
-        """Index of each concept in the graph's order."""
-        index = self.setting.graph.index
-        return torch.tensor(
-            [index[c] for c in concepts], dtype=torch.long, device=self.edges.device
-        )
+        """Index of each concept in the graph's order; kept once made, on the device in use."""
+        if concepts not in self._places:
+            index = self.setting.graph.index
+            self._places[concepts] = torch.tensor([index[c] for c in concepts], dtype=torch.long)
+        if self._places[concepts].device != self.edges.device:
+            self._places[concepts] = self._places[concepts].to(self.edges.device)
+        return self._places[concepts]
 
     def neighbourhood(self, findings: tuple[str, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """Index `[C, K]`, relation kind and mask of each finding's neighbours; kept once made."""
@@ -249,9 +258,10 @@ class ConceptReader(nn.Module):
             # a closed channel is one place that nothing stands in
             near = neighbourhoods(self.setting.graph, findings, max(self.limit, 1))
             self._near[findings] = (near.index, near.kind, near.mask & (self.limit > 0))
-        index, kinds, mask = self._near[findings]
-        device = self.edges.device
-        return index.to(device), kinds.to(device), mask.to(device)
+        if self._near[findings][0].device != self.edges.device:
+            index, kinds, mask = (part.to(self.edges.device) for part in self._near[findings])
+            self._near[findings] = index, kinds, mask
+        return self._near[findings]
 
 
 def build(catalog: Any, choice: PartChoice, where: str, **sizes: int) -> Any:

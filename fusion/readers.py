@@ -84,7 +84,14 @@ class ImageReader(nn.Module):
             return batch.image_tokens
         if self.encoder is None or batch.pixels is None:
             raise ValueError("the batch has neither cached image tokens nor pixels to encode")
-        tokens: Tensor = self.encoder(batch.pixels.flatten(0, 1))
+        # only real pictures are encoded: a place without one would cost as much as a picture,
+        # and would count in a backbone's batch statistics
+        real = batch.image_mask.flatten()
+        pixels = batch.pixels.flatten(0, 1)[real]
+        tokens = batch.pixels.new_zeros(len(real), self.place.shape[0], self.project.in_features)
+        if len(pixels):
+            encoded: Tensor = self.encoder(pixels)
+            tokens = tokens.to(encoded.dtype).index_put((real,), encoded)
         return tokens.view(*batch.pixels.shape[:2], *tokens.shape[1:])
 
 

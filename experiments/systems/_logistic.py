@@ -65,9 +65,11 @@ class LogisticSystem(System):
         """Logits of the findings it was fitted on; NaN for others."""
         logits: Tensor = self.line(self.features(batch))
         trained = self.setting.findings
-        missing = torch.full_like(logits[:, 0], float("nan"))
-        columns = [logits[:, trained.index(f)] if f in trained else missing for f in findings]
-        return Output(torch.stack(columns, 1))
+        made = logits.new_full((len(logits), len(findings)), float("nan"))
+        for column, finding in enumerate(findings):
+            if finding in trained:
+                made[:, column] = logits[:, trained.index(finding)]
+        return Output(made)
 
     def basis(self, finding: str) -> Basis:
         """Only what it was fitted on."""

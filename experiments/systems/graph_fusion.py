@@ -77,8 +77,24 @@ class GraphFusion(System):
         return {name: self.objectives[name](made, batch) for name in stage.objectives}
 
     def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Answer for any findings that are concepts of the graph."""
-        return self.classifier.predict(batch, findings)
+        """Answer for any findings; NaN, and no attention, for those that are not possible."""
+        possible = tuple(finding for finding in findings if self.basis(finding) != "not_possible")
+        made = self.classifier.predict(batch, possible)
+        if possible == findings:
+            return made
+        places = [place for place, finding in enumerate(findings) if finding in possible]
+
+        def spread(values: Tensor, elsewhere: float) -> Tensor:
+            shape = (values.shape[0], len(findings), *values.shape[2:])
+            spread_out = values.new_full(shape, elsewhere)
+            spread_out[:, places] = values
+            return spread_out
+
+        return Output(
+            logits=spread(made.logits, float("nan")),
+            attention={name: spread(values, 0.0) for name, values in made.attention.items()},
+            gates=None if made.gates is None else spread(made.gates, 0.0),
+        )
 
     def basis(self, finding: str) -> Basis:
         """Trained, zero-shot for any other concept, or not possible without given vectors."""

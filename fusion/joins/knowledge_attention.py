@@ -8,11 +8,13 @@ A source that a study lacks gives an empty message and a closed gate.
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.batch import Features
 from fusion.joins import SOURCES, Joined, Memory
+from kg.errors import InputError
 from kg.options import Options as PartOptions
 
 __all__ = ["KnowledgeAttention"]
@@ -153,12 +155,17 @@ class KnowledgeAttention(nn.Module):
             dropout: Dropout on messages and in the feed-forward step.
         """
 
-        layers: int = 2
-        heads: int = 4
+        layers: int = Field(default=2, ge=1)
+        heads: int = Field(default=4, ge=1)
         dropout: float = 0.2
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()
+        if width % options.heads:
+            raise InputError(
+                f"join.knowledge_attention.heads: {options.heads} heads do not divide {width}",
+                "choose a divisor of the system's width",
+            )
         self.layers = nn.ModuleList(
             KnowledgeLayer(width, options.heads, kinds, options.dropout)
             for _ in range(options.layers)

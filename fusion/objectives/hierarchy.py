@@ -34,6 +34,7 @@ class Hierarchy(nn.Module):
 
     def __init__(self, options: Options, *, setting: Setting, width: int) -> None:
         super().__init__()
+        self.exclusive = setting.exclusive
         asked = [*setting.findings, *setting.supervised]
         place = {concept: index for index, concept in reversed(list(enumerate(asked)))}
         pairs = {
@@ -48,7 +49,9 @@ class Hierarchy(nn.Module):
 
     def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
         """Mean excess over pairs and studies, in probability; zero without pairs."""
-        chance = torch.cat([made.logits, made.concept_logits], 1).sigmoid()
+        # findings that exclude each other share one probability, as they do in their answer
+        found = made.logits.softmax(1) if self.exclusive else made.logits.sigmoid()
+        chance = torch.cat([found, made.concept_logits.sigmoid()], 1)
         if not len(self.child):
             return chance.sum() * 0.0
         return (chance[:, self.child] - chance[:, self.parent]).relu().mean()
