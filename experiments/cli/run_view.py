@@ -81,7 +81,12 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
     show.table(("finding", "basis", "positives", *_SHOWN, "remark"), cells)
     for reason, count in evaluation.get("skipped", {}).items():
         show.note(f"not scored: {count} {reason}")
-    for key, said in (("without_equivalent", "not trained"), ("not_possible", "not possible")):
+    listed = {
+        "without_equivalent": "not trained",
+        "not_possible": "not possible",
+        "too_rare": "too rare to test",
+    }
+    for key, said in listed.items():
         if evaluation.get(key):
             show.note(f"{said}: {', '.join(evaluation[key])}")
     for warning in evaluation.get("warnings", ()):

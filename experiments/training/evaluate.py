@@ -26,7 +26,7 @@ from experiments.records.predictions import ScoredPart, read_predictions, write_
 from experiments.records.record import FindingRow
 from experiments.records.surroundings import now
 from experiments.splits import locked_studies
-from experiments.targets import label_set_of, leakage, targets
+from experiments.targets import choose_findings, label_set_of, leakage, targets
 from experiments.training.answers import Answers, answer
 from experiments.training.assemble import fingerprint, folder_of, open_dataset, wanted_studies
 from experiments.training.cohort import Cohort
@@ -60,6 +60,11 @@ class _Wanted:
     choice: LabelChoice
     locked: bool
     home: bool
+
+    @property
+    def fold(self) -> bool:
+        """Whether it is one fold of several, so that numbers can be averaged over them."""
+        return self.home and not self.locked and self.restored.experiment.split.kind == "folds"
 
 
 def evaluate_run(
@@ -102,14 +107,20 @@ def evaluate_run(
     studies, skipped = _choose(wanted, part, everyone, where)
     if locked:
         _note(wanted, why)
-    findings = _findings(wanted, label_set_of(part, where, data.labels, restored.graph))
+    label_set = label_set_of(part, where, data.labels, restored.graph)
+    findings = _findings(wanted, label_set, part, everyone)
     matches = match_findings(restored, findings)
     restored.reader.words.ask([*findings, *(one.asked for one in matches if one.asked)])
     cohort, rejected = read_readable(restored.reader, studies, where)
     if rejected:
         skipped["unreadable pictures"] = len(rejected)
     result, parts = _measure(wanted, cohort, matches)
-    result |= {"skipped": skipped, "warnings": [*_warnings(wanted, part), *result["warnings"]]}
+    rare = [name for name in label_set.findings if name not in findings]
+    result |= {
+        "skipped": skipped,
+        "too_rare": rare,
+        "warnings": [*_warnings(wanted, part), *result["warnings"]],
+    }
     _keep(folder, result, parts)
     return result
 
@@ -132,16 +143,25 @@ def _data(restored: Restored, dataset: str, labels: str | None) -> tuple[DataSec
     return data, choice
 
 
-def _findings(wanted: _Wanted, label_set: LabelSet) -> tuple[str, ...]:
+def _findings(
+    wanted: _Wanted, label_set: LabelSet, part: Any, everyone: Sequence[Study]
+) -> tuple[str, ...]:
     """The findings to test: all of the label set, or on the run's own labels what it tested.
 
     Redacted text loses the clauses of every finding asked for, so asking for more than the run
-    did would give other numbers.
+    did would give other numbers. A fold is too small to judge which findings are too rare: there,
+    as in training, those with enough positives in the whole development part are tested.
     """
     restored = wanted.restored
     if wanted.home and wanted.data.labels == restored.experiment.data.labels:
         return (*restored.reader.findings, *restored.reader.held.findings)
-    return label_set.findings
+    if not wanted.fold:
+        return label_set.findings
+    shut = locked_studies(part, everyone)
+    development = [study for study in everyone if study.study not in shut]
+    return choose_findings(
+        label_set, wanted_studies(development, wanted.data), wanted.data.at_least
+    )
 
 
 def _choose(
@@ -282,7 +302,7 @@ def _table(
         before = restored.calibration.thresholds
         thresholds = Thresholds(cuts, before.rule, before.chosen_on if wanted.home else frozenset())
     whole = restored.reader.exclusive and set(given.findings) == set(restored.reader.findings)
-    plan = Plan(at_least=data.at_least)
+    plan = Plan(at_least=1 if wanted.fold else data.at_least)
     seed = restored.experiment.seed
     return part, measure(part, thresholds, plan, seed, whole and thresholds is not None)
 

@@ -57,11 +57,29 @@ def test_a_restored_run_gives_the_numbers_of_its_record(run: RunFolder) -> None:
     np.testing.assert_array_equal(now.labels, before.labels)
     assert made["skipped"]["seen in training (train)"] == record.split_counts["train"]
     assert made["leakage"] == record.leakage == "partial"
+    macro = made["metrics"]["trained"]["auroc_macro"]["value"]
+    assert macro == pytest.approx(record.metrics["test"]["auroc_macro"].value)
     for row in made["findings"]:
         if row["basis"] == "trained":
             (same,) = [r for r in record.findings if r.finding == row["finding"]]
             assert (row["threshold"], row["temperature"]) == (same.threshold, same.temperature)
             assert row["metrics"]["auroc"]["value"] == same.metrics["auroc"].value
+
+
+def test_a_fold_is_averaged_over_the_findings_of_the_whole_development_part(
+    small: dict[str, Any], small_runs: Path
+) -> None:
+    plain = {**small, "name": "fold", "split": {"kind": "folds", "folds": 3}}
+    plain |= {"system": {"name": "logistic_image"}, "stages": [], "text": {"test": "none"}}
+    name = run_experiment(Experiment.model_validate(plain), root=Path(), runs=small_runs)
+    run = find_run(name, small_runs)
+    made = evaluate_run(run, "synthetic", Path())
+    value = run.load_record().metrics["test"]["auroc_macro"].value
+    assert made["metrics"]["trained"]["auroc_macro"]["value"] == pytest.approx(value)
+    assert "ckg:hiatal_hernia" in {*made["too_rare"], *(m["finding"] for m in made["matches"])}
+    other = evaluate_run(run, "synthetic", Path(), labels="covid")
+    assert other["not_possible"] == ["ckg:covid_19"]
+    assert other["metrics"] == {}
 
 
 def test_another_label_set_on_the_same_test_part(run: RunFolder) -> None:
@@ -139,6 +157,20 @@ def test_the_locked_part_is_scored_on_demand_alone_and_noted(
     (line,) = read_ledger(runs)
     assert (line["run"], line["why"]) == (run.load_record().run, "final configuration")
     assert line["manifest"] == run.load_record().split_manifest
+
+
+def test_a_run_on_the_locked_part_is_noted_and_not_tested_again_by_accident(
+    small: dict[str, Any], small_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked(monkeypatch)
+    plain = {**small, "name": "final", "about": "Final figures.", "split": {"kind": "locked"}}
+    plain |= {"system": {"name": "logistic_image"}, "stages": [], "text": {"test": "none"}}
+    name = run_experiment(Experiment.model_validate(plain), root=Path(), runs=small_runs)
+    (line,) = read_ledger(small_runs)
+    (small_runs / LEDGER).unlink()
+    assert (line["run"], line["why"]) == (name, "Final figures.")
+    with pytest.raises(InputError, match="nothing is left to test: .* locked"):
+        evaluate_run(find_run(name, small_runs), "synthetic", Path())
 
 
 def test_a_use_that_cannot_be_noted_is_refused(tmp_path: Path) -> None:
