@@ -1,0 +1,79 @@
+"""Ask findings that were held out of training, at both levels, and write the table.
+
+    python tests/benchmarks/zero_shot.py --root ../shared/data --runs runs
+
+Four rotations hold out a quarter of the findings each; `labels` removes a finding's label column
+from training, `concept` everything training could learn of it. Only the second is zero-shot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from real_data import RESULTS, Job, finished, interval, run_missing
+
+from experiments.records.record import FindingRow, RunRecord
+
+CONFIG = "graph_fusion_openi"
+ROTATIONS = 4
+LEVELS = ("labels", "concept")
+
+
+def job(level: str | None, rotation: int = 0) -> Job:
+    """A run on the fixed split, with nothing or one rotation held out."""
+    settings = ("split.kind=fixed", "split.fold=0", "seed=0")
+    if level is None:
+        return Job(CONFIG, settings)
+    held = f"{{level: {level}, rotation: {rotation}, rotations: {ROTATIONS}}}"
+    return Job(CONFIG, (*settings, f"hold_out={held}"))
+
+
+def rows(record: RunRecord, basis: str) -> dict[str, FindingRow]:
+    """Test rows of a record that were answered on one basis."""
+    return {row.label: row for row in record.findings if row.part == "test" and row.basis == basis}
+
+
+def cell(row: FindingRow | None) -> str:
+    """AUROC of a row with its interval."""
+    if row is None:
+        return ""
+    area = row.metrics["auroc"]
+    if area.value is None or area.low is None or area.high is None:
+        return "not defined"
+    return interval(area.low, area.value, area.high)
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    turns = range(ROTATIONS)
+    wanted = {(level, turn): job(level, turn) for level in LEVELS for turn in turns}
+    run_missing([job(None), *wanted.values()], given.root, given.runs, given.workers)
+    done = finished(given.runs)
+    trained = rows(RunRecord.load(done[job(None).digest] / "record.json"), "trained")
+    held: dict[str, dict[str, FindingRow]] = {level: {} for level in LEVELS}
+    for (level, _), each in wanted.items():
+        if each.digest in done:
+            record = RunRecord.load(done[each.digest] / "record.json")
+            held[level] |= rows(record, "zero_shot")
+    head = ("finding", "positives of test", "trained", "labels held out", "concept held out")
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for label, row in trained.items():
+        cells = [label, f"{row.positives} of {row.studies}", cell(row)]
+        lines.append(
+            "| " + " | ".join([*cells, *(cell(held[lv].get(label)) for lv in LEVELS)]) + " |"
+        )
+    path = RESULTS / "openi_zero_shot.md"
+    title = "# openi: findings held out of training, pictures alone at test, one fixed split"
+    path.write_text("\n".join([title, "", *lines]) + "\n", encoding="utf-8")
+    sys.stdout.write(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
