@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from experiments.config.schema import Experiment
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
 from experiments.records.folder import RunFolder
-from experiments.records.journal import log_to
+from experiments.records.journal import log_to, read_metrics
 from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
 from experiments.training.assemble import Assembled, assemble
@@ -109,10 +109,19 @@ def _execute(
     times["test"] = seconds - times["assemble"] - times["train"]
     seconds += record.seconds
     done = finished_record(record, made, measured, times)
-    replace(done, seconds=seconds).save(folder.record)
+    warnings = (*done.warnings, *_skipped_steps(folder))
+    replace(done, seconds=seconds, warnings=warnings).save(folder.record)
     from experiments.reports.run_page import write_run_page
 
     write_run_page(folder.path)
+
+
+def _skipped_steps(folder: RunFolder) -> Iterator[str]:
+    """What a reader must know of steps that were not finite."""
+    counts = {row["stage"]: row["skipped"] for row in read_metrics(folder.metrics)}
+    for stage, count in counts.items():
+        if count:
+            yield f"stage {stage}: {count} steps were not finite and were skipped"
 
 
 def train(folder: RunFolder, made: Assembled) -> None:
