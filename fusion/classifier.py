@@ -175,14 +175,7 @@ class KnowledgeClassifier(nn.Module):
         """Logits `[B, C]` and the joined queries for some findings."""
         places = self.concept_reader.places(findings)
         concepts = nodes[places]
-        joined = self.join(
-            concepts,
-            self.memory(findings, nodes),
-            read["image"],
-            read["text"],
-            read["evidence"],
-            with_attention,
-        )
+        joined = self.join(concepts, self.memory(findings, nodes), read, with_attention)
         logits = self.head(joined.queries, concepts)
         if self.options.concept_logit:
             logits = logits + self.concept_logits(read["image"], nodes, findings)

@@ -57,12 +57,17 @@ class Join(Protocol):
         self,
         queries: Tensor,
         memory: Memory,
-        image: Features,
-        text: Features,
-        evidence: Features,
+        studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
-        """Join queries `[C, D]` with the sources of each of `B` studies."""
+        """Join queries `[C, D]` with the sources of each of `B` studies.
+
+        Args:
+            queries: What each finding starts from, `[C, D]`.
+            memory: What each finding remembers of the graph.
+            studies: What the studies offer, by the names in `SOURCES` after `memory`.
+            with_attention: Whether to give the attention of the last layer too.
+        """
 
 
 JOINS: Catalog[Any] = Catalog("fusion.joins", "join", ("Options", "forward"))

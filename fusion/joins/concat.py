@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from encoders.batch import Features
-from fusion.joins import Joined, Memory
+from fusion.joins import SOURCES, Joined, Memory
 from kg.options import Options as PartOptions
 
 __all__ = ["Concat"]
@@ -41,23 +43,22 @@ class Concat(nn.Module):
         self,
         queries: Tensor,
         memory: Memory,
-        image: Features,
-        text: Features,
-        evidence: Features,
+        studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
         """Join queries `[C, D]` with the sources of each of `B` studies."""
-        studies, findings = image.tokens.shape[0], queries.shape[0]
+        parts = [studies[name] for name in SOURCES[1:]]
+        count, findings = len(parts[0].mask), len(queries)
         near = memory.mask[..., None]
         known = (memory.tokens * near).sum(1) / near.sum(1).clamp_min(1)
         pooled = [
-            known.expand(studies, -1, -1),
-            *(part.pooled[:, None].expand(-1, findings, -1) for part in (image, text, evidence)),
+            known.expand(count, -1, -1),
+            *(part.pooled[:, None].expand(-1, findings, -1) for part in parts),
         ]
-        state = queries.expand(studies, -1, -1)
+        state = queries.expand(count, -1, -1)
         there = [
-            memory.mask.any(1).expand(studies, -1),
-            *(p.mask.any(1)[:, None].expand(-1, findings) for p in (image, text, evidence)),
+            memory.mask.any(1).expand(count, -1),
+            *(part.mask.any(1)[:, None].expand(-1, findings) for part in parts),
         ]
-        gates = torch.stack([part.to(state.dtype) for part in there], -1)
+        gates = torch.stack([is_there.to(state.dtype) for is_there in there], -1)
         return Joined(state + self.mix(torch.cat([state, *pooled], -1)), gates)

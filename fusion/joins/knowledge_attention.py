@@ -7,6 +7,8 @@ A source that a study lacks gives an empty message and a closed gate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -93,14 +95,14 @@ class KnowledgeLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def biases(self, memory: Memory, studies: dict[str, Features]) -> dict[str, Tensor]:
+    def biases(self, memory: Memory, studies: Mapping[str, Features]) -> dict[str, Tensor]:
         """Score bias of each source: -inf on what is not there, learned by relation for memory."""
         hidden = {name: hide(features.mask)[:, None, None] for name, features in studies.items()}
         relation = self.relation_bias(memory.kinds).permute(0, 2, 1)[:, :, None]  # [C, H, 1, K]
         return {"memory": relation + hide(memory.mask)[:, None, None], **hidden}
 
     def forward(
-        self, queries: Tensor, memory: Memory, studies: dict[str, Features]
+        self, queries: Tensor, memory: Memory, studies: Mapping[str, Features]
     ) -> tuple[Tensor, Tensor]:
         """Queries `[B, C, D]` after one round, and the gates `[B, C, 4]`."""
         normed = self.before(queries)
@@ -126,7 +128,7 @@ class KnowledgeLayer(nn.Module):
         return queries + self.feed(queries), torch.cat(gates, -1)
 
     def look(
-        self, queries: Tensor, memory: Memory, studies: dict[str, Features]
+        self, queries: Tensor, memory: Memory, studies: Mapping[str, Features]
     ) -> dict[str, Tensor]:
         """Attention weights of this round by source, `[B, C, L]`."""
         normed = self.before(queries)
@@ -175,14 +177,11 @@ class KnowledgeAttention(nn.Module):
         self,
         queries: Tensor,
         memory: Memory,
-        image: Features,
-        text: Features,
-        evidence: Features,
+        studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
         """Join queries `[C, D]` with the sources of each of `B` studies."""
-        studies = {"image": image, "text": text, "evidence": evidence}
-        state = queries.expand(image.tokens.shape[0], -1, -1)
+        state = queries.expand(len(studies["image"].mask), -1, -1)
         attention: dict[str, Tensor] = {}
         gates = state.new_zeros(0)
         for layer in self.layers:
