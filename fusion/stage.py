@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from kg.options import Options
 
@@ -21,6 +22,8 @@ class Stage(Options):
         warmup: Share of the steps over which the rate rises linearly before the cosine decay.
         patience: Epochs without a better monitored value before stopping; 0 = never stop early.
         monitor: Validation metric that picks the checkpoint.
+        keep: Which weights the stage leaves: the best by the monitor, or those of its last epoch,
+            which is steadier where validation has few positives and the rate decays to nothing.
         accumulate: Batches whose gradients are summed before a step.
         clip: Largest gradient norm.
     """
@@ -35,5 +38,6 @@ class Stage(Options):
     warmup: float = 0.1
     patience: int = 5
     monitor: str = "auroc_macro"
+    keep: Literal["best", "last"] = "best"
     accumulate: int = 1
     clip: float = 1.0

@@ -139,14 +139,15 @@ class Keeper(pl.Callback):
         self._stop_if_asked()
 
     def _keep(self, task: Task, value: float, epoch: int) -> None:
-        """Save the weights where the monitored value is the best so far.
+        """Save the weights where the monitored value is the best so far, or after every epoch.
 
         As long as it was never defined (no finding has both classes), the last epoch is kept.
         """
-        first = self.best == float("-inf")
-        if value > self.best or first:
-            self.best = value if value == value else self.best
-            self.waited = 0
+        better = value > self.best
+        if better:
+            self.best = value
+        self.waited = 0 if better or self.best == float("-inf") else self.waited + 1
+        if not self.waited or task.stage.keep == "last":
             state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}
             value_or_none = value if value == value else None
             save_checkpoint(
@@ -155,8 +156,6 @@ class Keeper(pl.Callback):
                 {**state, "value": value_or_none},
                 self.identity,
             )
-        else:
-            self.waited += 1
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know."""
