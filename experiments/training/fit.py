@@ -137,6 +137,7 @@ def _fit(
     path: Any = None if resume is None else str(resume)
     with warnings.catch_warnings():
         # our loader cuts batches from memory and our sampler resumes by itself
+        warnings.filterwarnings("ignore", message=".*treespec.*")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
         warnings.filterwarnings("ignore", message=".*module.s. in eval mode.*")
