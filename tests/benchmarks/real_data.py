@@ -267,10 +267,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--resamples", type=int, default=2000)
+    parser.add_argument("--only", nargs="+", help="some configurations of the family")
     given = parser.parse_args()
     wanted = {
         config: jobs(config, given.kind, given.folds, given.seeds)
-        for config in FAMILIES[given.family]
+        for config in given.only or FAMILIES[given.family]
     }
     everything = sorted((j for each in wanted.values() for j in each), key=lambda j: j.settings[2])
     run_missing(everything, given.root, given.runs, given.workers)
