@@ -203,6 +203,33 @@ def report(as_json: bool, run_name: str, runs: Path, output: Path) -> None:
         show.json_result({"run": folder.run, "page": str(output.absolute())})
 
 
+@experiment.command()
+@talking
+@click.argument("run_name", metavar="RUN")
+@runs_option
+@root_option
+def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
+    """Make every hash of RUN's record again; the data too where --root names them."""
+    from dataclasses import asdict
+
+    from experiments.records.folder import find_run
+    from experiments.training.verify import verify_run
+    from kg.errors import CheckFailed
+
+    folder = find_run(run_name, runs)
+    rows = verify_run(folder, root)
+    if as_json:
+        show.json_result([asdict(row) for row in rows])
+    else:
+        said = {True: "holds", False: "changed", None: "unknown"}
+        show.table(("what", "", "detail"), [(r.what, said[r.holds], r.detail) for r in rows])
+    changed = [row.what for row in rows if row.holds is False]
+    if changed:
+        raise CheckFailed(
+            f"{folder.run}: {', '.join(changed)} no longer as recorded", "run it again"
+        )
+
+
 def _print_run(run_id: str, as_json: bool) -> None:
     if as_json:
         show.json_result({"run": run_id})
