@@ -256,6 +256,34 @@ def seed_spread(found: dict[str, Scores]) -> list[str]:
     return lines
 
 
+def write_table(
+    family: str, kind: str, found: dict[str, Scores], root: Path, resamples: int
+) -> Path:
+    """Write the result table of what is finished."""
+    first = next(iter(found.values()))
+    parts = modalities(root) if family == "covid" else None
+    graph = first.record.graph.fingerprint[:12] if first.record.graph else "none"
+    lines = [
+        f"# {family}: {kind}",
+        "",
+        f"{len(first.studies)} studies tested, {len(set(first.groups))} patient groups; "
+        f"graph {graph}, kgdx {first.record.version} at {(first.record.commit or 'unknown')[:12]}.",
+        "Macro AUROC over findings with at least 20 positives, mean of folds; 95% interval from",
+        f"{resamples} bootstrap resamples of patients within folds, scores averaged over seeds",
+        "first. The difference is paired on the same patients.",
+        "",
+        *table(found, parts, resamples),
+        "",
+        *seed_spread(found),
+        "",
+        *([] if parts else per_finding(found, 200)),
+    ]
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{family}_{kind}.md"
+    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return path
+
+
 def main() -> None:
     """Run, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -276,27 +304,7 @@ def main() -> None:
     everything = sorted((j for each in wanted.values() for j in each), key=lambda j: j.settings[2])
     run_missing(everything, given.root, given.runs, given.workers)
     found = {name: made for name, each in wanted.items() if (made := scores(each, given.runs))}
-    first = next(iter(found.values()))
-    parts = modalities(given.root) if given.family == "covid" else None
-    lines = [
-        f"# {given.family}: {given.kind}",
-        "",
-        f"{len(first.studies)} studies tested, {len(set(first.groups))} patient groups, "
-        f"split manifests start {first.record.split_manifest[:12]}, "
-        f"graph {first.record.graph.fingerprint[:12] if first.record.graph else ''}.",
-        "Macro AUROC over findings with at least 20 positives; mean of folds; 95% interval from",
-        f"{given.resamples} bootstrap resamples of patients within folds, scores averaged over",
-        "seeds first. The difference is paired on the same patients.",
-        "",
-        *table(found, parts, given.resamples),
-        "",
-        *seed_spread(found),
-        "",
-        *([] if parts else per_finding(found, 200)),
-    ]
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{given.family}_{given.kind}.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path = write_table(given.family, given.kind, found, given.root, given.resamples)
     sys.stdout.write(path.read_text(encoding="utf-8"))
 
 
