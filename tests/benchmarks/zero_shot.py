@@ -69,6 +69,7 @@ def main() -> None:
         lines.append(
             "| " + " | ".join([*cells, *(cell(held[lv].get(label)) for lv in LEVELS)]) + " |"
         )
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "openi_zero_shot.md"
     title = "# openi: findings held out of training, pictures alone at test, one fixed split"
     path.write_text("\n".join([title, "", *lines]) + "\n", encoding="utf-8")
