@@ -14,6 +14,8 @@ from pathlib import Path
 
 from real_data import RESULTS, Job, finished, interval, run_missing
 
+from experiments.metrics.ranking import auroc
+from experiments.records.predictions import read_predictions
 from experiments.records.record import FindingRow, RunRecord
 
 CONFIG = "graph_fusion_openi"
@@ -33,6 +35,17 @@ def job(level: str | None, rotation: int = 0) -> Job:
 def rows(record: RunRecord, basis: str) -> dict[str, FindingRow]:
     """Test rows of a record that were answered on one basis."""
     return {row.label: row for row in record.findings if row.part == "test" and row.basis == basis}
+
+
+def merely_ill(run: Path) -> dict[str, float]:
+    """AUROC of each finding when every study is answered by how little normal it looks.
+
+    A zero-shot answer that is not better than this knows no more than that something is wrong.
+    """
+    test = next(p for p in read_predictions(run / "predictions.parquet") if p.part == "test")
+    ill = 1 - test.probabilities[:, [test.findings.index("ckg:no_finding")]]
+    areas = auroc(test.labels, ill.repeat(len(test.findings), 1))
+    return dict(zip(test.findings, areas.tolist(), strict=True))
 
 
 def cell(row: FindingRow | None) -> str:
@@ -62,13 +75,16 @@ def main() -> None:
         if each.digest in done:
             record = RunRecord.load(done[each.digest] / "record.json")
             held[level] |= rows(record, "zero_shot")
-    head = ("finding", "positives of test", "trained", "labels held out", "concept held out")
+    ill = merely_ill(done[job(None).digest])
+    head = (
+        *("finding", "positives of test", "trained", "labels held out", "concept held out"),
+        "merely not normal",
+    )
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for label, row in trained.items():
         cells = [label, f"{row.positives} of {row.studies}", cell(row)]
-        lines.append(
-            "| " + " | ".join([*cells, *(cell(held[lv].get(label)) for lv in LEVELS)]) + " |"
-        )
+        cells += [cell(held[level].get(label)) for level in LEVELS]
+        lines.append("| " + " | ".join([*cells, f"{ill[row.finding]:.3f}"]) + " |")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "openi_zero_shot.md"
     title = "# openi: findings held out of training, pictures alone at test, one fixed split"
