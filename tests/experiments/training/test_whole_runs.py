@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -257,18 +258,10 @@ def test_a_pickle_in_the_place_of_a_checkpoint_is_never_opened(
 
 def child(arguments: list[str], said: Path) -> int:
     """The command line in a process of its own; returns the process id."""
-    process = os.fork()
-    if process:
-        return process
-    try:
-        from experiments.cli.main import main
-
-        with said.open("a", encoding="utf-8", buffering=1) as stream:
-            sys.stdout = sys.stderr = stream
-            code = main(arguments)
-        os._exit(code)
-    finally:
-        os._exit(99)
+    start = "import sys; from experiments.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    with said.open("a", encoding="utf-8") as stream:
+        command = [sys.executable, "-c", start, *arguments]
+        return subprocess.Popen(command, stdout=stream, stderr=stream).pid
 
 
 def wait_for(found: Callable[[], bool], process: int) -> None:
