@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -18,17 +17,10 @@ from fusion.objectives import Forward
 from fusion.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
 from fusion.system import Output, Setting
 from kg.options import Options as PartOptions
-from kg.options import parse_options
+from kg.options import Part, parse_options
 
 CHUNK = 64
 """Findings answered at once; more are answered in chunks, which changes nothing but memory."""
-
-
-class PartChoice(PartOptions):
-    """A part of a catalog and its options."""
-
-    name: str
-    options: Mapping[str, Any] = {}
 
 
 class ClassifierOptions(PartOptions):
@@ -54,12 +46,12 @@ class ClassifierOptions(PartOptions):
     token_dropout: float = 0.2
     modality_dropout: float = 0.1
     vectors: Literal["given", "learned"] = "given"
-    message_passing: PartChoice = PartChoice(name="rgcn")
+    message_passing: Part = Part(name="rgcn")
     memory: int = 24
     evidence: int = 24
     concept_logit: bool = True
-    join: PartChoice = PartChoice(name="knowledge_attention")
-    head: PartChoice = PartChoice(name="concept_dot")
+    join: Part = Part(name="knowledge_attention")
+    head: Part = Part(name="concept_dot")
 
 
 class KnowledgeClassifier(nn.Module):
@@ -257,7 +249,7 @@ class ConceptReader(nn.Module):
         return self._near[findings]
 
 
-def build(catalog: Any, choice: PartChoice, where: str, **sizes: int) -> Any:
+def build(catalog: Any, choice: Part, where: str, **sizes: int) -> Any:
     """A part of a catalog with its options checked."""
     part = catalog.load(choice.name)
     options = parse_options(part.Options, choice.options, where=f"{where}.{choice.name}")

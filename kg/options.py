@@ -20,6 +20,18 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class Part(Options):
+    """A part of a catalog and its options.
+
+    Args:
+        name: Name of the part.
+        options: Its options; checked against the part's own when it is built.
+    """
+
+    name: str
+    options: Mapping[str, Any] = {}
+
+
 OptionsType = TypeVar("OptionsType", bound=BaseModel)
 
 

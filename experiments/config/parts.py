@@ -7,9 +7,10 @@ from typing import Any
 
 from experiments.config.document import KeyPath
 from experiments.config.mistakes import Places, check_values, point_at
-from experiments.config.schema import Experiment, Part
+from experiments.config.schema import Experiment
 from kg.catalog import Catalog
 from kg.errors import InputError, did_you_mean
+from kg.options import Part
 
 __all__ = ["check_parts"]
 

@@ -6,17 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from fusion.stage import Stage
-from kg.options import Options
+from kg.options import Options, Part
 
 TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
 GraphControl = Literal["none", "shuffled", "emptied"]
-
-
-class Part(Options):
-    """A part of a catalog and its options."""
-
-    name: str
-    options: Mapping[str, Any] = {}
 
 
 class DataSection(Options):

@@ -19,11 +19,12 @@ from experiments.cli import show
 from experiments.cli.main import kgdx, main
 from experiments.cli.parts import CATALOGS
 from experiments.cli.predict import prediction_rows
-from experiments.config.schema import DataSection, Experiment, Part
+from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS
 from experiments.records.folder import RunFolder
 from fusion.system import Prediction
 from kg.errors import CheckFailed, InputError, RunStopped
+from kg.options import Part
 
 HEAVY = ("torch", "pandas", "pyshacl", "networkx", "rdflib", "lightning", "transformers", "sklearn")
 

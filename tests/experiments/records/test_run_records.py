@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from experiments.config.load import resolve
-from experiments.config.schema import DataSection, Experiment, Part
+from experiments.config.schema import DataSection, Experiment
 from experiments.records.checkpoint import STATE
 from experiments.records.folder import RunFolder, find_run, list_runs, run_name
 from experiments.records.journal import append_metrics, log_to, read_metrics, rewind_metrics
@@ -23,6 +23,7 @@ from experiments.records.predictions import ScoredPart, read_predictions, write_
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.surroundings import code_version, now, package_versions
 from kg.errors import InputError, RunStopped
+from kg.options import Part
 
 
 @pytest.fixture
