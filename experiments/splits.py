@@ -10,21 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.study import Study
+from encoders.study import SplitPart, Study
 from experiments.config.schema import SplitSection
 from experiments.records.atomic import write_json
 from kg.errors import InputError
-
-SplitPart = Literal["train", "validation", "test", "locked"]
 
 FIXED_TEST = 0.25
 LOCKED_LISTS = Path(__file__).parent / "datasets" / "locked"
@@ -37,7 +35,7 @@ class Manifest:
     Args:
         name: What the split is called.
         dataset: Data set it divides.
-        kind: `folds`, `fixed` or `locked`.
+        kind: `folds`, `fixed`, `locked` or `official`.
         seed: Seed of the division.
         assignments: Part of each study.
         groups: Group of each study.
@@ -140,6 +138,18 @@ def locked_studies(dataset: object, studies: Iterable[Study]) -> frozenset[str]:
     )
 
 
+def official_parts(dataset: object, root: Path) -> Mapping[str, SplitPart]:
+    """Part of each study in the split its publication gives; empty where it gives none.
+
+    Args:
+        dataset: The data set; its `official_split` is asked.
+        root: Its own folder.
+    """
+    given: Callable[[Path], Mapping[str, SplitPart]] | None
+    given = getattr(dataset, "official_split", None)
+    return given(root) if given is not None else {}
+
+
 def read_locked(name: str) -> frozenset[str]:
     """Studies in the committed list of a data set's locked part; empty where there is none."""
     path = LOCKED_LISTS / f"{name}.json"
@@ -171,13 +181,15 @@ def make_manifest(
     *,
     dataset: str,
     locked: frozenset[str] = frozenset(),
+    official: Mapping[str, SplitPart] | None = None,
 ) -> Manifest:
     """Divide the studies by group, balanced by label, the same for the same seed.
 
     `folds`: the development part in `split.folds` test folds, of which `split.fold` is tested;
     each of its studies is tested once over the folds. `fixed`: about 60/15/25 of the development
-    part. `locked`: the development part trains, the locked part is tested. In `folds` and `fixed`
-    locked studies stand in the part `locked`, which no run reads.
+    part. `locked`: the development part trains, the locked part is tested. `official`: each study
+    stands where the publication puts it; without a published validation part one is divided off
+    training. In all but `locked`, locked studies stand in the part `locked`, which no run reads.
 
     Args:
         studies: All studies of the data set, also those a run will not use, so that all runs
@@ -186,9 +198,11 @@ def make_manifest(
         split: How to divide.
         dataset: Name of the data set.
         locked: Ids of the locked studies, from `locked_studies`.
+        official: Published part of each study, from `official_parts`.
 
     Raises:
-        InputError: If there are too few groups, no such fold, or no locked part to test.
+        InputError: If there are too few groups, no such fold, no locked part to test, no official
+            split, or one that does not speak of a study or parts a patient.
     """
     _check_request(studies, split, locked, dataset)
     groups = {study.study: study.patient for study in studies}
@@ -199,21 +213,27 @@ def make_manifest(
             order[study.patient].append(row)
     weights = _weights(order, studies)
     rng = np.random.default_rng(split.seed)
-    test = _tested(weights, split, rng)
-    rest = {group: weights[group] for group in weights if group not in test}
-    share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
-    held = _divide(rest, [1 - share, share], rng)[1]
     part: dict[str, SplitPart] = {group: "locked" for group in shut}
-    if split.kind == "locked":
-        part = dict.fromkeys(shut, "test")
-    for group in weights:
-        part[group] = "test" if group in test else "validation" if group in held else "train"
+    if split.kind == "official":
+        placed = _published(studies, official or {}, dataset)
+        part |= _held_out(placed, groups, weights, split, rng)
+        assignments = {study: part.get(groups[study], placed[study]) for study in sorted(groups)}
+    else:
+        if split.kind == "locked":
+            part = dict.fromkeys(shut, "test")
+        test = _tested(weights, split, rng)
+        rest = {group: weights[group] for group in weights if group not in test}
+        share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
+        held = _divide(rest, [1 - share, share], rng)[1]
+        for group in weights:
+            part[group] = "test" if group in test else "validation" if group in held else "train"
+        assignments = {study: part[group] for study, group in sorted(groups.items())}
     manifest = Manifest(
         name=_name(dataset, split),
         dataset=dataset,
         kind=split.kind,
         seed=split.seed,
-        assignments={study: part[group] for study, group in sorted(groups.items())},
+        assignments=assignments,
         groups=dict(sorted(groups.items())),
     )
     check(manifest)
@@ -247,6 +267,40 @@ def _check_filled(manifest: Manifest) -> None:
                 f"{manifest.name}: nothing is left for {part}",
                 "give more patients, fewer folds or a larger split.validation",
             )
+
+
+def _published(
+    studies: Sequence[Study], official: Mapping[str, SplitPart], dataset: str
+) -> Mapping[str, SplitPart]:
+    """The official split, once it places every study."""
+    if not official:
+        raise InputError(
+            f"{dataset} has no official split", "use split.kind folds or fixed for this data set"
+        )
+    silent = [study.study for study in studies if study.study not in official]
+    if silent:
+        raise InputError(
+            f"{dataset}: the official split does not place study {silent[0]} "
+            f"({len(silent)} such studies)",
+            "get the split's files again, or use split.kind folds or fixed",
+        )
+    return official
+
+
+def _held_out(
+    placed: Mapping[str, SplitPart],
+    groups: Mapping[str, str],
+    weights: Mapping[str, NDArray[np.float64]],
+    split: SplitSection,
+    rng: np.random.Generator,
+) -> dict[str, SplitPart]:
+    """Training groups held out for validation where the publication holds none out."""
+    parts = {groups[study]: part for study, part in placed.items() if study in groups}
+    if "validation" in parts.values():
+        return {}
+    rest = {group: weights[group] for group in weights if parts[group] == "train"}
+    held = _divide(rest, [1 - split.validation, split.validation], rng)[1]
+    return dict.fromkeys(held, "validation")
 
 
 def _name(dataset: str, split: SplitSection) -> str:

@@ -39,14 +39,16 @@ class SplitSection(Options):
 
     Args:
         kind: `folds` (grouped cross-validation inside the development part), `fixed` (60/15/25
-            by group) or `locked` (train on the development part, test on the locked part).
+            by group), `locked` (train on the development part, test on the locked part) or
+            `official` (the parts the data set's publication gives).
         folds: Number of folds.
         fold: Which fold is tested.
         seed: Seed of the division.
-        validation: Share of the training groups kept for thresholds, calibration, early stop.
+        validation: Share of the training groups kept for thresholds, calibration, early stop;
+            unused where an official split has its own validation part.
     """
 
-    kind: Literal["folds", "fixed", "locked"] = "folds"
+    kind: Literal["folds", "fixed", "locked", "official"] = "folds"
     folds: int = 5
     fold: int = 0
     seed: int = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from encoders.study import Modality, Study
+from encoders.study import Modality, SplitPart, Study
 from kg.catalog import Catalog
 
 __all__ = ["DATASETS", "DataSet", "LabelChoice", "NeededFile"]
@@ -71,6 +72,13 @@ class DataSet(Protocol):
 
         Raises:
             InputError: If a needed file is missing or wrong.
+        """
+
+    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
+        """Part of each study in the published split; empty where the publication gives none.
+
+        Raises:
+            InputError: If a file of the split is missing or wrong.
         """
 
     def tiny(self, folder: Path) -> None:

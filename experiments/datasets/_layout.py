@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import kg.options
-from encoders.study import Modality, Study
+from encoders.study import Modality, SplitPart, Study
 from experiments.datasets import LabelChoice, NeededFile
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
@@ -108,6 +109,14 @@ class Layout:
             InputError: If it has to be read from a file that is wrong.
         """
         return None
+
+    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
+        """Part of each study in the published split; empty where the publication gives none.
+
+        Raises:
+            InputError: If a file of the split is missing or wrong.
+        """
+        return {}
 
     def need(self, root: Path) -> None:
         """Refuse a root without the files that cannot be done without.

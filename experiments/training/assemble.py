@@ -13,7 +13,7 @@ from encoders.study import Study
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.records.record import GraphUse
-from experiments.splits import Manifest, locked_studies, make_manifest
+from experiments.splits import Manifest, locked_studies, make_manifest, official_parts
 from experiments.systems import SYSTEMS
 from experiments.targets import choose_findings, label_set_of
 from experiments.training.cohort import Cohort
@@ -84,7 +84,10 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
     everyone = dataset.studies(root, labels=data.labels)
     locked = locked_studies(dataset, everyone)
     # the split is of all studies, so that every experiment on a data set shares its manifest
-    manifest = make_manifest(everyone, experiment.split, dataset=data.name, locked=locked)
+    official = official_parts(dataset, root) if experiment.split.kind == "official" else None
+    manifest = make_manifest(
+        everyone, experiment.split, dataset=data.name, locked=locked, official=official
+    )
     studies = wanted_studies(everyone, data)
     label_set = label_set_of(dataset, root, data.labels, graph)
     development = [study for study in studies if study.study not in locked]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from encoders.study import Stated, Study, StudyImage
+from encoders.study import SplitPart, Stated, Study, StudyImage
 from experiments.config.schema import SplitSection
 from experiments.splits import (
     Manifest,
@@ -20,6 +20,7 @@ from experiments.splits import (
     locked_groups,
     locked_studies,
     make_manifest,
+    official_parts,
     read_locked,
 )
 from kg.errors import InputError
@@ -203,3 +204,59 @@ def test_a_member_of_a_cohort_locks_what_the_cohort_locks() -> None:
     assert locked_studies(Member(), studies) == rule | {listed}
     assert locked_studies(object(), studies) == frozenset()
     assert read_locked("") == read_locked("no such set") == frozenset()
+
+
+def placed(studies: list[Study], parts: tuple[SplitPart, ...]) -> dict[str, SplitPart]:
+    """An official split that deals patients out over some parts in turn."""
+    return {study.study: parts[int(study.patient[1:]) % len(parts)] for study in studies}
+
+
+def test_an_official_split_is_taken_as_published() -> None:
+    studies = cohort()
+    official = placed(studies, ("train", "train", "validation", "test"))
+    split = SplitSection(kind="official")
+    manifest = make_manifest(studies, split, dataset="d", official=official)
+    assert manifest.assignments == official
+    assert manifest.name == "d-official-seed0"
+    shut = frozenset(study.study for study in studies if study.patient == "p3")
+    closed = make_manifest(studies, split, dataset="d", official=official, locked=shut)
+    assert closed.assignments == official | dict.fromkeys(shut, "locked")
+
+
+def test_validation_is_divided_off_training_where_none_is_published() -> None:
+    studies = cohort()
+    official = placed(studies, ("train", "train", "train", "test"))
+    split = SplitSection(kind="official", validation=0.2)
+    manifest = make_manifest(studies, split, dataset="d", official=official)
+    check(manifest)
+    for study, part in manifest.assignments.items():
+        assert official[study] == ("train" if part == "validation" else part)
+    counts = parts(manifest)
+    assert abs(counts["validation"] - 0.2 * (counts["train"] + counts["validation"])) <= 3
+
+
+def test_an_official_split_that_cannot_be_used_is_refused() -> None:
+    studies = cohort()
+    split = SplitSection(kind="official")
+    official = placed(studies, ("train", "validation", "test"))
+    with pytest.raises(InputError, match="d has no official split"):
+        make_manifest(studies, split, dataset="d")
+    few = dict(list(official.items())[2:])
+    with pytest.raises(InputError, match=r"does not place study s0-0 \(2 such studies\)"):
+        make_manifest(studies, split, dataset="d", official=few)
+    two = next(study.patient for study in studies if study.study.endswith("-1"))
+    first = f"s{two[1:]}-0"
+    other: SplitPart = "test" if official[first] != "test" else "train"
+    with pytest.raises(InputError, match=f"leakage: .*group {two} "):
+        make_manifest(studies, split, dataset="d", official=official | {first: other})
+    with pytest.raises(InputError, match="nothing is left for test"):
+        make_manifest(studies, split, dataset="d", official=placed(studies, ("train",)))
+
+
+def test_a_data_set_is_asked_for_its_official_split(tmp_path: Path) -> None:
+    class Publishes:
+        def official_split(self, root: Path) -> dict[str, SplitPart]:
+            return {root.name: "test"}
+
+    assert official_parts(Publishes(), tmp_path) == {tmp_path.name: "test"}
+    assert official_parts(object(), tmp_path) == {}
