@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 from kg.concepts import Concept
-from kg.edges import IS_A, RELATIONS, Edge
+from kg.edges import IS_A, RELATIONS, Edge, is_curie
 from kg.errors import InputError, did_you_mean
 
 
@@ -77,7 +77,7 @@ class KnowledgeGraph:
             before = edge.key
             if not edge.evidence:
                 raise InputError(f"{self.name}: the edge {name} has no evidence", "name its source")
-            if edge.relation not in RELATIONS:
+            if edge.relation not in RELATIONS and not is_curie(edge.relation):
                 raise InputError(
                     f"{self.name}: {name}: unknown relation", did_you_mean(edge.relation, RELATIONS)
                 )

@@ -59,6 +59,16 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             yield Row(dict(zip(header, cells, strict=True)), where)
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file that are not empty, without spaces around them.
+
+    Raises:
+        InputError: If the file is missing or is not UTF-8.
+    """
+    with _open(path) as handle:
+        return [line.strip() for line in handle if line.strip()]
+
+
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file, by the safe loader.
 

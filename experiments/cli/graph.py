@@ -1,0 +1,25 @@
+"""`kgdx graph`: the clinical knowledge graph, built, validated and inspected."""
+
+from __future__ import annotations
+
+import click
+
+from experiments.cli.lazy import LazyGroup
+
+__all__ = ["graph"]
+
+_HERE = "experiments.cli"
+
+COMMANDS = {
+    "stats": (f"{_HERE}.graph_show:stats", "Counts by kind, relation and source; label sets."),
+    "show": (f"{_HERE}.graph_show:show_concept", "A concept and its neighbourhood as a tree."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
+def graph() -> None:
+    """The clinical knowledge graph: every edge with the evidence it rests on.
+
+    Commands read the shipped graph unless `-g FILE` names another. A concept is named by its id,
+    its label or a synonym.
+    """

@@ -1,0 +1,184 @@
+"""`kgdx graph stats` and `kgdx graph show`: what is in the graph, and around one concept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.cli import show
+from experiments.cli.arguments import talking
+from experiments.cli.graph_arguments import graph_option, opened, relation_option
+from kg.concepts import Concept
+from kg.edges import Edge, Evidence
+from kg.graph import KnowledgeGraph
+from kg.tree import Branch, Scope, hidden, tree
+
+__all__ = ["show_concept", "stats"]
+
+_FEW = 12
+
+
+@click.command()
+@talking
+@graph_option
+@click.option("--label-set", help="Coverage of a label set of the graph, finding by finding.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Coverage of the labels in a file, one a line, looked up by name.",
+)
+@click.option("--all", "everything", is_flag=True, help="List every source.")
+def stats(
+    as_json: bool, file: Path | None, label_set: str | None, labels: Path | None, everything: bool
+) -> None:
+    """Count concepts by kind, edges by relation, evidence by source and data set."""
+    graph = opened(file)
+    if label_set or labels:
+        _print_coverage(graph, label_set, labels, as_json)
+        return
+    from kg.stats import statistics
+
+    counted = statistics(graph)
+    known = {"name": graph.name, "fingerprint": graph.fingerprint, **asdict(counted)}
+    if as_json:
+        show.json_result(known)
+        return
+    plain = [(name, value) for name, value in known.items() if not isinstance(value, dict)]
+    show.table(("of the graph", ""), plain)
+    titles = {"kinds": "kind", "relations": "relation", "statuses": "status",
+              "datasets": "data set", "sources": "source", "label_sets": "label set"}  # fmt: skip
+    counts = {"kinds": "concepts", "statuses": "items of evidence", "label_sets": "findings"}
+    for field, title in titles.items():
+        rows = list(known[field].items())
+        show.result("")
+        seen = rows if everything else rows[: max(_FEW, 2 * _FEW if field == "relations" else 0)]
+        show.table((title, counts.get(field, "edges")), seen)
+        if len(seen) < len(rows):
+            show.note(f"and {len(rows) - len(seen)} more: --all")
+
+
+def _print_coverage(
+    graph: KnowledgeGraph, label_set: str | None, labels: Path | None, as_json: bool
+) -> None:
+    from kg.coverage import coverage, coverage_of_names
+    from kg.tables import read_lines
+
+    if label_set:
+        rows = coverage(graph, graph.label_set(label_set))
+    else:
+        rows = coverage_of_names(graph, read_lines(labels or Path()))
+    covered = sum(row.concept is not None for row in rows)
+    if as_json:
+        listed = [asdict(row) for row in rows]
+        show.json_result({"labels": len(rows), "covered": covered, "rows": listed})
+        return
+    columns = ("label", "concept", "clinical edges", "evidence", "names", "ids", "remark")
+    show.table(columns, [tuple(asdict(row).values()) for row in rows])
+    show.note(f"{covered} of {len(rows)} labels are concepts of the graph")
+
+
+@click.command("show")
+@talking
+@click.argument("concept")
+@graph_option
+@click.option("--depth", type=click.IntRange(0, 6), default=1, show_default=True,
+              help="Steps away from the concept.")  # fmt: skip
+@relation_option
+@click.option("--limit", type=click.IntRange(0), default=_FEW, show_default=True,
+              help="Most neighbours of a concept by one relation; 0 for all.")  # fmt: skip
+@click.option("--evidence", is_flag=True, help="Every item of evidence under its edge.")
+def show_concept(
+    as_json: bool, concept: str, file: Path | None, depth: int, relations: tuple[str, ...],
+    limit: int, evidence: bool,
+) -> None:  # fmt: skip
+    r"""Show CONCEPT and its neighbourhood as a tree.
+
+    \b
+    kgdx graph show atelectasis
+    kgdx graph show HP:0002202 --depth 2 --relation is_a
+    kgdx graph show "pleural effusion" --relation located_in --evidence
+    """
+    graph = opened(file)
+    scope = Scope(depth, relations, limit)
+    found = graph.resolve(concept)
+    branches = tree(graph, found.id, scope)
+    if as_json:
+        listed = [_as_record(graph, branch) for branch in branches]
+        show.json_result({**asdict(found), "neighbours": listed})
+        return
+    for line in (*_head(graph, found), *_drawn(graph, branches, "", evidence)):
+        show.result(line)
+    left = hidden(graph, found.id, scope) if depth else 0
+    if left:
+        show.note(f"and {left} more neighbours: --limit 0")
+
+
+def _head(graph: KnowledgeGraph, concept: Concept) -> Iterator[str]:
+    yield f"{concept.label}  {concept.id}  {concept.kind}"
+    if concept.definition:
+        yield f"  {' '.join(concept.definition.split())}"
+    asked = [one.name for one in graph.label_sets if concept.id in one.findings]
+    lines = {"also called": concept.synonyms, "identifiers": concept.xrefs, "label sets": asked}
+    for title, words in lines.items():
+        if words:
+            yield f"  {title}: {', '.join(words)}"
+
+
+def _drawn(
+    graph: KnowledgeGraph, branches: Sequence[Branch], indent: str, evidence: bool
+) -> Iterator[str]:
+    """Lines of a tree; branches of one relation and direction stand under one line."""
+    groups: dict[tuple[str, bool], list[Branch]] = {}
+    for branch in branches:
+        groups.setdefault((branch.relation, branch.forward), []).append(branch)
+    for place, ((relation, forward), group) in enumerate(groups.items()):
+        last = place == len(groups) - 1
+        yield f"{indent}{'└─' if last else '├─'} {_said(relation, forward)}"
+        inner = indent + ("   " if last else "│  ")
+        for spot, branch in enumerate(group):
+            end = spot == len(group) - 1
+            label = graph.concept(branch.concept).label
+            yield f"{inner}{'└─' if end else '├─'} {label}  {branch.concept}{_weighed(branch.edge)}"
+            deeper = inner + ("   " if end else "│  ")
+            if evidence:
+                for item in branch.edge.evidence:
+                    yield f"{deeper}· {item.status}: {item.source}{_figures(item)}"
+            yield from _drawn(graph, branch.branches, deeper, evidence)
+
+
+def _said(relation: str, forward: bool) -> str:
+    words = relation.replace("_", " ")
+    return words if forward else f"← {words}"
+
+
+def _weighed(edge: Edge) -> str:
+    sets = f" of {edge.label_set}" if edge.label_set else ""
+    sources = len({item.source for item in edge.evidence})
+    return f"{sets}  [{sources} {'source' if sources == 1 else 'sources'}]"
+
+
+def _figures(item: Evidence) -> str:
+    known = []
+    if item.dataset:
+        known.append(item.dataset)
+    if item.detail or item.weight is not None:
+        known.append(item.detail or f"{item.weight:g}")
+    if item.count is not None:
+        known.append(f"n={item.count}")
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _as_record(graph: KnowledgeGraph, branch: Branch) -> dict[str, Any]:
+    return {
+        "relation": branch.relation,
+        "direction": "out" if branch.forward else "in",
+        "concept": branch.concept,
+        "label": graph.concept(branch.concept).label,
+        "label_set": branch.edge.label_set,
+        "evidence": [asdict(item) for item in branch.edge.evidence],
+        "neighbours": [_as_record(graph, inner) for inner in branch.branches],
+    }

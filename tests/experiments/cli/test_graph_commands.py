@@ -1,0 +1,102 @@
+"""`kgdx graph` from outside: what is printed, what is refused, and what is never imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from experiments.cli.main import main
+
+HEAVY = ("torch", "pandas", "pyshacl", "networkx", "rdflib", "numpy", "pydantic", "pyoxigraph")
+
+
+def ran(capsys, *words: str) -> tuple[int, str, str]:
+    code = main(["graph", *words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_show_draws_a_concept_with_its_neighbours(capsys):
+    code, out, err = ran(capsys, "show", "collapse", "--relation", "is_a", "--evidence")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "Atelectasis  ckg:atelectasis  finding"
+    assert "├─ is a" in lines
+    assert "│  └─ Lung Opacity  ckg:lung_opacity  [1 source]" in lines
+    assert any("asserted: paper Irvin 2019" in line for line in lines)
+    assert err == ""
+
+
+def test_show_says_what_it_leaves_out(capsys):
+    _, _, err = ran(capsys, "show", "atelectasis", "--limit", "1")
+    assert "more neighbours: --limit 0" in err
+
+
+def test_show_as_json_has_every_item_of_evidence(capsys):
+    code, out, _ = ran(capsys, "show", "atelectasis", "--json", "--limit", "0")
+    known = json.loads(out)
+    assert (code, known["id"]) == (0, "ckg:atelectasis")
+    effusion = [n for n in known["neighbours"] if n["concept"] == "ckg:pleural_effusion"]
+    together = next(n for n in effusion if n["relation"] == "co_occurs_with")
+    assert {item["dataset"] for item in together["evidence"]} >= {"NIH", "PadChest", "CheXpert"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("show", "atelectasi"), 3, "did you mean 'atelectasis'?"),
+        (("show", "atelectasis", "--relation", "isa"), 3, "did you mean 'is_a'?"),
+        (("show", "atelectasis", "-g", "nowhere.jsonl"), 3, "nowhere.jsonl"),
+        (("show", "atelectasis", "-g", "graph.xls"), 3, "not stored as .xls"),
+        (("stats", "--label-set", "nih15"), 3, "did you mean 'nih14'?"),
+        (("shwo", "x"), 2, "did you mean 'show'?"),
+    ],
+)
+def test_mistakes_are_told(capsys, words, code, said):
+    got, out, err = ran(capsys, *words)
+    assert (got, out) == (code, "")
+    assert said in err
+
+
+def test_stats_count_the_shipped_graph(capsys):
+    code, out, _ = ran(capsys, "stats", "--json")
+    known = json.loads(out)
+    assert (code, known["concepts"], known["edges"]) == (0, 988, 4658)
+    assert known["kinds"]["finding"] == 396
+    code, out, _ = ran(capsys, "stats")
+    assert "member_of\t875" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("chexpert14", 14), ("nih14", 15), ("padchest", 173), ("vinbigdata15", 15)]
+)
+def test_the_label_sets_of_the_field_are_covered(capsys, name, labels):
+    _, out, err = ran(capsys, "stats", "--label-set", name, "--json")
+    known = json.loads(out)
+    assert known["labels"] == known["covered"] == labels
+    without = [row["label"] for row in known["rows"] if not row["edges"]]
+    assert without == (["excluded study"] if name == "padchest" else [])
+
+
+def test_labels_of_a_file_are_looked_up_by_name(capsys, tmp_path):
+    (tmp_path / "labels.txt").write_text("Pleural Effusion\n\nmartian lung\n")
+    _, out, err = ran(capsys, "stats", "--labels", str(tmp_path / "labels.txt"))
+    assert "Pleural Effusion\tckg:pleural_effusion" in out
+    assert "martian lung\t-" in out
+    assert "1 of 2 labels" in err
+
+
+@pytest.mark.parametrize("words", [["show", "atelectasis"], ["stats"], ["--help"]])
+def test_reading_commands_load_nothing_heavy(words):
+    script = (
+        "import sys\nfrom experiments.cli.main import main\n"
+        f"code = main(['graph', *{words!r}])\n"
+        f"print(code, [m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "0 []"
