@@ -10,7 +10,27 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from encoders.study import Modality, SplitPart, Study
 from kg.catalog import Catalog
 
-__all__ = ["DATASETS", "DataSet", "LabelChoice", "NeededFile"]
+__all__ = ["DATASETS", "DataSet", "Download", "LabelChoice", "NeededFile"]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that its licence lets anyone fetch without asking.
+
+    Args:
+        url: Where it is; `https`.
+        checksum: `sha256:` or `md5:` and hex digits, as published; empty = none is published.
+        size: Bytes; 0 = not known.
+        to: File it becomes or, of an archive, folder it is unpacked into, relative to the data
+            set's root; empty = the first path of the needed file, or the root for an archive.
+        unpack: Whether it is an archive (zip, tar, tar.gz).
+    """
+
+    url: str
+    checksum: str = ""
+    size: int = 0
+    to: str = ""
+    unpack: bool = False
 
 
 @dataclass(frozen=True)
@@ -18,11 +38,19 @@ class NeededFile:
     """A file or folder a data set needs.
 
     Args:
-        path: Relative to the data set's root; alternatives separated by `|`.
+        path: Relative to the data set's root; alternatives separated by `|`, the published one
+            first.
         what: What it holds.
         giver: Who gives it and how it is made.
         columns: Columns a table must have.
         optional: Whether the data set can be read without it.
+        size: Bytes of the published file; 0 = not known.
+        checksum: `sha256:` or `md5:` and hex digits of the published file; empty = none is
+            published, or copies rightly differ.
+        command: Command that makes it, where it is not published but made; `{root}` stands for
+            the data set's root.
+        apply: Where to apply, in one sentence, where it cannot be fetched without asking.
+        downloads: What may be fetched to get it.
     """
 
     path: str
@@ -30,6 +58,11 @@ class NeededFile:
     giver: str
     columns: tuple[str, ...] = ()
     optional: bool = False
+    size: int = 0
+    checksum: str = ""
+    command: str = ""
+    apply: str = ""
+    downloads: tuple[Download, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,20 @@ def test_it_says_what_it_is_and_needs(name: str) -> None:
 
 
 @each
+def test_what_it_lets_anyone_fetch_can_be_checked(name: str) -> None:
+    checksum = re.compile(r"(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})?")
+    for file in DATASETS.load(name)().files:
+        assert checksum.fullmatch(file.checksum)
+        assert not (file.downloads and file.apply), "either it may be fetched or it is asked for"
+        for download in file.downloads:
+            assert download.url.startswith("https://")
+            assert checksum.fullmatch(download.checksum)
+            for place in (download.to, file.path.split("|")[0]):
+                assert not place.startswith("/")
+                assert ".." not in place.split("/")
+
+
+@each
 def test_options_are_closed(name: str) -> None:
     with pytest.raises(InputError, match="no such key"):
         parse_options(DATASETS.load(name).Options, {"framez": 1}, where=name)
