@@ -31,14 +31,16 @@ def save(graph: KnowledgeGraph, path: Path) -> None:
     Raises:
         InputError: On another ending, or if the folder cannot be written to.
     """
-    ending = _ending(path)
-    if ending == ".jsonl":
-        content = "".join(f"{line}\n" for line in _lines(graph)).encode()
-    else:
-        from kg.rdf import to_rdf
+    write_whole(path, serialised(graph, _ending(path)))
 
-        content = to_rdf(graph, ending)
-    _write_whole(path, content)
+
+def serialised(graph: KnowledgeGraph, ending: str) -> bytes:
+    """The content of a graph's file in the format of an ending."""
+    if ending == ".jsonl":
+        return "".join(f"{line}\n" for line in _lines(graph)).encode()
+    from kg.rdf import to_rdf
+
+    return to_rdf(graph, ending)
 
 
 def load(path: Path) -> KnowledgeGraph:
@@ -71,7 +73,12 @@ def _ending(path: Path) -> str:
     return path.suffix
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -24,6 +24,8 @@ CATALOGS = (
     "fusion/objectives",
     "experiments/systems",
     "experiments/datasets",
+    "kg/sources",
+    "kg/render",
 )
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 PARTS = sorted(

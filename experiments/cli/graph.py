@@ -13,6 +13,7 @@ _HERE = "experiments.cli"
 COMMANDS = {
     "stats": (f"{_HERE}.graph_show:stats", "Counts by kind, relation and source; label sets."),
     "show": (f"{_HERE}.graph_show:show_concept", "A concept and its neighbourhood as a tree."),
+    "export": (f"{_HERE}.graph_export:export", "The graph, or a part of it, in another format."),
 }
 
 

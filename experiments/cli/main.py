@@ -25,7 +25,7 @@ _SIGNAL = 128
 
 COMMANDS = {
     "demo": (f"{_HERE}.demo:demo", "Train, test and report on the built-in synthetic data set."),
-    "graph": (f"{_HERE}.graph:graph", "The knowledge graph: stats, show, ..."),
+    "graph": (f"{_HERE}.graph:graph", "The knowledge graph: stats, show, export, ..."),
     "data": (f"{_HERE}.data:data", "Data sets: list, check, prepare, show."),
     "experiment": (f"{_HERE}.experiment:experiment", "Experiments: check, run, resume, show, ..."),
     "predict": (f"{_HERE}.predict:predict", "Findings of a picture, a study or a data set."),

@@ -26,6 +26,8 @@ CATALOGS: dict[str, tuple[Catalog[Any], ...]] = {
     "heads": (Catalog("fusion.heads", "head"),),
     "objectives": (Catalog("fusion.objectives", "objective"),),
     "datasets": (Catalog("experiments.datasets", "data set"),),
+    "sources": (Catalog("kg.sources", "source"),),
+    "formats": (Catalog("kg.render", "export format"),),
 }
 
 

@@ -100,3 +100,32 @@ def test_reading_commands_load_nothing_heavy(words):
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stderr.splitlines()[-1] == "0 []"
+
+
+def test_export_writes_by_the_ending(capsys, tmp_path):
+    out = tmp_path / "a.mmd"
+    code, _, err = ran(capsys, "export", "-o", str(out), "--around", "atelectasis", "--relation",
+                       "is_a")  # fmt: skip
+    assert code == 0
+    assert "Lung Opacity" in out.read_text()
+    assert "concepts" in err
+    table = tmp_path / "c.csv"
+    assert ran(capsys, "export", "-o", str(table), "--set", "table=concepts")[0] == 0
+    assert len(table.read_text().splitlines()) >= 989
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-o", "x.doc"), "no export format called 'doc'"),
+        (("-o", "x.csv", "--set", "tabel=edges"), "did you mean 'table'?"),
+        (("-o", "x.csv", "--set", "table=nodes"), "table"),
+        (("-o", "nowhere/x.csv"), "nowhere"),
+    ],
+)
+def test_export_says_what_it_cannot(capsys, monkeypatch, tmp_path, words, said):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = ran(capsys, "export", *words)
+    assert code == 3
+    assert said in err
+    assert list(tmp_path.iterdir()) == []

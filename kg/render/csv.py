@@ -1,0 +1,61 @@
+"""CSV: a table of edges with one row for each item of evidence, or a table of concepts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import astuple, fields
+from typing import Literal
+
+from kg.edges import Evidence
+from kg.graph import KnowledgeGraph
+from kg.options import Options as BaseOptions
+
+__all__ = ["CsvTable"]
+
+_EDGE = ("subject", "subject_label", "relation", "object", "object_label", "label_set")
+_CONCEPT = ("id", "label", "kind", "synonyms", "xrefs", "definition", "source", "dataset")
+
+
+class CsvTable:
+    """Writes one table, quoted where a cell needs it; lists in a cell are separated by `|`.
+
+    Args:
+        options: Which table.
+    """
+
+    class Options(BaseOptions):
+        """Which table.
+
+        Args:
+            table: `edges` (one row an item of evidence) or `concepts`.
+        """
+
+        table: Literal["edges", "concepts"] = "edges"
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def render(self, graph: KnowledgeGraph) -> bytes:
+        """The whole file."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows(_edges(graph) if self.options.table == "edges" else _concepts(graph))
+        return text.getvalue().encode()
+
+
+def _edges(graph: KnowledgeGraph) -> Iterator[tuple[object, ...]]:
+    yield (*_EDGE, *(field.name for field in fields(Evidence)))
+    for edge in graph.edges:
+        subject, target = graph.concept(edge.subject).label, graph.concept(edge.object).label
+        known = (edge.subject, subject, edge.relation, edge.object, target, edge.label_set or "")
+        for item in edge.evidence:
+            yield (*known, *astuple(item))
+
+
+def _concepts(graph: KnowledgeGraph) -> Iterator[tuple[object, ...]]:
+    yield _CONCEPT
+    for concept in graph.concepts:
+        values = (getattr(concept, name) for name in _CONCEPT)
+        yield tuple("|".join(v) if isinstance(v, tuple) else v for v in values)

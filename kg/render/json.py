@@ -1,0 +1,43 @@
+"""JSON: one object with the concepts, edges and label sets, everything they carry."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from kg.graph import KnowledgeGraph
+from kg.options import Options as BaseOptions
+
+__all__ = ["JsonObject"]
+
+
+class JsonObject:
+    """Writes one JSON object; edges name their ends by concept id.
+
+    Args:
+        options: How it is written.
+    """
+
+    class Options(BaseOptions):
+        """How it is written.
+
+        Args:
+            indent: Spaces of indentation; 0 for one line.
+        """
+
+        indent: int = 1
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def render(self, graph: KnowledgeGraph) -> bytes:
+        """The whole file."""
+        content = {
+            "name": graph.name,
+            "fingerprint": graph.fingerprint,
+            "concepts": [asdict(concept) for concept in graph.concepts],
+            "edges": [asdict(edge) for edge in graph.edges],
+            "label_sets": [asdict(one) for one in graph.label_sets],
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=self.options.indent or None)
+        return f"{text}\n".encode()

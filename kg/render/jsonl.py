@@ -1,0 +1,13 @@
+"""JSON lines: one concept, edge or label set a line; the form a graph is stored in."""
+
+from __future__ import annotations
+
+from kg.render._stored import Stored
+
+__all__ = ["JsonLines"]
+
+
+class JsonLines(Stored):
+    """Writes a graph so that `kg.store.load` reads the same one back."""
+
+    ending = ".jsonl"
