@@ -3,8 +3,9 @@
 Plain negation and hedging: a cue acts on mentions within its clause. A clause ends with its
 sentence, at words such as `but` or `there is`, and at a comma that opens a new clause with a verb
 of its own; a comma in a list does not end it (`no effusion, consolidation or pneumothorax`). A
-hedge ends at any comma after which no `or` follows. Negation is stronger than a hedge, and a
-condition stronger than both.
+hedge ends at any comma after which no `or` follows. Of two readings (`atelectasis versus scar`)
+only the nearest on each side is one. Negation is stronger than a hedge, and a condition stronger
+than both.
 """
 
 from __future__ import annotations
@@ -41,15 +42,23 @@ GONE = frozenset({"cleared", "resolved"})
 
 ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
 
+JOINS = ALTERNATIVES | {"and"}
+
 COMMAS = frozenset({",", "\uff0c"})
 
-_STRENGTH: dict[Effect, int] = {"nothing": 4, "absent": 3, "uncertain": 2, "history": 1}
 _ASSERTS: dict[Effect, Assertion | None] = {
-    "nothing": None,
-    "absent": "absent",
-    "uncertain": "uncertain",
     "history": "uncertain",
+    "probable": "uncertain",
+    "alternative": "uncertain",
+    "uncertain": "uncertain",
+    "absent": "absent",
+    "nothing": None,
 }
+"""What each effect asserts, the weakest first."""
+
+_STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
+
+_HEDGES = frozenset({"uncertain", "probable", "history"})
 
 
 class Judgement(NamedTuple):
@@ -157,20 +166,29 @@ def _act(
 ) -> None:
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
     acted = False
-    for cue in sorted(found.meaning, key=lambda cue: cue.side != "before"):
+    for cue in sorted(found.meaning, key=lambda cue: cue.side not in ("before", "list")):
         if cue.effect in ("ends", "ignored"):
             continue
-        spans = []
-        if cue.side in ("before", "both"):
-            spans.append((found.end, _scope_ahead(found, cue, clauses)))
+        reached: list[int] = []
+        if cue.side != "after":
+            ahead = _within(mentions, found.end, _scope_ahead(found, cue, clauses))
+            reached += ahead[:1] if cue.effect == "alternative" else ahead
         if cue.side == "both" or (cue.side == "after" and not acted):
-            spans.append((_scope_back(found, cue, clauses), found.start))
-        side = "before" if cue.side == "before" else "after"
-        for low, high in spans:
-            for place, mention in enumerate(mentions):
-                if low <= mention.start and mention.end <= high:
-                    effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")
-                    acted = True
+            back = _within(mentions, _scope_back(found, cue, clauses), found.start)
+            reached += back[-1:] if cue.effect == "alternative" else back
+        side = "after" if cue.side in ("after", "both") else "before"
+        for place in reached:
+            effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")
+            acted = True
+
+
+def _within(mentions: Sequence[Mention], low: int, high: int) -> list[int]:
+    """Places of the mentions that lie within tokens `[low, high)`."""
+    return [
+        place
+        for place, mention in enumerate(mentions)
+        if low <= mention.start and mention.end <= high
+    ]
 
 
 def _scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: _Clauses) -> int:
@@ -178,9 +196,9 @@ def _scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: _Clauses) -> 
     words, stops, openings = clauses
     after = bisect_left(stops, found.end)
     end = stops[after] if after < len(stops) else len(words)
-    hedges = cue.effect in ("uncertain", "history")
+    hedges = cue.effect in _HEDGES
     for place in range(found.end, end):
-        if words[place] not in COMMAS:
+        if words[place] not in COMMAS or cue.side == "list":
             continue
         if place + 1 in openings or (hedges and not ALTERNATIVES & set(words[place:end])):
             end = place
@@ -205,11 +223,23 @@ def _scope_back(found: Match[tuple[Cue, ...]], cue: Cue, clauses: _Clauses) -> i
     while place > 0 and words[place - 1] in VERBS:
         place -= 1
     lowest = max(0, found.start - cue.reach)
+    if cue.effect in _HEDGES:
+        lowest = max(lowest, _list_start(words, place))
     while place > lowest and place not in stops and words[place - 1] not in VERBS:
         place -= 1
     while place > 0 and words[place] == _MENTION and words[place - 1] == _MENTION:
         place -= 1
     return place
+
+
+def _list_start(words: Sequence[str], end: int) -> int:
+    """Where the list begins that ends at `end`: a comma before which none is joined ends it."""
+    joined = False
+    for place in range(end - 1, -1, -1):
+        joined = joined or words[place] in JOINS
+        if words[place] in COMMAS and not joined:
+            return place + 1
+    return 0
 
 
 def _strongest(effects: dict[Effect, str], keep: bool) -> Judgement:

@@ -78,16 +78,28 @@ class Matcher(Generic[Meaning]):
             self._size += 1
 
     def _longest(self, tokens: Sequence[str], start: int) -> Match[Meaning] | None:
-        node, best, passed = self._root, None, 0
+        """The longest phrase that starts here; a filler may be part of it or passed over.
+
+        Both ways are followed side by side, so that `enlargement of the heart` is found beside a
+        phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
+        """
+        ways: list[tuple[dict[str, object], int]] = [(self._root, 0)]
+        best = None
         for place in range(start, len(tokens)):
             token = tokens[place]
-            below = node.get(token)
-            if below is not None:
-                node = below  # type: ignore[assignment]
-                if _END in node:
-                    best = Match[Meaning](node[_END], start, place + 1)  # type: ignore[arg-type]
-            elif place == start or token not in self._fillers or passed >= MAX_FILLERS:
+            following: list[tuple[dict[str, object], int]] = []
+            ends = None
+            passable = place > start and token in self._fillers
+            for node, passed in ways:
+                below = node.get(token)
+                if below is not None:
+                    following.append((below, passed))  # type: ignore[arg-type]
+                    ends = below if ends is None and _END in below else ends  # type: ignore[operator]
+                if passable and passed < MAX_FILLERS:
+                    following.append((node, passed + 1))
+            if ends is not None:
+                best = Match[Meaning](ends[_END], start, place + 1)  # type: ignore[index]
+            if not following:
                 break
-            else:
-                passed += 1
+            ways = following
         return best
