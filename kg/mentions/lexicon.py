@@ -5,8 +5,8 @@ that is not a statement (anatomy, label sets), of a single letter or syllable, t
 or claimed by two concepts neither of which is wider than the other. To the graph's own names come
 two tables of this folder in own words, each line with its source and, where reading a data set's
 development reports suggested it, that data set: `english.tsv`, `chinese.tsv`. A line there may
-assert (`heart is normal` states that there is no cardiomegaly), and one with the concept `-` hides
-a phrase that only looks like a finding (`mass effect`).
+assert (`heart is normal` states that there is no cardiomegaly), may name several concepts, and one
+with the concept `-` hides a phrase that only looks like a finding (`mass effect`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kg.graph import KnowledgeGraph
 from kg.mentions.matcher import FILLERS, Matcher
 from kg.mentions.statement import Assertion
 from kg.mentions.tokens import BLANK, words
+from kg.mentions.variants import variants
 
 LINKED_KINDS = frozenset(
     {
@@ -41,7 +42,7 @@ TOO_GENERAL = frozenset(
         *("clip", "clips", "stable", "male", "man", "inflammation", "necrosis", "tube"),
         *("increase", "shift", "widening", "rotation", "motion", "blister", "bleeding"),
         *("increased density", "lung disease", "heart disease", "pulmonary disease"),
-        *("pleural disease",),
+        *("pleural disease", "no finding"),
     }
 )
 """Phrases never looked for: alone they say too little. Some are in `english.tsv`, longer."""
@@ -53,12 +54,16 @@ class Entry(NamedTuple):
     """What a phrase means.
 
     Args:
-        concept: Concept id, or None for a phrase that is to be passed over.
+        concepts: Concept ids, most often one; none for a phrase that is to be passed over.
         asserts: What the phrase itself asserts whatever stands around it, or None.
     """
 
-    concept: str | None
+    concepts: tuple[str, ...]
     asserts: Assertion | None = None
+
+
+VARIANT = 3
+"""Rank of a variant: after label, synonym and lexicon phrase."""
 
 
 class _Claim(NamedTuple):
@@ -82,10 +87,17 @@ def lexicon(graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) ->
             tokens = words(phrase)
             if _says_enough(phrase, tokens):
                 claims.setdefault(tokens, []).append(_Claim(rank, concept.id))
+            for other in variants(tokens):
+                if len(other) > 1 and _says_enough(phrase, other):
+                    claims.setdefault(other, []).append(_Claim(VARIANT, concept.id))
     known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
-    own = [(tokens, entry) for tokens, entry in own_phrases(left_out) if _in(graph, entry)]
+    own = [
+        (tokens, entry._replace(concepts=tuple(c for c in entry.concepts if c in graph.index)))
+        for tokens, entry in own_phrases(left_out)
+        if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
+    ]
     # own phrases come first: they mend names the graph's sources got wrong
-    return Matcher([*own, *((t, e) for t, e in known if e is not None)], FILLERS)
+    return Matcher([*own, *((t, e) for t, e in known if e is not None)], FILLERS | {BLANK})
 
 
 @lru_cache(maxsize=8)
@@ -94,10 +106,10 @@ def own_phrases(
 ) -> tuple[tuple[tuple[str, ...], Entry], ...]:
     """Phrases of this folder's tables, as tokens and meaning, without those of some data sets."""
     return tuple(
-        (words(row["phrase"]), Entry(concept, row.get("asserts") or None))  # type: ignore[arg-type]
+        (words(row["phrase"]), Entry(concepts, row.get("asserts") or None))  # type: ignore[arg-type]
         for row in _rows()
         if row["dataset"] not in left_out or not row["dataset"]
-        for concept in [None if row["concept"] == NOT_A_CONCEPT else row["concept"]]
+        for concepts in [() if row["concept"] == NOT_A_CONCEPT else tuple(row["concept"].split())]
     )
 
 
@@ -133,12 +145,8 @@ def _meaning(graph: KnowledgeGraph, claims: list[_Claim]) -> Entry | None:
     best = min(claim.rank for claim in claims)
     concepts = {claim.concept for claim in claims if claim.rank == best}
     if len(concepts) == 1:
-        return Entry(concepts.pop())
+        return Entry((concepts.pop(),))
     for concept in sorted(concepts):
         if concepts - {concept} <= set(graph.descendants(concept)):
-            return Entry(concept)
+            return Entry((concept,))
     return None
-
-
-def _in(graph: KnowledgeGraph, entry: Entry) -> bool:
-    return entry.concept is None or entry.concept in graph.index

@@ -89,14 +89,16 @@ class MentionLinker:
         judged = judge(words, [self._mention(match) for match in matches])
         question = sentence.part not in SPEAKERS and words[-1] in ("?", "\uff1f")
         return [
-            _statement(sentence, match, _settled(match.meaning, judgement, question))
+            _statement(sentence, concept, match, _settled(match.meaning, judgement, question))
             for match, judgement in zip(matches, judged, strict=True)
-            if match.meaning.concept is not None and judgement.assertion is not None
+            if judgement.assertion is not None
+            for concept in match.meaning.concepts
         ]
 
     def _mention(self, match: Match[Entry]) -> Mention:
-        concept, asserts = match.meaning
-        return Mention(match.start, match.end, concept in self._chronic, asserts is not None)
+        concepts, asserts = match.meaning
+        chronic = not self._chronic.isdisjoint(concepts)
+        return Mention(match.start, match.end, chronic, asserts is not None)
 
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
@@ -115,9 +117,11 @@ def _settled(entry: Entry, judgement: Judgement, question: bool) -> Judgement:
     return Judgement(entry.asserts, "phrase")
 
 
-def _statement(sentence: _Sentence, match: Match[Entry], judgement: Judgement) -> Statement:
+def _statement(
+    sentence: _Sentence, concept: str, match: Match[Entry], judgement: Judgement
+) -> Statement:
     return Statement(
-        concept=match.meaning.concept or "",
+        concept=concept,
         assertion=judgement.assertion or "uncertain",
         passage=sentence.passage,
         start=sentence.tokens[match.start].start,

@@ -1,0 +1,62 @@
+"""Other ways to write a name: another word order, or a participle for a noun.
+
+`Enlargement of left atrium` is also written `left atrium enlargement`, `enlarged left atrium` and
+`left atrium is enlarged`; `Effusion, pleural` is a pleural effusion. Variants are looked for only
+where no name of the graph claims the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+PARTICIPLES = {
+    "elevation": "elevated",
+    "blunting": "blunted",
+    "flattening": "flattened",
+    "widening": "widened",
+    "enlargement": "enlarged",
+    "thickening": "thickened",
+    "narrowing": "narrowed",
+    "calcification": "calcified",
+    "depression": "depressed",
+    "obscuration": "obscured",
+    "distension": "distended",
+    "dilation": "dilated",
+    "tortuosity": "tortuous",
+    "unfolding": "unfolded",
+}
+"""What a noun of change makes of the part it happens to."""
+
+ADJECTIVES = frozenset(PARTICIPLES.values()) | {"increased", "decreased", "prominent", "low"}
+"""Words that may stand before a part, or after it with a verb between."""
+
+SAME = {"lung": "pulmonary", "pulmonary": "lung", "heart": "cardiac", "cardiac": "heart"}
+"""Noun and adjective of one part, either of which may open a name."""
+
+
+def variants(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Other token sequences that mean the same as a name's."""
+    if "," in tokens:
+        place = tokens.index(",")
+        yield (*tokens[place + 1 :], *tokens[:place])
+        return
+    yield from _reordered(tokens)
+    if len(tokens) > 1 and tokens[0] in SAME:
+        other = (SAME[tokens[0]], *tokens[1:])
+        yield other
+        yield from _reordered(other)
+
+
+def _reordered(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if "of" in tokens[1:-1]:
+        place = tokens.index("of")
+        what, part = tokens[:place], tokens[place + 1 :]
+        yield (*part, *what)
+        participle = PARTICIPLES.get(what[0]) if len(what) == 1 else None
+        if participle is not None:
+            yield (participle, *part)
+            yield (*part, participle)
+    elif len(tokens) > 1 and tokens[0] in ADJECTIVES:
+        yield (*tokens[1:], tokens[0])
+    elif len(tokens) > 1 and tokens[-1] in PARTICIPLES:
+        yield (tokens[-1], *tokens[:-1])
