@@ -87,7 +87,7 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
 )
 def prepare(**given: Any) -> None:
     """Index the readable pictures of data set NAME and write its splits as manifests."""
-    from experiments import preparation
+    from experiments.preparation import prepare as preparation
 
     name = given["name"]
     part = _load(name)

@@ -9,7 +9,7 @@ from pyarrow import parquet
 from experiments.datasets.openi import OpenI
 from experiments.datasets.table import Table
 from experiments.inspection import check, locate
-from experiments.preparation import prepare
+from experiments.preparation.prepare import prepare
 from experiments.splits import Manifest
 from kg.errors import InputError
 
