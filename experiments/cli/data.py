@@ -79,6 +79,19 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
 @click.option("--labels", default="", help="Label set that balances the splits.")
 @click.option("--strict", is_flag=True, help="Refuse what would otherwise be left out.")
 @click.option(
+    "--pictures", "side", type=click.IntRange(0, 4096), default=0,
+    help="Keep decoded pictures of this side in pixels, mapped from disk, for runs to read.",
+)  # fmt: skip
+@click.option("--view", default="whole", show_default=True, help="View recipe of these pictures.")
+@click.option(
+    "--duplicates", type=click.Choice(["refuse", "join", "list"]), default="refuse",
+    show_default=True, help="What nearly equal pictures in two parts of a split are.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True,
+    help="Processes that look at pictures.",
+)  # fmt: skip
+@click.option(
     "-o",
     "output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -86,20 +99,30 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
     help="Folder to write to, outside the raw data.",
 )
 def prepare(**given: Any) -> None:
-    """Index the readable pictures of data set NAME and write its splits as manifests."""
-    from experiments.preparation import prepare as preparation
+    """Index the readable pictures of data set NAME and write its splits as manifests.
+
+    A second run with nothing changed does nothing; one that was interrupted goes on.
+    """
+    from experiments.preparation.prepare import Plan
+    from experiments.preparation.prepare import prepare as make
 
     name = given["name"]
     part = _load(name)
     folder = _copy(name, part, given["root"])
-    made = preparation.prepare(
-        name, part, folder, given["output"], labels=given["labels"], strict=given["strict"]
+    kept = ("workers", "side", "view", "duplicates")
+    plan = Plan(**{key: given[key] for key in kept})
+    made = make(
+        *(name, part, folder, given["output"]),
+        labels=given["labels"],
+        strict=given["strict"],
+        plan=plan,
     )
     if given["as_json"]:
         show.json_result(asdict(made))
         return
     show.result(f"{made.folder}: {'written' if made.changed else 'everything was there already'}")
-    rows = [("studies", made.studies), ("pictures", made.pictures), ("left out", made.rejected)]
+    rows = [("studies", made.studies), ("pictures", made.pictures)]
+    rows += [("nearly equal pictures", made.duplicates), ("left out", made.rejected)]
     show.table(("", "count"), rows)
     show.table(("split", "hash"), [(split, digest) for split, digest in made.manifests.items()])
 

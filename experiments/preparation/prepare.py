@@ -1,37 +1,69 @@
-"""Preparing a data set: an index of its readable pictures, its splits, and what was refused.
+"""Preparing a data set: every picture looked at once, studies divided, all of it written as a copy.
 
-Everything is written outside the raw folder. A second run whose inputs, options and outputs are
-what they were does nothing.
+The copy (`index.parquet`, `studies.parquet`, `splits/`, `duplicates.csv`, `rejected.csv` and, where
+asked for, decoded pictures) stands outside the raw folder, which nothing is written into. A second
+run whose inputs, options and outputs are what they were does nothing; one that was interrupted
+goes on where it was. `prepared.json` is written last: without it there is no copy.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from encoders.reading.picture import read_picture
-from encoders.reading.rejected import RejectedImage
+from filelock import FileLock, Timeout
+
+from encoders.reading.transforms import RECIPES
 from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.inspection import read
-from experiments.records.atomic import atomic_path, write_json
-from experiments.splits import locked_studies, make_manifest
-from kg.errors import InputError
+from experiments.preparation.duplicates import (
+    duplicate_groups,
+    joined,
+    refuse_parted,
+    write_duplicates,
+)
+from experiments.preparation.index import write_pictures, write_rejected, write_studies
+from experiments.preparation.looking import Look, Looking, Recipe, stamp
+from experiments.preparation.store import ABOUT, INDEX, SQUARES
+from experiments.records.atomic import remove_leftovers, write_json
+from experiments.splits import Manifest, locked_studies, make_manifest, official_parts
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["Plan", "Prepared", "prepare"]
 
 logger = logging.getLogger(__name__)
 
 RECORD = "prepared.json"
-SMALL = 64
-"""Side in pixels a picture is decoded at to see whether it can be read."""
+TABLES = (INDEX, "studies.parquet", "duplicates.csv", "rejected.csv")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a preparation makes beside index and splits, and with how many hands.
+
+    Args:
+        workers: Processes that look at pictures; their number changes nothing else.
+        side: Side in pixels of decoded pictures to keep; 0 = none.
+        view: View recipe of the decoded pictures.
+        duplicates: What near-duplicate pictures in two parts of a split are: `refuse` = leakage,
+            an error; `join` = their patients become one group; `list` = listed only.
+    """
+
+    workers: int = 1
+    side: int = 0
+    view: str = "whole"
+    duplicates: Literal["refuse", "join", "list"] = "refuse"
+
+
+PLAIN = Plan()
 
 
 @dataclass(frozen=True)
@@ -43,6 +75,7 @@ class Prepared:
         changed: Whether anything was written; False = everything was there already.
         studies: Studies.
         pictures: Pictures that can be read.
+        duplicates: Pictures that have a near-duplicate.
         rejected: Rows and pictures left out.
         manifests: Names of the splits and their hashes.
     """
@@ -51,14 +84,22 @@ class Prepared:
     changed: bool
     studies: int
     pictures: int
+    duplicates: int
     rejected: int
     manifests: dict[str, str]
 
 
 def prepare(
-    name: str, dataset: Any, root: Path, out: Path, *, labels: str = "", strict: bool = False
+    name: str,
+    dataset: Any,
+    root: Path,
+    out: Path,
+    *,
+    labels: str = "",
+    strict: bool = False,
+    plan: Plan = PLAIN,
 ) -> Prepared:
-    """Write `index.parquet`, `splits/*.json` and `rejected.csv` of a data set.
+    """Write the prepared copy of a data set.
 
     Args:
         name: Its name.
@@ -67,59 +108,58 @@ def prepare(
         out: Folder to write to.
         labels: Label choice that balances the splits; empty = its first.
         strict: Whether the first row or picture that has to be left out is an error.
+        plan: What else to make.
 
     Raises:
-        InputError: If `out` is in the raw folder, an input is wrong, or `strict` and one is left
-            out.
+        InputError: If `out` is in the raw folder, an input is wrong, a split parts what belongs
+            together, or `strict` and something is left out.
     """
     if out.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{out} is in the raw folder {root}", "write to another folder")
+    if plan.view not in RECIPES:
+        raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
     reading = read(dataset, root, labels)
-    fingerprint = fingerprint_of(name, reading, root)
-    before = _unchanged(out, fingerprint)
+    fingerprint = fingerprint_of(name, reading, root, plan)
+    before = unchanged(out, fingerprint)
     if before is not None and not (strict and before.rejected):
         return before
-    refused = [*reading.rejected, *_unreadable(root, reading.studies)]
-    if strict and refused:
-        first = refused[0]
-        raise InputError(
-            f"{root / first.file}: {first.item}: {first.reason} (and {len(refused) - 1} more)",
-            "mend it, or prepare without --strict",
-        )
-    bad = {item.item for item in refused if item.file == item.item}
-    out.mkdir(parents=True, exist_ok=True)
-    pictures = _write_index(out / "index.parquet", reading.studies, bad)
-    _write_rejected(out / "rejected.csv", refused)
-    manifests = _write_splits(out / "splits", name, dataset, reading.studies)
-    record = {
-        "fingerprint": fingerprint,
-        "studies": len(reading.studies),
-        "pictures": pictures,
-        "rejected": len(refused),
-        "manifests": manifests,
-    }
-    write_json(out / RECORD, record | {"files": _hashes(out)})
-    return _prepared(out, record, changed=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock")
+        with lock.acquire(timeout=0):
+            remove_leftovers(out)
+            looks = _look(root, out, reading.studies, plan)
+            refused = [*reading.rejected, *_unreadable(looks)]
+            if strict and refused:
+                raise _refusal(root, refused)
+            (out / RECORD).unlink(missing_ok=True)
+            work = _Work(name, dataset, root, out, labels, plan)
+            return work.write(reading.studies, looks, refused, fingerprint)
+    except Timeout:
+        raise InputError(f"{out}: another process prepares it", "wait for it to end") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{out} cannot be written: {reason}", "free space, or mend") from error
 
 
-def fingerprint_of(name: str, reading: Reading, root: Path) -> str:
+def fingerprint_of(name: str, reading: Reading, root: Path, plan: Plan) -> str:
     """SHA-256 over what a preparation depends on.
 
-    The data set, the version, everything that was read (texts, labels, what was left out), and
-    size and time of change of every picture.
+    The data set, the version, what is to be made, everything that was read (texts, labels, what
+    was left out), and size and time of change of every picture.
     """
-    digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n".encode())
+    wanted = asdict(replace(plan, workers=1))
+    digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(wanted)}\n".encode())
     for study in reading.studies:
         digest.update(json.dumps(asdict(study), sort_keys=True).encode())
         for image in study.images:
-            about = (root / image.path).stat()
-            digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
+            digest.update(f"{stamp(root / image.path)}\n".encode())
     digest.update(json.dumps([astuple(item) for item in reading.rejected]).encode())
     return digest.hexdigest()
 
 
-def _unchanged(out: Path, fingerprint: str) -> Prepared | None:
+def unchanged(out: Path, fingerprint: str) -> Prepared | None:
     """What is there already, if it was made of the same inputs and is still as it was made."""
     try:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
@@ -129,77 +169,133 @@ def _unchanged(out: Path, fingerprint: str) -> Prepared | None:
         return None
 
 
-def _prepared(out: Path, record: dict[str, Any], *, changed: bool) -> Prepared:
-    kept = ("studies", "pictures", "rejected", "manifests")
+def _prepared(out: Path, record: Mapping[str, Any], *, changed: bool) -> Prepared:
+    kept = ("studies", "pictures", "duplicates", "rejected", "manifests")
     return Prepared(out, changed, **{key: record[key] for key in kept})
 
 
 def _hashes(out: Path) -> dict[str, str]:
-    files = [out / "index.parquet", out / "rejected.csv", *sorted((out / "splits").glob("*.json"))]
-    return {
+    """Hash of each table and manifest; of decoded pictures, which are many, the bytes there are."""
+    files = [*(out / table for table in TABLES), *sorted((out / "splits").glob("*.json"))]
+    found = {
         path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
+    if (out / ABOUT).is_file():
+        found[ABOUT.as_posix()] = hashlib.sha256((out / ABOUT).read_bytes()).hexdigest()
+        found[SQUARES.as_posix()] = f"{(out / SQUARES).stat().st_size} bytes"
+    return found
 
 
-def _unreadable(root: Path, studies: Sequence[Study]) -> list[Rejected]:
-    """Pictures that cannot be decoded, each with its reason code."""
+def _look(
+    root: Path,
+    out: Path,
+    studies: Sequence[Study],
+    plan: Plan,
+) -> dict[str, Look]:
+    """What was found of every picture, by path."""
+    # the version of the reading code stands beside what caches pixels, which imports torch
+    from experiments.training.pictures import READING
 
-    def reason(path: str) -> str:
-        try:
-            read_picture(root / path, target=SMALL)
-        except RejectedImage as error:
-            return error.reason
-        return ""
-
+    recipe = Recipe(f"{version('kgdx')} {READING}", plan.side, plan.view)
     paths = list(dict.fromkeys(image.path for study in studies for image in study.images))
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        found = list(threads.map(reason, paths))
-    bad = [Rejected(path, 0, why, path) for path, why in zip(paths, found, strict=True) if why]
+    looking = Looking(root, out, recipe, out / SQUARES)
+    return {look.path: look for look in looking.look(paths, plan.workers)}
+
+
+def _unreadable(looks: Mapping[str, Look]) -> list[Rejected]:
+    """Pictures that cannot be decoded, each with its reason code."""
+    bad = [Rejected(look.path, 0, look.reason, look.path) for look in looks.values() if look.reason]
     if bad:
-        logger.warning("%d of %d pictures cannot be read; see rejected.csv", len(bad), len(paths))
+        logger.warning("%d of %d pictures cannot be read; see rejected.csv", len(bad), len(looks))
     return bad
 
 
-def _write_index(path: Path, studies: Sequence[Study], bad: set[str]) -> int:
-    """Write one row a readable picture; gives their number."""
-    import pyarrow
-    from pyarrow import parquet
-
-    rows = [
-        (study.study, study.patient, place, image.path, image.modality, image.view)
-        for study in studies
-        for place, image in enumerate(study.images)
-        if image.path not in bad
-    ]
-    columns = ("study", "group", "place", "path", "modality", "view")
-    cells = zip(*rows, strict=True) if rows else [()] * len(columns)
-    table = pyarrow.table(dict(zip(columns, map(list, cells), strict=True)))
-    with atomic_path(path) as temporary:
-        parquet.write_table(table, temporary)
-    return len(rows)
+def _refusal(root: Path, refused: Sequence[Rejected]) -> InputError:
+    first = refused[0]
+    return InputError(
+        f"{root / first.file}: {first.item}: {first.reason} (and {len(refused) - 1} more)",
+        "mend it, or prepare without --strict",
+    )
 
 
-def _write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(("file", "row", "reason", "item"))
-        writer.writerows(astuple(item) for item in rejected)
+@dataclass(frozen=True)
+class _Work:
+    """One preparation, once every picture was looked at."""
 
+    name: str
+    dataset: Any
+    root: Path
+    out: Path
+    labels: str
+    plan: Plan
 
-def _write_splits(
-    folder: Path, name: str, dataset: Any, studies: Sequence[Study]
-) -> dict[str, str]:
-    """Write the five folds and, where there is a locked part, the split that tests it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.json"):
-        old.unlink()
-    locked = locked_studies(dataset, studies)
-    wanted = [SplitSection(fold=fold) for fold in range(SplitSection().folds)]
-    wanted.append(SplitSection(kind="locked" if locked else "fixed"))
-    hashes = {}
-    for split in wanted:
-        manifest = make_manifest(studies, split, dataset=name, locked=locked)
-        manifest.save(folder / f"{manifest.name}.json")
-        hashes[manifest.name] = manifest.sha256
-    return hashes
+    def write(
+        self,
+        studies: Sequence[Study],
+        looks: Mapping[str, Look],
+        refused: Sequence[Rejected],
+        fingerprint: str,
+    ) -> Prepared:
+        """Write everything, and last the record that says it is whole."""
+        duplicates = duplicate_groups(list(looks.values()))
+        if self.plan.duplicates == "join":
+            groups = joined(studies, duplicates)
+            studies = [
+                replace(study, patient=groups.get(study.patient, study.patient))
+                for study in studies
+            ]
+        manifests = self._splits(studies)
+        if self.plan.duplicates == "refuse":
+            for manifest in manifests:
+                refuse_parted(manifest, studies, duplicates)
+        pictures = write_pictures(self.out / INDEX, studies, looks, duplicates)
+        write_studies(self.out / "studies.parquet", studies, looks)
+        write_duplicates(self.out / "duplicates.csv", studies, duplicates)
+        write_rejected(self.out / "rejected.csv", refused)
+        self._save(manifests)
+        self._about(looks)
+        record = {
+            "dataset": self.name,
+            "options": self.dataset.options.model_dump(mode="json"),
+            "labels": self.labels,
+            "root": str(self.root.resolve()),
+            "fingerprint": fingerprint,
+            "studies": len(studies),
+            "pictures": pictures,
+            "duplicates": len(duplicates),
+            "rejected": len(refused),
+            "manifests": {manifest.name: manifest.sha256 for manifest in manifests},
+        }
+        write_json(self.out / RECORD, record | {"files": _hashes(self.out)})
+        return _prepared(self.out, record, changed=True)
+
+    def _splits(self, studies: Sequence[Study]) -> list[Manifest]:
+        """The folds, the split that tests the locked part or a fixed one, and the official one."""
+        locked = locked_studies(self.dataset, studies)
+        official = official_parts(self.dataset, self.root)
+        wanted = [SplitSection(fold=fold) for fold in range(SplitSection().folds)]
+        wanted.append(SplitSection(kind="locked" if locked else "fixed"))
+        wanted += [SplitSection(kind="official")] if official else []
+        return [
+            make_manifest(studies, split, dataset=self.name, locked=locked, official=official)
+            for split in wanted
+        ]
+
+    def _save(self, manifests: Sequence[Manifest]) -> None:
+        folder = self.out / "splits"
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.json"):
+            old.unlink()
+        for manifest in manifests:
+            manifest.save(folder / f"{manifest.name}.json")
+
+    def _about(self, looks: Mapping[str, Look]) -> None:
+        """Say what the decoded pictures are, or remove those of an earlier plan."""
+        if not self.plan.side:
+            (self.out / ABOUT).unlink(missing_ok=True)
+            (self.out / SQUARES).unlink(missing_ok=True)
+            return
+        count = (self.out / SQUARES).stat().st_size // (2 * self.plan.side**2)
+        about = {"side": self.plan.side, "view": self.plan.view, "count": count}
+        write_json(self.out / ABOUT, about)

@@ -31,7 +31,8 @@ def test_index_splits_and_refusals_are_written(root: Path, tmp_path: Path) -> No
     assert (made.studies, made.pictures, made.rejected) == (16, 29, 2)
     index = parquet.read_table(out / "index.parquet").to_pylist()
     assert len(index) == 29
-    assert set(index[0]) == {"study", "group", "place", "path", "modality", "view"}
+    named = {"study", "group", "place", "path", "modality", "view"}
+    assert set(index[0]) == named | {"bytes", "sha256", "duplicates", "row"}
     assert all((root / line["path"]).is_file() for line in index)
     with (out / "rejected.csv").open(newline="") as lines:
         refused = list(csv.DictReader(lines))

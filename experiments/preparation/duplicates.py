@@ -1,0 +1,150 @@
+"""Near-duplicate pictures: the same film saved again, scaled or lightly changed, is one group.
+
+Pictures are compared by their difference hashes (256 bits). At most `NEAR` different bits count as
+the same picture: on Open-i, whose films of different patients look most alike, the closest two of
+different patients differ in 17.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from encoders.study import Study
+from experiments.preparation.looking import Look
+from experiments.records.atomic import atomic_path
+from experiments.splits import Manifest
+from kg.errors import InputError
+
+__all__ = ["duplicate_groups", "joined", "refuse_parted", "write_duplicates"]
+
+NEAR = 9
+"""Most bits in which two hashes of one picture differ."""
+BITS = 256
+
+Hashes = NDArray[np.uint8]
+Pairs = NDArray[np.int64]
+
+
+def duplicate_groups(looks: Sequence[Look]) -> dict[str, int]:
+    """Number of the group of each picture that has a near-duplicate, by path.
+
+    Groups are numbered in the order of their first picture; a picture is in its group where a
+    chain of near-duplicates leads to it.
+    """
+    readable = [look for look in looks if look.shape]
+    if len(readable) < 2:
+        return {}
+    shapes = [bytes.fromhex(look.shape) for look in readable]
+    table = np.frombuffer(b"".join(shapes), np.uint8).reshape(len(readable), -1)
+    distinct, member = np.unique(table, axis=0, return_inverse=True)
+    first, second = near_pairs(distinct).T
+    ties = coo_array((np.ones(len(first)), (first, second)), shape=(len(distinct),) * 2)
+    cluster = connected_components(ties, directed=False)[1][member.ravel()]
+    sizes = Counter(cluster.tolist())
+    number: dict[int, int] = {}
+    return {
+        look.path: number.setdefault(group, len(number))
+        for look, group in zip(readable, cluster.tolist(), strict=True)
+        if sizes[group] > 1
+    }
+
+
+def near_pairs(hashes: Hashes, most: int = NEAR) -> Pairs:
+    """Pairs of rows `[n, 2]` that differ in at most `most` bits.
+
+    The bits are cut into `most + 1` pieces: two hashes that near agree on at least one of them
+    whole, so only rows that share a piece are compared.
+
+    Args:
+        hashes: Distinct hashes, `[n, 32]` bytes.
+        most: Most bits that may differ.
+    """
+    bits = np.unpackbits(hashes, axis=1)
+    words = np.ascontiguousarray(hashes).view(np.uint64)
+    found: list[Pairs] = [np.zeros((0, 2), np.int64)]
+    for piece in np.array_split(np.arange(BITS), most + 1):
+        key = bits[:, piece] @ (1 << np.arange(len(piece), dtype=np.int64))
+        order = np.argsort(key, kind="stable")
+        ends = np.flatnonzero(np.diff(key[order])) + 1
+        for alike in np.split(order, ends):
+            found.extend(_near(words, alike, most) if len(alike) > 1 else ())
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _near(words: NDArray[np.uint64], alike: NDArray[np.int64], most: int) -> list[Pairs]:
+    """Pairs among the rows that share a piece."""
+    pairs = []
+    for place, row in enumerate(alike[:-1]):
+        others = alike[place + 1 :]
+        apart = np.bitwise_count(words[others] ^ words[row]).sum(1)
+        close = others[apart <= most]
+        pairs.append(np.sort(np.stack([np.full_like(close, row), close], 1), axis=1))
+    return pairs
+
+
+def refuse_parted(
+    manifest: Manifest, studies: Sequence[Study], duplicates: Mapping[str, int]
+) -> None:
+    """Refuse a split that parts near-duplicates.
+
+    Raises:
+        InputError: `leakage`, with the first two pictures and the parts they are in.
+    """
+    first: dict[int, tuple[str, str]] = {}
+    for study in studies:
+        for image in study.images:
+            if image.path not in duplicates:
+                continue
+            group = duplicates[image.path]
+            other, path = first.setdefault(group, (study.study, image.path))
+            one, two = manifest.assignments[other], manifest.assignments[study.study]
+            if one != two:
+                raise InputError(
+                    f"leakage: {manifest.name}: {path} ({one}) and {image.path} ({two}) are the "
+                    "same picture or nearly so",
+                    "--duplicates join keeps such patients together, --duplicates list only "
+                    "lists them",
+                )
+
+
+def joined(studies: Sequence[Study], duplicates: Mapping[str, int]) -> dict[str, str]:
+    """New group of each group: those that share a near-duplicate become the smallest of them."""
+    from experiments.datasets._near_duplicates import join
+
+    return join(
+        (
+            (
+                (
+                    ("", str(duplicates[image.path]))
+                    if image.path in duplicates
+                    else ("own", image.path)
+                ),
+                study.patient,
+            )
+            for study in studies
+            for image in study.images
+        ),
+        (),
+    )
+
+
+def write_duplicates(path: Path, studies: Sequence[Study], duplicates: Mapping[str, int]) -> None:
+    """Write one row for each picture that has a near-duplicate."""
+    rows = sorted(
+        (duplicates[image.path], study.study, study.patient, image.path)
+        for study in studies
+        for image in study.images
+        if image.path in duplicates
+    )
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("duplicates", "study", "group", "path"))
+        writer.writerows(rows)

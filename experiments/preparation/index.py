@@ -1,0 +1,114 @@
+"""The tables of a preparation: readable pictures, studies as read, and what was left out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
+
+from encoders.study import Study
+from experiments.datasets._layout import Rejected
+from experiments.preparation.looking import Look
+from experiments.records.atomic import atomic_path
+
+__all__ = ["write_pictures", "write_rejected", "write_studies"]
+
+TOGETHER = 1000
+"""Rows of a group; a group is what a reader holds at a time."""
+
+PICTURES = pyarrow.schema(
+    {
+        "study": pyarrow.string(),
+        "group": pyarrow.string(),
+        "place": pyarrow.int32(),
+        "path": pyarrow.string(),
+        "modality": pyarrow.dictionary(pyarrow.int8(), pyarrow.string()),
+        "view": pyarrow.dictionary(pyarrow.int8(), pyarrow.string()),
+        "bytes": pyarrow.int64(),
+        "sha256": pyarrow.string(),
+        "duplicates": pyarrow.int32(),
+        "row": pyarrow.int32(),
+    }
+)
+"""Columns of `index.parquet`.
+
+`group` is what a split keeps together, `place` the picture's place in its study, `duplicates` the
+number of its group of near-duplicates (-1 = it has none), `row` its row among the decoded pictures
+(-1 = none are kept).
+"""
+
+STUDIES = pyarrow.schema(
+    {"study": pyarrow.string(), "group": pyarrow.string(), "record": pyarrow.string()}
+)
+"""Columns of `studies.parquet`; `record` is a study as JSON, without unreadable pictures."""
+
+
+def write_pictures(
+    path: Path,
+    studies: Sequence[Study],
+    looks: Mapping[str, Look],
+    duplicates: Mapping[str, int],
+) -> int:
+    """Write one row a readable picture; gives their number."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for study in studies:
+            for place, image in enumerate(study.images):
+                look = looks[image.path]
+                if not look.reason:
+                    yield {
+                        "study": study.study,
+                        "group": study.patient,
+                        "place": place,
+                        "path": image.path,
+                        "modality": image.modality,
+                        "view": image.view,
+                        "bytes": look.size,
+                        "sha256": look.sha256,
+                        "duplicates": duplicates.get(image.path, -1),
+                        "row": look.row,
+                    }
+
+    return _write(path, PICTURES, rows())
+
+
+def write_studies(path: Path, studies: Sequence[Study], looks: Mapping[str, Look]) -> None:
+    """Write one row a study, with what a run reads of it."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for study in studies:
+            record = asdict(study)
+            kept = [image for image in record["images"] if not looks[image["path"]].reason]
+            record["images"] = kept
+            text = json.dumps(record, ensure_ascii=False)
+            yield {"study": study.study, "group": study.patient, "record": text}
+
+    _write(path, STUDIES, rows())
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
+    """Write one row for each row or picture that was left out, with its reason."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("file", "row", "reason", "item"))
+        writer.writerows(astuple(item) for item in rejected)
+
+
+def _write(path: Path, schema: Any, rows: Iterator[dict[str, Any]]) -> int:
+    """Write rows group by group; gives their number."""
+    count = 0
+    with (
+        atomic_path(path) as temporary,
+        parquet.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        while some := list(islice(rows, TOGETHER)):
+            writer.write_table(pyarrow.Table.from_pylist(some, schema=schema))
+            count += len(some)
+    return count

@@ -1,0 +1,265 @@
+"""Look at every picture once: can it be read, what does it hash to, what does it look like small.
+
+The work is spread over processes, and everything found is written to a journal as it is found, so
+a preparation that was killed goes on where it was. Decoded squares, where asked for, are written
+to their rows before the journal says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from encoders.reading.limits import Grey
+from encoders.reading.picture import read_picture
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.transforms import resize, to_square
+from kg.errors import InputError
+
+__all__ = ["Look", "Looking", "Recipe", "stamp"]
+
+logger = logging.getLogger(__name__)
+
+JOURNAL = "looked.jsonl"
+SMALL = 64
+"""Least side in pixels a picture is decoded at."""
+TOGETHER = 64
+"""Pictures looked at between two writings of the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How pictures are looked at; another recipe looks at them again.
+
+    Args:
+        version: Version of the reading code.
+        side: Side in pixels of the decoded squares kept; 0 = none are kept.
+        view: View recipe of the squares.
+    """
+
+    version: str
+    side: int = 0
+    view: str = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found of one picture.
+
+    Args:
+        path: The picture, relative to the data set's root.
+        size: Bytes of the file.
+        changed: When the file was changed last, in nanoseconds.
+        reason: Why it cannot be read; empty = it can.
+        sha256: Hash of its bytes; empty where there is no file.
+        shape: Difference hash of what it shows, 256 bits in hex; empty where it cannot be read.
+        row: Row of its square among the kept ones; -1 = none is kept.
+    """
+
+    path: str
+    size: int
+    changed: int
+    reason: str = ""
+    sha256: str = ""
+    shape: str = ""
+    row: int = -1
+
+
+class Looking:
+    """Looks at pictures, with what an earlier, even a killed, preparation found.
+
+    Args:
+        root: Folder of the pictures; nothing is written there.
+        folder: Where the journal and the squares are.
+        recipe: How pictures are looked at.
+        squares: File of the decoded squares.
+    """
+
+    def __init__(self, root: Path, folder: Path, recipe: Recipe, squares: Path) -> None:
+        self.root, self.recipe, self.squares = root, recipe, squares
+        self.journal = folder / JOURNAL
+
+    def look(self, paths: Sequence[str], workers: int) -> list[Look]:
+        """What there is to find of each picture, in order; files that did not change are known.
+
+        Args:
+            paths: Pictures, each once, relative to the root.
+            workers: Processes; 1 = this one alone.
+
+        Raises:
+            InputError: If journal or squares cannot be written.
+        """
+        known = self._known(set(paths))
+        todo = [Look(path, *stamp(self.root / path)) for path in paths if path not in known]
+        if self.recipe.side:
+            todo = _with_rows(todo, {look.row for look in known.values()})
+        try:
+            self._reserve(1 + max((look.row for look in (*known.values(), *todo)), default=-1))
+            with _Hands(workers) as each:
+                found = each(_Glance(self.root, self.recipe, self.squares), todo)
+                for number, some in enumerate(_batches(found, TOGETHER)):
+                    known |= {look.path: look for look in some}
+                    self._note(some)
+                    if number % 20 == 0:
+                        done = number * TOGETHER + len(some)
+                        logger.info("looked at %d of %d pictures", done, len(todo))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"{self.journal.parent} cannot be written: {reason}",
+                "free space or choose another folder; the next run goes on from here",
+            ) from None
+        return [known[path] for path in paths]
+
+    def _known(self, wanted: set[str]) -> dict[str, Look]:
+        """What the journal says of files that are as they were; it is begun where it does not fit.
+
+        A last line without its end is of a writer that was killed, and counts as not written.
+        """
+        first = json.dumps(asdict(self.recipe)) + "\n"
+        lines: list[str] = []
+        if self.journal.is_file():
+            lines = self.journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        if not lines or lines[0] != first:
+            self.journal.write_text(first, encoding="utf-8")
+            return {}
+        whole = [line for line in lines[1:] if line.endswith("\n")]
+        if len(whole) + 1 < len(lines):
+            os.truncate(self.journal, sum(len(line.encode()) for line in (first, *whole)))
+        found = {}
+        for line in whole:
+            look = Look(**json.loads(line))
+            if look.path in wanted and (look.size, look.changed) == stamp(self.root / look.path):
+                found[look.path] = look
+        return found
+
+    def _note(self, looks: Sequence[Look]) -> None:
+        """Squares first, then the lines that say they are there."""
+        if self.recipe.side:
+            with self.squares.open("rb") as kept:
+                os.fsync(kept.fileno())
+        with self.journal.open("a", encoding="utf-8") as lines:
+            lines.writelines(json.dumps(asdict(look)) + "\n" for look in looks)
+            lines.flush()
+            os.fsync(lines.fileno())
+
+    def _reserve(self, rows: int) -> None:
+        """Give the file of squares its length; what is not written yet takes no space."""
+        if self.recipe.side:
+            self.squares.parent.mkdir(parents=True, exist_ok=True)
+            self.squares.touch()
+            os.truncate(self.squares, rows * 2 * self.recipe.side**2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """Looks at one picture, in whatever process it is called."""
+
+    root: Path
+    recipe: Recipe
+    squares: Path
+
+    def __call__(self, look: Look) -> Look:
+        path = self.root / look.path
+        if not look.changed:
+            return _seen(look, reason="missing", row=-1)
+        digest = content_hash(path)
+        try:
+            grey = read_picture(path, target=max(SMALL, self.recipe.side))
+        except RejectedImage as error:
+            return _seen(look, reason=error.reason, sha256=digest, row=-1)
+        if self.recipe.side:
+            self._keep(look.row, to_square(grey, self.recipe.side, self.recipe.view))
+        return _seen(look, sha256=digest, shape=difference_hash(grey))
+
+    def _keep(self, row: int, square: Grey) -> None:
+        content = square.astype(np.float16).tobytes()
+        with self.squares.open("r+b") as kept:
+            kept.seek(row * len(content))
+            kept.write(content)
+
+
+def difference_hash(grey: Grey) -> str:
+    """256 bits in hex: on a grid of 16 rows, whether each of 16 cells is darker than the next.
+
+    What is saved again, scaled or lightly changed differs in a few bits; see `duplicates.py`.
+    """
+    cells = resize(grey, 17, 16)
+    return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
+
+
+def _seen(look: Look, **found: object) -> Look:
+    return Look(**(asdict(look) | found))
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of the last change of a file, or of the files in a folder; zeros if none."""
+    try:
+        stats = [member.stat() for member in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    except OSError:
+        return 0, 0
+    return sum(one.st_size for one in stats), max((one.st_mtime_ns for one in stats), default=0)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes; of a folder, over the hashes of its files by name."""
+    if path.is_dir():
+        members = "".join(content_hash(member) for member in sorted(path.iterdir()))
+        return hashlib.sha256(members.encode()).hexdigest()
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _with_rows(todo: Sequence[Look], taken: set[int]) -> list[Look]:
+    """The first rows that are free, in order."""
+    free = (row for row in range(len(todo) + len(taken)) if row not in taken)
+    return [_seen(look, row=row) for look, row in zip(todo, free, strict=False)]
+
+
+def _batches(looks: Iterator[Look], size: int) -> Iterator[list[Look]]:
+    while some := list(islice(looks, size)):
+        yield some
+
+
+class _Hands:
+    """`map` in this process, or in several that end with it even where it is killed."""
+
+    def __init__(self, workers: int) -> None:
+        self.pool: ProcessPoolExecutor | None = None
+        if workers > 1:
+            self.pool = ProcessPoolExecutor(
+                workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent
+            )
+
+    def __enter__(self) -> Callable[[_Glance, Sequence[Look]], Iterator[Look]]:
+        if self.pool is None:
+            return map
+        pool = self.pool
+        return lambda glance, todo: pool.map(glance, todo, chunksize=8)
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Have a worker process end when the one that started it is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,134 @@
+"""The decoded pictures of a prepared copy, mapped from disk: read in any order, held by no one.
+
+Squares are half-precision grey values, the very numbers that a run keeps of the same files in its
+cache, so a run that reads the store sees what it would have seen of the files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kg.errors import InputError
+
+__all__ = ["ABOUT", "PictureStore", "SQUARES"]
+
+SQUARES = Path("pictures") / "squares.f16"
+ABOUT = Path("pictures") / "about.json"
+INDEX = "index.parquet"
+
+
+@dataclass(frozen=True)
+class PictureStore:
+    """Grey squares `[P, H, W]` in [0, 1], one a readable picture of a prepared copy.
+
+    Args:
+        folder: The prepared copy.
+        side: Side of the squares in pixels.
+        view: View recipe they were made by.
+        count: Number of squares, `P`.
+    """
+
+    folder: Path
+    side: int
+    view: str
+    count: int
+
+    @classmethod
+    def open(cls, folder: Path) -> PictureStore:
+        """The store of a prepared copy; nothing is read yet.
+
+        Raises:
+            InputError: If there is none, or its file has not the length it must have.
+        """
+        path = folder / ABOUT
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            store = cls(folder, int(about["side"]), str(about["view"]), int(about["count"]))
+            length = (folder / SQUARES).stat().st_size
+        except FileNotFoundError:
+            raise InputError(
+                f"{folder}: holds no decoded pictures", "kgdx data prepare NAME --pictures SIDE"
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not readable: {error}", "prepare again") from None
+        if length != store.count * 2 * store.side**2:
+            raise InputError(
+                f"{folder / SQUARES}: has {length} bytes, not those of {store.count} pictures",
+                "remove the folder and prepare again",
+            )
+        return store
+
+    @cached_property
+    def squares(self) -> NDArray[np.float16]:
+        """All squares `[P, H, W]`, mapped from disk, read-only."""
+        shape = (self.count, self.side, self.side)
+        if not self.count:
+            return np.zeros(shape, np.float16)
+        return np.memmap(self.folder / SQUARES, np.float16, mode="r", shape=shape)
+
+    def rows(self, paths: Sequence[str]) -> NDArray[np.int64]:
+        """Row of each picture in `squares`.
+
+        Args:
+            paths: Pictures as the index names them, relative to the raw folder.
+
+        Raises:
+            InputError: If one is not in the store.
+        """
+        found = self._places(paths)
+        if (found < 0).any():
+            lost = paths[int(np.argmax(found < 0))]
+            raise InputError(
+                f"{self.folder}: the picture {lost!r} is not in it",
+                "prepare again; rejected.csv says which pictures cannot be read",
+            )
+        return found
+
+    def grey(self, paths: Sequence[str]) -> NDArray[np.float32]:
+        """Grey values `[n, H, W]` in [0, 1] of pictures, in their order."""
+        taken: NDArray[np.float32] = self.squares[self.rows(paths)].astype(np.float32)
+        return taken
+
+    def check(self, side: int, view: str) -> None:
+        """Refuse a reader that wants other squares.
+
+        Raises:
+            InputError: With what the store holds and how to make what is wanted.
+        """
+        if (side, view) != (self.side, self.view):
+            raise InputError(
+                f"{self.folder}: holds pictures of {self.side} pixels in the view {self.view!r}, "
+                f"the image encoder wants {side} in {view!r}",
+                f"prepare again with --pictures {side} --view {view}",
+            )
+
+    def _places(self, paths: Sequence[str]) -> NDArray[np.int64]:
+        """Row of each picture, -1 where there is none."""
+        import pyarrow
+        from pyarrow import compute
+
+        at = compute.index_in(pyarrow.array(paths, pyarrow.string()), self._paths)
+        places = at.fill_null(-1).to_numpy(zero_copy_only=False)
+        return np.where(places < 0, -1, self._rows[places]) if len(self._rows) else places
+
+    @cached_property
+    def _paths(self) -> object:
+        """Paths of the index, as an arrow column."""
+        from pyarrow import parquet
+
+        return parquet.read_table(self.folder / INDEX, columns=["path"])["path"].combine_chunks()
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        from pyarrow import parquet
+
+        table = parquet.read_table(self.folder / INDEX, columns=["row"])
+        rows: NDArray[np.int64] = table["row"].to_numpy().astype(np.int64)
+        return rows
