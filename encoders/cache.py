@@ -24,14 +24,15 @@ import torch
 from filelock import FileLock, Timeout
 
 from encoders.image import ImageEncoder
-from encoders.weights import file_hash
+from encoders.reading.picture import Picture
+from encoders.weights import content_hash
 from kg.errors import InputError
 
 __all__ = ["FeatureCache", "encode_pixels", "image_key"]
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item", Path, str)
+Item = TypeVar("Item", Path, Picture, str)
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -93,7 +94,8 @@ def encode_pixels(
 class FeatureCache(Generic[Item]):
     """Token features on disk, computed once for each picture.
 
-    An item is the path of a file, known by the hash of its bytes, or such a hash itself.
+    An item is the path of a file, known by the hash of its bytes, a picture of such a file, or a
+    hash itself.
 
     Args:
         folder: Where caches are kept; each key gets its own folder in it.
@@ -130,7 +132,7 @@ class FeatureCache(Generic[Item]):
             InputError: If some items have not been computed.
         """
         self._refresh()
-        names = [_content(item) for item in items]
+        names = _contents(items)
         missing = [item for item, name in zip(items, names, strict=True) if name not in self._known]
         if missing:
             raise InputError(
@@ -170,7 +172,7 @@ class FeatureCache(Generic[Item]):
             InputError: If features are not finite, or cannot be written; what was written before
                 stays.
         """
-        names = [_content(item) for item in items]
+        names = _contents(items)
         with self._locked():
             self._mend()
             todo = {
@@ -272,9 +274,16 @@ class FeatureCache(Generic[Item]):
             self._lock.release()
 
 
-def _content(item: Path | str) -> str:
-    """SHA-256 of what the item holds."""
-    return file_hash(item) if isinstance(item, Path) else item
+def _contents(items: Sequence[Path | Picture | str]) -> list[str]:
+    """SHA-256 of what each item holds; a part of a file has its place behind it."""
+    paths = [item.path if isinstance(item, Picture) else item for item in items]
+    hashes = {path: content_hash(path) for path in set(paths) if isinstance(path, Path)}
+    names = []
+    for item, path in zip(items, paths, strict=True):
+        name = hashes[path] if isinstance(path, Path) else path
+        part = item.part if isinstance(item, Picture) else None
+        names.append(name if part is None else f"{name}/{part}")
+    return names
 
 
 def _write(path: Path, content: bytes) -> None:

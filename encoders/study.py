@@ -35,17 +35,19 @@ SPEAKERS = ("patient", "doctor", "description", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class StudyImage:
-    """One picture of a study.
+    """One picture of a study, or a volume, series or clip that shows several.
 
     Args:
-        path: Path relative to the data set's root.
+        path: Path relative to the data set's root, of a file or of a folder of DICOM slices.
         modality: How it was taken.
         view: Projection or probe.
+        part: Place of the slice or frame that is meant; None = whatever the file holds.
     """
 
     path: str
     modality: Modality
     view: View = "unknown"
+    part: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

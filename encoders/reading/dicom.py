@@ -1,200 +1,322 @@
-"""Read one DICOM picture as a grey array in [0, 1]: rescaled, windowed, dark where X-rays pass.
-
-Only the fields that describe pixels are ever parsed; a patient's name or number is not read from
-the file at all, so none can reach a message, a log or a report.
+"""Read DICOM pictures as grey arrays in [0, 1]: rescaled, windowed, dark where X-rays pass.
 
 - MONOCHROME1 is inverted. RGB, YBR and palette pictures become luma.
-- Rescale slope and intercept (1 and 0 where missing), then the first window with a width above 0.
-- Without a window the frame's own lowest and highest value span [0, 1].
+- Modality LUT, or rescale slope and intercept (1 and 0 where missing); then the VOI LUT, or the
+  first window with a width above 0, by its function (LINEAR, LINEAR_EXACT, SIGMOID).
+- Without a window CT is shown in the lung window and 8-bit pictures by 255; elsewhere the frame's
+  own lowest and highest value span [0, 1]. A window asked for by name is taken for CT alone.
 - Pixels with the padding value are black and take no part in that.
-- Of several frames the first is read.
+- Bits beyond those stored (old overlays) and overlay planes are never shown.
+- Ultrasound is cut to its largest region of tissue: what is written around it is not read.
+- Frames with positions (enhanced CT) are sorted by them; others keep their order. Films (MPEG,
+  H.264, HEVC) are decoded like other clips.
 - A file without preamble is read where its first bytes are a DICOM element; a missing transfer
   syntax is taken as it was parsed (implicit or explicit little endian).
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder, pixel_array
 
-from encoders.reading.limits import Grey, check_content, check_file, check_size
-from encoders.reading.rejected import Reason, RejectedImage
-
-PIXEL_FIELDS = (
-    "SOPClassUID",
-    "Modality",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "NumberOfFrames",
-    "PlanarConfiguration",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "WindowCenter",
-    "WindowWidth",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "PixelData",
-    "FloatPixelData",
-    "RedPaletteColorLookupTableDescriptor",
-    "GreenPaletteColorLookupTableDescriptor",
-    "BluePaletteColorLookupTableDescriptor",
-    "RedPaletteColorLookupTableData",
-    "GreenPaletteColorLookupTableData",
-    "BluePaletteColorLookupTableData",
-    "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
+from encoders.reading.dicom_header import (
+    MODALITIES,
+    PIXELS,
+    first,
+    get,
+    numbers,
+    parse,
+    sequence,
+    text,
+    whole,
 )
-"""The only fields that are parsed."""
+from encoders.reading.frames import Clip
+from encoders.reading.geometry import Placed, put_in_order
+from encoders.reading.limits import Grey, check_content, check_file, check_parts, check_size
+from encoders.reading.rejected import Reason, RejectedImage
+from encoders.reading.stack import About
+from encoders.reading.windowing import WINDOWS, Function, Window, spread, window_named
 
-_NATIVE = tuple(f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99"))
+NATIVE = tuple(f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99"))
 """Transfer syntaxes without compression."""
+
+FILMS: dict[str, str] = {
+    **{f"1.2.840.10008.1.2.4.{number}": "mpegvideo" for number in ("100", "100.1", "101", "101.1")},
+    **{
+        f"1.2.840.10008.1.2.4.{number}{ending}": "h264"
+        for number in range(102, 107)
+        for ending in ("", ".1")
+    },
+    **{f"1.2.840.10008.1.2.4.{number}": "hevc" for number in (107, 108)},
+}
+"""Transfer syntaxes whose frames are one film, and what decodes it where it has no container."""
+
+
+class DicomFile:
+    """One DICOM file of one or more frames.
+
+    Args:
+        path: The file.
+
+    Raises:
+        RejectedImage: If it holds no picture, or one too large or too small.
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_file(path)
+        self.path = path
+        self.header = parse(path)
+        check_size(path, whole(self.header, "Columns"), whole(self.header, "Rows"))
+        if not any(field in self.header for field in PIXELS):
+            raise RejectedImage(path, "truncated", "no pixel data")
+        notes = []
+        if text(self.header, "BurnedInAnnotation").upper() == "YES":
+            notes.append("text is burned into the pixels (BurnedInAnnotation)")
+        self._windows = self.header
+        self._film = self._opened_film()
+        if self._film is not None:
+            self._frames = tuple(range(self._film.about.parts))
+        else:
+            count = check_parts(path, max(whole(self.header, "NumberOfFrames"), 1))
+            ordered = put_in_order([placed_frame(self.header, at) for at in range(count)])
+            sorts = count > 1 and ordered.step is not None
+            self._frames = ordered.places if sorts else tuple(range(count))
+            notes += ordered.notes if sorts else ()
+        self.about = About(
+            len(self._frames),
+            MODALITIES.get(text(self.header, "Modality").upper()),
+            spacing_of(self.header),
+            tuple(notes),
+        )
+
+    def read(
+        self, parts: Sequence[int], *, target: int | None = None, window: str = ""
+    ) -> Iterator[Grey]:
+        """Frames in order; see `Stack.read`."""
+        if self._film is not None:
+            for grey in self._film.read(parts, target=target):
+                yield cut_to_region(self.header, grey)
+            return
+        for part in parts:
+            yield self._shown(self._frames[part], window)
+
+    def show_like(self, header: Dataset) -> None:
+        """Show frames in the window of another header of the series."""
+        self._windows = header
+
+    def _shown(self, frame: int, window: str) -> Grey:
+        stored = _decode(self.path, self.header, frame)
+        if not stored.any():
+            raise RejectedImage(self.path, "blank_after_decode")
+        return show(self.header, stored, frame=frame, window=window, like=self._windows)
+
+    def _opened_film(self) -> Clip | None:
+        codec = FILMS.get(self.header.file_meta.TransferSyntaxUID)
+        if codec is None:
+            return None
+        stream = b"".join(generate_frames(self.header.PixelData, number_of_frames=1))
+        return Clip(self.path, stream, bare=codec)
 
 
 def read_dicom(path: Path) -> Grey:
-    """Read the first frame of a DICOM file.
-
-    Returns:
-        Grey values `[H, W]` in [0, 1].
+    """The frame in the middle of a DICOM file, `[H, W]` in [0, 1].
 
     Raises:
-        RejectedImage: If it holds no picture, is cut off, needs a decoder that is not installed,
-            decodes to nothing but zeros, or is too large, too small or constant.
+        RejectedImage: If it cannot be read or shows nothing.
     """
-    check_file(path)
-    header = _parse(path)
-    rows, columns = _whole(header, "Rows"), _whole(header, "Columns")
-    if not rows or not columns:
-        raise RejectedImage(path, "not_an_image", "no rows and columns")
-    if "PixelData" not in header:
-        raise RejectedImage(path, "truncated", "no pixel data")
-    check_size(path, columns, rows)
-    frame = _decode(path, header)
-    if not frame.any():
-        raise RejectedImage(path, "blank_after_decode")
-    grey = _colour(header, frame) if frame.ndim == 3 else _monochrome(header, frame)
-    return check_content(path, grey)
+    opened = DicomFile(path)
+    return check_content(path, next(opened.read([opened.about.parts // 2])))
 
 
-def _parse(path: Path) -> Dataset:
-    """The pixel fields of a file, or a rejection that quotes nothing of it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = pydicom.dcmread(path, force=True, specific_tags=list(PIXEL_FIELDS))
-    except Exception:  # any parser failure; its text may quote patient fields
-        raise RejectedImage(path, "damaged", "not readable as DICOM") from None
-    if "TransferSyntaxUID" not in getattr(header, "file_meta", FileMetaDataset()):
-        implicit = header.original_encoding[0]
-        header.file_meta = FileMetaDataset()
-        header.file_meta.TransferSyntaxUID = (
-            ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-        )
+def show(
+    header: Dataset,
+    stored: np.ndarray,
+    *,
+    frame: int = 0,
+    window: str = "",
+    like: Dataset | None = None,
+) -> Grey:
+    """A frame as stored `[H, W]` or `[H, W, 3]`, as grey in [0, 1].
+
+    Args:
+        header: Its header.
+        stored: Values as decoded.
+        frame: Its place in the file, for values that are stated frame by frame.
+        window: Name of a CT window; empty = the file's own.
+        like: Header whose window is taken in its place.
+    """
+    if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+        stored = apply_color_lut(stored, header)
+    if stored.ndim == 3:
+        return cut_to_region(header, _luma(header, stored))
+    padding = _padding(header, stored)
+    values = _rescaled(header, stored, frame)
+    if window and text(header, "Modality").upper() == "CT":
+        grey = window_named(window).apply(values)
+    else:
+        grey = _windowed(like or header, values, padding, frame)
+    if text(header, "PhotometricInterpretation") == "MONOCHROME1":
+        grey = np.float32(1) - grey
+    if padding is not None:
+        grey[padding] = 0
+    return cut_to_region(header, grey)
+
+
+def placed_frame(header: Dataset, frame: int) -> Placed:
+    """Where a frame lies: by its own groups of fields, else by the file's."""
+    position = numbers(grouped(header, "PlanePositionSequence", frame), "ImagePositionPatient", 3)
+    turned = grouped(header, "PlaneOrientationSequence", frame)
+    return Placed(position, numbers(turned, "ImageOrientationPatient", 6))
+
+
+def grouped(header: Dataset, group: str, frame: int) -> Dataset:
+    """Fields of a frame in a functional group: its own, else those shared, else the file's."""
+    own = sequence(header, "PerFrameFunctionalGroupsSequence")[frame : frame + 1]
+    for place in (*own, *sequence(header, "SharedFunctionalGroupsSequence")[:1]):
+        found = sequence(place, group)
+        if found:
+            return found[0]
     return header
 
 
-def _decode(path: Path, header: Dataset) -> np.ndarray:
-    """First frame as stored: `[H, W]`, or `[H, W, 3]` for colour."""
+def window_of(header: Dataset, frame: int = 0) -> Window | None:
+    """The first usable window a file states for a frame."""
+    group = grouped(header, "FrameVOILUTSequence", frame)
+    centres = numbers(group, "WindowCenter") or ()
+    widths = numbers(group, "WindowWidth") or ()
+    function = text(group, "VOILUTFunction").upper()
+    kinds: dict[str, Function] = {"SIGMOID": "SIGMOID", "LINEAR_EXACT": "LINEAR_EXACT"}
+    usable = (pair for pair in zip(centres, widths, strict=False) if pair[1] > 0)
+    pair = next(usable, None)
+    return None if pair is None else Window(*pair, kinds.get(function, "LINEAR"))
+
+
+def spacing_of(header: Dataset) -> tuple[float, float] | None:
+    """Millimetres from pixel to pixel, down and across."""
+    region = _region(header)
+    if region is not None and whole(region, "PhysicalUnitsXDirection") == 3:
+        across, down = first(region, "PhysicalDeltaX"), first(region, "PhysicalDeltaY")
+        if across and down:
+            return abs(down) * 10, abs(across) * 10
+    measures = grouped(header, "PixelMeasuresSequence", 0)
+    found = numbers(measures, "PixelSpacing", 2) or numbers(header, "ImagerPixelSpacing", 2)
+    return (found[0], found[1]) if found else None
+
+
+def cut_to_region(header: Dataset, grey: Grey) -> Grey:
+    """The largest region of tissue of an ultrasound picture, or the whole picture."""
+    region = _region(header)
+    if region is None:
+        return grey
+    left, top, right, bottom = _corners(region)
+    return np.ascontiguousarray(grey[top : bottom + 1, left : right + 1])
+
+
+def _region(header: Dataset) -> Dataset | None:
+    """The largest two-dimensional region of tissue that lies in the picture."""
+    height, width = whole(header, "Rows"), whole(header, "Columns")
+    best, size = None, 0
+    for region in sequence(header, "SequenceOfUltrasoundRegions"):
+        left, top, right, bottom = _corners(region)
+        inside = 0 <= left < right < width and 0 <= top < bottom < height
+        area = (right - left) * (bottom - top)
+        tissue = whole(region, "RegionSpatialFormat") == 1 and whole(region, "RegionDataType") < 3
+        if inside and tissue and area > size:
+            best, size = region, area
+    return best
+
+
+def _corners(region: Dataset) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom pixel, both ends included."""
+    names = ("MinX0", "MinY0", "MaxX1", "MaxY1")
+    left, top, right, bottom = (whole(region, f"RegionLocation{name}") for name in names)
+    return left, top, right, bottom
+
+
+def _decode(path: Path, header: Dataset, frame: int) -> np.ndarray:
+    """One frame as stored: `[H, W]`, or `[H, W, 3]` for colour."""
     syntax = header.file_meta.TransferSyntaxUID
     try:
         plugins = get_decoder(syntax).available_plugins
     except NotImplementedError:
         plugins = ()
-    if not plugins and syntax not in _NATIVE:
+    if not plugins and syntax not in NATIVE:
         raise RejectedImage(
             path, "needs_decoder", syntax.name, f"install a pydicom plugin for {syntax.name}"
         )
-    # Pillow refuses 12-bit JPEG and pydicom then logs a traceback, so pylibjpeg goes first
+    # Pillow refuses 12-bit JPEG, so pylibjpeg goes first
     for plugin in ("pylibjpeg", "") if "pylibjpeg" in plugins else ("",):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                frame: np.ndarray = pixel_array(header, index=0, decoding_plugin=plugin)
+            decoded: np.ndarray = pixel_array(header, index=frame, decoding_plugin=plugin)
         except Exception:  # noqa: PERF203 - decoders raise whatever they like, and it is not shown
             continue
-        return frame
+        return decoded
     raise RejectedImage(path, _broken(header), syntax.name)
 
 
 def _broken(header: Dataset) -> Reason:
     """Whether a frame that did not decode is cut off or wrong in another way."""
-    bits = _whole(header, "BitsAllocated") * (_whole(header, "SamplesPerPixel") or 1)
-    wanted = _whole(header, "Rows") * _whole(header, "Columns") * bits // 8
-    native = header.file_meta.TransferSyntaxUID in _NATIVE
-    return "truncated" if native and len(header.PixelData) < wanted else "damaged"
+    bits = whole(header, "BitsAllocated") * (whole(header, "SamplesPerPixel") or 1)
+    wanted = whole(header, "Rows") * whole(header, "Columns") * bits // 8
+    wanted *= max(whole(header, "NumberOfFrames"), 1)
+    native = header.file_meta.TransferSyntaxUID in NATIVE
+    held = len(get(header, next(field for field in PIXELS if field in header)) or b"")
+    return "truncated" if native and held < wanted else "damaged"
 
 
-def _colour(header: Dataset, frame: np.ndarray) -> Grey:
-    if frame.dtype != np.uint8:
-        frame = (frame / (np.iinfo(frame.dtype).max / 255)).astype(np.uint8)
-    luma = np.asarray(Image.fromarray(frame, "RGB").convert("L"))
-    return luma.astype(np.float32) / np.float32(255)
+def _luma(header: Dataset, frame: np.ndarray) -> Grey:
+    """Luma in [0, 1] of a picture `[H, W, 3]`."""
+    if frame.dtype == np.uint8:
+        luma = np.asarray(Image.fromarray(frame, "RGB").convert("L"))
+        return luma.astype(np.float32) / np.float32(255)
+    palette = text(header, "PhotometricInterpretation") == "PALETTE COLOR"
+    bits = frame.dtype.itemsize * 8 if palette else whole(header, "BitsStored")
+    weights = np.array([0.299, 0.587, 0.114]) / (2**bits - 1)
+    deep: Grey = (frame @ weights).astype(np.float32)
+    return deep
 
 
-def _monochrome(header: Dataset, frame: np.ndarray) -> Grey:
-    """Rescale, window and, for MONOCHROME1, invert."""
-    kind = str(header.get("PhotometricInterpretation", "MONOCHROME2"))
-    if kind == "PALETTE COLOR":
-        return _colour(header, apply_color_lut(frame, header))
-    padding = _padding(header, frame)
-    values = frame.astype(np.float32) * _first(header, "RescaleSlope", 1.0)
-    values += _first(header, "RescaleIntercept", 0.0)
-    low, high = _window(header) or _span(values, padding)
-    grey: Grey = np.clip((values - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
-    if kind == "MONOCHROME1":
-        grey = np.float32(1) - grey
-    if padding is not None:
-        grey[padding] = 0
-    return grey
+def _windowed(header: Dataset, values: np.ndarray, padding: np.ndarray | None, frame: int) -> Grey:
+    """Values in the window their header states, or the one they need, in [0, 1]."""
+    table = sequence(header, "VOILUTSequence")
+    if table:
+        shown = apply_voi(np.round(values).astype(np.int32), header)
+        return spread(shown, 0, 2 ** int(table[0].LUTDescriptor[2]) - 1)
+    own = window_of(header, frame)
+    if own is None and text(header, "Modality").upper() == "CT":
+        own = WINDOWS["lung"]
+    if own is not None:
+        return own.apply(values)
+    if values.dtype == np.uint8:
+        return spread(values, 0, 255)
+    seen = values if padding is None else values[~padding]
+    return (
+        spread(values, float(seen.min()), float(seen.max())) if seen.size else spread(values, 0, 1)
+    )
 
 
-def _window(header: Dataset) -> tuple[float, float] | None:
-    """Lowest and highest value shown by the first window, or None without a usable one."""
-    width = _first(header, "WindowWidth", 0.0)
-    centre = _first(header, "WindowCenter", np.nan)
-    if width <= 0 or not np.isfinite(centre):
-        return None
-    # the standard's linear function: the window spans width - 1 steps around centre - 0.5
-    half = max(width - 1, 1e-3) / 2
-    return centre - 0.5 - half, centre - 0.5 + half
-
-
-def _span(values: Grey, padding: np.ndarray | None) -> tuple[float, float]:
-    shown = values if padding is None else values[~padding]
-    return (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
+def _rescaled(header: Dataset, stored: np.ndarray, frame: int) -> np.ndarray:
+    """Values after the modality's table, or slope and intercept; as stored where neither is."""
+    if sequence(header, "ModalityLUTSequence"):
+        table: np.ndarray = apply_modality_lut(stored, header)
+        return table
+    group = grouped(header, "PixelValueTransformationSequence", frame)
+    slope, intercept = first(group, "RescaleSlope"), first(group, "RescaleIntercept")
+    if slope in (None, 0, 1) and not intercept:
+        return stored
+    values = stored.astype(np.float32) * np.float32(slope or 1)
+    return values + np.float32(intercept or 0)
 
 
 def _padding(header: Dataset, frame: np.ndarray) -> np.ndarray | None:
-    value = header.get("PixelPaddingValue")
+    value = get(header, "PixelPaddingValue")
     if not isinstance(value, int):
         return None
     mask: np.ndarray = frame == value
     return mask if mask.any() else None
-
-
-def _first(header: Dataset, field: str, default: float) -> float:
-    """The (first) number in a field, or the default where it is missing or no number."""
-    value = header.get(field)
-    if value is None or isinstance(value, str):
-        return default
-    try:
-        return float(value[0] if hasattr(value, "__len__") else value)
-    except (TypeError, ValueError, IndexError):
-        return default
-
-
-def _whole(header: Dataset, field: str) -> int:
-    """A whole number in a field, 0 where it is missing."""
-    value = header.get(field)
-    return value if isinstance(value, int) else 0

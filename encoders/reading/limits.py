@@ -14,6 +14,9 @@ Grey = NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 """Pictures with more pixels are refused before they are decoded (a large X-ray has 18 million)."""
 
+MAX_PARTS = 20_000
+"""Volumes and clips with more slices or frames are refused."""
+
 MIN_SIDE = 8
 """Pictures with a shorter side are refused: nothing can be seen on them."""
 
@@ -30,6 +33,19 @@ def check_size(path: Path, width: int, height: int) -> None:
         raise RejectedImage(path, "too_small", f"{width} x {height}")
 
 
+def check_parts(path: Path, parts: int) -> int:
+    """Give the number of slices or frames back if it is one that can be read.
+
+    Raises:
+        RejectedImage: `not_an_image` or `too_many_parts`.
+    """
+    if parts < 1:
+        raise RejectedImage(path, "not_an_image", "no slice or frame")
+    if parts > MAX_PARTS:
+        raise RejectedImage(path, "too_many_parts", f"{parts:,}, limit {MAX_PARTS:,}")
+    return parts
+
+
 def check_content(path: Path, grey: Grey) -> Grey:
     """Give the array back if it shows something.
 
@@ -43,11 +59,13 @@ def check_content(path: Path, grey: Grey) -> Grey:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is not there or has no bytes.
+    """Refuse what is not there or has no bytes; a folder passes.
 
     Raises:
         RejectedImage: `missing` or `empty`.
     """
+    if path.is_dir():
+        return
     if not path.is_file():
         raise RejectedImage(path, "missing")
     if path.stat().st_size == 0:

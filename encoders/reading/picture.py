@@ -1,20 +1,61 @@
-"""Read any picture file, raster or DICOM, as one grey array in [0, 1]."""
+"""The one way in: any picture, volume, series or clip, as grey arrays in [0, 1].
+
+What a file holds is told by its content, never by its ending. A still picture has one part; a
+volume, a folder of slices, a clip or a DICOM file of several frames has many, and which of them
+are shown is said in `places.py`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from encoders.reading.limits import Grey, check_file
+import numpy as np
+
+from encoders.reading.kinds import Kind, kind_of
+from encoders.reading.limits import Grey, check_content, check_file
 from encoders.reading.raster import read_raster
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.stack import About, Stack
 
 
-def read_picture(path: Path | str, *, target: int | None = None) -> Grey:
-    """Read a picture, telling its type by its content and never by its ending.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Which picture is meant.
 
     Args:
-        path: The file.
-        target: Side in pixels it will be resized to; a large JPEG is then decoded smaller, both
+        path: A file, or a folder of DICOM slices.
+        part: Place of the slice or frame in it; None = the one in the middle.
+    """
+
+    path: Path
+    part: int | None = None
+
+
+def look(path: Path | str) -> About:
+    """What a file or folder holds, by its headers.
+
+    Raises:
+        RejectedImage: If it cannot be read; see `rejected.py`.
+    """
+    file = Path(path)
+    check_file(file)
+    kind = kind_of(file)
+    return About() if kind == "raster" else _open(file, kind).about
+
+
+def read_picture(
+    path: Path | str, *, part: int | None = None, target: int | None = None, window: str = ""
+) -> Grey:
+    """Read one picture.
+
+    Args:
+        path: A file, or a folder of DICOM slices.
+        part: Place of the slice or frame; None = the one in the middle.
+        target: Side in pixels it will be resized to; what allows it is then decoded smaller, both
             sides staying at least `target`. None reads every pixel.
+        window: Name of a CT window in HU; empty = the file's own, or the lung window.
 
     Returns:
         Grey values `[H, W]` in [0, 1].
@@ -22,13 +63,67 @@ def read_picture(path: Path | str, *, target: int | None = None) -> Grey:
     Raises:
         RejectedImage: With a reason code, if it cannot be read; see `rejected.py`.
     """
+    (grey,) = read_parts(path, [part], target=target, window=window)
+    return grey
+
+
+def read_parts(
+    path: Path | str,
+    parts: Sequence[int | None],
+    *,
+    target: int | None = None,
+    window: str = "",
+) -> Iterator[Grey]:
+    """Slices or frames of one file, opened once; see `read_picture`.
+
+    A slice without anything on it is a picture, a file of nothing else is not.
+
+    Args:
+        path: A file, or a folder of DICOM slices.
+        parts: Their places, ascending; None = the one in the middle.
+        target: Side in pixels they will be resized to.
+        window: Name of a CT window.
+    """
     file = Path(path)
     check_file(file)
-    with file.open("rb") as opened:
-        begins = opened.read(132)
-    # pydicom costs a quarter of a second to import, so it comes in with the first DICOM file
-    if begins[128:132] == b"DICM" or begins[:2] in (b"\x08\x00", b"\x02\x00"):
-        from encoders.reading.dicom import read_dicom
+    kind = kind_of(file)
+    if kind == "raster":
+        grey = read_raster(file, target=target)
+        yield from (grey for _ in parts)
+        return
+    stack = _open(file, kind)
+    places = [stack.about.parts // 2 if part is None else part for part in parts]
+    if any(not 0 <= place < stack.about.parts for place in places):
+        raise RejectedImage(file, "truncated", f"it has {stack.about.parts} slices or frames")
+    shows, grey = not places, np.zeros((0, 0), np.float32)
+    for grey in stack.read(places, target=target, window=window):
+        low, high = float(grey.min()), float(grey.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise RejectedImage(file, "degenerate")
+        shows = shows or low != high
+        yield grey
+    if not shows:
+        check_content(file, grey)
 
-        return read_dicom(file)
-    return read_raster(file, target=target)
+
+def _open(path: Path, kind: Kind) -> Stack:
+    """A reader of slices or frames; each library comes in with the first file that needs it."""
+    if kind == "dicom":
+        from encoders.reading.dicom import DicomFile
+
+        return DicomFile(path)
+    if kind == "series":
+        from encoders.reading.series import Series
+
+        return Series(path)
+    if kind == "volume":
+        from encoders.reading.volume import Volume
+
+        return Volume(path)
+    if kind == "clip":
+        from encoders.reading.frames import Clip
+
+        return Clip(path)
+    from encoders.reading.animation import Animation
+
+    return Animation(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from encoders.reading.limits import Grey
-from encoders.reading.picture import read_picture
+from encoders.reading.picture import Picture, read_parts
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import Augmentation, augment, normalise, to_square
 
@@ -36,20 +37,23 @@ class Readable(NamedTuple):
 
 
 def load_pixels(
-    paths: Sequence[Path | str],
+    pictures: Sequence[Path | str | Picture],
     preprocessing: Preprocessing,
     recipe: str = "whole",
     *,
+    window: str = "",
     threads: int = 1,
     augmentation: Augmentation | None = None,
     generator: np.random.Generator | None = None,
 ) -> Grey:
-    """Pixels `[n, c, H, W]` of every picture, normalised, in the order of `paths`.
+    """Pixels `[n, c, H, W]` of every picture, normalised, in the order of `pictures`.
 
     Args:
-        paths: The files.
+        pictures: The files, or slices and frames of them; those of one file that follow each
+            other are read together.
         preprocessing: Size and normalisation the backbone expects.
         recipe: Name of the fixed view.
+        window: Name of a CT window; empty = the file's own, or the lung window.
         threads: Pictures decoded at once; the result is the same with any number.
         augmentation: For training only: how far the pictures are moved about.
         generator: Where the draws come from; must be given with `augmentation`.
@@ -57,15 +61,21 @@ def load_pixels(
     Raises:
         RejectedImage: For the first picture in the list that cannot be read.
     """
-    seeds = _seeds(len(paths), augmentation, generator)
+    seeds = iter(_seeds(len(pictures), augmentation, generator))
+    groups = [(path, parts, [next(seeds, 0) for _ in parts]) for path, parts in _files(pictures)]
 
-    def load(place: int) -> Grey:
-        square = _square(paths[place], preprocessing, recipe)
+    def load(place: int) -> list[Grey]:
+        path, parts, drawn = groups[place]
+        squares = _squares(path, parts, preprocessing, recipe, window)
         if augmentation is not None:
-            square = augment(square, augmentation, np.random.default_rng(seeds[place]))
-        return normalise(square, preprocessing)
+            squares = (
+                augment(square, augmentation, np.random.default_rng(seed))
+                for square, seed in zip(squares, drawn, strict=True)
+            )
+        return [normalise(square, preprocessing) for square in squares]
 
-    return _stack(_each(load, len(paths), threads), preprocessing)
+    loaded = _each(load, len(groups), threads)
+    return _stack([pixels for group in loaded for pixels in group], preprocessing)
 
 
 def load_readable(
@@ -79,7 +89,8 @@ def load_readable(
 
     def load(place: int) -> Grey | RejectedImage:
         try:
-            return normalise(_square(paths[place], preprocessing, recipe), preprocessing)
+            (square,) = _squares(Path(paths[place]), [None], preprocessing, recipe)
+            return normalise(square, preprocessing)
         except RejectedImage as rejected:
             return rejected
 
@@ -92,8 +103,25 @@ def load_readable(
     )
 
 
-def _square(path: Path | str, preprocessing: Preprocessing, recipe: str) -> Grey:
-    return to_square(read_picture(path, target=preprocessing.size), preprocessing.size, recipe)
+def _files(pictures: Sequence[Path | str | Picture]) -> list[tuple[Path, list[int | None]]]:
+    """Files in order, each with the parts of it that follow each other."""
+    named = (one if isinstance(one, Picture) else Picture(Path(one)) for one in pictures)
+    return [
+        (path, [one.part for one in group])
+        for path, group in itertools.groupby(named, key=lambda one: one.path)
+    ]
+
+
+def _squares(
+    path: Path,
+    parts: Sequence[int | None],
+    preprocessing: Preprocessing,
+    recipe: str,
+    window: str = "",
+) -> Iterator[Grey]:
+    """Square views of parts of one file, one by one."""
+    for grey in read_parts(path, parts, target=preprocessing.size, window=window):
+        yield to_square(grey, preprocessing.size, recipe)
 
 
 def _seeds(

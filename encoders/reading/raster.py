@@ -37,7 +37,7 @@ MAGIC: tuple[bytes, ...] = (
 )
 """First bytes of those formats: a file that begins so and cannot be opened is cut off."""
 
-_DECODING = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
+DECODING = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
 
 
 def read_raster(path: Path, *, target: int | None = None) -> Grey:
@@ -55,7 +55,7 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
         RejectedImage: If it is missing, empty, cut off, no picture, too large or small, or blank.
     """
     check_file(path)
-    image = _open(path)
+    image = open_raster(path)
     with image:
         check_size(path, *image.size)
         if target is not None and image.format == "JPEG" and image.mode in ("L", "RGB"):
@@ -63,12 +63,12 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
         try:
             upright = ImageOps.exif_transpose(image)
             upright.load()
-        except _DECODING as error:
-            raise RejectedImage(path, _reason_of(error)) from None
-        return check_content(path, _grey(upright))
+        except DECODING as error:
+            raise RejectedImage(path, reason_of(error)) from None
+        return check_content(path, grey_of(upright))
 
 
-def _open(path: Path) -> Image.Image:
+def open_raster(path: Path) -> Image.Image:
     """Open by content; nothing is decoded yet."""
     try:
         return Image.open(path, formats=FORMATS)
@@ -79,16 +79,17 @@ def _open(path: Path) -> Image.Image:
             begins = file.read(16)
         cut_off = begins.startswith(MAGIC)
         raise RejectedImage(path, "truncated" if cut_off else "not_an_image") from None
-    except _DECODING:
+    except DECODING:
         raise RejectedImage(path, "truncated") from None
 
 
-def _reason_of(error: Exception) -> Reason:
+def reason_of(error: Exception) -> Reason:
+    """Whether a picture that does not decode is cut off or wrong in another way."""
     text = str(error)
     return "truncated" if "trunc" in text or isinstance(error, EOFError) else "damaged"
 
 
-def _grey(image: Image.Image) -> Grey:
+def grey_of(image: Image.Image) -> Grey:
     """Grey values of a decoded picture, by its mode."""
     mode = image.mode
     if mode.startswith("I;16"):

@@ -94,6 +94,7 @@ class ImageSection(Options):
     Args:
         encoder: Image encoder; None = pictures are not used.
         recipe: View recipe (`whole`, `borders`).
+        window: Window CT is shown in, in HU; empty = the file's own, or the lung window.
         frozen: Whether tokens are cached; a trainable backbone never reads the cache.
         trains: Last stages of a backbone that train where it is not frozen; 0 = all.
         augment: Move training pixels about where the backbone is not frozen.
@@ -101,11 +102,12 @@ class ImageSection(Options):
         pool: What a pooled token holds: the mean of its cell, or mean and maximum side by side.
         reduce: Width after PCA fitted on training pictures; 0 = no reduction.
         views: Views to use; empty = all.
-        limit: Most pictures of one study.
+        limit: Most pictures of one study; slices of volumes and frames of clips are chosen evenly.
     """
 
     encoder: Part | None = Part(name="efficientnet_lite0")
     recipe: str = "whole"
+    window: Literal["", "lung", "mediastinum", "bone"] = ""
     frozen: bool = True
     trains: int = 0
     augment: bool = True

@@ -13,7 +13,7 @@ from PIL import Image
 
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
-from encoders.study import Study
+from encoders.study import Study, StudyImage
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.training.assemble import Assembled
@@ -65,7 +65,7 @@ def _example(
     thresholds = result.calibration.thresholds.values
     graph = made.reader.graph
     text = made.reader.words.passages(study, made.experiment.text.test)
-    images = made.reader.pictures.chosen(study) if made.reader.pictures else ()
+    images = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
     findings = []
     for column, finding in enumerate(part.findings):
         label = part.labels[place, column]
@@ -81,7 +81,7 @@ def _example(
         )
     return {
         "study": study.study,
-        "images": [_thumbnail(made, image.path) for image in images[:2]],
+        "images": [_thumbnail(made, image) for image in images[:2]],
         "text": "\n".join(f"{passage.name}: {passage.text}" for passage in text),
         "findings": findings,
     }
@@ -128,9 +128,11 @@ def _sources(output: Output, row: int, column: int) -> dict[str, float]:
     return {name: float(output.gates[row, column, i]) for i, name in enumerate(SOURCES)}
 
 
-def _thumbnail(made: Assembled, path: str) -> str:
+def _thumbnail(made: Assembled, image: StudyImage) -> str:
     """A small PNG of a picture, in base64."""
-    grey = whole(read_picture(made.root / path, target=SIDE), SIDE)
+    window = made.experiment.image.window
+    path = made.root / image.path
+    grey = whole(read_picture(path, part=image.part, target=SIDE, window=window), SIDE)
     buffer = io.BytesIO()
     Image.fromarray((grey * 255).astype(np.uint8)).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

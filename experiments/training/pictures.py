@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from torch import Tensor, nn
 
 from encoders.cache import FeatureCache, image_key
 from encoders.image import IMAGE_ENCODERS, Preprocessing
+from encoders.reading.picture import Picture, look
 from encoders.reading.pixels import load_pixels
+from encoders.reading.places import share
+from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import Augmentation
 from encoders.reduce import Reducer, pool_tokens
 from encoders.study import MODALITIES, VIEWS, Study, StudyImage
@@ -25,7 +29,7 @@ __all__ = ["PictureReader"]
 
 log = logging.getLogger(__name__)
 
-READING = "1"
+READING = "2"
 """Version of the reading code; change it when the same file gives other pixels."""
 
 
@@ -50,6 +54,7 @@ class PictureReader:
         if not section.frozen:
             self.encoder.trainable(section.trains)
         self.reducer: Reducer | None = None
+        self._parts: dict[Path, int] = {}
 
     @property
     def trainable_encoder(self) -> nn.Module | None:
@@ -73,44 +78,65 @@ class PictureReader:
         """Fit the reduction on the pictures of training studies."""
         if not (self.section.frozen and self.section.reduce):
             return
-        chosen = [self.chosen(study) for study in studies]
-        paths = [root / image.path for images in chosen for image in images]
-        rows = np.sort(self._tokens(paths)[1])
-        tokens = self._tokens(paths)[0]
+        chosen = [self.chosen(study, root) for study in studies]
+        pictures = [Picture(root / image.path, image.part) for images in chosen for image in images]
+        array, rows = self._tokens(pictures)
         generator = np.random.default_rng(self.seed)
         width = min(self.section.reduce, self._pooled_shape()[1])
-        self.reducer = Reducer.fit(tokens[rows], generator, width, limit=20_000)
+        self.reducer = Reducer.fit(array[np.sort(rows)], generator, width, limit=20_000)
 
-    def chosen(self, study: Study) -> tuple[StudyImage, ...]:
-        """The pictures of a study that are read: allowed views, evenly spaced to the limit."""
-        allowed = [
-            image
-            for image in study.images
-            if not self.section.views or image.view in self.section.views
-        ]
-        if len(allowed) > self.section.limit:
-            places = np.linspace(0, len(allowed) - 1, self.section.limit).round().astype(int)
-            allowed = [allowed[place] for place in places]
-        return tuple(allowed)
+    def allowed(self, study: Study) -> tuple[StudyImage, ...]:
+        """The pictures of a study whose view may be read."""
+        views = self.section.views
+        return tuple(image for image in study.images if not views or image.view in views)
+
+    def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
+        """The pictures of a study that are read, at most `limit`; see `encoders.reading.places`.
+
+        Args:
+            study: The study.
+            root: Folder its picture paths are relative to.
+        """
+        allowed = self.allowed(study)
+        counts = [1 if one.part is not None else self._count(root / one.path) for one in allowed]
+        shown = share(counts, self.section.limit)
+        return tuple(
+            image if count == 1 else replace(image, part=place)
+            for image, count, places in zip(allowed, counts, shown, strict=True)
+            for place in places
+        )
+
+    def _count(self, path: Path) -> int:
+        """Slices or frames of a file; one where it cannot be read, as reading it will tell."""
+        if path not in self._parts:
+            try:
+                about = look(path)
+            except RejectedImage:
+                return 1
+            for note in about.notes:
+                log.warning("%s: %s", path, note)
+            self._parts[path] = about.parts
+        return self._parts[path]
 
     def read(self, studies: Sequence[Study], root: Path) -> Pictures:
         """Tensors of the pictures of studies, each picture once."""
-        chosen = [self.chosen(study) for study in studies]
+        chosen = [self.chosen(study, root) for study in studies]
         most = max([len(images) for images in chosen] + [1])
-        place: dict[str, int] = {}
+        place: dict[Picture, int] = {}
         rows, view, modality = (torch.zeros(len(studies), most, dtype=torch.long) for _ in range(3))
         rows -= 1
         for n, images in enumerate(chosen):
             for v, image in enumerate(images):
-                rows[n, v] = place.setdefault(image.path, len(place))
+                picture = Picture(root / image.path, image.part)
+                rows[n, v] = place.setdefault(picture, len(place))
                 view[n, v] = VIEWS.index(image.view)
                 modality[n, v] = MODALITIES.index(image.modality)
-        paths = [root / path for path in place]
+        pictures = list(place)
         if not self.section.frozen:
             wanted: Preprocessing = self.encoder.preprocessing
-            grey = self._grey(paths)
+            grey = self._grey(pictures)
             return Pictures(grey, rows, view, modality, wanted.mean, wanted.std)
-        return Pictures(self._values(paths), rows, view, modality)
+        return Pictures(self._values(pictures), rows, view, modality)
 
     def state(self) -> dict[str, Tensor]:
         """What was fitted, as tensors."""
@@ -123,47 +149,51 @@ class PictureReader:
         if "reducer.mean" in tensors:
             self.reducer = Reducer(tensors["reducer.mean"], tensors["reducer.components"])
 
-    def _values(self, paths: list[Path]) -> Tensor:
+    def _values(self, pictures: list[Picture]) -> Tensor:
         """Tokens `[P, S, D]`, reduced where a reduction was fitted."""
-        if not paths:
+        if not pictures:
             return torch.zeros(1, *self.shape)
-        array, rows = self._tokens(paths)
+        array, rows = self._tokens(pictures)
         parts = []
         for start in range(0, len(rows), 512):
             tokens = torch.from_numpy(np.asarray(array[rows[start : start + 512]]))
             parts.append(self.reducer.apply(tokens) if self.reducer else tokens)
         return torch.cat(parts)
 
-    def _tokens(self, paths: list[Path]) -> tuple[Any, Any]:
+    def _tokens(self, pictures: list[Picture]) -> tuple[Any, Any]:
         """The cache's array and the row of each picture; computes what is missing."""
         key = image_key(self.encoder, self.section.recipe, READING)
         key["pool"] = f"{self.section.grid} {self.section.pool}"
-        cache: FeatureCache[Path] = FeatureCache(self.cache, key, self._pooled_shape())
-        rows = cache.fill(paths, self._encode, progress=_tell)
+        key |= self._windowed()
+        cache: FeatureCache[Picture] = FeatureCache(self.cache, key, self._pooled_shape())
+        rows = cache.fill(pictures, self._encode, progress=_tell)
         return cache.array(), rows
 
-    def _encode(self, paths: list[Path]) -> np.ndarray[Any, Any]:
-        wanted = self.encoder.preprocessing
-        pixels = torch.from_numpy(load_pixels(paths, wanted, self.section.recipe, threads=2))
+    def _encode(self, pictures: list[Picture]) -> np.ndarray[Any, Any]:
+        pixels = torch.from_numpy(self._load(pictures, self.encoder.preprocessing))
         with torch.inference_mode():
             tokens = self.encoder(pixels)
         pooled: np.ndarray[Any, Any] = self._pool(tokens).numpy()
         return pooled
 
-    def _grey(self, paths: list[Path]) -> Tensor:
+    def _load(self, pictures: list[Picture], wanted: Preprocessing) -> np.ndarray[Any, Any]:
+        section = self.section
+        return load_pixels(pictures, wanted, section.recipe, window=section.window, threads=2)
+
+    def _grey(self, pictures: list[Picture]) -> Tensor:
         """Square grey pictures `[P, H, W]` in [0, 1], kept once made like tokens are."""
         side = self.encoder.preprocessing.size
-        if not paths:
+        if not pictures:
             return torch.zeros(1, side, side)
         plain = Preprocessing(side, (0.0,), (1.0,))
         key = {"pixels": str(side), "recipe": self.section.recipe, "version": READING}
-        cache: FeatureCache[Path] = FeatureCache(self.cache, key, (side, side))
-        rows = cache.fill(
-            paths,
-            lambda part: load_pixels(part, plain, self.section.recipe, threads=2)[:, 0],
-            progress=_tell,
-        )
+        key |= self._windowed()
+        cache: FeatureCache[Picture] = FeatureCache(self.cache, key, (side, side))
+        rows = cache.fill(pictures, lambda part: self._load(part, plain)[:, 0], progress=_tell)
         return torch.from_numpy(np.asarray(cache.array()[rows]))
+
+    def _windowed(self) -> dict[str, str]:
+        return {"window": self.section.window} if self.section.window else {}
 
     def _pool(self, tokens: Tensor) -> Tensor:
         return pool_tokens(tokens, self.section.grid, self.section.pool)

@@ -38,7 +38,7 @@ def read_readable(
     left = list(studies)
     if reader.pictures is not None:
         for image in {image.path: image for study in left for image in study.images}.values():
-            if not (root / image.path).is_file():
+            if not (root / image.path).exists():
                 rejected[image.path] = RejectedImage(root / image.path, "missing")
     while True:
         left = [kept for study in left if (kept := _without(study, set(rejected), reader))]
@@ -58,7 +58,7 @@ def read_readable(
 def has_input(reader: StudyReader, study: Study) -> bool:
     """Whether a study has anything that the run is given at test."""
     policy = reader.experiment.text.test
-    if reader.pictures is not None and reader.pictures.chosen(study):
+    if reader.pictures is not None and reader.pictures.allowed(study):
         return True
     if policy != "none" and any(p.text.strip() for p in reader.words.passages(study, policy)):
         return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from encoders.study import Study
-from encoders.weights import file_hash
+from encoders.weights import content_hash
 from experiments.datasets import DATASETS
 from experiments.datasets._near_duplicates import Picture, published, read_pairs
 from experiments.records.atomic import write_json
@@ -32,8 +32,8 @@ def write_seen(folder: RunFolder, made: Assembled) -> None:
     if reader is not None:
         for part in LEARNT:
             for study in made.cohorts[part].studies:
-                for image in reader.chosen(study):
-                    digest = file_hash(made.root / image.path)
+                for image in reader.chosen(study, made.root):
+                    digest = content_hash(made.root / image.path)
                     rows.add((digest, study.source, published(image.path)))
     write_json(folder.path / SEEN, {"pictures": sorted(rows)})
 
@@ -115,7 +115,9 @@ class Seen:
         if _full(dataset, study.patient, known) in self.groups:
             return "patient"
         paths = [root / image.path for image in study.images]
-        if self.hashes and any(path.is_file() and file_hash(path) in self.hashes for path in paths):
+        if self.hashes and any(
+            path.exists() and content_hash(path) in self.hashes for path in paths
+        ):
             return "picture"
         if any((study.source, published(image.path)) in twins for image in study.images):
             return "near_duplicate"

@@ -1,0 +1,46 @@
+"""Read animated GIF and WebP as grey frames in [0, 1]; one with a single frame is a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.raster import DECODING, grey_of, open_raster, reason_of
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.stack import About
+
+
+class Animation:
+    """A GIF or WebP file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        RejectedImage: If it is cut off, cannot be opened, or its frames are too large or many.
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_file(path)
+        self.path = path
+        with open_raster(path) as image:
+            check_size(path, *image.size)
+            try:
+                count = int(getattr(image, "n_frames", 1))
+            except DECODING as error:
+                raise RejectedImage(path, reason_of(error)) from None
+        self.about = About(check_parts(path, count), "ultrasound" if count > 1 else None)
+
+    def read(
+        self, parts: Sequence[int], *, target: int | None = None, window: str = ""
+    ) -> Iterator[Grey]:
+        """Frames in order; see `Stack.read`."""
+        with open_raster(self.path) as image:
+            for part in parts:
+                try:
+                    image.seek(part)
+                    grey = grey_of(image)
+                except DECODING as error:
+                    raise RejectedImage(self.path, reason_of(error)) from None
+                yield grey

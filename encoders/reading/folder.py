@@ -1,0 +1,49 @@
+"""The pictures in the folder of one study: files, and series of slices as one picture each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from encoders.reading.kinds import kind_of
+
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dicom"),
+    *(".nii", ".nii.gz", ".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg"),
+)
+"""Endings of picture files; a file of another ending is one where its content says so."""
+
+
+def study_pictures(folder: Path) -> list[Path]:
+    """Pictures of a study, sorted by name.
+
+    Two or more DICOM slices (CT, MR, PET) in one folder are a series, and the folder stands for
+    them; folders in the folder are looked into for series alone. A file that looks like a picture
+    by its ending is listed even if it cannot be read: reading it tells.
+    """
+    inner = [one for one in _visible(folder) if one.is_dir()]
+    series = [one for one in inner if len(_slices(one)) > 1]
+    slices = set(_slices(folder))
+    files = [one for one in _visible(folder) if one.is_file() and one not in slices]
+    pictures = [one for one in files if _is_picture(one)]
+    whole = [folder] if len(slices) > 1 else sorted(slices)
+    return [*whole, *sorted([*pictures, *series])]
+
+
+def _slices(folder: Path) -> list[Path]:
+    found = [one for one in _visible(folder) if one.is_file() and kind_of(one) == "dicom"]
+    if not found:
+        return []
+    from encoders.reading.series import cross_section
+
+    return [one for one in found if cross_section(one)]
+
+
+def _is_picture(path: Path) -> bool:
+    if path.name.lower().endswith(ENDINGS):
+        return True
+    kind = kind_of(path)
+    return kind != "raster" or (not path.suffix and path.stat().st_size > 0)
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if not one.name.startswith("."))

@@ -1,0 +1,83 @@
+"""Read clips (mp4, mov, avi, webm, mpeg, animated gif and webp) as grey frames in [0, 1].
+
+Frames are counted without decoding them, then those asked for are decoded in one pass; no other
+is ever held. What a container says beside pictures (title, place, sound) is not looked at.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from encoders.reading.kinds import demuxer_of, first_bytes
+from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.stack import About
+
+_DECODING = (FFmpegError, IndexError, ValueError, EOFError)
+
+
+class Clip:
+    """A film in one of the known containers.
+
+    Args:
+        path: The file.
+        inside: The film's bytes where it stands inside another file.
+        bare: Demuxer of a film without container.
+
+    Raises:
+        RejectedImage: If it is cut off, cannot be opened, or its frames are too large or many.
+    """
+
+    def __init__(self, path: Path, inside: bytes | None = None, bare: str = "") -> None:
+        check_file(path)
+        self.path, self._inside = path, inside
+        begins = first_bytes(path) if inside is None else inside[:64]
+        self._demuxer = demuxer_of(begins) or bare
+        with self._opened() as film:
+            video = film.streams.video[0]
+            check_size(path, video.codec_context.width, video.codec_context.height)
+            stated = int(video.frames)
+            counted = sum(1 for packet in film.demux(video) if packet.size)
+        if counted < stated:
+            raise RejectedImage(path, "truncated", f"{counted} of {stated} frames")
+        self.about = About(check_parts(path, counted), "ultrasound")
+
+    def read(
+        self, parts: Sequence[int], *, target: int | None = None, window: str = ""
+    ) -> Iterator[Grey]:
+        """Frames in order, upright; see `Stack.read`."""
+        left = list(parts)
+        with self._opened() as film:
+            for place, frame in enumerate(film.decode(video=0)):
+                if not left:
+                    break
+                if place == left[0]:
+                    left.pop(0)
+                    yield self._grey(frame)
+        if left:
+            raise RejectedImage(self.path, "truncated", f"no frame {left[0] + 1} decodes")
+
+    def _grey(self, frame: Any) -> Grey:
+        check_size(self.path, frame.width, frame.height)
+        grey = frame.to_ndarray(format="gray").astype(np.float32) / np.float32(255)
+        turned: Grey = np.ascontiguousarray(np.rot90(grey, frame.rotation // 90 % 4))
+        return turned
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The film, by the demuxer its content calls for and no other, and never by a name."""
+        source = self.path.open("rb") if self._inside is None else io.BytesIO(self._inside)
+        with source:
+            try:
+                with av.open(source, format=self._demuxer, metadata_errors="ignore") as film:
+                    yield film
+            except _DECODING:
+                raise RejectedImage(self.path, "truncated", "its film cannot be decoded") from None

@@ -1,0 +1,182 @@
+"""Read NIfTI volumes as axial slices in [0, 1], from feet to head, as a radiologist sees them.
+
+The patient's right is on the left of a slice, the front on top, whatever way the volume was
+stored. Values are scaled by the header. A volume is read plane by plane, to its end where it is
+compressed, so that memory stays at a few slices and a file that is cut off is noticed.
+
+- 8-bit values without scaling are divided by 255; colour becomes luma.
+- Values are taken for HU where three slices (at a quarter, half and three quarters) hold air,
+  below -200; they are shown in the window asked for, or the lung window.
+- Other volumes are shown in the range their header states, or from the lowest to the highest
+  value of these three slices.
+- Of several volumes in a file (time points) the first is read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
+from nibabel.orientations import io_orientation
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.stack import About
+from encoders.reading.windowing import spread, window_named
+
+AIR = -200.0
+"""HU below which only air and lung lie."""
+
+MAX_VOXELS = 4_000_000_000
+"""Volumes with more voxels are refused."""
+
+_DECODING = (OSError, EOFError, ValueError, zlib.error, HeaderDataError, WrapStructError)
+_LUMA = {"R": 0.299, "G": 0.587, "B": 0.114}
+
+
+class Volume:
+    """A NIfTI file.
+
+    Args:
+        path: The file, compressed or not.
+
+    Raises:
+        RejectedImage: If its header is wrong, or promises more than is there or may be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_file(path)
+        self.path = path
+        with self._opened() as stream:
+            self._header, affine = _header(path, stream)
+            self._type: np.dtype[Any] = self._header.get_data_dtype()
+            shape = [int(side) for side in self._header.get_data_shape()] + [1, 1, 1]
+        self._shape, times = shape[:3], shape[3]
+        if min(shape) < 1 or int(np.prod(shape, dtype=object)) > MAX_VOXELS:
+            raise RejectedImage(path, "too_many_pixels", " x ".join(map(str, shape[:3])))
+        if self._type.kind not in "iuf" and set(_LUMA) - set(self._type.names or ()):
+            raise RejectedImage(path, "damaged", f"values of type {self._type}")
+        # world axis of each stored axis (0 to the right, 1 to the front, 2 to the head), and sign
+        towards = io_orientation(affine)
+        self._axes = [int(np.flatnonzero(towards[:, 0] == world)[0]) for world in range(3)]
+        self._reversed = [bool(towards[axis, 1] < 0) for axis in self._axes]
+        x, y, z = self._axes
+        check_size(path, self._shape[x], self._shape[y])
+        notes = (f"{times} volumes, the first is read",) if times > 1 else ()
+        mm = np.sqrt((affine[:3, :3] ** 2).sum(0))
+        parts = check_parts(path, self._shape[z])
+        self.about = About(parts, "ct", (float(mm[y]), float(mm[x])), notes)
+
+    def read(
+        self, parts: Sequence[int], *, target: int | None = None, window: str = ""
+    ) -> Iterator[Grey]:
+        """Slices from feet to head; see `Stack.read`."""
+        count = self.about.parts
+        samples = sorted({count // 4, count // 2, 3 * count // 4})
+        slices = self._slices(sorted({*parts, *samples}))
+        seen = np.stack([slices[place] for place in samples])
+        low, high = float(seen.min()), float(seen.max())
+        if not (np.isfinite(low) and np.isfinite(high)) or low == high:
+            raise RejectedImage(self.path, "degenerate")
+        for part in parts:
+            yield self._shown(slices[part], low, high, window)
+
+    def _shown(self, values: Grey, low: float, high: float, window: str) -> Grey:
+        if low < AIR:
+            return window_named(window or "lung").apply(values)
+        stated = (float(self._header["cal_min"]), float(self._header["cal_max"]))
+        if self._type.itemsize == 1 or self._type.names:
+            low, high = (0.0, 255.0) if self._scaling() == (1, 0) else (low, high)
+        elif np.isfinite(stated).all() and stated[0] < stated[1]:
+            low, high = stated
+        return spread(values, low, high)
+
+    def _slices(self, wanted: Sequence[int]) -> dict[int, Grey]:
+        """Slices as they are shown, in values of the file; every stored plane is read once."""
+        x, y, z = self._axes
+        last = self._shape[z] - 1
+        places = {last - at if self._reversed[2] else at: at for at in wanted}
+        held: dict[int, list[np.ndarray]] = {at: [] for at in wanted}
+        for number, plane in self._planes(set(places) if z == 2 else None):
+            if z == 2:
+                held[places[number]].append(plane)
+            else:
+                for stored, at in places.items():
+                    held[at].append(plane.take(stored, axis=z))
+        slope, intercept = self._scaling()
+        upright = {}
+        for at, pieces in held.items():
+            # axes of `flat` are the two stored axes other than z, in their order
+            flat = pieces[0] if z == 2 else np.stack(pieces, axis=-1)
+            rows = flat.T if x < y else flat
+            rows = rows if self._reversed[1] else rows[::-1]
+            rows = rows if self._reversed[0] else rows[:, ::-1]
+            upright[at] = np.ascontiguousarray(rows * np.float32(slope) + np.float32(intercept))
+        return upright
+
+    def _planes(self, wanted: set[int] | None) -> Iterator[tuple[int, np.ndarray]]:
+        """Stored planes `[n0, n1]` along the last axis, by number; those wanted, or all."""
+        width, height, depth = self._shape
+        size = width * height * self._type.itemsize
+        with self._opened() as stream:
+            stream.seek(int(self._header.get_data_offset()))
+            for number in range(depth):
+                raw = stream.read(size)
+                if len(raw) < size:
+                    raise RejectedImage(self.path, "truncated", f"plane {number + 1} of {depth}")
+                if wanted is None or number in wanted:
+                    plane = np.frombuffer(raw, self._type).reshape(height, width).T
+                    yield number, _plain(plane)
+            # the end of a compressed file holds its checksum
+            stream.read(1)
+
+    def _scaling(self) -> tuple[float, float]:
+        slope, intercept = self._header.get_slope_inter()
+        return (1.0, 0.0) if slope is None else (float(slope), float(intercept or 0))
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """The file's bytes, unpacked."""
+        with self.path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            try:
+                yield gzip.GzipFile(fileobj=file) if zipped else file  # type: ignore[misc]
+            except _DECODING as error:
+                cut = isinstance(error, EOFError)
+                raise RejectedImage(self.path, "truncated" if cut else "damaged") from None
+
+
+def _header(path: Path, stream: IO[bytes]) -> tuple[Any, np.ndarray]:
+    """Header and affine `[4, 4]`, in mm towards right, front and head."""
+    begins = stream.read(4)
+    stream.seek(0)
+    kind = Nifti2Header if 540 in _either_way(begins) else Nifti1Header
+    header = kind.from_fileobj(stream, check=False)
+    if header["magic"].item()[:2] == b"ni":
+        raise RejectedImage(path, "not_an_image", "a header alone", "join .hdr and .img to .nii")
+    affine = header.get_best_affine()
+    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
+        affine = np.eye(4)
+    return header, affine
+
+
+def _either_way(begins: bytes) -> tuple[int, int]:
+    return int.from_bytes(begins, "little"), int.from_bytes(begins, "big")
+
+
+def _plain(plane: np.ndarray) -> Grey:
+    """Plain numbers; luma of colours."""
+    if plane.dtype.names is None:
+        return plane.astype(np.float32)
+    mixed = sum(plane[name] * np.float32(weight) for name, weight in _LUMA.items())
+    return np.asarray(mixed, dtype=np.float32)
