@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 from encoders.reading.dialogue import read_dialogue
+from encoders.reading.folder import ENDINGS, study_pictures
+from encoders.reading.picture import look
+from encoders.reading.rejected import RejectedImage
 from encoders.reading.report import read_report
+from encoders.reading.stack import About
 from encoders.study import Modality, Study, StudyImage, View
 from experiments.datasets import DATASETS
 from experiments.records.folder import RunFolder
@@ -29,9 +33,6 @@ from kg.graph import KnowledgeGraph
 __all__ = ["Asked", "Predicted", "predict_inputs"]
 
 log = logging.getLogger(__name__)
-
-PICTURES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".tif", ".tiff", ".bmp", ".webp", "")
-"""Endings of pictures in a study folder; a DICOM file often has none."""
 
 NOT_KNOWN: tuple[Modality, View] = ("cxr", "frontal")
 
@@ -79,9 +80,9 @@ class Predicted:
 def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Predicted:
     """Predict the findings of each input with a finished run.
 
-    An input is a picture, a folder of one study (its pictures, `report*.txt`, `dialogue*.txt`),
-    or the name of a data set; a folder called like a data set is meant as `./name`. What an
-    input lacks is missing, and nothing is put in its place.
+    An input is a picture, a volume, a clip, a folder of one study (its pictures, DICOM slices,
+    `report*.txt`, `dialogue*.txt`), or the name of a data set; a folder called like a data set is
+    meant as `./name`. What an input lacks is missing, and nothing is put in its place.
 
     Args:
         inputs: Paths or names.
@@ -131,7 +132,9 @@ def _studies(
             studies += found
             notes += said
         else:
-            studies.append(_of_path(restored, given, asked))
+            study, said = _of_path(restored, given, asked)
+            studies.append(study)
+            notes += said
     counts = Counter(study.study for study in studies)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -168,8 +171,8 @@ def _name(graph: KnowledgeGraph, finding: str) -> str:
     return graph.concept(finding).label if finding in graph.index else finding
 
 
-def _of_path(restored: Restored, given: str, asked: Asked) -> Study:
-    """One study of a picture, or of a folder of pictures and texts.
+def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[str]]:
+    """One study of a picture, or of a folder of pictures and texts; and what to know of it.
 
     Raises:
         InputError: If there is no such path, or nothing in the folder is known.
@@ -177,7 +180,7 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> Study:
     path = Path(given)
     if path.is_dir():
         files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
-        pictures = [one for one in files if one.suffix.lower() in PICTURES]
+        pictures = study_pictures(path)
         texts = [one for one in files if one.suffix.lower() == ".txt"]
     elif path.is_file():
         pictures, texts = [path], []
@@ -191,25 +194,43 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> Study:
     if not (pictures or reports or dialogues):
         raise InputError(
             f"{given}: holds no picture, report*.txt or dialogue*.txt",
-            f"pictures end in {', '.join(ending for ending in PICTURES if ending)}",
+            f"pictures end in {', '.join(ENDINGS)}",
         )
-    modality, view = _how_taken(restored, asked)
-    return Study(
+    images, notes = _images(restored, pictures, asked)
+    study = Study(
         study=given,
         patient=given,
-        images=tuple(StudyImage(str(one.absolute()), modality, view) for one in pictures),
+        images=tuple(images),
         report=tuple(part for one in reports for part in read_report(one.read_bytes())),
         dialogue=tuple(part for one in dialogues for part in read_dialogue(one.read_bytes())),
         source="input",
     )
+    return study, notes
 
 
-def _how_taken(restored: Restored, asked: Asked) -> tuple[Modality, View]:
-    """Modality and view of a picture that comes without them, as in most training pictures."""
+def _images(
+    restored: Restored, pictures: Sequence[Path], asked: Asked
+) -> tuple[list[StudyImage], list[str]]:
+    """Pictures with how they were taken, and what their headers say a reader must know.
+
+    The modality is the one asked for, else the one the file states, else the usual one of training
+    pictures; the view is the one asked for, or the usual one of the modality.
+    """
     usual = restored.reader.usual
     first: Modality = next(iter(usual)) if usual else NOT_KNOWN[0]
-    modality: Modality = first if asked.modality is None else asked.modality
-    return modality, asked.view or usual.get(modality, NOT_KNOWN[1])
+    images, notes = [], []
+    for path in pictures:
+        try:
+            about = look(path)
+        except RejectedImage:
+            about = About()
+        notes += [f"{path}: {note}" for note in about.notes]
+        modality = asked.modality or about.modality or first
+        if usual and modality not in usual:
+            notes.append(f"{path}: taken as {modality}, which the run has not seen in training")
+        view = asked.view or usual.get(modality, NOT_KNOWN[1])
+        images.append(StudyImage(str(path.absolute()), modality, view))
+    return images, notes
 
 
 def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[Study], list[str]]:

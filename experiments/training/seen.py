@@ -32,9 +32,9 @@ def write_seen(folder: RunFolder, made: Assembled) -> None:
     if reader is not None:
         for part in LEARNT:
             for study in made.cohorts[part].studies:
-                for image in reader.chosen(study, made.root):
-                    digest = content_hash(made.root / image.path)
-                    rows.add((digest, study.source, published(image.path)))
+                for path in {image.path for image in reader.chosen(study, made.root)}:
+                    digest = content_hash(made.root / path)
+                    rows.add((digest, study.source, published(path)))
     write_json(folder.path / SEEN, {"pictures": sorted(rows)})
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
-    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     RLELossless,
     SMPTEST211020UncompressedProgressiveActiveVideo,
-    generate_uid,
 )
 
 from encoders.reading import dicom
@@ -23,38 +21,7 @@ from encoders.reading.picture import look, read_parts, read_picture
 from encoders.reading.rejected import RejectedImage
 
 CANARY = "CANARY^PATIENT"
-
-
-def written(path: Path, pixels: np.ndarray, *, preamble: bool = True, **fields: object) -> Path:
-    """A DICOM file made of pixels `[H, W]`, `[n, H, W]` or `[H, W, 3]`."""
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID
-    ds.PatientName, ds.PatientID = CANARY, CANARY
-    colour = pixels.ndim == 3 and pixels.shape[-1] == 3
-    ds.SamplesPerPixel = 3 if colour else 1
-    ds.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
-    if colour:
-        ds.PlanarConfiguration = 0
-    ds.Rows, ds.Columns = pixels.shape[:2] if colour else pixels.shape[-2:]
-    if pixels.ndim == 3 and not colour:
-        ds.NumberOfFrames = len(pixels)
-    ds.BitsAllocated = ds.BitsStored = pixels.dtype.itemsize * 8
-    ds.HighBit = ds.BitsStored - 1
-    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
-    ds.PixelData = pixels.tobytes()
-    for name, value in fields.items():
-        setattr(ds, name, value)
-    if preamble:
-        ds.save_as(path, enforce_file_format=True)
-    else:
-        ds.file_meta = FileMetaDataset()
-        ds.save_as(path, implicit_vr=True, little_endian=True)
-    return path
+Written = Callable[..., Path]
 
 
 @pytest.fixture
@@ -69,13 +36,17 @@ def reason(path: Path) -> str:
     return caught.value.reason
 
 
-def test_without_window_the_frame_spans_the_range(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_without_window_the_frame_spans_the_range(
+    written: Written, tmp_path: Path, ramp: np.ndarray
+) -> None:
     grey = read_picture(written(tmp_path / "a.dcm", ramp))
     assert grey.dtype == np.float32
     np.testing.assert_allclose(grey, ramp / ramp.max(), atol=1e-6)
 
 
-def test_monochrome1_is_the_inverse_of_its_twin(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_monochrome1_is_the_inverse_of_its_twin(
+    written: Written, tmp_path: Path, ramp: np.ndarray
+) -> None:
     window = {"WindowCenter": 1200, "WindowWidth": 900}
     two = read_picture(written(tmp_path / "two.dcm", ramp, **window))
     one = read_picture(
@@ -84,7 +55,7 @@ def test_monochrome1_is_the_inverse_of_its_twin(tmp_path: Path, ramp: np.ndarray
     np.testing.assert_allclose(one, 1 - two, atol=1e-6)
 
 
-def test_window_by_hand(tmp_path: Path) -> None:
+def test_window_by_hand(written: Written, tmp_path: Path) -> None:
     values = np.tile(np.arange(0, 300, 10, dtype=np.uint16), (10, 1))
     path = written(tmp_path / "a.dcm", values, WindowCenter=100, WindowWidth=101)
     # from 99.5 - 50 to 99.5 + 50
@@ -92,18 +63,20 @@ def test_window_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_picture(path), expected, atol=1e-6)
 
 
-def test_first_of_several_windows(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_first_of_several_windows(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     one = written(tmp_path / "1.dcm", ramp, WindowCenter=1000, WindowWidth=500)
     two = written(tmp_path / "2.dcm", ramp, WindowCenter=[1000, 40], WindowWidth=[500, 400])
     np.testing.assert_array_equal(read_picture(one), read_picture(two))
 
 
-def test_window_of_width_zero_is_ignored(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_window_of_width_zero_is_ignored(
+    written: Written, tmp_path: Path, ramp: np.ndarray
+) -> None:
     path = written(tmp_path / "a.dcm", ramp, WindowCenter=100, WindowWidth=0)
     np.testing.assert_allclose(read_picture(path), ramp / ramp.max(), atol=1e-6)
 
 
-def test_rescale_comes_before_the_window(tmp_path: Path) -> None:
+def test_rescale_comes_before_the_window(written: Written, tmp_path: Path) -> None:
     values = np.tile(np.arange(0, 2000, 50, dtype=np.uint16), (10, 1))
     path = written(
         tmp_path / "a.dcm",
@@ -117,20 +90,22 @@ def test_rescale_comes_before_the_window(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_picture(path), expected, atol=1e-5)
 
 
-def test_signed_pixels(tmp_path: Path) -> None:
+def test_signed_pixels(written: Written, tmp_path: Path) -> None:
     values = np.tile(np.arange(-1000, 1000, 50, dtype=np.int16), (10, 1))
     np.testing.assert_allclose(
         read_picture(written(tmp_path / "a.dcm", values)), (values + 1000) / 1950, atol=1e-6
     )
 
 
-def test_twelve_bits_in_sixteen(tmp_path: Path) -> None:
+def test_twelve_bits_in_sixteen(written: Written, tmp_path: Path) -> None:
     values = np.tile(np.arange(0, 4096, 64, dtype=np.uint16), (10, 1))
     path = written(tmp_path / "a.dcm", values, BitsStored=12, HighBit=11)
     np.testing.assert_allclose(read_picture(path), values / 4032, atol=1e-6)
 
 
-def test_frames_by_place_and_the_middle_one_without(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_frames_by_place_and_the_middle_one_without(
+    written: Written, tmp_path: Path, ramp: np.ndarray
+) -> None:
     frames = np.stack([ramp, ramp[::-1], ramp[:, ::-1]])
     path = written(tmp_path / "a.dcm", frames)
     assert look(path).parts == 3
@@ -141,13 +116,13 @@ def test_frames_by_place_and_the_middle_one_without(tmp_path: Path, ramp: np.nda
         read_picture(path, part=3)
 
 
-def test_colour_becomes_luma(tmp_path: Path) -> None:
+def test_colour_becomes_luma(written: Written, tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     grey = read_picture(written(tmp_path / "a.dcm", values))
     np.testing.assert_allclose(grey, values @ [0.299, 0.587, 0.114] / 255, atol=3e-3)
 
 
-def test_padding_is_black_in_both_polarities(tmp_path: Path) -> None:
+def test_padding_is_black_in_both_polarities(written: Written, tmp_path: Path) -> None:
     values = np.tile(np.arange(100, 400, 10, dtype=np.uint16), (10, 1))
     values[:, :3] = 0
     for kind in ("MONOCHROME1", "MONOCHROME2"):
@@ -159,23 +134,23 @@ def test_padding_is_black_in_both_polarities(tmp_path: Path) -> None:
         assert grey.max() == 1
 
 
-def test_without_preamble_and_file_meta(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_without_preamble_and_file_meta(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "bare", ramp, preamble=False)
     assert path.read_bytes()[128:132] != b"DICM"
     np.testing.assert_allclose(read_picture(path), ramp / ramp.max(), atol=1e-6)
 
 
-def test_blank_after_decode(tmp_path: Path) -> None:
+def test_blank_after_decode(written: Written, tmp_path: Path) -> None:
     assert reason(written(tmp_path / "a.dcm", np.zeros((16, 16), np.uint16))) == (
         "blank_after_decode"
     )
 
 
-def test_constant_is_degenerate(tmp_path: Path) -> None:
+def test_constant_is_degenerate(written: Written, tmp_path: Path) -> None:
     assert reason(written(tmp_path / "a.dcm", np.full((16, 16), 7, np.uint16))) == "degenerate"
 
 
-def test_cut_off(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_cut_off(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     whole = written(tmp_path / "a.dcm", ramp).read_bytes()
     (tmp_path / "half.dcm").write_bytes(whole[: len(whole) - ramp.nbytes // 2])
     assert reason(tmp_path / "half.dcm") == "truncated"
@@ -183,7 +158,7 @@ def test_cut_off(tmp_path: Path, ramp: np.ndarray) -> None:
     assert reason(tmp_path / "head.dcm") == "truncated"
 
 
-def test_report_is_not_an_image(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_report_is_not_an_image(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "a.dcm", ramp)
     ds = pydicom.dcmread(path)
     for name in ("Rows", "Columns", "PixelData"):
@@ -194,11 +169,13 @@ def test_report_is_not_an_image(tmp_path: Path, ramp: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"BitsStored": 24}, {"SamplesPerPixel": 2}])
-def test_contradicting_header(tmp_path: Path, ramp: np.ndarray, fields: dict[str, int]) -> None:
+def test_contradicting_header(
+    written: Written, tmp_path: Path, ramp: np.ndarray, fields: dict[str, int]
+) -> None:
     assert reason(written(tmp_path / "a.dcm", ramp, **fields)) in ("damaged", "truncated")
 
 
-def test_compression_without_decoder(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_compression_without_decoder(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "a.dcm", ramp)
     ds = pydicom.dcmread(path)
     ds.file_meta.TransferSyntaxUID = SMPTEST211020UncompressedProgressiveActiveVideo
@@ -210,7 +187,9 @@ def test_compression_without_decoder(tmp_path: Path, ramp: np.ndarray) -> None:
     assert caught.value.reason == "needs_decoder"
 
 
-def test_lossless_compression_equals_plain(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_lossless_compression_equals_plain(
+    written: Written, tmp_path: Path, ramp: np.ndarray
+) -> None:
     path = written(tmp_path / "a.dcm", ramp)
     plain = read_picture(path)
     ds = pydicom.dcmread(path)
@@ -233,14 +212,18 @@ def test_files_of_the_library(name: str) -> None:
     assert grey.std() > 0.001
 
 
-def test_too_many_pixels_by_header(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_too_many_pixels_by_header(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     assert reason(written(tmp_path / "a.dcm", ramp, Rows=60000, Columns=60000)) == (
         "too_many_pixels"
     )
 
 
 def test_no_patient_field_is_parsed(
-    tmp_path: Path, ramp: np.ndarray, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture
+    written: Written,
+    tmp_path: Path,
+    ramp: np.ndarray,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture,
 ) -> None:
     path = written(tmp_path / "a.dcm", ramp, PatientBirthDate="19000101")
     header = dicom.parse(path)
@@ -256,6 +239,6 @@ def test_no_patient_field_is_parsed(
     assert "CANARY" not in caplog.text + out.out + out.err
 
 
-def test_implicit_syntax_is_kept(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_implicit_syntax_is_kept(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "bare", ramp, preamble=False)
     assert dicom.parse(path).file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
