@@ -26,6 +26,8 @@ class Animation:
         self.path = path
         with open_raster(path) as image:
             check_size(path, *image.size)
+            if image.format == "GIF" and not _ended(path):
+                raise RejectedImage(path, "truncated")
             try:
                 count = int(getattr(image, "n_frames", 1))
             except DECODING as error:
@@ -44,3 +46,10 @@ class Animation:
                 except DECODING as error:
                     raise RejectedImage(self.path, reason_of(error)) from None
                 yield grey
+
+
+def _ended(path: Path) -> bool:
+    """Whether a GIF has its end mark, without which Pillow just finds fewer frames."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 1024, 0))
+        return file.read().rstrip(b"\0\r\n").endswith(b";")

@@ -62,7 +62,7 @@ def put_in_order(slices: Sequence[Placed]) -> Ordered:
     kept = [at for at, one in enumerate(slices) if not one.scout]
     _tell(notes, len(slices) - len(kept), "scout images left out")
     numbers = Counter(slices[at].number for at in kept if slices[at].number is not None)
-    _tell(notes, sum(count - 1 for count in numbers.values()), "instance numbers are used twice")
+    _tell(notes, sum(count - 1 for count in numbers.values()), "instance numbers used twice")
     placed = [at for at in kept if slices[at].position and slices[at].orientation]
     if not placed:
         if len(kept) > 1:
@@ -117,7 +117,7 @@ def _gaps(notes: list[str], depths: Sequence[float]) -> float | None:
     if len(wide):
         largest = float(wide.max())
         notes.append(
-            f"{len(wide)} gaps between slices: largest {largest:g} mm, usual step {usual:g} mm"
+            f"gaps between slices: {len(wide)} (largest {largest:g} mm, usual step {usual:g} mm)"
         )
     return usual
 
@@ -128,4 +128,4 @@ def _number(one: Placed) -> int:
 
 def _tell(notes: list[str], count: int, what: str) -> None:
     if count:
-        notes.append(f"{count} {what}")
+        notes.append(f"{what}: {count}")

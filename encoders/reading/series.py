@@ -102,9 +102,9 @@ def _longest(folder: Path) -> tuple[dict[Path, Dataset], list[str]]:
     if not series:
         raise RejectedImage(folder, "not_an_image", "no DICOM slice in this folder")
     ordered = sorted(series.values(), key=len, reverse=True)
-    notes = [f"{other} files that are no slices left out"] if other else []
+    notes = [f"files that are no slices left out: {other}"] if other else []
     if broken:
-        notes.append(f"{broken} files that cannot be read left out")
+        notes.append(f"files that cannot be read left out: {broken}")
     if len(ordered) > 1:
         lengths = ", ".join(str(len(one)) for one in ordered)
         notes.append(f"{len(ordered)} series ({lengths} slices), the longest is read")

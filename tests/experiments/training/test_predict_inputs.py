@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments.cli.main import main
 from experiments.config.schema import Experiment
@@ -69,6 +72,31 @@ def test_pictures_and_a_study_folder(run: RunFolder, own: Path) -> None:
     text = predict_inputs(["pictures/0.png"], run, Asked(report=own / "only.txt"))
     alone = made.prediction.probabilities[0]
     assert not np.allclose(text.prediction.probabilities[0], alone, atol=1e-9)
+
+
+def test_a_volume_a_clip_and_a_series_of_slices(
+    run: RunFolder, own: Path, written: Callable[..., Path]
+) -> None:
+    """One reader for all of them: up to four slices or frames, spread over the whole."""
+    rng = np.random.default_rng(0)
+    volume = rng.integers(-1000, 200, (40, 40, 20)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), own / "chest.nii.gz")
+    frames = [Image.fromarray(rng.integers(0, 255, (40, 40), np.uint8)) for _ in range(9)]
+    frames[0].save(own / "lung.gif", save_all=True, append_images=frames[1:])
+    (own / "case" / "slices").mkdir(parents=True)
+    for z in (0, 1, 2, 5):
+        place = {"ImagePositionPatient": [0, 0, z], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+        path = own / "case" / "slices" / f"{z}.dcm"
+        written(path, volume[:, :, z] + 1024, Modality="CT", RescaleIntercept=-1024, **place)
+    made = predict_inputs(["chest.nii.gz", "lung.gif", "case"], run, Asked())
+    assert made.rejected == ()
+    assert not np.isnan(made.prediction.probabilities).any()
+    assert np.ptp(made.prediction.probabilities, axis=0).max() > 0
+    notes = "; ".join(made.notes)
+    assert "lung.gif: taken as ultrasound, which the run has not seen in training" in notes
+    assert "slices: gaps between slices: 1 (largest 3 mm, usual step 1 mm)" in notes
+    told = predict_inputs(["lung.gif"], run, Asked(modality="cxr"))
+    assert told.notes == ()
 
 
 def test_a_report_alone_is_a_study_with_a_missing_picture(run: RunFolder, own: Path) -> None:
