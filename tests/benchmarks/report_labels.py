@@ -1,0 +1,225 @@
+"""Labelers on Open-i: kgdx beside CheXpert's published rules and negspacy, on the same reports.
+
+Not part of the default suite. Writes a table into `results`:
+
+    python tests/benchmarks/report_labels.py --root ../shared/data
+    python tests/benchmarks/report_labels.py --root ../shared/data --locked --why "..."
+
+The locked quarter is opened once, when the rules are final; each use is a line of the ledger.
+negspacy needs the extra `benchmark`; the CheXpert phrases are read from the data root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.study import Passage
+from kg.mentions.labels import labeler
+from kg.mentions.linker import MentionLinker
+from kg.store import load_shipped
+from tests.benchmarks.rival_labelers import CheXpertRules, NegSpacy
+
+RESULTS = Path(__file__).parent / "results"
+LEDGER = RESULTS / "locked_ledger.jsonl"
+PHRASES = Path("ontologies") / "stanfordmlgroup__chexpert-labeler"
+SECTIONS = ("findings", "impression")
+EMPTY = "Hernia"
+"""The one NIH finding without a single gold positive."""
+
+Values = Mapping[str, int | None]
+
+
+class Report(NamedTuple):
+    """A report with its gold labels."""
+
+    uid: str
+    texts: dict[str, str]
+    gold: dict[str, int]
+
+
+def is_locked(uid: str) -> bool:
+    """Whether a study belongs to the locked quarter."""
+    return int(hashlib.sha256(uid.encode()).hexdigest()[:8], 16) / 2**32 < 0.25
+
+
+def reports(root: Path, *, locked: bool) -> list[Report]:
+    """Reports with gold labels of one part; the other part is not kept."""
+    gold = {
+        row["filename"]: {k: int(v) for k, v in row.items() if k != "filename"}
+        for row in _rows(root / "openi" / "openi_gld_std14.csv")
+        if is_locked(row["filename"]) == locked
+    }
+    return [
+        Report(row["uid"], {name: row[name] for name in SECTIONS if row[name]}, gold[row["uid"]])
+        for row in _rows(root / "openi" / "openi_reports.csv")
+        if row["uid"] in gold
+    ]
+
+
+def _rows(path: Path) -> Iterable[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+def systems(root: Path) -> dict[str, Callable[[Report], Values]]:
+    """Each labeler as a function of a report."""
+    graph = load_shipped()
+    linker, nih, spacy = MentionLinker(graph), labeler(graph, "nih14"), NegSpacy(graph)
+    rules = CheXpertRules(root / PHRASES, nih=True)
+
+    def ours(report: Report) -> Values:
+        return nih.label(linker.link([Passage(k, text) for k, text in report.texts.items()]))
+
+    def negspacy(report: Report) -> Values:
+        return nih.label(spacy.link(list(report.texts.values())))
+
+    def chexpert(report: Report) -> Values:
+        return rules.label(list(report.texts.values()))
+
+    def chexpert_ones(report: Report) -> Values:
+        return {k: 1 if v == -1 else v for k, v in chexpert(report).items()}
+
+    return {
+        "kgdx": ours,
+        "CheXpert rules, uncertain = 0": chexpert,
+        "CheXpert rules, uncertain = 1": chexpert_ones,
+        "negspacy on our lexicon": negspacy,
+    }
+
+
+Counts = NDArray[np.int64]
+"""Per report and finding: hit, extra, missed, `[n, C, 3]`."""
+
+
+def count(found: Sequence[Values], read: Sequence[Report], columns: Sequence[str]) -> Counts:
+    """What each labeler got right and wrong."""
+    made = np.array([[values.get(c) == 1 for c in columns] for values in found])
+    gold = np.array([[report.gold[c] == 1 for c in columns] for report in read])
+    return np.stack([made & gold, made & ~gold, ~made & gold], axis=-1).astype(np.int64)
+
+
+def scores(counts: Counts) -> tuple[float, float, float]:
+    """Precision, recall and F1 of hit, extra, missed, `[3]`."""
+    hit, extra, missed = counts
+    precision = hit / (hit + extra) if hit + extra else float("nan")
+    recall = hit / (hit + missed) if hit + missed else float("nan")
+    return precision, recall, 2 * hit / (2 * hit + extra + missed)
+
+
+def micro_interval(first: Counts, second: Counts | None = None) -> tuple[float, float]:
+    """95% interval of the micro F1, or of its difference, over reports (one a patient)."""
+    draw = np.random.default_rng(0)
+    values = []
+    for _ in range(2000):
+        rows = draw.integers(0, len(first), len(first))
+        value = scores(first[rows].sum((0, 1)))[2]
+        values.append(value - scores(second[rows].sum((0, 1)))[2] if second is not None else value)
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def table(all_counts: Mapping[str, Counts], columns: Sequence[str]) -> list[str]:
+    """Markdown: micro over the non-empty findings, then each finding."""
+    kept = [place for place, c in enumerate(columns) if c not in (EMPTY, "normal")]
+    ours = all_counts["kgdx"][:, kept]
+    lines = [
+        "| labeler | precision | recall | micro F1 [95% interval] | kgdx minus this |",
+        "|---|---|---|---|---|",
+    ]
+    for name, counts in all_counts.items():
+        p, r, f = scores(counts[:, kept].sum((0, 1)))
+        low, high = micro_interval(counts[:, kept])
+        gap = ""
+        if name != "kgdx":
+            less, more = micro_interval(ours, counts[:, kept])
+            gap = f"{scores(ours.sum((0, 1)))[2] - f:+.3f} [{less:+.3f}, {more:+.3f}]"
+        lines.append(f"| {name} | {p:.3f} | {r:.3f} | {f:.3f} [{low:.3f}, {high:.3f}] | {gap} |")
+    names = list(all_counts)
+    lines += ["", "| finding | positives | " + " | ".join(f"{n}: P / R / F1" for n in names) + " |"]
+    lines.append("|---|---|" + "---|" * len(names))
+    for place, column in enumerate(columns):
+        gold = all_counts["kgdx"][:, place].sum(0)
+        cells = [
+            " / ".join(f"{value:.3f}" for value in scores(counts[:, place].sum(0)))
+            for counts in all_counts.values()
+        ]
+        lines.append(f"| {column} | {gold[0] + gold[2]} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def main() -> None:
+    """Run every labeler on one part and write the table."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--root", type=Path, required=True)
+    asked.add_argument("--locked", action="store_true")
+    asked.add_argument("--why", default="")
+    chosen = asked.parse_args()
+    if chosen.locked:
+        note_use(chosen.why)
+    read = reports(chosen.root, locked=chosen.locked)
+    columns = [*read[0].gold]
+    counts, seconds = {}, {}
+    for name, label in systems(chosen.root).items():
+        label(read[0])
+        start = time.process_time()
+        found = [label(report) for report in read]
+        seconds[name] = time.process_time() - start
+        counts[name] = count(found, read, columns)
+    part = "locked quarter" if chosen.locked else "development part"
+    lines = [
+        f"# Labelers of reports: Open-i, {part}",
+        "",
+        f"{len(read)} reports with gold NIH-14 labels, read in findings and impression. Micro over "
+        f"the 13 findings with gold positives ({EMPTY} has none; `normal` apart, below).",
+        "",
+        *table(counts, columns),
+        "",
+        "| labeler | reports per second of one core | kgdx is faster by |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {len(read) / took:.0f} | {took / seconds['kgdx']:.1f} |"
+            for name, took in seconds.items()
+        ),
+    ]
+    name = "report_labels_locked.md" if chosen.locked else "report_labels_development.md"
+    (RESULTS / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))  # noqa: T201
+
+
+def note_use(why: str) -> None:
+    """Append the opening of the locked quarter to the ledger; only of committed rules."""
+    if not why:
+        raise SystemExit("--locked needs --why")
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "kg"], check=False).returncode:
+        raise SystemExit("commit the rules first: kg differs from the last commit")
+    commit = subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    line = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run": "report_labels",
+        "commit": commit,
+        "dataset": "openi",
+        "labels": "nih14",
+        "why": why,
+    }
+    with LEDGER.open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()
