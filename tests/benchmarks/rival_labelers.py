@@ -79,8 +79,9 @@ _NEGATION = {
         r"normal|unremarkable|cleared|resolved|exclude"
     ),
     "after": (
-        r"(?:is|are|was|were|has|have|been|remains?|appears?|now|otherwise|grossly|again| )*"
-        r"(?:normal|unremarkable|within (?:the )?(?:\w+ ){0,2}limits|absent|clear(?:ed)?|"
+        r"(?:is|are|was|were|has|have|been|remains?|appears?) (?:\w+ ){0,2}"
+        r"(?:normal|unremarkable|absent|clear(?:ed)?)|within (?:the )?(?:\w+ ){0,2}limits|"
+        r"^ ?(?:normal|unremarkable|cleared)|(?:"
         r"(?:has|have) resolved|removed|not (?:\w+ )?(?:seen|identified|present|enlarged|"
         r"demonstrated|visualized|evident)|no longer (?:\w+ )?(?:seen|present))|"
         r"(?:at |within )?(?:the )?upper limits? of normal|previously (?:demonstrated|visualized)"
@@ -91,14 +92,19 @@ _AFTER_NEGATION = {
         r"possible|possibly|presumably|probable|probably|questionable|suspect(?:ed)?|suspicious for|"
         r"worrisome for|question(?: of)?|may|might|would|could|can|suggestion of|favou?r|consider|"
         r"concern(?:ing)? for|suspicion (?:for|of)|maybe|secondary to|differential diagnosis|"
-        r"correlat\w+ (?:\w+ )?for|borderline|versus|vs|or|poorly|incompletely|obscur\w+|likely"
+        r"correlat\w+ (?:\w+ )?for|borderline|poorly|incompletely|obscur\w+|likely|"
+        r"(?:versus|vs|or)(?: \w+){0,3} ?$"
     ),
     "after": (
-        r"versus|vs|or|and/or|(?:is |are )?(?:suspected|possible|questioned)|obscured|"
+        r"^ ?(?:versus|vs|or|and/or)|(?:is |are )?(?:suspected|possible|questioned)|obscured|"
         r"(?:could|may|might|would|can) (?:\w+ )?(?:be present|appear|have this appearance)|"
         r"(?:poorly|incompletely) evaluated|not (?:well )?(?:evaluated|appreciated|clearly seen)"
     ),
 }
+
+_HEART = r"^(?:the heart|heart size|cardiac (?:size|shadow|contour|silhouette))"
+_LARGE = r"enlarg|large|increas|promin|widen|cardiomegaly"
+"""A heart that is only named is no cardiomegaly: kinder than the published rule, which says so."""
 
 
 class Found(NamedTuple):
@@ -175,12 +181,14 @@ def _decide(clause: str, match: re.Match[str]) -> Assertion:
     stable = re.search(r"\b(?:stable|unchanged|not changed|similar to prior)\b", clause)
     if _says(_AFTER_NEGATION, before, after) or (shape and stable):
         return "uncertain"
+    if re.search(_HEART, match[0]) and not re.search(_LARGE, clause):
+        return "absent"
     return "present"
 
 
 def _says(rules: dict[str, str], before: str, after: str) -> bool:
-    ahead = re.search(rf"\b(?:{rules['before']})\b", before)
-    behind = re.search(rf"^[\w\s/-]*?,?\s*\b(?:{rules['after']})\b", after)
+    ahead = re.search(rf"\b(?:{rules['before']})(?!\w)", before)
+    behind = re.search(rf"(?:{rules['after']})\b", after)
     return bool(ahead or behind)
 
 
