@@ -8,6 +8,7 @@ to more than one thing at once is uncertain). In a report a question is uncertai
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from kg.graph import KnowledgeGraph
@@ -15,6 +16,7 @@ from kg.mentions.answers import answer, is_question
 from kg.mentions.assertion import Judgement, Mention, judge
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match
+from kg.mentions.modifiers import ModifierReader, Modifiers
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.tokens import Token, sentences
 
@@ -58,6 +60,7 @@ class MentionLinker:
 
     def __init__(self, graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> None:
         self._phrases = lexicon(graph, left_out=left_out)
+        self._modifiers = ModifierReader(graph)
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
@@ -88,9 +91,10 @@ class MentionLinker:
             return []
         judged = judge(words, [self._mention(match) for match in matches])
         question = sentence.part not in SPEAKERS and words[-1] in ("?", "\uff1f")
+        said = self._modifiers.read(words, [(match.start, match.end) for match in matches])
         return [
-            _statement(sentence, concept, match, _settled(match.meaning, judgement, question))
-            for match, judgement in zip(matches, judged, strict=True)
+            _statement(sentence, concept, match, _settled(match.meaning, judgement, question), more)
+            for match, judgement, more in zip(matches, judged, said, strict=True)
             if judgement.assertion is not None
             for concept in match.meaning.concepts
         ]
@@ -118,7 +122,7 @@ def _settled(entry: Entry, judgement: Judgement, question: bool) -> Judgement:
 
 
 def _statement(
-    sentence: _Sentence, concept: str, match: Match[Entry], judgement: Judgement
+    sentence: _Sentence, concept: str, match: Match[Entry], judgement: Judgement, more: Modifiers
 ) -> Statement:
     return Statement(
         concept=concept,
@@ -128,6 +132,10 @@ def _statement(
         end=sentence.tokens[match.end - 1].end,
         part=sentence.part,
         rule=judgement.rule,
+        sites=more.sites,
+        side=more.side,
+        severity=more.severity,
+        change=more.change,
     )
 
 
@@ -138,4 +146,4 @@ def _answered(asked: Sequence[Statement], said: Assertion | None) -> list[Statem
     several = len({statement.concept for statement in asked}) > 1
     assertion: Assertion = "uncertain" if said == "present" and several else said
     rule = "answer_no" if said == "absent" else "answer_yes"
-    return [Statement(s.concept, assertion, s.passage, s.start, s.end, s.part, rule) for s in asked]
+    return [replace(statement, assertion=assertion, rule=rule) for statement in asked]

@@ -20,6 +20,10 @@ class Statement:
         end: One past the last character.
         part: Section or speaker the passage belongs to.
         rule: Name of the rule that decided the assertion.
+        sites: Anatomy concepts it is said to be located at.
+        side: `left`, `right`, `bilateral`, or empty where none is said.
+        severity: `minimal`, `mild`, `moderate`, `severe`, or empty.
+        change: `new`, `increased`, `stable`, `decreased`, `old`, or empty.
     """
 
     concept: str
@@ -29,3 +33,7 @@ class Statement:
     end: int
     part: str
     rule: str
+    sites: tuple[str, ...] = ()
+    side: str = ""
+    severity: str = ""
+    change: str = ""

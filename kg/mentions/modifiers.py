@@ -1,0 +1,147 @@
+"""Where a finding is, on which side, how severe it is and whether it changed: words around it.
+
+Words of `modifiers.tsv` and the graph's anatomy count for a mention where they stand directly
+before it (`small right basilar effusion`), inside it (`heart is mildly enlarged`), or after it in
+a phrase of place or state (`opacity in the left lower lobe`, `effusion has increased`), and no
+other mention stands between. What stands before the first of a list counts for it alone.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from kg.graph import KnowledgeGraph
+from kg.mentions.matcher import Matcher
+from kg.mentions.tokens import words
+
+BEFORE, AFTER = 6, 12
+"""How many tokens are looked at before and after a mention."""
+
+PLACES = frozenset(
+    {
+        *("in", "at", "within", "of", "involving", "along", "throughout", "over", "overlying"),
+        *("on", "near", "adjacent", "to", "bilaterally", "is", "are", "has", "have", "which"),
+        *("seen", "noted", "present", "again", "at", "projecting", "predominantly", "worse"),
+    }
+)
+"""Words that carry a place or a state on to the mention before them."""
+
+ENDS = frozenset(
+    {",", ";", ".", "\uff0c", "\u3002", "\uff1b", "and", "or", "but", "with", "without"}
+)
+"""Tokens no modifier reaches across."""
+
+
+KINDS = ("site", "side", "severity", "change")
+"""Columns of the table."""
+
+
+class Modifiers(NamedTuple):
+    """What is said of one mention beside its assertion; empty where nothing is.
+
+    Args:
+        sites: Anatomy concepts it is located at, in the order of the text.
+        side: `left`, `right` or `bilateral`.
+        severity: `minimal`, `mild`, `moderate` or `severe`.
+        change: `new`, `increased`, `stable`, `decreased` or `old`.
+    """
+
+    sites: tuple[str, ...] = ()
+    side: str = ""
+    severity: str = ""
+    change: str = ""
+
+
+NOTHING = Modifiers()
+
+
+class ModifierReader:
+    """Reads modifiers around mentions.
+
+    Args:
+        graph: Whose anatomy is looked for.
+    """
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        named = [
+            (words(name), (("site", concept.id),))
+            for concept in graph.concepts
+            if concept.kind == "anatomy"
+            for name in (concept.label, *concept.synonyms)
+        ]
+        own = [(tokens, facts) for tokens, facts in _own() if _known(facts, graph)]
+        self._matcher = Matcher([*own, *named])
+
+    def read(self, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
+        """Modifiers of each mention of a sentence, given as token spans in order."""
+        found = self._matcher.find(tokens)
+        if not found:
+            return [NOTHING] * len(spans)
+        ends = [0, *(end for _, end in spans)]
+        starts = [*(start for start, _ in spans), len(tokens)]
+        made = []
+        for place, (start, end) in enumerate(spans):
+            low = _low(tokens, start, ends[place])
+            high = _high(tokens, end, starts[place + 1])
+            made.append(_collect(f.meaning for f in found if low <= f.start and f.end <= high))
+        return made
+
+
+Facts = tuple[tuple[str, str], ...]
+
+
+def _low(tokens: Sequence[str], start: int, lowest: int) -> int:
+    lowest = max(lowest, start - BEFORE)
+    place = start
+    while place > lowest and tokens[place - 1] not in ENDS:
+        place -= 1
+    return place
+
+
+def _high(tokens: Sequence[str], end: int, highest: int) -> int:
+    highest = min(highest, end + AFTER)
+    if end >= highest or tokens[end] not in PLACES:
+        return end
+    place = end
+    while place < highest and tokens[place] not in ENDS:
+        place += 1
+    return place
+
+
+def _collect(found: Iterable[Facts]) -> Modifiers:
+    sites: dict[str, None] = {}
+    said: dict[str, list[str]] = {}
+    for facts in found:
+        for kind, value in facts:
+            if kind == "site":
+                sites[value] = None
+            else:
+                said.setdefault(kind, []).append(value)
+    sides = set(said.get("side", ())) | {side for site in sites for side in _side_of(site)}
+    side = sides.pop() if len(sides) == 1 else "bilateral" if sides else ""
+    last = {kind: values[-1] for kind, values in said.items()}
+    return Modifiers(tuple(sites), side, last.get("severity", ""), last.get("change", ""))
+
+
+def _side_of(site: str) -> tuple[str, ...]:
+    """The side a site's own name says."""
+    name = site.partition(":")[2]
+    return tuple(side for side in ("left", "right", "bilateral") if name.startswith(f"{side}_"))
+
+
+def _known(facts: Facts, graph: KnowledgeGraph) -> bool:
+    return all(kind != "site" or value in graph.index for kind, value in facts)
+
+
+@cache
+def _own() -> tuple[tuple[tuple[str, ...], Facts], ...]:
+    text = (files("kg.mentions") / "modifiers.tsv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    return tuple(
+        (words(row["phrase"]), tuple((kind, row[kind]) for kind in KINDS if row[kind]))
+        for row in rows
+    )
