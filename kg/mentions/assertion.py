@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from kg.mentions.cues import Cue, Effect, cue_phrases
@@ -68,6 +69,12 @@ class Judgement(NamedTuple):
     rule: str
 
 
+PLAIN = Judgement("present", "plain")
+
+ALTERNATIVE_GAP = 5
+"""Most tokens between two mentions that are two readings of one thing."""
+
+
 class Mention(NamedTuple):
     """Where a mention stands in its sentence, in tokens `[start, end)`.
 
@@ -105,6 +112,9 @@ def _cue_matcher() -> Matcher[tuple[Cue, ...]]:
 
 _CUES = _cue_matcher()
 
+CUE_WORDS = frozenset(_CUES.vocabulary)
+"""Every word of the cues."""
+
 
 def judge(words: Sequence[str], mentions: Sequence[Mention]) -> list[Judgement]:
     """What a sentence asserts of its mentions, given in order."""
@@ -115,7 +125,7 @@ def judge(words: Sequence[str], mentions: Sequence[Mention]) -> list[Judgement]:
             masked[mention.start : mention.end] = [_MENTION] * width
     cues = [found for found in _CUES.find(masked) if not _void(found, words)]
     if not cues:
-        return [Judgement("present", "plain")] * len(mentions)
+        return _with_alternatives(words, mentions, [PLAIN] * len(mentions))
     stops = clause_starts(words)
     for found in cues:
         if any(cue.effect == "ends" for cue in found.meaning):
@@ -125,10 +135,27 @@ def judge(words: Sequence[str], mentions: Sequence[Mention]) -> list[Judgement]:
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
     for found in cues:
         _act(found, clauses, mentions, effects)
-    return [
+    judged = [
         _strongest(effect, mention.chronic)
         for effect, mention in zip(effects, mentions, strict=True)
     ]
+    return _with_alternatives(words, mentions, judged)
+
+
+def _with_alternatives(
+    words: Sequence[str], mentions: Sequence[Mention], judged: list[Judgement]
+) -> list[Judgement]:
+    """Two plain mentions joined by `or` are two readings of one thing (`atelectasis or scar`)."""
+    if "or" not in words or len(mentions) < 2:
+        return judged
+    made = list(judged)
+    for place, (first, second) in enumerate(pairwise(mentions)):
+        between = words[first.end : second.start]
+        if "or" not in between or len(between) > ALTERNATIVE_GAP or COMMAS & set(between):
+            continue
+        if judged[place] == judged[place + 1] == PLAIN and not (first.asserts or second.asserts):
+            made[place] = made[place + 1] = Judgement("uncertain", "alternative_or")
+    return made
 
 
 def clause_starts(words: Sequence[str]) -> set[int]:
@@ -246,7 +273,7 @@ def _strongest(effects: dict[Effect, str], keep: bool) -> Judgement:
     if keep:
         effects = {effect: rule for effect, rule in effects.items() if effect != "history"}
     if not effects:
-        return Judgement("present", "plain")
+        return PLAIN
     effect = max(effects, key=lambda one: _STRENGTH[one])
     return Judgement(_ASSERTS[effect], effects[effect])
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from kg.graph import KnowledgeGraph
 from kg.mentions.answers import answer, is_question
-from kg.mentions.assertion import Judgement, Mention, judge
+from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
+from kg.mentions.coordination import with_shared_words
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match
 from kg.mentions.modifiers import ModifierReader, Modifiers
+from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.tokens import Token, sentences
 
@@ -43,6 +45,24 @@ class PassageLike(Protocol):
         """Language of the text, `en` or `zh`."""
 
 
+REMEMBERED = 20_000
+"""How many different sentences are remembered with what they state."""
+
+Setting = Literal["report", "past", "turn"]
+"""Where a sentence stands: a report's section, one that speaks of earlier studies, or a turn."""
+
+
+class _Understood(NamedTuple):
+    """What a sentence states of one concept, in tokens `[start, end)`."""
+
+    concept: str
+    assertion: Assertion
+    rule: str
+    start: int
+    end: int
+    modifiers: Modifiers
+
+
 class _Sentence(NamedTuple):
     passage: int
     part: str
@@ -61,7 +81,10 @@ class MentionLinker:
     def __init__(self, graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> None:
         self._phrases = lexicon(graph, left_out=left_out)
         self._modifiers = ModifierReader(graph)
+        known = CUE_WORDS | self._modifiers.vocabulary
+        self._speller = Speller(self._phrases.vocabulary, known)
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
+        self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -85,19 +108,30 @@ class MentionLinker:
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
-        words = [token.word for token in sentence.tokens]
-        matches = self._phrases.find(words)
+        words = tuple([token.word for token in sentence.tokens])
+        key = (words, _setting(sentence.part))
+        if key not in self._read_before:
+            if len(self._read_before) >= REMEMBERED:
+                self._read_before.clear()
+            self._read_before[key] = self._understand(*key)
+        return [_statement(sentence, understood) for understood in self._read_before[key]]
+
+    def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
+        """What the words of a sentence state; reports repeat theirs, so this is remembered."""
+        words = [self._speller.mend(word) for word in written]
+        matches = with_shared_words(words, self._phrases.find(words), self._phrases)
         if not matches:
-            return []
+            return ()
         judged = judge(words, [self._mention(match) for match in matches])
-        question = sentence.part not in SPEAKERS and words[-1] in ("?", "\uff1f")
+        question = setting != "turn" and words[-1] in ("?", "\uff1f")
         said = self._modifiers.read(words, [(match.start, match.end) for match in matches])
-        return [
-            _statement(sentence, concept, match, _settled(match.meaning, judgement, question), more)
+        return tuple(
+            _Understood(concept, settled.assertion, settled.rule, match.start, match.end, more)
             for match, judgement, more in zip(matches, judged, said, strict=True)
-            if judgement.assertion is not None
+            for settled in [_settled(match.meaning, judgement, setting, question)]
+            if settled.assertion is not None
             for concept in match.meaning.concepts
-        ]
+        )
 
     def _mention(self, match: Match[Entry]) -> Mention:
         concepts, asserts = match.meaning
@@ -112,30 +146,33 @@ def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
             yield _Sentence(place, passage.name, text, tokens)
 
 
-def _settled(entry: Entry, judgement: Judgement, question: bool) -> Judgement:
-    """The judgement after what the phrase itself asserts and the sentence's form are counted in."""
-    if question and judgement.assertion == "present":
-        return Judgement("uncertain", "question")
+def _setting(part: str) -> Setting:
+    if part in SPEAKERS:
+        return "turn"
+    return "past" if part == "comparison" else "report"
+
+
+def _settled(entry: Entry, judgement: Judgement, setting: Setting, question: bool) -> Judgement:
+    """The judgement after what the phrase itself asserts and where it stands are counted in."""
+    if judgement.assertion == "present" and (question or setting == "past"):
+        return Judgement("uncertain", "question" if question else "history_section")
     if entry.asserts is None or judgement.assertion in (None, "uncertain"):
         return judgement
     return Judgement(entry.asserts, "phrase")
 
 
-def _statement(
-    sentence: _Sentence, concept: str, match: Match[Entry], judgement: Judgement, more: Modifiers
-) -> Statement:
+def _statement(sentence: _Sentence, understood: _Understood) -> Statement:
+    concept, assertion, rule, start, end, more = understood
+    tokens = sentence.tokens
     return Statement(
-        concept=concept,
-        assertion=judgement.assertion or "uncertain",
-        passage=sentence.passage,
-        start=sentence.tokens[match.start].start,
-        end=sentence.tokens[match.end - 1].end,
-        part=sentence.part,
-        rule=judgement.rule,
-        sites=more.sites,
-        side=more.side,
-        severity=more.severity,
-        change=more.change,
+        concept,
+        assertion,
+        sentence.passage,
+        tokens[start].start,
+        tokens[end - 1].end,
+        sentence.part,
+        rule,
+        *more,
     )
 
 

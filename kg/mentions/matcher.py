@@ -38,6 +38,9 @@ class Matcher(Generic[Meaning]):
     Args:
         phrases: Tokens of each phrase and what it means; of two equal ones the first counts.
         fillers: Words a match may pass over between the words of a phrase.
+
+    Attributes:
+        vocabulary: Every word of the phrases.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Matcher(Generic[Meaning]):
         self._root: dict[str, object] = {}
         self._fillers = fillers
         self._size = 0
+        self.vocabulary: set[str] = set()
         for tokens, meaning in phrases:
             self._add(tokens, meaning)
 
@@ -71,6 +75,7 @@ class Matcher(Generic[Meaning]):
         if not tokens:
             return
         node = self._root
+        self.vocabulary.update(tokens)
         for token in tokens:
             node = node.setdefault(token, {})  # type: ignore[assignment]
         if _END not in node:
@@ -98,7 +103,7 @@ class Matcher(Generic[Meaning]):
                 if passable and passed < MAX_FILLERS:
                     following.append((node, passed + 1))
             if ends is not None:
-                best = Match[Meaning](ends[_END], start, place + 1)  # type: ignore[index]
+                best = Match(ends[_END], start, place + 1)  # type: ignore[index]
             if not following:
                 break
             ways = following

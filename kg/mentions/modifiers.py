@@ -75,6 +75,7 @@ class ModifierReader:
         ]
         own = [(tokens, facts) for tokens, facts in _own() if _known(facts, graph)]
         self._matcher = Matcher([*own, *named])
+        self.vocabulary = self._matcher.vocabulary
 
     def read(self, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
         """Modifiers of each mention of a sentence, given as token spans in order."""

@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     r"|(?P<mark>[^\s\w])"
 )
 _INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011](?=\w)")
+_HYPHENS = frozenset("-\u2010\u2011")
 _ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
 
 _IRREGULAR = {
@@ -88,11 +89,19 @@ def sentences(text: str) -> list[list[Token]]:
     found: list[list[Token]] = []
     sentence: list[Token] = []
     for match in _TOKEN.finditer(text):
-        token = _token(match, text)
-        if token is None:
+        kind, written = match.lastgroup, match[0]
+        if kind == "word":
+            word = normal_form(written)
+        elif kind == "blank":
+            word = BLANK
+        elif kind == "line":
+            word = "\n"
+        elif written in _HYPHENS and _INNER_HYPHEN.match(text, match.start()):
             continue
-        sentence.append(token)
-        ends = token.word in SENTENCE_ENDS and not _abbreviated(sentence)
+        else:
+            word = written
+        sentence.append(Token(word, *match.span()))
+        ends = word in SENTENCE_ENDS and not _abbreviated(sentence)
         if ends or len(sentence) >= MAX_TOKENS:
             found.append(sentence)
             sentence = []
@@ -104,21 +113,6 @@ def sentences(text: str) -> list[list[Token]]:
 def words(phrase: str) -> tuple[str, ...]:
     """The tokens of a phrase, as they are matched in text."""
     return tuple(token.word for sentence in sentences(phrase) for token in sentence)
-
-
-def _token(match: re.Match[str], text: str) -> Token | None:
-    kind, written = match.lastgroup, match[0]
-    if kind == "word":
-        word = normal_form(written)
-    elif kind == "blank":
-        word = BLANK
-    elif kind == "line":
-        word = "\n"
-    else:
-        word = written
-        if kind == "mark" and _INNER_HYPHEN.match(text, match.start()):
-            return None
-    return Token(word, match.start(), match.end())
 
 
 def _abbreviated(sentence: list[Token]) -> bool:

@@ -1,4 +1,4 @@
-"""Two labelers of the field to measure against: CheXpert's published phrases and rules, and negspacy.
+"""Two labelers to measure against: CheXpert's published phrases and rules, and negspacy.
 
 `CheXpertRules` reads the mention lists published with the CheXpert labeler at run time (a folder
 `phrases`, as in the repository stanfordmlgroup/chexpert-labeler) and applies its three stages in
@@ -89,8 +89,9 @@ _NEGATION = {
 }
 _AFTER_NEGATION = {
     "before": (
-        r"possible|possibly|presumably|probable|probably|questionable|suspect(?:ed)?|suspicious for|"
-        r"worrisome for|question(?: of)?|may|might|would|could|can|suggestion of|favou?r|consider|"
+        r"possible|possibly|presumably|probable|probably|questionable|suspect(?:ed)?|"
+        r"suspicious for|worrisome for|question(?: of)?|may|might|would|could|can|"
+        r"suggestion of|favou?r|consider|"
         r"concern(?:ing)? for|suspicion (?:for|of)|maybe|secondary to|differential diagnosis|"
         r"correlat\w+ (?:\w+ )?for|borderline|poorly|incompletely|obscur\w+|likely|"
         r"(?:versus|vs|or)(?: \w+){0,3} ?$"
@@ -212,7 +213,7 @@ class NegSpacy:
     """
 
     def __init__(self, graph: KnowledgeGraph) -> None:
-        import negspacy.negation  # its import registers the component
+        import negspacy.negation  # noqa: F401  (its import registers the component)
         import spacy
         from negspacy.termsets import termset
 

@@ -49,7 +49,10 @@ def ones(values: dict[str, int]) -> set[str]:
         ("Pulmonary vascular congestion.", {"Edema": -1}),
         ("No pulmonary vascular congestion.", {"Edema": 0, "No Finding": 1}),
         ("Congestive heart failure.", {"Edema": 1}),
-        ("Pacemaker in place. No effusion.", {"Support Devices": 1, "Pleural Effusion": 0, "No Finding": 1}),
+        (
+            "Pacemaker in place. No effusion.",
+            {"Support Devices": 1, "Pleural Effusion": 0, "No Finding": 1},
+        ),
         ("Old rib fracture.", {"Fracture": 1}),
         # abnormal, though no column says so
         ("Scoliosis. No effusion.", {"Pleural Effusion": 0}),
@@ -59,7 +62,7 @@ def ones(values: dict[str, int]) -> set[str]:
         ("No effusion. Possible effusion on the right.", {"Pleural Effusion": -1}),
         ("", {"No Finding": 1}),
     ],
-)  # fmt: skip
+)
 def test_chexpert(
     read: MentionLinker, shipped: KnowledgeGraph, text: str, values: dict[str, int]
 ) -> None:
