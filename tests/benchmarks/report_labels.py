@@ -24,12 +24,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rival_labelers import CheXpertRules, NegSpacy
 
 from encoders.study import Passage
 from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
 from kg.store import load_shipped
-from tests.benchmarks.rival_labelers import CheXpertRules, NegSpacy
 
 RESULTS = Path(__file__).parent / "results"
 LEDGER = RESULTS / "locked_ledger.jsonl"
