@@ -10,7 +10,7 @@ Modality = Literal["cxr", "ct", "ultrasound"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
 Stated = Literal["present", "absent", "uncertain"]
 Language = Literal["en", "zh"]
-SplitPart = Literal["train", "validation", "test", "locked"]
+SplitPart = Literal["train", "validation", "test", "locked", "unused"]
 
 MODALITIES: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")
 VIEWS: tuple[View, ...] = ("frontal", "lateral", "axial", "convex", "linear", "unknown")

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.study import SplitPart, Study
+from experiments.balance import divide, fraction_of, weigh
 from experiments.config.schema import SplitSection
 from experiments.records.atomic import write_json
 from kg.errors import InputError
@@ -190,6 +191,7 @@ def make_manifest(
     part. `locked`: the development part trains, the locked part is tested. `official`: each study
     stands where the publication puts it; without a published validation part one is divided off
     training. In all but `locked`, locked studies stand in the part `locked`, which no run reads.
+    With `split.fraction` below 1, the training groups that are not in it are `unused`.
 
     Args:
         studies: All studies of the data set, also those a run will not use, so that all runs
@@ -211,7 +213,7 @@ def make_manifest(
     for row, study in enumerate(studies):
         if study.patient not in shut:
             order[study.patient].append(row)
-    weights = _weights(order, studies)
+    weights = weigh(order, studies)
     rng = np.random.default_rng(split.seed)
     part: dict[str, SplitPart] = {group: "locked" for group in shut}
     if split.kind == "official":
@@ -224,10 +226,14 @@ def make_manifest(
         test = _tested(weights, split, rng)
         rest = {group: weights[group] for group in weights if group not in test}
         share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
-        held = _divide(rest, [1 - share, share], rng)[1]
+        held = divide(rest, [1 - share, share], rng)[1]
         for group in weights:
             part[group] = "test" if group in test else "validation" if group in held else "train"
         assignments = {study: part[group] for study, group in sorted(groups.items())}
+    trained = {groups[study] for study, where in assignments.items() if where == "train"}
+    rest = {group: weights[group] for group in weights if group in trained}
+    left_out = trained - fraction_of(rest, split.fraction, split.seed)
+    assignments |= {study: "unused" for study in assignments if groups[study] in left_out}
     manifest = Manifest(
         name=_name(dataset, split),
         dataset=dataset,
@@ -299,13 +305,14 @@ def _held_out(
     if "validation" in parts.values():
         return {}
     rest = {group: weights[group] for group in weights if parts[group] == "train"}
-    held = _divide(rest, [1 - split.validation, split.validation], rng)[1]
+    held = divide(rest, [1 - split.validation, split.validation], rng)[1]
     return dict.fromkeys(held, "validation")
 
 
 def _name(dataset: str, split: SplitSection) -> str:
     fold = f"-{split.fold + 1}of{split.folds}" if split.kind == "folds" else ""
-    return f"{dataset}-{split.kind}{fold}-seed{split.seed}"
+    share = f"-{100 * split.fraction:g}pct" if split.fraction != 1 else ""
+    return f"{dataset}-{split.kind}{fold}-seed{split.seed}{share}"
 
 
 def _tested(
@@ -313,55 +320,7 @@ def _tested(
 ) -> set[str]:
     """Development groups that are tested."""
     if split.kind == "folds":
-        return _divide(weights, [1 / split.folds] * split.folds, rng)[split.fold]
+        return divide(weights, [1 / split.folds] * split.folds, rng)[split.fold]
     if split.kind == "fixed":
-        return _divide(weights, [1 - FIXED_TEST, FIXED_TEST], rng)[1]
+        return divide(weights, [1 - FIXED_TEST, FIXED_TEST], rng)[1]
     return set()
-
-
-def _weights(
-    order: Mapping[str, list[int]], studies: Sequence[Study]
-) -> dict[str, NDArray[np.float64]]:
-    """Of each group, in a fixed order: its studies, and its present and absent labels.
-
-    Labels are counted within each modality, since a cohort's classes and modalities are tied.
-    """
-    kinds = [study.images[0].modality if study.images else "" for study in studies]
-    carried = [
-        [(kind, *pair) for pair in study.stated.items() if pair[1] != "uncertain"]
-        for kind, study in zip(kinds, studies, strict=True)
-    ]
-    place = {label: at for at, label in enumerate(sorted({x for row in carried for x in row}), 1)}
-    weights = {}
-    for group, rows in sorted(order.items()):
-        weights[group] = np.zeros(len(place) + 1)
-        weights[group][0] = len(rows)
-        for row in rows:
-            weights[group][[place[label] for label in carried[row]]] += 1
-    return weights
-
-
-def _divide(
-    weights: Mapping[str, NDArray[np.float64]], shares: Sequence[float], rng: np.random.Generator
-) -> list[set[str]]:
-    """Divide groups over parts of given shares, greedily balancing studies and labels.
-
-    Groups with the rarest labels are placed first, each where what it carries is most lacking,
-    in units of the label's whole count; equal cases are decided by a seeded shuffle.
-    """
-    names = list(weights)
-    if not names:
-        return [set() for _ in shares]
-    table = np.stack([weights[name] for name in names])
-    total = np.maximum(table.sum(axis=0), 1e-9)
-    # rounded, so that the order in which a machine sums never decides between equal cases
-    rarity = (table / total).max(axis=1).round(9)
-    shuffled = rng.permutation(len(names))
-    lacking = np.outer(shares, total)
-    parts: list[set[str]] = [set() for _ in shares]
-    for place in shuffled[np.argsort(-rarity[shuffled], kind="stable")]:
-        need = ((lacking / total) * (table[place] / total)).sum(axis=1) / np.asarray(shares)
-        chosen = int(np.argmax(need.round(9)))
-        parts[chosen].add(names[place])
-        lacking[chosen] -= table[place]
-    return parts

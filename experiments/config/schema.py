@@ -46,6 +46,8 @@ class SplitSection(Options):
         seed: Seed of the division.
         validation: Share of the training groups kept for thresholds, calibration, early stop;
             unused where an official split has its own validation part.
+        fraction: Share of the training groups that train: 1, 0.5, 0.2, 0.1, 0.05, 0.02 or 0.01;
+            each is part of the larger ones.
     """
 
     kind: Literal["folds", "fixed", "locked", "official"] = "folds"
@@ -53,6 +55,7 @@ class SplitSection(Options):
     fold: int = 0
     seed: int = 0
     validation: float = 0.15
+    fraction: float = 1.0
 
 
 class HoldOut(Options):

@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 RECORD = "prepared.json"
 TABLES = (INDEX, "studies.parquet", "duplicates.csv", "rejected.csv")
+FRACTIONS = (0.1, 0.01)
+FEWEST = 5
+"""A fraction of fewer training groups is not written: nothing can be learnt of it."""
 
 
 @dataclass(frozen=True)
@@ -271,16 +274,24 @@ class _Work:
         return _prepared(self.out, record, changed=True)
 
     def _splits(self, studies: Sequence[Study]) -> list[Manifest]:
-        """The folds, the split that tests the locked part or a fixed one, and the official one."""
+        """The folds, and the locked, fixed or official split with its fractions of training."""
         locked = locked_studies(self.dataset, studies)
         official = official_parts(self.dataset, self.root)
-        wanted = [SplitSection(fold=fold) for fold in range(SplitSection().folds)]
-        wanted.append(SplitSection(kind="locked" if locked else "fixed"))
-        wanted += [SplitSection(kind="official")] if official else []
-        return [
-            make_manifest(studies, split, dataset=self.name, locked=locked, official=official)
-            for split in wanted
-        ]
+
+        def divided(split: SplitSection) -> Manifest:
+            return make_manifest(
+                studies, split, dataset=self.name, locked=locked, official=official
+            )
+
+        made = [divided(SplitSection(fold=fold)) for fold in range(SplitSection().folds)]
+        kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if locked else "fixed"]
+        for kind in (*kinds, *(("official",) if official else ())):
+            whole = divided(SplitSection(kind=kind))
+            groups = len({whole.groups[study] for study in whole.studies("train")})
+            shares = [share for share in FRACTIONS if share * groups >= FEWEST]
+            made.append(whole)
+            made += [divided(SplitSection(kind=kind, fraction=share)) for share in shares]
+        return made
 
     def _save(self, manifests: Sequence[Manifest]) -> None:
         folder = self.out / "splits"

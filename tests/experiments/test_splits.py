@@ -260,3 +260,28 @@ def test_a_data_set_is_asked_for_its_official_split(tmp_path: Path) -> None:
 
     assert official_parts(Publishes(), tmp_path) == {tmp_path.name: "test"}
     assert official_parts(object(), tmp_path) == {}
+
+
+def test_fractions_of_training_are_nested_balanced_and_by_patient() -> None:
+    studies = cohort(600)
+    whole = make_manifest(studies, SplitSection(kind="fixed"), dataset="d")
+    train = set(whole.studies("train"))
+    rare = {study.study for study in studies if study.stated["rare"] == "present"}
+    inside = train
+    for share in (0.5, 0.2, 0.1, 0.05):
+        split = SplitSection(kind="fixed", fraction=share)
+        manifest = make_manifest(studies, split, dataset="d")
+        assert manifest.name == f"d-fixed-seed0-{100 * share:g}pct"
+        kept = set(manifest.studies("train"))
+        assert kept < inside
+        assert kept | set(manifest.studies("unused")) == train
+        for part in ("validation", "test"):
+            assert manifest.studies(part) == whole.studies(part)  # type: ignore[arg-type]
+        assert abs(len(kept) / len(train) - share) < 0.06
+        assert abs(len(kept & rare) / len(kept) - len(train & rare) / len(train)) < 0.02
+        check(manifest)
+        inside = kept
+    other = SplitSection(kind="fixed", fraction=0.5, seed=1)
+    assert set(make_manifest(studies, other, dataset="d").studies("train")) != inside
+    with pytest.raises(InputError, match=r"split.fraction 0\.3"):
+        make_manifest(studies, SplitSection(fraction=0.3), dataset="d")

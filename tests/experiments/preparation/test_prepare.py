@@ -105,3 +105,14 @@ def test_check_names_what_is_missing_wrong_or_unreadable(root: Path, tmp_path: P
     assert locate("openi", OpenI(), root.parent) == root
     with pytest.raises(InputError, match="openi is not under"):
         locate("openi", OpenI(), tmp_path / "nowhere")
+
+
+def test_fractions_of_training_are_written_where_there_are_enough_patients(tmp_path: Path) -> None:
+    lines = ["study,note,Cardiomegaly", *(f"s{n},Pain.,{n % 2}" for n in range(120))]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "studies.csv").write_text("\n".join(lines))
+    made = prepare("table", Table(), tmp_path / "mine", tmp_path / "out")
+    assert "table-fixed-seed0-10pct" in made.manifests
+    assert "table-fixed-seed0-1pct" not in made.manifests
+    part = Manifest.load(tmp_path / "out" / "splits" / "table-fixed-seed0-10pct.json")
+    assert len(part.studies("train")) == round(len(part.studies("unused")) / 9)
