@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,8 @@ class FileCheck:
         giver: Who gives it and how it is made.
         columns_missing: Columns it lacks.
         optional: Whether the data set can be read without it.
+        mend: What to do where it is not right: the command that fetches or makes it, or where to
+            apply.
     """
 
     path: str
@@ -37,6 +40,7 @@ class FileCheck:
     giver: str
     columns_missing: tuple[str, ...] = ()
     optional: bool = False
+    mend: str = ""
 
     @property
     def passes(self) -> bool:
@@ -108,17 +112,34 @@ def locate(name: str, dataset: Any, root: Path) -> Path:
     )
 
 
-def check(dataset: Any, root: Path) -> list[FileCheck]:
+def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
     """Each needed file's state, and at the end whether the studies can be read.
 
     Args:
         dataset: The data set.
         root: Its own folder.
+        name: Its name, for the commands that mend it.
     """
-    rows = [_check_file(root, file) for file in dataset.files]
+    rows = [_check_file(root, file, name) for file in dataset.files]
     if all(row.passes for row in rows):
         rows.append(_check_reading(dataset, root))
     return rows
+
+
+def how_to_get(file: NeededFile, root: Path, name: str = "NAME") -> str:
+    """In one sentence, how a needed file is to be had.
+
+    Args:
+        file: The file.
+        root: The data set's own folder.
+        name: Name of the data set.
+    """
+    if file.downloads:
+        named = root.parent if root.name == name else root
+        return f"kgdx data fetch {name} --root {named}"
+    if file.command:
+        return f"made by: {file.command.replace('{root}', str(root))}"
+    return file.apply or f"from {file.giver}"
 
 
 def read(dataset: Any, root: Path, labels: str) -> Reading:
@@ -185,20 +206,43 @@ def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(Counter(sorted(words)).most_common())
 
 
-def _check_file(root: Path, file: NeededFile) -> FileCheck:
+def _check_file(root: Path, file: NeededFile, name: str) -> FileCheck:
     found = present(root, file)
+    row = FileCheck(file.path, "found", file.what, file.giver, (), file.optional)
     if not found:
-        return FileCheck(file.path, "missing", file.what, file.giver, (), file.optional)
-    path = found[0].relative_to(root).as_posix()
-    missing: tuple[str, ...] = ()
-    if found[0].is_file() and file.columns:
-        try:
-            header = read_header(found[0])
-        except InputError as error:
-            return FileCheck(path, "wrong", error.message, file.giver, (), file.optional)
-        missing = tuple(column for column in file.columns if column not in header)
-    state: State = "wrong" if missing else "found"
-    return FileCheck(path, state, file.what, file.giver, missing, file.optional)
+        return replace(row, state="missing", mend=how_to_get(file, root, name))
+    row = replace(row, path=found[0].relative_to(root).as_posix())
+    try:
+        wrong, missing = _wrong(found[0], row.path, file), _lacking(found[0], file)
+    except InputError as error:
+        wrong, missing = error.message, ()
+    if not (wrong or missing):
+        return row
+    mend = f"remove it, then: {how_to_get(file, root, name)}" if wrong else ""
+    return replace(row, state="wrong", what=wrong or file.what, columns_missing=missing, mend=mend)
+
+
+def _lacking(path: Path, file: NeededFile) -> tuple[str, ...]:
+    """Columns a table should have and has not."""
+    if not (file.columns and path.is_file()):
+        return ()
+    header = read_header(path)
+    return tuple(column for column in file.columns if column not in header)
+
+
+def _wrong(path: Path, name: str, file: NeededFile) -> str:
+    """How a file differs from the published one in size or hash; empty = in nothing."""
+    if name != file.path.split("|")[0] or not path.is_file():
+        return ""
+    size = path.stat().st_size
+    if file.size and size != file.size:
+        return f"has {size:,} bytes, the published file {file.size:,}"
+    algorithm, _, digest = file.checksum.partition(":")
+    if digest:
+        with path.open("rb") as opened:
+            if hashlib.file_digest(opened, algorithm).hexdigest() != digest:
+                return f"its {algorithm} is not that of the published file"
+    return ""
 
 
 def _check_reading(dataset: Any, root: Path) -> FileCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,22 +55,51 @@ def list_datasets(as_json: bool, root: Path | None) -> None:
 def check(as_json: bool, name: str, root: Path | None) -> None:
     """Check the copy of data set NAME under --root: every file, its columns, every study.
 
-    Ends with 1 where something is missing or wrong, and says who gives it.
+    Files whose size or checksum is published are compared with it. Ends with 1 where something is
+    missing or wrong, and says who gives it and what fetches or makes it.
     """
     from experiments import inspection
 
     part = _load(name)
     folder = _copy(name, part, root, needed=False)
-    rows = inspection.check(part, folder)
+    rows = inspection.check(part, folder, name)
     if as_json:
         show.json_result([{**asdict(row), "passes": row.passes} for row in rows])
     else:
-        columns = ("", "file", "holds", "from")
-        cells = [(_state(row), row.path, _what(row), row.giver) for row in rows]
+        columns = ("", "file", "holds", "from", "to do")
+        cells = [(_state(row), row.path, _what(row), row.giver, row.mend) for row in rows]
         show.table(columns, cells)
     wrong = [row.path for row in rows if not row.passes]
     if wrong:
         raise CheckFailed(f"{folder}: not usable: {', '.join(wrong)}", "see above who gives them")
+
+
+@data.command()
+@talking
+@_name
+@root_option
+def fetch(as_json: bool, name: str, root: Path | None) -> None:
+    """Fetch the files of data set NAME that its licence lets anyone fetch, into --root.
+
+    Each is checked against its published checksum; what broke off goes on where it was. Of the
+    others it says where to apply or what makes them, and ends with 1 where one is needed.
+    """
+    from experiments.preparation.fetch import fetch as fetch_files
+
+    part = _load(name)
+    show.note(f"{name}: {part.licence}")
+    folder = _copy(name, part, root, needed=False)
+    rows = fetch_files(part, folder, _telling())
+    if as_json:
+        show.json_result([asdict(row) for row in rows])
+    else:
+        show.table(("", "file", ""), [(row.state, row.path, row.what) for row in rows])
+    optional = {file.path for file in part.files if file.optional}
+    open_ = [row.path for row in rows if row.state in ("ask", "make") and row.path not in optional]
+    if open_:
+        raise CheckFailed(
+            f"{folder}: still needed: {', '.join(open_)}", "see above how to get them"
+        )
 
 
 @data.command()
@@ -157,6 +187,19 @@ def show_dataset(as_json: bool, name: str, root: Path | None, labels: str) -> No
     show.result("")
     columns = ("finding", "present", "absent", "uncertain", "not stated")
     show.table(columns, [astuple(row) for row in held.findings])
+
+
+def _telling() -> Callable[[str, int, int], None]:
+    """Progress of downloads on stderr: a line for every tenth of a file, or every 100 MB."""
+    said: dict[str, int] = {}
+
+    def tell(url: str, here: int, of: int) -> None:
+        step = 10 * here // of if of else here // 100_000_000
+        if said.get(url) != step:
+            said[url] = step
+            show.note(f"{url}: {here:,} of {f'{of:,}' if of else 'unknown'} bytes")
+
+    return tell
 
 
 def _load(name: str) -> Any:

@@ -1,0 +1,129 @@
+"""Fetch what a licence lets anyone fetch: checked, resumed where it broke off, safely unpacked.
+
+Whatever has to be asked for is not fetched but said: where to apply, or what makes it. A file is
+written under its name only when its checksum is right; where none is published, its SHA-256 is
+noted in `fetched.json` beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from experiments.datasets import Download, NeededFile
+from experiments.datasets._layout import present
+from experiments.inspection import how_to_get
+from experiments.preparation.download import Resumed, download
+from experiments.preparation.unpack import unpack
+from experiments.records.atomic import write_json
+from kg.errors import InputError
+
+__all__ = ["Fetched", "fetch"]
+
+logger = logging.getLogger(__name__)
+
+NOTES = "fetched.json"
+WAITING = ".fetching"
+"""Folder for what is on its way, in the data set's folder; a later fetch goes on with it."""
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of one needed file.
+
+    Args:
+        path: The file, relative to the root.
+        state: `there` already, `fetched` now, `ask` or `make` it yourself.
+        what: What was fetched, or how it is to be had.
+    """
+
+    path: str
+    state: Literal["there", "fetched", "ask", "make"]
+    what: str
+
+
+def fetch(dataset: Any, root: Path, tell: Tell | None = None) -> list[Fetched]:
+    """Fetch every needed file that may be fetched and is not there.
+
+    Args:
+        dataset: The data set.
+        root: Its own folder; made where there is none.
+        tell: Called with an address, the bytes that are there and those there will be (0 = not
+            known) while it is fetched.
+
+    Raises:
+        InputError: If the network, a checksum, an archive or the disk is at fault; what was
+            fetched before stays.
+    """
+    fetching = _Fetching(root, tell)
+    return [fetching.one(file) for file in dataset.files]
+
+
+class _Fetching:
+    """Fetches into one folder and remembers what it did."""
+
+    def __init__(self, root: Path, tell: Tell | None) -> None:
+        self.root, self.tell = root, tell
+        self.notes = root / NOTES
+
+    def one(self, file: NeededFile) -> Fetched:
+        """Fetch one needed file, unless it is there or has to be asked for."""
+        done = self._done()
+        begun = [one for one in file.downloads if one.url in done]
+        there = bool(present(self.root, file))
+        if there and (not begun or len(begun) == len(file.downloads)):
+            return Fetched(file.path, "there", file.what)
+        if not file.downloads:
+            state: Literal["ask", "make"] = "make" if file.command else "ask"
+            return Fetched(file.path, state, how_to_get(file, self.root))
+        said = [self._get(file, one) for one in file.downloads if one.url not in done]
+        if not present(self.root, file):
+            raise InputError(
+                f"{self.root}: {file.path} is not there after fetching {file.downloads[0].url}",
+                "the archive is not what it was; report it",
+            )
+        return Fetched(file.path, "fetched", "; ".join(said))
+
+    def _get(self, file: NeededFile, wanted: Download) -> str:
+        """Fetch one address and put it where it belongs; gives what to say of it."""
+        waiting = self.root / WAITING
+        waiting.mkdir(parents=True, exist_ok=True)
+        # two addresses may end in one name
+        own = hashlib.sha256(wanted.url.encode()).hexdigest()[:8]
+        name = f"{own}-{Path(urlsplit(wanted.url).path).name}"
+        said = wanted.url
+        resumed = Resumed(wanted.size, self.tell)
+        arrived, digest = download(wanted.url, wanted.checksum, waiting / name, resumed)
+        if not wanted.checksum:
+            said += f" (no checksum is published; sha256:{digest})"
+            logger.warning("%s: no checksum is published; got sha256:%s", wanted.url, digest)
+        if wanted.unpack:
+            count = unpack(arrived, self.root / wanted.to)
+            said += f" ({count} files)"
+            arrived.unlink()
+        else:
+            target = self.root / (wanted.to or file.path.split("|")[0])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            arrived.replace(target)
+        write_json(self.notes, self._done() | {wanted.url: f"sha256:{digest}"})
+        if not any(waiting.iterdir()):
+            waiting.rmdir()
+        return said
+
+    def _done(self) -> dict[str, str]:
+        """Addresses fetched into this folder and the hash of what came."""
+        if not self.notes.is_file():
+            return {}
+        try:
+            noted: dict[str, str] = json.loads(self.notes.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{self.notes}: is not JSON", "remove it; files are kept") from None
+        return noted

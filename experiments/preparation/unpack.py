@@ -1,0 +1,172 @@
+"""Unpack an archive so that it can only write what it says, where it may, as much as it may.
+
+Members are written to a folder beside the target and moved only when all of them are right, so a
+refused archive leaves nothing behind. What is refused: names that lead out of the folder or are
+absolute, links, devices, two names that differ in case alone or meet in one file, and more files,
+bytes or expansion than allowed.
+"""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from kg.errors import InputError
+
+__all__ = ["Quota", "remove_unfinished", "unpack"]
+
+UNFINISHED = ".unpacking-"
+CHUNK = 1 << 20
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(ValueError, NotImplementedError, RuntimeError),
+)
+"""What the standard library raises on an archive that is damaged, encrypted or of an odd kind."""
+
+Member = tuple[str, Callable[[], IO[bytes] | None]]
+"""Name of a file in the archive, and how to read it."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much an archive may hold.
+
+    Args:
+        files: Most files.
+        bytes: Most bytes in all, unpacked; 0 = as many as the disk has free.
+        expansion: Most bytes unpacked for each byte of the archive, beyond the first `spare`.
+        spare: Bytes any archive may unpack to.
+    """
+
+    files: int = 2_000_000
+    bytes: int = 0
+    expansion: float = 200.0
+    spare: int = 64_000_000
+
+
+STANDARD = Quota()
+
+
+def unpack(archive: Path, folder: Path, quota: Quota = STANDARD) -> int:
+    """Unpack a zip or tar archive (also compressed) into a folder; gives the number of files.
+
+    Args:
+        archive: The archive; its type is told by its content.
+        folder: Where its files go; files of the same names are replaced.
+        quota: How much it may hold.
+
+    Raises:
+        InputError: If it is no archive, damaged, or holds what is refused; nothing is left then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(folder)
+    inside = folder / f"{UNFINISHED}{archive.name}"
+    allowed = quota.bytes or shutil.disk_usage(folder).free
+    allowed = min(allowed, int(quota.spare + quota.expansion * archive.stat().st_size))
+    try:
+        inside.mkdir()
+        names = _write(archive, inside, quota.files, allowed)
+        for name in names:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (inside / name).replace(target)
+    except DAMAGE as error:
+        raise InputError(f"{archive}: is damaged: {error}", "fetch it again") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{archive}: cannot be unpacked into {folder}: {reason}", "mend it"
+        ) from None
+    finally:
+        shutil.rmtree(inside, ignore_errors=True)
+    return len(names)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed unpacking left in a folder."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _write(archive: Path, inside: Path, files: int, allowed: int) -> list[str]:
+    """Write every member; gives their names."""
+    taken: dict[str, str] = {}
+    names: list[str] = []
+    for name, read in _members(archive):
+        place = _place(archive, name)
+        _check_case(archive, place, taken)
+        if len(names) >= files:
+            raise InputError(f"{archive}: holds more than {files:,} files", "unpack it by hand")
+        source = read()
+        if source is None:
+            continue
+        target = inside / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source, target.open("xb") as written:
+            while chunk := source.read(CHUNK):
+                allowed -= len(chunk)
+                if allowed < 0:
+                    raise InputError(
+                        f"{archive}: unpacks to more bytes than it may (at {name!r})",
+                        "if it is what you expect, make room and unpack it by hand",
+                    )
+                written.write(chunk)
+        names.append(place)
+    return names
+
+
+def _members(archive: Path) -> Iterator[Member]:
+    """Files of an archive; anything that is neither a file nor a folder is refused."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist():
+                kind = stat.S_IFMT(entry.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise _refused(archive, entry.filename, "is a link or device")
+                yield entry.filename, _reader(opened, entry)
+        return
+    if not tarfile.is_tarfile(archive):
+        raise InputError(f"{archive}: is no zip or tar archive", "fetch it again")
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            if not (member.isreg() or member.isdir()):
+                raise _refused(archive, member.name, "is a link or device")
+            yield member.name, lambda member=member: packed.extractfile(member)  # type: ignore[misc]
+
+
+def _reader(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], IO[bytes] | None]:
+    return lambda: None if entry.is_dir() else opened.open(entry)
+
+
+def _place(archive: Path, name: str) -> str:
+    """Where a member goes, relative to the folder, with `.` steps taken out."""
+    plain = name.replace("\\", "/")
+    path = PurePosixPath(plain)
+    if path.is_absolute() or ".." in path.parts or "\0" in name or plain[1:2] == ":":
+        raise _refused(archive, name, "leads out of the folder")
+    return path.as_posix()
+
+
+def _check_case(archive: Path, place: str, taken: dict[str, str]) -> None:
+    """Refuse a name that some file systems cannot tell from an earlier one."""
+    steps = PurePosixPath(place)
+    for path in (steps, *steps.parents):
+        written = path.as_posix()
+        earlier = taken.setdefault(written.casefold(), written)
+        if earlier != written:
+            raise _refused(archive, place, f"differs from {earlier!r} in case alone")
+
+
+def _refused(archive: Path, name: str, why: str) -> InputError:
+    return InputError(
+        f"{archive}: refused, nothing was unpacked: {name!r} {why}",
+        "get the archive from its publisher again, and report it there",
+    )
