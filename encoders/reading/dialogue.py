@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from encoders.reading.plain import clean_text, language_of
+from encoders.reading.plain import clean_text, language_of, other_language
 from encoders.reading.report import ReadText
 from encoders.study import Passage
 from kg.errors import InputError
@@ -50,12 +50,20 @@ def read_dialogue(raw: bytes | str, *, description: str = "") -> tuple[Passage, 
 
 
 def read_dialogue_with_flags(raw: bytes | str, *, description: str = "") -> ReadText:
-    """As `read_dialogue`, with what was noticed (`no_speakers`, `invalid_utf8`, ...)."""
+    """As `read_dialogue`, with what was noticed (`no_speakers`, `invalid_utf8`, ...).
+
+    `interleaved` says that a turn opens within a line, `other_language` that the text is neither
+    English nor Chinese, so that hardly a word of it will be understood.
+    """
     clean = clean_text(raw)
     flags = set(clean.flags)
     tags = list(_TURN.finditer(clean.text))
     if clean.text and not tags:
         flags.add("no_speakers")
+    if any(tag["line"] is None for tag in tags):
+        flags.add("interleaved")
+    if other_language(clean.text):
+        flags.add("other_language")
     opening = clean_text(description).text
     turns = [("description", opening), *_turns(clean.text, tags)]
     passages = tuple(Passage(speaker, text, language_of(text)) for speaker, text in turns if text)

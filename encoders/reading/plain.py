@@ -18,6 +18,8 @@ Flag = Literal[
     "no_headers",
     "only_headers",
     "no_speakers",
+    "interleaved",
+    "other_language",
 ]
 
 MAX_CHARACTERS = 200_000
@@ -28,6 +30,21 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile("[A-Za-z]+")
+_WORD = re.compile(r"[^\W\d_]+")
+_ENGLISH = frozenset(
+    {
+        *("the", "a", "an", "and", "or", "of", "to", "in", "is", "are", "was", "i", "you", "my"),
+        *("your", "have", "has", "had", "with", "for", "it", "this", "that", "be", "do", "not"),
+        *("any", "but", "on", "since", "what", "there", "if", "from", "he", "she", "can", "am"),
+    }
+)
+"""Words hardly an English text of some length goes without."""
+
+FEWEST_WORDS = 12
+"""Below this many words a text is too short to tell its language."""
+
+ENGLISH_SHARE = 0.1
+"""Share of `_ENGLISH` among the words of a text below which it is another language."""
 
 
 class CleanText(NamedTuple):
@@ -90,3 +107,11 @@ def language_of(text: str) -> Language:
     """`zh` where Chinese characters are at least as many as Latin words, else `en`."""
     chinese = len(_CHINESE.findall(text))
     return "zh" if chinese and chinese >= len(_LATIN.findall(text)) else "en"
+
+
+def other_language(text: str) -> bool:
+    """Whether a text of some length is neither English nor Chinese."""
+    words = _WORD.findall(text.lower())
+    if language_of(text) == "zh" or len(words) < FEWEST_WORDS:
+        return False
+    return sum(word in _ENGLISH for word in words) < ENGLISH_SHARE * len(words)

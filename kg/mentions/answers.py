@@ -3,24 +3,73 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from kg.mentions.statement import Assertion
 
-_ASKS = frozenset({"do", "does", "did", "have", "has", "are", "is", "any", "what", "how", "when"})
-_ASKS_CHINESE = re.compile(r"(吗|么|嘛|没有|有没有.*|是否.*|有无.*|是不是.*|会不会.*)[。，,.!！]*$")
+_ASKS = frozenset(
+    {
+        *("do", "does", "did", "have", "has", "are", "is", "any", "what", "how", "when", "was"),
+        *("were", "can", "could", "which", "where", "who", "had"),
+    }
+)
+_ASKS_CHINESE = re.compile(
+    r"(吗|么|嘛|呢|没有|有没有.*|是否.*|有无.*|是不是.*|会不会.*)[。，,.!！]*$"
+)
 
-_END = r"(?:\s*$|\s*[,.!;，。！；、]|\s+(?:doctor|dr|sir|ma'?am|i|not|never|nothing|thanks?)\b)"
-_NO = re.compile(
-    r"^\W*(?:(?:no|nope|nah|never|none|nothing|not really|not at all|not yet"
-    rf"|i (?:do not|don['\u2019]t|did not|didn['\u2019]t|have not|haven['\u2019]t)){_END}"
-    r"|(?:没有|都没有|从来没有|没|无|都无|不是|不|否|不会|没有的|没有啊|没有了|没)[的了过啊呢]?(?:$|[，。！,.!；;\s]))",
-    re.IGNORECASE,
+_END = (
+    r"(?:\s*$|\s*[,.!;，。！；、-]"
+    r"|\s+(?:doctor|dr|sir|ma'?am|i|not|never|nothing|thanks?|and|but|only|just|since|for)\b)"
 )
-_YES = re.compile(
-    rf"^\W*(?:(?:yes|yeah|yep|yup|correct|right|i do|i have|i did|sure){_END}"
-    r"|(?:有|有的|是|是的|对|对的|嗯|有点|有一点|会|都有)[的了过啊呢]?(?:$|[，。！,.!；;\s]))",
-    re.IGNORECASE,
+_CHINESE_END = r"[的了过啊呢吧]*(?:$|[，。！、,.!；;\s])"
+
+_OF_ALL = r"(?:them|these|those|that|the above)"
+_ENGLISH: tuple[tuple[Assertion, bool, tuple[str, ...]], ...] = (
+    (
+        "absent",
+        True,
+        (
+            r"(?:no|none) to (?:all|any|both)(?: of \w+)?",
+            f"none of {_OF_ALL}",
+            r"neither(?: of \w+)?",
+        ),
+    ),
+    ("uncertain", True, (r"(?:i'm |i am )?not (?:really )?sure", "i don'?t (?:know|think so)")),
+    ("uncertain", True, ("maybe", "perhaps", "possibly", "hard to (?:say|tell)")),
+    ("uncertain", True, ("not that (?:i know|i'm aware)(?: of)?",)),
+    ("absent", True, ("no", "nope", "nah", "never", "none", "nothing", "negative", "not yet")),
+    ("absent", True, ("not really", "not at all", "i (?:do|did|have|am) not", "i'm not")),
+    ("absent", True, ("i don'?t", "i didn'?t", "i haven'?t")),
+    ("present", True, ("yes to all", f"all of {_OF_ALL}", r"both(?: of \w+)?")),
+    ("present", False, ("(?:unfortunately |oh )?(?:yes|yeah|yep|yup)", "correct", "right", "sure")),
+    (
+        "present",
+        False,
+        ("exactly", "definitely", "absolutely", "of course", "i (?:do|have|did|am)"),
+    ),
+    ("present", False, ("a (?:little|bit)(?: bit)?", "slightly", "somewhat", "sometimes")),
 )
+_CHINESE: tuple[tuple[Assertion, bool, tuple[str, ...]], ...] = (
+    ("uncertain", True, ("不清楚", "不知道", "不确定", "不太清楚", "可能", "也许", "不好说")),
+    ("absent", True, ("(?:都|从来|一直|暂时|现在|目前)?(?:没有|没|无|不是|不会|不|否)", "没事")),
+    ("present", True, ("都有", "全都有")),
+    ("present", False, ("有的?", "是的?", "对的?", "嗯+", "有一?点", "有一?些", "会", "偶尔")),
+)
+
+
+class Reply(NamedTuple):
+    """A bare answer: what it asserts, and whether of everything that was asked at once."""
+
+    assertion: Assertion
+    of_all: bool
+
+
+_PATTERNS = [
+    (Reply(assertion, of_all), re.compile(rf"\W*(?:{'|'.join(words)}){end}", re.IGNORECASE))
+    for replies, end in ((_ENGLISH, _END), (_CHINESE, _CHINESE_END))
+    for assertion, of_all, words in replies
+]
 
 
 def is_question(sentence: str, speaker: str) -> bool:
@@ -34,8 +83,21 @@ def is_question(sentence: str, speaker: str) -> bool:
     return speaker == "doctor" and first is not None and first[1].lower() in _ASKS
 
 
-def answer(sentence: str) -> Assertion | None:
-    """What a sentence that opens with a bare no or yes answers, or None."""
-    if _NO.match(sentence):
-        return "absent"
-    return "present" if _YES.match(sentence) else None
+def replies(sentence: str) -> list[Reply]:
+    """The bare answers a sentence opens with, in order (`no, yes, no`)."""
+    return list(_replies(sentence.replace("\u2019", "'")))
+
+
+def _replies(sentence: str) -> Iterator[Reply]:
+    place = 0
+    while True:
+        for reply, pattern in _PATTERNS:
+            match = pattern.match(sentence, place)
+            if match is not None:
+                yield reply
+                place = match.end()
+                break
+        else:
+            return
+        if place >= len(sentence) or sentence[place - 1] not in ",，、;":
+            return

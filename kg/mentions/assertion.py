@@ -103,27 +103,35 @@ class _Clauses(NamedTuple):
 _MENTION = "\0"
 
 
-def _cue_matcher() -> Matcher[tuple[Cue, ...]]:
+def _cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
+    """The cues of some tables; words that stand in several act as the first one says."""
     cues: dict[tuple[str, ...], list[Cue]] = {}
-    for phrase, cue in cue_phrases():
-        cues.setdefault(tokens_of(phrase), []).append(cue)
+    for table in tables:
+        own: dict[tuple[str, ...], list[Cue]] = {}
+        for phrase, cue in cue_phrases(table):
+            own.setdefault(tokens_of(phrase), []).append(cue)
+        cues = {**own, **cues}
     return Matcher((tokens, tuple(found)) for tokens, found in cues.items())
 
 
-_CUES = _cue_matcher()
+_CUES = _cue_matcher("cues.tsv")
+_SPOKEN_CUES = _cue_matcher("spoken_cues.tsv", "cues.tsv")
 
-CUE_WORDS = frozenset(_CUES.vocabulary)
+CUE_WORDS = frozenset(_SPOKEN_CUES.vocabulary)
 """Every word of the cues."""
 
 
-def judge(words: Sequence[str], mentions: Sequence[Mention]) -> list[Judgement]:
-    """What a sentence asserts of its mentions, given in order."""
+def judge(
+    words: Sequence[str], mentions: Sequence[Mention], *, spoken: bool = False
+) -> list[Judgement]:
+    """What a sentence, written or spoken, asserts of its mentions, given in order."""
     masked = list(words)
     for mention in mentions:
         if not mention.asserts:
             width = mention.end - mention.start
             masked[mention.start : mention.end] = [_MENTION] * width
-    cues = [found for found in _CUES.find(masked) if not _void(found, words)]
+    matcher = _SPOKEN_CUES if spoken else _CUES
+    cues = [found for found in matcher.find(masked) if not _void(found, words)]
     if not cues:
         return _with_alternatives(words, mentions, [PLAIN] * len(mentions))
     stops = clause_starts(words)

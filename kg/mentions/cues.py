@@ -38,9 +38,13 @@ class Cue(NamedTuple):
     reach: int
 
 
-def cue_phrases() -> list[tuple[str, Cue]]:
-    """Every cue's words and what it does; words that act in two ways are there twice."""
-    table = (files("kg.mentions") / "cues.tsv").read_text(encoding="utf-8")
+def cue_phrases(name: str = "cues.tsv") -> list[tuple[str, Cue]]:
+    """Every cue's words and what it does; words that act in two ways are there twice.
+
+    Args:
+        name: `cues.tsv`, or `spoken_cues.tsv` with what holds in dialogues alone.
+    """
+    table = (files("kg.mentions") / name).read_text(encoding="utf-8")
     return [
         (
             row["cue"],

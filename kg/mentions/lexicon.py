@@ -3,10 +3,11 @@
 A phrase is left out where linking it would more often be wrong than right: of a kind of concept
 that is not a statement (anatomy, label sets), of a single letter or syllable, too general a word,
 or claimed by two concepts neither of which is wider than the other. To the graph's own names come
-two tables of this folder in own words, each line with its source and, where reading a data set's
-development reports suggested it, that data set: `english.tsv`, `chinese.tsv`. A line there may
-assert (`heart is normal` states that there is no cardiomegaly), may name several concepts, and one
-with the concept `-` hides a phrase that only looks like a finding (`mass effect`).
+tables of this folder in own words, each line with its source and, where reading a data set's
+development reports suggested it, that data set: `english.tsv`, `chinese.tsv`, and for dialogues
+`lay.tsv`. A line there may assert (`heart is normal` states that there is no cardiomegaly), may
+name several concepts, and one with the concept `-` hides a phrase that only looks like a finding
+(`mass effect`).
 """
 
 from __future__ import annotations
@@ -47,6 +48,14 @@ TOO_GENERAL = frozenset(
 )
 """Phrases never looked for: alone they say too little. Some are in `english.tsv`, longer."""
 
+SPOKEN_FILLERS = frozenset(
+    {
+        *("my", "your", "has", "have", "bit", "little", "really", "very", "so", "quite", "feel"),
+        *("some", "green", "yellow", "brown", "white", "thick", "clear"),
+    }
+)
+"""Words a phrase of a dialogue may have between its own (`my throat has been a bit sore`)."""
+
 NOT_A_CONCEPT = "-"
 
 
@@ -71,11 +80,14 @@ class _Claim(NamedTuple):
     concept: str
 
 
-def lexicon(graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> Matcher[Entry]:
+def lexicon(
+    graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset(), spoken: bool = False
+) -> Matcher[Entry]:
     """The phrases of a graph, ready to be found in text.
 
     Args:
         graph: Whose concepts are looked for.
+        spoken: Whether the text is a dialogue, where patients' own words count too.
         left_out: Data sets whose own phrases in this folder's tables are not used; phrases the
             graph itself mined from a data set go when it is left out of the graph.
     """
@@ -93,28 +105,29 @@ def lexicon(graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) ->
     known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
     own = [
         (tokens, entry._replace(concepts=tuple(c for c in entry.concepts if c in graph.index)))
-        for tokens, entry in own_phrases(left_out)
+        for tokens, entry in own_phrases(left_out, spoken=spoken)
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
     # own phrases come first: they mend names the graph's sources got wrong
-    return Matcher([*own, *((t, e) for t, e in known if e is not None)], FILLERS | {BLANK})
+    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else frozenset())
+    return Matcher([*own, *((t, e) for t, e in known if e is not None)], fillers)
 
 
 @lru_cache(maxsize=8)
 def own_phrases(
-    left_out: frozenset[str] = frozenset(),
+    left_out: frozenset[str] = frozenset(), *, spoken: bool = False
 ) -> tuple[tuple[tuple[str, ...], Entry], ...]:
     """Phrases of this folder's tables, as tokens and meaning, without those of some data sets."""
     return tuple(
         (words(row["phrase"]), Entry(concepts, row.get("asserts") or None))  # type: ignore[arg-type]
-        for row in _rows()
+        for row in _rows(spoken)
         if row["dataset"] not in left_out or not row["dataset"]
         for concepts in [() if row["concept"] == NOT_A_CONCEPT else tuple(row["concept"].split())]
     )
 
 
-def _rows() -> Iterator[dict[str, str]]:
-    for name in ("english.tsv", "chinese.tsv"):
+def _rows(spoken: bool) -> Iterator[dict[str, str]]:
+    for name in ("lay.tsv",) * spoken + ("english.tsv", "chinese.tsv"):
         text = (files("kg.mentions") / name).read_text(encoding="utf-8")
         yield from csv.DictReader(text.splitlines(), delimiter="\t")
 

@@ -1,29 +1,30 @@
 """MentionLinker: passages of a report or dialogue in, statements about concepts out.
 
 Longest match over the graph's own names with plain negation and hedging. In a dialogue a question
-states nothing by itself; the next speaker's bare no or yes answers everything that was asked (yes
-to more than one thing at once is uncertain). In a report a question is uncertain.
+put to the patient states nothing by itself; the next speaker's bare no or yes answers everything
+that was asked (yes to more than one thing at once is uncertain), as many answers as questions
+answer one each. In a report a question is uncertain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
 from kg.graph import KnowledgeGraph
-from kg.mentions.answers import answer, is_question
+from kg.mentions.answers import Reply, is_question, replies
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
+from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at_gaps, without_links
+from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
-from kg.mentions.matcher import Match
+from kg.mentions.matcher import Match, Matcher
 from kg.mentions.modifiers import ModifierReader, Modifiers
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.tokens import Token, sentences
-
-SPEAKERS = frozenset({"patient", "doctor", "unknown", "description"})
-"""Names of passages that are turns of a dialogue; every other name is a report's section."""
 
 CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
@@ -48,8 +49,9 @@ class PassageLike(Protocol):
 REMEMBERED = 20_000
 """How many different sentences are remembered with what they state."""
 
-Setting = Literal["report", "past", "turn"]
-"""Where a sentence stands: a report's section, one that speaks of earlier studies, or a turn."""
+Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
+"""Where a sentence stands: in a report, in a section on earlier studies, or in a speaker's turn,
+where `asks` is a question the patient is to answer."""
 
 
 class _Understood(NamedTuple):
@@ -61,6 +63,13 @@ class _Understood(NamedTuple):
     start: int
     end: int
     modifiers: Modifiers
+
+
+class _Vocabulary(NamedTuple):
+    """The phrases that are looked for, and what mends slips in their words."""
+
+    phrases: Matcher[Entry]
+    speller: Speller
 
 
 class _Sentence(NamedTuple):
@@ -79,10 +88,9 @@ class MentionLinker:
     """
 
     def __init__(self, graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> None:
-        self._phrases = lexicon(graph, left_out=left_out)
+        self._graph, self._left_out = graph, left_out
         self._modifiers = ModifierReader(graph)
-        known = CUE_WORDS | self._modifiers.vocabulary
-        self._speller = Speller(self._phrases.vocabulary, known)
+        self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
         self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
 
@@ -92,24 +100,33 @@ class MentionLinker:
         A mention in a condition or in a question nobody answers gives no statement.
         """
         statements: list[Statement] = []
-        asked: list[Statement] = []
+        asked: list[list[Statement]] = []
         asker = ""
         for sentence in _sentences(passages):
             if asked and (sentence.part != asker or asker == "unknown"):
-                statements += _answered(asked, answer(sentence.text))
+                statements += _answered(asked, replies(sentence.text))
                 asked = []
             found = self._read(sentence)
-            if sentence.part in SPEAKERS and is_question(sentence.text, sentence.part):
-                asked += found
+            if _asks(sentence):
+                asked.append(found)
                 asker = sentence.part
             else:
                 statements += found
         return sorted(statements, key=lambda s: (s.passage, s.start))
 
+    @cached_property
+    def _spoken(self) -> _Vocabulary:
+        """The vocabulary of dialogues; most runs never read one."""
+        return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
+
+    def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
+        known = CUE_WORDS | self._modifiers.vocabulary
+        return _Vocabulary(phrases, Speller(phrases.vocabulary, known))
+
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
         words = tuple([token.word for token in sentence.tokens])
-        key = (words, _setting(sentence.part))
+        key = (words, _setting(sentence))
         if key not in self._read_before:
             if len(self._read_before) >= REMEMBERED:
                 self._read_before.clear()
@@ -118,12 +135,18 @@ class MentionLinker:
 
     def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
         """What the words of a sentence state; reports repeat theirs, so this is remembered."""
-        words = [self._speller.mend(word) for word in written]
-        matches = with_shared_words(words, self._phrases.find(words), self._phrases)
+        spoken = setting not in ("report", "past")
+        phrases, speller = self._spoken if spoken else self._written
+        words = [speller.mend(word) for word in written]
+        matches = with_shared_words(words, phrases.find(words), phrases)
+        if spoken:
+            matches = self._with_exposures(words, matches)
         if not matches:
             return ()
-        judged = judge(words, [self._mention(match) for match in matches])
-        question = setting != "turn" and words[-1] in ("?", "\uff1f")
+        judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
+        if spoken and setting != "asks":
+            judged = heard(words, setting, [self._heard(match) for match in matches], judged)
+        question = not spoken and words[-1] in ("?", "\uff1f")
         said = self._modifiers.read(words, [(match.start, match.end) for match in matches])
         return tuple(
             _Understood(concept, settled.assertion, settled.rule, match.start, match.end, more)
@@ -133,6 +156,27 @@ class MentionLinker:
             for concept in match.meaning.concepts
         )
 
+    def _with_exposures(
+        self, words: Sequence[str], named: Sequence[Match[Entry]]
+    ) -> list[Match[Entry]]:
+        """Phrases and exposures in a sentence of a dialogue; an exposure swallows what it names."""
+        told = [
+            Match(Entry((one.concept,)), one.start, one.end)
+            for one in exposures(words)
+            if one.concept in self._graph.index
+        ]
+        left = [
+            match
+            for match in named
+            if not any(one.start < match.end and match.start < one.end for one in told)
+        ]
+        return sorted([*told, *left], key=lambda match: match.start)
+
+    def _heard(self, match: Match[Entry]) -> Heard:
+        concepts = match.meaning.concepts
+        kind = self._graph.concept(concepts[0]).kind if concepts else ""
+        return Heard(match.start, match.end, concepts, kind)
+
     def _mention(self, match: Match[Entry]) -> Mention:
         concepts, asserts = match.meaning
         chronic = not self._chronic.isdisjoint(concepts)
@@ -141,15 +185,20 @@ class MentionLinker:
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
     for place, passage in enumerate(passages):
-        for tokens in sentences(passage.text):
-            text = passage.text[tokens[0].start : tokens[-1].end]
-            yield _Sentence(place, passage.name, text, tokens)
+        spoken = passage.name in SPEAKERS
+        for written in sentences(without_links(passage.text) if spoken else passage.text):
+            for tokens in split_at_gaps(written) if spoken else [written]:
+                text = passage.text[tokens[0].start : tokens[-1].end]
+                yield _Sentence(place, passage.name, text, tokens)
 
 
-def _setting(part: str) -> Setting:
-    if part in SPEAKERS:
-        return "turn"
-    return "past" if part == "comparison" else "report"
+def _setting(sentence: _Sentence) -> Setting:
+    part = sentence.part
+    if part not in SPEAKERS:
+        return "past" if part == "comparison" else "report"
+    if _asks(sentence):
+        return "asks"
+    return part if part in ("doctor", "unknown") else "patient"  # type: ignore[return-value]
 
 
 def _settled(entry: Entry, judgement: Judgement, setting: Setting, question: bool) -> Judgement:
@@ -176,11 +225,27 @@ def _statement(sentence: _Sentence, understood: _Understood) -> Statement:
     )
 
 
-def _answered(asked: Sequence[Statement], said: Assertion | None) -> list[Statement]:
-    """The statements a bare answer makes of the mentions in the questions before it."""
-    if said is None:
+def _asks(sentence: _Sentence) -> bool:
+    """Whether a sentence is a question that the patient is to answer."""
+    if sentence.part not in SPEAKERS or not is_question(sentence.text, sentence.part):
+        return False
+    return asks_listener([token.word for token in sentence.tokens], sentence.part)
+
+
+def _answered(asked: Sequence[list[Statement]], said: Sequence[Reply]) -> list[Statement]:
+    """The statements bare answers make of the mentions in the questions before them."""
+    if not said:
         return []
-    several = len({statement.concept for statement in asked}) > 1
-    assertion: Assertion = "uncertain" if said == "present" and several else said
-    rule = "answer_no" if said == "absent" else "answer_yes"
-    return [replace(statement, assertion=assertion, rule=rule) for statement in asked]
+    if len(said) == len(asked) > 1:
+        return [
+            statement
+            for question, reply in zip(asked, said, strict=True)
+            for statement in _answered([question], [reply])
+        ]
+    mentions = [statement for question in asked for statement in question]
+    reply = said[0]
+    several = len({statement.concept for statement in mentions}) > 1
+    open_which = reply.assertion == "present" and several and not reply.of_all
+    assertion: Assertion = "uncertain" if open_which else reply.assertion
+    rule = {"absent": "answer_no", "present": "answer_yes"}.get(reply.assertion, "answer_unsure")
+    return [replace(statement, assertion=assertion, rule=rule) for statement in mentions]

@@ -135,7 +135,7 @@ def test_long_odd_text_is_linear(linker: MentionLinker, unit: str) -> None:
 
 def test_a_question_alone_states_nothing(linker: MentionLinker) -> None:
     assert link(linker, ("doctor", "Any fever or cough?")) == []
-    assert link(linker, ("patient", "Is this covid-19?")) == []
+    assert link(linker, ("patient", "Is this covid-19?")) == [("covid_19", "uncertain", "asked")]
     assert link(linker, ("doctor", "Any fever?"), ("patient", "Since Monday I cough.")) == [
         ("cough", "present", "plain")
     ]
