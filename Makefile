@@ -34,6 +34,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/real_data.py openi --root $(DATA)
 	$(BIN)/python tests/benchmarks/real_data.py covid --root $(DATA)
 	$(BIN)/python tests/benchmarks/zero_shot.py --root $(DATA)
+	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
