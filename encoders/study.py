@@ -9,7 +9,7 @@ from typing import Literal
 Modality = Literal["cxr", "ct", "ultrasound"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
 Stated = Literal["present", "absent", "uncertain"]
-Language = Literal["en", "zh"]
+Language = Literal["en", "zh", "es"]
 SplitPart = Literal["train", "validation", "test", "locked", "unused"]
 
 MODALITIES: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")

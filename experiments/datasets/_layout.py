@@ -12,6 +12,7 @@ from typing import ClassVar
 import kg.options
 from encoders.study import Modality, SplitPart, Study
 from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets._boxes import Box
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
 
@@ -118,6 +119,18 @@ class Layout:
         """
         return {}
 
+    def boxes(self, root: Path) -> tuple[Box, ...]:
+        """Where findings were marked in the pictures; empty where nobody marked any.
+
+        Raises:
+            InputError: If a file of the marks is wrong.
+        """
+        return ()
+
+    def spares(self, file: NeededFile) -> bool:
+        """Whether the data set can be read without a file."""
+        return file.optional
+
     def need(self, root: Path) -> None:
         """Refuse a root without the files that cannot be done without.
 
@@ -127,7 +140,7 @@ class Layout:
         if not root.is_dir():
             raise InputError(f"{root}: there is no such folder", "name the data set's folder")
         for file in self.files:
-            if not file.optional and not present(root, file):
+            if not self.spares(file) and not present(root, file):
                 raise InputError(f"{root / file.path}: not found ({file.what})", file.giver)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.datasets._openi_labels import CHEXPERT14, NIH14
+from experiments.datasets._label_columns import CHEXPERT14, NIH14
 from experiments.datasets._pictures import draw
 
 STUDIES = 16

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ ENDINGS = [
     ".webm",
 ]
 
+_KNOWN = frozenset(ending[1:] for ending in ENDINGS)
+
 
 class Pictures:
     """The picture files in some folders under a root.
@@ -47,11 +50,11 @@ class Pictures:
         self._names: dict[str, list[str]] = {}
         self._stems: dict[str, list[str]] = {}
         for folder in folders:
-            for path in sorted((root / folder).rglob("*")):
-                if path.suffix.lower() in ENDINGS and path.is_file():
-                    place = path.relative_to(root).as_posix()
-                    self._names.setdefault(path.name, []).append(place)
-                    self._stems.setdefault(stem(path.name), []).append(place)
+            for place in _files(root, folder):
+                name = place.rsplit("/", 1)[-1]
+                if stem(name) != name:
+                    self._names.setdefault(name, []).append(place)
+                    self._stems.setdefault(stem(name), []).append(place)
 
     def __len__(self) -> int:
         return sum(len(places) for places in self._names.values())
@@ -67,11 +70,26 @@ class Pictures:
             InputError: If more than one picture could be meant.
         """
         base = name.replace("\\", "/").rsplit("/", 1)[-1]
-        longer = [base + ending for ending in ENDINGS] if stem(base) != base else []
-        for candidate in (base, *longer):
-            if candidate in self._names:
-                return self._only(name, self._names[candidate])
-        return self._only(name, self._stems.get(stem(base), []))
+        shorter = stem(base)
+        if shorter not in self._stems:
+            return None
+        places = self._names.get(base, [])
+        if not places and shorter != base:
+            longer = (self._names.get(base + ending) for ending in ENDINGS)
+            places = next(filter(None, longer), [])
+        return self._only(name, places or self._stems[shorter])
+
+    def at(self, place: str) -> str | None:
+        """The picture at a path relative to the root, whatever its ending, or None.
+
+        Raises:
+            InputError: If more than one picture could be meant.
+        """
+        folder, _, name = place.rpartition("/")
+        if place in self._names.get(name, ()):
+            return place
+        near = [at for at in self._stems.get(stem(name), []) if at.rpartition("/")[0] == folder]
+        return self._only(place, near)
 
     def _only(self, name: str, places: list[str]) -> str | None:
         if len(places) > 1:
@@ -82,13 +100,22 @@ class Pictures:
         return places[0] if places else None
 
 
+def _files(root: Path, folder: str) -> Iterator[str]:
+    """Every file in a folder, relative to the root, in a fixed order."""
+    top = len(str(root)) + 1
+    for place, folders, names in os.walk(root / folder):
+        folders.sort()
+        for name in sorted(names):
+            yield f"{place}/{name}"[top:]
+
+
 def stem(name: str) -> str:
     """A picture's name without its endings (`1_IM-0001.dcm.png` gives `1_IM-0001`)."""
     while True:
-        path = Path(name)
-        if path.suffix.lower() not in ENDINGS or not path.stem:
+        shorter, _, ending = name.rpartition(".")
+        if not shorter or ending.lower() not in _KNOWN:
             return name
-        name = path.stem
+        name = shorter
 
 
 def size(path: Path) -> tuple[int, int] | None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from encoders.study import Stated
 from kg.errors import InputError
@@ -24,6 +28,11 @@ LABEL_VALUES: dict[str, Stated | None] = {
     "nan": None,
 }
 """The only values a label column may have; None = not stated."""
+
+LABEL_HINT = "write 1 (present), 0 (absent), -1 (uncertain) or leave it empty (not stated)"
+
+LARGEST = 2 * 2**30
+"""Most bytes a packed table may unpack to."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Row:
         if value.lower() not in LABEL_VALUES:
             raise InputError(
                 f"{self.file}: row {self.number}, column {column!r}: {value!r} is not a label",
-                "write 1 (present), 0 (absent), -1 (uncertain) or leave it empty (not stated)",
+                LABEL_HINT,
             )
         return LABEL_VALUES[value.lower()]
 
@@ -65,7 +74,7 @@ class Row:
 def read_table(
     path: Path, columns: Sequence[str] = (), *, encodings: Sequence[str] = ("utf-8-sig",)
 ) -> list[Row]:
-    """Rows of a comma-separated table (`.gz` allowed, a byte-order mark is skipped).
+    """Rows of a comma-separated table (`.gz` and `.zip` allowed, a byte-order mark is skipped).
 
     Args:
         path: The table.
@@ -79,7 +88,7 @@ def read_table(
     table = csv.reader(io.StringIO(_text(path, encodings), newline=""))
     try:
         header = [name.strip() for name in next(table, [])]
-        _check_header(path, header, columns)
+        check_header(path, header, columns)
         rows = []
         for number, cells in enumerate(table, start=2):
             if not any(cells):
@@ -95,18 +104,60 @@ def read_table(
     return rows
 
 
+def read_lines(path: Path) -> list[str]:
+    """Lines of a list file, stripped, empty ones left out.
+
+    Raises:
+        InputError: If the file is missing or not text.
+    """
+    return [line.strip() for line in _text(path, ("utf-8-sig",)).splitlines() if line.strip()]
+
+
 def read_header(path: Path) -> list[str]:
     """Column names of a comma-separated table, stripped; characters that are not UTF-8 replaced.
 
     Raises:
         InputError: If the file cannot be read.
     """
+    with open_table(path) as lines:
+        return parse_header(lines.readline())
+
+
+def parse_header(first: bytes) -> list[str]:
+    """Column names in the first line of a table."""
+    text = first.decode("utf-8-sig", errors="replace")
+    return [name.strip() for name in next(csv.reader([text]), [])]
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[IO[bytes]]:
+    """A table's bytes, unpacked: plain, `.gz`, or a `.zip` that holds it alone.
+
+    Raises:
+        InputError: If the file is missing, damaged, larger than `LARGEST` or no such archive.
+    """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            first = lines.readline().decode("utf-8-sig", errors="replace")
-    except (OSError, EOFError) as error:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive, archive.open(_only(path, archive)) as lines:
+                yield lines
+        else:
+            packed = path.suffix == ".gz"
+            with cast(IO[bytes], gzip.open(path) if packed else path.open("rb")) as lines:
+                yield lines
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found", "run `kgdx data check` to see its giver") from None
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read: {error}", "get the file again") from None
-    return [name.strip() for name in next(csv.reader([first]), [])]
+
+
+def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    files = [member for member in archive.infolist() if not member.is_dir()]
+    if len(files) != 1 or files[0].file_size > LARGEST:
+        raise InputError(
+            f"{path}: holds {len(files)} files, not one table of at most {LARGEST >> 30} GiB",
+            "unpack it and keep the table",
+        )
+    return files[0]
 
 
 def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
@@ -130,12 +181,10 @@ def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
 
 
 def _text(path: Path, encodings: Sequence[str]) -> str:
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found", "run `kgdx data check` to see its giver") from None
-    except (OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read: {error}", "get the file again") from None
+    with open_table(path) as lines:
+        raw = lines.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise InputError(f"{path}: unpacks to more than {LARGEST >> 30} GiB", "get the file again")
     for encoding in encodings:
         try:
             return raw.decode(encoding)
@@ -144,7 +193,12 @@ def _text(path: Path, encodings: Sequence[str]) -> str:
     raise InputError(f"{path}: is not {' or '.join(encodings)} text", "save it as UTF-8")
 
 
-def _check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:
+def check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:
+    """Refuse a header that lacks a column, has one twice or is not separated by commas.
+
+    Raises:
+        InputError: Naming the column and all there are.
+    """
     listed = ", ".join(header) or "(none)"
     twice = [name for name, count in Counter(header).items() if count > 1 and name]
     if twice:

@@ -21,8 +21,8 @@ from encoders.study import Modality, Passage, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets import _mesh as mesh
 from experiments.datasets import _openi_tiny as made_up
+from experiments.datasets._label_columns import CHEXPERT14, NIH14
 from experiments.datasets._layout import Layout, Reading, Rejected
-from experiments.datasets._openi_labels import CHEXPERT14, NIH14
 from experiments.datasets._pictures import Pictures, stem
 from experiments.datasets._tables import Row, read_table, unique
 from kg.errors import InputError

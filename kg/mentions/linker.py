@@ -26,6 +26,9 @@ from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.tokens import Token, sentences
 
+LANGUAGES = frozenset({"en", "zh"})
+"""Languages whose negations are known; a passage in another one states nothing."""
+
 CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
 
@@ -185,6 +188,8 @@ class MentionLinker:
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
     for place, passage in enumerate(passages):
+        if passage.language not in LANGUAGES:
+            continue
         spoken = passage.name in SPEAKERS
         for written in sentences(without_links(passage.text) if spoken else passage.text):
             for tokens in split_at_gaps(written) if spoken else [written]:

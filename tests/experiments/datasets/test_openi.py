@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.datasets import _mesh as mesh
-from experiments.datasets._openi_labels import CHEXPERT14, NIH14
+from experiments.datasets._label_columns import CHEXPERT14, NIH14
 from experiments.datasets.openi import OpenI
 from kg.errors import InputError
 from kg.store import load_shipped

@@ -1,4 +1,4 @@
-"""Columns of the label sets of Open-i as concepts of the graph."""
+"""Published label columns as concepts of the graph, where several data sets have them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NIH14 = {
     "Hernia": "ckg:hiatal_hernia",
     "normal": "ckg:no_finding",
 }
-"""Columns of the gold table (NIH-14 findings and `normal`)."""
+"""NIH-14 findings, and `normal` as the gold table of Open-i calls their absence."""
 
 CHEXPERT14 = {
     "Atelectasis": "ckg:atelectasis",
@@ -37,4 +37,4 @@ CHEXPERT14 = {
     "Pneumothorax": "ckg:pneumothorax",
     "Support Devices": "ckg:support_devices",
 }
-"""Labels of the machine-labelled table, in the order its readme gives."""
+"""CheXpert's labels, in the order the readme of Open-i's machine-labelled table gives."""

@@ -1,0 +1,242 @@
+"""VinDr-CXR (VinBigData): 18,000 frontal X-rays, 14 findings boxed by radiologists.
+
+Kaggle's layout (`train.csv`, 15,000 pictures, three readers each) or PhysioNet's (`annotations/`,
+with 3,000 test pictures read by five in consensus). Every picture was read for every finding, so
+what no reader marked is absent. Of three readers, a finding is present where at least `readers`
+marked it and uncertain where fewer did. No patient is published: each picture is its own group, and
+no view but that all are PA. PhysioNet's further classes (`OTHERS`) are no finding of this set.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from encoders.study import SplitPart, Stated, Study
+from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets._boxes import Box
+from experiments.datasets._columns import Columns, read_columns
+from experiments.datasets._layout import Reading, Rejected
+from experiments.datasets._made_up import draw_dicom, write_table
+from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._torchxrayvision import table_of
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["VinBigData"]
+
+TRAIN = "train.csv|train.csv.gz|annotations/annotations_train.csv|annotations_train.csv"
+TEST = "annotations/annotations_test.csv|annotations_test.csv"
+CORNERS = ("x_min", "y_min", "x_max", "y_max")
+NO_FINDING = "ckg:no_finding"
+FINDINGS = {
+    "Aortic enlargement": "ckg:aortic_enlargement",
+    "Atelectasis": "ckg:atelectasis",
+    "Calcification": "ckg:calcification",
+    "Cardiomegaly": "ckg:cardiomegaly",
+    "Consolidation": "ckg:consolidation",
+    "ILD": "ckg:interstitial_lung_disease",
+    "Infiltration": "ckg:infiltrate",
+    "Lung Opacity": "ckg:lung_opacity",
+    "Nodule/Mass": "ckg:nodule_mass",
+    "Other lesion": "ckg:other_lesion",
+    "Pleural effusion": "ckg:pleural_effusion",
+    "Pleural thickening": "ckg:pleural_thickening",
+    "Pneumothorax": "ckg:pneumothorax",
+    "Pulmonary fibrosis": "ckg:pulmonary_fibrosis",
+    "No finding": NO_FINDING,
+}
+OTHERS = {
+    "Clavicle fracture": "ckg:clavicle_fracture",
+    "Edema": "ckg:pulmonary_edema",
+    "Emphysema": "ckg:emphysema",
+    "Enlarged PA": "ckg:pulmonary_artery_enlargement",
+    "Lung cavity": "ckg:pulmonary_cavity",
+    "Lung cyst": "ckg:lung_cyst",
+    "Mediastinal shift": "ckg:mediastinal_shift",
+    "Rib fracture": "ckg:rib_fracture",
+}
+"""Classes PhysioNet's tables have beside Kaggle's fourteen; coded for the study, no label."""
+
+
+class VinBigData(Pictured):
+    """Kaggle's challenge folder or PhysioNet's `vindr-cxr`."""
+
+    class Options(Pictured.Options):
+        """Options of VinDr-CXR.
+
+        Args:
+            readers: How many of the three readers must mark a finding for it to be present.
+        """
+
+        readers: int = 1
+
+    licence = "PhysioNet Credentialed Health Data License 1.5.0, or the Kaggle challenge's rules"
+    citation = (
+        "Nguyen HQ, Lam K, Le LT, et al. VinDr-CXR: An open dataset of chest X-rays with "
+        "radiologist's annotations. Scientific Data 2022;9:429."
+    )
+    homepage = "https://physionet.org/content/vindr-cxr/"
+    graph_names = ("VinBigData", "VinDr-CXR")
+    label_choices = (LabelChoice("vinbigdata15", ("image",)),)
+    folders = ("train", "test")
+    files = (
+        NeededFile(
+            "|".join(folders),
+            "pictures, DICOM named after their id",
+            "PhysioNet vindr-cxr, or Kaggle vinbigdata-chest-xray-abnormalities-detection",
+            apply="PhysioNet: become a credentialed user and sign the agreement of vindr-cxr",
+        ),
+        NeededFile(
+            TRAIN,
+            "one row a finding, reader and box of the training pictures",
+            "PhysioNet or Kaggle; where it is not here, torchxrayvision's copy is read",
+            ("image_id", "class_name", *CORNERS),
+            optional=True,
+        ),
+        NeededFile(
+            TEST,
+            "the same of the 3,000 test pictures",
+            "PhysioNet vindr-cxr alone",
+            ("image_id", "class_name", *CORNERS),
+            optional=True,
+        ),
+    )
+    expected: ClassVar[dict[str, int]] = {
+        "training pictures": 15_000,
+        "test pictures": 3_000,
+        "training rows": 67_914,
+    }
+
+    def read(self, root: Path, *, labels: str) -> Reading:
+        """The studies under `root`, one a picture; one whose picture is not there is rejected."""
+        self.choice(labels)
+        self.need(root)
+        pictures = self.pictures(root)
+        needed = min(int(getattr(self.options, "readers", 1)), 3)
+        studies: list[Study] = []
+        rejected: list[Rejected] = []
+        for part, table in self._tables(root):
+            marks = _marks(table)
+            shots = (
+                Shot(name, name, name, pictures.find(name), "frontal", table.numbers[place], place)
+                for name, place in _first_rows(table).items()
+            )
+            found, left = self.gathered(table.path.name, shots)
+            rejected += left
+            for name, members in found.items():
+                stated, coded = _stated(marks[name], needed if part == "train" else 1)
+                studies.append(
+                    Study(
+                        study=name,
+                        patient=name,
+                        images=images(members),
+                        stated=stated,
+                        coded=coded,
+                        source="vinbigdata",
+                        facts={"modality": "cxr", "view": "PA"},
+                    )
+                )
+        return Reading(tuple(studies), tuple(rejected))
+
+    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
+        """Training and test table; empty for Kaggle's layout, whose test labels are secret."""
+        tables = dict(self._tables(root))
+        if "test" not in tables:
+            return {}
+        return {name: part for part, table in tables.items() for name in table["image_id"]}
+
+    def boxes(self, root: Path) -> tuple[Box, ...]:
+        """Every box of every reader, in pixels of the published picture."""
+        return tuple(box for _, table in self._tables(root) for box in _boxes(table))
+
+    def tiny(self, folder: Path) -> None:
+        """Write 16 made-up pictures in PhysioNet's layout, 12 read by three and 4 in consensus."""
+        rng = np.random.default_rng(15)
+        for part, count, readers in (("train", 12, ("R8", "R9", "R10")), ("test", 4, ("",))):
+            rows = []
+            for number in range(count):
+                name = f"{number + 16 * (part == 'test'):032x}"
+                draw_dicom(folder / part / f"{name}.dicom", rng, bright=number % 2 == 0)
+                for place, reader in enumerate(readers):
+                    box: tuple[object, ...] = (20, 16, 44, 32)
+                    finding = ("Cardiomegaly", "No finding")[number % 2]
+                    if finding == "Cardiomegaly" and place == 2:
+                        finding = ("Lung cyst", "Pleural effusion")[number // 2 % 2]
+                    corners = box if finding != "No finding" else ("", "", "", "")
+                    rows.append((name, reader, finding, *corners))
+            header = ("image_id", "rad_id", "class_name", *CORNERS)
+            write_table(folder / "annotations" / f"annotations_{part}.csv", header, rows)
+
+    def _tables(self, root: Path) -> Iterator[tuple[SplitPart, Columns]]:
+        columns = ("image_id", "class_name", *CORNERS)
+        train = table_of(root, TRAIN, "vinbigdata-train.csv.gz")
+        yield "train", read_columns(train, columns, ("rad_id",))
+        for place in TEST.split("|"):
+            if (root / place).is_file():
+                yield "test", read_columns(root / place, columns, ("rad_id",))
+                return
+
+
+def _first_rows(table: Columns) -> dict[str, int]:
+    """Place of the first row of each picture."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(table["image_id"]):
+        found.setdefault(name, place)
+    return found
+
+
+def _marks(table: Columns) -> dict[str, dict[str, set[str]]]:
+    """Readers who marked each concept in each picture."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    rows = zip(table["image_id"], table["class_name"], table.get("rad_id"), strict=True)
+    for place, (name, finding, reader) in enumerate(rows):
+        found[name][_concept(finding, table, place)].add(reader)
+    return found
+
+
+def _concept(finding: str, table: Columns, place: int) -> str:
+    concept = FINDINGS.get(finding) or OTHERS.get(finding)
+    if concept is None:
+        raise InputError(
+            f"{table.path}: row {table.numbers[place]}: class_name {finding!r}",
+            did_you_mean(finding, (*FINDINGS, *OTHERS)),
+        )
+    return concept
+
+
+def _stated(
+    marks: Mapping[str, set[str]], needed: int
+) -> tuple[dict[str, Stated], dict[str, Stated]]:
+    """What the readers of a picture state of the set's findings, and of further classes."""
+    stated: dict[str, Stated] = {}
+    coded: dict[str, Stated] = {}
+    for concept, readers in marks.items():
+        value: Stated = "present" if len(readers) >= needed else "uncertain"
+        if concept not in FINDINGS.values():
+            coded[concept] = value
+        elif concept != NO_FINDING:
+            stated[concept] = value
+    seen = {*stated.values(), *coded.values()}
+    stated[NO_FINDING] = "absent" if "present" in seen else "uncertain" if seen else "present"
+    return stated, coded
+
+
+def _boxes(table: Columns) -> Iterator[Box]:
+    rows = table.rows("image_id", "class_name", *CORNERS)
+    for place, ((name, finding, *corners), reader) in enumerate(
+        zip(rows, table.get("rad_id"), strict=True)
+    ):
+        if not any(corners):
+            continue
+        try:
+            left, top, right, bottom = map(float, corners)
+        except ValueError:
+            raise InputError(
+                f"{table.path}: row {table.numbers[place]}: corners {corners}", "write four numbers"
+            ) from None
+        concept = _concept(finding, table, place)
+        yield Box(name, concept, left, top, right - left, bottom - top, reader)
