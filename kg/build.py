@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kg.align import Aligned, By, align
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph
 from kg.merge import merge, shared_names
@@ -31,10 +32,35 @@ class Recipe(Options):
     Args:
         name: What the graph is called.
         sources: Its sources, in order; of two that contradict each other the earlier is kept.
+        join_by: What makes concepts of two sources one, besides their id.
     """
 
     name: str
     sources: tuple[Step, ...]
+    join_by: tuple[By, ...] = ("xref", "label")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of one source.
+
+    Args:
+        source: Its name in the catalog.
+        concepts: Concepts it has.
+        joined: Of these, how many the graph knew under another id.
+        new_concepts: How many the graph did not know.
+        edges: Edges it states.
+        new_edges: How many the graph did not have; the others add evidence.
+        dropped: What was not taken in: how many of each reason.
+    """
+
+    source: str
+    concepts: int
+    joined: int
+    new_concepts: int
+    edges: int
+    new_edges: int
+    dropped: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -43,6 +69,7 @@ class BuildResult:
 
     graph: KnowledgeGraph
     conflicts: tuple[Conflict, ...]
+    taken: tuple[Taken, ...]
 
 
 def build(recipe_path: Path) -> BuildResult:
@@ -55,18 +82,42 @@ def build(recipe_path: Path) -> BuildResult:
         InputError: If the recipe or a source is malformed, or the facts make no graph (an edge
             to a concept that no source has).
     """
-    content = read_yaml(recipe_path)
-    if not isinstance(content, dict):
-        raise InputError(f"{recipe_path.name}: is not a recipe", "give it a name and sources")
-    recipe = parse_options(Recipe, content, where=recipe_path.name)
-    facts = Facts()
+    recipe = read_recipe(recipe_path)
+    facts, taken = Facts(), []
     for place, step in enumerate(recipe.sources):
         kind = SOURCES.load(step.name)
         where = f"{recipe_path.name}: sources.{place}.options"
         part = kind(parse_options(kind.Options, step.options, where=where))
-        facts = merge((facts, part.read(recipe_path.parent, facts)))
-        log.info("%s: %d concepts, %d edges", step.name, len(facts.concepts), len(facts.edges))
+        new = align(facts, part.read(recipe_path.parent, facts), recipe.join_by)
+        before, facts = facts, merge((facts, new.facts))
+        taken.append(_counted(step.name, before, new, facts))
+        log.debug("%s: %d concepts, %d edges", step.name, len(facts.concepts), len(facts.edges))
     graph = KnowledgeGraph(
         tuple(facts.concepts), tuple(facts.edges), tuple(facts.label_sets), name=recipe.name
     )
-    return BuildResult(graph, (*facts.conflicts, *shared_names(graph.concepts)))
+    conflicts = (*facts.conflicts, *shared_names(graph.concepts))
+    return BuildResult(graph, conflicts, tuple(taken))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        InputError: If it is malformed, or names a key that there is not.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name}: is not a recipe", "give it a name and sources")
+    return parse_options(Recipe, content, where=path.name)
+
+
+def _counted(name: str, before: Facts, new: Aligned, after: Facts) -> Taken:
+    return Taken(
+        source=name,
+        concepts=len(new.facts.concepts),
+        joined=new.joined,
+        new_concepts=len(after.concepts) - len(before.concepts),
+        edges=len(new.facts.edges),
+        new_edges=len(after.edges) - len(before.edges),
+        dropped=dict(new.facts.dropped),
+    )

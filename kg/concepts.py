@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ANY_KIND = "term"
+"""Kind of a concept whose source does not say what it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:

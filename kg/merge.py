@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from kg.concepts import Concept, Phrase
+from kg.concepts import ANY_KIND, Concept, Phrase
 from kg.edges import RELATIONS, Edge
 from kg.graph import LabelSet
 from kg.provenance import evidence_key
@@ -52,18 +52,20 @@ def _concepts(concepts: list[Concept], conflicts: list[Conflict]) -> list[Concep
 
 
 def _joined(first: Concept, second: Concept, conflicts: list[Conflict]) -> Concept:
+    kinds = [kind for kind in (first.kind, second.kind) if kind != ANY_KIND]
     for field, one, two in (
         ("label", first.label, second.label),
-        ("kind", first.kind, second.kind),
+        ("kind", first.kind, kinds[-1] if kinds and first.kind != ANY_KIND else first.kind),
         ("definition", first.definition, second.definition),
     ):
-        if one and two and one != two:
+        if one and two and one.casefold() != two.casefold():
             message = f"{field} is {one!r} (kept) and {two!r}"
             conflicts.append(Conflict(f"two_{field}s", first.id, message))
     other = () if second.label.casefold() == first.label.casefold() else (second.label,)
     sources = first.source.split(" || ") + second.source.split(" || ")
     return replace(
         first,
+        kind=kinds[0] if kinds else ANY_KIND,
         synonyms=first.synonyms + second.synonyms + other,
         xrefs=first.xrefs + second.xrefs,
         phrases=first.phrases + second.phrases,

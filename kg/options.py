@@ -49,7 +49,8 @@ def parse_options(kind: type[OptionsType], values: Mapping[str, Any], *, where: 
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key also leaves the right one unset: it is the mistake to tell.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         path = ".".join(str(step) for step in (where, *first["loc"]))
         if first["type"] == "extra_forbidden":
             known = _fields_at(kind, first["loc"][:-1])

@@ -68,6 +68,15 @@ class Registry:
         names = {self.find(source).dataset for source in sources}
         return names.pop() if len(names) == 1 else None
 
+    def names_of(self, dataset: str) -> frozenset[str]:
+        """Every name under which evidence speaks of a data set, the given one included."""
+        names = {dataset}
+        for entry in self.entries:
+            alike = {*entry.mined_as, *([entry.dataset] if entry.dataset else ())}
+            if dataset in alike:
+                names |= alike
+        return frozenset(names)
+
     def evidence(self, row: Row) -> tuple[Evidence, ...]:
         """Every parallel item of a row as its own evidence.
 

@@ -31,7 +31,7 @@ def save(graph: KnowledgeGraph, path: Path) -> None:
     Raises:
         InputError: On another ending, or if the folder cannot be written to.
     """
-    write_whole(path, serialised(graph, _ending(path)))
+    write_whole(path, serialised(graph, check_ending(path)))
 
 
 def serialised(graph: KnowledgeGraph, ending: str) -> bytes:
@@ -49,7 +49,7 @@ def load(path: Path) -> KnowledgeGraph:
     Raises:
         InputError: If the file is missing, truncated or malformed; names file and line.
     """
-    ending = _ending(path)
+    ending = check_ending(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -66,7 +66,12 @@ def load_shipped() -> KnowledgeGraph:
     return load(SHIPPED)
 
 
-def _ending(path: Path) -> str:
+def check_ending(path: Path) -> str:
+    """The ending of a graph file.
+
+    Raises:
+        InputError: If graphs are not stored so.
+    """
     if path.suffix not in ENDINGS:
         hint = did_you_mean(path.suffix, ENDINGS)
         raise InputError(f"{path}: a graph is not stored as {path.suffix or 'that'}", hint)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError
+
+LARGEST = 4 << 30
+"""Bytes that a compressed table may unpack to."""
 
 PARALLEL = " || "
 """Separates parallel sources, evidence tags, weights and counts."""
@@ -41,7 +47,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         InputError: If the file is missing, is not UTF-8, lacks a column, or a row has too few
             or too many cells.
     """
-    with _open(path) as handle:
+    with opened(path) as handle:
         reader = csv.reader(handle, delimiter="\t")
         header = next(reader, [])
         missing = [column for column in columns if column not in header]
@@ -65,8 +71,32 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         InputError: If the file is missing or is not UTF-8.
     """
-    with _open(path) as handle:
+    with opened(path) as handle:
         return [line.strip() for line in handle if line.strip()]
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        InputError: If the file is missing or is not JSON; names the line.
+    """
+    with opened(path) as handle:
+        return parsed_json(handle.read(), path.name)
+
+
+def parsed_json(text: str, where: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        InputError: If it is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}, line {error.lineno}: {error.msg}", "mend the JSON") from None
+    except RecursionError:
+        raise InputError(f"{where}: is nested too deeply", "mend the JSON") from None
 
 
 def read_yaml(path: Path) -> Any:
@@ -77,7 +107,7 @@ def read_yaml(path: Path) -> Any:
     """
     import yaml
 
-    with _open(path) as handle:
+    with opened(path) as handle:
         try:
             return yaml.safe_load(handle)
         except yaml.MarkedYAMLError as error:
@@ -86,15 +116,34 @@ def read_yaml(path: Path) -> Any:
             raise InputError(f"{path.name}{line}: {error.problem}", "mend the YAML") from None
 
 
-def _open(path: Path) -> io.StringIO:
+def opened(path: Path) -> io.StringIO:
+    """The text of a file, or of a .gz of it.
+
+    Raises:
+        InputError: If the file is missing, is a folder, or is not UTF-8.
+    """
     try:
         # Decoded at once, so that a file that is not text is refused here and nowhere later.
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        text = (_unzipped(raw, path) if path.suffix == ".gz" else raw).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", "check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder", "name a file") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", "check the path and its rights") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(f"{path.name}, line {line}: is not UTF-8", "save it as UTF-8") from None
     return io.StringIO(text, newline="")
+
+
+def _unzipped(raw: bytes, path: Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+            text = file.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path.name}: is no whole .gz ({error})", "copy it again") from None
+    if len(text) > LARGEST:
+        raise InputError(f"{path.name}: unpacks to more than {LARGEST >> 30} GiB", "split it")
+    return text

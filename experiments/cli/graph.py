@@ -11,6 +11,7 @@ __all__ = ["graph"]
 _HERE = "experiments.cli"
 
 COMMANDS = {
+    "build": (f"{_HERE}.graph_build:build", "Build a graph from a recipe of sources."),
     "stats": (f"{_HERE}.graph_show:stats", "Counts by kind, relation and source; label sets."),
     "show": (f"{_HERE}.graph_show:show_concept", "A concept and its neighbourhood as a tree."),
     "export": (f"{_HERE}.graph_export:export", "The graph, or a part of it, in another format."),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,12 +39,14 @@ class Facts:
         edges: Edges it states, each with its evidence.
         label_sets: Label sets it declares.
         conflicts: What did not go together inside the source.
+        dropped: What was not taken in: how many of each reason.
     """
 
     concepts: Sequence[Concept] = ()
     edges: Sequence[Edge] = ()
     label_sets: Sequence[LabelSet] = ()
     conflicts: Sequence[Conflict] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 @runtime_checkable

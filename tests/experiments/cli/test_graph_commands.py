@@ -129,3 +129,62 @@ def test_export_says_what_it_cannot(capsys, monkeypatch, tmp_path, words, said):
     assert code == 3
     assert said in err
     assert list(tmp_path.iterdir()) == []
+
+
+RECIPE = """name: own
+sources:
+  - name: triples
+    options: {file: a.tsv, source: notes, kind: finding, relations: {is: is_a}}
+  - name: triples
+    options: {file: b.tsv, source: table, kind: finding, relations: {with: co_occurs_with},
+              status: mined, dataset: Mine}
+"""
+
+
+def test_build_counts_what_is_taken_and_what_is_not(capsys, tmp_path):
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    (tmp_path / "a.tsv").write_text("lobar pneumonia\tis\tpneumonia\npneumonia\tis\tpneumonia\n")
+    (tmp_path / "b.tsv").write_text("Pneumonia\twith\tfever\nfever\twith\tpneumonia\n")
+    out = tmp_path / "g.jsonl"
+    words = ("build", str(tmp_path / "r.yaml"), "-o", str(out))
+    code, text, err = ran(capsys, *words)
+    assert code == 0
+    assert "triples\t2\t0\t2\t1\t1\t1" in text
+    assert "triples\ttriple whose ends are one concept\t1" in text
+    assert "3 concepts, 2 edges" in err
+    code, text, _ = ran(capsys, *words, "--without-dataset", "Mine", "--json")
+    known = json.loads(text)
+    assert (known["concepts"], known["edges"]) == (2, 1)
+    assert known["left_out"][0]["evidence"] == 1
+    assert ran(capsys, *words, "--without-dataset", "Mien")[0] == 3
+    assert ran(capsys, "stats", "-g", str(out))[0] == 0
+
+
+def test_conflicts_are_listed_beside_the_graph(capsys, tmp_path):
+    out = tmp_path / "g.ttl"
+    code, _, err = ran(capsys, "build", "clinical", "-o", str(out))
+    assert code == 0
+    listed = (tmp_path / "g.ttl.conflicts.tsv").read_text().splitlines()
+    assert listed[0] == "kind\tabout\tmessage"
+    assert len(listed) == 1 + 8 + 20 + 18
+    assert "20 conflicts shared_xref" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: x\nsources: [{name: obbo}]\n", "did you mean 'obo'?"),
+        ("name: x\nsources: [{name: obo, options: {fiel: a}}]\n", "did you mean 'file'?"),
+        ("name: x\nsources: [{name: obo, options: {file: a}}]\n", "options.source"),
+        ("name: x\nsources: []\njoin_by: [names]\n", "join_by"),
+        ("nmae: x\nsources: []\n", "did you mean 'name'?"),
+        ("name: &a [*a]\n", "recipe"),
+    ],
+)
+def test_mistakes_in_a_recipe_are_told(capsys, tmp_path, text, said):
+    (tmp_path / "recipe.yaml").write_text(text)
+    out = tmp_path / "g.jsonl"
+    code, _, err = ran(capsys, "build", str(tmp_path / "recipe.yaml"), "-o", str(out))
+    assert code == 3
+    assert said in err
+    assert not out.exists()

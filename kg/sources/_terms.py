@@ -1,0 +1,194 @@
+"""What ontologies share: terms and links become concepts and edges; what is left out is counted."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kg.concepts import ANY_KIND, Concept, Phrase
+from kg.curies import normal_curie
+from kg.edges import IS_A, RELATIONS, Edge, Evidence, known_relation
+from kg.errors import InputError
+from kg.options import Options as BaseOptions
+from kg.sources import Facts
+
+DROP = "drop"
+
+
+class TermOptions(BaseOptions):
+    """What is taken of an ontology, and how it is called.
+
+    Args:
+        source: Who says so, as it is to be cited.
+        licence: Its terms.
+        kind: Kind of its concepts where `kinds` says nothing.
+        kinds: For a root term, the kind of everything below it.
+        under: Take only these terms and what is below them; everything where empty.
+        prefixes: Take only ids with these prefixes; all where empty.
+        relations: For a relation of the ontology, the graph's own, or `drop`.
+        other_relations: Whether relations that the graph has no name for are kept as CURIEs.
+        leave_out_xrefs: Prefixes of identifiers that are not taken in.
+    """
+
+    source: str
+    licence: str = ""
+    kind: str = ANY_KIND
+    kinds: Mapping[str, str] = {}
+    under: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    relations: Mapping[str, str] = {}
+    other_relations: Literal["keep", "drop"] = "keep"
+    # SNOMED CT codes need an affiliate licence.
+    leave_out_xrefs: tuple[str, ...] = ("SNOMEDCT",)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of an ontology, its id and identifiers as CURIEs."""
+
+    id: str
+    label: str = ""
+    synonyms: tuple[str, ...] = ()
+    xrefs: tuple[str, ...] = ()
+    definition: str = ""
+    obsolete: bool = False
+
+
+Link = tuple[str, str, str]
+
+
+def facts_of(
+    terms: Iterable[Term],
+    links: Sequence[Link],
+    options: TermOptions,
+    known: Facts,
+    dropped: Counter[str],
+) -> Facts:
+    """The terms and links that are asked for, as facts.
+
+    Args:
+        terms: Terms, each id once.
+        links: Subject, relation and object as CURIEs or names of the graph's relations.
+        options: What is asked for.
+        known: What the graph holds; a link may lead to it.
+        dropped: What the reader left out; what is left out here is added.
+
+    Raises:
+        InputError: If a relation or root that the options name does not exist.
+    """
+    taken = {term.id: term for term in terms if _is_taken(term, options, dropped)}
+    renamed = [(s, _relation(relation, options), o) for s, relation, o in links]
+    wider = defaultdict(set)
+    for subject, relation, target in renamed:
+        if relation == IS_A:
+            wider[subject].add(target)
+    for root in (*options.under, *options.kinds):
+        if root not in taken:
+            raise InputError(f"{options.source}: has no term {root}", "name a root by its CURIE")
+    above = _ancestors(taken, wider)
+    if options.under:
+        inside = {t for t in taken if not above[t].isdisjoint(options.under)}
+        dropped["term outside the roots asked for"] += len(taken) - len(inside)
+        taken = {name: term for name, term in taken.items() if name in inside}
+    concepts = [_concept(term, options, above[term.id]) for term in taken.values()]
+    return Facts(concepts, _edges(renamed, taken, options, known, dropped), dropped=dropped)
+
+
+def _is_taken(term: Term, options: TermOptions, dropped: Counter[str]) -> bool:
+    if term.obsolete:
+        dropped["obsolete term"] += 1
+    elif options.prefixes and term.id.partition(":")[0] not in options.prefixes:
+        dropped["term of another vocabulary"] += 1
+    elif not term.label:
+        dropped["term without a label"] += 1
+    else:
+        return True
+    return False
+
+
+def _relation(name: str, options: TermOptions) -> str:
+    chosen = options.relations.get(name)
+    if chosen == DROP:
+        return DROP
+    if chosen is not None:
+        return known_relation(chosen)
+    if name in RELATIONS:
+        return name
+    own = known_relation(name)
+    return own if own in RELATIONS or options.other_relations == "keep" else DROP
+
+
+def _ancestors(taken: Iterable[str], wider: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Every term with all that is above it, itself included; rings are walked once."""
+    found: dict[str, set[str]] = {}
+    for term in taken:
+        seen, queue = {term}, [term]
+        while queue:
+            for above in wider.get(queue.pop(), ()):
+                if above in found:
+                    seen |= found[above]
+                elif above not in seen:
+                    queue.append(above)
+                    seen.add(above)
+        found[term] = seen
+    return found
+
+
+def _concept(term: Term, options: TermOptions, above: set[str]) -> Concept:
+    kind = next((kind for root, kind in options.kinds.items() if root in above), options.kind)
+    xrefs = (normal_curie(xref) for xref in term.xrefs)
+    left_out = options.leave_out_xrefs
+    words = dict.fromkeys((term.label, *term.synonyms))
+    return Concept(
+        id=term.id,
+        label=term.label,
+        kind=kind,
+        synonyms=tuple(word for word in words if word != term.label),
+        xrefs=tuple(x for x in dict.fromkeys(xrefs) if x.partition(":")[0] not in left_out),
+        phrases=tuple(
+            Phrase(word.lower(), "label" if word == term.label else "synonym", options.source)
+            for word in words
+        ),
+        definition=term.definition,
+        source=options.source,
+    )
+
+
+def _edges(
+    links: Iterable[Link],
+    taken: Mapping[str, Term],
+    options: TermOptions,
+    known: Facts,
+    dropped: Counter[str],
+) -> list[Edge]:
+    there = _known_marks(known)
+    evidence = (Evidence(options.source, "ontology", "asserted", licence=options.licence),)
+    kept: dict[Link, Edge] = {}
+    for subject, relation, target in links:
+        first = subject if subject in taken else there.get(subject)
+        last = target if target in taken else there.get(target)
+        link = (first or "", relation, last or "")
+        if relation == DROP:
+            dropped["edge of a relation that is not asked for"] += 1
+        elif first is None:
+            dropped["edge from a term that is not taken in"] += 1
+        elif last is None:
+            dropped["edge to a term that is not taken in"] += 1
+        elif link in kept:
+            dropped["edge stated twice"] += 1
+        elif first == last:
+            dropped["edge from a term to itself"] += 1
+        else:
+            kept[link] = Edge(*link, evidence)
+    return list(kept.values())
+
+
+def _known_marks(known: Facts) -> dict[str, str]:
+    """Id of the known concept for each of its identifiers that no other concept has."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for concept in known.concepts:
+        for mark in (concept.id, *concept.xrefs):
+            owners[mark].add(concept.id)
+    return {mark: next(iter(ids)) for mark, ids in owners.items() if len(ids) == 1}

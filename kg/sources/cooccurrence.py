@@ -1,0 +1,46 @@
+"""Co-occurrence: findings that a label table has together, with count, lift and NPMI."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from kg.label_tables import TableOptions, read_labels
+from kg.sources import Facts
+from kg.sources._mined import MinedOptions, seen_together
+from kg.sources._names import Names
+
+__all__ = ["CoOccurrence"]
+
+
+class CoOccurrence:
+    """Counts pairs of labels over studies of training patients.
+
+    Args:
+        options: Which table, whose patients, and where it is from.
+    """
+
+    class Options(MinedOptions, TableOptions):
+        """Which table, whose patients, and where it is from.
+
+        `patients` must be said: a graph for an evaluation counts training patients only.
+        """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def read(self, folder: Path, known: Facts) -> Facts:
+        """Count the pairs.
+
+        Args:
+            folder: Folder the table is relative to.
+            known: What earlier sources gave; labels are looked up in it.
+
+        Raises:
+            InputError: If the table is missing or a row is malformed; names the line.
+        """
+        dropped: Counter[str] = Counter()
+        label_sets = {one.name: one for one in known.label_sets}
+        studies = read_labels(folder, self.options, Names(known.concepts), label_sets, dropped)
+        present = [study.present for study in studies]
+        return Facts((), seen_together(present, self.options, known, dropped), dropped=dropped)

@@ -1,0 +1,148 @@
+"""SNOMED CT: concepts, names and relationships of the user's own licensed RF2 release."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from kg.edges import IS_A
+from kg.errors import InputError
+from kg.sources import Facts
+from kg.sources._terms import Link, Term, TermOptions, facts_of
+
+__all__ = ["Snomed"]
+
+_FULL_NAME = "900000000000003001"
+_TAG = re.compile(r"^(.*) \(([^()]+)\)$", re.DOTALL)
+
+
+class Snomed:
+    """Reads the snapshot files of a release. Nothing of it is shipped with kgdx.
+
+    The content must not be passed on without an affiliate licence: every item of evidence
+    carries it.
+
+    Args:
+        options: Which folder, and what is taken of it.
+    """
+
+    class Options(TermOptions):
+        """Which folder, and what is taken of it.
+
+        Args:
+            folder: Folder below which the `sct2_*_Snapshot*` files are.
+            tag_kinds: Kind for each semantic tag that is taken; others are left out.
+        """
+
+        folder: str
+        source: str = "SNOMED CT (SNOMED International), the user's own copy"
+        licence: str = "SNOMED CT Affiliate Licence; not to be passed on"
+        relations: Mapping[str, str] = {
+            "116680003": IS_A,
+            "363698007": "located_in",
+            "246075003": "has_pathogen",
+            "42752001": "SNOMEDCT:42752001",
+            "47429007": "SNOMEDCT:47429007",
+            "123005000": "part_of",
+        }
+        tag_kinds: Mapping[str, str] = {
+            "disorder": "disease",
+            "finding": "finding",
+            "body structure": "anatomy",
+            "morphologic abnormality": "finding",
+            "organism": "pathogen",
+            "procedure": "procedure",
+        }
+        language: str = "en"
+        leave_out_xrefs: tuple[str, ...] = ()
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def read(self, folder: Path, known: Facts) -> Facts:
+        """Read the active concepts that are asked for.
+
+        Args:
+            folder: Folder the options' folder is relative to.
+            known: What earlier sources gave.
+
+        Raises:
+            InputError: If a file of the release is missing or malformed; names the line.
+        """
+        place, dropped = folder / self.options.folder, Counter[str]()
+        active = set[str]()
+        for row in _rows(place, "Concept", ("id", "active")):
+            if row["active"] == "1":
+                active.add(row["id"])
+            else:
+                dropped["concept that is not active"] += 1
+        terms, kinds = self._terms(place, active, dropped)
+        links = self._links(place, dropped)
+        facts = facts_of(terms, links, self.options, known, dropped)
+        concepts = [replace(concept, kind=kinds[concept.id]) for concept in facts.concepts]
+        return Facts(concepts, facts.edges, dropped=facts.dropped)
+
+    def _terms(
+        self, place: Path, active: set[str], dropped: Counter[str]
+    ) -> tuple[list[Term], dict[str, str]]:
+        """The terms, and the kind of each by its semantic tag."""
+        full: dict[str, str] = {}
+        others: dict[str, list[str]] = defaultdict(list)
+        columns = ("active", "conceptId", "languageCode", "typeId", "term")
+        for row in _rows(place, "Description", columns):
+            if row["active"] == "1" and row["languageCode"] == self.options.language:
+                if row["typeId"] == _FULL_NAME:
+                    full[row["conceptId"]] = row["term"]
+                else:
+                    others[row["conceptId"]].append(row["term"])
+        terms, kinds = [], {}
+        for concept in sorted(active):
+            found = _TAG.match(full.get(concept, ""))
+            if found is None or found[2] not in self.options.tag_kinds:
+                dropped["concept of a kind that is not asked for"] += 1
+                continue
+            own = f"SNOMEDCT:{concept}"
+            terms.append(Term(own, found[1], tuple(others[concept])))
+            kinds[own] = self.options.tag_kinds[found[2]]
+        return terms, kinds
+
+    def _links(self, place: Path, dropped: Counter[str]) -> list[Link]:
+        links = []
+        columns = ("active", "sourceId", "destinationId", "typeId")
+        for row in _rows(place, "Relationship", columns):
+            if row["active"] != "1":
+                dropped["relationship that is not active"] += 1
+            elif row["typeId"] not in self.options.relations:
+                dropped["relationship that is not asked for"] += 1
+            else:
+                ends = f"SNOMEDCT:{row['sourceId']}", f"SNOMEDCT:{row['destinationId']}"
+                links.append((ends[0], row["typeId"], ends[1]))
+        return links
+
+
+def _rows(place: Path, what: str, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Rows of every snapshot file of a kind."""
+    files = sorted(place.rglob(f"sct2_{what}_Snapshot*.txt"))
+    if not files:
+        raise InputError(
+            f"{place}: holds no sct2_{what}_Snapshot file",
+            "name the folder of your own RF2 release",
+        )
+    for path in files:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(
+                    f"{path.name}, line 1: no column {', '.join(missing)}", "is it an RF2 file?"
+                )
+            for row in reader:
+                if None in row.values():
+                    raise InputError(
+                        f"{path.name}, line {reader.line_num}: too few cells", "is the file whole?"
+                    )
+                yield row

