@@ -67,7 +67,7 @@ class Locations:
         """
 
         table: str
-        form: Literal["xywh", "corners", "objects", "sentences"]
+        form: Literal["xywh", "corners", "objects", "sentences"] = "xywh"
         patients: str
         patient: str = ""
         size: int = 1024
