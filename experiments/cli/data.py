@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import data_root, is_made, root_option, talking
+from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
 from kg.errors import CheckFailed, InputError
 
@@ -26,6 +27,9 @@ _name = click.argument("name")
 @click.group()
 def data() -> None:
     """Data sets: their layouts, and the copies on this machine."""
+
+
+data.add_command(label)
 
 
 @data.command("list")

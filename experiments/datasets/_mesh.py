@@ -35,16 +35,28 @@ def concepts_of(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(concept for concept in found if concept is not None))
 
 
-def label_set() -> LabelSet:
-    """The concepts MeSH headings mean, as a label set."""
-    concepts = tuple(sorted(set(_table().values())))
+def label_set(*, headings: bool = False) -> LabelSet:
+    """The concepts MeSH headings mean, as a label set.
+
+    Args:
+        headings: Whether its columns are called by heading (`Aorta/tortuous`) and not by concept.
+    """
+    plain_first = sorted(_table().items(), key=lambda row: row[0][1] != "")
+    written = {concept: _title(path) for path, concept in reversed(plain_first)}
+    concepts = tuple(sorted(written))
     return LabelSet(
         name="mesh",
         concept="ckg:label_set_openi_mesh",
         findings=concepts,
-        columns=concepts,
+        columns=tuple(written[c] for c in concepts) if headings else concepts,
         no_finding="ckg:no_finding",
     )
+
+
+def _title(path: tuple[str, str]) -> str:
+    """A heading as the indexers write it, with its qualifier."""
+    heading, qualifier = path
+    return f"{heading.title()}/{qualifier}" if qualifier else heading.title()
 
 
 def says_nothing(path: str) -> bool:

@@ -1,0 +1,98 @@
+"""Statements and label tables of many texts, as rows ready to be written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from experiments.datasets import _mesh as mesh
+from experiments.labelling.texts import LabelText
+from kg.graph import KnowledgeGraph
+from kg.mentions.labels import STYLES, Labeler, Style, labeler
+from kg.mentions.statement import Statement
+
+__all__ = ["LABEL_TABLES", "label_rows", "statement_rows", "written"]
+
+Linked = Sequence[tuple[LabelText, Sequence[Statement]]]
+Record = Mapping[str, object]
+
+LABEL_TABLES = (*STYLES, "mesh")
+"""Label sets a table can be written in."""
+
+
+def statement_rows(linked: Linked, graph: KnowledgeGraph) -> list[dict[str, object]]:
+    """One row for each statement; `start` and `end` count characters of its section."""
+    return [
+        {
+            "id": text.id,
+            "passage": one.passage,
+            "section": one.part,
+            "start": one.start,
+            "end": one.end,
+            "text": text.passages[one.passage].text[one.start : one.end],
+            "concept": one.concept,
+            "label": graph.concept(one.concept).label,
+            "assertion": one.assertion,
+            "rule": one.rule,
+            "sites": list(one.sites),
+            "side": one.side,
+            "severity": one.severity,
+            "change": one.change,
+        }
+        for text, statements in linked
+        for one in statements
+    ]
+
+
+def label_rows(linked: Linked, graph: KnowledgeGraph, name: str) -> list[dict[str, object]]:
+    """One row for each text: its id and a value for each label; None throughout where empty."""
+    labels = _labeler(graph, name)
+    blank = dict.fromkeys(labels.columns)
+    return [
+        {"id": text.id, **(labels.label(statements) if text.passages else blank)}
+        for text, statements in linked
+    ]
+
+
+def _labeler(graph: KnowledgeGraph, name: str) -> Labeler:
+    """The labeler of a label set; MeSH headings are the columns of `mesh`."""
+    if name == "mesh":
+        return Labeler(graph, mesh.label_set(headings=True), Style(two_valued=True))
+    return labeler(graph, name)
+
+
+def written(rows: Sequence[Record], ending: str, columns: Iterable[str] = ()) -> str:
+    """Rows as text.
+
+    Args:
+        rows: What to write.
+        ending: `.csv` or `.jsonl`.
+        columns: Columns of the csv where there are no rows to tell.
+    """
+    return _WRITERS[ending](rows, tuple(columns))
+
+
+def _csv(rows: Sequence[Record], columns: Sequence[str]) -> str:
+    lines = io.StringIO()
+    table = csv.writer(lines, lineterminator="\n")
+    table.writerow(tuple(rows[0]) if rows else columns)
+    table.writerows([_cell(value) for value in row.values()] for row in rows)
+    return lines.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        return ";".join(value)
+    return "" if value is None else value
+
+
+def _jsonl(rows: Sequence[Record], _: Sequence[str]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+_WRITERS: dict[str, Callable[[Sequence[Record], Sequence[str]], str]] = {
+    ".csv": _csv,
+    ".jsonl": _jsonl,
+}

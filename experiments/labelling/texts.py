@@ -1,0 +1,128 @@
+"""Texts to label: a text file, a folder of them, or a csv with one row a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from encoders.reading.dialogue import read_dialogue_with_flags
+from encoders.reading.plain import clean_text, language_of
+from encoders.reading.report import read_report_with_flags
+from encoders.study import SECTIONS, Passage
+from experiments.datasets._tables import Row, read_header, read_table, unique
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["Columns", "LabelText", "read_texts"]
+
+Kind = Literal["report", "dialogue"]
+
+ID_COLUMNS = ("id", "study", "study_id", "report_id", "uid", "dicom_id", "filename", "accession")
+TEXT_COLUMNS = ("report", "text", "report_text", "reports", "dialogue", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a csv to read; empty = told by their names.
+
+    Args:
+        id: Column of the ids.
+        text: The one column of the text, instead of sections.
+    """
+
+    id: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelText:
+    """One report or dialogue.
+
+    Args:
+        id: Its id: what the csv says, or the file's path under the folder without its ending.
+        passages: Sections or turns; none where it is empty.
+        flags: What was noticed while reading (`cut_at_limit`, `no_headers`, ...), sorted.
+    """
+
+    id: str
+    passages: tuple[Passage, ...]
+    flags: tuple[str, ...]
+
+
+def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) -> list[LabelText]:
+    """The texts of a file, folder or csv, in order.
+
+    Raises:
+        InputError: If there are none, a csv lacks the columns, or an id is empty or there twice.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*.txt") if file.is_file())
+        if not files:
+            raise InputError(f"{path}: no text file in it", "name a folder of .txt files, or a csv")
+        names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
+        return [_text(name, _bytes(file), kind) for name, file in zip(names, files, strict=True)]
+    if not path.is_file():
+        raise InputError(f"{path}: not found", "name a text file, a folder of them, or a csv")
+    if path.suffix.lower() in (".csv", ".gz"):
+        return list(_rows(path, kind, columns))
+    return [_text(path.stem, _bytes(path), kind)]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", "mend its rights") from None
+
+
+def _text(name: str, raw: bytes | str, kind: Kind) -> LabelText:
+    read = read_dialogue_with_flags if kind == "dialogue" else read_report_with_flags
+    found = read(raw)
+    return LabelText(name, found.passages, found.flags)
+
+
+def _rows(path: Path, kind: Kind, columns: Columns) -> Iterator[LabelText]:
+    header = read_header(path)
+    key = _column(path, header, columns.id, ID_COLUMNS, "--id")
+    sections = [name for name in header if name.lower() in SECTIONS and name != key]
+    one = columns.text
+    if one or not sections:
+        one = _column(path, header, one, TEXT_COLUMNS, "--text")
+    rows = unique(read_table(path, (key, *([one] if one else sections))), key)
+    for name, row in rows.items():
+        yield _text(name, row[one], kind) if one else _sectioned(name, row, sections)
+
+
+def _sectioned(name: str, row: Row, sections: Sequence[str]) -> LabelText:
+    """A report whose sections have a column each, in the order of the columns."""
+    passages: list[Passage] = []
+    flags: set[str] = set()
+    for column in sections:
+        clean = clean_text(row[column])
+        if clean.text:
+            passages.append(Passage(column.lower(), clean.text, language_of(clean.text)))
+            flags |= set(clean.flags)
+    return LabelText(name, tuple(passages), tuple(sorted(flags if passages else {"empty"})))
+
+
+def _column(
+    path: Path, header: Sequence[str], wanted: str, usual: Iterable[str], option: str
+) -> str:
+    """The column that is asked for or usually called so.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if wanted:
+        if wanted not in header:
+            raise InputError(f"{path}: no column {wanted!r}", did_you_mean(wanted, header))
+        return wanted
+    by_name = {name.lower(): name for name in header}
+    for name in usual:
+        if name in by_name:
+            return by_name[name]
+    raise InputError(
+        f"{path}: no column is called {', '.join(usual)}",
+        f"name one with {option}; columns are: {', '.join(header)}",
+    )

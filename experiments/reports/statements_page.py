@@ -1,0 +1,97 @@
+"""The page of labelled texts: each text with what it states marked in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from encoders.study import Passage
+from kg.graph import KnowledgeGraph
+from kg.mentions.statement import Statement
+
+__all__ = ["LabelledText", "render_statements_page"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text and what it states.
+
+    Args:
+        id: Its id.
+        passages: Sections or turns.
+        statements: What the linker found in these very passages.
+    """
+
+    id: str
+    passages: tuple[Passage, ...]
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of characters: plain, or marked with what it states."""
+
+    text: str
+    assertion: str = ""
+    title: str = ""
+
+
+def render_statements_page(texts: Sequence[LabelledText], graph: KnowledgeGraph) -> str:
+    """The page as text: one document, everything escaped, no reference to anything outside it."""
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("statements_page.html").render(
+        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
+        texts=[
+            (
+                one.id,
+                [
+                    (passage.name, list(_pieces(passage.text, _of(one, place), graph)))
+                    for place, passage in enumerate(one.passages)
+                ],
+            )
+            for one in texts
+        ],
+        count=sum(len(one.statements) for one in texts),
+    )
+
+
+def _of(text: LabelledText, place: int) -> list[Statement]:
+    return [statement for statement in text.statements if statement.passage == place]
+
+
+def _pieces(text: str, statements: Sequence[Statement], graph: KnowledgeGraph) -> Iterator[_Piece]:
+    """The text cut where statements begin and end; several on one span share a mark."""
+    spans: dict[tuple[int, int], list[Statement]] = {}
+    for statement in statements:
+        spans.setdefault((statement.start, statement.end), []).append(statement)
+    at = 0
+    for (start, end), here in sorted(spans.items()):
+        if start < at:
+            continue
+        if start > at:
+            yield _Piece(text[at:start])
+        title = "; ".join(_said(statement, graph) for statement in here)
+        yield _Piece(text[start:end], here[0].assertion, title)
+        at = end
+    if at < len(text):
+        yield _Piece(text[at:])
+
+
+def _said(statement: Statement, graph: KnowledgeGraph) -> str:
+    """What a mark says when it is pointed at."""
+    facts = (statement.severity, statement.change, statement.side)
+    sites = [graph.concept(site).label for site in statement.sites]
+    more = ", ".join(fact for fact in (*facts, *sites) if fact)
+    label = graph.concept(statement.concept).label
+    return f"{label}: {statement.assertion} ({statement.rule})" + (f"; {more}" if more else "")
