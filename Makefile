@@ -34,6 +34,8 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/real_data.py openi --root $(DATA)
 	$(BIN)/python tests/benchmarks/real_data.py covid --root $(DATA)
 	$(BIN)/python tests/benchmarks/zero_shot.py --root $(DATA)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark]'
+	$(BIN)/python tests/benchmarks/report_labels.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
 
 $(READY): pyproject.toml
