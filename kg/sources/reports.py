@@ -15,8 +15,9 @@ from kg.edges import Edge
 from kg.errors import InputError, did_you_mean
 from kg.graph import KnowledgeGraph
 from kg.label_tables import training_patients
+from kg.mentions.dialogue import SPEAKERS
 from kg.mentions.evidence import study_evidence
-from kg.mentions.linker import SPEAKERS, MentionLinker
+from kg.mentions.linker import MentionLinker
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, mined, seen_together
 from kg.tables import opened, parsed_json
