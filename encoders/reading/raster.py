@@ -3,11 +3,14 @@
 How values become [0, 1], so that one picture gives one array however it was saved:
 
 - 1, 2, 4 and 8 bit: by 255 after Pillow has spread the fewer bits over it; palettes are looked up.
-- 16 bit: by 65535 (the range of the type, not of the picture; never clipped to 8 bit).
-- 32-bit integers: by 65535 where they fit, else by 2**31 - 1; negative values are black.
-- 32-bit floats: kept where they lie in [0, 1]; by 255 or 65535 where they fit; else by their own
-  lowest and highest value.
+- 12 and 16 bit, grey or colour: by the largest value of the bits (65535 for 16), not of the
+  picture; never clipped to 8 bit.
+- 32-bit integers: by 65535 where they fit, else by the largest value of their bits; negative values
+  are black.
+- Floats: kept where they lie in [0, 1]; by 255 or 65535 where they fit; else by their own lowest
+  and highest value.
 - Colour, CMYK: luma (0.299 R + 0.587 G + 0.114 B). Transparency: over black.
+- TIFF in which white is 0 is inverted.
 - A picture with an EXIF orientation is turned upright. Of several frames the first is read.
 """
 
@@ -20,17 +23,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from encoders.reading.kinds import first_bytes
 from encoders.reading.limits import Grey, check_content, check_file, check_size
 from encoders.reading.rejected import Reason, RejectedImage
+from encoders.reading.values import scaled
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP")
 """Formats that are tried; others (that start programs or hide archives) are not opened at all."""
 
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of TIFF and BigTIFF."""
+
+DEEP_PNG = (b"\x10\2", b"\x10\4", b"\x10\6")
+"""Depth and kind of PNG whose 16 bits Pillow cuts to 8: colour, and grey or colour with alpha."""
+
 MAGIC: tuple[bytes, ...] = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
-    b"II*\x00",
-    b"MM\x00*",
+    *TIFF,
     b"BM",
     b"GIF8",
     b"RIFF",
@@ -55,17 +65,41 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
         RejectedImage: If it is missing, empty, cut off, no picture, too large or small, or blank.
     """
     check_file(path)
-    image = open_raster(path)
-    with image:
+    begins = first_bytes(path)
+    if begins[:4] in TIFF and not _reads_tiff(path):
+        from encoders.reading.deep import read_tiff
+
+        return check_content(path, read_tiff(path))
+    with open_raster(path) as image:
         check_size(path, *image.size)
+        if begins[:4] == MAGIC[1][:4] and begins[24:26] in DEEP_PNG:
+            from encoders.reading.deep import read_deep_png
+
+            return check_content(path, read_deep_png(path, image))
         if target is not None and image.format == "JPEG" and image.mode in ("L", "RGB"):
             image.draft("L", (target, target))
         try:
+            image.load()  # a TIFF is turned here, and its orientation forgotten
             upright = ImageOps.exif_transpose(image)
-            upright.load()
         except DECODING as error:
             raise RejectedImage(path, reason_of(error)) from None
         return check_content(path, grey_of(upright))
+
+
+def _reads_tiff(path: Path) -> bool:
+    """Whether Pillow reads a TIFF as it is.
+
+    It does with up to 8 bits a colour, colours side by side, and rows that stay rows when turned.
+    """
+    try:
+        with Image.open(path, formats=("TIFF",)) as image:
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            deep = max(tags.get(258, (1,))) > 8
+            return not (deep or tags.get(284, 1) != 1 or tags.get(274, 1) > 4)
+    except Image.DecompressionBombError:
+        return True
+    except (UnidentifiedImageError, *DECODING):
+        return False
 
 
 def open_raster(path: Path) -> Image.Image:
@@ -92,12 +126,8 @@ def reason_of(error: Exception) -> Reason:
 def grey_of(image: Image.Image) -> Grey:
     """Grey values of a decoded picture, by its mode."""
     mode = image.mode
-    if mode.startswith("I;16"):
-        return np.asarray(image).astype(np.float32) / np.float32(65535)
-    if mode == "I":
-        return _from_integers(np.asarray(image))
-    if mode == "F":
-        return _from_floats(np.asarray(image, dtype=np.float32))
+    if mode[0] in "IF":
+        return scaled(np.asarray(image), bits=16)
     if "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = _over_black(image)
     elif mode not in ("L", "RGB", "1"):
@@ -110,21 +140,3 @@ def _over_black(image: Image.Image) -> Image.Image:
     black = Image.new("RGB", opaque.size)
     black.paste(opaque, mask=opaque.getchannel("A"))
     return black
-
-
-def _from_integers(values: np.ndarray) -> Grey:
-    high = 65535 if values.max() <= 65535 else 2**31 - 1
-    scaled: Grey = (np.maximum(values, 0) / high).astype(np.float32)
-    return scaled
-
-
-def _from_floats(values: Grey) -> Grey:
-    low, high = float(values.min()), float(values.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return values
-    if low < 0 or high > 65535:
-        return (values - low) / np.float32(max(high - low, 1e-12))
-    for top in (1.0, 255.0, 65535.0):
-        if high <= top:
-            return values / np.float32(top)
-    return values

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from encoders.reading.picture import read_picture
@@ -223,3 +226,134 @@ def test_odd_names(tmp_path: Path, eight: np.ndarray, name: str) -> None:
     with pytest.raises(RejectedImage) as caught:
         read_picture(path)
     assert "\n" not in caught.value.message
+
+
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits a colour `[H, W, 2 | 3 | 4]`."""
+    return bytes(imagecodecs.png_encode(values))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_sixteen_bit_colour_and_alpha_png(tmp_path: Path, channels: int) -> None:
+    values = np.random.default_rng(channels).integers(0, 65536, (*SHAPE, channels), np.uint16)
+    (tmp_path / "a.png").write_bytes(deep_png(values))
+    shown = values / 65535
+    grey = shown[..., :3] @ [0.299, 0.587, 0.114] if channels > 2 else shown[..., 0]
+    grey = grey * (shown[..., -1] if channels != 3 else 1)
+    np.testing.assert_allclose(read_picture(tmp_path / "a.png"), grey, atol=1e-6)
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    assert reason(tmp_path / "a.png") == "truncated"
+
+
+TYPES = {
+    "uint16": (np.uint16, 65535, {}),
+    "uint16 white is zero": (np.uint16, 65535, {"photometric": "miniswhite"}),
+    "uint8 white is zero": (np.uint8, 255, {"photometric": "miniswhite"}),
+    "uint32": (np.uint32, 2**32 - 1, {}),
+    "int16": (np.int16, 32767, {}),
+    "float16": (np.float16, 1, {}),
+    "float64": (np.float64, 1, {}),
+    "big": (np.uint16, 65535, {"bigtiff": True}),
+    "big endian": (np.uint16, 65535, {"byteorder": ">"}),
+    "tiles": (np.uint16, 65535, {"tile": (16, 16)}),
+    "lzw": (np.uint16, 65535, {"compression": "lzw", "predictor": True}),
+    "deflate": (np.float32, 1, {"compression": "zlib", "predictor": True}),
+    "zstd": (np.uint16, 65535, {"compression": "zstd"}),
+    "jpeg 2000": (np.uint16, 65535, {"compression": "jpeg2000"}),
+    "twelve bits": (np.uint16, 4095, {"bitspersample": 12}),
+}
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+@pytest.mark.parametrize("colour", [False, True])
+def test_tiff_of_every_type(tmp_path: Path, eight: np.ndarray, name: str, colour: bool) -> None:
+    kind, top, options = TYPES[name]
+    if colour and ("white" in name or "twelve" in name):
+        pytest.skip("there is no such colour")
+    eight[0, :2] = 0, 255
+    values = (eight / 255 * top).astype(kind)
+    if "white" in name:
+        values = top - values
+    if colour:
+        values = np.stack([values] * 3, axis=-1)
+        options = {**options, "photometric": "rgb"}
+    tifffile.imwrite(tmp_path / "a.png", values, **options)
+    grey = read_picture(tmp_path / "a.png")
+    np.testing.assert_allclose(grey, eight / 255, atol=1e-3 if kind == np.float16 else 3e-4)
+
+
+def test_colours_side_by_side_or_one_after_the_other(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (*SHAPE, 3), np.uint16)
+    luma = values @ [0.299, 0.587, 0.114] / 65535
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
+    np.testing.assert_allclose(read_picture(tmp_path / "a.tif"), luma, atol=1e-6)
+    apart = np.moveaxis(values, -1, 0)
+    tifffile.imwrite(tmp_path / "b.tif", apart, photometric="rgb", planarconfig="separate")
+    np.testing.assert_allclose(read_picture(tmp_path / "b.tif"), luma, atol=1e-6)
+    small = (apart >> 8).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "c.tif", small, photometric="rgb", planarconfig="separate")
+    np.testing.assert_allclose(read_picture(tmp_path / "c.tif"), luma, atol=5e-3)
+
+
+def test_deep_separated_colours_and_transparency(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    four = rng.integers(0, 65536, (*SHAPE, 4), np.uint16)
+    shown = four / 65535
+    tifffile.imwrite(tmp_path / "a.tif", four, photometric="separated")
+    luma = ((1 - shown[..., :3]) * (1 - shown[..., 3:])) @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(read_picture(tmp_path / "a.tif"), luma, atol=1e-6)
+    tifffile.imwrite(tmp_path / "b.tif", four, photometric="rgb", extrasamples=["unassalpha"])
+    over = shown[..., :3] @ [0.299, 0.587, 0.114] * shown[..., 3]
+    np.testing.assert_allclose(read_picture(tmp_path / "b.tif"), over, atol=1e-6)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_deep_pictures(tmp_path: Path, orientation: int) -> None:
+    values = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
+    tag = [(274, "H", 1, orientation, True)]
+    for name, stored in (("a", values), ("b", values.astype(np.uint16) * 257)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", stored, extratags=tag)
+    shallow, deep = (read_picture(tmp_path / f"{name}.tif") for name in "ab")
+    np.testing.assert_allclose(deep, shallow, atol=1e-6)
+    assert deep.shape == (SHAPE if orientation < 5 else SHAPE[::-1])
+    exif = Image.Exif()
+    exif[274] = orientation
+    twin = ImageOps.exif_transpose(with_exif(Image.fromarray(values), exif))
+    np.testing.assert_allclose(deep, np.asarray(twin) / 255, atol=1e-6)
+    palette = Image.fromarray(255 - values, "P")
+    palette.putpalette([level for level in range(255, -1, -1) for _ in range(3)])
+    palette.save(tmp_path / "c.tif", exif=exif)
+    np.testing.assert_allclose(read_picture(tmp_path / "c.tif"), deep, atol=1e-6)
+
+
+def with_exif(image: Image.Image, exif: Image.Exif) -> Image.Image:
+    """The image read back from a PNG, which Pillow turns as it should."""
+    made = io.BytesIO()
+    image.save(made, "PNG", exif=exif)
+    return Image.open(made)
+
+
+def test_first_of_several_pages(tmp_path: Path, eight: np.ndarray) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([eight, 255 - eight]).astype(np.uint16) * 257)
+    np.testing.assert_allclose(read_picture(tmp_path / "a.tif"), eight / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.95])
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw"}])
+def test_a_deep_tiff_cut_off(tmp_path: Path, share: float, options: dict[str, str]) -> None:
+    noise = np.random.default_rng(1).integers(0, 65536, (200, 200), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", noise, **options)
+    whole = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(whole[: int(len(whole) * share)])
+    assert reason(tmp_path / "a.tif") in ("truncated", "damaged")
+
+
+@pytest.mark.parametrize("side", [60_000, 200_000])
+def test_a_tiff_that_promises_too_much(tmp_path: Path, side: int) -> None:
+    for name, kind in (("a", np.uint8), ("b", np.uint16)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros((16, 16), kind))
+        with tifffile.TiffFile(tmp_path / f"{name}.tif", mode="r+b") as file:
+            for tag in (256, 257):
+                file.pages.first.tags[tag].overwrite(side, dtype="I")
+        assert reason(tmp_path / f"{name}.tif") == "too_many_pixels"
