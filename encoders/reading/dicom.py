@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder, pixel_array
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
 
 from encoders.reading.dicom_header import (
     MODALITIES,
@@ -36,15 +36,13 @@ from encoders.reading.dicom_header import (
     text,
     whole,
 )
+from encoders.reading.dicom_pixels import decode
 from encoders.reading.frames import Clip
 from encoders.reading.geometry import Placed, put_in_order
-from encoders.reading.limits import Grey, check_content, check_file, check_parts, check_size
-from encoders.reading.rejected import Reason, RejectedImage
+from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
 from encoders.reading.windowing import WINDOWS, Function, Window, spread, window_named
-
-NATIVE = tuple(f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99"))
-"""Transfer syntaxes without compression."""
 
 FILMS: dict[str, str] = {
     **{f"1.2.840.10008.1.2.4.{number}": "mpegvideo" for number in ("100", "100.1", "101", "101.1")},
@@ -104,14 +102,15 @@ class DicomFile:
                 yield cut_to_region(self.header, grey)
             return
         for part in parts:
-            yield self._shown(self._frames[part], window)
+            yield self._shown(self._frames[part], window, target)
 
     def show_like(self, header: Dataset) -> None:
         """Show frames in the window of another header of the series."""
         self._windows = header
 
-    def _shown(self, frame: int, window: str) -> Grey:
-        stored = _decode(self.path, self.header, frame)
+    def _shown(self, frame: int, window: str, target: int | None) -> Grey:
+        may_shrink = _shown_by_header_alone(self.header, self._windows, frame)
+        stored = decode(self.path, self.header, frame, target if may_shrink else None)
         if not stored.any():
             raise RejectedImage(self.path, "blank_after_decode")
         return show(self.header, stored, frame=frame, window=window, like=self._windows)
@@ -122,16 +121,6 @@ class DicomFile:
             return None
         stream = b"".join(generate_frames(self.header.PixelData, number_of_frames=1))
         return Clip(self.path, stream, bare=codec)
-
-
-def read_dicom(path: Path) -> Grey:
-    """The frame in the middle of a DICOM file, `[H, W]` in [0, 1].
-
-    Raises:
-        RejectedImage: If it cannot be read or shows nothing.
-    """
-    opened = DicomFile(path)
-    return check_content(path, next(opened.read([opened.about.parts // 2])))
 
 
 def show(
@@ -157,10 +146,10 @@ def show(
         return cut_to_region(header, _luma(header, stored))
     padding = _padding(header, stored)
     values = _rescaled(header, stored, frame)
-    if window and text(header, "Modality").upper() == "CT":
+    if window and _is_ct(header):
         grey = window_named(window).apply(values)
     else:
-        grey = _windowed(like or header, values, padding, frame)
+        grey = _windowed(header if like is None else like, values, padding, frame)
     if text(header, "PhotometricInterpretation") == "MONOCHROME1":
         grey = np.float32(1) - grey
     if padding is not None:
@@ -239,37 +228,6 @@ def _corners(region: Dataset) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _decode(path: Path, header: Dataset, frame: int) -> np.ndarray:
-    """One frame as stored: `[H, W]`, or `[H, W, 3]` for colour."""
-    syntax = header.file_meta.TransferSyntaxUID
-    try:
-        plugins = get_decoder(syntax).available_plugins
-    except NotImplementedError:
-        plugins = ()
-    if not plugins and syntax not in NATIVE:
-        raise RejectedImage(
-            path, "needs_decoder", syntax.name, f"install a pydicom plugin for {syntax.name}"
-        )
-    # Pillow refuses 12-bit JPEG, so pylibjpeg goes first
-    for plugin in ("pylibjpeg", "") if "pylibjpeg" in plugins else ("",):
-        try:
-            decoded: np.ndarray = pixel_array(header, index=frame, decoding_plugin=plugin)
-        except Exception:  # noqa: PERF203 - decoders raise whatever they like, and it is not shown
-            continue
-        return decoded
-    raise RejectedImage(path, _broken(header), syntax.name)
-
-
-def _broken(header: Dataset) -> Reason:
-    """Whether a frame that did not decode is cut off or wrong in another way."""
-    bits = whole(header, "BitsAllocated") * (whole(header, "SamplesPerPixel") or 1)
-    wanted = whole(header, "Rows") * whole(header, "Columns") * bits // 8
-    wanted *= max(whole(header, "NumberOfFrames"), 1)
-    native = header.file_meta.TransferSyntaxUID in NATIVE
-    held = len(get(header, next(field for field in PIXELS if field in header)) or b"")
-    return "truncated" if native and held < wanted else "damaged"
-
-
 def _luma(header: Dataset, frame: np.ndarray) -> Grey:
     """Luma in [0, 1] of a picture `[H, W, 3]`."""
     if frame.dtype == np.uint8:
@@ -282,6 +240,18 @@ def _luma(header: Dataset, frame: np.ndarray) -> Grey:
     return deep
 
 
+def _shown_by_header_alone(header: Dataset, windows: Dataset, frame: int) -> bool:
+    """Whether a smaller frame is shown as the whole one is: by no range or place of its own."""
+    if _region(header) is not None or get(header, "PixelPaddingValue") is not None:
+        return False
+    stated = sequence(windows, "VOILUTSequence") or window_of(windows, frame)
+    return bool(stated) or whole(header, "BitsAllocated") == 8 or _is_ct(header)
+
+
+def _is_ct(header: Dataset) -> bool:
+    return text(header, "Modality").upper() == "CT"
+
+
 def _windowed(header: Dataset, values: np.ndarray, padding: np.ndarray | None, frame: int) -> Grey:
     """Values in the window their header states, or the one they need, in [0, 1]."""
     table = sequence(header, "VOILUTSequence")
@@ -289,7 +259,7 @@ def _windowed(header: Dataset, values: np.ndarray, padding: np.ndarray | None, f
         shown = apply_voi(np.round(values).astype(np.int32), header)
         return spread(shown, 0, 2 ** int(table[0].LUTDescriptor[2]) - 1)
     own = window_of(header, frame)
-    if own is None and text(header, "Modality").upper() == "CT":
+    if own is None and _is_ct(header):
         own = WINDOWS["lung"]
     if own is not None:
         return own.apply(values)
