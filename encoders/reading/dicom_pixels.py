@@ -93,6 +93,9 @@ def _coded(path: Path, header: Dataset, frame: int) -> bytes:
         size = codestream_size(coded)
     except Exception:  # broken encapsulation
         raise RejectedImage(path, "damaged", "its frames cannot be told apart") from None
+    if size is not None and b"\xff\xd9" not in coded[-1024:]:
+        # some decoders fill what is missing with grey
+        raise RejectedImage(path, "truncated", "a frame has no end")
     stated = whole(header, "Columns"), whole(header, "Rows")
     if size is not None and size != stated:
         said = "{} x {}, while its header says {} x {}".format(*size, *stated)
