@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from kg.concepts import Concept, Phrase
 from kg.edges import RELATIONS, Edge, Evidence
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph, LabelSet
+from kg.records import Records
 
 OBO = "http://purl.obolibrary.org/obo/"
 PREFIXES = {
@@ -34,6 +36,8 @@ PREFIXES = {
     "kgdx": "urn:kgdx:",
 }
 FORMATS = {".ttl": ox.RdfFormat.TURTLE, ".trig": ox.RdfFormat.TRIG}
+
+_OBO_ID = re.compile(r"[A-Z]+:\d{4,}")
 
 _RELATION_OF = {relation.iri: name for name, relation in RELATIONS.items()}
 
@@ -52,11 +56,11 @@ def to_rdf(graph: KnowledgeGraph, ending: str) -> bytes:
     return bytes(content or b"")
 
 
-def from_rdf(name: str, content: bytes, ending: str) -> KnowledgeGraph:
+def from_rdf(name: str, content: bytes, ending: str) -> Records:
     """Read what `to_rdf` wrote. Nothing is fetched; `owl:imports` is refused.
 
     Raises:
-        InputError: If the file is no Turtle or TriG (names the line), or an edge has no evidence.
+        InputError: If the file is no Turtle or TriG (names the line), or holds no graph.
     """
     try:
         quads = list(ox.parse(io.BytesIO(content), format=FORMATS[ending]))
@@ -64,36 +68,44 @@ def from_rdf(name: str, content: bytes, ending: str) -> KnowledgeGraph:
         line = f", line {error.lineno}" if error.lineno else ""
         raise InputError(f"{name}{line}: {error.msg}", "mend the line") from None
     try:
-        return _Reader(name, quads).graph()
+        return _Reader(name, quads).records()
     except ValueError as error:
         raise InputError(f"{name}: {error}", "orders, counts and weights are numbers") from None
 
 
-def _iri(curie: str) -> ox.NamedNode:
-    """The IRI of a CURIE; an id without a known prefix is kept in the project's own space."""
+def iri(curie: str) -> ox.NamedNode:
+    """The IRI of a CURIE; an id without a known prefix is kept in the project's own space.
+
+    Numbered ids of open biomedical ontologies (`HP:0002202`) have their published IRI.
+    """
     prefix, colon, rest = curie.partition(":")
+    if prefix not in PREFIXES and _OBO_ID.fullmatch(curie):
+        return ox.NamedNode(f"{OBO}{prefix}_{rest}")
     if colon and prefix in PREFIXES:
         return ox.NamedNode(PREFIXES[prefix] + quote(rest, safe="_-.~"))
     return ox.NamedNode(PREFIXES["kgdx"] + "id:" + quote(curie, safe="_-.~"))
 
 
-def _curie(iri: str) -> str:
+def curie(iri: str) -> str:
+    """The id that `iri` made an IRI of; one of another space stays as it is."""
     own = PREFIXES["kgdx"] + "id:"
     if iri.startswith(own):
         return unquote(iri.removeprefix(own))
     for prefix, space in PREFIXES.items():
         if iri.startswith(space):
             return f"{prefix}:{unquote(iri.removeprefix(space))}"
-    return iri
+    published = iri.removeprefix(OBO).replace("_", ":", 1)
+    return published if _OBO_ID.fullmatch(published) else iri
 
 
 _Triple = tuple[Any, Any, Any]
 
-A = _iri("rdf:type")
+A = iri("rdf:type")
 FIELD = {
-    field: _iri(f"kgdx:{field}")
+    field: iri(f"kgdx:{field}")
     for field in (
-        "name", "kind", "text", "source", "tag", "status", "dataset", "licence", "weight", "count",
+        "name", "fingerprint", "kind", "text", "source", "tag", "status", "dataset", "licence",
+        "weight", "count",
         "detail", "language", "order", "phrases", "evidence", "synonyms", "xrefs", "definition",
         "label_set", "concept", "findings", "columns", "exclusive", "no_finding", "with_no_finding",
     )
@@ -101,17 +113,18 @@ FIELD = {
 
 
 def _head(graph: KnowledgeGraph) -> Iterator[_Triple]:
-    node = _iri("kgdx:graph")
-    yield node, A, _iri("kgdx:KnowledgeGraph")
+    node = iri("kgdx:graph")
+    yield node, A, iri("kgdx:KnowledgeGraph")
     yield node, FIELD["name"], ox.Literal(graph.name)
+    yield node, FIELD["fingerprint"], ox.Literal(graph.fingerprint)
 
 
 def _concept(concept: Concept) -> Iterator[_Triple]:
-    node = _iri(concept.id)
-    yield node, A, _iri("kgdx:Concept")
-    yield node, _iri("rdfs:label"), ox.Literal(concept.label)
+    node = iri(concept.id)
+    yield node, A, iri("kgdx:Concept")
+    yield node, iri("rdfs:label"), ox.Literal(concept.label)
     for synonym in concept.synonyms:
-        yield node, _iri("skos:altLabel"), ox.Literal(synonym)
+        yield node, iri("skos:altLabel"), ox.Literal(synonym)
     yield from _listed(node, "synonyms", concept.synonyms)
     yield from _listed(node, "xrefs", concept.xrefs)
     for field in ("kind", "definition", "source", "dataset"):
@@ -121,7 +134,7 @@ def _concept(concept: Concept) -> Iterator[_Triple]:
 
 
 def _plain(edge: Edge, *, named: bool) -> Iterator[ox.Quad]:
-    triple = _iri(edge.subject), _iri(RELATIONS[edge.relation].iri), _iri(edge.object)
+    triple = iri(edge.subject), iri(RELATIONS[edge.relation].iri), iri(edge.object)
     if not named:
         yield ox.Quad(*triple)
         return
@@ -131,11 +144,11 @@ def _plain(edge: Edge, *, named: bool) -> Iterator[ox.Quad]:
 
 def _statement(edge: Edge) -> Iterator[_Triple]:
     digest = hashlib.sha256("\n".join(edge.key).encode()).hexdigest()[:24]
-    node = _iri(f"kgdx:edge-{digest}")
-    yield node, A, _iri("rdf:Statement")
-    yield node, _iri("rdf:subject"), _iri(edge.subject)
-    yield node, _iri("rdf:predicate"), _iri(RELATIONS[edge.relation].iri)
-    yield node, _iri("rdf:object"), _iri(edge.object)
+    node = iri(f"kgdx:edge-{digest}")
+    yield node, A, iri("rdf:Statement")
+    yield node, iri("rdf:subject"), iri(edge.subject)
+    yield node, iri("rdf:predicate"), iri(RELATIONS[edge.relation].iri)
+    yield node, iri("rdf:object"), iri(edge.object)
     yield from _given(node, "label_set", edge.label_set)
     for order, item in enumerate(edge.evidence):
         yield from _part(node, "evidence", order, item)
@@ -143,7 +156,7 @@ def _statement(edge: Edge) -> Iterator[_Triple]:
 
 def _label_set(label_set: LabelSet, order: int) -> Iterator[_Triple]:
     node = ox.NamedNode(PREFIXES["kgdx"] + "label_set:" + quote(label_set.name, safe=""))
-    yield node, A, _iri("kgdx:LabelSet")
+    yield node, A, iri("kgdx:LabelSet")
     yield node, FIELD["order"], ox.Literal(order)
     for field in ("name", "concept", "exclusive", "no_finding"):
         yield from _given(node, field, getattr(label_set, field))
@@ -166,7 +179,7 @@ def _given(node: ox.NamedNode, field: str, value: object) -> Iterator[_Triple]:
         return
     if isinstance(value, float):
         # The shortest text that reads back as the same number.
-        literal = ox.Literal(repr(value), datatype=_iri("xsd:double"))
+        literal = ox.Literal(repr(value), datatype=iri("xsd:double"))
     elif isinstance(value, bool | int):
         literal = ox.Literal(value)
     else:
@@ -180,9 +193,9 @@ def _listed(node: ox.NamedNode, field: str, values: tuple[str, ...]) -> Iterator
     cells = [ox.NamedNode(f"{node.value}/{field}/{place}") for place in range(len(values))]
     yield node, FIELD[field], cells[0]
     for place, value in enumerate(values):
-        after = cells[place + 1] if place + 1 < len(cells) else _iri("rdf:nil")
-        yield cells[place], _iri("rdf:first"), ox.Literal(value)
-        yield cells[place], _iri("rdf:rest"), after
+        after = cells[place + 1] if place + 1 < len(cells) else iri("rdf:nil")
+        yield cells[place], iri("rdf:first"), ox.Literal(value)
+        yield cells[place], iri("rdf:rest"), after
 
 
 class _Reader:
@@ -197,35 +210,32 @@ class _Reader:
             if predicate == PREFIXES["owl"] + "imports":
                 raise InputError(f"{name}: imports {quad.object}", "merge it by a recipe instead")
             self.values[quad.subject][predicate].append(quad.object)
-            relation = _RELATION_OF.get(_curie(predicate))
+            relation = _RELATION_OF.get(curie(predicate))
             if (
                 relation
                 and isinstance(quad.subject, ox.NamedNode)
                 and isinstance(quad.object, ox.NamedNode)
             ):
-                ends = _curie(quad.subject.value), _curie(quad.object.value)
+                ends = curie(quad.subject.value), curie(quad.object.value)
                 self.plain.add((ends[0], relation, ends[1]))
 
-    def graph(self) -> KnowledgeGraph:
+    def records(self) -> Records:
         nodes = defaultdict(list)
         for node, values in self.values.items():
             for kind in values[A.value]:
-                nodes[_curie(kind.value)].append(node)
+                nodes[curie(kind.value)].append(node)
         names = [self._text(node, "name") for node in nodes["kgdx:KnowledgeGraph"]]
         if not names:
             raise InputError(f"{self.name}: holds no kgdx:KnowledgeGraph", "build it by a recipe")
         edges = [self._edge(node) for node in nodes["rdf:Statement"]]
         bare = self.plain - {(edge.subject, edge.relation, edge.object) for edge in edges}
-        if bare:
-            raise InputError(
-                f"{self.name}: {len(bare)} edges without evidence, first {' '.join(min(bare))}",
-                "add an rdf:Statement with kgdx:evidence for each",
-            )
-        return KnowledgeGraph(
-            tuple(self._concept(node) for node in nodes["kgdx:Concept"]),
-            tuple(edges),
-            tuple(self._label_set(node) for node in self._ordered(nodes["kgdx:LabelSet"])),
+        return Records(
             name=names[0],
+            concepts=[self._concept(node) for node in nodes["kgdx:Concept"]],
+            edges=edges,
+            label_sets=[self._label_set(node) for node in self._ordered(nodes["kgdx:LabelSet"])],
+            fingerprint=self._text(nodes["kgdx:KnowledgeGraph"][0], "fingerprint"),
+            bare=sorted(bare),
         )
 
     def _one(self, node: Any, predicate: str) -> Any:
@@ -240,16 +250,16 @@ class _Reader:
         return self._literal(node, field) or ""
 
     def _needed(self, node: Any, predicate: str) -> Any:
-        value = self._one(node, _iri(predicate).value)
+        value = self._one(node, iri(predicate).value)
         if value is None:
             raise InputError(f"{self.name}: {node} has no {predicate}", "add it")
         return value.value
 
     def _list(self, node: Any, field: str) -> tuple[str, ...]:
         values, cell = [], self._one(node, FIELD[field].value)
-        while cell is not None and cell != _iri("rdf:nil"):
+        while cell is not None and cell != iri("rdf:nil"):
             values.append(self._needed(cell, "rdf:first"))
-            cell = self._one(cell, _iri("rdf:rest").value)
+            cell = self._one(cell, iri("rdf:rest").value)
         return tuple(values)
 
     def _parts(self, node: Any, field: str) -> list[Any]:
@@ -260,7 +270,7 @@ class _Reader:
 
     def _concept(self, node: Any) -> Concept:
         return Concept(
-            id=_curie(node.value),
+            id=curie(node.value),
             label=self._needed(node, "rdfs:label"),
             kind=self._text(node, "kind"),
             synonyms=self._list(node, "synonyms"),
@@ -281,11 +291,11 @@ class _Reader:
         )
 
     def _edge(self, node: Any) -> Edge:
-        relation = _curie(self._needed(node, "rdf:predicate"))
+        relation = curie(self._needed(node, "rdf:predicate"))
         return Edge(
-            subject=_curie(self._needed(node, "rdf:subject")),
+            subject=curie(self._needed(node, "rdf:subject")),
             relation=_RELATION_OF.get(relation, relation),
-            object=_curie(self._needed(node, "rdf:object")),
+            object=curie(self._needed(node, "rdf:object")),
             evidence=tuple(self._evidence(part) for part in self._parts(node, "evidence")),
             label_set=self._literal(node, "label_set"),
         )

@@ -14,6 +14,7 @@ from kg.concepts import Concept, Phrase
 from kg.edges import Edge, Evidence
 from kg.errors import InputError, did_you_mean
 from kg.graph import KnowledgeGraph, LabelSet
+from kg.records import Records
 
 ENDINGS = (".jsonl", ".ttl", ".trig")
 FORMAT = 1
@@ -48,6 +49,33 @@ def load(path: Path) -> KnowledgeGraph:
 
     Raises:
         InputError: If the file is missing, truncated or malformed; names file and line.
+    """
+    records = read_records(path)
+    if records.bare:
+        raise InputError(
+            f"{path.name}: {len(records.bare)} edges without evidence, first "
+            f"{' '.join(min(records.bare))}",
+            "add an rdf:Statement with kgdx:evidence for each",
+        )
+    for plural, found in (
+        ("concepts", records.concepts),
+        ("edges", records.edges),
+        ("label_sets", records.label_sets),
+    ):
+        if records.counts.get(plural, len(found)) != len(found):
+            raise InputError(
+                f"{path.name}: {len(found)} {plural} where its first line says "
+                f"{records.counts[plural]}",
+                "the file is cut short or was edited; mend the first line or save it again",
+            )
+    return records.graph()
+
+
+def read_records(path: Path) -> Records:
+    """Read what a graph file holds without refusing what makes no graph.
+
+    Raises:
+        InputError: If the file is missing or is no file of records; names file and line.
     """
     ending = check_ending(path)
     try:
@@ -134,7 +162,7 @@ def _lean(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _from_lines(name: str, content: bytes) -> KnowledgeGraph:
+def _from_lines(name: str, content: bytes) -> Records:
     found: dict[str, list[Any]] = {"concept": [], "edge": [], "label_set": []}
     header: dict[str, Any] = {}
     for number, line in enumerate(content.splitlines(), start=1):
@@ -149,17 +177,13 @@ def _from_lines(name: str, content: bytes) -> KnowledgeGraph:
             raise InputError(f"{where}: no record {kind!r}", did_you_mean(str(kind), found))
     if not header:
         raise InputError(f"{name}, line 1: the file is empty", "save the graph again")
-    for kind, plural in (("concept", "concepts"), ("edge", "edges"), ("label_set", "label_sets")):
-        if plural in header and header[plural] != len(found[kind]):
-            raise InputError(
-                f"{name}: {len(found[kind])} {plural} where its first line says {header[plural]}",
-                "the file is cut short or was edited; mend the first line or save it again",
-            )
-    return KnowledgeGraph(
-        tuple(found["concept"]),
-        tuple(found["edge"]),
-        tuple(found["label_set"]),
+    return Records(
         name=str(header.get("name", "graph")),
+        concepts=found["concept"],
+        edges=found["edge"],
+        label_sets=found["label_set"],
+        fingerprint=str(header.get("fingerprint", "")),
+        counts={key: header[key] for key in ("concepts", "edges", "label_sets") if key in header},
     )
 
 

@@ -12,6 +12,7 @@ _HERE = "experiments.cli"
 
 COMMANDS = {
     "build": (f"{_HERE}.graph_build:build", "Build a graph from a recipe of sources."),
+    "validate": (f"{_HERE}.graph_validate:validate", "Faults of a graph and how to mend them."),
     "stats": (f"{_HERE}.graph_show:stats", "Counts by kind, relation and source; label sets."),
     "show": (f"{_HERE}.graph_show:show_concept", "A concept and its neighbourhood as a tree."),
     "export": (f"{_HERE}.graph_export:export", "The graph, or a part of it, in another format."),

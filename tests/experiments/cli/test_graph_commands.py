@@ -188,3 +188,38 @@ def test_mistakes_in_a_recipe_are_told(capsys, tmp_path, text, said):
     assert code == 3
     assert said in err
     assert not out.exists()
+
+
+def faulty(tmp_path):
+    """The shipped graph with one edge that dangles."""
+    from kg.store import SHIPPED
+
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if '"record": "edge"' in line)
+    lines[place] = lines[place].replace('"object": "', '"object": "no:')
+    path = tmp_path / "g.jsonl"
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def test_validate_answers_by_its_exit_code_and_always_reports(capsys, tmp_path):
+    path, report = faulty(tmp_path), tmp_path / "r.tsv"
+    code, out, err = ran(capsys, "validate", str(path), "--no-shapes", "-o", str(report))
+    assert code == 1
+    assert "error\tdangling_id" in out
+    assert "there is no concept no:" in report.read_text()
+    assert "faults of dangling_id" in err
+    assert ran(capsys, "validate", str(path), "--no-shapes", "--fail-on", "never")[0] == 0
+    assert ran(capsys, "validate", "--no-shapes")[0] == 0
+    assert ran(capsys, "validate", "--no-shapes", "--fail-on", "warning")[0] == 1
+    code, out, _ = ran(capsys, "validate", "--no-shapes", "--json")
+    assert json.loads(out)["counts"]["error"] == 0
+
+
+def test_validate_refuses_what_it_cannot_read(capsys, tmp_path):
+    (tmp_path / "g.jsonl").write_text("{")
+    assert ran(capsys, "validate", str(tmp_path / "g.jsonl"))[0] == 3
+    assert ran(capsys, "validate", str(tmp_path / "none.jsonl"))[0] == 3
+    assert ran(capsys, "validate", "-o", str(tmp_path / "r.doc"))[0] == 3
+    code, out, _ = ran(capsys, "validate", "--rules")
+    assert (code, "is_a_cycle\terror" in out) == (0, True)
