@@ -183,6 +183,9 @@ class Experiment(Options):
             full report, indexing terms coded for the study, or both.
         hold_out: Findings kept from training and asked zero-shot at test; None = none.
         precision: `32`, or `bf16` where the device has it.
+        devices: Processes that share every batch, each with a device of its own; over several
+            machines they are started by `torchrun`. What an objective averages over stated
+            targets, or contrasts within the batch, it takes within each process's share.
         published: Numbers printed elsewhere, never mixed with ours.
     """
 
@@ -201,4 +204,5 @@ class Experiment(Options):
     concept_sources: tuple[Literal["stated", "coded"], ...] = ("stated", "coded")
     hold_out: HoldOut | None = None
     precision: Literal["32", "bf16"] = "32"
+    devices: int = 1
     published: tuple[Published, ...] = ()

@@ -13,6 +13,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
 from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
@@ -23,6 +24,7 @@ from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.cohort import StudyOrder, loader
 from experiments.training.keeper import Keeper
 from experiments.training.task import Task
+from experiments.training.world import World
 from kg.errors import InputError, RunStopped, did_you_mean
 
 __all__ = ["fit_stage"]
@@ -39,6 +41,7 @@ def fit_stage(
     place: int,
     measure: Callable[[], dict[str, float]],
     *,
+    world: World,
     resume: Path | None,
 ) -> None:
     """Train one stage and leave the best weights of it in the system.
@@ -51,6 +54,7 @@ def fit_stage(
         made: The assembled run.
         place: Which stage.
         measure: Validation metrics of the system as it stands.
+        world: The processes that train it together.
         resume: Checkpoint to go on from, or None.
 
     Raises:
@@ -67,11 +71,16 @@ def fit_stage(
     split = 1
     while True:
         try:
-            _fit(folder, made, place, measure, resume=resume, split=split)
+            _fit(folder, made, place, measure, world=world, resume=resume, split=split)
             break
         except (RuntimeError, MemoryError) as error:
             if not _memory_ran_out(error):
                 raise
+            if not world.alone:  # the others are in the middle of the step
+                raise RunStopped(
+                    "memory ran out on one of several devices",
+                    f"lower stages.{place}.batch_size and raise accumulate as much",
+                ) from error
             split *= 2
             if split > stage.batch_size:
                 raise RunStopped(
@@ -106,26 +115,33 @@ def _fit(
     place: int,
     measure: Callable[[], dict[str, float]],
     *,
+    world: World,
     resume: Path | None,
     split: int,
 ) -> None:
     stage = made.system.stages[place]
     cohort = made.cohorts["train"]
     size = -(-stage.batch_size // split)
-    order = StudyOrder(range(len(cohort)), size, seed=made.experiment.seed)
+    order = StudyOrder(
+        range(len(cohort)),
+        size,
+        seed=made.experiment.seed,
+        rank=world.rank,
+        processes=world.processes,
+    )
     together = stage.accumulate * split
-    task = Task(made.system, place, stage.epochs * -(-len(order) // together), order)
-    progress = _progress()
-    keeper = Keeper(folder.checkpoints, folder.metrics, measure, made.identity(), stage=place)
-    if resume is not None:
+    task = Task(made.system, place, stage.epochs * -(-len(order) // together), order, world)
+    progress = _progress(world)
+    keeper = Keeper(folder, measure, made.identity(), stage=place, world=world)
+    if resume is not None and world.leads:
         rewind_journal(folder, resume)
     trainer = pl.Trainer(
-        devices=1,  # several would each start the command again and write the same folder
+        **_places(world),
         max_epochs=stage.epochs,
         accumulate_grad_batches=together,
         precision="bf16-mixed" if _half(made.experiment.precision) else "32-true",
         callbacks=[keeper, *progress],
-        plugins=[SafeCheckpointIO(made.identity())],
+        plugins=[SafeCheckpointIO(made.identity()), *_environment(world)],
         default_root_dir=folder.path,
         logger=False,
         enable_checkpointing=False,
@@ -161,8 +177,23 @@ def _half(precision: str) -> bool:
     return precision == "bf16" and torch.cuda.is_available()
 
 
-def _progress() -> list[pl.Callback]:
+def _places(world: World) -> dict[str, Any]:
+    """Where Lightning trains: on one device, or in processes that are there already."""
+    if world.alone:
+        return {"devices": 1}
+    # which parameters a step touches hangs on what its studies have
+    strategy = "ddp_find_unused_parameters_true"
+    nodes = world.processes // world.here
+    return {"devices": world.here, "num_nodes": nodes, "strategy": strategy}
+
+
+def _environment(world: World) -> list[TorchElasticEnvironment]:
+    """How Lightning learns of processes that it did not start."""
+    return [] if world.alone else [TorchElasticEnvironment()]
+
+
+def _progress(world: World) -> list[pl.Callback]:
     """A progress bar on standard error where a person looks at it."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or not world.leads:
         return []
     return [RichProgressBar(console_kwargs={"stderr": True})]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
 
 from experiments.records.checkpoint import save_checkpoint
+from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics
 from experiments.training.task import Task
+from experiments.training.world import ALONE, World
 
 __all__ = ["Keeper", "StopAsked"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LISTEN = 10
+"""Steps after which several processes ask each other whether a signal came."""
 
 
 class StopAsked(BaseException):
@@ -35,26 +39,27 @@ class Keeper(pl.Callback):
     never holds half a step or half of the batches whose gradients a step sums.
 
     Args:
-        folder: Folder of checkpoints; `last` resumes, `best` predicts.
-        journal: File of measurements.
+        folder: The run's folder; of its checkpoints `last` resumes, `best` predicts.
         measure: Validation metrics of the system as it stands.
         identity: What the weights belong to.
         stage: Place of the stage in the run.
+        world: The processes that train together; only the one that leads measures and writes.
         every: Steps between saves of `last` within an epoch; 0 = only at its end.
     """
 
     def __init__(
         self,
-        folder: Path,
-        journal: Path,
+        folder: RunFolder,
         measure: Callable[[], dict[str, float]],
         identity: dict[str, Any],
         *,
         stage: int,
+        world: World = ALONE,
         every: int = 0,
     ) -> None:
-        self.folder, self.journal, self.measure = folder, journal, measure
+        self.checkpoints, self.journal, self.measure = folder.checkpoints, folder.metrics, measure
         self.identity, self.stage, self.every = identity, stage, every
+        self.world = world
         self.best = float("-inf")
         self.waited = 0
         self.asked: int | None = None
@@ -77,7 +82,7 @@ class Keeper(pl.Callback):
         trainer.should_stop = bool(patience) and self.waited >= patience
         if trainer.ckpt_path is None:
             # from here on `last` is of this stage: what breaks off in its first epoch starts again
-            trainer.save_checkpoint(self.folder / "last")
+            trainer.save_checkpoint(self.checkpoints / "last")
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         """Note a signal instead of breaking off in the middle of a step."""
@@ -106,37 +111,48 @@ class Keeper(pl.Callback):
         if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         due = self.every and trainer.global_step % self.every == 0
-        if due or self.asked is not None:
-            trainer.save_checkpoint(self.folder / "last")
-        self._stop_if_asked()
+        asked = self._heard(trainer.global_step)
+        if due or asked:
+            trainer.save_checkpoint(self.checkpoints / "last")
+        if asked:
+            raise StopAsked(asked)
 
-    def _stop_if_asked(self) -> None:
-        if self.asked is not None:
-            raise StopAsked(self.asked)
+    def _heard(self, step: int = 0) -> int:
+        """The signal that came to any process, 0 = none.
+
+        Several processes ask each other only now and then: every answer waits for all devices.
+        """
+        if step % LISTEN and not self.world.alone:
+            return 0
+        return int(self.world.largest(self.asked or 0))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure on validation, keep the better weights, save, and stop when it is time."""
         assert isinstance(pl_module, Task)
         pl_module.check_finite()
-        row: dict[str, Any] = {
-            "stage": self.stage,
-            "epoch": trainer.current_epoch,
-            "step": trainer.global_step,
-            **{f"loss/{name}": value for name, value in pl_module.mean_losses().items()},
-            "skipped": int(pl_module.skipped),
-        }
-        pl_module.system.eval()
-        measured = self.measure()
-        pl_module.system.train()
-        row |= {f"validation/{name}": value for name, value in measured.items()}
-        append_metrics(self.journal, row)
-        value = measured[pl_module.stage.monitor]
-        self._keep(pl_module, value, trainer.current_epoch)
+        losses = pl_module.mean_losses()
+        value = math.nan
+        if self.world.leads:
+            row: dict[str, Any] = {
+                "stage": self.stage,
+                "epoch": trainer.current_epoch,
+                "step": trainer.global_step,
+                **{f"loss/{name}": loss for name, loss in losses.items()},
+                "skipped": int(pl_module.skipped),
+            }
+            pl_module.system.eval()
+            measured = self.measure()
+            pl_module.system.train()
+            row |= {f"validation/{name}": number for name, number in measured.items()}
+            append_metrics(self.journal, row)
+            value = measured[pl_module.stage.monitor]
+        self._keep(pl_module, self.world.agree(value), trainer.current_epoch)
         patience = pl_module.stage.patience
         if patience and self.waited >= patience:
             trainer.should_stop = True
-        trainer.save_checkpoint(self.folder / "last")
-        self._stop_if_asked()
+        trainer.save_checkpoint(self.checkpoints / "last")
+        if asked := self._heard():
+            raise StopAsked(asked)
 
     def _keep(self, task: Task, value: float, epoch: int) -> None:
         """Save the weights where the monitored value is the best so far, or after every epoch.
@@ -147,11 +163,11 @@ class Keeper(pl.Callback):
         if better:
             self.best = value
         self.waited = 0 if better or self.best == float("-inf") else self.waited + 1
-        if not self.waited or task.stage.keep == "last":
+        if self.world.leads and (not self.waited or task.stage.keep == "last"):
             state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}
             value_or_none = value if value == value else None
             save_checkpoint(
-                self.folder / "best",
+                self.checkpoints / "best",
                 task.system.state_dict(),
                 {**state, "value": value_or_none},
                 self.identity,

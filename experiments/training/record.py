@@ -40,6 +40,8 @@ def started_record(
 ) -> RunRecord:
     """The record of a run that starts, or goes on from `before`."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if experiment.devices > 1:
+        device = f"{experiment.devices} x {device}"
     return RunRecord(
         run=folder.run,
         status="running",

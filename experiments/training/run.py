@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from experiments.config.load import resolve
 from experiments.config.schema import Experiment
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
 from experiments.records.folder import RunFolder
@@ -27,9 +28,10 @@ from experiments.training.measure import measure_run, score
 from experiments.training.record import finished_record, started_record
 from experiments.training.score import macro_auroc
 from experiments.training.seen import write_seen
+from experiments.training.world import ALONE, World, follows, joined
 from kg.errors import InputError
 
-__all__ = ["resume_run", "run_experiment"]
+__all__ = ["follow_run", "resume_run", "run_experiment", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ def run_experiment(experiment: Experiment, *, root: Path, runs: Path, command: s
         InputError: If data, graph or a part are not what the configuration says.
         RunStopped: If training could not go on; record and checkpoint are kept.
     """
+    if follows():
+        return follow_run(root).run
     folder = RunFolder.create(runs, experiment)
     with folder.hold(), log_to(folder.log):
         _execute(folder, experiment, root, command, resume=False)
@@ -62,8 +66,9 @@ def resume_run(folder: RunFolder, root: Path) -> None:
     Raises:
         InputError: If the run is finished, or data, graph or split are no longer the same.
     """
-    from experiments.config.load import resolve
-
+    if follows():
+        follow_run(root)
+        return
     record = folder.load_record()
     if record.status == "finished":
         raise InputError(f"{folder.run} is finished", "look at it: kgdx experiment show")
@@ -72,16 +77,39 @@ def resume_run(folder: RunFolder, root: Path) -> None:
         _execute(folder, experiment, root, record.command, resume=True)
 
 
-def _execute(
-    folder: RunFolder, experiment: Experiment, root: Path, command: str, *, resume: bool
-) -> None:
-    """Assemble, train what is not trained yet, and score."""
-    began = time.monotonic()
+def follow_run(root: Path) -> RunFolder:
+    """Train along with the process that leads a run: assemble the same, measure and write nothing.
+
+    Args:
+        root: Folder of the data set on this machine.
+
+    Returns:
+        The run's folder, as the leader told it.
+    """
+    with joined(Path(), root) as world:
+        folder = RunFolder(world.folder)
+        experiment = resolve(str(folder.config))
+        settle(experiment)
+        made = assemble(experiment, root, cache=folder.path.parent / "cache")
+        train(folder, made, world)
+    return folder
+
+
+def settle(experiment: Experiment) -> None:
+    """Set what is global to a process: seed, determinism, and how loud Lightning is."""
     torch.manual_seed(experiment.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # what Lightning says of itself is not for the user of a run; its warnings are
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _execute(
+    folder: RunFolder, experiment: Experiment, root: Path, command: str, *, resume: bool
+) -> None:
+    """Assemble, train what is not trained yet, and score."""
+    began = time.monotonic()
+    settle(experiment)
     made = assemble(experiment, root, cache=folder.path.parent / "cache")
     before = folder.load_record() if resume else None
     record = started_record(folder, experiment, made, command, before)
@@ -93,7 +121,8 @@ def _execute(
     record.save(folder.record)
     times = {"assemble": time.monotonic() - began}
     try:
-        train(folder, made)
+        with joined(folder.path, root, experiment.devices) as world:
+            train(folder, made, world)
     except StopAsked as asked:
         log.warning("stopped by %s", signal.Signals(asked.number).name)
         spent = record.seconds + time.monotonic() - began
@@ -124,11 +153,14 @@ def _skipped_steps(folder: RunFolder) -> Iterator[str]:
             yield f"stage {stage}: {count} steps were not finite and were skipped"
 
 
-def train(folder: RunFolder, made: Assembled) -> None:
+def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> None:
     """Fit what needs no gradients, run the stages that are not done, and load the best weights."""
     identity = made.identity()
-    tensors, plain = made.reader.state()
-    save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
+    for place, stage in enumerate(made.system.stages):
+        world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
+    if world.leads:
+        tensors, plain = made.reader.state()
+        save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
     last = folder.checkpoints / "last"
     begun = (last / "state.json").is_file()
     if not begun:
@@ -142,8 +174,8 @@ def train(folder: RunFolder, made: Assembled) -> None:
 
     for place in range(first, len(made.system.stages)):
         resume = last if begun and place == first else None
-        fit_stage(folder, made, place, measure, resume=resume)
-    if not made.system.stages:
+        fit_stage(folder, made, place, measure, world=world, resume=resume)
+    if not made.system.stages and world.leads:
         save_checkpoint(folder.checkpoints / "best", made.system.state_dict(), {}, identity)
 
 

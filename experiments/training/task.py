@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import Tensor
 
 from encoders.batch import StudyBatch
 from experiments.training.cohort import StudyOrder
 from experiments.training.statistics import RunningStatistics
+from experiments.training.world import ALONE, World
 from fusion.system import System
 from kg.errors import InputError, RunStopped
 
@@ -32,15 +34,23 @@ class Task(pl.LightningModule):
         place: Place of the stage among the system's stages.
         steps: Optimiser steps of the whole stage, for the schedule.
         order: Order of the training studies, put where a checkpoint left it.
+        world: The processes that train together.
 
     Raises:
         InputError: If the stage trains nothing.
     """
 
-    def __init__(self, system: System, place: int, steps: int, order: StudyOrder) -> None:
+    def __init__(
+        self,
+        system: System,
+        place: int,
+        steps: int,
+        order: StudyOrder,
+        world: World = ALONE,
+    ) -> None:
         super().__init__()
         self.system, self.place, self.steps = system, place, max(steps, 1)
-        self.order = order
+        self.order, self.world = order, world
         self.stage = stage = system.stages[place]
         self.skipped: Tensor
         self.in_a_row: Tensor
@@ -106,9 +116,17 @@ class Task(pl.LightningModule):
         self.statistics.put_back_where(bad)
 
     def on_train_batch_start(self, batch: StudyBatch, place: int) -> None:
-        """Put the random generators back where the checkpoint left them, once."""
+        """Put the random generators back where the checkpoint left them, once.
+
+        A checkpoint holds the generators of one process; several draw each batch's randomness
+        from its place in the run instead.
+        """
         if place % self.trainer.accumulate_grad_batches == 0:
             self.statistics.remember()
+        if not self.world.alone:
+            at = [self.order.seed or 0, self.place, self.current_epoch, place, self.world.rank]
+            torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
+            return
         if self.restored:
             set_random_state(self.restored)
             self.restored = []
@@ -133,9 +151,10 @@ class Task(pl.LightningModule):
 
     def mean_losses(self) -> dict[str, float]:
         """Mean loss of each objective since the last call; NaN where it was never finite."""
+        sums = {name: self.world.total(self.sums[name]) for name in sorted(self.sums)}
         means = {
             name: float(total / number) if number else math.nan
-            for name, (total, number) in self.sums.items()
+            for name, (total, number) in sums.items()
         }
         self.sums = {}
         return means

@@ -311,4 +311,4 @@ def test_signals_and_kills_leave_a_run_that_can_be_resumed(
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     assert step_of(folder) > reached
     with folder.hold():  # the lock went with the process, and so do its leftovers
-        assert not list(folder.path.rglob("*.part"))
+        assert not list(folder.path.rglob(".unfinished-*"))

@@ -1,0 +1,13 @@
+"""Follow a run that another process leads: what a run starts for each further device."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from experiments.training.run import follow_run
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    follow_run(Path(sys.argv[1]))
