@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/kgdx demo
 
 test: $(READY)
-	$(BIN)/pytest $(PYTEST_OPTIONS)
+	$(BIN)/pytest --numprocesses logical --dist loadfile $(PYTEST_OPTIONS)
 
 check: $(READY)
 	$(BIN)/ruff check .

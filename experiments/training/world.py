@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
 from kg.errors import InputError, RunStopped
 
@@ -208,10 +209,10 @@ def _join(folder: Path, others: list[subprocess.Popen[bytes]]) -> World:
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     # torchrun keeps a store at that port, which its processes may use as well
     held = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    base = distributed.TCPStore(
+    base = TCPStore(
         address, port, size, rank == 0 and not held, timeout=WAIT, wait_for_workers=False
     )
-    store: Any = distributed.PrefixStore(STORE, base)
+    store: Any = PrefixStore(STORE, base)
     store.add(ARRIVED, 1)
     while store.add(ARRIVED, 0) < size:
         _check_alive(others)
