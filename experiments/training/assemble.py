@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from encoders.study import Study
+from encoders.weights import content_hash
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.records.record import GraphUse
@@ -42,7 +43,7 @@ class Assembled:
         reader: Fitted on the training studies.
         cohorts: Studies of each part; training ones hold what only training may see.
         system: The system, untrained.
-        fingerprint: SHA-256 over the studies of all parts.
+        fingerprint: SHA-256 over the studies of all parts, their pictures included.
     """
 
     experiment: Experiment
@@ -116,7 +117,11 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
         reader=reader,
         cohorts=cohorts,
         system=build_system(experiment, reader),
-        fingerprint=fingerprint([study for chosen in parts.values() for study in chosen]),
+        fingerprint=fingerprint(
+            [study for chosen in parts.values() for study in chosen],
+            root,
+            pictures=reader.pictures is not None,
+        ),
     )
 
 
@@ -196,9 +201,17 @@ def build_system(experiment: Experiment, reader: StudyReader) -> System:
     return system
 
 
-def fingerprint(studies: Sequence[Study]) -> str:
-    """SHA-256 over studies as read: ids, groups, pictures' paths, text, labels."""
+def fingerprint(studies: Sequence[Study], root: Path, *, pictures: bool) -> str:
+    """SHA-256 over studies as read: ids, groups, text, labels, and what is in their pictures.
+
+    Args:
+        studies: The studies, in any order.
+        root: Folder their pictures' paths start from.
+        pictures: Whether pictures are looked at; a system that reads none does not hang on them.
+    """
     digest = hashlib.sha256()
     for study in sorted(studies, key=lambda one: one.study):
         digest.update(json.dumps(asdict(study), sort_keys=True).encode())
+        for image in study.images if pictures else ():
+            digest.update(content_hash(root / image.path).encode())
     return digest.hexdigest()

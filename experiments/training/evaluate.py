@@ -51,6 +51,7 @@ class _Wanted:
         restored: The run.
         data: Data set, label set and label policy.
         choice: How the data set is labelled.
+        root: Folder of the data set.
         locked: Whether the locked part is tested, and nothing else.
         home: Whether it is the very data the run was split on.
     """
@@ -58,6 +59,7 @@ class _Wanted:
     restored: Restored
     data: DataSection
     choice: LabelChoice
+    root: Path
     locked: bool
     home: bool
 
@@ -103,8 +105,8 @@ def evaluate_run(
     everyone = part.studies(where, labels=data.labels)
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in everyone)
-    wanted = _Wanted(restored, data, choice, locked, home)
-    studies, skipped = _choose(wanted, part, everyone, where)
+    wanted = _Wanted(restored, data, choice, where, locked, home)
+    studies, skipped = _choose(wanted, part, everyone)
     if locked:
         _note(wanted, why)
     label_set = label_set_of(part, where, data.labels, restored.graph)
@@ -165,7 +167,7 @@ def _findings(
 
 
 def _choose(
-    wanted: _Wanted, part: Any, everyone: Sequence[Study], root: Path
+    wanted: _Wanted, part: Any, everyone: Sequence[Study]
 ) -> tuple[list[Study], dict[str, int]]:
     """The studies that may be scored, and how many may not, by reason.
 
@@ -182,7 +184,7 @@ def _choose(
             kept.append(study)
     if kept and not wanted.home:
         seen = Seen.of(wanted.restored.folder, wanted.restored.manifest)
-        kept, refused = seen.refuse(wanted.data.name, kept, root)
+        kept, refused = seen.refuse(wanted.data.name, kept, wanted.root)
         skipped.update({f"seen in training ({reason})": n for reason, n in refused.items()})
     del skipped[""]
     if not kept:
@@ -275,7 +277,9 @@ def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dic
         "text_policy": record.text_policy,
         "leakage": leakage(restored.experiment.text.test, wanted.choice.source),
         "split_manifest": record.split_manifest,
-        "data_fingerprint": fingerprint(cohort.studies),
+        "data_fingerprint": fingerprint(
+            cohort.studies, wanted.root, pictures=restored.reader.pictures is not None
+        ),
         "studies": len(cohort),
         "patients": len({study.patient for study in cohort.studies}),
         "matches": [asdict(one) for one in matches],

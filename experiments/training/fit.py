@@ -25,6 +25,7 @@ from experiments.training.cohort import StudyOrder, loader
 from experiments.training.keeper import Keeper
 from experiments.training.task import Task
 from experiments.training.world import World
+from fusion.stage import Stage
 from kg.errors import InputError, RunStopped, did_you_mean
 
 __all__ = ["fit_stage"]
@@ -33,6 +34,15 @@ log = logging.getLogger(__name__)
 
 MONITORS = ("auroc_macro",)
 """What is measured on validation after each epoch."""
+
+KNOWN = (
+    ".*treespec.*",
+    # our loader cuts batches from memory and our sampler resumes by itself
+    ".*does not have many workers.*",
+    ".*dataloader is not resumable.*",
+    ".*module.s. in eval mode.*",
+)
+"""Warnings of Lightning that say nothing here."""
 
 
 def fit_stage(
@@ -76,17 +86,8 @@ def fit_stage(
         except (RuntimeError, MemoryError) as error:
             if not _memory_ran_out(error):
                 raise
-            if not world.alone:  # the others are in the middle of the step
-                raise RunStopped(
-                    "memory ran out on one of several devices",
-                    f"lower stages.{place}.batch_size and raise accumulate as much",
-                ) from error
             split *= 2
-            if split > stage.batch_size:
-                raise RunStopped(
-                    "memory ran out with a batch of one study",
-                    "choose a smaller image.encoder size, system width, or another device",
-                ) from error
+            _check_smaller(place, stage, split, world, error)
             log.warning("memory ran out: each batch is taken in %d parts from here on", split)
             last = folder.checkpoints / "last"
             if (last / "state.json").is_file() and load_checkpoint(last).state["stage"] == place:
@@ -109,6 +110,22 @@ def _memory_ran_out(error: BaseException) -> bool:
     )
 
 
+def _check_smaller(
+    place: int, stage: Stage, split: int, world: World, error: BaseException
+) -> None:
+    """Give up where taking a batch in `split` parts cannot help."""
+    if not world.alone:  # the others are in the middle of the step
+        raise RunStopped(
+            "memory ran out on one of several devices",
+            f"lower stages.{place}.batch_size and raise accumulate as much",
+        ) from error
+    if split > stage.batch_size:
+        raise RunStopped(
+            "memory ran out with a batch of one study",
+            "choose a smaller image.encoder size, system width, or another device",
+        ) from error
+
+
 def _fit(
     folder: RunFolder,
     made: Assembled,
@@ -122,13 +139,8 @@ def _fit(
     stage = made.system.stages[place]
     cohort = made.cohorts["train"]
     size = -(-stage.batch_size // split)
-    order = StudyOrder(
-        range(len(cohort)),
-        size,
-        seed=made.experiment.seed,
-        rank=world.rank,
-        processes=world.processes,
-    )
+    share = {"rank": world.rank, "processes": world.processes}
+    order = StudyOrder(range(len(cohort)), size, seed=made.experiment.seed, **share)
     together = stage.accumulate * split
     task = Task(made.system, place, stage.epochs * -(-len(order) // together), order, world)
     progress = _progress(world)
@@ -152,11 +164,8 @@ def _fit(
     )
     path: Any = None if resume is None else str(resume)
     with warnings.catch_warnings():
-        # our loader cuts batches from memory and our sampler resumes by itself
-        warnings.filterwarnings("ignore", message=".*treespec.*")
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
-        warnings.filterwarnings("ignore", message=".*module.s. in eval mode.*")
+        for message in KNOWN:
+            warnings.filterwarnings("ignore", message=message)
         try:
             trainer.fit(task, loader(cohort, order), ckpt_path=path)
         finally:

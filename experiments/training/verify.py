@@ -106,4 +106,8 @@ def _data(folder: RunFolder, root: Path) -> str:
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
     studies = wanted_studies(dataset.studies(place, labels=experiment.data.labels), experiment.data)
-    return fingerprint([s for s in studies if manifest.assignments.get(s.study) in used])
+    return fingerprint(
+        [study for study in studies if manifest.assignments.get(study.study) in used],
+        place,
+        pictures=experiment.image.encoder is not None,
+    )

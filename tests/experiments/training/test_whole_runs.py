@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
@@ -184,7 +185,7 @@ def stopped(values: Values, runs: Path, root: Path, monkeypatch: pytest.MonkeyPa
     """A run that gave up before its training began."""
     with monkeypatch.context() as patched:
 
-        def give_up(folder: RunFolder, made: Assembled) -> None:
+        def give_up(*_: Any) -> None:
             raise RunStopped("enough", "go on")
 
         patched.setattr(running, "train", give_up)
@@ -209,6 +210,17 @@ def test_other_data_or_another_graph_are_refused_at_resume(
     save(shipped, facts)
     reports = openi / "openi" / "indiana_reports.csv"
     reports.write_text(reports.read_text(encoding="utf-8").replace("Cough", "Fever"), "utf-8")
+    with pytest.raises(InputError, match="data changed"):
+        resume_run(folder, openi)
+
+
+def test_a_picture_changed_in_place_is_noticed_at_resume(
+    on_openi: Values, openi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stopped(on_openi, tmp_path / "runs", openi, monkeypatch)
+    for picture in (openi / "openi" / "images").rglob("*.*"):
+        with Image.open(picture) as pixels:
+            pixels.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(picture)
     with pytest.raises(InputError, match="data changed"):
         resume_run(folder, openi)
 
