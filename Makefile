@@ -37,6 +37,7 @@ benchmark: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark]'
 	$(BIN)/python tests/benchmarks/report_labels.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
+	$(BIN)/python tests/benchmarks/bilingual.py --root $(DATA)
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -167,14 +167,26 @@ def _with_alternatives(
 
 
 def clause_starts(words: Sequence[str]) -> set[int]:
-    """Positions where a comma opens a clause with a verb of its own (in Chinese, any comma)."""
+    """Positions where a comma opens a clause with a verb of its own (in Chinese, any comma).
+
+    A verb that only closes a list (`no effusion, pneumothorax or mass is seen`) opens one where
+    the list was closed before (`no nodes are seen in the hilum, a mass is seen`).
+    """
     commas = [place for place, word in enumerate(words) if word in COMMAS]
     starts = set()
+    first = 0
     for comma, after in zip(commas, [*commas, len(words)][1:], strict=True):
         segment = words[comma + 1 : after]
-        if words[comma] == "\uff0c" or _is_clause(segment):
+        closed = _closes(words[first:comma]) and _closes(segment) and segment[0] not in ALTERNATIVES
+        if words[comma] == "\uff0c" or closed or _is_clause(segment):
             starts.add(comma + 1)
+            first = comma + 1
     return starts
+
+
+def _closes(segment: Sequence[str]) -> bool:
+    """Whether a verb closes a list here (`... is seen`)."""
+    return any(one in VERBS and after in SEEN for one, after in pairwise(segment))
 
 
 def _is_clause(segment: Sequence[str]) -> bool:

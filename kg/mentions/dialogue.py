@@ -75,6 +75,10 @@ _SUPPOSED = frozenset(
     {"it", "this", "that", "i", "the", "these", "those", "he", "she", "we", "my", "there"}
 )
 _YES_OR_NO = _ASKING - {"what", "how", "why", "when", "where", "which", "who", "should"}
+ASKS_LAST = frozenset({"?", "？"})
+
+_CHINESE_YES_OR_NO = frozenset({"吗", "嘛"})
+
 _OPENS_CLAUSE = frozenset({",", "，", ".", "and", "but", "so", "or", "then", "-"})
 
 _MONTHS = frozenset({"jan", "feb", "apr", "jun", "jul", "aug", "sep", "oct", "nov", "dec"})
@@ -223,14 +227,14 @@ def _of_others(before: Sequence[str]) -> bool:
 
 def _supposes(words: Sequence[str], asked: int) -> bool:
     """Whether a question asks if something is so (`could it be`, `do I have`)."""
-    if words[asked] in ("?", "？"):
+    if words[asked] in ASKS_LAST or not _CHINESE_YES_OR_NO.isdisjoint(words[-2:]):
         return True
     return words[asked] in _YES_OR_NO and asked + 1 < len(words) and words[asked + 1] in _SUPPOSED
 
 
 def _asking(words: Sequence[str]) -> int:
     """Where a sentence begins to ask: at the last verb that opens a clause, else at its mark."""
-    if words[-1] not in ("?", "？"):
+    if words[-1] not in ASKS_LAST and words[-1] not in _CHINESE_YES_OR_NO:
         return len(words)
     for place in range(len(words) - 1, -1, -1):
         if words[place] in _ASKING and (place == 0 or words[place - 1] in _OPENS_CLAUSE):

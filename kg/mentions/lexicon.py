@@ -4,8 +4,8 @@ A phrase is left out where linking it would more often be wrong than right: of a
 that is not a statement (anatomy, label sets), of a single letter or syllable, too general a word,
 or claimed by two concepts neither of which is wider than the other. To the graph's own names come
 tables of this folder in own words, each line with its source and, where reading a data set's
-development reports suggested it, that data set: `english.tsv`, `chinese.tsv`, and for dialogues
-`lay.tsv`. A line there may assert (`heart is normal` states that there is no cardiomegaly), may
+development reports suggested it, that data set: `english.tsv`, `translated.tsv` (English that was
+Chinese), `chinese.tsv`, and for dialogues `lay.tsv`. A line there may assert (`heart is normal` states that there is no cardiomegaly), may
 name several concepts, and one with the concept `-` hides a phrase that only looks like a finding
 (`mass effect`).
 """
@@ -127,7 +127,7 @@ def own_phrases(
 
 
 def _rows(spoken: bool) -> Iterator[dict[str, str]]:
-    for name in ("lay.tsv",) * spoken + ("english.tsv", "chinese.tsv"):
+    for name in ("lay.tsv",) * spoken + ("english.tsv", "translated.tsv", "chinese.tsv"):
         text = (files("kg.mentions") / name).read_text(encoding="utf-8")
         yield from csv.DictReader(text.splitlines(), delimiter="\t")
 
