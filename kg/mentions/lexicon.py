@@ -5,9 +5,9 @@ that is not a statement (anatomy, label sets), of a single letter or syllable, t
 or claimed by two concepts neither of which is wider than the other. To the graph's own names come
 tables of this folder in own words, each line with its source and, where reading a data set's
 development reports suggested it, that data set: `english.tsv`, `translated.tsv` (English that was
-Chinese), `chinese.tsv`, and for dialogues `lay.tsv`. A line there may assert (`heart is normal` states that there is no cardiomegaly), may
-name several concepts, and one with the concept `-` hides a phrase that only looks like a finding
-(`mass effect`).
+Chinese), `chinese.tsv`, and for dialogues `lay.tsv`. A line there may assert (`heart is normal`
+states that there is no cardiomegaly), may name several concepts, and one with the concept `-` hides
+a phrase that only looks like a finding (`mass effect`).
 """
 
 from __future__ import annotations
