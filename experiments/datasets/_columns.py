@@ -53,6 +53,13 @@ class Columns:
         """The rows of some columns."""
         return zip(*(self[column] for column in columns), strict=True)
 
+    def firsts(self, column: str) -> dict[str, int]:
+        """Place of the first row of each thing a column names, where a thing has several rows."""
+        found: dict[str, int] = {}
+        for place, name in enumerate(self[column]):
+            found.setdefault(name, place)
+        return found
+
     def stated(self, labels: Mapping[str, str]) -> list[dict[str, Stated]]:
         """What the label columns state in each row, by concept; a blank states nothing.
 

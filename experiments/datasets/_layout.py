@@ -144,6 +144,24 @@ class Layout:
                 raise InputError(f"{root / file.path}: not found ({file.what})", file.giver)
 
 
+def first(root: Path, places: str, giver: str) -> Path:
+    """The first of the alternatives of a needed file that is under `root`.
+
+    Args:
+        root: The data set's root.
+        places: Alternatives separated by `|`, as in `NeededFile.path`.
+        giver: Who gives it, for the hint.
+
+    Raises:
+        InputError: If none is.
+    """
+    found = present(root, NeededFile(places, "", giver))
+    if not found:
+        raise InputError(f"{root / places.split('|')[0]}: not found", giver)
+    return found[0]
+
+
 def present(root: Path, file: NeededFile) -> list[Path]:
-    """Those alternatives of a needed file that are under `root`."""
-    return [found for path in file.path.split("|") for found in sorted(root.glob(path))]
+    """Those alternatives of a needed file that are under `root`, each once."""
+    found = (there for path in file.path.split("|") for there in sorted(root.glob(path)))
+    return list(dict.fromkeys(found))

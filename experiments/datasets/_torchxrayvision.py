@@ -33,6 +33,6 @@ def table_of(root: Path, places: str, name: str) -> Path:
         name: The package's file.
     """
     for place in places.split("|"):
-        if (root / place).is_file():
-            return root / place
+        for path in sorted(root.glob(place)):
+            return path
     return shipped(name)

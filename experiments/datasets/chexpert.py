@@ -58,7 +58,10 @@ class CheXpert(Pictured):
     folders = ("train", "valid", "val", "test", "CheXpert-v1.0*")
     files = (
         NeededFile(
-            "|".join(folders), "pictures: patientN/studyN/viewN_*.jpg", "Stanford AIMI, on request"
+            "|".join(folders),
+            "pictures: patientN/studyN/viewN_*.jpg",
+            "Stanford AIMI, on request",
+            apply="register for CheXpert at https://stanfordaimi.azurewebsites.net and agree",
         ),
         NeededFile(
             "|".join(_places("train")),

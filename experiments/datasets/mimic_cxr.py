@@ -20,7 +20,7 @@ from encoders.study import Passage, SplitPart, Stated, Study, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._label_columns import CHEXPERT14
-from experiments.datasets._layout import Reading, Rejected, present
+from experiments.datasets._layout import Reading, Rejected, first
 from experiments.datasets._made_up import draw_dicom, write_table
 from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._pictures import draw
@@ -59,6 +59,7 @@ VIEWS: dict[str, View] = {
     "LL": "lateral",
     "XTABLE LATERAL": "lateral",
 }
+AIRSPACE = "Airspace Opacity"
 TITLE = "FINAL REPORT"
 
 
@@ -84,7 +85,6 @@ class MimicCXR(Pictured):
         "2019;6:317. JPG and labels: Johnson AEW, et al. arXiv:1901.07042."
     )
     homepage = "https://physionet.org/content/mimic-cxr-jpg/"
-    graph_names = ("MIMIC-CXR",)
     label_choices = (
         LabelChoice("chexpert14", ("findings", "impression")),
         LabelChoice("chexpert14_negbio", ("findings", "impression")),
@@ -92,14 +92,21 @@ class MimicCXR(Pictured):
     )
     folders = ("files",)
     files = (
-        NeededFile("files", "pictures: pNN/pNNNNNNNN/sNNNNNNNN/*.jpg or *.dcm", f"{JPG}; {DICOM}"),
+        NeededFile(
+            "files",
+            "pictures: pNN/pNNNNNNNN/sNNNNNNNN/*.jpg or *.dcm",
+            f"{JPG}; {DICOM}",
+            apply="PhysioNet: become a credentialed user and sign the agreement of mimic-cxr-jpg",
+        ),
         NeededFile(METADATA, "one row a picture: patient, study, view", JPG, ("dicom_id", *KEYS)),
-        NeededFile(LABELS["chexpert14"], "labels by CheXpert's labeler", JPG, (*KEYS, *CHEXPERT14)),
+        NeededFile(
+            LABELS["chexpert14"], "labels by CheXpert's labeler", JPG, ("study_id", *CHEXPERT14)
+        ),
         NeededFile(
             LABELS["chexpert14_negbio"],
             "labels by NegBio, for label choice chexpert14_negbio",
             JPG,
-            (*KEYS, *CHEXPERT14),
+            ("study_id", *CHEXPERT14),
             optional=True,
         ),
         NeededFile(
@@ -111,7 +118,7 @@ class MimicCXR(Pictured):
         ),
         NeededFile(SPLIT, "the official split", JPG, ("study_id", "split"), optional=True),
         NeededFile(
-            "files/p1*/p*/s*.txt|mimic-cxr-reports|reports",
+            "mimic-cxr-reports|reports|files/p10/p10000032/*.txt",
             "reports: pNN/pNNNNNNNN/sNNNNNNNN.txt",
             f"{DICOM}, mimic-cxr-reports.zip",
             optional=True,
@@ -128,8 +135,8 @@ class MimicCXR(Pictured):
         """The studies under `root`; rows without picture and reports too short are rejected."""
         self.choice(labels)
         self.need(root)
-        table = read_columns(_first(root, METADATA), ("dicom_id", *KEYS), tuple(FACTS))
-        stated = _stated(_first(root, LABELS[labels]))
+        table = read_columns(first(root, METADATA, JPG), ("dicom_id", *KEYS), tuple(FACTS))
+        stated = _stated(first(root, LABELS[labels], JPG))
         found, rejected = self.gathered(table.path.name, self._shots(table, root))
         facts = table.facts(FACTS, modality="cxr")
         trees = [root / tree for tree in REPORTS if (root / tree).is_dir()]
@@ -158,7 +165,7 @@ class MimicCXR(Pictured):
 
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
         """The part of each study, from the table of the split."""
-        table = read_columns(_first(root, SPLIT), ("study_id", "split"))
+        table = read_columns(first(root, SPLIT, JPG), ("study_id", "split"))
         unknown = set(table["split"]) - set(PARTS)
         if unknown:
             word = sorted(unknown)[0]
@@ -196,7 +203,7 @@ class MimicCXR(Pictured):
         write_table(folder / _name(SPLIT), ("dicom_id", "study_id", "subject_id", "split"), split)
         for name in ("chexpert14", "chexpert14_negbio"):
             write_table(folder / _name(LABELS[name]), (*KEYS, *CHEXPERT14), labels)
-        columns = [name.replace("Lung Opacity", "Airspace Opacity") for name in CHEXPERT14]
+        columns = [name.replace("Lung Opacity", AIRSPACE) for name in CHEXPERT14]
         write_table(folder / _name(LABELS["chexpert14_test"]), ("study_id", *columns), read_again)
 
     def _shots(self, table: Columns, root: Path) -> Iterator[Shot]:
@@ -233,18 +240,6 @@ class MimicCXR(Pictured):
         return passages, []
 
 
-def _first(root: Path, places: str) -> Path:
-    """The first alternative that is there.
-
-    Raises:
-        InputError: If none is.
-    """
-    found = present(root, NeededFile(places, "", ""))
-    if not found:
-        raise InputError(f"{root / _name(places)}: not found", JPG)
-    return found[0]
-
-
 def _name(places: str) -> str:
     return places.split("|")[0]
 
@@ -253,7 +248,7 @@ def _stated(path: Path) -> dict[str, dict[str, Stated]]:
     """What a label table states, by study; a radiologist's calls lung opacity airspace opacity."""
     header = read_header(path)
     columns = {
-        "Airspace Opacity" if name not in header and name == "Lung Opacity" else name: concept
+        AIRSPACE if name == "Lung Opacity" and AIRSPACE in header else name: concept
         for name, concept in CHEXPERT14.items()
     }
     table = read_columns(path, ("study_id", *columns))

@@ -31,7 +31,7 @@ from kg.graph import LabelSet
 
 __all__ = ["NIHChestXray14"]
 
-TABLE = "Data_Entry_2017_v2020.csv|Data_Entry_2017_v2020.csv.gz|Data_Entry_2017.csv"
+TABLE = "Data_Entry_2017_v2020.csv|Data_Entry_2017.csv|Data_Entry_2017*.csv|Data_Entry_2017*.csv.gz"
 REREAD = (
     "google2019_nih-chest-xray-labels.csv|google2019_nih-chest-xray-labels.csv.gz"
     "|four_findings_expert_labels_test_labels.csv|four_findings_expert_labels_validation_labels.csv"
@@ -70,7 +70,7 @@ class NIHChestXray14(Pictured):
         "benchmarks. CVPR 2017. Read again: Majkowska A, et al. Radiology 2020;294:421-431."
     )
     homepage = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
-    graph_names = ("NIH ChestX-ray14",)
+    graph_names = ("NIH",)
     label_choices = (
         LabelChoice("nih14", ("findings", "impression")),
         LabelChoice("nih_google4", ("image",), "ignore"),

@@ -80,7 +80,7 @@ class VinBigData(Pictured):
         "radiologist's annotations. Scientific Data 2022;9:429."
     )
     homepage = "https://physionet.org/content/vindr-cxr/"
-    graph_names = ("VinBigData", "VinDr-CXR")
+    graph_names = ("VinBigData",)
     label_choices = (LabelChoice("vinbigdata15", ("image",)),)
     folders = ("train", "test")
     files = (
@@ -123,7 +123,7 @@ class VinBigData(Pictured):
             marks = _marks(table)
             shots = (
                 Shot(name, name, name, pictures.find(name), "frontal", table.numbers[place], place)
-                for name, place in _first_rows(table).items()
+                for name, place in table.firsts("image_id").items()
             )
             found, left = self.gathered(table.path.name, shots)
             rejected += left
@@ -179,14 +179,6 @@ class VinBigData(Pictured):
             if (root / place).is_file():
                 yield "test", read_columns(root / place, columns, ("rad_id",))
                 return
-
-
-def _first_rows(table: Columns) -> dict[str, int]:
-    """Place of the first row of each picture."""
-    found: dict[str, int] = {}
-    for place, name in enumerate(table["image_id"]):
-        found.setdefault(name, place)
-    return found
 
 
 def _marks(table: Columns) -> dict[str, dict[str, set[str]]]:

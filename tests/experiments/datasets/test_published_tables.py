@@ -183,6 +183,24 @@ def test_vinbigdata_findings_and_boxes_are_those_published() -> None:
     assert {box.reader for box in boxes} <= {f"R{number}" for number in range(1, 18)}
 
 
+def test_rsna_and_siim_are_those_published() -> None:
+    reading = read("rsna_pneumonia", "rsna_pneumonia")
+    assert counts(reading) == (26_684, 26_684)
+    said = Counter(study.stated["ckg:pneumonia"] for study in reading.studies)
+    assert said == {"present": 6_012, "absent": 20_672}
+    assert all(image.view == "frontal" for study in reading.studies for image in study.images)
+    boxes = DATASETS.load("rsna_pneumonia")().boxes(NOWHERE)
+    ill = {study.study for study in reading.studies if study.stated["ckg:pneumonia"] == "present"}
+    assert (len(boxes), {box.study for box in boxes}) == (9_555, ill)
+    reading = read("siim_pneumothorax", "siim_pneumothorax")
+    assert counts(reading) == (12_047, 12_047)
+    said = Counter(study.stated["ckg:pneumothorax"] for study in reading.studies)
+    assert said == {"present": 2_669, "absent": 9_378}
+    outlines = DATASETS.load("siim_pneumothorax")().boxes(NOWHERE)
+    assert len(outlines) == 3_576
+    assert all(box.x + box.width <= 1024 and box.y + box.height <= 1024 for box in outlines)
+
+
 def test_two_of_three_readers_leave_the_rest_uncertain() -> None:
     one, two = (
         stated(read("vinbigdata", "vinbigdata15", **options), "vinbigdata15")

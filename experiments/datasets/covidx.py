@@ -1,0 +1,242 @@
+"""COVIDx CXR: X-rays of seven public sources in three classes, or COVID-19 or not (COVID-Net).
+
+One list file a part, a line a picture: patient, file, class, source. Class and source are tied
+together (COVID-19 pictures and the others come from different collections), so a result counts only
+beside the source probe; the source stands as the fact `document`. Patient ids are only unique
+within a source. `covid` takes lists of either kind, `covidx3` only those with three classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from encoders.study import SplitPart, Stated, Study
+from experiments.datasets import Download, LabelChoice, NeededFile
+from experiments.datasets._covid_labels import COVID, covid
+from experiments.datasets._layout import Reading, Rejected
+from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictures import draw
+from experiments.datasets._tables import read_lines
+from kg.errors import InputError, did_you_mean
+from kg.graph import LabelSet
+
+__all__ = ["CovidX"]
+
+PARTS: dict[str, SplitPart] = {"train": "train", "val": "validation", "test": "test"}
+CLASSES = {
+    "normal": "ckg:no_finding",
+    "pneumonia": "ckg:pneumonia",
+    "COVID-19": COVID,
+}
+COVID_CLASSES: dict[str, Stated] = {
+    "normal": "absent",
+    "pneumonia": "absent",
+    "COVID-19": "present",
+    "negative": "absent",
+    "positive": "present",
+}
+LISTS = "https://raw.githubusercontent.com/lindawangg/COVID-Net/master/labels/"
+
+
+class Line(NamedTuple):
+    """One line of a list file."""
+
+    patient: str
+    name: str
+    kind: str
+    source: str
+    part: str
+    row: int
+    path: Path
+
+    @property
+    def study(self) -> str:
+        """A picture's name is unique within its part alone."""
+        return f"{self.part}/{self.name}"
+
+
+class CovidX(Pictured):
+    """The Kaggle folders `train`, `test` (and `val`) with list files of one version."""
+
+    class Options(Pictured.Options):
+        """Options of COVIDx.
+
+        Args:
+            version: Version the list files have in their name (`9A`, `_CXR-3A`); empty = the only
+                one that is there.
+        """
+
+        version: str = ""
+
+    licence = "CC BY-NC-SA 4.0 for the set; each source its own"
+    citation = (
+        "Wang L, Lin ZQ, Wong A. COVID-Net: a tailored deep convolutional neural network design "
+        "for detection of COVID-19 cases from chest X-ray images. Scientific Reports "
+        "2020;10:19549."
+    )
+    homepage = "https://github.com/lindawangg/COVID-Net/blob/master/docs/COVIDx.md"
+    graph_names = ("NIH",)
+    label_choices = (
+        LabelChoice("covid", ("record",), "ignore"),
+        LabelChoice("covidx3", ("record",), "ignore"),
+    )
+    folders = ("train", "val", "test")
+    files = (
+        NeededFile(
+            "|".join(folders),
+            "pictures",
+            "Kaggle andyczhao/covidx-cxr2",
+            apply="Kaggle: sign in and download andyczhao/covidx-cxr2",
+        ),
+        NeededFile(
+            "train*.txt|labels/train*.txt",
+            "a line a training picture: patient, file, class, source",
+            "github lindawangg/COVID-Net, labels/, or with the Kaggle set",
+            downloads=(Download(f"{LISTS}train_COVIDx_CXR-3A.txt"),),
+        ),
+        NeededFile(
+            "test*.txt|labels/test*.txt",
+            "the same of the test pictures",
+            "github lindawangg/COVID-Net, labels/, or with the Kaggle set",
+            downloads=(Download(f"{LISTS}test_COVIDx_CXR-3A.txt"),),
+        ),
+        NeededFile(
+            "val*.txt|labels/val*.txt",
+            "the same of the validation pictures, in versions that have them",
+            "with the Kaggle set",
+            optional=True,
+        ),
+    )
+    expected: ClassVar[dict[str, int]] = {
+        "CXR-3A train pictures": 29_634,
+        "CXR-3A test pictures": 400,
+        "CXR-3B train pictures": 29_986,
+        "CXR-3B test pictures": 400,
+    }
+
+    def read(self, root: Path, *, labels: str) -> Reading:
+        """The studies under `root`, one a picture; a line whose picture is not there rejected."""
+        self.choice(labels)
+        self.need(root)
+        studies: list[Study] = []
+        rejected: list[Rejected] = []
+        pictures = self.pictures(root)
+        for path, lines in self._lists(root).items():
+            shots = (
+                Shot(
+                    study=line.study,
+                    patient=f"{line.source}:{line.patient}",
+                    name=line.name,
+                    path=pictures.at(f"{line.part}/{line.name}"),
+                    view="frontal",
+                    row=line.row,
+                    place=place,
+                )
+                for place, line in enumerate(lines)
+            )
+            found, left = self.gathered(path.name, shots)
+            rejected += left
+            studies += [
+                Study(
+                    study=name,
+                    patient=members[0].patient,
+                    images=images(members[:1]),
+                    stated=_stated(lines[members[0].place], labels),
+                    source="covidx",
+                    facts=_facts(lines[members[0].place]),
+                )
+                for name, members in found.items()
+            ]
+        return Reading(tuple(studies), tuple(rejected))
+
+    def label_set(self, root: Path, labels: str) -> LabelSet | None:
+        """The three classes of which exactly one holds; the graph knows COVID-19 or not."""
+        if self.choice(labels).name == "covid":
+            return None
+        return LabelSet(
+            name="covidx3",
+            concept="",
+            findings=tuple(CLASSES.values()),
+            columns=tuple(CLASSES),
+            exclusive=True,
+            no_finding=CLASSES["normal"],
+        )
+
+    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
+        """The list each picture is in."""
+        return {
+            line.study: PARTS[line.part] for lines in self._lists(root).values() for line in lines
+        }
+
+    def tiny(self, folder: Path) -> None:
+        """Write 15 made-up pictures of 13 patients with two list files of version 9A."""
+        rng = np.random.default_rng(90)
+        for part, count in (("train", 12), ("test", 3)):
+            lines = []
+            for number in range(count):
+                kind = list(CLASSES)[number % 3]
+                source = "cohen" if kind == "COVID-19" else "rsna"
+                patient = f"{part}{number % 10}-made-up"
+                draw(folder / part / f"{number}.png", rng, bright=kind != "normal")
+                lines.append(f"{patient} {number}.png {kind} {source}")
+            (folder / f"{part}_COVIDx9A.txt").write_text("\n".join(lines), encoding="utf-8")
+
+    def _lists(self, root: Path) -> dict[Path, list[Line]]:
+        version = str(getattr(self.options, "version", ""))
+        found = {}
+        for part in PARTS:
+            paths = sorted((*root.glob(f"{part}*.txt"), *root.glob(f"labels/{part}*.txt")))
+            chosen = [path for path in paths if path.stem.endswith(version)]
+            if len(chosen) > 1:
+                names = ", ".join(path.name for path in chosen)
+                raise InputError(
+                    f"{root}: several lists of the part {part}: {names}",
+                    "keep one, or choose with `--set data.options.version=9A`",
+                )
+            if version and paths and not chosen:
+                raise InputError(
+                    f"{root}: no list of version {version!r}",
+                    "there are: " + ", ".join(path.name for path in paths),
+                )
+            if chosen:
+                found[chosen[0]] = list(_lines(chosen[0], part))
+        return found
+
+
+def _lines(path: Path, part: str) -> Iterator[Line]:
+    """Lines of a list: patient, file and class, in newer versions also the source."""
+    for row, text in enumerate(read_lines(path), start=1):
+        cells = text.split()
+        if len(cells) not in (3, 4):
+            raise InputError(
+                f"{path}: line {row} has {len(cells)} words",
+                "write patient, file, class and source, without blanks in them",
+            )
+        patient, name, kind, *source = cells
+        if kind not in COVID_CLASSES:
+            raise InputError(
+                f"{path}: line {row}: class {kind!r}", did_you_mean(kind, COVID_CLASSES)
+            )
+        yield Line(patient, name, kind, "".join(source), part, row, path)
+
+
+def _stated(line: Line, labels: str) -> dict[str, Stated]:
+    if labels == "covid":
+        return covid(COVID_CLASSES[line.kind])
+    if line.kind not in CLASSES:
+        raise InputError(
+            f"{line.path}: line {line.row}: class {line.kind!r} is none of three",
+            "choose labels covid, or a list of a version with A",
+        )
+    return {
+        concept: "present" if name == line.kind else "absent" for name, concept in CLASSES.items()
+    }
+
+
+def _facts(line: Line) -> dict[str, str]:
+    facts = {"modality": "cxr", "document": line.source}
+    return {key: value for key, value in facts.items() if value}

@@ -1,0 +1,229 @@
+"""RSNA pneumonia challenge 2018: 26,684 NIH X-rays read again by radiologists, opacities boxed.
+
+Labels: `rsna_pneumonia` asks for pneumonia (`Target`: an opacity suspicious of it was boxed),
+`rsna3` for one of three classes (lung opacity; neither normal nor an opacity; normal). A study is
+one picture. The challenge hides patients: with RSNA's mapping to NIH names the NIH patient is the
+group, without it each picture is its own and patients with several pictures may be parted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from encoders.study import Stated, Study, View
+from experiments.datasets import Download, LabelChoice, NeededFile
+from experiments.datasets._boxes import Box
+from experiments.datasets._columns import Columns, read_columns
+from experiments.datasets._layout import Reading, first
+from experiments.datasets._made_up import draw_dicom, write_table
+from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._torchxrayvision import table_of
+from kg.errors import InputError, did_you_mean
+from kg.graph import LabelSet
+
+__all__ = ["RSNAPneumonia"]
+
+LABELS = "stage_2_train_labels.csv|stage_2_train_labels.csv.zip"
+CLASSES = "stage_2_detailed_class_info.csv|stage_2_detailed_class_info.csv.zip"
+MAPPING = "pneumonia-challenge-dataset-mappings_2018.json"
+HEADERS = "kaggle_stage_2_train_images_dicom_headers.csv.gz"
+BOX = ("x", "y", "width", "height")
+FACTS = {"PatientSex": "sex", "PatientAge": "age", "ViewPosition": "view"}
+VIEWS: dict[str, View] = {"PA": "frontal", "AP": "frontal"}
+PNEUMONIA = "ckg:pneumonia"
+RSNA3 = {
+    "Lung Opacity": "ckg:lung_opacity",
+    "No Lung Opacity / Not Normal": "ckg:no_lung_opacity_not_normal",
+    "Normal": "ckg:no_finding",
+}
+KAGGLE = "Kaggle rsna-pneumonia-detection-challenge"
+APPLY = "Kaggle: accept the rules of rsna-pneumonia-detection-challenge with an account"
+
+
+class RSNAPneumonia(Pictured):
+    """Kaggle's second stage: training pictures (the test pictures have no published labels)."""
+
+    licence = "the Kaggle challenge's rules; pictures as NIH ChestX-ray14"
+    citation = (
+        "Shih G, Wu CC, Halabi SS, et al. Augmenting the National Institutes of Health chest "
+        "radiograph dataset with expert annotations of possible pneumonia. Radiology: "
+        "Artificial Intelligence 2019;1:e180041."
+    )
+    homepage = "https://www.kaggle.com/c/rsna-pneumonia-detection-challenge"
+    graph_names = ("NIH",)
+    label_choices = (
+        LabelChoice("rsna_pneumonia", ("image",), "ignore"),
+        LabelChoice("rsna3", ("image",), "ignore"),
+    )
+    folders = ("stage_2_train_images", "images")
+    files = (
+        NeededFile("|".join(folders), "pictures: patientId.dcm", KAGGLE, apply=APPLY),
+        NeededFile(
+            LABELS,
+            "one row a box: picture, corners, target",
+            f"{KAGGLE}; where it is not here, torchxrayvision's copy is read",
+            ("patientId", *BOX, "Target"),
+            optional=True,
+        ),
+        NeededFile(
+            CLASSES,
+            "class of each picture, for label choice rsna3",
+            KAGGLE,
+            ("patientId", "class"),
+            optional=True,
+            apply=APPLY,
+        ),
+        NeededFile(
+            MAPPING,
+            "NIH name of each picture, which tells the patient",
+            "RSNA",
+            optional=True,
+            downloads=(
+                Download(
+                    f"https://s3.amazonaws.com/east1.public.rsna.org/AI/2018/{MAPPING}",
+                    "sha256:803ce79e3bc9c66d3631738e91e62e1175730e98ad1415e8dc4d6292ba10bf27",
+                ),
+            ),
+        ),
+    )
+    expected: ClassVar[dict[str, int]] = {
+        "pictures": 26_684,
+        "rows": 30_227,
+        "pneumonia": 6_012,
+        "boxes": 9_555,
+    }
+
+    def read(self, root: Path, *, labels: str) -> Reading:
+        """The studies under `root`, one a picture; one whose picture is not there is rejected."""
+        self.choice(labels)
+        self.need(root)
+        table = _labels(root)
+        headers = read_columns(table_of(root, HEADERS, HEADERS), ("PatientID",), tuple(FACTS))
+        facts = dict(zip(headers["PatientID"], headers.facts(FACTS, modality="cxr"), strict=True))
+        stated = _targets(table) if labels == "rsna_pneumonia" else _classes(root)
+        found, rejected = self.gathered(table.path.name, self._shots(table, root, facts))
+        studies = [
+            Study(
+                study=name,
+                patient=shots[0].patient,
+                images=images(shots[:1]),
+                stated=stated.get(name, {}),
+                source="rsna_pneumonia",
+                facts=facts.get(name, {"modality": "cxr"}),
+            )
+            for name, shots in found.items()
+        ]
+        return Reading(tuple(studies), tuple(rejected))
+
+    def label_set(self, root: Path, labels: str) -> LabelSet:
+        """Pneumonia or not, or the three classes of which exactly one holds."""
+        if self.choice(labels).name == "rsna_pneumonia":
+            return LabelSet("rsna_pneumonia", "", (PNEUMONIA,), ("Target",))
+        return LabelSet(
+            name="rsna3",
+            concept="ckg:label_set_rsna_pneumonia",
+            findings=tuple(RSNA3.values()),
+            columns=tuple(RSNA3),
+            exclusive=True,
+            no_finding=RSNA3["Normal"],
+        )
+
+    def boxes(self, root: Path) -> tuple[Box, ...]:
+        """The boxes around opacities, in pixels of 1024."""
+        return tuple(_boxes(_labels(root)))
+
+    def tiny(self, folder: Path) -> None:
+        """Write 15 made-up pictures of 10 NIH patients, some with two boxes."""
+        rng = np.random.default_rng(18)
+        rows, classes, headers, mapping = [], [], [], []
+        for number in range(15):
+            name, kind = f"{number:08d}-made-up", list(RSNA3)[number % 3]
+            draw_dicom(folder / "stage_2_train_images" / f"{name}.dcm", rng, bright=number % 3 == 0)
+            boxes = [(10, 12, 20, 16, 1), (40, 12, 12, 16, 1)][: 1 + number % 2]
+            for cells in boxes if kind == "Lung Opacity" else [("", "", "", "", 0)]:
+                rows.append((name, *cells))
+                classes.append((name, kind))
+            headers.append((name, "F", 50, "PA" if number % 2 else "AP"))
+            mapping.append({"subset_img_id": name, "img_id": f"{number % 10:08d}_{number:03d}.png"})
+        write_table(folder / "stage_2_train_labels.csv", ("patientId", *BOX, "Target"), rows)
+        write_table(folder / "stage_2_detailed_class_info.csv", ("patientId", "class"), classes)
+        write_table(folder / HEADERS, ("PatientID", *FACTS), headers)
+        (folder / MAPPING).write_text(json.dumps(mapping), encoding="utf-8")
+
+    def _shots(
+        self, table: Columns, root: Path, facts: dict[str, dict[str, str]]
+    ) -> Iterator[Shot]:
+        pictures = self.pictures(root)
+        patients = _patients(root / MAPPING)
+        for name, place in table.firsts("patientId").items():
+            yield Shot(
+                study=name,
+                patient=patients.get(name, name),
+                name=name,
+                path=pictures.find(f"{name}.dcm"),
+                view=VIEWS.get(facts.get(name, {}).get("view", ""), "unknown"),
+                row=table.numbers[place],
+                place=place,
+            )
+
+
+def _labels(root: Path) -> Columns:
+    path = table_of(root, LABELS, "kaggle_stage_2_train_labels.csv.zip")
+    return read_columns(path, ("patientId", *BOX, "Target"))
+
+
+def _targets(table: Columns) -> dict[str, dict[str, Stated]]:
+    """Pneumonia or not, by picture; a picture has one row for each of its boxes."""
+    stated = table.stated({"Target": PNEUMONIA})
+    found: dict[str, dict[str, Stated]] = {}
+    for place, (name, said) in enumerate(zip(table["patientId"], stated, strict=True)):
+        if found.setdefault(name, said) != said:
+            raise InputError(
+                f"{table.path}: row {table.numbers[place]}: Target of {name} differs from an "
+                "earlier row",
+                "all rows of a picture have one target",
+            )
+    return found
+
+
+def _classes(root: Path) -> dict[str, dict[str, Stated]]:
+    """The class of each picture present, the two others absent."""
+    path = first(root, CLASSES, f"{APPLY}, or choose labels rsna_pneumonia")
+    table = read_columns(path, ("patientId", "class"))
+    found: dict[str, dict[str, Stated]] = {}
+    for row, (name, kind) in zip(table.numbers, table.rows("patientId", "class"), strict=True):
+        if kind not in RSNA3:
+            raise InputError(f"{table.path}: row {row}: class {kind!r}", did_you_mean(kind, RSNA3))
+        found[name] = {
+            concept: "present" if column == kind else "absent" for column, concept in RSNA3.items()
+        }
+    return found
+
+
+def _patients(path: Path) -> dict[str, str]:
+    """NIH patient of each picture, where the mapping is there."""
+    if not path.is_file():
+        return {}
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return {row["subset_img_id"]: "nih:" + row["img_id"].split("_")[0] for row in rows}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not RSNA's mapping: {error!r}", "get the file again") from None
+
+
+def _boxes(table: Columns) -> Iterator[Box]:
+    for row, (name, *cells) in zip(table.numbers, table.rows("patientId", *BOX), strict=True):
+        if not any(cells):
+            continue
+        try:
+            x, y, width, height = map(float, cells)
+        except ValueError:
+            raise InputError(
+                f"{table.path}: row {row}: box {cells}", "write four numbers"
+            ) from None
+        yield Box(name, RSNA3["Lung Opacity"], x, y, width, height)
