@@ -1,0 +1,203 @@
+"""CheXpert labels of Open-i's development reports: against readings by hand, and machine labels.
+
+Not part of the default suite. Writes a table into `results`:
+
+    python tests/benchmarks/report_agreement.py --root ../shared/data
+
+Mention (said at all), negation, uncertainty and presence are scored apart on the reports labelled
+by hand in `annotated`; `No Finding` follows from the others and is not scored. The machine labels
+are 1 or 0. `--disagreements FILE` writes where kgdx and they differ, without text; what was read of
+them stands in `annotated/openi_disagreements.tsv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from report_labels import PHRASES, RESULTS, SECTIONS, is_locked
+from rival_labelers import CheXpertRules, NegSpacy
+
+from encoders.study import Passage
+from experiments.datasets._label_columns import CHEXPERT14
+from kg.mentions.labels import labeler
+from kg.mentions.linker import MentionLinker
+from kg.store import load_shipped
+
+ANNOTATED = Path(__file__).parent / "annotated"
+SAID = {"present": 1, "absent": 0, "uncertain": -1}
+KINDS: Mapping[str, Callable[[int | None], bool]] = {
+    "mention": lambda value: value is not None,
+    "negation": lambda value: value == 0,
+    "uncertainty": lambda value: value == -1,
+    "presence": lambda value: value == 1,
+}
+
+Values = Mapping[str, int | None]
+Texts = Mapping[str, str]
+
+
+def development(root: Path) -> dict[str, Texts]:
+    """Sections of each report of the development part."""
+    with (root / "openi" / "openi_reports.csv").open(encoding="utf-8", newline="") as lines:
+        return {
+            row["uid"]: {name: row[name] for name in SECTIONS if row[name]}
+            for row in csv.DictReader(lines)
+            if not is_locked(row["uid"])
+        }
+
+
+def systems(root: Path) -> dict[str, Callable[[Texts], Values]]:
+    """Each labeler as a function of a report's sections."""
+    graph = load_shipped()
+    linker, chexpert, spacy = MentionLinker(graph), labeler(graph, "chexpert14"), NegSpacy(graph)
+    rules = CheXpertRules(root / PHRASES, nih=False)
+    return {
+        "kgdx": lambda t: chexpert.label(linker.link([Passage(k, v) for k, v in t.items()])),
+        "CheXpert rules": lambda t: rules.label(list(t.values())),
+        "negspacy on our lexicon": lambda t: chexpert.label(spacy.link(list(t.values()))),
+    }
+
+
+def read_by_hand() -> dict[str, dict[str, str]]:
+    """What was read of each report, label by label."""
+    found: dict[str, dict[str, str]] = {}
+    with (ANNOTATED / "openi_reports.tsv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            found.setdefault(row["study"], {})[row["label"]] = row["said"]
+    return found
+
+
+def by_hand(label: Callable[[Texts], Values], reports: Mapping[str, Texts]) -> dict[str, Counter]:
+    """Hits, extras and misses of each kind."""
+    counts = {kind: Counter[str]() for kind in KINDS}
+    for study, read in read_by_hand().items():
+        made = label(reports[study])
+        for column in CHEXPERT14:
+            said = read.get(column)
+            if said == "not scored" or column == "No Finding":
+                continue
+            for kind, holds in KINDS.items():
+                ours, theirs = holds(made[column]), holds(SAID[said] if said else None)
+                counts[kind].update(hit=ours and theirs, extra=ours > theirs, miss=theirs > ours)
+    return counts
+
+
+def f1(counts: Mapping[str, int]) -> float:
+    """F1 of hits, extras and misses."""
+    return 2 * counts["hit"] / (2 * counts["hit"] + counts["extra"] + counts["miss"])
+
+
+def machine_labels(root: Path) -> dict[str, dict[str, int]]:
+    """Machine labels of the development part."""
+    path = root / "openi" / "chexpert14_file2label.json"
+    table = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        uid: dict(zip(CHEXPERT14, values, strict=True))
+        for name, values in table.items()
+        for uid in [f"CXR{Path(name).stem}"]
+        if not is_locked(uid)
+    }
+
+
+def agreement(made: Mapping[str, Values], machine: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Markdown: for each label, how often both, one or the other say it is there."""
+    lines = [
+        "| label | both | kgdx alone | machine alone | agreement | kappa |",
+        "|---|---|---|---|---|---|",
+    ]
+    for column in CHEXPERT14:
+        cells = Counter((made[u][column] == 1, machine[u][column] == 1) for u in machine)
+        both, ours, theirs = (cells[pair] for pair in ((True, True), (True, False), (False, True)))
+        total = len(machine)
+        same = 1 - (ours + theirs) / total
+        p, q = (both + ours) / total, (both + theirs) / total
+        chance = p * q + (1 - p) * (1 - q)
+        kappa = (same - chance) / (1 - chance) if chance < 1 else float("nan")
+        lines.append(f"| {column} | {both} | {ours} | {theirs} | {same:.3f} | {kappa:.3f} |")
+    return lines
+
+
+def disagreements(
+    made: Mapping[str, Values], machine: Mapping[str, Mapping[str, int]]
+) -> list[tuple[str, str, str, int]]:
+    """Study, label, what kgdx and what the machine says, in an order made by hash."""
+    found = [
+        (uid, column, {1: "1", 0: "0", -1: "-1", None: "blank"}[made[uid][column]], value)
+        for uid, values in machine.items()
+        for column, value in values.items()
+        if (made[uid][column] == 1) != (value == 1)
+    ]
+    return sorted(found, key=lambda row: hashlib.sha256(f"{row[0]}/{row[1]}".encode()).hexdigest())
+
+
+def verdicts() -> Iterable[str]:
+    """Markdown: who was right where they differ."""
+    path = ANNOTATED / "openi_disagreements.tsv"
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    right = Counter(row["right"] for row in rows)
+    said = ", ".join(f"{name} {count}" for name, count in right.most_common())
+    yield f"Read by hand, {len(rows)} of the disagreements drawn by hash: right is {said}."
+    why = Counter((row["right"], row["why"]) for row in rows)
+    yield from ("", "| right | why | cases |", "|---|---|---|")
+    yield from (f"| {who} | {reason} | {count} |" for (who, reason), count in why.most_common())
+
+
+def main() -> None:
+    """Score, compare and write."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--root", type=Path, required=True)
+    asked.add_argument("--disagreements", type=Path)
+    chosen = asked.parse_args()
+    reports = development(chosen.root)
+    labelers = systems(chosen.root)
+    machine = {u: v for u, v in machine_labels(chosen.root).items() if u in reports}
+    made = {uid: labelers["kgdx"](reports[uid]) for uid in machine}
+    differ = disagreements(made, machine)
+    if chosen.disagreements:
+        text = "".join("\t".join(map(str, row)) + "\n" for row in differ)
+        chosen.disagreements.write_text(text, encoding="utf-8")
+    lines = [
+        "# CheXpert labels of reports: Open-i, development part",
+        "",
+        f"## Against {len(read_by_hand())} reports labelled by hand",
+        "",
+        "| labeler | " + " | ".join(f"{kind} P / R / F1" for kind in KINDS) + " |",
+        "|---|" + "---|" * len(KINDS),
+        *(hand_row(name, by_hand(label, reports)) for name, label in labelers.items()),
+        "",
+        f"## Agreement with machine labels on {len(machine)} reports",
+        "",
+        *agreement(made, machine),
+        "",
+        f"They differ in {len(differ)} of {len(machine) * len(CHEXPERT14)} labels.",
+        "",
+        *verdicts(),
+    ]
+    (RESULTS / "report_agreement.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))  # noqa: T201
+
+
+def hand_row(name: str, counts: Mapping[str, Counter]) -> str:
+    """One labeler's row against the readings by hand."""
+    cells: Sequence[str] = [
+        f"{_share(c['hit'], c['extra'])} / {_share(c['hit'], c['miss'])} / {f1(c):.3f}"
+        for c in counts.values()
+    ]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _share(hit: int, other: int) -> str:
+    return f"{hit / (hit + other):.3f}" if hit + other else "n/a"
+
+
+if __name__ == "__main__":
+    main()
