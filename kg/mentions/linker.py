@@ -24,6 +24,7 @@ from kg.mentions.matcher import Match, Matcher
 from kg.mentions.modifiers import ModifierReader, Modifiers
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
+from kg.mentions.structures import StructureReader
 from kg.mentions.tokens import Token, sentences
 
 LANGUAGES = frozenset({"en", "zh"})
@@ -93,6 +94,7 @@ class MentionLinker:
     def __init__(self, graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> None:
         self._graph, self._left_out = graph, left_out
         self._modifiers = ModifierReader(graph)
+        self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
         self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
@@ -142,8 +144,7 @@ class MentionLinker:
         phrases, speller = self._spoken if spoken else self._written
         words = [speller.mend(word) for word in written]
         matches = with_shared_words(words, phrases.find(words), phrases)
-        if spoken:
-            matches = self._with_exposures(words, matches)
+        matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
         if not matches:
             return ()
         judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
@@ -179,6 +180,15 @@ class MentionLinker:
         concepts = match.meaning.concepts
         kind = self._graph.concept(concepts[0]).kind if concepts else ""
         return Heard(match.start, match.end, concepts, kind)
+
+    def _with_normal(self, words: Sequence[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
+        """The matches with the structures a report's sentence calls normal."""
+        taken = {place for match in matches for place in range(match.start, match.end)}
+        found = [
+            Match(Entry(denied.concepts, "absent"), denied.start, denied.end)
+            for denied in self._structures.read(words, taken)
+        ]
+        return sorted([*matches, *found], key=lambda match: match.start) if found else matches
 
     def _mention(self, match: Match[Entry]) -> Mention:
         concepts, asserts = match.meaning

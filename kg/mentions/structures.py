@@ -1,0 +1,114 @@
+"""A structure that is normal denies what would make it abnormal: `heart and mediastinum normal`.
+
+The word for normal stands after the structures with at most a verb, other structures and joining
+words between (`heart size and pulmonary vascularity are within normal limits`), or before them
+(`normal heart size and mediastinal contours`). The tables of phrases come first: where a phrase
+of the lexicon covers the structure (`the heart is enlarged`), nothing is said here.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Container, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from kg.mentions.matcher import Match, Matcher
+from kg.mentions.tokens import BLANK, words
+
+NORMAL = (
+    *("normal", "unremarkable", "within normal limit", "within limit of normal", "not enlarged"),
+    *("not significantly enlarged", "nonenlarged", "upper limit of normal", "upper limit normal"),
+    *("upper normal", "top normal", "sharp", "clear", "negative"),
+)
+"""Words that say a structure is as it should be."""
+
+VERBS = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "remains"})
+
+PASSED = frozenset(
+    {
+        *("and", "or", ",", "/", "the", "a", "of", "in", "for", "to", "at", "its", "both", BLANK),
+        *("size", "shape", "contour", "configuration", "silhouette", "appearance", "appearing"),
+        *("pulmonary", "vascularity", "vasculature", "vessel", "vascular", "marking", "aortic"),
+        *("aorta", "hilar", "hilum", "central", "upper", "visualized", "structure", "pleura"),
+        *("overall", "grossly", "otherwise", "again", "now", "also", "stable", "unchanged"),
+        *("slightly", "generally", "well", "expanded", "bilaterally", "left", "right", "border"),
+    }
+)
+"""Words that may stand between a structure and the word for normal."""
+
+FARTHEST = 14
+"""Most tokens between them."""
+
+
+class Denied(NamedTuple):
+    """A structure said to be normal, in tokens `[start, end)`, and what that denies."""
+
+    concepts: tuple[str, ...]
+    start: int
+    end: int
+
+
+class StructureReader:
+    """Finds normal structures.
+
+    Args:
+        known: Concepts that may be denied.
+    """
+
+    def __init__(self, known: Container[str]) -> None:
+        phrases = [
+            (tokens, tuple(concept for concept in concepts if concept in known))
+            for tokens, concepts in _table()
+        ]
+        self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
+        self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
+
+    def read(self, tokens: Sequence[str], taken: Container[int]) -> Iterator[Denied]:
+        """Structures a sentence calls normal, apart from those whose tokens are taken."""
+        normal = self._normal.find(tokens)
+        if not normal:
+            return
+        structures = self._structures.find(tokens)
+        inside = {place for match in structures for place in range(match.start, match.end)}
+        for match in structures:
+            if match.start in taken or match.end - 1 in taken:
+                continue
+            if any(_joined(tokens, match, word, inside) for word in normal):
+                yield Denied(match.meaning, match.start, match.end)
+
+
+def _joined(
+    tokens: Sequence[str],
+    structure: Match[tuple[str, ...]],
+    normal: Match[bool],
+    inside: Container[int],
+) -> bool:
+    """Whether a word for normal is said of a structure."""
+    after = normal.start >= structure.end
+    low, high = (structure.end, normal.start) if after else (normal.end, structure.start)
+    if not 0 <= high - low <= FARTHEST or tokens[normal.start - 1 : normal.start] == ["not"]:
+        return False
+    between = tokens[low:high]
+    if not after and _predicate(tokens, normal.start):
+        return False
+    verbs = sum(token in VERBS for token in between)
+    return verbs <= (1 if after else 0) and all(
+        token in PASSED or token in VERBS or place in inside
+        for place, token in enumerate(between, start=low)
+    )
+
+
+def _predicate(tokens: Sequence[str], place: int) -> bool:
+    """Whether the word at a place is said of what stands before it (`lungs are clear and ...`)."""
+    while place > 0 and tokens[place - 1] in PASSED:
+        place -= 1
+    return place > 0 and tokens[place - 1] in VERBS
+
+
+@cache
+def _table() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    text = (files("kg.mentions") / "structures.tsv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    return tuple((words(row["phrase"]), tuple(row["denies"].split())) for row in rows)
