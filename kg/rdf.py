@@ -44,16 +44,36 @@ _RELATION_OF = {relation.iri: name for name, relation in RELATIONS.items()}
 
 def to_rdf(graph: KnowledgeGraph, ending: str) -> bytes:
     """The graph as Turtle (`.ttl`) or TriG (`.trig`)."""
-    quads = [ox.Quad(*triple) for triple in _head(graph)]
-    for concept in graph.concepts:
-        quads += [ox.Quad(*triple) for triple in _concept(concept)]
-    for edge in graph.edges:
-        quads += _plain(edge, named=ending == ".trig")
-        quads += [ox.Quad(*triple) for triple in _statement(edge)]
-    for order, label_set in enumerate(graph.label_sets):
-        quads += [ox.Quad(*triple) for triple in _label_set(label_set, order)]
-    content = ox.serialize(quads, format=FORMATS[ending], prefixes=PREFIXES)
+    named = ending == ".trig"
+    content = ox.serialize(
+        quads(graph, plain=not named, named=named), format=FORMATS[ending], prefixes=PREFIXES
+    )
     return bytes(content or b"")
+
+
+def quads(graph: KnowledgeGraph, *, plain: bool, named: bool) -> Iterator[ox.Quad]:
+    """The statements of a graph.
+
+    Args:
+        graph: The graph.
+        plain: Whether edges are triples of the default graph.
+        named: Whether edges are triples of one named graph for each data set or source.
+    """
+    for triple in _head(graph):
+        yield ox.Quad(*triple)
+    for concept in graph.concepts:
+        for triple in _concept(concept):
+            yield ox.Quad(*triple)
+    for edge in graph.edges:
+        if plain:
+            yield from _plain(edge, named=False)
+        if named:
+            yield from _plain(edge, named=True)
+        for triple in _statement(edge):
+            yield ox.Quad(*triple)
+    for order, label_set in enumerate(graph.label_sets):
+        for triple in _label_set(label_set, order):
+            yield ox.Quad(*triple)
 
 
 def from_rdf(name: str, content: bytes, ending: str) -> Records:
@@ -63,12 +83,12 @@ def from_rdf(name: str, content: bytes, ending: str) -> Records:
         InputError: If the file is no Turtle or TriG (names the line), or holds no graph.
     """
     try:
-        quads = list(ox.parse(io.BytesIO(content), format=FORMATS[ending]))
+        parsed = list(ox.parse(io.BytesIO(content), format=FORMATS[ending]))
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise InputError(f"{name}{line}: {error.msg}", "mend the line") from None
     try:
-        return _Reader(name, quads).records()
+        return _Reader(name, parsed).records()
     except ValueError as error:
         raise InputError(f"{name}: {error}", "orders, counts and weights are numbers") from None
 
@@ -201,11 +221,11 @@ def _listed(node: ox.NamedNode, field: str, values: tuple[str, ...]) -> Iterator
 class _Reader:
     """Reads records back from triples."""
 
-    def __init__(self, name: str, quads: Iterable[ox.Quad]) -> None:
+    def __init__(self, name: str, found: Iterable[ox.Quad]) -> None:
         self.name = name
         self.values: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         self.plain: set[tuple[str, str, str]] = set()
-        for quad in quads:
+        for quad in found:
             predicate = quad.predicate.value
             if predicate == PREFIXES["owl"] + "imports":
                 raise InputError(f"{name}: imports {quad.object}", "merge it by a recipe instead")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -21,6 +22,9 @@ FORMATS = {
     ".n3": ox.RdfFormat.N3,
     ".jsonld": ox.RdfFormat.JSON_LD,
 }
+
+BASE = "urn:kgdx:file"
+"""What relative names in a file are relative to."""
 
 _ENTITY = re.compile(rb"<!ENTITY\s+(?:%\s+)?(\S+)\s+(SYSTEM|PUBLIC|[\"'])([^\"'>]*)", re.IGNORECASE)
 _HEAD = 1 << 20
@@ -73,8 +77,25 @@ def quads_of(path: Path) -> Iterator[ox.Quad]:
             lie outside it.
     """
     check_entities(path)
+    with _refused(path):
+        yield from ox.parse(path=str(path), format=rdf_format(path), base_iri=BASE)
+
+
+def fill(store: ox.Store, path: Path) -> None:
+    """Load an RDF file into a store, at the store's own speed.
+
+    Raises:
+        InputError: As `quads_of`.
+    """
+    check_entities(path)
+    with _refused(path):
+        store.bulk_load(path=str(path), format=rdf_format(path), base_iri=BASE)
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
     try:
-        yield from ox.parse(path=str(path), format=rdf_format(path), base_iri="urn:kgdx:file")
+        yield
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise InputError(f"{path.name}{line}: {error.msg}", "mend the line") from None

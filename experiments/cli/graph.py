@@ -15,6 +15,10 @@ COMMANDS = {
     "validate": (f"{_HERE}.graph_validate:validate", "Faults of a graph and how to mend them."),
     "stats": (f"{_HERE}.graph_show:stats", "Counts by kind, relation and source; label sets."),
     "show": (f"{_HERE}.graph_show:show_concept", "A concept and its neighbourhood as a tree."),
+    "path": (f"{_HERE}.graph_trace:path", "How two concepts are connected, step by step."),
+    "explain": (f"{_HERE}.graph_trace:explain", "Why an edge is in the graph."),
+    "diff": (f"{_HERE}.graph_trace:diff", "What differs between two graphs."),
+    "query": (f"{_HERE}.graph_query:query", "SPARQL on a graph, an RDF file or an endpoint."),
     "export": (f"{_HERE}.graph_export:export", "The graph, or a part of it, in another format."),
 }
 

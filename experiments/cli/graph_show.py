@@ -17,7 +17,7 @@ from kg.edges import Edge, Evidence
 from kg.graph import KnowledgeGraph
 from kg.tree import Branch, Scope, hidden, tree
 
-__all__ = ["show_concept", "stats"]
+__all__ = ["figures", "show_concept", "stats"]
 
 _FEW = 12
 
@@ -146,7 +146,7 @@ def _drawn(
             deeper = inner + ("   " if end else "│  ")
             if evidence:
                 for item in branch.edge.evidence:
-                    yield f"{deeper}· {item.status}: {item.source}{_figures(item)}"
+                    yield f"{deeper}· {item.status}: {item.source}{figures(item)}"
             yield from _drawn(graph, branch.branches, deeper, evidence)
 
 
@@ -161,7 +161,8 @@ def _weighed(edge: Edge) -> str:
     return f"{sets}  [{sources} {'source' if sources == 1 else 'sources'}]"
 
 
-def _figures(item: Evidence) -> str:
+def figures(item: Evidence) -> str:
+    """Data set, strength and count of an item of evidence, in brackets, where it has any."""
     known = []
     if item.dataset:
         known.append(item.dataset)

@@ -223,3 +223,53 @@ def test_validate_refuses_what_it_cannot_read(capsys, tmp_path):
     assert ran(capsys, "validate", "-o", str(tmp_path / "r.doc"))[0] == 3
     code, out, _ = ran(capsys, "validate", "--rules")
     assert (code, "is_a_cycle\terror" in out) == (0, True)
+
+
+def test_path_explain_and_diff(capsys, tmp_path):
+    code, out, _ = ran(capsys, "path", "covid_19", "atelectasis", "--limit", "1", "--evidence")
+    assert code == 0
+    assert out.startswith("COVID-19  ckg:covid_19\n")
+    assert "asserted: " in out
+    assert ran(capsys, "path", "covid_19", "atelectasis", "--longest", "1")[0] == 1
+    code, out, _ = ran(capsys, "explain", "atelectasis", "is_a", "Lung Opacity")
+    assert (code, "  - asserted: paper Irvin 2019" in out) == (0, True)
+    code, _, err = ran(capsys, "explain", "lung", "is_a", "atelectasis")
+    assert (code, "neither states nor entails" in err) == (1, True)
+    out = tmp_path / "w.jsonl"
+    ran(capsys, "build", "clinical", "-o", str(out), "--without-dataset", "POCUS")
+    code, text, _ = ran(capsys, "diff", str(out), "--json")
+    found = json.loads(text)
+    assert (code, found["same"], found["gone_edges"]) == (0, False, [])
+    assert len(found["new_edges"]) > 0
+    code, text, err = ran(capsys, "diff", str(out), "--limit", "1")
+    assert "new edges\t" in text
+    assert "more: --limit 0" in err
+
+
+def test_query_prints_saves_and_writes(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ask = "SELECT ?l { ckg:atelectasis rdfs:subClassOf/rdfs:label ?l }"
+    assert ran(capsys, "query", ask)[1] == "l\nLung Opacity\n"
+    assert ran(capsys, "query", ask, "--save", "above")[0] == 0
+    assert ran(capsys, "query", "above", "-o", "a.csv")[0] == 0
+    assert (tmp_path / "a.csv").read_text() == "l\nLung Opacity\n"
+    assert "above\tabove" in ran(capsys, "query", "--list")[1]
+    words = ("query", "findings_of", "--bind", "concept=cystic fibrosis", "--json")
+    rows = json.loads(ran(capsys, *words)[1])["rows"]
+    assert {"Asthma", "Cirrhosis"} <= {row["label"] for row in rows}
+    for wrong, code in (
+        (("query",), 2),
+        (("query", "abvoe"), 3),
+        (("query", "SELECT {"), 3),
+        (("query", ask, "-o", "a.doc"), 3),
+        (("query", "findings_of"), 3),
+        (("query", ask, "--timeout", "0"), 2),
+    ):
+        assert ran(capsys, *wrong)[0] == code
+
+
+def test_a_folder_called_kg_beside_the_user_is_not_ours(capsys, tmp_path, monkeypatch):
+    (tmp_path / "kg").mkdir()
+    (tmp_path / "kg" / "__init__.py").write_text("raise SystemExit('not yours')")
+    monkeypatch.chdir(tmp_path)
+    assert ran(capsys, "query", "ASK { ckg:lung ?p ?o }")[1] == "answer\nyes\n"
