@@ -5,7 +5,6 @@ Values keep their depth; see `values.py`. Of several pages of a TIFF the first i
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """How a picture is turned upright, by its EXIF orientation."""
-
-# its remarks may quote what a file says of people
-logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
 
 def read_deep_png(path: Path, image: Image.Image) -> Grey:

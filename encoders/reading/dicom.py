@@ -34,6 +34,7 @@ from encoders.reading.dicom_header import (
     parse,
     sequence,
     text,
+    warnings_of,
     whole,
 )
 from encoders.reading.dicom_pixels import decode
@@ -73,9 +74,7 @@ class DicomFile:
         check_size(path, whole(self.header, "Columns"), whole(self.header, "Rows"))
         if not any(field in self.header for field in PIXELS):
             raise RejectedImage(path, "truncated", "no pixel data")
-        notes = []
-        if text(self.header, "BurnedInAnnotation").upper() == "YES":
-            notes.append("text is burned into the pixels (BurnedInAnnotation)")
+        notes = warnings_of(self.header)
         self._windows = self.header
         self._film = self._opened_film()
         if self._film is not None:

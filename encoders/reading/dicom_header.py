@@ -1,13 +1,11 @@
 """The fields of a DICOM file that describe pixels; no other field is ever parsed.
 
 A patient's name, number or dates are not read from the file at all, so none can reach a message,
-a log or a report. What pydicom says about a file is not repeated either: it may quote fields.
+a log or a report.
 """
 
 from __future__ import annotations
 
-import logging
-import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -97,25 +95,25 @@ MODALITIES: dict[str, Modality] = {
 INFLATED = 512 << 20
 """A deflated file may grow to this many bytes."""
 
-# A filter for this one library, not `catch_warnings`, which is not safe in threads.
-warnings.filterwarnings("ignore", module=r"pydicom\b")
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-
 
 def parse(path: Path, *, pixels: bool = True) -> Dataset:
     """The pixel fields of a file, or a rejection that quotes nothing of it.
 
     Args:
         path: The file.
-        pixels: Whether the pixels themselves are read too.
+        pixels: Whether its pixels can be asked for; they are read when they are.
 
     Raises:
         RejectedImage: If it cannot be parsed or is no picture.
     """
     try:
-        check_deflated(path)
         header = pydicom.dcmread(
-            path, force=True, specific_tags=list(PIXEL_FIELDS), stop_before_pixels=not pixels
+            path,
+            force=True,
+            specific_tags=list(PIXEL_FIELDS),
+            stop_before_pixels=not pixels,
+            # what is inflated in memory cannot be read later
+            defer_size=None if check_deflated(path) else 1 << 16,
         )
     except RejectedImage:
         raise
@@ -135,12 +133,12 @@ def parse(path: Path, *, pixels: bool = True) -> Dataset:
     return header
 
 
-def check_deflated(path: Path) -> None:
-    """Refuse a deflated file that grows beyond all measure, before pydicom inflates it."""
+def check_deflated(path: Path) -> bool:
+    """Whether a file is deflated; one that grows beyond all measure is refused."""
     with path.open("rb") as opened:
         begins = opened.read(4096)
     if DeflatedExplicitVRLittleEndian.encode() not in begins:
-        return
+        return False
     meta = read_file_meta_info(path)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     grown = 0
@@ -152,6 +150,13 @@ def check_deflated(path: Path) -> None:
                 piece = inflater.unconsumed_tail
                 if grown > INFLATED:
                     raise RejectedImage(path, "too_many_pixels", "deflated")
+    return True
+
+
+def warnings_of(header: Dataset) -> list[str]:
+    """What a header warns of: text in the pixels, which may name the patient."""
+    burned_in = text(header, "BurnedInAnnotation").upper() == "YES"
+    return ["text is burned into the pixels (BurnedInAnnotation)"] if burned_in else []
 
 
 def placed(header: Dataset) -> Placed:

@@ -112,7 +112,7 @@ def _gaps(notes: list[str], depths: Sequence[float]) -> float | None:
     if len(depths) < 2:
         return None
     steps = np.diff(depths)
-    usual = float(np.median(steps))
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
     wide = steps[steps > GAP * usual]
     if len(wide):
         largest = float(wide.max())

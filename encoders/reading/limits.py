@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import encoders.reading.quiet  # noqa: F401 - for what it does
 from encoders.reading.rejected import RejectedImage
 
 Grey = NDArray[np.float32]

@@ -33,6 +33,10 @@ READING = "2"
 """Version of the reading code; change it when the same file gives other pixels."""
 
 
+NOTES = 20
+"""Most notes on files that are logged at a time."""
+
+
 class PictureReader:
     """Reads the pictures of studies by one image section of a configuration.
 
@@ -55,6 +59,7 @@ class PictureReader:
             self.encoder.trainable(section.trains)
         self.reducer: Reducer | None = None
         self._parts: dict[Path, int] = {}
+        self._notes: dict[str, list[Path]] = {}
 
     @property
     def trainable_encoder(self) -> nn.Module | None:
@@ -79,6 +84,7 @@ class PictureReader:
         if not (self.section.frozen and self.section.reduce):
             return
         chosen = [self.chosen(study, root) for study in studies]
+        self._say()
         pictures = [Picture(root / image.path, image.part) for images in chosen for image in images]
         array, rows = self._tokens(pictures)
         generator = np.random.default_rng(self.seed)
@@ -114,13 +120,23 @@ class PictureReader:
             except RejectedImage:
                 return 1
             for note in about.notes:
-                log.warning("%s: %s", path, note)
+                self._notes.setdefault(note, []).append(path)
             self._parts[path] = about.parts
         return self._parts[path]
+
+    def _say(self) -> None:
+        """Log what was noted of files since the last time, each note once with its files."""
+        for note, paths in list(self._notes.items())[:NOTES]:
+            more = f" (and {len(paths) - 1} more files)" if len(paths) > 1 else ""
+            log.warning("%s: %s%s", paths[0], note, more)
+        if len(self._notes) > NOTES:
+            log.warning("%d more notes of this kind", len(self._notes) - NOTES)
+        self._notes.clear()
 
     def read(self, studies: Sequence[Study], root: Path) -> Pictures:
         """Tensors of the pictures of studies, each picture once."""
         chosen = [self.chosen(study, root) for study in studies]
+        self._say()
         most = max([len(images) for images in chosen] + [1])
         place: dict[Picture, int] = {}
         rows, view, modality = (torch.zeros(len(studies), most, dtype=torch.long) for _ in range(3))
