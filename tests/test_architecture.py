@@ -19,6 +19,7 @@ CATALOGS = (
     "encoders/image",
     "encoders/text",
     "encoders/graph",
+    "encoders/decoders",
     "fusion/joins",
     "fusion/heads",
     "fusion/objectives",

@@ -21,6 +21,7 @@ CATALOGS: dict[str, tuple[Catalog[Any], ...]] = {
         Catalog("encoders.image", "image encoder"),
         Catalog("encoders.text", "text encoder"),
         Catalog("encoders.graph", "graph encoder"),
+        Catalog("encoders.decoders", "decoder"),
     ),
     "joins": (Catalog("fusion.joins", "join"),),
     "heads": (Catalog("fusion.heads", "head"),),

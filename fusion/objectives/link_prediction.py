@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.batch import StudyBatch
+from encoders.decoders.distmult import DistMult
 from encoders.graph_arrays import graph_tensors
 from fusion.objectives import Forward
 from fusion.system import Setting
@@ -18,7 +19,7 @@ __all__ = ["LinkPrediction"]
 class LinkPrediction(nn.Module):
     """Cross-entropy of DistMult scores of sampled edges against the same edges with a false end.
 
-    DistMult is Yang et al. 2015 (arXiv 1412.6575); negatives replace the object uniformly, and
+    Negatives replace the object uniformly, and
     a replaced edge that happens to be true is rare enough to be left in.
     """
 
@@ -40,7 +41,7 @@ class LinkPrediction(nn.Module):
         ends, kinds, _, relations = graph_tensors(setting.graph)
         self.register_buffer("ends", ends, persistent=False)
         self.register_buffer("kinds", kinds, persistent=False)
-        self.relation = nn.Parameter(torch.randn(relations, width) * 0.1)
+        self.decoder = DistMult(DistMult.Options(), width=width, relations=relations)
 
     def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
         """Mean loss over true and false edges; zero on a graph without edges.
@@ -53,7 +54,7 @@ class LinkPrediction(nn.Module):
         pick = torch.randint(self.ends.shape[1], (self.sample,), device=device)
         subject, true = self.ends[0, pick], self.ends[1, pick]
         false = torch.randint(made.nodes.shape[0], (self.sample,), device=device)
-        half = made.nodes[subject] * self.relation[self.kinds[pick]]
+        half = self.decoder(made.nodes[subject], self.kinds[pick])
         scale = made.nodes.shape[1] ** 0.5
         right = (half * made.nodes[true]).sum(-1) / scale
         wrong = (half * made.nodes[false]).sum(-1) / scale

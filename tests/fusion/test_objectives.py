@@ -177,7 +177,7 @@ def test_links_by_hand(setting: Setting, batch: StudyBatch, monkeypatch: Any) ->
     ends, kinds, _, _ = graph_tensors(setting.graph)
     total = 0.0
     for edge, false in ((0, 11), (9, 12)):
-        relation = objective.relation[kinds[edge]]
+        relation = objective.decoder.relations[kinds[edge]]
         subject, true = ends[:, edge].tolist()
         right = float((nodes[subject] * relation * nodes[true]).sum()) / 2  # sqrt of width 4
         wrong = float((nodes[subject] * relation * nodes[false]).sum()) / 2
