@@ -59,7 +59,7 @@ class NeighbourSampler:
         for size in sizes:
             places = self._into(frontier, size, generator)
             drawn.append(places)
-            found = self.subjects[places].unique()
+            found = torch.unique(self.subjects[places])
             frontier = found[reached[found] < 0]
             reached[frontier] = total + torch.arange(len(frontier))
             total += len(frontier)
@@ -78,7 +78,8 @@ class NeighbourSampler:
         every = rows + torch.arange(len(rows))
         chance = torch.rand(int((~few).sum()), size, generator=generator, dtype=torch.float64)
         some = starts[~few].unsqueeze(1) + (chance * degrees[~few].unsqueeze(1)).long()
-        return torch.cat((every, some.flatten())).unique()
+        drawn: Tensor = torch.unique(torch.cat((every, some.flatten())))
+        return drawn
 
     def _objects(self, places: Tensor) -> Tensor:
         """Concept that each edge, in sorted order, leads to."""

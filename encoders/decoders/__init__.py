@@ -47,5 +47,7 @@ class Decoder(Protocol):
 
 
 DECODERS: Catalog[Any] = Catalog(
-    "encoders.decoders", "decoder", ("Options", "forward", "scores", "kind_scores", "sizes", "relation_sizes")
+    "encoders.decoders",
+    "decoder",
+    ("Options", "forward", "scores", "kind_scores", "sizes", "relation_sizes"),
 )

@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": (f"{_HERE}.graph_trace:diff", "What differs between two graphs."),
     "query": (f"{_HERE}.graph_query:query", "SPARQL on a graph, an RDF file or an endpoint."),
     "export": (f"{_HERE}.graph_export:export", "The graph, or a part of it, in another format."),
+    "embed": (f"{_HERE}.graph_embed:embed", "Link prediction: MRR, Hits@k, vectors to keep."),
 }
 
 

@@ -47,7 +47,8 @@ def test_everything_learns_and_the_order_of_concepts_does_not_matter(name):
     kinds = torch.tensor([0, 4, 2, 2])
     scores = decoder.scores(decoder(subjects, kinds), nodes)
     order = torch.tensor([3, 1, 6, 0, 2, 5, 4])
-    torch.testing.assert_close(decoder.scores(decoder(subjects, kinds), nodes[order]), scores[:, order])  # fmt: skip
+    again = decoder.scores(decoder(subjects, kinds), nodes[order])
+    torch.testing.assert_close(again, scores[:, order])
     (scores.square().sum() + decoder.sizes(nodes).sum()).backward()
     for tensor in (subjects, nodes, *decoder.parameters()):
         assert torch.isfinite(tensor.grad).all()
@@ -67,7 +68,7 @@ def test_scores_by_hand():
 
     def score(name, **options):
         decoder = build(name, **options)
-        return decoder, float(decoder.scores(decoder(subject, kind), obj))
+        return decoder, decoder.scores(decoder(subject, kind), obj).item()
 
     decoder, found = score("complex")
     r = complex_of(decoder.relations[2])
@@ -76,7 +77,8 @@ def test_scores_by_hand():
     assert decoder.sizes(obj)[0].tolist() == pytest.approx([abs(c) for c in o], abs=1e-5)
 
     decoder, found = score("rotate")
-    turned = [a * complex(math.cos(t), math.sin(t)) for a, t in zip(s, decoder.angles[2].tolist(), strict=True)]  # fmt: skip
+    turns = [complex(math.cos(angle), math.sin(angle)) for angle in decoder.angles[2].tolist()]
+    turned = [a * b for a, b in zip(s, turns, strict=True)]
     by_hand = -sum(abs(a - c) for a, c in zip(turned, o, strict=True))
     assert found == pytest.approx(by_hand, abs=1e-4)
 

@@ -16,10 +16,10 @@ from encoders.neighbours import NeighbourSampler
 from experiments.training.links.model import LinkPredictor, Messages
 from experiments.training.links.ranking import Answers, LinkMetrics, Ranks, measured, ranks
 from experiments.training.links.triples import Array, Triples
-from kg.errors import RunStopped
+from kg.errors import InputError, RunStopped
 from kg.options import Options, Part
 
-__all__ = ["Fitted", "LinkOptions", "fit", "ranked"]
+__all__ = ["Fitted", "LinkOptions", "Steps", "embedded", "fit", "ranked"]
 
 
 class LinkOptions(Options):
@@ -33,6 +33,7 @@ class LinkOptions(Options):
         batch: Directed edges of a step.
         optimiser: Optimiser of all parameters.
         rate: Its learning rate.
+        network_rate: Share of that rate at which the graph network learns.
         penalty: Weight of the cubic penalty on the vectors of a step's edges (N3, Lacroix 2018).
         candidates: Concepts drawn at random as wrong answers of a step, shared by its edges;
             0 takes every concept (1-vs-all).
@@ -50,9 +51,10 @@ class LinkOptions(Options):
     batch: int = 256
     optimiser: Literal["adagrad", "adam"] = "adagrad"
     rate: float = 0.1
-    penalty: float = 0.005
+    network_rate: float = 0.05
+    penalty: float = 0.01
     candidates: int = 0
-    relations: float = 0.0
+    relations: float = 0.25
     neighbours: tuple[int, ...] = ()
     check_every: int = 5
 
@@ -98,7 +100,7 @@ def fit(
     """
     torch.manual_seed(seed)
     model = _built(triples, options)
-    steps = _Steps(triples, options, model, torch.Generator().manual_seed(seed))
+    steps = Steps(triples, options, model, torch.Generator().manual_seed(seed))
     best: Fitted | None = None
     spent = 0.0
     for epoch in range(1, options.epochs + 1):
@@ -112,7 +114,7 @@ def fit(
         if best is None or not valid.mrr <= best.valid.mrr:
             best = Fitted(copy.deepcopy(model), valid, epoch, 0.0)
     if best is None:
-        return Fitted(model.eval(), measured(ranked(model, triples, answers, triples.directed("valid"))), 0, 0.0)  # fmt: skip
+        raise InputError(f"{options.epochs} epochs train nothing", "--set epochs=20")
     return Fitted(best.model.eval(), best.valid, best.epoch, spent / options.epochs)
 
 
@@ -123,9 +125,7 @@ def ranked(model: LinkPredictor, triples: Triples, answers: Answers, edges: Arra
     def score(subjects: Tensor, kinds: Tensor) -> Tensor:
         return model.decoder.scores(model.decoder(nodes[subjects], kinds), nodes)
 
-    return ranks(
-        score, edges, answers, concepts=len(triples.concepts), cells=model.decoder.cells
-    )
+    return ranks(score, edges, answers, concepts=len(triples.concepts), cells=model.decoder.cells)
 
 
 @torch.no_grad()
@@ -140,17 +140,29 @@ def embedded(model: LinkPredictor, triples: Triples) -> Tensor:
 
 
 def _built(triples: Triples, options: LinkOptions) -> LinkPredictor:
-    return LinkPredictor(
+    model = LinkPredictor(
         options.encoder,
         options.decoder,
         concepts=len(triples.concepts),
         kinds=triples.kinds,
         width=options.width,
     )
+    if options.encoder and options.neighbours and not getattr(model.encoder, "inductive", False):
+        raise InputError(
+            f"{options.encoder.name}: cannot embed a part of the graph", "leave neighbours empty"
+        )
+    return model
 
 
-class _Steps:
-    """The steps of training over the same edges."""
+class Steps:
+    """The steps of training over the same edges.
+
+    Args:
+        triples: The edges.
+        options: How they are asked for.
+        model: The model.
+        generator: Source of the draws.
+    """
 
     def __init__(
         self,
@@ -168,14 +180,20 @@ class _Steps:
             NeighbourSampler(self.messages.ends, self.concepts) if options.neighbours else None
         )
         kind = torch.optim.Adagrad if options.optimiser == "adagrad" else torch.optim.Adam
-        self.optimiser = kind(model.parameters(), lr=options.rate)
+        network = [] if model.encoder is None else list(model.encoder.parameters())
+        apart = {id(parameter) for parameter in network}
+        rest = [parameter for parameter in model.parameters() if id(parameter) not in apart]
+        groups = [{"params": rest, "lr": options.rate}]
+        if network:
+            groups.append({"params": network, "lr": options.rate * options.network_rate})
+        self.optimiser = kind(groups)
 
     def epoch(self) -> float:
         """One pass; the mean loss."""
         losses = []
         order = torch.randperm(len(self.edges), generator=self.generator)
-        for batch in order.split(self.options.batch):
-            loss = self._loss(batch)
+        for batch in torch.split(order, self.options.batch):
+            loss = self.loss(batch)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
@@ -185,7 +203,8 @@ class _Steps:
             raise RunStopped("the loss is not finite", "train with a lower learning rate")
         return mean
 
-    def _loss(self, batch: Tensor) -> Tensor:
+    def loss(self, batch: Tensor) -> Tensor:
+        """Loss of a step that asks for these edges `[B]`, by their places."""
         subjects, kinds, objects = self.edges[batch].T
         candidates, answers = self._candidates(objects)
         nodes, place = self._nodes(batch, subjects, candidates)
@@ -208,7 +227,7 @@ class _Steps:
             return torch.arange(self.concepts), objects
         size = (self.options.candidates,)
         drawn = torch.randint(self.concepts, size, generator=self.generator)
-        candidates, places = torch.cat((objects, drawn)).unique(return_inverse=True)
+        candidates, places = torch.unique(torch.cat((objects, drawn)), return_inverse=True)
         return candidates, places[: len(objects)]
 
     def _nodes(self, batch: Tensor, subjects: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
@@ -223,7 +242,7 @@ class _Steps:
             kept = ~self.asked
             messages = Messages(self.messages.ends[:, kept], self.messages.kinds[kept])
             return self.model.nodes(messages), everything
-        seeds = torch.cat((subjects, candidates)).unique()
+        seeds = torch.unique(torch.cat((subjects, candidates)))
         part = self.sampler.sample(seeds, self.options.neighbours, self.generator)
         kept = ~self.asked[part.places]
         messages = Messages(part.ends[:, kept], self.messages.kinds[part.places[kept]])

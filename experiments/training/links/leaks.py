@@ -1,4 +1,4 @@
-"""Inverse leaks: held-out edges that follow from an edge learned from, by a relation that says so."""
+"""Inverse leaks: held-out edges that only repeat, by another relation, an edge learned from."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ def _overlap(triples: Triples) -> Array:
     pairs = np.concatenate((subjects * concepts + objects, objects * concepts + subjects))
     _, pairs = np.unique(pairs, return_inverse=True)
     rows = np.concatenate((relations, relations + count))
-    marks = csr_array((np.ones(len(rows), np.int64), (rows, pairs)), shape=(2 * count, pairs.max(initial=-1) + 1))  # fmt: skip
+    shape = 2 * count, pairs.max(initial=-1) + 1
+    marks = csr_array((np.ones(len(rows), np.int64), (rows, pairs)), shape=shape)
     dense: Array = (marks @ marks.T).toarray()
     return dense

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -119,6 +120,6 @@ def ranks(
 def measured(found: Ranks) -> LinkMetrics:
     """Metrics over ranks; NaN where there are none."""
     if not len(found):
-        return LinkMetrics(*[float("nan")] * 4, count=0)
-    shares = (float((found <= k).mean()) for k in (1, 3, 10))
-    return LinkMetrics(float((1 / found).mean()), *shares, count=len(found))
+        return LinkMetrics(math.nan, math.nan, math.nan, math.nan, 0)
+    first, third, tenth = (float((found <= k).mean()) for k in (1, 3, 10))
+    return LinkMetrics(float((1 / found).mean()), first, third, tenth, len(found))

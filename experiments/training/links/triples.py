@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.arrays import clinical_edges
 from kg.edges import RELATIONS
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph
 
-__all__ = ["PARTS", "Triples", "from_graph", "from_rows"]
+__all__ = ["PARTS", "Triples", "Row", "from_graph", "from_rows", "held_out_of"]
 
 PARTS = ("train", "valid", "test")
 
@@ -62,37 +61,40 @@ class Triples:
         return np.array([*there, *range(count)], dtype=np.int64)
 
     def directed(self, part: str) -> Array:
-        """Both directions of a split's edges, `[2 E, 3]`: as they stand, then from the other end."""
+        """A split's edges as they stand, then from the other end, `[2 E, 3]`."""
         edges: Array = getattr(self, part)
         back = np.stack((edges[:, 2], self.inverse[edges[:, 1]], edges[:, 0]), axis=1)
         return np.concatenate((edges, back))
 
 
 def from_rows(splits: Sequence[Sequence[Row]]) -> Triples:
-    """Triples from named edges, in the three splits.
+    """Triples from named edges in three splits that somebody else made.
 
-    Concepts and relations are ordered by name, and an edge that stands twice counts once, in the
-    first split it stands in.
+    An edge that stands twice counts once, in the first split it stands in.
     """
-    rows = [list(dict.fromkeys(split)) for split in splits]
-    concepts = tuple(sorted({end for split in rows for row in split for end in (row[0], row[2])}))
-    relations = tuple(sorted({row[1] for split in rows for row in split}))
-    place = {name: number for number, name in enumerate(concepts)}
-    kind = {name: number for number, name in enumerate(relations)}
-    digest = hashlib.sha256()
     seen: set[Row] = set()
-    arrays = []
-    for split in rows:
-        fresh = [row for row in split if row not in seen]
-        seen.update(fresh)
-        digest.update(repr(sorted(fresh)).encode())
-        numbers = [(place[s], kind[r], place[o]) for s, r, o in fresh]
-        arrays.append(np.array(numbers, dtype=np.int64).reshape(-1, 3))
-    return Triples(concepts, relations, *arrays, fingerprint=digest.hexdigest())
+    fresh: list[list[Row]] = []
+    for split in splits:
+        fresh.append([row for row in dict.fromkeys(split) if row not in seen])
+        seen.update(fresh[-1])
+    (train, valid, test), concepts, relations = _numbered(fresh)
+    return Triples(concepts, relations, train, valid, test, _digest(fresh))
+
+
+def held_out_of(rows: Iterable[Row], *, seed: int, share: float = 0.1) -> Triples:
+    """Triples from named edges, split at random as `from_graph` does.
+
+    Raises:
+        InputError: If there are too few edges to hold any out.
+    """
+    unique = list(dict.fromkeys(rows))
+    (edges,), concepts, relations = _numbered([unique])
+    train, valid, test = _parts(edges, len(relations), share, seed)
+    return Triples(concepts, relations, train, valid, test, _digest([unique]))
 
 
 def from_graph(
-    graph: KnowledgeGraph, *, seed: int, held_out: float = 0.1, bookkeeping: bool = False
+    graph: KnowledgeGraph, *, seed: int, share: float = 0.1, bookkeeping: bool = False
 ) -> Triples:
     """Edges of a clinical graph, split at random.
 
@@ -103,39 +105,57 @@ def from_graph(
     Args:
         graph: The graph.
         seed: Seed of the split.
-        held_out: Share of the edges in validation, and again in test.
+        share: Share of the edges in validation, and again in test.
         bookkeeping: Whether relations that organise the graph rather than medicine count too.
 
     Raises:
         InputError: If the graph has too few edges to hold any out.
     """
-    if bookkeeping:
-        rows = list(dict.fromkeys(edge.key[:3] for edge in graph.edges))
-    else:
-        edges = clinical_edges(graph)
-        ends = zip(edges.subjects, edges.relations, edges.objects, strict=True)
-        rows = [(graph.concepts[s].id, edges.kinds[r], graph.concepts[o].id) for s, r, o in ends]
-    relations = tuple(sorted({row[1] for row in rows}))
+    kept = {
+        edge.key[:3]: None
+        for edge in graph.edges
+        if bookkeeping or not RELATIONS[edge.relation].bookkeeping
+    }
+    relations = tuple(sorted({relation for _, relation, _ in kept}))
     kind = {name: number for number, name in enumerate(relations)}
-    numbers = [(graph.index[s], kind[r], graph.index[o]) for s, r, o in rows]
-    triples = np.array(numbers, dtype=np.int64).reshape(-1, 3)
-    where = _split(triples, len(relations), held_out, np.random.default_rng(seed))
+    numbers = [(graph.index[s], kind[r], graph.index[o]) for s, r, o in kept]
+    edges = np.array(numbers, np.int64).reshape(-1, 3)
+    train, valid, test = _parts(edges, len(relations), share, seed)
+    concepts = tuple(concept.id for concept in graph.concepts)
+    symmetric = frozenset(name for name in relations if RELATIONS[name].symmetric)
+    return Triples(concepts, relations, train, valid, test, graph.fingerprint, symmetric)
+
+
+def _numbered(splits: list[list[Row]]) -> tuple[list[Array], tuple[str, ...], tuple[str, ...]]:
+    """Edges as numbers, and the concepts and relations they number, ordered by name."""
+    rows = [row for split in splits for row in split]
+    concepts = tuple(sorted({end for row in rows for end in (row[0], row[2])}))
+    relations = tuple(sorted({row[1] for row in rows}))
+    place = {name: number for number, name in enumerate(concepts)}
+    kind = {name: number for number, name in enumerate(relations)}
+    arrays = [
+        np.array([(place[s], kind[r], place[o]) for s, r, o in split], np.int64).reshape(-1, 3)
+        for split in splits
+    ]
+    return arrays, concepts, relations
+
+
+def _digest(splits: list[list[Row]]) -> str:
+    return hashlib.sha256(repr([sorted(split) for split in splits]).encode()).hexdigest()
+
+
+def _parts(triples: Array, relations: int, share: float, seed: int) -> list[Array]:
+    where = _split(triples, relations, share, np.random.default_rng(seed))
     if not (where == 1).any() or not (where == 2).any():
         raise InputError(
-            f"{graph.name}: {len(triples)} edges are too few to hold any out",
+            f"{len(triples)} edges are too few to hold any out",
             "link prediction needs a graph in which concepts have several edges",
         )
-    return Triples(
-        tuple(concept.id for concept in graph.concepts),
-        relations,
-        *(triples[where == part] for part in range(3)),
-        fingerprint=graph.fingerprint,
-        symmetric=frozenset(name for name in relations if RELATIONS[name].symmetric),
-    )
+    return [triples[where == part] for part in range(3)]
 
 
 def _split(
-    triples: Array, relations: int, held_out: float, generator: np.random.Generator
+    triples: Array, relations: int, share: float, generator: np.random.Generator
 ) -> NDArray[np.int8]:
     """Split of each triple, `[E]`: 0 to learn from, 1 and 2 held out."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -144,7 +164,7 @@ def _split(
     ends = np.bincount(triples[:, [0, 2]].ravel())
     uses = np.bincount(triples[:, 1], minlength=relations)
     where = np.zeros(len(triples), np.int8)
-    wanted = round(held_out * len(triples))
+    wanted = round(share * len(triples))
     taken = {1: 0, 2: 0}
     pairs = list(groups)
     for number in generator.permutation(len(pairs)):
@@ -153,13 +173,12 @@ def _split(
             break
         pair = pairs[number]
         places = groups[pair]
-        share = np.bincount(triples[places, 1], minlength=relations)
-        if pair[0] == pair[1] or min(ends[list(pair)]) <= len(places) or (uses <= share)[
-            share > 0
-        ].any():
+        kinds = np.unique(triples[places, 1])
+        last = min(ends[list(pair)]) <= len(places) or min(uses[kinds]) <= len(places)
+        if last or pair[0] == pair[1]:
             continue
         ends[list(pair)] -= len(places)
-        uses -= share
+        uses -= np.bincount(triples[places, 1], minlength=relations)
         where[places] = part
         taken[part] += len(places)
     return where
