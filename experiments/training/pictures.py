@@ -56,7 +56,7 @@ class PictureReader:
         self.encoder: Any = part(options)
         self.encoder.eval()
         if not section.frozen:
-            self.encoder.trainable(section.trains)
+            self.encoder.trainable(section.trains or -1)
         self.reducer: Reducer | None = None
         self._parts: dict[Path, int] = {}
         self._notes: dict[str, list[Path]] = {}

@@ -148,7 +148,7 @@ def test_a_kill_at_any_time_leaves_one_that_loads(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, weights(0), {"step": 0})
     chance = random.Random(0)
     step = 0
-    for _ in range(20):
+    for _ in range(50):
         child = os.fork()
         if child == 0:
             save_until_killed(tmp_path, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,12 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from experiments.records import atomic
 from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics, read_metrics
 from experiments.training.assemble import Assembled
 from experiments.training.keeper import StopAsked
 from experiments.training.run import train
+from kg.errors import InputError
 
 Make = Callable[..., Assembled]
 NewFolder = Callable[[], RunFolder]
@@ -144,6 +147,32 @@ def test_only_what_was_measured_after_the_checkpoint_is_forgotten(
         train(folder, stopped)
     # as if killed between a measurement and the checkpoint after it
     append_metrics(folder.metrics, {"stage": 0, "epoch": 1, "step": 8})
+    train(folder, make({}))
+    assert_same_run(whole, folder)
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_it_goes_on_where_space_is_made(
+    make: Make,
+    new_folder: NewFolder,
+    straight: Callable[..., RunFolder],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = straight(make, {})
+    folder = new_folder()
+    plain_sync, written = atomic._sync, 0
+
+    def full(path: Path) -> None:
+        nonlocal written
+        written += 1
+        if written > 17:  # in the second epoch
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        plain_sync(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_sync", full)
+        with pytest.raises(InputError, match="No space left on device"):
+            train(folder, make({}))
+    assert last(folder).state["global_step"] == 4
     train(folder, make({}))
     assert_same_run(whole, folder)
 

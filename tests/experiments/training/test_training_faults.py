@@ -174,6 +174,16 @@ def test_another_error_is_not_taken_for_memory(make: Make, new_folder: NewFolder
         train(new_folder(), made)
 
 
+def test_a_backbone_that_is_not_frozen_trains_whole(make: Make, new_folder: NewFolder) -> None:
+    made = make({"epochs": 1}, frozen=False)
+    encoder = made.system.classifier.image_reader.encoder  # type: ignore[union-attr]
+    before = {name: value.clone() for name, value in encoder.named_parameters()}
+    train(new_folder(), made)
+    assert before
+    for name, value in encoder.named_parameters():
+        assert not torch.equal(value, before[name]), name
+
+
 @pytest.mark.parametrize("size", [1, 4, 24])
 def test_any_batch_size_trains(make: Make, new_folder: NewFolder, size: int) -> None:
     made, folder = make({"epochs": 1, "batch_size": size}, frozen=False), new_folder()
