@@ -71,6 +71,9 @@ class Judgement(NamedTuple):
 
 PLAIN = Judgement("present", "plain")
 
+APART = COMMAS | {"with", "without"}
+"""Words between two mentions that are not two readings of one thing."""
+
 ALTERNATIVE_GAP = 5
 """Most tokens between two mentions that are two readings of one thing."""
 
@@ -133,7 +136,7 @@ def judge(
     matcher = _SPOKEN_CUES if spoken else _CUES
     cues = [found for found in matcher.find(masked) if not _void(found, words)]
     if not cues:
-        return _with_alternatives(words, mentions, [PLAIN] * len(mentions))
+        return _with_own_doubt(words, mentions, [PLAIN] * len(mentions))
     stops = clause_starts(words)
     for found in cues:
         if any(cue.effect == "ends" for cue in found.meaning):
@@ -147,19 +150,26 @@ def judge(
         _strongest(effect, mention.chronic)
         for effect, mention in zip(effects, mentions, strict=True)
     ]
-    return _with_alternatives(words, mentions, judged)
+    return _with_own_doubt(words, mentions, judged)
 
 
-def _with_alternatives(
+def _with_own_doubt(
     words: Sequence[str], mentions: Sequence[Mention], judged: list[Judgement]
 ) -> list[Judgement]:
-    """Two plain mentions joined by `or` are two readings of one thing (`atelectasis or scar`)."""
-    if "or" not in words or len(mentions) < 2:
-        return judged
+    """Two plain mentions joined by `or` are two readings of one thing (`atelectasis or scar`).
+
+    A mention that is said to be borderline in its very words is held for likely.
+    """
     made = list(judged)
+    if "borderline" in words:
+        for place, mention in enumerate(mentions):
+            if made[place] == PLAIN and "borderline" in words[mention.start : mention.end]:
+                made[place] = Judgement("uncertain", "probable_borderline")
+    if "or" not in words or len(mentions) < 2:
+        return made
     for place, (first, second) in enumerate(pairwise(mentions)):
         between = words[first.end : second.start]
-        if "or" not in between or len(between) > ALTERNATIVE_GAP or COMMAS & set(between):
+        if "or" not in between or len(between) > ALTERNATIVE_GAP or APART & set(between):
             continue
         if judged[place] == judged[place + 1] == PLAIN and not (first.asserts or second.asserts):
             made[place] = made[place + 1] = Judgement("uncertain", "alternative_or")

@@ -2,8 +2,9 @@
 
 A statement counts for the column of its concept or, where its concept has none, for the nearest
 columns wider than it by `is_a`, so that an atelectasis is not a Lung Opacity beside Atelectasis.
-What a set files elsewhere by convention alone (heart failure under Edema in CheXpert) stands in
-`conventions.tsv` with its source. In a column present beats uncertain and uncertain beats absent.
+What a set files elsewhere by convention alone (heart failure under Edema in CheXpert), or nowhere
+(`-`), stands in `conventions.tsv` with its source. In a column present beats uncertain and uncertain
+beats absent.
 
 Each set has its own values. CheXpert's are 1, 0, -1 and blank (not mentioned); a silhouette that is
 normal denies cardiomegaly, clear lungs deny nothing. NIH's are 1 and 0: one of two readings, and
@@ -46,15 +47,20 @@ class Style:
             normal`); None = every column.
         normal_without_devices: Whether its column for a normal study is spoilt by devices and
             operations too.
+        harmless: Concepts that do not spoil it.
     """
 
     two_valued: bool = False
     denied_by_phrase: frozenset[str] | None = None
     normal_without_devices: bool = False
+    harmless: frozenset[str] = frozenset()
 
 
 STYLES: Mapping[str, Style] = {
-    "chexpert14": Style(denied_by_phrase=frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum"})),
+    "chexpert14": Style(
+        denied_by_phrase=frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum"}),
+        harmless=frozenset({"ckg:hypoinflation", "ckg:bronchovascular_crowding"}),
+    ),
     "nih14": Style(two_valued=True, normal_without_devices=True),
     "covid": Style(),
 }
@@ -121,7 +127,9 @@ class Labeler:
             return False
         kinds = ABNORMAL_KINDS | (PLACED_KINDS if self.style.normal_without_devices else set())
         return not any(
-            statement.assertion != "absent" and self.graph.concept(statement.concept).kind in kinds
+            statement.assertion != "absent"
+            and statement.concept not in self.style.harmless
+            and self.graph.concept(statement.concept).kind in kinds
             for statement in statements
         )
 
