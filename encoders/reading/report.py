@@ -54,9 +54,9 @@ HEADERS: dict[str, tuple[str, ...]] = {
         *("检查结论", "放射学诊断", "超声提示", "影像意见", "初步诊断", "检查提示"),
     ),
     "recommendation": ("recommendation", "recommendations", "follow up", "follow-up", "建议"),
-    "addendum": ("addendum", "addenda", "补充报告", "补充", "附加报告", "修正报告"),
+    "addendum": ("addendum", "addenda", "wet read", "补充报告", "补充", "附加报告", "修正报告"),
     "note": ("note", "notes", "clinical note", "clinical notes", "备注"),
-    "comment": ("comment", "comments", "remark", "remarks", "评论"),
+    "comment": ("comment", "comments", "notification", "remark", "remarks", "评论"),
 }
 """Section names and the headers that open them."""
 

@@ -3,8 +3,8 @@
 A statement counts for the column of its concept or, where its concept has none, for the nearest
 columns wider than it by `is_a`, so that an atelectasis is not a Lung Opacity beside Atelectasis.
 What a set files elsewhere by convention alone (heart failure under Edema in CheXpert), or nowhere
-(`-`), stands in `conventions.tsv` with its source. In a column present beats uncertain and uncertain
-beats absent.
+(`-`), stands in `conventions.tsv` with its source. In a column present beats uncertain, and
+uncertain beats absent.
 
 Each set has its own values. CheXpert's are 1, 0, -1 and blank (not mentioned); a silhouette that is
 normal denies cardiomegaly, clear lungs deny nothing. NIH's are 1 and 0: one of two readings, and

@@ -20,9 +20,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from rival_labelers import CheXpertRules, NegSpacy
 
@@ -39,6 +40,7 @@ EMPTY = "Hernia"
 """The one NIH finding without a single gold positive."""
 
 Values = Mapping[str, int | None]
+Made = TypeVar("Made")
 
 
 class Report(NamedTuple):
@@ -73,11 +75,16 @@ def _rows(path: Path) -> Iterable[dict[str, str]]:
         yield from csv.DictReader(lines)
 
 
-def systems(root: Path) -> dict[str, Callable[[Report], Values]]:
-    """Each labeler as a function of a report."""
+Label = Callable[[Report], Values]
+
+
+def systems(root: Path) -> tuple[dict[str, Label], dict[str, float]]:
+    """Each labeler as a function of a report, and the MiB the process grew by to make it."""
     graph = load_shipped()
-    linker, nih, spacy = MentionLinker(graph), labeler(graph, "nih14"), NegSpacy(graph)
-    rules = CheXpertRules(root / PHRASES, nih=True)
+    nih = labeler(graph, "nih14")
+    linker, ours_grew = _grown(lambda: MentionLinker(graph))
+    rules, rules_grew = _grown(lambda: CheXpertRules(root / PHRASES, nih=True))
+    spacy, spacy_grew = _grown(lambda: NegSpacy(graph))
 
     def ours(report: Report) -> Values:
         return nih.label(linker.link([Passage(k, text) for k, text in report.texts.items()]))
@@ -91,12 +98,24 @@ def systems(root: Path) -> dict[str, Callable[[Report], Values]]:
     def chexpert_ones(report: Report) -> Values:
         return {k: 1 if v == -1 else v for k, v in chexpert(report).items()}
 
-    return {
+    named = {
         "kgdx": ours,
-        "CheXpert rules, uncertain = 0": chexpert,
+        CHEXPERT: chexpert,
         "CheXpert rules, uncertain = 1": chexpert_ones,
-        "negspacy on our lexicon": negspacy,
+        NEGSPACY: negspacy,
     }
+    return named, {"kgdx": ours_grew, CHEXPERT: rules_grew, NEGSPACY: spacy_grew}
+
+
+CHEXPERT, NEGSPACY = "CheXpert rules, uncertain = 0", "negspacy on our lexicon"
+
+
+def _grown(build: Callable[[], Made]) -> tuple[Made, float]:
+    """What is built, and by how many MiB the process grew."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    made = build()
+    return made, (process.memory_info().rss - before) / 2**20
 
 
 Counts = NDArray[np.int64]
@@ -152,11 +171,15 @@ def table(all_counts: Mapping[str, Counts], columns: Sequence[str]) -> list[str]
     for place, column in enumerate(columns):
         gold = all_counts["kgdx"][:, place].sum(0)
         cells = [
-            " / ".join(f"{value:.3f}" for value in scores(counts[:, place].sum(0)))
+            " / ".join(_short(value) for value in scores(counts[:, place].sum(0)))
             for counts in all_counts.values()
         ]
         lines.append(f"| {column} | {gold[0] + gold[2]} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _short(value: float) -> str:
+    return "n/a" if np.isnan(value) else f"{value:.3f}"
 
 
 def main() -> None:
@@ -171,7 +194,8 @@ def main() -> None:
     read = reports(chosen.root, locked=chosen.locked)
     columns = [*read[0].gold]
     counts, seconds = {}, {}
-    for name, label in systems(chosen.root).items():
+    named, grew = systems(chosen.root)
+    for name, label in named.items():
         label(read[0])
         start = time.process_time()
         found = [label(report) for report in read]
@@ -186,10 +210,11 @@ def main() -> None:
         "",
         *table(counts, columns),
         "",
-        "| labeler | reports per second of one core | kgdx is faster by |",
-        "|---|---|---|",
+        "| labeler | reports per second of one core | kgdx is faster by | MiB |",
+        "|---|---|---|---|",
         *(
-            f"| {name} | {len(read) / took:.0f} | {took / seconds['kgdx']:.1f} |"
+            f"| {name} | {len(read) / took:.0f} | {took / seconds['kgdx']:.1f} "
+            f"| {f'{grew[name]:.0f}' if name in grew else ''} |"
             for name, took in seconds.items()
         ),
     ]

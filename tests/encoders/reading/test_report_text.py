@@ -70,6 +70,39 @@ def test_chinese_report() -> None:
     )
 
 
+def test_a_report_as_mimic_cxr_writes_it() -> None:
+    text = """                                 FINAL REPORT
+ EXAMINATION:  CHEST (PA AND LAT)
+
+ INDICATION:  Woman with cough.  // pneumonia?
+
+ COMPARISON:  Radiograph of ___.
+
+ FINDINGS:
+
+ No effusion.  Small
+ nodule.
+
+ IMPRESSION:
+
+ No acute process.
+
+ NOTIFICATION:  Told to Dr. ___ at 9:03.
+ WET READ: Dr. ___ at 9:00 PM
+ Small effusion.
+"""
+    assert sections(text) == [
+        ("other", "FINAL REPORT"),
+        ("technique", "CHEST (PA AND LAT)"),
+        ("indication", "Woman with cough.  // pneumonia?"),
+        ("comparison", "Radiograph of ___."),
+        ("findings", "No effusion.  Small\n nodule."),
+        ("impression", "No acute process."),
+        ("comment", "Told to Dr. ___ at 9:03."),
+        ("addendum", "Dr. ___ at 9:00 PM\n Small effusion."),
+    ]
+
+
 def test_a_header_word_in_a_sentence_is_no_header() -> None:
     text = "These findings are stable. Clinical history of cough and impression of fever."
     assert sections(text) == [("findings", text)]
