@@ -57,7 +57,7 @@ class Pictured(Layout):
     def spares(self, file: NeededFile) -> bool:
         """Whether the data set can be read without a file; pictures may be optional."""
         pictures = "|".join(self.folders)
-        return super().spares(file) or (self._optional and file.path == pictures)
+        return super().spares(file) or (self.without_pictures and file.path == pictures)
 
     def pictures(self, root: Path) -> Pictures:
         """The pictures in the data set's folders."""
@@ -79,7 +79,7 @@ class Pictured(Layout):
         found: dict[str, list[Shot]] = {}
         rejected = []
         for shot in shots:
-            if shot.path is None and not self._optional:
+            if shot.path is None and not self.without_pictures:
                 rejected.append(Rejected(table, shot.row, "picture not found", shot.name))
                 continue
             members = found.setdefault(shot.study, [])
@@ -93,7 +93,8 @@ class Pictured(Layout):
         return found, rejected
 
     @property
-    def _optional(self) -> bool:
+    def without_pictures(self) -> bool:
+        """Whether a study may be without any picture."""
         return getattr(self.options, "pictures", "needed") == "optional"
 
 

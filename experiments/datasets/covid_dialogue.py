@@ -3,7 +3,7 @@
 A study is one consultation: the description and the turns are its dialogue, a doctor's written
 impression (half of the Chinese ones) its report, which the text policy `dialogue` never reads.
 There is no class: `impression` states what the graph's own reading finds in that impression, so
-English consultations are unlabelled. Consultations that open with the same words are one group.
+English consultations are unlabelled. Patients who begin with the same words are one group.
 The published parts of the Chinese ones name no consultation, so there is no official split.
 """
 
@@ -143,8 +143,8 @@ def _named(path: Path, language: Language) -> Iterator[tuple[str, Consultation]]
 
 
 def _opening(said: Consultation, name: str) -> str:
-    """How a consultation opens, without signs and blanks; its name where that is too short."""
-    first = next((turn.text for turn in said.turns if turn.text), "")
+    """What the patient says first, without signs and blanks; its name where that is too short."""
+    first = next((turn.text for turn in said.turns if turn.name == "patient"), said.description)
     words = re.sub(r"\W+", "", first)[:80]
     return words if len(words) >= OPENING else name
 

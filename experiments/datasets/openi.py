@@ -1,8 +1,8 @@
 """Open-i (Indiana University): chest X-rays of two projections with reports, MeSH and gold labels.
 
 Layouts: Kaggle's (`indiana_reports.csv`, `indiana_projections.csv`, a folder of pictures) and
-Open-i's own (the XML files of `ecgen-radiology`, or one table made of them). A study is one
-report with at least one picture; Open-i has one study a patient, so the study is the group.
+Open-i's own (the XML files of `ecgen-radiology`, their archive, or one table made of them). A study
+is one report with at least one picture; Open-i has one study a patient, so the study is the group.
 
 Labels: `nih14` is the gold table NegBio ships (14 findings and `normal` of each report), `mesh`
 the headings indexers gave the report, `chexpert14` what a labeler read in findings and impression.
@@ -12,25 +12,25 @@ All three speak of the report's text, none of an expert's look at the picture.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
-from xml.etree import ElementTree
 
-from encoders.study import Modality, Passage, Stated, Study, StudyImage, View
-from experiments.datasets import LabelChoice, NeededFile
+from encoders.study import Stated, Study, StudyImage, View
+from experiments.datasets import Download, LabelChoice, NeededFile
 from experiments.datasets import _mesh as mesh
 from experiments.datasets import _openi_tiny as made_up
 from experiments.datasets._label_columns import CHEXPERT14, NIH14
-from experiments.datasets._layout import Layout, Reading, Rejected
+from experiments.datasets._layout import Reading, Rejected
+from experiments.datasets._openi_reports import ARCHIVE, Report, read_reports
+from experiments.datasets._pictured import Pictured
 from experiments.datasets._pictures import Pictures, stem
 from experiments.datasets._tables import Row, read_table, unique
+from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError
 from kg.graph import LabelSet
 
 __all__ = ["OpenI"]
 
-SECTIONS = ("indication", "comparison", "findings", "impression")
 VIEWS: dict[str, View] = {
     "Frontal": "frontal",
     "Lateral": "lateral",
@@ -40,22 +40,11 @@ VIEWS: dict[str, View] = {
     "RL": "lateral",
     "LATERAL": "lateral",
 }
-FOLDERS = ("images", "NLMCXR_png", "NLMCXR_dcm", "images_normalized")
+HEADERS = "nlmcxr_dicom_metadata.csv.gz"
+COLLECTION = "https://openi.nlm.nih.gov/imgs/collections/"
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """One report as published: number, sections, MeSH paths, names of its pictures."""
-
-    uid: str
-    file: str
-    row: int
-    passages: tuple[Passage, ...]
-    headings: tuple[str, ...]
-    pictures: tuple[str, ...] = ()
-
-
-class OpenI(Layout):
+class OpenI(Pictured):
     """The Indiana University chest X-ray collection, in any of its published layouts."""
 
     licence = "CC BY-NC-ND 4.0 (stated in every report)"
@@ -66,18 +55,20 @@ class OpenI(Layout):
     )
     homepage = "https://openi.nlm.nih.gov/"
     graph_names = ("OpenI", "OpenI-MeSH")
-    modalities: ClassVar[tuple[Modality, ...]] = ("cxr",)
     label_choices = (
         LabelChoice("nih14", ("findings", "impression")),
         LabelChoice("mesh", ("mesh", "findings", "impression")),
         LabelChoice("chexpert14", ("findings", "impression")),
     )
+    folders = ("images", "NLMCXR_png", "NLMCXR_dcm", "images_normalized")
     files = (
         NeededFile(
-            "openi_reports.csv|indiana_reports.csv|ecgen-radiology",
+            f"openi_reports.csv|indiana_reports.csv|ecgen-radiology|{ARCHIVE}",
             "reports with sections and MeSH",
-            "Open-i's NLMCXR_reports.tgz (also inside torchxrayvision), or Kaggle "
-            "raddar/chest-xrays-indiana-university",
+            f"Open-i's {ARCHIVE}, or Kaggle raddar/chest-xrays-indiana-university; where none is "
+            "here, torchxrayvision's copy is read",
+            optional=True,
+            downloads=(Download(COLLECTION + ARCHIVE, to=ARCHIVE),),
         ),
         NeededFile(
             "indiana_projections.csv",
@@ -87,9 +78,10 @@ class OpenI(Layout):
             optional=True,
         ),
         NeededFile(
-            "images|NLMCXR_png|NLMCXR_dcm|images_normalized",
+            "|".join(folders),
             "pictures, found by stem with any ending",
-            "Open-i's NLMCXR_png.tgz, or the Kaggle set",
+            "Open-i's NLMCXR_png.tgz or NLMCXR_dcm.tgz, or the Kaggle set",
+            downloads=(Download(COLLECTION + "NLMCXR_png.tgz", to="NLMCXR_png", unpack=True),),
         ),
         NeededFile(
             "openi_gld_std14.csv",
@@ -105,22 +97,27 @@ class OpenI(Layout):
             optional=True,
         ),
         NeededFile(
-            "nlmcxr_dicom_metadata.csv.gz",
+            HEADERS,
             "DICOM headers: true picture size and view",
-            "inside the package torchxrayvision",
+            "inside the package torchxrayvision, whose copy is read where it is not here",
             ("imageid", "Rows", "Columns", "View Position"),
             optional=True,
         ),
     )
-    expected: ClassVar[dict[str, int]] = {"studies": 3851, "pictures": 7466}
+    expected: ClassVar[dict[str, int]] = {
+        "reports": 3_955,
+        "pictures": 7_470,
+        "studies of the Kaggle set": 3_851,
+        "pictures of the Kaggle set": 7_466,
+    }
     locked_share = 0.25
 
     def read(self, root: Path, *, labels: str) -> Reading:
         """The studies under `root`; a report without any picture is rejected."""
         self.choice(labels)
         self.need(root)
-        pictures = Pictures(root, FOLDERS)
-        reports = _reports(root)
+        pictures = self.pictures(root)
+        reports = read_reports(root)
         projections = _projections(root)
         headers = _headers(root)
         stated = _labels(root, labels, reports)
@@ -134,11 +131,11 @@ class OpenI(Layout):
                     continue
                 header = headers.get(_image_id(uid, path))
                 images.append((StudyImage(path, "cxr", view or _view(header)), header))
-            if not images:
+            if not images and not self.without_pictures:
                 rejected.append(Rejected(report.file, report.row, "no picture", f"CXR{uid}"))
                 continue
             studies.append(_study(report, images, stated.get(uid, {})))
-        return Reading(tuple(studies), tuple(rejected))
+        return Reading(tuple(studies), tuple(() if self.without_pictures else rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
         """Of the MeSH choice, the concepts its headings mean; the graph knows the other choices."""
@@ -150,13 +147,10 @@ class OpenI(Layout):
 
 
 def _study(
-    report: _Report, images: list[tuple[StudyImage, Row | None]], stated: dict[str, Stated]
+    report: Report, images: list[tuple[StudyImage, Row | None]], stated: dict[str, Stated]
 ) -> Study:
-    facts = {
-        "modality": "cxr",
-        "view": "+".join(sorted({image.view for image, _ in images})),
-        "pictures": str(len(images)),
-    }
+    views = "+".join(sorted({image.view for image, _ in images}))
+    facts = {"modality": "cxr", "pictures": str(len(images))} | ({"view": views} if views else {})
     ordered = sorted(images, key=lambda pair: pair[0].view != "frontal")
     header = next((row for _, row in ordered if row is not None), None)
     if header is not None:
@@ -171,53 +165,6 @@ def _study(
         source="openi",
         facts=facts,
     )
-
-
-def _reports(root: Path) -> dict[str, _Report]:
-    """Reports by number, from the first of the three forms that is there."""
-    if (root / "openi_reports.csv").is_file():
-        columns = ("uid", *SECTIONS, "mesh_major", "images")
-        rows = unique(read_table(root / "openi_reports.csv", columns), "uid").values()
-        found = [_from_row(row, "mesh_major", _names(row["images"])) for row in rows]
-    elif (root / "indiana_reports.csv").is_file():
-        rows = unique(
-            read_table(root / "indiana_reports.csv", ("uid", *SECTIONS, "MeSH")), "uid"
-        ).values()
-        found = [_from_row(row, "MeSH", ()) for row in rows]
-    else:
-        found = [_from_xml(root, path) for path in sorted((root / "ecgen-radiology").glob("*.xml"))]
-    return {report.uid: report for report in sorted(found, key=lambda report: int(report.uid))}
-
-
-def _from_row(row: Row, headings: str, pictures: tuple[str, ...]) -> _Report:
-    uid = row["uid"].removeprefix("CXR")
-    if not uid.isdigit():
-        raise InputError(f"{row.file}: row {row.number}: uid {row['uid']!r}", "write a number")
-    passages = tuple(Passage(name, row[name]) for name in SECTIONS if row[name])
-    return _Report(uid, row.file.name, row.number, passages, _names(row[headings]), pictures)
-
-
-def _from_xml(root: Path, path: Path) -> _Report:
-    try:
-        tree = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise InputError(f"{path}: not readable XML: {error}", "unpack the reports again") from None
-    texts = {
-        (node.get("Label") or "").lower(): " ".join("".join(node.itertext()).split())
-        for node in tree.iter("AbstractText")
-    }
-    return _Report(
-        uid=path.stem,
-        file=path.relative_to(root).as_posix(),
-        row=0,
-        passages=tuple(Passage(name, texts[name]) for name in SECTIONS if texts.get(name)),
-        headings=tuple((node.text or "").strip() for node in tree.iterfind("MeSH/major")),
-        pictures=tuple(node.get("id") or "" for node in tree.iter("parentImage")),
-    )
-
-
-def _names(cell: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in cell.split(";") if part.strip())
 
 
 def _projections(root: Path) -> dict[str, dict[str, View | None]]:
@@ -251,9 +198,7 @@ def _image_id(uid: str, path: str) -> str:
 
 
 def _headers(root: Path) -> dict[str, Row]:
-    path = root / "nlmcxr_dicom_metadata.csv.gz"
-    if not path.is_file():
-        return {}
+    path = table_of(root, HEADERS, HEADERS)
     rows = read_table(path, ("imageid", "Rows", "Columns", "View Position"))
     return {row["imageid"]: row for row in rows}
 
@@ -262,7 +207,7 @@ def _view(header: Row | None) -> View:
     return VIEWS.get(header["View Position"].upper(), "unknown") if header else "unknown"
 
 
-def _labels(root: Path, labels: str, reports: dict[str, _Report]) -> dict[str, dict[str, Stated]]:
+def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, dict[str, Stated]]:
     """What the chosen labels state, by report number; a number not in it has no labels."""
     if labels == "nih14":
         rows = unique(read_table(root / "openi_gld_std14.csv", ("filename", *NIH14)), "filename")

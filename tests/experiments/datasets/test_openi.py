@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,29 @@ def test_wrong_machine_labels_are_errors(root: Path) -> None:
     path.write_text("{")
     with pytest.raises(InputError, match="not readable JSON"):
         OpenI().studies(root, labels="chexpert14")
+
+
+def test_the_archive_is_read_where_it_is(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "archive"
+    (other / "images").mkdir(parents=True)
+    for number in (2, 10):
+        shutil.copy(
+            root / "images" / "1_IM-0001-0001.dcm.png",
+            other / "images" / f"CXR{number}_1_IM-0001-{number}001.png",
+        )
+    with tarfile.open(other / "NLMCXR_reports.tgz", "w:gz") as archive:
+        for name in ("ecgen-radiology/2.xml", "./ecgen-radiology/10.xml", "../3.xml", "notes.txt"):
+            raw = XML.format(n=Path(name).stem).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            archive.addfile(member, io.BytesIO(raw))
+    studies = OpenI().studies(other, labels="mesh")
+    assert [study.study for study in studies] == ["CXR2", "CXR10"]
+    assert sorted(path.name for path in other.iterdir()) == ["NLMCXR_reports.tgz", "images"]
+    raw = (other / "NLMCXR_reports.tgz").read_bytes()
+    (other / "NLMCXR_reports.tgz").write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(InputError, match=r"NLMCXR_reports\.tgz: not readable"):
+        OpenI().studies(other, labels="mesh")
 
 
 def test_a_broken_report_is_named(tmp_path: Path) -> None:

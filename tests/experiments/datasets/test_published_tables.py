@@ -201,6 +201,15 @@ def test_rsna_and_siim_are_those_published() -> None:
     assert all(box.x + box.width <= 1024 and box.y + box.height <= 1024 for box in outlines)
 
 
+def test_openi_reports_are_those_published() -> None:
+    reading = read("openi", "mesh")
+    assert counts(reading) == (3_955, 3_955)
+    normal = sum(s.stated.get("ckg:no_finding") == "present" for s in reading.studies)
+    assert normal == 1_391
+    sections = Counter(passage.name for study in reading.studies for passage in study.report)
+    assert (sections["findings"], sections["impression"]) == (3_425, 3_921)
+
+
 def test_two_of_three_readers_leave_the_rest_uncertain() -> None:
     one, two = (
         stated(read("vinbigdata", "vinbigdata15", **options), "vinbigdata15")

@@ -16,7 +16,7 @@ from experiments.config.schema import SplitSection
 from experiments.datasets import DATASETS
 from experiments.datasets._layout import Reading
 from experiments.datasets._mesh import concepts_of
-from experiments.datasets.openi import _reports
+from experiments.datasets._openi_reports import read_reports
 from experiments.inspection import check, locate, reasons
 from experiments.splits import LOCKED_LISTS, fraction, locked_list, locked_studies, make_manifest
 
@@ -108,13 +108,40 @@ def test_what_the_covid_sets_state() -> None:
     assert stated("covid_multi_imaging", "pocus4") == {"present": 26, "absent": 114, "": 1125}
 
 
+def test_dialogues_of_both_languages() -> None:
+    dataset, reading = real("covid_dialogue")
+    studies = reading.studies
+    assert len({study.study for study in studies}) == len(studies) == 1_997
+    assert len({study.patient for study in studies}) == 1_947
+    assert all(row.passes for row in check(dataset, DATA / "covid_dialogue"))
+    assert Counter(study.facts["language"] for study in studies) == {"zh": 1393, "en": 604}
+    written = [study for study in studies if study.report]
+    assert (len(written), {study.facts["language"] for study in written}) == (668, {"zh"})
+    assert {study.study for study in studies if study.stated} <= {s.study for s in written}
+    assert all(turn.name != "impression" for study in studies for turn in study.dialogue)
+    assert all(study.dialogue for study in studies)
+
+
+def test_nih_pictures_at_hand_have_the_counts_of_their_readme() -> None:
+    dataset = DATASETS.load("nih_chestxray14")()
+    reading = dataset.read(DATA / "nih_chestxray14_64px", labels="nih14")
+    studies = reading.studies
+    assert not reading.rejected
+    assert (len(studies), len({study.patient for study in studies})) == (1000, 264)
+    assert Counter(study.facts["view"] for study in studies) == {"PA": 637, "AP": 363}
+    found = Counter(concept for study in studies for concept in study.stated)
+    assert (found["ckg:no_finding"], found["ckg:pleural_effusion"]) == (499, 170)
+    assert (found["ckg:infiltrate"], found["ckg:hiatal_hernia"]) == (162, 9)
+    assert sum(len(study.stated) > 1 for study in studies) == 213
+
+
 def test_both_languages_of_every_report() -> None:
     for study in real("cov_ctr")[1].studies:
         assert [passage.language for passage in study.report] in ([], ["en", "zh"])
 
 
 def test_headings_of_the_development_part_have_concepts() -> None:
-    reports = _reports(DATA / "openi").values()
+    reports = read_reports(DATA / "openi").values()
     paths = Counter(
         path
         for report in reports
