@@ -8,8 +8,9 @@ uncertain beats absent.
 
 Each set has its own values. CheXpert's are 1, 0, -1 and blank (not mentioned); a silhouette that is
 normal denies cardiomegaly, clear lungs deny nothing. NIH's are 1 and 0: one of two readings, and
-what is held for likely, count as there, as the gold labels of Open-i's development part have it. `No Finding` holds where nothing abnormal is there or
-possible; NIH's `normal` wants nothing else at all, be it a scar or a catheter.
+what is held for likely, count as there, as in the gold labels of Open-i's development part.
+`No Finding` holds where nothing abnormal is there or possible; NIH's `normal` wants nothing else at
+all, be it a scar or a catheter.
 """
 
 from __future__ import annotations
