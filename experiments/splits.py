@@ -281,7 +281,8 @@ def _published(
     """The official split, once it places every study."""
     if not official:
         raise InputError(
-            f"{dataset} has no official split", "use split.kind folds or fixed for this data set"
+            f"{dataset}: no official split is here",
+            f"get its files (see `kgdx data check {dataset}`), or use split.kind folds or fixed",
         )
     silent = [study.study for study in studies if study.study not in official]
     if silent:

@@ -110,9 +110,18 @@ class CheXpert(Pictured):
         return Reading(tuple(studies), tuple(rejected))
 
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """The part of each study: which table it is in."""
+        """The part of each study: which table it is in; empty where there is nothing to test.
+
+        Without the test table, which came three years later, the 200 validation studies are the
+        test part, as papers until then had it.
+        """
+        tables = _tables(root)
+        if "validation" in tables and "test" not in tables:
+            tables["test"] = tables.pop("validation")
+        if "test" not in tables:
+            return {}
         parts: dict[str, SplitPart] = {}
-        for part, path in _tables(root).items():
+        for part, path in tables.items():
             names = read_columns(path, ("Path",))["Path"]
             parts |= dict.fromkeys((_visit(name) for name in names), part)
         return parts

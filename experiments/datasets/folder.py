@@ -125,9 +125,10 @@ class Folder(Layout):
         )
 
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """The folders `train`, `validation` and `test`, where the root has them."""
+        """The folders `train`, `validation` and `test`; empty where the root has no `test`."""
         found = _find(root).items()
-        return {name: cast(SplitPart, study.part) for name, study in found if study.part}
+        parts = {name: cast(SplitPart, study.part) for name, study in found if study.part}
+        return parts if "test" in parts.values() else {}
 
     def tiny(self, folder: Path) -> None:
         """Write 15 made-up studies of three kinds in two parts, some of patients with a folder."""

@@ -75,7 +75,7 @@ class NIHChestXray14(Pictured):
         LabelChoice("nih14", ("findings", "impression")),
         LabelChoice("nih_google4", ("image",), "ignore"),
     )
-    folders = ("images", *(f"images_{number:03d}" for number in range(1, 13)))
+    folders = ("images", "images_0[01][0-9]")
     files = (
         NeededFile(
             "|".join(folders), "pictures of 1024 pixels", "NIH's box folder, images_*.tar.gz"
@@ -143,7 +143,9 @@ class NIHChestXray14(Pictured):
         return LabelSet("nih_google4", "", tuple(GOOGLE4.values()), tuple(GOOGLE4))
 
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """Training and test as the two lists give them."""
+        """Training and test as the two lists give them; empty where neither is here."""
+        if not any((root / name).is_file() for name in SPLIT):
+            return {}
         return {
             stem(line): part for name, part in SPLIT.items() for line in read_lines(root / name)
         }

@@ -31,7 +31,7 @@ from kg.errors import InputError, did_you_mean
 __all__ = ["PadChest"]
 
 NAME = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
-TABLE = f"{NAME}|{NAME}.gz"
+TABLE = f"{NAME}|PADCHEST_*.csv|PADCHEST_*.csv.gz"
 COLUMNS = (
     "ImageID",
     "StudyID",

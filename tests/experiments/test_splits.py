@@ -239,7 +239,7 @@ def test_an_official_split_that_cannot_be_used_is_refused() -> None:
     studies = cohort()
     split = SplitSection(kind="official")
     official = placed(studies, ("train", "validation", "test"))
-    with pytest.raises(InputError, match="d has no official split"):
+    with pytest.raises(InputError, match="d: no official split is here"):
         make_manifest(studies, split, dataset="d")
     few = dict(list(official.items())[2:])
     with pytest.raises(InputError, match=r"does not place study s0-0 \(2 such studies\)"):

@@ -91,10 +91,11 @@ def test_a_folder_that_names_no_finding_is_named(root: Path) -> None:
 
 
 def test_parts_are_an_official_split_and_never_part_a_patient(tmp_path: Path) -> None:
+    folder = Folder()
     for part in ("train", "validation", "test"):
+        assert official_parts(folder, tmp_path) == {}
         draw(tmp_path / part / "Pneumonia" / f"{part}.png", RNG)
         draw(tmp_path / part / "no finding" / f"p-{part}" / "x.png", RNG)
-    folder = Folder()
     found = folder.studies(tmp_path, labels="own")
     official = official_parts(folder, tmp_path)
     split = SplitSection(kind="official")

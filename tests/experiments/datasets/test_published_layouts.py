@@ -140,6 +140,8 @@ def test_mimic_mistakes_are_named(root: Path) -> None:
     with pytest.raises(InputError, match=r"row \d+: split 'valid'") as error:
         DATASETS.load("mimic_cxr")().official_split(root)
     assert "validate" in error.value.hint
+    (root / "mimic-cxr-2.0.0-split.csv.gz").unlink()
+    assert DATASETS.load("mimic_cxr")().official_split(root) == {}
 
 
 @of("chexpert")
@@ -156,6 +158,20 @@ def test_chexpert_in_batches_and_with_a_test_table_without_facts(root: Path) -> 
     draw(root / "train/patient00001/study1/view1_frontal.jpg", RNG)
     with pytest.raises(InputError, match=r"patient00001/study1/view1_frontal is there twice"):
         studies(root, "chexpert14")
+
+
+@of("chexpert")
+def test_chexpert_before_its_test_table_was_tested_on_the_200(root: Path) -> None:
+    chexpert = DATASETS.load("chexpert")()
+    whole = chexpert.official_split(root)
+    (root / "test_labels.csv").unlink()
+    early = chexpert.official_split(root)
+    assert set(early.values()) == {"train", "test"}
+    assert {s for s in early if early[s] == "test"} == {
+        s for s in whole if whole[s] == "validation"
+    }
+    (root / "valid.csv").unlink()
+    assert chexpert.official_split(root) == {}
 
 
 @of("chexpert")
@@ -191,9 +207,12 @@ def test_nih_mistakes_are_named(root: Path) -> None:
     with pytest.raises(InputError, match="row 3: finding 'Hernias'") as error:
         studies(root, "nih14")
     assert "Hernia" in error.value.hint
+    nih = DATASETS.load("nih_chestxray14")()
     (root / "test_list.txt").unlink()
     with pytest.raises(InputError, match=r"test_list\.txt: not found"):
-        DATASETS.load("nih_chestxray14")().official_split(root)
+        nih.official_split(root)
+    (root / "train_val_list.txt").unlink()
+    assert nih.official_split(root) == {}
 
 
 @of("padchest")

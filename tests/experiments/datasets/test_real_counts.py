@@ -135,6 +135,15 @@ def test_nih_pictures_at_hand_have_the_counts_of_their_readme() -> None:
     assert sum(len(study.stated) > 1 for study in studies) == 213
 
 
+def test_padchest_labels_by_physicians() -> None:
+    part = DATASETS.load("padchest")
+    dataset = part(part.Options(pictures="optional", labels_by="physician"))
+    studies = dataset.read(DATA / "padchest_labels", labels="padchest").studies
+    normal = [study for study in studies if study.stated.get("ckg:no_finding") == "present"]
+    assert len(normal) == 8_885
+    assert all(len(study.stated) == 1 for study in normal)
+
+
 def test_both_languages_of_every_report() -> None:
     for study in real("cov_ctr")[1].studies:
         assert [passage.language for passage in study.report] in ([], ["en", "zh"])
