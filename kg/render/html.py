@@ -1,0 +1,150 @@
+"""HTML: one offline page to look around in the graph: search, expand, filter, paths, evidence."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+from kg.edges import RELATIONS
+from kg.errors import InputError
+from kg.graph import KnowledgeGraph
+from kg.options import Options as BaseOptions
+
+__all__ = ["Page"]
+
+_PARTS = Path(__file__).parent / "viewer"
+
+
+class Page:
+    """Writes one self-contained page that refers to nothing on a network.
+
+    Drawn by Cytoscape.js (MIT; its licence stands in the page and beside it). It opens on one
+    concept and what is around it, so that a large graph opens as fast as a small one.
+
+    Args:
+        options: What the page opens on, and how much it draws.
+    """
+
+    class Options(BaseOptions):
+        """What the page opens on.
+
+        Args:
+            start: Concept the page opens on; empty for the one with the most kinds of edges.
+            drawn: Most concepts drawn at once; the page says so and keeps to what is around one
+                concept where there are more.
+            concepts: Most concepts a page can hold.
+        """
+
+        start: str = ""
+        drawn: int = 1500
+        concepts: int = 50_000
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def render(self, graph: KnowledgeGraph) -> bytes:
+        """The whole page.
+
+        Raises:
+            InputError: If the graph is too large for a page, or has no such concept to start on.
+        """
+        if len(graph.concepts) > self.options.concepts:
+            raise InputError(
+                f"{graph.name}: {len(graph.concepts)} concepts are too many for a page "
+                f"(at most {self.options.concepts})",
+                "export what is around one concept: --around CONCEPT --depth 2",
+            )
+        start = graph.index[graph.resolve(self.options.start).id] if self.options.start else None
+        content = {**columns(graph), "start": start, "drawn": self.options.drawn}
+        fillings = {
+            "title": html.escape(f"{graph.name} - knowledge graph"),
+            "css": _part("page.css"),
+            "graph": _as_script(content),
+            "library": _part("cytoscape.min.js"),
+            "script": _part("page.js"),
+        }
+        page = _part("page.html")
+        pieces = []
+        for name, filling in fillings.items():
+            before, page = page.split(f"[[{name}]]")
+            pieces += [before, filling]
+        return "".join([*pieces, page]).encode()
+
+
+class _Table:
+    """Values in order of first use, and the place of each."""
+
+    def __init__(self) -> None:
+        self.places: dict[Hashable, int] = {}
+
+    def __call__(self, value: Hashable) -> int:
+        return self.places.setdefault(value, len(self.places))
+
+
+def columns(graph: KnowledgeGraph) -> dict[str, Any]:
+    """A graph as columns of numbers and the words they stand for; nothing is written twice.
+
+    Edges: `subject`, `relation`, `object` by place. Evidence of edge `i`: `evidence` from
+    `first[i]` to `first[i + 1]`, places in `items`; an item is source, status, data set, licence
+    (places), weight, count, detail.
+    """
+    kinds, relations, items = _Table(), _Table(), _Table()
+    sources, statuses, datasets, licences, sets = _Table(), _Table(), _Table(), _Table(), _Table()
+    evidence: list[int] = []
+    first = [0]
+    for edge in graph.edges:
+        for item in edge.evidence:
+            words = (
+                sources(item.source), statuses(item.status), datasets(item.dataset or ""),
+                licences(item.licence), item.weight, item.count, item.detail,
+            )  # fmt: skip
+            evidence.append(items(words))
+        first.append(len(evidence))
+    concepts = list(enumerate(graph.concepts))
+    return {
+        "name": graph.name,
+        "fingerprint": graph.fingerprint,
+        "id": [one.id for _, one in concepts],
+        "label": [one.label for _, one in concepts],
+        "kind": [kinds(one.kind) for _, one in concepts],
+        "kinds": list(kinds.places),
+        "synonyms": {place: one.synonyms for place, one in concepts if one.synonyms},
+        "xrefs": {place: one.xrefs for place, one in concepts if one.xrefs},
+        "definition": {place: one.definition for place, one in concepts if one.definition},
+        "subject": [graph.index[edge.subject] for edge in graph.edges],
+        "relation": [relations(edge.relation) for edge in graph.edges],
+        "object": [graph.index[edge.object] for edge in graph.edges],
+        "set": {place: sets(e.label_set) for place, e in enumerate(graph.edges) if e.label_set},
+        "sets": list(sets.places),
+        "relations": [_relation(str(name)) for name in relations.places],
+        "first": first,
+        "evidence": evidence,
+        "items": list(items.places),
+        "sources": list(sources.places),
+        "statuses": list(statuses.places),
+        "datasets": list(datasets.places),
+        "licences": list(licences.places),
+    }
+
+
+def _relation(name: str) -> dict[str, Any]:
+    relation = RELATIONS[name]
+    return {
+        "name": name,
+        "meaning": relation.meaning,
+        "symmetric": relation.symmetric,
+        "bookkeeping": relation.bookkeeping,
+    }
+
+
+def _part(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")
+
+
+def _as_script(value: Any) -> str:
+    """JSON that no browser can take for the end of its element, nor anyone for an address."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("://", ":\\u002f/")
