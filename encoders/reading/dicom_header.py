@@ -107,14 +107,12 @@ def parse(path: Path, *, pixels: bool = True) -> Dataset:
         RejectedImage: If it cannot be parsed or is no picture.
     """
     try:
-        header = pydicom.dcmread(
-            path,
-            force=True,
-            specific_tags=list(PIXEL_FIELDS),
-            stop_before_pixels=not pixels,
-            # what is inflated in memory cannot be read later
-            defer_size=None if check_deflated(path) else 1 << 16,
-        )
+        # what is inflated in memory cannot be read later
+        later = None if check_deflated(path) else 1 << 16
+        header = _parsed(path, stop_before_pixels=not pixels, defer_size=later)
+        if pixels and not len(header):
+            # of a file cut off in compressed pixels pydicom gives nothing at all
+            header = _parsed(path, stop_before_pixels=True)
     except RejectedImage:
         raise
     except Exception:  # any parser failure; its text may quote patient fields
@@ -131,6 +129,10 @@ def parse(path: Path, *, pixels: bool = True) -> Dataset:
     if not whole(header, "Rows") or not whole(header, "Columns"):
         raise RejectedImage(path, "not_an_image", "no rows and columns")
     return header
+
+
+def _parsed(path: Path, **how: Any) -> Dataset:
+    return pydicom.dcmread(path, force=True, specific_tags=list(PIXEL_FIELDS), **how)
 
 
 def check_deflated(path: Path) -> bool:

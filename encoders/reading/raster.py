@@ -113,8 +113,8 @@ def open_raster(path: Path) -> Image.Image:
             begins = file.read(16)
         cut_off = begins.startswith(MAGIC)
         raise RejectedImage(path, "truncated" if cut_off else "not_an_image") from None
-    except DECODING:
-        raise RejectedImage(path, "truncated") from None
+    except DECODING as error:
+        raise RejectedImage(path, reason_of(error)) from None
 
 
 def reason_of(error: Exception) -> Reason:

@@ -1,0 +1,185 @@
+"""Damage of every kind to files of every kind: a picture or a refusal by reason, nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import imagecodecs
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from encoders.reading.picture import look, read_picture
+from encoders.reading.rejected import REASONS, RejectedImage
+
+KINDS = ("jpg", "png", "deep.png", "tif", "deep.tif", "bmp", "gif", "webp", "nii", "nii.gz")
+KINDS += ("dcm", "j2k.dcm", "mp4", "avi")
+
+
+@pytest.fixture(scope="session")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, written: Callable[..., Path]
+) -> dict[str, bytes]:
+    """A small sound file of every kind."""
+    place = tmp_path_factory.mktemp("whole")
+    grey = np.random.default_rng(0).integers(0, 255, (24, 32), np.uint8)
+    image, deep = Image.fromarray(grey), grey.astype(np.uint16) * 257
+    made: dict[str, bytes] = {}
+    for name in ("jpg", "png", "tif", "bmp", "gif", "webp"):
+        several = {"save_all": True, "append_images": [image.rotate(180)]}
+        image.save(place / f"a.{name}", **(several if name in ("gif", "webp") else {}))
+    (place / "a.deep.png").write_bytes(imagecodecs.png_encode(np.stack([deep] * 3, -1)))
+    tifffile.imwrite(place / "a.deep.tif", deep, compression="lzw")
+    for name in ("nii", "nii.gz"):
+        volume = np.stack([deep.astype(np.int16)] * 4, -1)
+        nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), place / f"a.{name}")
+    written(place / "a.dcm", deep, WindowCenter=9000, WindowWidth=9000)
+    ds = pydicom.dcmread(place / "a.dcm")
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
+    coded = imagecodecs.jpeg2k_encode(deep, codecformat="j2k", reversible=True)
+    ds.PixelData = pydicom.encaps.encapsulate([bytes(coded)])
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(place / "a.j2k.dcm")
+    for name, codec in (("mp4", "mpeg4"), ("avi", "mjpeg")):
+        with av.open(place / f"a.{name}", "w") as output:
+            stream = output.add_stream(codec, rate=5)
+            stream.height, stream.width = grey.shape
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for _ in range(3):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="gray")))
+            output.mux(stream.encode())
+    for name in KINDS:
+        made[name] = (place / f"a.{name}").read_bytes()
+    return made
+
+
+def try_to_read(path: Path) -> None:
+    try:
+        look(path)
+        grey = read_picture(path, target=16)
+    except RejectedImage as error:
+        assert error.reason in REASONS  # noqa: PT017 - either is right
+        assert error.path == path  # noqa: PT017
+    else:
+        assert grey.ndim == 2
+        assert np.isfinite(grey).all()
+        assert 0 <= grey.min() < grey.max() <= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+@given(draw=st.data())
+def test_bytes_changed_anywhere(
+    whole: dict[str, bytes], tmp_path: Path, kind: str, draw: st.DataObject
+) -> None:
+    """Bytes changed, cut out, doubled or cut off; the front is hit as often as all the rest."""
+    content = bytearray(whole[kind])
+    for _ in range(draw.draw(st.integers(1, 4))):
+        near = draw.draw(st.booleans())
+        at = draw.draw(st.integers(0, min(len(content), 400) - 1 if near else len(content) - 1))
+        what = draw.draw(st.sampled_from(("set", "set", "big", "cut", "double", "end")))
+        if what == "set":
+            content[at] = draw.draw(st.integers(0, 255))
+        elif what == "big":
+            content[at : at + 4] = b"\xff\xff\xff\x7f"
+        elif what == "cut":
+            del content[at : at + 8]
+        elif what == "double":
+            content[at:at] = content[at : at + 8]
+        else:
+            del content[max(at, 1) :]
+    path = tmp_path / "changed"
+    path.write_bytes(content)
+    try_to_read(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_files_are_read(whole: dict[str, bytes], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "whole"
+    path.write_bytes(whole[kind])
+    assert read_picture(path).shape == (24, 32) if "nii" not in kind else (32, 24)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_and_cut_off(whole: dict[str, bytes], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    for share, reasons in ((0, ("empty",)), (0.8, ("truncated", "damaged"))):
+        path.write_bytes(whole[kind][: int(len(whole[kind]) * share)])
+        with pytest.raises(RejectedImage) as caught:
+            read_picture(path)
+        assert caught.value.reason in reasons
+
+
+def bombs(folder: Path) -> list[Path]:
+    """Files of a few KB that say they hold 60,000 x 60,000 pixels, or unpack to a gigabyte."""
+    huge = 60_000
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checked = kind + body
+        return len(body).to_bytes(4) + checked + zlib.crc32(checked).to_bytes(4)
+
+    header = huge.to_bytes(4) * 2
+    rows = zlib.compress(bytes(1 << 20))
+    made = {}
+    for name, depth in (("bit.png", b"\1\0"), ("deep.png", b"\x10\2")):
+        made[name] = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header + depth + b"\0\0\0")
+        made[name] += chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    small = io.BytesIO()
+    Image.new("L", (64, 64), 3).save(small, "JPEG")
+    made["a.jpg"] = small.getvalue().replace(b"\x08\x00\x40\x00\x40", b"\x08\xea\x60\xea\x60", 1)
+    small = io.BytesIO()
+    Image.new("L", (64, 64), 3).save(small, "GIF")
+    wide = huge.to_bytes(2, "little") * 2
+    made["a.gif"] = small.getvalue().replace(b"\x40\0\x40\0", wide)
+    text = zlib.compress(bytes(1 << 28))
+    small = io.BytesIO()
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(small, "PNG")
+    sound = small.getvalue()
+    made["text.png"] = sound[:33] + chunk(b"zTXt", b"note\0\0" + text) + sound[33:]
+    volume = nibabel.Nifti1Image(np.zeros((16, 16, 4), np.int16), np.eye(4)).to_bytes()
+    made["a.nii.gz"] = gzip.compress(volume + bytes(1 << 28), 1)
+    paths = []
+    for name, content in made.items():
+        (folder / name).write_bytes(content)
+        paths.append(folder / name)
+    return paths
+
+
+def test_no_bomb_takes_memory(tmp_path: Path) -> None:
+    """All of them, one after the other, in less than 300 MB at the most."""
+    paths = bombs(tmp_path)
+    assert max(path.stat().st_size for path in paths) < 2 << 20
+    code = """
+import sys
+from encoders.reading.picture import read_picture
+from encoders.reading.rejected import RejectedImage
+for path in sys.argv[1:]:
+    try:
+        read_picture(path, target=16)
+        print("read")
+    except RejectedImage as error:
+        print(error.reason)
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+    command = [sys.executable, "-c", code, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *reasons, peak = done.stdout.split()
+    assert reasons[:4] == ["too_many_pixels"] * 4
+    assert int(peak) < 300_000
