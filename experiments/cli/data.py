@@ -116,6 +116,10 @@ def fetch(as_json: bool, name: str, root: Path | None) -> None:
     "--pictures", "side", type=click.IntRange(0, 4096), default=0,
     help="Keep decoded pictures of this side in pixels, mapped from disk, for runs to read.",
 )  # fmt: skip
+@click.option(
+    "--shards", type=click.IntRange(0), default=0,
+    help="Also write this many shards, for runs on several machines to stream.",
+)  # fmt: skip
 @click.option("--view", default="whole", show_default=True, help="View recipe of these pictures.")
 @click.option(
     "--duplicates", type=click.Choice(["refuse", "join", "list"]), default="refuse",
@@ -143,7 +147,7 @@ def prepare(**given: Any) -> None:
     name = given["name"]
     part = _load(name)
     folder = _copy(name, part, given["root"])
-    kept = ("workers", "side", "view", "duplicates")
+    kept = ("workers", "side", "view", "shards", "duplicates")
     plan = Plan(**{key: given[key] for key in kept})
     made = make(
         *(name, part, folder, given["output"]),

@@ -18,9 +18,11 @@ from experiments.datasets._layout import Rejected
 from experiments.preparation.looking import Look
 from experiments.records.atomic import atomic_path
 
-__all__ = ["write_pictures", "write_rejected", "write_studies"]
+__all__ = ["INDEX", "STUDIES_FILE", "write_pictures", "write_rejected", "write_studies"]
 
-TOGETHER = 1000
+INDEX = "index.parquet"
+STUDIES_FILE = "studies.parquet"
+TOGETHER = 500
 """Rows of a group; a group is what a reader holds at a time."""
 
 PICTURES = pyarrow.schema(

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from encoders.reading.limits import Grey
-from encoders.reading.picture import read_picture
+from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
 from kg.errors import InputError
@@ -64,6 +64,7 @@ class Look:
         reason: Why it cannot be read; empty = it can.
         sha256: Hash of its bytes; empty where there is no file.
         shape: Difference hash of what it shows, 256 bits in hex; empty where it cannot be read.
+        parts: Slices or frames it holds; only of a still, which has one, a square is kept.
         row: Row of its square among the kept ones; -1 = none is kept.
     """
 
@@ -73,6 +74,7 @@ class Look:
     reason: str = ""
     sha256: str = ""
     shape: str = ""
+    parts: int = 1
     row: int = -1
 
 
@@ -170,18 +172,21 @@ class _Glance:
     recipe: Recipe
     squares: Path
 
-    def __call__(self, look: Look) -> Look:
-        path = self.root / look.path
-        if not look.changed:
-            return _seen(look, reason="missing", row=-1)
+    def __call__(self, found: Look) -> Look:
+        path = self.root / found.path
+        if not found.changed:
+            return _seen(found, reason="missing", row=-1)
         digest = content_hash(path)
         try:
+            parts = look(path).parts
             grey = read_picture(path, target=max(SMALL, self.recipe.side))
         except RejectedImage as error:
-            return _seen(look, reason=error.reason, sha256=digest, row=-1)
-        if self.recipe.side:
-            self._keep(look.row, to_square(grey, self.recipe.side, self.recipe.view))
-        return _seen(look, sha256=digest, shape=difference_hash(grey))
+            return _seen(found, reason=error.reason, sha256=digest, row=-1)
+        kept = self.recipe.side and parts == 1
+        if kept:
+            self._keep(found.row, to_square(grey, self.recipe.side, self.recipe.view))
+        row = found.row if kept else -1
+        return _seen(found, sha256=digest, shape=difference_hash(grey), parts=parts, row=row)
 
     def _keep(self, row: int, square: Grey) -> None:
         content = square.astype(np.float16).tobytes()
@@ -213,10 +218,14 @@ def stamp(path: Path) -> tuple[int, int]:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; of a folder, over the hashes of its files by name."""
+    """SHA-256 of a file's bytes; of a folder, over the names and bytes of the files in it.
+
+    The same as `encoders.weights.content_hash`, which brings torch into every worker.
+    """
     if path.is_dir():
-        members = "".join(content_hash(member) for member in sorted(path.iterdir()))
-        return hashlib.sha256(members.encode()).hexdigest()
+        files = (one for one in sorted(path.iterdir()) if one.is_file() and one.name[0] != ".")
+        said = "".join(f"{file.name}\n{content_hash(file)}\n" for file in files)
+        return hashlib.sha256(said.encode()).hexdigest()
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from encoders.reading.transforms import RECIPES
@@ -24,15 +26,24 @@ from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.inspection import read
+from experiments.preparation.copy import RECORD, StudyTable
 from experiments.preparation.duplicates import (
     duplicate_groups,
     joined,
     refuse_parted,
     write_duplicates,
 )
-from experiments.preparation.index import write_pictures, write_rejected, write_studies
+from experiments.preparation.index import (
+    INDEX,
+    STUDIES_FILE,
+    write_pictures,
+    write_rejected,
+    write_studies,
+)
 from experiments.preparation.looking import Look, Looking, Recipe, stamp
-from experiments.preparation.store import ABOUT, INDEX, SQUARES
+from experiments.preparation.shards import FOLDER as SHARDS
+from experiments.preparation.shards import Sample, write_shards
+from experiments.preparation.store import ABOUT, SQUARES, PictureStore
 from experiments.records.atomic import remove_leftovers, write_json
 from experiments.splits import Manifest, locked_studies, make_manifest, official_parts
 from kg.errors import InputError, did_you_mean
@@ -41,8 +52,7 @@ __all__ = ["Plan", "Prepared", "prepare"]
 
 logger = logging.getLogger(__name__)
 
-RECORD = "prepared.json"
-TABLES = (INDEX, "studies.parquet", "duplicates.csv", "rejected.csv")
+TABLES = (INDEX, STUDIES_FILE, "duplicates.csv", "rejected.csv")
 FRACTIONS = (0.1, 0.01)
 FEWEST = 5
 """A fraction of fewer training groups is not written: nothing can be learnt of it."""
@@ -56,6 +66,7 @@ class Plan:
         workers: Processes that look at pictures; their number changes nothing else.
         side: Side in pixels of decoded pictures to keep; 0 = none.
         view: View recipe of the decoded pictures.
+        shards: Shards to write for streaming; 0 = none.
         duplicates: What near-duplicate pictures in two parts of a split are: `refuse` = leakage,
             an error; `join` = their patients become one group; `list` = listed only.
     """
@@ -63,6 +74,7 @@ class Plan:
     workers: int = 1
     side: int = 0
     view: str = "whole"
+    shards: int = 0
     duplicates: Literal["refuse", "join", "list"] = "refuse"
 
 
@@ -178,16 +190,18 @@ def _prepared(out: Path, record: Mapping[str, Any], *, changed: bool) -> Prepare
 
 
 def _hashes(out: Path) -> dict[str, str]:
-    """Hash of each table and manifest; of decoded pictures, which are many, the bytes there are."""
+    """Hash of each table and manifest; of decoded pictures and shards their bytes."""
     files = [*(out / table for table in TABLES), *sorted((out / "splits").glob("*.json"))]
     found = {
         path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
-    if (out / ABOUT).is_file():
-        found[ABOUT.as_posix()] = hashlib.sha256((out / ABOUT).read_bytes()).hexdigest()
-        found[SQUARES.as_posix()] = f"{(out / SQUARES).stat().st_size} bytes"
-    return found
+    large = [out / SQUARES, *sorted((out / SHARDS).glob("*"))]
+    return found | {
+        path.relative_to(out).as_posix(): f"{path.stat().st_size} bytes"
+        for path in large
+        if path.is_file()
+    }
 
 
 def _look(
@@ -253,11 +267,12 @@ class _Work:
             for manifest in manifests:
                 refuse_parted(manifest, studies, duplicates)
         pictures = write_pictures(self.out / INDEX, studies, looks, duplicates)
-        write_studies(self.out / "studies.parquet", studies, looks)
+        write_studies(self.out / STUDIES_FILE, studies, looks)
         write_duplicates(self.out / "duplicates.csv", studies, duplicates)
         write_rejected(self.out / "rejected.csv", refused)
         self._save(manifests)
         self._about(looks)
+        self._shards()
         record = {
             "dataset": self.name,
             "options": self.dataset.options.model_dump(mode="json"),
@@ -310,3 +325,23 @@ class _Work:
         count = (self.out / SQUARES).stat().st_size // (2 * self.plan.side**2)
         about = {"side": self.plan.side, "view": self.plan.view, "count": count}
         write_json(self.out / ABOUT, about)
+
+    def _shards(self) -> None:
+        """Write the shards, or remove those of an earlier plan."""
+        if not self.plan.shards:
+            shutil.rmtree(self.out / SHARDS, ignore_errors=True)
+            return
+        table = StudyTable(self.out / STUDIES_FILE)
+        about = {"studies": len(table), "side": self.plan.side, "view": self.plan.view}
+        write_shards(self.out, self._samples(table), about, self.plan.shards)
+
+    def _samples(self, table: StudyTable) -> Iterator[Sample]:
+        """Every study with the squares of its stills."""
+        store = PictureStore.open(self.out) if self.plan.side else None
+        for row, study in enumerate(table):
+            paths = [image.path for image in study.images]
+            squares = np.zeros((0, 1, 1), np.float16)
+            if store is not None and paths:
+                rows = store.places(paths)
+                squares = store.squares[rows[rows >= 0]]
+            yield Sample(row, json.dumps(asdict(study), ensure_ascii=False), squares)

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.preparation.index import INDEX
 from kg.errors import InputError
 
 __all__ = ["ABOUT", "PictureStore", "SQUARES"]
 
 SQUARES = Path("pictures") / "squares.f16"
 ABOUT = Path("pictures") / "about.json"
-INDEX = "index.parquet"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class PictureStore:
         Raises:
             InputError: If one is not in the store.
         """
-        found = self._places(paths)
+        found = self.places(paths)
         if (found < 0).any():
             lost = paths[int(np.argmax(found < 0))]
             raise InputError(
@@ -109,8 +109,8 @@ class PictureStore:
                 f"prepare again with --pictures {side} --view {view}",
             )
 
-    def _places(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """Row of each picture, -1 where there is none."""
+    def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
+        """Row of each picture, -1 where none is kept."""
         import pyarrow
         from pyarrow import compute
 

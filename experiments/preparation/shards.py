@@ -1,0 +1,176 @@
+"""Shards: a prepared copy as tar files that several machines can stream, one after the other.
+
+The format is WebDataset's: plain tar files, read front to back at the speed of the disk or network,
+cut by any tool, without an index that would have to be in memory; it needs no service, no cache
+folder and no network of its own (Hugging Face datasets brings a cache and fetches by name, litdata
+its own binary chunks and a cloud client). None of its decoders is used: a study is JSON, its squares
+a plain array, and nothing is unpickled.
+
+Studies are dealt out to the shards at random, once, so that every shard looks like the whole; who
+trains is not written into them, so one set of shards serves every split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.records.atomic import write_json
+from kg.errors import InputError
+
+__all__ = ["Sample", "Shards", "write_shards"]
+
+FOLDER = "shards"
+ABOUT = "shards.json"
+RECORD, SQUARES = "study.json", "squares.npy"
+MOST_OPEN = 512
+"""Most shards, which are all open while they are written."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One study of a shard.
+
+    Args:
+        row: Its row in `studies.parquet`.
+        record: The study as JSON.
+        squares: Its decoded stills, `[V, H, W]`, in the order of its images; those that are not
+            kept as squares (volumes and clips) are passed over.
+    """
+
+    row: int
+    record: str
+    squares: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a prepared copy.
+
+    Args:
+        folder: Where they are.
+        files: Their names.
+        side: Side of the squares in pixels; 0 = they hold no pictures.
+        view: View recipe of the squares.
+        studies: Studies in all of them.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    side: int
+    view: str
+    studies: int
+
+    @classmethod
+    def open(cls, folder: Path) -> Shards:
+        """The shards of a prepared copy; their lengths are checked, nothing is read.
+
+        Raises:
+            InputError: If they are not what their list says.
+        """
+        path = folder / FOLDER / ABOUT
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            for shard in about["shards"]:
+                size = (folder / FOLDER / shard["file"]).stat().st_size
+                if size != shard["bytes"]:
+                    raise InputError(f"{path.parent / shard['file']}: cut short", "prepare again")
+            names = tuple(str(shard["file"]) for shard in about["shards"])
+            return cls(path.parent, names, about["side"], about["view"], about["studies"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not readable: {error}", "prepare again") from None
+
+    def stream(
+        self, files: Sequence[str], wanted: NDArray[np.bool_], seed: Sequence[int], mixed: int
+    ) -> Iterator[Sample]:
+        """Studies of some shards, in an order that hangs on the seed alone.
+
+        Args:
+            files: Names of the shards, in the order to read them.
+            wanted: Of each row of `studies.parquet`, whether it is.
+            seed: Seed of the order within `mixed` studies.
+            mixed: Studies held to draw from.
+        """
+        import random
+
+        import webdataset
+
+        number = int.from_bytes(hashlib.sha256(repr(list(seed)).encode()).digest()[:8], "big")
+        pipeline = webdataset.DataPipeline(
+            webdataset.SimpleShardList([str((self.folder / name).resolve()) for name in files]),
+            webdataset.tarfile_to_samples(),
+            webdataset.select(lambda found: wanted[int(found["__key__"])]),
+            webdataset.shuffle(mixed, initial=mixed, rng=random.Random(number)),
+        )
+        for found in pipeline:
+            squares = np.zeros((0, self.side, self.side), np.float16)
+            if SQUARES in found:
+                squares = np.load(io.BytesIO(found[SQUARES]), allow_pickle=False)
+            yield Sample(int(found["__key__"]), found[RECORD].decode(), squares)
+
+
+def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], count: int) -> None:
+    """Write the shards of a copy, whole or not at all.
+
+    Args:
+        out: The prepared copy.
+        samples: Its studies.
+        about: Number of studies, side and view of the squares.
+        count: Number of shards.
+
+    Raises:
+        InputError: If there are more shards than studies, or too many to be written at once.
+    """
+    import webdataset
+
+    studies = int(about["studies"])
+    if not 0 < count <= min(studies, MOST_OPEN):
+        raise InputError(
+            f"{count} shards for {studies} studies", f"choose 1 to {min(studies, MOST_OPEN)}"
+        )
+    unfinished = out / f".unfinished-{FOLDER}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    names = [f"{number:05d}-of-{count:05d}.tar" for number in range(count)]
+    dealt = np.random.default_rng(0).permutation(studies) % count
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                webdataset.TarWriter(str(unfinished / name), encoder=False, mtime=0)
+            )
+            for name in names
+        ]
+        for sample in samples:
+            written: dict[str, str | bytes] = {
+                "__key__": f"{sample.row:09d}",
+                RECORD: sample.record.encode(),
+            }
+            if len(sample.squares):
+                written[SQUARES] = _packed(sample.squares)
+            writers[dealt[sample.row]].write(written)
+    listed = [_about(unfinished / name) for name in names]
+    write_json(unfinished / ABOUT, about | {"shards": listed})
+    shutil.rmtree(out / FOLDER, ignore_errors=True)
+    unfinished.replace(out / FOLDER)
+
+
+def _packed(squares: NDArray[np.float16]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, squares, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _about(path: Path) -> dict[str, Any]:
+    with path.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
