@@ -235,7 +235,7 @@ def make_manifest(
     left_out = trained - fraction_of(rest, split.fraction, split.seed)
     assignments |= {study: "unused" for study in assignments if groups[study] in left_out}
     manifest = Manifest(
-        name=_name(dataset, split),
+        name=manifest_name(dataset, split),
         dataset=dataset,
         kind=split.kind,
         seed=split.seed,
@@ -310,7 +310,8 @@ def _held_out(
     return dict.fromkeys(held, "validation")
 
 
-def _name(dataset: str, split: SplitSection) -> str:
+def manifest_name(dataset: str, split: SplitSection) -> str:
+    """What a split is called; shares of validation are not told apart by it."""
     fold = f"-{split.fold + 1}of{split.folds}" if split.kind == "folds" else ""
     share = f"-{100 * split.fraction:g}pct" if split.fraction != 1 else ""
     return f"{dataset}-{split.kind}{fold}-seed{split.seed}{share}"

@@ -17,13 +17,15 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.study import Passage, Study, StudyImage
-from experiments.preparation.index import STUDIES_FILE
+from encoders.study import Study
+from experiments.config.schema import SplitSection
+from experiments.preparation.index import STUDIES_FILE, study_of
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, PictureStore
+from experiments.splits import Manifest, manifest_name
 from kg.errors import InputError
 
-__all__ = ["RECORD", "PreparedCopy", "StudyTable", "study_of"]
+__all__ = ["RECORD", "PreparedCopy", "StudyTable"]
 
 RECORD = "prepared.json"
 
@@ -141,6 +143,16 @@ class PreparedCopy:
         """Its studies, without pictures that cannot be read."""
         return StudyTable(self.folder / STUDIES_FILE)
 
+    def manifest(self, split: SplitSection) -> Manifest | None:
+        """The split of its studies that was written for such a request, or None.
+
+        Raises:
+            InputError: If it was changed by hand.
+        """
+        path = self.folder / "splits" / f"{manifest_name(self.record['dataset'], split)}.json"
+        usual = split.validation == SplitSection().validation
+        return Manifest.load(path) if usual and path.is_file() else None
+
     @cached_property
     def store(self) -> PictureStore | None:
         """Its decoded pictures, where it holds any."""
@@ -153,12 +165,3 @@ class PreparedCopy:
 
 
 KEPT = ("dataset", "labels", "options")
-
-
-def study_of(record: Mapping[str, Any]) -> Study:
-    """A study from its JSON record."""
-    images = tuple(StudyImage(**image) for image in record["images"])
-    report, dialogue = (
-        tuple(Passage(**passage) for passage in record[part]) for part in ("report", "dialogue")
-    )
-    return Study(**(record | {"images": images, "report": report, "dialogue": dialogue}))  # type: ignore[operator]

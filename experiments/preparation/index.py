@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from encoders.study import Study
+from encoders.study import Passage, Study, StudyImage
 from experiments.datasets._layout import Rejected
 from experiments.preparation.looking import Look
 from experiments.records.atomic import atomic_path
 
-__all__ = ["INDEX", "STUDIES_FILE", "write_pictures", "write_rejected", "write_studies"]
+__all__ = ["INDEX", "STUDIES_FILE", "study_of", "write_pictures", "write_rejected", "write_studies"]
 
 INDEX = "index.parquet"
 STUDIES_FILE = "studies.parquet"
@@ -101,6 +101,15 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
         writer = csv.writer(lines)
         writer.writerow(("file", "row", "reason", "item"))
         writer.writerows(astuple(item) for item in rejected)
+
+
+def study_of(record: Mapping[str, Any]) -> Study:
+    """A study from its JSON record."""
+    images = tuple(StudyImage(**image) for image in record["images"])
+    report, dialogue = (
+        tuple(Passage(**passage) for passage in record[part]) for part in ("report", "dialogue")
+    )
+    return Study(**(record | {"images": images, "report": report, "dialogue": dialogue}))  # type: ignore[operator]
 
 
 def _write(path: Path, schema: Any, rows: Iterator[dict[str, Any]]) -> int:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from encoders.reading.transforms import RECIPES
 from encoders.study import Study
@@ -339,9 +340,10 @@ class _Work:
         """Every study with the squares of its stills."""
         store = PictureStore.open(self.out) if self.plan.side else None
         for row, study in enumerate(table):
-            paths = [image.path for image in study.images]
-            squares = np.zeros((0, 1, 1), np.float16)
-            if store is not None and paths:
-                rows = store.places(paths)
-                squares = store.squares[rows[rows >= 0]]
-            yield Sample(row, json.dumps(asdict(study), ensure_ascii=False), squares)
+            held: tuple[str, ...] = ()
+            squares: NDArray[np.float16] = np.zeros((0, 1, 1), np.float16)
+            if store is not None:
+                paths = [image.path for image in study.images]
+                held = tuple(p for p, at in zip(paths, store.places(paths), strict=True) if at >= 0)
+                squares = store.squares[store.rows(held)]
+            yield Sample(row, study, held, squares)

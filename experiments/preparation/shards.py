@@ -1,10 +1,10 @@
 """Shards: a prepared copy as tar files that several machines can stream, one after the other.
 
-The format is WebDataset's: plain tar files, read front to back at the speed of the disk or network,
-cut by any tool, without an index that would have to be in memory; it needs no service, no cache
-folder and no network of its own (Hugging Face datasets brings a cache and fetches by name, litdata
-its own binary chunks and a cloud client). None of its decoders is used: a study is JSON, its squares
-a plain array, and nothing is unpickled.
+The format is WebDataset's: plain tar files, read front to back at the speed of disk or network, cut
+by any tool, without an index that would have to be in memory. It needs no service and no cache
+folder (Hugging Face datasets brings a cache and fetches by name, litdata a format and a client of
+its own). None of its decoders is used: a study is JSON, its squares are a plain array, and nothing
+is unpickled.
 
 Studies are dealt out to the shards at random, once, so that every shard looks like the whole; who
 trains is not written into them, so one set of shards serves every split.
@@ -18,13 +18,15 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from encoders.study import Study
+from experiments.preparation.index import study_of
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 
@@ -43,13 +45,14 @@ class Sample:
 
     Args:
         row: Its row in `studies.parquet`.
-        record: The study as JSON.
-        squares: Its decoded stills, `[V, H, W]`, in the order of its images; those that are not
-            kept as squares (volumes and clips) are passed over.
+        study: The study.
+        held: Paths of its pictures that are held as squares: stills, not volumes and clips.
+        squares: These squares, `[V, H, W]`.
     """
 
     row: int
-    record: str
+    study: Study
+    held: tuple[str, ...]
     squares: NDArray[np.float16]
 
 
@@ -113,10 +116,12 @@ class Shards:
             webdataset.shuffle(mixed, initial=mixed, rng=random.Random(number)),
         )
         for found in pipeline:
-            squares = np.zeros((0, self.side, self.side), np.float16)
+            squares: NDArray[np.float16] = np.zeros((0, self.side, self.side), np.float16)
             if SQUARES in found:
                 squares = np.load(io.BytesIO(found[SQUARES]), allow_pickle=False)
-            yield Sample(int(found["__key__"]), found[RECORD].decode(), squares)
+            record = json.loads(found[RECORD])
+            held = tuple(record["held"])
+            yield Sample(int(found["__key__"]), study_of(record["study"]), held, squares)
 
 
 def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], count: int) -> None:
@@ -153,7 +158,7 @@ def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], co
         for sample in samples:
             written: dict[str, str | bytes] = {
                 "__key__": f"{sample.row:09d}",
-                RECORD: sample.record.encode(),
+                RECORD: json.dumps({"study": asdict(sample.study), "held": sample.held}).encode(),
             }
             if len(sample.squares):
                 written[SQUARES] = _packed(sample.squares)

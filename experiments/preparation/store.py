@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.preparation.index import INDEX
 from kg.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ABOUT", "PictureStore", "SQUARES"]
 
@@ -39,6 +43,7 @@ class PictureStore:
     side: int
     view: str
     count: int
+    kept: ClassVar[bool] = True
 
     @classmethod
     def open(cls, folder: Path) -> PictureStore:
@@ -111,24 +116,22 @@ class PictureStore:
 
     def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
         """Row of each picture, -1 where none is kept."""
-        import pyarrow
-        from pyarrow import compute
-
-        at = compute.index_in(pyarrow.array(paths, pyarrow.string()), self._paths)
-        places = at.fill_null(-1).to_numpy(zero_copy_only=False)
-        return np.where(places < 0, -1, self._rows[places]) if len(self._rows) else places
+        return np.array([self._rows.get(path, -1) for path in paths], dtype=np.int64)
 
     @cached_property
-    def _paths(self) -> object:
-        """Paths of the index, as an arrow column."""
-        from pyarrow import parquet
+    def values(self) -> Tensor:
+        """All squares as a tensor that is mapped from disk."""
+        import torch
 
-        return parquet.read_table(self.folder / INDEX, columns=["path"])["path"].combine_chunks()
+        size = self.count * self.side**2
+        path = str(self.folder / SQUARES)
+        flat = torch.from_file(path, shared=False, size=size, dtype=torch.float16)
+        return flat.view(self.count, self.side, self.side)
 
     @cached_property
-    def _rows(self) -> NDArray[np.int64]:
+    def _rows(self) -> dict[str, int]:
+        """Row of each picture by its path."""
         from pyarrow import parquet
 
-        table = parquet.read_table(self.folder / INDEX, columns=["row"])
-        rows: NDArray[np.int64] = table["row"].to_numpy().astype(np.int64)
-        return rows
+        table = parquet.read_table(self.folder / INDEX, columns=["path", "row"])
+        return dict(zip(table["path"].to_pylist(), table["row"].to_pylist(), strict=True))

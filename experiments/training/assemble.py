@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from encoders.study import Study
+from encoders.study import SplitPart, Study
 from encoders.weights import content_hash
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.records.record import GraphUse
-from experiments.splits import Manifest, locked_studies, make_manifest, official_parts
+from experiments.splits import Manifest
 from experiments.systems import SYSTEMS
 from experiments.targets import choose_findings, label_set_of
-from experiments.training.cohort import Cohort
 from experiments.training.graphs import choose_graph, concept_vectors
 from experiments.training.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.training.reader import StudyReader
+from experiments.training.source import PARTS, Cohorts, StudySource, those
 from fusion.system import System
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
@@ -53,7 +53,7 @@ class Assembled:
     manifest: Manifest
     graph_use: GraphUse
     reader: StudyReader
-    cohorts: dict[str, Cohort]
+    cohorts: Cohorts
     system: System
     fingerprint: str
 
@@ -82,47 +82,44 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
     dataset, choice = open_dataset(data)
     root = folder_of(dataset, data.name, root, cache)
     graph, use = choose_graph(experiment.graph, dataset.graph_names)
-    everyone = dataset.studies(root, labels=data.labels)
-    locked = locked_studies(dataset, everyone)
-    # the split is of all studies, so that every experiment on a data set shares its manifest
-    official = official_parts(dataset, root) if experiment.split.kind == "official" else None
-    manifest = make_manifest(
-        everyone, experiment.split, dataset=data.name, locked=locked, official=official
-    )
-    studies = wanted_studies(everyone, data)
-    label_set = label_set_of(dataset, root, data.labels, graph)
-    development = [study for study in studies if study.study not in locked]
+    source = StudySource.open(dataset, data, root)
+    locked = source.locked(dataset)
+    manifest = source.manifest(dataset, data.name, experiment.split, locked)
+    studies = wanted_studies(source.everyone, data)
+    label_set = label_set_of(dataset, source.root, data.labels, graph)
+    development = (study for study in studies if study.study not in locked)
     findings = choose_findings(label_set, development, data.at_least)
     held = hold_out(experiment.hold_out, findings, label_set, graph)
     graph, use = without_mined(graph, use, held.masked)
     findings = tuple(finding for finding in findings if finding not in held.findings)
-    parts = {
-        part: [study for study in studies if manifest.assignments[study.study] == part]
-        for part in ("train", "validation", "test")
+    parts: dict[SplitPart, Sequence[Study]] = {
+        part: _part(studies, manifest, part) for part in PARTS
     }
     reader = build_reader(
         experiment, graph, findings, exclusive=label_set.exclusive, held=held, cache=cache
     )
-    reader.fit(parts["train"], root)
-    cohorts = {
-        part: reader.read(chosen, root, training=part == "train") for part, chosen in parts.items()
-    }
+    source.fit(reader, parts["train"])
     return Assembled(
         experiment=experiment,
-        root=root,
+        root=source.root,
         choice=choice,
         label_set=label_set,
         manifest=manifest,
         graph_use=use,
         reader=reader,
-        cohorts=cohorts,
+        cohorts=source.cohorts(reader, parts),
         system=build_system(experiment, reader),
-        fingerprint=fingerprint(
+        fingerprint=source.fingerprint
+        or fingerprint(
             [study for chosen in parts.values() for study in chosen],
-            root,
+            source.root,
             pictures=reader.pictures is not None,
         ),
     )
+
+
+def _part(studies: Sequence[Study], manifest: Manifest, part: SplitPart) -> Sequence[Study]:
+    return those(studies, lambda study: manifest.assignments[study.study] == part)
 
 
 def open_dataset(data: DataSection) -> tuple[Any, LabelChoice]:
@@ -148,7 +145,7 @@ def folder_of(dataset: Any, name: str, root: Path, cache: Path) -> Path:
     return root / name if (root / name).is_dir() else root
 
 
-def wanted_studies(studies: Sequence[Study], data: DataSection) -> list[Study]:
+def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:
     """Labelled studies that have what is required.
 
     Raises:
@@ -160,11 +157,9 @@ def wanted_studies(studies: Sequence[Study], data: DataSection) -> list[Study]:
         "report": lambda study: any(passage.text.strip() for passage in study.report),
         "dialogue": lambda study: bool(study.dialogue),
     }
-    kept = [
-        study
-        for study in studies
-        if study.stated and all(has[thing](study) for thing in data.require)
-    ]
+    kept = those(
+        studies, lambda one: bool(one.stated) and all(has[thing](one) for thing in data.require)
+    )
     if not kept:
         wanted = ", ".join(("a label", *data.require))
         raise InputError(f"no study of {data.name} has {wanted}", "see `kgdx data check`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from encoders.batch import StudyBatch, Text
 from encoders.reading.transforms import Augmentation, augment
 from encoders.study import Study
 
-__all__ = ["Cohort", "Pictures", "StudyOrder", "batches", "loader"]
+__all__ = ["Cohort", "Pictures", "StudyOrder", "batches"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,26 @@ class Cohort:
             made,
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
             paired_text=_rows(self.paired_text, at),
+        )
+
+    def order(
+        self, batch_size: int, seed: int | None, *, rank: int = 0, processes: int = 1
+    ) -> StudyOrder:
+        """The batches of an epoch for one of the processes that share them."""
+        return StudyOrder(range(len(self)), batch_size, seed=seed, rank=rank, processes=processes)
+
+    def loader(self, order: StudyOrder) -> DataLoader[Any]:
+        """Training batches, cut in this process: the tensors are in memory already."""
+        places: Any = range(len(self))
+        return DataLoader(
+            places,
+            batch_sampler=order,
+            collate_fn=lambda chosen: self.batch(
+                chosen, training=True, generator=order.generator()
+            ),
+            num_workers=0,
+            # a loader draws a seed for each epoch; it must not come from the run's own generator
+            generator=torch.Generator(),
         )
 
     def _seen(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
@@ -203,21 +223,15 @@ class StudyOrder(Sampler[list[int]]):
         return np.random.default_rng([self.seed or 0, *self._drawn, self.rank])
 
 
-def loader(cohort: Cohort, order: StudyOrder) -> DataLoader[Any]:
-    """Training batches of a cohort, cut in this process: the tensors are in memory already."""
-    places: Any = range(len(cohort))
-    return DataLoader(
-        places,
-        batch_sampler=order,
-        collate_fn=lambda chosen: cohort.batch(chosen, training=True, generator=order.generator()),
-        num_workers=0,
-        # a loader draws a seed for each epoch; it must not come from the run's own generator
-        generator=torch.Generator(),
-    )
+class Batched(Protocol):
+    """Studies that can be cut into batches by their place."""
+
+    def batch(self, chosen: Sequence[int], *, training: bool = False) -> StudyBatch:
+        """Batch of the studies at these places."""
 
 
 def batches(
-    cohort: Cohort, places: Sequence[int], size: int = 128, *, training: bool = False
+    cohort: Batched, places: Sequence[int], size: int = 128, *, training: bool = False
 ) -> Iterator[StudyBatch]:
     """Batches of some studies in their order."""
     for start in range(0, len(places), size):

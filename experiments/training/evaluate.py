@@ -35,6 +35,7 @@ from experiments.training.measure import finding_rows, measure, scored, summary
 from experiments.training.readable import read_readable
 from experiments.training.restore import Restored, restore
 from experiments.training.seen import Seen
+from experiments.training.source import StudySource
 from kg.errors import InputError
 from kg.graph import LabelSet
 
@@ -102,7 +103,8 @@ def evaluate_run(
     data, choice = _data(restored, dataset, labels)
     part, _ = open_dataset(data)
     where = folder_of(part, dataset, root, folder.path.parent / "cache")
-    everyone = part.studies(where, labels=data.labels)
+    source = StudySource.open(part, data, where)
+    everyone, where = list(source.everyone), source.root
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in everyone)
     wanted = _Wanted(restored, data, choice, where, locked, home)
@@ -196,7 +198,7 @@ def _choose(
     left = wanted_studies(kept, wanted.data)
     if len(left) < len(kept):
         skipped["without label or required input"] = len(kept) - len(left)
-    return left, dict(skipped)
+    return list(left), dict(skipped)
 
 
 def _not_allowed(wanted: _Wanted, study: str, shut: frozenset[str]) -> str:

@@ -21,7 +21,6 @@ from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
 from experiments.training.assemble import Assembled
 from experiments.training.checkpoints import SafeCheckpointIO
-from experiments.training.cohort import StudyOrder, loader
 from experiments.training.keeper import Keeper
 from experiments.training.task import Task
 from experiments.training.world import World
@@ -140,7 +139,7 @@ def _fit(
     cohort = made.cohorts["train"]
     size = -(-stage.batch_size // split)
     share = {"rank": world.rank, "processes": world.processes}
-    order = StudyOrder(range(len(cohort)), size, seed=made.experiment.seed, **share)
+    order = cohort.order(size, made.experiment.seed, **share)
     together = stage.accumulate * split
     task = Task(made.system, place, stage.epochs * -(-len(order) // together), order, world)
     progress = _progress(world)
@@ -167,7 +166,7 @@ def _fit(
         for message in KNOWN:
             warnings.filterwarnings("ignore", message=message)
         try:
-            trainer.fit(task, loader(cohort, order), ckpt_path=path)
+            trainer.fit(task, cohort.loader(order), ckpt_path=path)
         finally:
             keeper.give_back()
 

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from encoders.cache import FeatureCache, image_key
@@ -25,7 +26,7 @@ from experiments.config.schema import ImageSection
 from experiments.training.cohort import Pictures
 from kg.options import parse_options
 
-__all__ = ["PictureReader"]
+__all__ = ["PictureReader", "Squares"]
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,29 @@ READING = "2"
 
 NOTES = 20
 """Most notes on files that are logged at a time."""
+
+
+class Squares(Protocol):
+    """Decoded stills that are there already, made by the view recipe at the encoder's size.
+
+    `side` and `view` say how they were made, `values` are all of them, `[P, H, W]` in [0, 1];
+    `kept` says whether they stay, or pass by with one batch.
+    """
+
+    @property
+    def side(self) -> int: ...  # noqa: D102
+
+    @property
+    def view(self) -> str: ...  # noqa: D102
+
+    @property
+    def kept(self) -> bool: ...  # noqa: D102
+
+    @property
+    def values(self) -> Tensor: ...  # noqa: D102
+
+    def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
+        """Row of each picture, by its path relative to the root; -1 = it is not among them."""
 
 
 class PictureReader:
@@ -58,6 +82,7 @@ class PictureReader:
         if not section.frozen:
             self.encoder.trainable(section.trains or -1)
         self.reducer: Reducer | None = None
+        self.squares: Squares | None = None
         self._parts: dict[Path, int] = {}
         self._notes: dict[str, list[Path]] = {}
 
@@ -104,7 +129,11 @@ class PictureReader:
             root: Folder its picture paths are relative to.
         """
         allowed = self.allowed(study)
-        counts = [1 if one.part is not None else self._count(root / one.path) for one in allowed]
+        known = self._held([one.path for one in allowed])
+        counts = [
+            1 if one.part is not None or still else self._count(root / one.path)
+            for one, still in zip(allowed, known, strict=True)
+        ]
         shown = share(counts, self.section.limit)
         return tuple(
             image if count == 1 else replace(image, part=place)
@@ -148,11 +177,58 @@ class PictureReader:
                 view[n, v] = VIEWS.index(image.view)
                 modality[n, v] = MODALITIES.index(image.modality)
         pictures = list(place)
-        if not self.section.frozen:
-            wanted: Preprocessing = self.encoder.preprocessing
-            grey = self._grey(pictures)
-            return Pictures(grey, rows, view, modality, wanted.mean, wanted.std)
-        return Pictures(self._values(pictures), rows, view, modality)
+        squares = self._squares_of(pictures, root)
+        if squares is not None:
+            values, at = squares
+            rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
+        else:
+            values = self._values(pictures) if self.section.frozen else self._grey(pictures)
+        if self.section.frozen:
+            return Pictures(values, rows, view, modality)
+        wanted: Preprocessing = self.encoder.preprocessing
+        return Pictures(values, rows, view, modality, wanted.mean, wanted.std)
+
+    def _held(self, paths: Sequence[str]) -> Sequence[bool]:
+        """Whether each picture is a still that is there as a square."""
+        if self.squares is None:
+            return [False] * len(paths)
+        held: list[bool] = (self.squares.places(paths) >= 0).tolist()
+        return held
+
+    def _squares_of(self, pictures: list[Picture], root: Path) -> tuple[Tensor, Tensor] | None:
+        """Squares, or tokens made of them, and the row of each picture; None = read the files.
+
+        Tokens of a frozen encoder are cached by the files, which are read once; only of squares
+        that pass by are they made anew.
+        """
+        squares, section = self.squares, self.section
+        if squares is None or not pictures or section.window:
+            return None
+        if (squares.side, squares.view) != (self.encoder.preprocessing.size, section.recipe):
+            return None
+        places = squares.places([one.path.relative_to(root).as_posix() for one in pictures])
+        if (places < 0).any() or any(one.part is not None for one in pictures):
+            return None
+        if not section.frozen:
+            return squares.values, torch.from_numpy(places)
+        return None if squares.kept else (self._passing(squares.values), torch.from_numpy(places))
+
+    def _passing(self, squares: Tensor) -> Tensor:
+        """Tokens `[P, S, D]` of squares, not kept."""
+        wanted: Preprocessing = self.encoder.preprocessing
+        mean, std = (torch.tensor(of)[:, None, None] for of in (wanted.mean, wanted.std))
+        parts = []
+        for start in range(0, len(squares), 16):
+            some = squares[start : start + 16]
+            with torch.inference_mode():
+                tokens = self._pool(self.encoder((some[:, None].float() - mean) / std))
+            # as a cache would give them
+            parts.append(tokens.half() if self.reducer is None else self._reduced(tokens))
+        return torch.cat(parts)
+
+    def _reduced(self, tokens: Tensor) -> Tensor:
+        assert self.reducer is not None
+        return self.reducer.apply(tokens.half())
 
     def state(self) -> dict[str, Tensor]:
         """What was fitted, as tensors."""

@@ -26,6 +26,7 @@ from experiments.training.assemble import folder_of, open_dataset
 from experiments.training.matching import match_findings
 from experiments.training.readable import has_input, read_readable
 from experiments.training.restore import RULE, Restored, restore
+from experiments.training.source import StudySource
 from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
 from kg.graph import KnowledgeGraph
@@ -240,10 +241,11 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
     part = DATASETS.load(name)
     choices = [choice.name for choice in part(part.Options(**options)).label_choices]
     labels = own.labels if own.labels in choices else choices[0]
-    update = {"name": name, "labels": labels, "options": options}
-    dataset, _ = open_dataset(own.model_copy(update=update))
+    data = own.model_copy(update={"name": name, "labels": labels, "options": options})
+    dataset, _ = open_dataset(data)
     where = folder_of(dataset, name, root or Path(), restored.folder.path.parent / "cache")
-    studies = dataset.studies(where, labels=labels)
+    source = StudySource.open(dataset, data, where)
+    studies, where = list(source.everyone), source.root
     shut = locked_studies(dataset, studies)
     notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []
     learnt = {"train", "validation"}

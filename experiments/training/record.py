@@ -15,6 +15,7 @@ from experiments.records.surroundings import code_commit, code_version, now, pac
 from experiments.targets import leakage
 from experiments.training.assemble import Assembled
 from experiments.training.measure import ZERO_SHOT, MeasuredRun, finding_rows, summary
+from experiments.training.source import PARTS
 
 __all__ = ["finished_record", "inputs_at_test", "started_record"]
 
@@ -61,7 +62,7 @@ def started_record(
         leakage=leakage(experiment.text.test, made.choice.source),
         data_fingerprint=made.fingerprint,
         split_manifest=made.manifest.sha256,
-        split_counts={part: len(cohort) for part, cohort in made.cohorts.items()},
+        split_counts={part: len(made.cohorts[part]) for part in PARTS},
         graph=made.graph_use,
         seed=experiment.seed,
         device=device,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from encoders.study import Study
 from encoders.weights import content_hash
@@ -22,7 +23,7 @@ __all__ = ["SEEN", "Seen", "write_seen"]
 SEEN = "seen.json"
 """File of a run folder: hash, data set and published name of each picture it learnt from."""
 
-LEARNT = ("train", "validation")
+LEARNT: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
 def write_seen(folder: RunFolder, made: Assembled) -> None:

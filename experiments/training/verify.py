@@ -21,6 +21,7 @@ from experiments.training.assemble import (
     wanted_studies,
 )
 from experiments.training.restore import restore
+from experiments.training.source import StudySource
 from kg.errors import InputError
 
 __all__ = ["Verified", "verify_run"]
@@ -105,9 +106,10 @@ def _data(folder: RunFolder, root: Path) -> str:
     place = folder_of(dataset, experiment.data.name, root, folder.path.parent / "cache")
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
-    studies = wanted_studies(dataset.studies(place, labels=experiment.data.labels), experiment.data)
-    return fingerprint(
+    source = StudySource.open(dataset, experiment.data, place)
+    studies = wanted_studies(source.everyone, experiment.data)
+    return source.fingerprint or fingerprint(
         [study for study in studies if manifest.assignments.get(study.study) in used],
-        place,
+        source.root,
         pictures=experiment.image.encoder is not None,
     )
