@@ -135,3 +135,12 @@ class PictureStore:
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "row"])
         return dict(zip(table["path"].to_pylist(), table["row"].to_pylist(), strict=True))
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the file of each picture that is kept, by its path."""
+        from pyarrow import parquet
+
+        table = parquet.read_table(self.folder / INDEX, columns=["path", "sha256", "row"])
+        rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
+        return {path: digest for path, digest, row in rows if row >= 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from kg.graph import LabelSet
 from kg.options import parse_options
 
 __all__ = ["Assembled", "assemble", "build_reader", "build_system", "open_dataset"]
+
+NO_HASHES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
             [study for chosen in parts.values() for study in chosen],
             source.root,
             pictures=reader.pictures is not None,
+            known=source.hashes(experiment.image),
         ),
     )
 
@@ -196,17 +199,21 @@ def build_system(experiment: Experiment, reader: StudyReader) -> System:
     return system
 
 
-def fingerprint(studies: Sequence[Study], root: Path, *, pictures: bool) -> str:
+def fingerprint(
+    studies: Iterable[Study], root: Path, *, pictures: bool, known: Mapping[str, str] = NO_HASHES
+) -> str:
     """SHA-256 over studies as read: ids, groups, text, labels, and what is in their pictures.
 
     Args:
         studies: The studies, in any order.
         root: Folder their pictures' paths start from.
         pictures: Whether pictures are looked at; a system that reads none does not hang on them.
+        known: Hashes of pictures that are not read from their files.
     """
     digest = hashlib.sha256()
     for study in sorted(studies, key=lambda one: one.study):
         digest.update(json.dumps(asdict(study), sort_keys=True).encode())
         for image in study.images if pictures else ():
-            digest.update(content_hash(root / image.path).encode())
+            found = known.get(image.path) or content_hash(root / image.path)
+            digest.update(found.encode())
     return digest.hexdigest()

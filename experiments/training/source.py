@@ -6,6 +6,7 @@ are taken from it as they are wanted. Validation and test are read whole either 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 
 from encoders.study import SplitPart, Study
-from experiments.config.schema import DataSection, SplitSection
+from experiments.config.schema import DataSection, ImageSection, SplitSection
 from experiments.preparation.copy import PreparedCopy, StudyTable
 from experiments.splits import Manifest, locked_studies, make_manifest, official_parts
 from experiments.training.cohort import Cohort
@@ -87,6 +88,12 @@ class StudySource:
         streamed = isinstance(self.everyone, StudyTable) and self.copy is not None
         return str(self.copy.record["fingerprint"]) if streamed and self.copy else ""
 
+    def hashes(self, image: ImageSection) -> Mapping[str, str]:
+        """Hashes of the pictures that a run takes from the copy and not from their files."""
+        if self.copy is None or self.copy.store is None or image.frozen:
+            return {}
+        return self.copy.store.hashes
+
     def locked(self, dataset: Any) -> frozenset[str]:
         """Ids of the studies that development never sees."""
         return locked_studies(dataset, self.everyone)
@@ -110,7 +117,7 @@ class StudySource:
         train, shards = parts["train"], self.copy.shards if self.copy is not None else None
         return Cohorts(
             train=(
-                StreamedCohort(train, shards, reader, self.root)
+                StreamedCohort(train, shards, reader, self.root, workers=os.cpu_count() or 1)
                 if shards is not None and isinstance(train, StudyTable)
                 else reader.read(train, self.root, training=True)
             ),

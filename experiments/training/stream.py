@@ -10,6 +10,7 @@ the shards of two lanes hold unequal numbers of them.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
@@ -96,6 +97,7 @@ class StreamedCohort:
             batch_sampler=order,
             collate_fn=lambda batch: batch,
             num_workers=source.workers,
+            worker_init_fn=_leave_signals,
             generator=torch.Generator(),
         )
 
@@ -143,6 +145,12 @@ def _passing(shards: Shards, samples: Sequence[Sample]) -> _Passing:
     return _Passing(
         shards.side, shards.view, torch.cat(held), {p: at for at, p in enumerate(paths)}
     )
+
+
+def _leave_signals(worker: int) -> None:
+    """Let the process that trains answer Ctrl-C, and end when it says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Lanes:

@@ -112,4 +112,5 @@ def _data(folder: RunFolder, root: Path) -> str:
         [study for study in studies if manifest.assignments.get(study.study) in used],
         source.root,
         pictures=experiment.image.encoder is not None,
+        known=source.hashes(experiment.image),
     )
