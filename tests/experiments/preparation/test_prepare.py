@@ -96,12 +96,14 @@ def test_check_names_what_is_missing_wrong_or_unreadable(root: Path, tmp_path: P
     last = check(OpenI(), root)[-1]
     assert (last.state, last.passes) == ("wrong", False)
     assert "row 4, column 'Atelectasis': '7'" in last.what
-    (root / "indiana_reports.csv").unlink()
-    rows = {row.path: row for row in check(OpenI(), root)}
-    missing = rows["openi_reports.csv|indiana_reports.csv|ecgen-radiology"]
+    (root / "images").rename(root / "pictures")
+    rows = {row.path: row for row in check(OpenI(), root, "openi")}
+    missing = next(row for path, row in rows.items() if path.startswith("images|"))
     assert (missing.state, missing.passes) == ("missing", False)
-    assert "torchxrayvision" in missing.giver
+    assert "NLMCXR_png.tgz" in missing.giver
+    assert missing.mend == f"kgdx data fetch openi --root {root.parent}"
     assert "studies" not in rows
+    (root / "pictures").rename(root / "images")
     assert locate("openi", OpenI(), root.parent) == root
     with pytest.raises(InputError, match="openi is not under"):
         locate("openi", OpenI(), tmp_path / "nowhere")
