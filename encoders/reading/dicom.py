@@ -5,7 +5,7 @@
   first window with a width above 0, by its function (LINEAR, LINEAR_EXACT, SIGMOID).
 - Without a window CT is shown in the lung window and 8-bit pictures by 255; elsewhere the frame's
   own lowest and highest value span [0, 1]. A window asked for by name is taken for CT alone.
-- Pixels with the padding value are black and take no part in that.
+- Pixels with the padding value, or in its range, are black and take no part in that.
 - Bits beyond those stored (old overlays) and overlay planes are never shown.
 - Ultrasound is cut to its largest region of tissue: what is written around it is not read.
 - Frames with positions (enhanced CT) are sorted by them; others keep their order. Films (MPEG,
@@ -287,5 +287,7 @@ def _padding(header: Dataset, frame: np.ndarray) -> np.ndarray | None:
     value = get(header, "PixelPaddingValue")
     if not isinstance(value, int):
         return None
-    mask: np.ndarray = frame == value
+    limit = get(header, "PixelPaddingRangeLimit")
+    low, high = sorted((value, limit if isinstance(limit, int) else value))
+    mask: np.ndarray = (frame >= low) & (frame <= high)
     return mask if mask.any() else None

@@ -39,6 +39,7 @@ PIXEL_FIELDS = (
     "HighBit",
     "PixelRepresentation",
     "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "WindowCenter",
     "WindowWidth",
     "VOILUTFunction",

@@ -45,7 +45,7 @@ class Clip:
             video = film.streams.video[0]
             check_size(path, video.codec_context.width, video.codec_context.height)
             stated = int(video.frames)
-            counted = sum(1 for packet in film.demux(video) if packet.size)
+            counted = sum(1 for one in film.demux(video) if one.size and not one.is_discard)
         if counted < stated:
             raise RejectedImage(path, "truncated", f"{counted} of {stated} frames")
         self.about = About(check_parts(path, counted), "ultrasound")

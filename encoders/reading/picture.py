@@ -8,6 +8,7 @@ are shown is said in `places.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from encoders.reading.limits import Grey, check_content, check_file
 from encoders.reading.raster import read_raster
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About, Stack
+from kg.errors import KgdxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ def look(path: Path | str) -> About:
         RejectedImage: If it cannot be read; see `rejected.py`.
     """
     file = Path(path)
-    check_file(file)
-    kind = kind_of(file)
-    return About() if kind == "raster" else _open(file, kind).about
+    with _guarded(file):
+        check_file(file)
+        kind = kind_of(file)
+        return About() if kind == "raster" else _open(file, kind).about
 
 
 def read_picture(
@@ -85,13 +88,22 @@ def read_parts(
         window: Name of a CT window.
     """
     file = Path(path)
-    check_file(file)
-    kind = kind_of(file)
-    if kind == "raster":
-        grey = read_raster(file, target=target)
-        yield from (grey for _ in parts)
-        return
-    stack = _open(file, kind)
+    with _guarded(file):
+        check_file(file)
+        kind = kind_of(file)
+        if kind == "raster":
+            if any(parts):
+                raise RejectedImage(file, "truncated", "it is one picture")
+            grey = read_raster(file, target=target)
+            yield from (grey for _ in parts)
+        else:
+            yield from _read_stack(_open(file, kind), file, parts, target, window)
+
+
+def _read_stack(
+    stack: Stack, file: Path, parts: Sequence[int | None], target: int | None, window: str
+) -> Iterator[Grey]:
+    """Slices or frames that are there, each of numbers, not all of them blank."""
     places = [stack.about.parts // 2 if part is None else part for part in parts]
     if any(not 0 <= place < stack.about.parts for place in places):
         raise RejectedImage(file, "truncated", f"it has {stack.about.parts} slices or frames")
@@ -127,3 +139,16 @@ def _open(path: Path, kind: Kind) -> Stack:
     from encoders.reading.animation import Animation
 
     return Animation(path)
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Whatever a library makes of a broken file is a refusal of that file, and of no other."""
+    try:
+        yield
+    except (KgdxError, ImportError):
+        raise
+    except OSError as error:
+        raise RejectedImage(path, "not_readable", error.strerror or "") from None
+    except Exception as error:  # its text may quote the file
+        raise RejectedImage(path, "damaged", type(error).__name__) from None

@@ -1,4 +1,4 @@
-"""Read JPEG, PNG, TIFF and BMP of every bit depth and colour mode as one grey array in [0, 1].
+"""Read JPEG, PNG, TIFF, BMP and more, of every bit depth and colour, as grey in [0, 1].
 
 How values become [0, 1], so that one picture gives one array however it was saved:
 
@@ -28,7 +28,7 @@ from encoders.reading.limits import Grey, check_content, check_file, check_size
 from encoders.reading.rejected import Reason, RejectedImage
 from encoders.reading.values import scaled
 
-FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP")
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG2000")
 """Formats that are tried; others (that start programs or hide archives) are not opened at all."""
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -44,6 +44,8 @@ MAGIC: tuple[bytes, ...] = (
     b"BM",
     b"GIF8",
     b"RIFF",
+    b"\xff\x4f\xff\x51",
+    b"\0\0\0\x0cjP  ",
 )
 """First bytes of those formats: a file that begins so and cannot be opened is cut off."""
 
@@ -55,8 +57,9 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
 
     Args:
         path: The file; its type is told by its content, not by its ending.
-        target: Side in pixels the picture will be resized to. A large JPEG is then decoded at a
-            half, a quarter or an eighth of its size, both sides staying at least `target`.
+        target: Side in pixels the picture will be resized to. A large JPEG or JPEG 2000 is then
+            decoded at a half, a quarter or an eighth of its size, both sides staying at least
+            `target`.
 
     Returns:
         Grey values `[H, W]` in [0, 1].
@@ -76,14 +79,23 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
             from encoders.reading.deep import read_deep_png
 
             return check_content(path, read_deep_png(path, image))
-        if target is not None and image.format == "JPEG" and image.mode in ("L", "RGB"):
-            image.draft("L", (target, target))
+        if target is not None:
+            _shrink(image, target)
         try:
             image.load()  # a TIFF is turned here, and its orientation forgotten
             upright = ImageOps.exif_transpose(image)
         except DECODING as error:
             raise RejectedImage(path, reason_of(error)) from None
         return check_content(path, grey_of(upright))
+
+
+def _shrink(image: Image.Image, target: int) -> None:
+    """Have a picture decoded at a half, a quarter or an eighth, where its format can."""
+    if image.format == "JPEG" and image.mode in ("L", "RGB"):
+        image.draft("L", (target, target))
+    elif image.format == "JPEG2000" and min(image.size) >= 2 * target:
+        levels = (min(image.size) // target).bit_length() - 1
+        image.reduce = min(3, levels)  # type: ignore[assignment, method-assign]
 
 
 def _reads_tiff(path: Path) -> bool:

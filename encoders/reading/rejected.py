@@ -9,6 +9,7 @@ from kg.errors import InputError
 
 Reason = Literal[
     "missing",
+    "not_readable",
     "empty",
     "truncated",
     "damaged",
@@ -26,6 +27,7 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 _SAYS: dict[Reason, tuple[str, str]] = {
     "missing": ("there is no such file", "check the path and the data set's root"),
+    "not_readable": ("the file cannot be opened", "check its permissions and the disk"),
     "empty": ("the file is empty", "fetch or export it again"),
     "truncated": ("the file ends before its picture does", "fetch or export it again"),
     "damaged": ("its picture cannot be decoded", "export it again, uncompressed"),

@@ -2,7 +2,8 @@
 
 Of several series in a folder the longest is read. Scouts, slices of other orientations and further
 slices at a place are left out; that, gaps and files that are no slices are said in the notes. All
-slices are shown in the window of the one in the middle, so that a stack has one scale.
+slices are shown in the window of the one in the middle, so that a stack has one scale; without one
+each is shown as `dicom.py` says.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ compressed, so that memory stays at a few slices and a file that is cut off is n
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -124,19 +125,28 @@ class Volume:
         return upright
 
     def _planes(self, wanted: set[int] | None) -> Iterator[tuple[int, np.ndarray]]:
-        """Stored planes `[n0, n1]` along the last axis, by number; those wanted, or all."""
+        """Stored planes `[n0, n1]` along the last axis, by number; those wanted, or all.
+
+        A compressed file is read to its end, where its checksum stands.
+        """
         width, height, depth = self._shape
         size = width * height * self._type.itemsize
         with self._opened() as stream:
-            stream.seek(int(self._header.get_data_offset()))
+            start = int(self._header.get_data_offset())
+            zipped = isinstance(stream, gzip.GzipFile)
+            if not zipped and self.path.stat().st_size < start + size * depth:
+                raise RejectedImage(self.path, "truncated")
+            stream.seek(start)
             for number in range(depth):
+                if not zipped and wanted is not None and number not in wanted:
+                    stream.seek(size, os.SEEK_CUR)
+                    continue
                 raw = stream.read(size)
                 if len(raw) < size:
                     raise RejectedImage(self.path, "truncated", f"plane {number + 1} of {depth}")
                 if wanted is None or number in wanted:
                     plane = np.frombuffer(raw, self._type).reshape(height, width).T
                     yield number, _plain(plane)
-            # the end of a compressed file holds its checksum
             stream.read(1)
 
     def _scaling(self) -> tuple[float, float]:

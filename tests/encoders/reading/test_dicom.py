@@ -134,6 +134,18 @@ def test_padding_is_black_in_both_polarities(written: Written, tmp_path: Path) -
         assert grey.max() == 1
 
 
+def test_a_range_of_padding(written: Written, tmp_path: Path) -> None:
+    values = np.tile(np.arange(0, 400, 10, dtype=np.uint16), (10, 1))
+    path = written(tmp_path / "a.dcm", values)
+    ds = pydicom.dcmread(path)
+    ds.add_new("PixelPaddingValue", "US", 0)
+    ds.add_new("PixelPaddingRangeLimit", "US", 90)
+    ds.save_as(path)
+    grey = read_picture(path)
+    assert not grey[:, :10].any()
+    np.testing.assert_allclose(grey[:, 10:], (values[:, 10:] - 100) / 290, atol=1e-6)
+
+
 def test_without_preamble_and_file_meta(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "bare", ramp, preamble=False)
     assert path.read_bytes()[128:132] != b"DICM"

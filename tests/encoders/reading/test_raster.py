@@ -159,6 +159,41 @@ def test_empty_file(tmp_path: Path) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     assert reason(tmp_path / "none.png") == "missing"
+    assert reason(tmp_path / ("n" * 300)) in ("missing", "not_readable")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (PermissionError(13, "Permission denied"), "not_readable", "Permission denied"),
+        (RuntimeError("CANARY^PATIENT"), "damaged", "RuntimeError"),
+    ],
+)
+def test_whatever_a_library_raises_is_a_refusal(
+    tmp_path: Path,
+    eight: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: str,
+    detail: str,
+) -> None:
+    path = save(tmp_path / "a.png", Image.fromarray(eight))
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("encoders.reading.picture.read_raster", fail)
+    with pytest.raises(RejectedImage, match=detail) as caught:
+        read_picture(path)
+    assert caught.value.reason == code
+    assert "CANARY" not in str(caught.value)
+
+
+def test_a_still_has_one_part(tmp_path: Path, eight: np.ndarray) -> None:
+    path = save(tmp_path / "a.png", Image.fromarray(eight))
+    np.testing.assert_array_equal(read_picture(path, part=0), read_picture(path))
+    with pytest.raises(RejectedImage, match="one picture"):
+        read_picture(path, part=1)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "tiff", "bmp"])
@@ -335,6 +370,21 @@ def with_exif(image: Image.Image, exif: Image.Exif) -> Image.Image:
     made = io.BytesIO()
     image.save(made, "PNG", exif=exif)
     return Image.open(made)
+
+
+@pytest.mark.parametrize("form", ["j2k", "jp2"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_jpeg_2000_is_decoded_smaller_when_a_target_is_given(
+    tmp_path: Path, form: str, kind: type[np.unsignedinteger]
+) -> None:
+    ramp = np.tile(np.linspace(0, np.iinfo(kind).max, 640), (480, 1)).astype(kind)
+    coded = imagecodecs.jpeg2k_encode(ramp, codecformat=form, reversible=True)
+    (tmp_path / "a.jpg").write_bytes(coded)
+    shown = ramp / np.iinfo(kind).max
+    np.testing.assert_allclose(read_picture(tmp_path / "a.jpg"), shown, atol=1e-6)
+    small = read_picture(tmp_path / "a.jpg", target=100)
+    assert small.shape == (120, 160)
+    np.testing.assert_allclose(small[:, 1:-1], shown[::4, 4:-4:4], atol=0.01)
 
 
 def test_first_of_several_pages(tmp_path: Path, eight: np.ndarray) -> None:
