@@ -18,7 +18,6 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -27,13 +26,15 @@ import psutil
 from numpy.typing import NDArray
 from rival_labelers import CheXpertRules, NegSpacy
 
+import experiments.datasets.locked as locked_parts
+import kg.mentions as kg_mentions
 from encoders.study import Passage
+from experiments.records.ledger import note_use
 from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
 from kg.store import load_shipped
 
 RESULTS = Path(__file__).parent / "results"
-LEDGER = RESULTS / "locked_ledger.jsonl"
 PHRASES = Path("ontologies") / "stanfordmlgroup__chexpert-labeler"
 SECTIONS = ("findings", "impression")
 EMPTY = "Hernia"
@@ -190,7 +191,7 @@ def main() -> None:
     asked.add_argument("--why", default="")
     chosen = asked.parse_args()
     if chosen.locked:
-        note_use(chosen.why)
+        note(chosen.why)
     read = reports(chosen.root, locked=chosen.locked)
     columns = [*read[0].gold]
     counts, seconds = {}, {}
@@ -206,7 +207,7 @@ def main() -> None:
         f"# Labelers of reports: Open-i, {part}",
         "",
         f"{len(read)} reports with gold NIH-14 labels, read in findings and impression. Micro over "
-        f"the 13 findings with gold positives ({EMPTY} has none; `normal` apart, below).",
+        f"the 13 findings with gold positives in the whole set ({EMPTY} has none; `normal` apart).",
         "",
         *table(counts, columns),
         "",
@@ -223,27 +224,33 @@ def main() -> None:
     print("\n".join(lines))  # noqa: T201
 
 
-def note_use(why: str) -> None:
-    """Append the opening of the locked quarter to the ledger; only of committed rules."""
-    if not why:
-        raise SystemExit("--locked needs --why")
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
-    if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "kg"], check=False).returncode:
+def note(why: str) -> None:
+    """Note the opening of the locked quarter in the ledger; only with committed rules."""
+    git = ["git", "-C", str(RESULTS)]
+    kg = str(Path(kg_mentions.__file__).parents[1])
+    if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", kg], check=False).returncode:
         raise SystemExit("commit the rules first: kg differs from the last commit")
-    commit = subprocess.run(
-        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    line = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "run": "report_labels",
-        "commit": commit,
-        "dataset": "openi",
-        "labels": "nih14",
-        "why": why,
-    }
-    with LEDGER.open("a", encoding="utf-8") as ledger:
-        ledger.write(json.dumps(line) + "\n")
+    head = subprocess.run(
+        [*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
+    )
+    manifest = Path(locked_parts.__path__[0]) / "openi.json"
+    note_use(
+        RESULTS,
+        {
+            "run": f"report_labels at {head.stdout.strip()}",
+            "config_hash": tables_hash(),
+            "dataset": "openi",
+            "labels": "nih14",
+            "manifest": json.loads(manifest.read_text(encoding="utf-8"))["sha256"],
+            "why": why,
+        },
+    )
+
+
+def tables_hash() -> str:
+    """Hash of the tables that decide what is stated and labelled."""
+    tables = sorted(Path(kg_mentions.__file__).parent.glob("*.tsv"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in tables)).hexdigest()
 
 
 if __name__ == "__main__":
