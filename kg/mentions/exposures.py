@@ -1,7 +1,8 @@
-"""Find what a speaker tells of contacts, travels and work (`my MD tested positive for covid`).
+"""Find what a speaker tells of contacts, travels, work and a measured temperature.
 
-Such words name people, places and diseases freely, so that they are patterns over the tokens of a
-sentence rather than phrases of a lexicon. Every gap is bounded: the time is linear in the text.
+Such words name people, places and numbers freely (`my MD tested positive for covid`), so that they
+are patterns over the tokens of a sentence rather than phrases of a lexicon. Every gap is bounded:
+the time is linear in the text.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _PATTERNS = {
         rf" (?!work\b)(?:the )?{_WORD}",
         rf"travell?(?:ed|ing)? (?:recently|{_ABOARD}|internationally)|travel history|history of"
         r"(?: recent| foreign| international| any)* travel|(?:foreign|international|recent) travel",
+        r"travell?ed(?: anywhere)?(?= [^\w ]|$)",
         rf"(?:been|gone|went|was|were|go) {_ABOARD}",
         rf"(?:returned|came back|come back|got back|arrived|arrive|flew|flown)(?: back| home)?"
         rf"(?: to {_WORD}| in {_WORD}){{0,1}} (?:from|after visiting) {_NOT_TRAVEL}"
@@ -55,6 +57,10 @@ _PATTERNS = {
         rf"work(?:ing|ed)? (?:in|at|for) (?:a |an |the )?(?:{_WORD} )?(?:hospital|clinic|icu|ward"
         r"|dialysis cent(?:er|re)|nursing home|care home|emergency room)",
         r"(?:front ?line|health|health ?care) worker",
+    ),
+    "ckg:fever": (
+        rf"(?:temperature|temp) (?:{_WORD} ){{0,3}}(?:38(?:\.\d)?|39(?:\.\d)?|4[01](?:\.\d)?"
+        r"|10[1-5](?:\.\d)?|100\.[4-9])",
     ),
     "ckg:mass_gathering_exposure": (
         rf"attend(?:ed|ing)? (?:a |an |the )?(?:{_WORD} )?(?:wedding|funeral|conference|event"
@@ -69,7 +75,7 @@ _COMPILED = [
 _HINT = re.compile(
     r"expos|contact|interact|around|near|close|vicinity|presence|liv|car[ei]|next|same|positive"
     r"|diagnosed|travel|abroad|oversea|country|from|visiting|trip|flight|cruise|vacation|holiday"
-    r"|nurse|work|attend|confirmed|paramedic|physician|dentist|pharmacist|student|got|has|had|have"
+    r"|temp|nurse|work|attend|confirmed|paramedic|physician|dentist|pharmacist|student|got|has|had|have"
 )
 
 

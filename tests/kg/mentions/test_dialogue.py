@@ -133,6 +133,10 @@ def test_a_web_address_and_a_heading_say_nothing_more(clinic: MentionLinker) -> 
         ("I am a non smoker.", {"smoking": A}),
         ("I drink cold water and got a flu shot.", {}),
         ("I have a bad cold.", {"common_cold": P}),
+        (
+            "No temperature, but I am scared of covid with my asthma.",
+            {"fever": A, "asthma": P, "covid_19": U},
+        ),
         ("I have high bp and I am diabetic.", {"hypertension": P, "diabetes_mellitus": P}),
     ],
 )
@@ -151,6 +155,9 @@ def test_lay_words(clinic: MentionLinker, text: str, expected: dict[str, str]) -
         ("I just returned from Italy.", {TRAVEL: P}),
         ("I came back from work with a headache.", {"headache": P}),
         ("I have no travel history.", {TRAVEL: A}),
+        ("I have not traveled.", {TRAVEL: A}),
+        ("My temperature was about 38.5 yesterday.", {"fever": P}),
+        ("My temperature is 36.5.", {}),
         ("I haven't been out of the country.", {TRAVEL: A}),
         ("I work in a busy hospital.", {"healthcare_worker_exposure": P}),
         ("We attended a large wedding.", {"mass_gathering_exposure": P}),
