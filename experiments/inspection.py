@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from encoders.study import Study
+from experiments.config.schema import SplitSection
 from experiments.datasets import NeededFile
 from experiments.datasets._layout import Reading, Rejected, present
 from experiments.datasets._tables import read_header
-from experiments.splits import locked_studies
-from kg.errors import InputError
+from experiments.splits import locked_studies, make_manifest, official_parts
+from kg.errors import InputError, did_you_mean
 
 State = Literal["found", "missing", "wrong"]
 
@@ -70,6 +71,7 @@ class Inventory:
         groups: Groups (patients, or source documents).
         pictures: Pictures of these studies.
         parts: Studies in `development` and `locked`.
+        splits: Studies in each part of the splits a run can ask for by kind.
         findings: Counts of each finding stated anywhere, most frequent first.
         views: Pictures by view.
         modalities: Studies by modality.
@@ -84,6 +86,7 @@ class Inventory:
     groups: int
     pictures: int
     parts: dict[str, int]
+    splits: dict[str, dict[str, int]]
     findings: tuple[FindingCount, ...]
     views: dict[str, int]
     modalities: dict[str, int]
@@ -174,6 +177,7 @@ def show(name: str, dataset: Any, root: Path, labels: str = "") -> Inventory:
         groups=len({study.patient for study in studies}),
         pictures=sum(len(study.images) for study in studies),
         parts={"development": len(development), "locked": len(locked)},
+        splits=_splits(name, dataset, root, studies, locked),
         findings=_findings(development),
         views=_counted(image.view for study in studies for image in study.images),
         modalities=_counted(m for s in studies for m in {i.modality for i in s.images}),
@@ -183,6 +187,41 @@ def show(name: str, dataset: Any, root: Path, labels: str = "") -> Inventory:
         left_out=reasons(reading.rejected),
         published=dict(dataset.expected),
     )
+
+
+def find_study(name: str, dataset: Any, root: Path, study: str, labels: str = "") -> Study:
+    """One study of the development part.
+
+    Raises:
+        InputError: If there is none of that id, or it is locked.
+    """
+    reading = read(dataset, root, labels or dataset.label_choices[0].name)
+    found = {one.study: one for one in reading.studies}
+    if study not in found:
+        raise InputError(f"{name} has no study {study!r}", did_you_mean(study, found))
+    if study in locked_studies(dataset, reading.studies):
+        raise InputError(
+            f"{name}: study {study!r} is in the locked part, which is not looked at",
+            "choose a study of the development part",
+        )
+    return found[study]
+
+
+def _splits(
+    name: str, dataset: Any, root: Path, studies: Sequence[Study], locked: frozenset[str]
+) -> dict[str, dict[str, int]]:
+    """Parts of each split; one that cannot be made (of too few patients) is not there."""
+    official = official_parts(dataset, root)
+    kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if locked else "fixed"]
+    found = {}
+    for kind in (*kinds, *(("official",) if official else ())):
+        split = SplitSection(kind=kind)
+        try:
+            manifest = make_manifest(studies, split, dataset=name, locked=locked, official=official)
+        except InputError:
+            continue
+        found[manifest.name] = _counted(manifest.assignments.values())
+    return found
 
 
 def reasons(rejected: Iterable[Rejected]) -> dict[str, int]:

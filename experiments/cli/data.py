@@ -170,14 +170,28 @@ def prepare(**given: Any) -> None:
 @_name
 @root_option
 @click.option("--labels", default="", help="Label set to count; the first where not given.")
-def show_dataset(as_json: bool, name: str, root: Path | None, labels: str) -> None:
-    """Show what data set NAME is, and what the copy under --root holds.
+@click.option("--study", default="", help="Show this study instead of counts.")
+@click.option(
+    "-o",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --study: write its page, pictures included, as one html file.",
+)
+def show_dataset(
+    as_json: bool, name: str, root: Path | None, labels: str, study: str, page: Path | None
+) -> None:
+    """Show what data set NAME is, and what the copy under --root holds, or one of its studies.
 
-    Findings are counted in the development part alone.
+    Findings are counted, and studies shown, in the development part alone.
     """
     from experiments import inspection
 
     part = _load(name)
+    if page is not None and not study:
+        raise InputError("-o writes the page of one study", "name it with --study ID")
+    if study:
+        _show_study(name, part, _copy(name, part, root), (study, labels, page, as_json))
+        return
     known = _describe(name, part)
     held = None
     if root is not None or is_made(name):
@@ -189,12 +203,40 @@ def show_dataset(as_json: bool, name: str, root: Path | None, labels: str) -> No
     if held is None:
         show.note("--root DIR (or KGDX_DATA) counts the studies of your copy")
         return
-    counts = {k: v for k, v in asdict(held).items() if k not in ("dataset", "findings")}
+    apart = ("dataset", "findings", "splits")
+    counts = {k: v for k, v in asdict(held).items() if k not in apart}
     show.result("")
     show.table(("of the copy", ""), [(k, _line(v)) for k, v in counts.items()])
     show.result("")
+    show.table(("split", "studies"), [(k, _line(v)) for k, v in held.splits.items()])
+    show.result("")
     columns = ("finding", "present", "absent", "uncertain", "not stated")
     show.table(columns, [astuple(row) for row in held.findings])
+
+
+def _show_study(
+    name: str, part: Any, folder: Path, asked: tuple[str, str, Path | None, bool]
+) -> None:
+    """Print one study, or write its page."""
+    from experiments import inspection
+    from kg.store import load_shipped
+
+    study, labels, page, as_json = asked
+    found = inspection.find_study(name, part, folder, study, labels)
+    graph = load_shipped()
+    if page is not None:
+        from experiments.reports.study_page import render_study_page
+
+        show.to_file(page, render_study_page(found, folder, graph))
+        return
+    if as_json:
+        show.json_result(asdict(found))
+        return
+    rows = [("study", found.study), ("patient", found.patient), *found.facts.items()]
+    rows += [("picture", f"{one.path} ({one.modality}, {one.view})") for one in found.images]
+    rows += [(graph.concept(concept).label, word) for concept, word in found.stated.items()]
+    rows += [(one.name, one.text) for one in (*found.report, *found.dialogue)]
+    show.table(("of the study", ""), rows)
 
 
 def _telling() -> Callable[[str, int, int], None]:

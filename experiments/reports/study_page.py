@@ -1,0 +1,101 @@
+"""The page of one study: its pictures, its text, what its labels state, and what else is known."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from encoders.reading.picture import look, read_parts
+from encoders.reading.places import share
+from encoders.reading.rejected import RejectedImage
+from encoders.study import Stated, Study
+from kg.graph import KnowledgeGraph
+
+__all__ = ["render_study_page"]
+
+NORMAL = "ckg:no_finding"
+ORDER: tuple[Stated, ...] = ("present", "uncertain", "absent")
+MOST = 12
+"""Most pictures of a study, slices and frames included."""
+SIDE = 640
+"""Longer side in pixels a picture is shown at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A picture on the page, or why it cannot be shown."""
+
+    caption: str
+    address: str = ""
+    reason: str = ""
+
+
+def render_study_page(study: Study, root: Path, graph: KnowledgeGraph) -> str:
+    """The page as text: one document, everything escaped, no reference to anything outside it.
+
+    Args:
+        study: The study.
+        root: Folder its pictures' paths are relative to.
+        graph: Names its findings.
+    """
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    stated = sorted(
+        (ORDER.index(word), graph.concept(concept).label, word, _tone(concept, word))
+        for concept, word in study.stated.items()
+    )
+    return environment.get_template("study_page.html").render(
+        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
+        study=study,
+        shown=list(_pictures(study, root)),
+        stated=[row[1:] for row in stated],
+    )
+
+
+def _tone(concept: str, word: Stated) -> str:
+    """Colour of a label; that nothing is found is no alarm."""
+    if concept == NORMAL:
+        return "plain"
+    return {"present": "alarm", "absent": "calm", "uncertain": "warn"}[word]
+
+
+def _pictures(study: Study, root: Path) -> Iterator[_Shown]:
+    """Pictures, and evenly spaced slices or frames, of the study's files."""
+    counts = []
+    for image in study.images:
+        try:
+            counts.append(1 if image.part is not None else look(root / image.path).parts)
+        except RejectedImage:
+            counts.append(1)
+    for image, count, places in zip(study.images, counts, share(counts, MOST), strict=True):
+        name = f"{image.modality}, {image.view}"
+        parts = [image.part] if count == 1 else [*places]
+        try:
+            for part, grey in zip(parts, read_parts(root / image.path, parts), strict=False):
+                place = "" if part is None else f", {part + 1} of {max(count, part + 1)}"
+                yield _Shown(name + place, _address(grey))
+        except RejectedImage as error:
+            yield _Shown(name, reason=error.reason)
+
+
+def _address(grey: np.ndarray) -> str:
+    """A picture as a data address."""
+    picture = Image.fromarray((np.clip(grey, 0, 1) * 255).round().astype(np.uint8))
+    picture.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
