@@ -30,7 +30,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 benchmark: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark,ontologies]'
 	$(BIN)/python tests/benchmarks/reading.py
 	$(BIN)/python tests/benchmarks/feature_cache.py --pictures $(DATA)/openi/images
 	$(BIN)/python tests/benchmarks/real_data.py openi --root $(DATA)
@@ -38,6 +38,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/zero_shot.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/report_labels.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
+	$(BIN)/python tests/benchmarks/graph_tools.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/bilingual.py --root $(DATA)
 
 $(READY): pyproject.toml

@@ -45,7 +45,7 @@ class Taken:
     """What became of one source.
 
     Args:
-        source: Its name in the catalog.
+        source: Its name in the catalog, and the file it was read from.
         concepts: Concepts it has.
         joined: Of these, how many the graph knew under another id.
         new_concepts: How many the graph did not know.
@@ -90,7 +90,7 @@ def build(recipe_path: Path) -> BuildResult:
         part = kind(parse_options(kind.Options, step.options, where=where))
         new = align(facts, part.read(recipe_path.parent, facts), recipe.join_by)
         before, facts = facts, merge((facts, new.facts))
-        taken.append(_counted(step.name, before, new, facts))
+        taken.append(_counted(_named(step), before, new, facts))
         log.debug("%s: %d concepts, %d edges", step.name, len(facts.concepts), len(facts.edges))
     graph = KnowledgeGraph(
         tuple(facts.concepts), tuple(facts.edges), tuple(facts.label_sets), name=recipe.name
@@ -109,6 +109,12 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(content, dict):
         raise InputError(f"{path.name}: is not a recipe", "give it a name and sources")
     return parse_options(Recipe, content, where=path.name)
+
+
+def _named(step: Step) -> str:
+    files = (step.options.get(key) for key in ("file", "table", "folder", "concepts"))
+    named = next((str(file) for file in files if file), "")
+    return f"{step.name} {Path(named).name}".rstrip()
 
 
 def _counted(name: str, before: Facts, new: Aligned, after: Facts) -> Taken:

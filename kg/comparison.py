@@ -41,6 +41,9 @@ def against_labels(graph: KnowledgeGraph, description: Path) -> Iterator[Fault]:
     label_sets = {one.name: one for one in graph.label_sets}
     names = Names(graph.concepts)
     studies = read_labels(description.parent, options, names, label_sets, Counter())
+    if options.most_specific:
+        for study in studies:
+            study.absent -= {wide for c in study.present for wide in graph.ancestors(c)}
     labelled = {c for study in studies for c in (*study.present, *study.absent)}
     for child in sorted(labelled):
         for parent in graph.ancestors(child):
@@ -50,8 +53,8 @@ def against_labels(graph: KnowledgeGraph, description: Path) -> Iterator[Fault]:
             both = sum(child in s.present and parent in s.present for s in studies)
             if lacking > MOST * (lacking + both):
                 message = (
-                    f"{options.table}: {lacking} of {lacking + both} positives of {child} "
-                    f"are labelled without {parent}"
+                    f"{Path(options.table).name}: {lacking} of {lacking + both} positives of "
+                    f"{child} are labelled without {parent}"
                 )
                 yield fault("is_a_against_labels", f"{child} is_a {parent}", message)
 
@@ -92,6 +95,6 @@ def _facts(path: Path) -> Facts:
         raise InputError(f"{path}: no vocabulary ends so", hint)
     part = SOURCES.load(READERS[path.suffix])
     chosen = {"file": path.name, "source": path.name, "leave_out_xrefs": ()}
-    if path.suffix in (".owl", ".rdf"):
+    if path.suffix in (".owl", ".rdf", ".obo"):
         chosen["imports"] = "leave_out"
     return part(part.Options(**chosen)).read(path.parent, Facts())  # type: ignore[no-any-return]

@@ -38,6 +38,8 @@ class TableOptions(BaseOptions):
         columns: Concept of a label, by id or name.
         label_set: Label set whose columns name the concepts.
         uncertain: What -1 counts as.
+        most_specific: Whether a row names the narrowest finding only, as PadChest does; a wider
+            one that it does not name is then not stated rather than absent.
     """
 
     table: str
@@ -49,6 +51,7 @@ class TableOptions(BaseOptions):
     columns: Mapping[str, str] = {}
     label_set: str = ""
     uncertain: Literal["ignore", "present", "absent"] = "ignore"
+    most_specific: bool = False
 
 
 @dataclass(slots=True)

@@ -82,14 +82,14 @@ def quads_of(path: Path) -> Iterator[ox.Quad]:
 
 
 def fill(store: ox.Store, path: Path) -> None:
-    """Load an RDF file into a store, at the store's own speed.
+    """Load an RDF file into a store, at the store's own speed; odd IRIs are taken as they are.
 
     Raises:
         InputError: As `quads_of`.
     """
     check_entities(path)
     with _refused(path):
-        store.bulk_load(path=str(path), format=rdf_format(path), base_iri=BASE)
+        store.bulk_load(path=str(path), format=rdf_format(path), base_iri=BASE, lenient=True)
 
 
 @contextmanager

@@ -59,6 +59,22 @@ class Term:
 Link = tuple[str, str, str]
 
 
+def note_import(
+    name: str, imported: str, imports: Literal["refuse", "leave_out"], dropped: Counter[str]
+) -> None:
+    """Refuse or count an import of another file; it is never fetched.
+
+    Raises:
+        InputError: If imports are to be refused.
+    """
+    if imports == "refuse":
+        raise InputError(
+            f"{name}: imports {imported}, which is never fetched",
+            "merge it by the recipe, or write imports: leave_out",
+        )
+    dropped["import that is not followed"] += 1
+
+
 def facts_of(
     terms: Iterable[Term],
     links: Sequence[Link],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kg.edges import IS_A, RELATIONS
 from kg.errors import InputError
 from kg.sources import Facts
-from kg.sources._terms import Link, Term, TermOptions, facts_of
+from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import
 
 __all__ = ["OboOntology"]
 
@@ -28,9 +28,11 @@ class OboOntology:
 
         Args:
             file: The .obo file.
+            imports: What to do where it imports other files: refuse, or read it without them.
         """
 
         file: str
+        imports: Literal["refuse", "leave_out"] = "refuse"
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -43,10 +45,13 @@ class OboOntology:
             known: What earlier sources gave.
 
         Raises:
-            InputError: If the file is missing or malformed; names file and line.
+            InputError: If the file is missing or malformed (names the line), or imports others.
         """
         document = _parsed(folder / self.options.file)
         dropped: Counter[str] = Counter()
+        for clause in document.header:
+            if _kind(clause) == "ImportClause":
+                note_import(self.options.file, str(clause), self.options.imports, dropped)
         names = _relation_names(document)
         terms, links = [], []
         for frame in document:

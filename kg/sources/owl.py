@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from kg.curies import OBO, curie
 from kg.edges import IS_A
-from kg.errors import InputError
 from kg.rdf_files import quads_of
 from kg.sources import Facts
-from kg.sources._terms import Link, Term, TermOptions, facts_of
+from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import
 
 __all__ = ["RdfOntology"]
 
@@ -74,12 +73,7 @@ class RdfOntology:
         for quad in quads_of(path):
             predicate = quad.predicate.value
             if predicate == f"{OWL}imports":
-                if chosen.imports == "refuse":
-                    raise InputError(
-                        f"{path.name}: imports {quad.object}, which is never fetched",
-                        "merge it by the recipe, or write imports: leave_out",
-                    )
-                dropped["import that is not followed"] += 1
+                note_import(path.name, str(quad.object), chosen.imports, dropped)
             nodes[quad.subject][predicate].append(quad.object)
         reader = _Reader(nodes, chosen, dropped)
         return facts_of(reader.terms(), reader.links(), chosen, known, dropped)

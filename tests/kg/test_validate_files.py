@@ -180,6 +180,12 @@ def test_is_a_is_compared_with_labels(table):
     ]
     assert found.about == "ckg:a is_a ckg:b"
     assert "1 of 10 positives" in found.message
+    plain = table.read_text()
+    table.write_text(plain.replace("{table", "{most_specific: true, table"))
+    assert "is_a_against_labels" not in {
+        one.rule for one in validate(SOUND, Validation(label_tables=(table,)))
+    }
+    table.write_text(plain)
     agreeing = table.parent / "t.csv"
     agreeing.write_text(agreeing.read_text().replace("9,p9,1,0", "9,p9,1,1"))
     assert not [

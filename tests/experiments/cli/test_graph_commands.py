@@ -149,8 +149,8 @@ def test_build_counts_what_is_taken_and_what_is_not(capsys, tmp_path):
     words = ("build", str(tmp_path / "r.yaml"), "-o", str(out))
     code, text, err = ran(capsys, *words)
     assert code == 0
-    assert "triples\t2\t0\t2\t1\t1\t1" in text
-    assert "triples\ttriple whose ends are one concept\t1" in text
+    assert "triples a.tsv\t2\t0\t2\t1\t1\t1" in text
+    assert "triples a.tsv\ttriple whose ends are one concept\t1" in text
     assert "3 concepts, 2 edges" in err
     code, text, _ = ran(capsys, *words, "--without-dataset", "Mine", "--json")
     known = json.loads(text)
