@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kg.concepts import Concept
 from kg.edges import IS_A, RELATIONS, Edge, is_curie
 from kg.errors import InputError, did_you_mean
+from kg.plain import as_plain
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,28 @@ class KnowledgeGraph:
             raise InputError(f"{self.name}: two concepts have the id {twice}", "merge them")
         before = None
         for edge in self.edges:
-            name = f"{edge.subject} {edge.relation} {edge.object}"
-            if edge.key == before:
-                raise InputError(f"{self.name}: the edge {name} is there twice", "merge evidence")
-            before = edge.key
-            if not edge.evidence:
-                raise InputError(f"{self.name}: the edge {name} has no evidence", "name its source")
-            if edge.relation not in RELATIONS and not is_curie(edge.relation):
-                raise InputError(
-                    f"{self.name}: {name}: unknown relation", did_you_mean(edge.relation, RELATIONS)
-                )
-            for end in (edge.subject, edge.object):
-                if end not in self.index:
-                    raise InputError(f"{self.name}: {name}: no concept {end}", "add the concept")
+            key = edge.key
+            if (
+                key == before
+                or not edge.evidence
+                or edge.subject not in self.index
+                or edge.object not in self.index
+                or (edge.relation not in RELATIONS and not is_curie(edge.relation))
+            ):
+                self._refuse(edge, twice=key == before)
+            before = key
+
+    def _refuse(self, edge: Edge, *, twice: bool) -> None:
+        """Say what is wrong with an edge."""
+        name = f"{self.name}: {edge.subject} {edge.relation} {edge.object}"
+        if twice:
+            raise InputError(f"{name}: the edge is there twice", "merge evidence")
+        if not edge.evidence:
+            raise InputError(f"{name}: the edge has no evidence", "name its source")
+        for end in (edge.subject, edge.object):
+            if end not in self.index:
+                raise InputError(f"{name}: no concept {end}", "add the concept")
+        raise InputError(f"{name}: unknown relation", did_you_mean(edge.relation, RELATIONS))
 
     @cached_property
     def index(self) -> Mapping[str, int]:
@@ -105,7 +115,7 @@ class KnowledgeGraph:
             *self.label_sets,
         )
         for record in records:
-            line = json.dumps(asdict(record), sort_keys=True, ensure_ascii=False)
+            line = json.dumps(as_plain(record), sort_keys=True, ensure_ascii=False)
             digest.update(type(record).__name__.encode() + line.encode() + b"\n")
         return digest.hexdigest()
 

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from kg.concepts import Concept, Phrase
 from kg.edges import Edge, Evidence
 from kg.errors import InputError, did_you_mean
 from kg.graph import KnowledgeGraph, LabelSet
+from kg.plain import as_plain
 from kg.records import Records
 
 ENDINGS = (".jsonl", ".ttl", ".trig")
@@ -148,7 +149,7 @@ def _lines(graph: KnowledgeGraph) -> Iterator[str]:
         ("label_set", graph.label_sets),
     ):
         for record in records:
-            yield json.dumps({"record": kind, **_lean(asdict(record))}, ensure_ascii=False)
+            yield json.dumps({"record": kind, **_lean(as_plain(record))}, ensure_ascii=False)
 
 
 def _lean(record: dict[str, Any]) -> dict[str, Any]:

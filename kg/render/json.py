@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from kg.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
+from kg.plain import as_plain
 
 __all__ = ["JsonObject"]
 
@@ -35,9 +35,9 @@ class JsonObject:
         content = {
             "name": graph.name,
             "fingerprint": graph.fingerprint,
-            "concepts": [asdict(concept) for concept in graph.concepts],
-            "edges": [asdict(edge) for edge in graph.edges],
-            "label_sets": [asdict(one) for one in graph.label_sets],
+            "concepts": [as_plain(concept) for concept in graph.concepts],
+            "edges": [as_plain(edge) for edge in graph.edges],
+            "label_sets": [as_plain(one) for one in graph.label_sets],
         }
         text = json.dumps(content, ensure_ascii=False, indent=self.options.indent or None)
         return f"{text}\n".encode()
