@@ -42,7 +42,7 @@ _REFERRED_TO = frozenset(
     {
         *("you", "your", "you've", "you're", "he", "she", "his", "her", "him", "he's", "she's"),
         *("baby", "son", "daughter", "husband", "wife", "mother", "father", "child", "kid"),
-        *("你", "您", "他", "她", "孩", "宝"),
+        *("你", "您", "她", "孩", "宝"),
     }
 )
 """Words by which a doctor speaks of the patient."""
@@ -50,7 +50,7 @@ _REFERRED_TO = frozenset(
 _RESULTS = frozenset(
     {
         *("show", "showed", "shown", "showing", "reveal", "revealed", "diagnosed", "diagnosis"),
-        *("found", "detected", "impression", "report", "without", "片", "示", "查", "诊"),
+        *("found", "detected", "impression", "report", "without", "片", "示"),
     }
 )
 """Words by which a doctor speaks of what was found."""

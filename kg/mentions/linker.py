@@ -81,6 +81,7 @@ class _Sentence(NamedTuple):
     part: str
     text: str
     tokens: list[Token]
+    opens: bool
 
 
 class MentionLinker:
@@ -102,15 +103,22 @@ class MentionLinker:
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
 
-        A mention in a condition or in a question nobody answers gives no statement.
+        A mention in a condition or in a question nobody answers gives no statement. A question
+        waits for a turn of somebody else that opens with an answer, until the asker speaks again.
         """
         statements: list[Statement] = []
         asked: list[list[Statement]] = []
-        asker = ""
+        asker, waited = "", False
         for sentence in _sentences(passages):
-            if asked and (sentence.part != asker or asker == "unknown"):
+            if asked and asker == "unknown":
                 statements += _answered(asked, replies(sentence.text))
                 asked = []
+            elif asked and sentence.part != asker:
+                said = replies(sentence.text) if sentence.opens else []
+                statements += _answered(asked, said)
+                asked, waited = [] if said else asked, True
+            elif waited:
+                asked, waited = [], False
             found = self._read(sentence)
             if _asks(sentence):
                 asked.append(found)
@@ -200,11 +208,12 @@ def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
     for place, passage in enumerate(passages):
         if passage.language not in LANGUAGES:
             continue
-        spoken = passage.name in SPEAKERS
+        spoken, opens = passage.name in SPEAKERS, True
         for written in sentences(without_links(passage.text) if spoken else passage.text):
             for tokens in split_at_gaps(written) if spoken else [written]:
                 text = passage.text[tokens[0].start : tokens[-1].end]
-                yield _Sentence(place, passage.name, text, tokens)
+                yield _Sentence(place, passage.name, text, tokens, opens)
+                opens = False
 
 
 def _setting(sentence: _Sentence) -> Setting:

@@ -104,6 +104,8 @@ TOLD: list[tuple[str, dict[str, str]]] = [
     ("没有其他症状。", {}),
     ("除了咳嗽没有别的症状", {COU: P}),
     ("请问这是肺炎吗", {"pneumonia": U}),
+    ("这个是肺炎的概率大不大", {"pneumonia": U}),
+    ("没有接触过冠状病毒感染的病人", {CONTACT: A}),
     ("喉咙不舒服，头不疼", {THR: P, "headache": A}),
     ("咳嗽好了，还有痰", {COU: A, PRO: P}),
 ]
@@ -124,6 +126,7 @@ DOCTOR: list[tuple[str, dict[str, str]]] = [
     ("您的咳嗽考虑肺炎。", {COU: P, "pneumonia": U}),
     ("如果发热请来医院。", {}),
     ("片子上是肺炎。", {"pneumonia": P}),
+    ("孕妇感冒后多休息，如果出现咳嗽、嗓子痛，可以吃其他药。", {}),
 ]
 
 BILINGUAL = [

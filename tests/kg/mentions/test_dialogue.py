@@ -61,6 +61,14 @@ def test_replies_are_read_one_by_one() -> None:
     assert replies("") == []
 
 
+def test_an_answer_may_come_a_turn_later(clinic: MentionLinker) -> None:
+    turns = (*ASKED, ("patient", "I live in Italy."), ("patient", "Neither."))
+    assert said(clinic, *turns) == {"fever": A, "cough": A}
+    late = (*turns[:2], ("doctor", "I see."), ("patient", "Neither."))
+    assert said(clinic, *late) == {}
+    assert said(clinic, *ASKED, ("patient", "I live in Italy. Yes, both.")) == {}
+
+
 def test_only_the_patient_answers_the_doctor(clinic: MentionLinker) -> None:
     assert said(clinic, ("patient", "Will my asthma make it worse?"), ("doctor", "No.")) == {
         "asthma": P
