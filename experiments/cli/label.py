@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["label"]
 
+LONGEST_CELL = 2**24
 LABELS = ("chexpert14", "nih14", "mesh", "covid")
 TABLES, PAGE = (".csv", ".jsonl"), ".html"
 
@@ -49,6 +51,8 @@ def label(**given: Any) -> None:
     from kg.mentions.linker import MentionLinker
     from kg.store import load_shipped
 
+    # a cell may hold a report of some megabytes, which is cut and flagged like any other
+    csv.field_size_limit(LONGEST_CELL)
     columns = Columns(given["id_column"], given["text_column"])
     texts = read_texts(given["file"], "dialogue" if given["dialogue"] else "report", columns)
     graph = load_shipped()

@@ -21,6 +21,14 @@ Kind = Literal["report", "dialogue"]
 ID_COLUMNS = ("id", "study", "study_id", "report_id", "uid", "dicom_id", "filename", "accession")
 TEXT_COLUMNS = ("report", "text", "report_text", "reports", "dialogue", "note")
 
+NO_TEXT = frozenset(
+    {
+        *(".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".json", ".jsonl", ".xml", ".html", ".htm"),
+        *(".pdf", ".doc", ".docx", ".rtf", ".zip", ".tgz", ".dcm", ".png", ".jpg", ".jpeg"),
+    }
+)
+"""Endings of files that are something else than one plain text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -66,6 +74,8 @@ def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) 
         raise InputError(f"{path}: not found", "name a text file, a folder of them, or a csv")
     if path.suffix.lower() in (".csv", ".gz"):
         return list(_rows(path, kind, columns))
+    if path.suffix.lower() in NO_TEXT:
+        raise InputError(f"{path}: not plain text", "save it as .txt, or a table as .csv")
     return [_text(path.stem, _bytes(path), kind)]
 
 

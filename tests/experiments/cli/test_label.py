@@ -247,7 +247,7 @@ def test_refused_before_anything_is_read(report: Path, tmp_path: Path) -> None:
         (b"\xef\xbb\xbfEffusion. No edema.", "byte_order_mark"),
         ("Effu\u200bsion. No \u202eedema\u202c.".encode(), "hidden_characters"),
         (b"\x1b[31mEffusion\x1b[0m. No edema.", "control_characters"),
-        (b"Effusion. No edema. " * 100_000, "cut_at_limit"),
+        (b"Effusion. No edema. " + b"word " * 400_000, "cut_at_limit"),
     ],
 )
 def test_bad_text_is_read_and_flagged(tmp_path: Path, raw: bytes, flag: str) -> None:
@@ -260,6 +260,21 @@ def test_bad_text_is_read_and_flagged(tmp_path: Path, raw: bytes, flag: str) -> 
     found = {one["concept"]: one["assertion"] for one in json.loads(done.stdout)}
     expected = {"ckg:pleural_effusion": "present", "ckg:pulmonary_edema": "absent"}
     assert found == (expected if b"usion" in raw or b"sion" in raw else {})
+
+
+def test_a_cell_of_two_megabytes_is_cut_and_flagged(tmp_path: Path) -> None:
+    path = table(tmp_path, f"id,report\na,{'Effusion. ' + 'word ' * 400_000}\nb,No edema.\n")
+    done = run(path, "--labels", "nih14", "--json")
+    assert "cut at limit" in done.stderr
+    assert [row["Effusion"] for row in json.loads(done.stdout)] == [1, 0]
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".xlsx", ".pdf", ".JSON"])
+def test_what_is_no_text_is_not_read_as_one(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"reports{ending}"
+    path.write_text("No effusion.", encoding="utf-8")
+    with pytest.raises(InputError, match="not plain text"):
+        read_texts(path)
 
 
 def test_line_ends_of_all_kinds_read_the_same(tmp_path: Path) -> None:
