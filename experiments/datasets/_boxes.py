@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from kg.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,22 @@ class Box:
     width: float
     height: float
     reader: str = ""
+
+
+def four_numbers(cells: Sequence[str], where: str) -> tuple[float, float, float, float]:
+    """The numbers of a published box.
+
+    Args:
+        cells: What is written of it.
+        where: File and row, for the message.
+
+    Raises:
+        InputError: If these are not four numbers.
+    """
+    try:
+        first, second, third, fourth = map(float, cells)
+    except ValueError:
+        raise InputError(
+            f"{where}: the box is {', '.join(cells)}", "write four numbers, in pixels"
+        ) from None
+    return first, second, third, fourth

@@ -190,7 +190,8 @@ def _text(path: Path, encodings: Sequence[str]) -> str:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise InputError(f"{path}: is not {' or '.join(encodings)} text", "save it as UTF-8")
+    names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
+    raise InputError(f"{path}: is not {names} text", "save it as UTF-8")
 
 
 def check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from encoders.study import SplitPart, Stated, Study, View
 from experiments.datasets import LabelChoice, NeededFile
-from experiments.datasets._boxes import Box
+from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._label_columns import NIH14
 from experiments.datasets._layout import Reading
@@ -246,11 +246,5 @@ def _boxes(path: Path) -> Iterator[Box]:
         for number, row in enumerate(rows, start=1):
             if number == 1 or not row:
                 continue
-            try:
-                x, y, width, height = map(float, row[BOX_NUMBERS])
-            except ValueError:
-                raise InputError(
-                    f"{path}: row {number}: x, y, width and height are {row[BOX_NUMBERS]}",
-                    "get the file again",
-                ) from None
-            yield Box(stem(row[0]), _concept(row[1], path, number), x, y, width, height)
+            box = four_numbers(row[BOX_NUMBERS], f"{path}: row {number}")
+            yield Box(stem(row[0]), _concept(row[1], path, number), *box)

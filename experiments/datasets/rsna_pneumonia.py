@@ -17,7 +17,7 @@ import numpy as np
 
 from encoders.study import Stated, Study, View
 from experiments.datasets import Download, LabelChoice, NeededFile
-from experiments.datasets._boxes import Box
+from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading, first
 from experiments.datasets._made_up import draw_dicom, write_table
@@ -220,10 +220,5 @@ def _boxes(table: Columns) -> Iterator[Box]:
     for row, (name, *cells) in zip(table.numbers, table.rows("patientId", *BOX), strict=True):
         if not any(cells):
             continue
-        try:
-            x, y, width, height = map(float, cells)
-        except ValueError:
-            raise InputError(
-                f"{table.path}: row {row}: box {cells}", "write four numbers"
-            ) from None
-        yield Box(name, RSNA3["Lung Opacity"], x, y, width, height)
+        box = four_numbers(cells, f"{table.path}: row {row}")
+        yield Box(name, RSNA3["Lung Opacity"], *box)

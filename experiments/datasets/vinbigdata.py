@@ -18,7 +18,7 @@ import numpy as np
 
 from encoders.study import SplitPart, Stated, Study
 from experiments.datasets import LabelChoice, NeededFile
-from experiments.datasets._boxes import Box
+from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading, Rejected
 from experiments.datasets._made_up import draw_dicom, write_table
@@ -224,11 +224,7 @@ def _boxes(table: Columns) -> Iterator[Box]:
     ):
         if not any(corners):
             continue
-        try:
-            left, top, right, bottom = map(float, corners)
-        except ValueError:
-            raise InputError(
-                f"{table.path}: row {table.numbers[place]}: corners {corners}", "write four numbers"
-            ) from None
+        where = f"{table.path}: row {table.numbers[place]}"
+        left, top, right, bottom = four_numbers(corners, where)
         concept = _concept(finding, table, place)
         yield Box(name, concept, left, top, right - left, bottom - top, reader)

@@ -57,29 +57,6 @@ def test_a_header_without_rows_is_an_empty_table(tmp_path: Path) -> None:
         assert (len(table), table["a"], table.stated({"a": "c"})) == (0, [], [])
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("a,c\n1,2\n", "missing column(s) b"),
-        ("a,b,a\n1,2,3\n", "column 'a' is there twice"),
-        ("a;b\n1;2\n", "not separated by commas"),
-        ("", "missing column(s) a, b"),
-        ("a,b\n1,2\n\n1\n", "row 4 has 1 cells, the header has 2"),
-        ("a,b\n1,2\n3,4,5\n", "row 3 has 3 cells"),
-        (b"a,b\n1,\xb0\n", "is not UTF-8 text"),
-    ],
-)
-def test_a_wrong_table_names_file_row_and_columns(
-    tmp_path: Path, text: str | bytes, says: str
-) -> None:
-    path = write(tmp_path, text)
-    with pytest.raises(InputError) as error:
-        read_columns(path, ("a", "b"))
-    assert says in error.value.message
-    assert str(path) in error.value.message
-    assert error.value.hint
-
-
 def test_a_missing_table_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found"):
         read_columns(tmp_path / "no.csv", ("a",))

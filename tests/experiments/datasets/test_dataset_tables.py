@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from experiments.datasets._columns import read_columns
 from experiments.datasets._tables import read_header, read_table, unique
 from kg.errors import InputError
 
@@ -41,13 +43,17 @@ def test_a_byte_order_mark_and_gzip_are_read(tmp_path: Path) -> None:
         ("", "missing column(s) a, b"),
         ("a,b\n1\n", "row 2 has 1 cells, the header has 2"),
         ("a,b\n1,2\n3,4,5\n", "row 3 has 3 cells"),
-        (b"a,b\n1,\xb0\n", "is not utf-8-sig text"),
+        ("a,b\n1,2\n\n1\n", "row 4 has 1 cells"),
+        (b"a,b\n1,\xb0\n", "is not UTF-8 text"),
     ],
 )
-def test_a_wrong_table_names_file_and_columns(tmp_path: Path, text: str | bytes, says: str) -> None:
+@pytest.mark.parametrize("read", [read_table, read_columns])
+def test_a_wrong_table_names_file_row_and_columns(
+    tmp_path: Path, text: str | bytes, says: str, read: Callable[..., object]
+) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError) as error:
-        read_table(path, ("a", "b"))
+        read(path, ("a", "b"))
     assert says in error.value.message
     assert str(path) in error.value.message
     assert error.value.hint

@@ -201,7 +201,7 @@ def test_nih_mistakes_are_named(root: Path) -> None:
     with pytest.raises(InputError, match="row 2: 'perhaps' is no answer"):
         studies(root, "nih_google4")
     rewrite(root / "BBox_List_2017.csv", ",20,", ",wide,")
-    with pytest.raises(InputError, match="row 2: x, y, width and height"):
+    with pytest.raises(InputError, match="row 2: the box is 10, 12, wide, 16"):
         DATASETS.load("nih_chestxray14")().boxes(root)
     rewrite(root / "Data_Entry_2017_v2020.csv", "Effusion|Hernia", "Effusion|Hernias")
     with pytest.raises(InputError, match="row 3: finding 'Hernias'") as error:
