@@ -100,6 +100,11 @@ RULES: dict[str, Rule] = {
         "In a label table at most 5% of a child's positives lack its parent.",
         "make it grouped_under, or look at the labels",
     ),
+    "shapes_not_checked": Rule(
+        "info",
+        "The project's shapes are checked where the graph is not very large.",
+        "name them with --shapes kg/shapes/clinical.ttl to check them all the same",
+    ),
     # Of concepts.
     "no_label": Rule("error", "Every concept has a label and a kind.", "give it both"),
     "duplicate_label": Rule(

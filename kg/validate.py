@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg.faults import SEVERITIES, Fault
+from kg.faults import SEVERITIES, Fault, fault
 from kg.file_faults import file_faults, usable
 from kg.graph import KnowledgeGraph
 from kg.integrity import CHECKS
 from kg.store import read_records
 
 __all__ = ["Fault", "Validation", "validate", "validate_file"]
+
+
+LARGEST_SHAPED = 100_000
+"""Edges up to which the project's own shapes are checked without being named."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def validate(graph: KnowledgeGraph, also: Validation | None = None) -> list[Faul
     Raises:
         InputError: If a file that is to be compared with is missing or malformed.
     """
-    found = [fault for check in CHECKS for fault in check(graph)]
+    found = [one for check in CHECKS for one in check(graph)]
     return _sorted([*found, *_compared(graph, also or Validation())])
 
 
@@ -58,10 +62,14 @@ def validate_file(path: Path, also: Validation | None = None) -> list[Fault]:
 def _compared(graph: KnowledgeGraph, also: Validation) -> list[Fault]:
     """What needs other files or libraries, which are loaded only for it."""
     found: list[Fault] = []
-    if also.shapes or also.own_shapes:
+    small = len(graph.edges) <= LARGEST_SHAPED
+    if also.shapes and not small:
+        message = f"has {len(graph.edges)} edges; pyshacl would take minutes"
+        found.append(fault("shapes_not_checked", graph.name, message))
+    if (also.shapes and small) or also.own_shapes:
         from kg.shapes import SHIPPED_SHAPES, shape_faults
 
-        files = (*((SHIPPED_SHAPES,) if also.shapes else ()), *also.own_shapes)
+        files = (*((SHIPPED_SHAPES,) if also.shapes and small else ()), *also.own_shapes)
         found += shape_faults(graph, files)
     if also.label_tables or also.vocabularies:
         from kg.comparison import against_labels, against_vocabulary

@@ -155,7 +155,9 @@ def test_each_rule_of_files_finds_its_fault(rule, tmp_path):
 
 
 def test_every_rule_has_a_case():
-    compared = {"is_a_against_labels", "xref_label_mismatch", "xref_unknown"}
+    compared = {
+        "is_a_against_labels", "xref_label_mismatch", "xref_unknown", "shapes_not_checked"
+    }  # fmt: skip
     assert {rule for rule in GRAPHS if not rule.startswith("shape:")} | set(
         FILES
     ) | compared == set(RULES)
@@ -226,6 +228,12 @@ def test_own_shapes_are_checked_and_nothing_they_import_is_fetched(tmp_path):
         validate(SOUND, Validation(own_shapes=(shapes,)))
     with pytest.raises(InputError, match="check the path"):
         validate(SOUND, Validation(own_shapes=(tmp_path / "gone.ttl",)))
+
+
+def test_a_very_large_graph_is_told_that_its_shapes_are_not_checked(monkeypatch):
+    monkeypatch.setattr("kg.validate.LARGEST_SHAPED", 2)
+    found = [one.rule for one in validate(SOUND, Validation(shapes=True))]
+    assert found == ["shapes_not_checked"]
 
 
 def test_the_shipped_graph_keeps_its_shapes(shipped):

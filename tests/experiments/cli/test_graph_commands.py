@@ -248,11 +248,13 @@ def test_path_explain_and_diff(capsys, tmp_path):
 
 def test_query_prints_saves_and_writes(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ask = "SELECT ?l { ckg:atelectasis rdfs:subClassOf/rdfs:label ?l }"
-    assert ran(capsys, "query", ask)[1] == "l\nLung Opacity\n"
+    subclass = "<http://www.w3.org/2000/01/rdf-schema#subClassOf>"
+    (tmp_path / "g.nt").write_text(f"<urn:ckg:croup> {subclass} <urn:ckg:cold> .\n")
+    ask = "SELECT ?wide { ckg:croup rdfs:subClassOf ?wide }"
+    assert ran(capsys, "query", ask, "-g", "g.nt")[1] == "wide\nckg:cold\n"
     assert ran(capsys, "query", ask, "--save", "above")[0] == 0
-    assert ran(capsys, "query", "above", "-o", "a.csv")[0] == 0
-    assert (tmp_path / "a.csv").read_text() == "l\nLung Opacity\n"
+    assert ran(capsys, "query", "above", "-g", "g.nt", "-o", "a.csv")[0] == 0
+    assert (tmp_path / "a.csv").read_text() == "wide\nckg:cold\n"
     assert "above\tabove" in ran(capsys, "query", "--list")[1]
     words = ("query", "findings_of", "--bind", "concept=cystic fibrosis", "--json")
     rows = json.loads(ran(capsys, *words)[1])["rows"]
@@ -260,8 +262,8 @@ def test_query_prints_saves_and_writes(capsys, tmp_path, monkeypatch):
     for wrong, code in (
         (("query",), 2),
         (("query", "abvoe"), 3),
-        (("query", "SELECT {"), 3),
-        (("query", ask, "-o", "a.doc"), 3),
+        (("query", "SELECT {", "-g", "g.nt"), 3),
+        (("query", ask, "-g", "g.nt", "-o", "a.doc"), 3),
         (("query", "findings_of"), 3),
         (("query", ask, "--timeout", "0"), 2),
     ):
@@ -272,4 +274,5 @@ def test_a_folder_called_kg_beside_the_user_is_not_ours(capsys, tmp_path, monkey
     (tmp_path / "kg").mkdir()
     (tmp_path / "kg" / "__init__.py").write_text("raise SystemExit('not yours')")
     monkeypatch.chdir(tmp_path)
-    assert ran(capsys, "query", "ASK { ckg:lung ?p ?o }")[1] == "answer\nyes\n"
+    (tmp_path / "g.nt").write_text("<urn:a> <urn:b> <urn:c> .\n")
+    assert ran(capsys, "query", "ASK { ?s ?p ?o }", "-g", "g.nt")[1] == "answer\nyes\n"
