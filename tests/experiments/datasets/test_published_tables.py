@@ -227,7 +227,7 @@ def test_a_large_table_reads_in_a_few_times_what_pandas_takes() -> None:
     pd.read_csv(shipped("chexpert_train.csv.gz"), dtype=str, keep_default_na=False)
     alone = time.process_time() - began
     read("chexpert", "chexpert14")
-    assert SECONDS["chexpert"] < 8 * alone
+    assert SECONDS["chexpert"] < 15 * alone
 
 
 def test_the_package_is_not_imported_for_its_tables(tmp_path: Path) -> None:
