@@ -3,8 +3,9 @@
 - MONOCHROME1 is inverted. RGB, YBR and palette pictures become luma.
 - Modality LUT, or rescale slope and intercept (1 and 0 where missing); then the VOI LUT, or the
   first window with a width above 0, by its function (LINEAR, LINEAR_EXACT, SIGMOID).
-- Without a window CT is shown in the lung window and 8-bit pictures by 255; elsewhere the frame's
-  own lowest and highest value span [0, 1]. A window asked for by name is taken for CT alone.
+- Without a window CT is shown in the lung window and 8-bit pictures by the largest value of their
+  bits; elsewhere the frame's own lowest and highest value span [0, 1]. A window asked for by name
+  is taken for CT alone.
 - Pixels with the padding value, or in its range, are black and take no part in that.
 - Bits beyond those stored (old overlays) and overlay planes are never shown.
 - Ultrasound is cut to its largest region of tissue: what is written around it is not read.
@@ -263,7 +264,7 @@ def _windowed(header: Dataset, values: np.ndarray, padding: np.ndarray | None, f
     if own is not None:
         return own.apply(values)
     if values.dtype == np.uint8:
-        return spread(values, 0, 255)
+        return spread(values, 0, 2 ** (whole(header, "BitsStored") or 8) - 1)
     seen = values if padding is None else values[~padding]
     return (
         spread(values, float(seen.min()), float(seen.max())) if seen.size else spread(values, 0, 1)

@@ -45,7 +45,9 @@ NOT_POSSIBLE = "not possible"
 @runs_option
 @root_option
 def predict(**given: Any) -> None:
-    """Predict the findings of each INPUT: a picture, a folder of one study, or a data set.
+    """Predict the findings of each INPUT: a picture, volume or clip, a study folder, a data set.
+
+    A study folder holds pictures, DICOM slices (or folders of them), report*.txt, dialogue*.txt.
 
     A finding that RUN was not trained on is answered zero-shot where it can be, and printed as
     "not possible" where it cannot. For research use only.

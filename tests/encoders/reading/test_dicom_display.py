@@ -105,6 +105,16 @@ def test_bytes_without_a_window_are_those_of_a_png(written: Written, tmp_path: P
     )
 
 
+def test_single_bits(written: Written, tmp_path: Path) -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (16, 16)).astype(np.uint8)
+    path = written(tmp_path / "a.dcm", bits)
+    ds = dcmread(path)
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 1, 1, 0
+    ds.PixelData = np.packbits(bits.ravel(), bitorder="little").tobytes()
+    ds.save_as(path)
+    np.testing.assert_array_equal(read_picture(path), bits)
+
+
 def test_floats(written: Written, tmp_path: Path) -> None:
     values = np.linspace(-1, 3, 400, dtype=np.float32).reshape(20, 20)
     path = written(tmp_path / "a.dcm", values.view(np.uint32))
