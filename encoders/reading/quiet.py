@@ -13,4 +13,6 @@ LIBRARIES = ("PIL", "pydicom", "tifffile", "nibabel", "libav")
 
 for _name in LIBRARIES:
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+    # pydicom sets its own level when it is imported, a filter stays
+    logging.getLogger(_name).addFilter(lambda _: False)
     warnings.filterwarnings("ignore", module=rf"{_name}\b")

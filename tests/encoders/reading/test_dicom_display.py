@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,3 +307,16 @@ def test_what_a_field_holds_is_never_printed(
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "RejectedImage" in done.stderr
     assert "Name" not in done.stderr + done.stdout
+
+
+def test_what_libraries_say_of_a_file_is_not_logged(
+    written: Written, tmp_path: Path, ramp: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path / "a.dcm", ramp, SOPClassUID="1.2.826.11")
+    path.write_bytes(path.read_bytes().replace(b"1.2.826.11", b"CANARY^ANN"))
+    pydicom_logger = logging.getLogger("pydicom")
+    pydicom_logger.setLevel(logging.DEBUG)  # as pydicom itself does when it is imported
+    with caplog.at_level(logging.DEBUG):
+        assert read_picture(path).shape == (32, 32)
+        pydicom_logger.warning("CANARY")
+    assert "CANARY" not in caplog.text
