@@ -40,6 +40,10 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/graph_tools.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/bilingual.py --root $(DATA)
+	$(BIN)/python tests/benchmarks/link_prediction.py
+	$(BIN)/python tests/benchmarks/link_prediction.py --shipped
+	$(BIN)/python tests/benchmarks/graph_scale.py
+	$(BIN)/python tests/benchmarks/graph_page.py
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

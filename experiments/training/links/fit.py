@@ -19,7 +19,7 @@ from experiments.training.links.triples import Array, Triples
 from kg.errors import InputError, RunStopped
 from kg.options import Options, Part
 
-__all__ = ["Fitted", "LinkOptions", "Steps", "embedded", "fit", "ranked"]
+__all__ = ["Fitted", "LinkOptions", "Steps", "build", "embedded", "fit", "ranked"]
 
 
 class LinkOptions(Options):
@@ -99,7 +99,7 @@ def fit(
         RunStopped: If the loss is no longer finite.
     """
     torch.manual_seed(seed)
-    model = _built(triples, options)
+    model = build(triples, options)
     steps = Steps(triples, options, model, torch.Generator().manual_seed(seed))
     best: Fitted | None = None
     spent = 0.0
@@ -139,7 +139,12 @@ def embedded(model: LinkPredictor, triples: Triples) -> Tensor:
     return nodes
 
 
-def _built(triples: Triples, options: LinkOptions) -> LinkPredictor:
+def build(triples: Triples, options: LinkOptions) -> LinkPredictor:
+    """The untrained model.
+
+    Raises:
+        InputError: If its graph network cannot embed the parts of the graph it is to train on.
+    """
     model = LinkPredictor(
         options.encoder,
         options.decoder,
@@ -190,18 +195,20 @@ class Steps:
 
     def epoch(self) -> float:
         """One pass; the mean loss."""
-        losses = []
         order = torch.randperm(len(self.edges), generator=self.generator)
-        for batch in torch.split(order, self.options.batch):
-            loss = self.loss(batch)
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            losses.append(loss.detach())
+        losses = [self.step(batch) for batch in torch.split(order, self.options.batch)]
         mean = torch.stack(losses).mean().item()
         if mean - mean != 0:
             raise RunStopped("the loss is not finite", "train with a lower learning rate")
         return mean
+
+    def step(self, batch: Tensor) -> Tensor:
+        """One step over edges `[B]`, by their places; its loss."""
+        loss = self.loss(batch)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        return loss.detach()
 
     def loss(self, batch: Tensor) -> Tensor:
         """Loss of a step that asks for these edges `[B]`, by their places."""
