@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
@@ -18,6 +19,7 @@ from kg.tables import opened, read_json, read_lines
 
 EVERYONE = "all"
 
+_NAN = re.compile(r"(?<=[\[,\s])nan(?=[\],\s])")
 _PRESENT = frozenset({"1", "1.0", "yes", "true", "present"})
 _ABSENT = frozenset({"0", "0.0", "no", "false", "absent"})
 _UNCERTAIN = frozenset({"-1", "-1.0", "uncertain"})
@@ -94,7 +96,8 @@ def read_labels(
         study = row[options.study] if options.study else where
         found = studies.setdefault(study, Labelled(set(), set()))
         if options.labels:
-            _listed(row[options.labels], where, options, concepts, found, dropped)
+            labels = listed_labels(row[options.labels], options.separator, where)
+            _listed(labels, concepts, names, found, dropped)
         else:
             _stated(row, where, options, concepts, found)
     for found in studies.values():
@@ -163,16 +166,23 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _listed(
-    cell: str, where: str, options: TableOptions, concepts: Mapping[str, str],
-    found: Labelled, dropped: Counter[str],
+    labels: list[str], concepts: dict[str, str], names: Names, found: Labelled,
+    dropped: Counter[str],
 ) -> None:  # fmt: skip
-    labels = listed_labels(cell, options.separator, where)
+    """Count listed labels; one that is no column is looked up by name among the columns' concepts.
+
+    Published tables rarely spell a label as its label set does.
+    """
+    asked = set(concepts.values())
     for label in labels:
         if label not in concepts:
+            named = names.find(label)
+            concepts[label] = named if named in asked else ""
+        if not concepts[label]:
             dropped[f"label without a concept: {label}"] += 1
-    present = {concepts[label] for label in labels if label in concepts}
+    present = {concepts[label] for label in labels} - {""}
     found.present |= present
-    found.absent |= set(concepts.values()) - present
+    found.absent |= asked - present - {""}
 
 
 def listed_labels(cell: str, separator: str, where: str) -> list[str]:
@@ -183,11 +193,20 @@ def listed_labels(cell: str, separator: str, where: str) -> list[str]:
     """
     if separator != "list":
         return [label.strip() for label in cell.split(separator) if label.strip()]
+    return [str(label).strip() for label in written_list(cell, where) if str(label).strip()]
+
+
+def written_list(cell: str, where: str) -> list[Any]:
+    """The list that a cell holds as Python writes it, without what is not a number (`nan`).
+
+    Raises:
+        InputError: If it holds none.
+    """
     if cell.strip() in ("", "nan"):
         return []
     try:
-        value = ast.literal_eval(cell)
-        return [str(label).strip() for label in value if str(label).strip()]
+        value = ast.literal_eval(_NAN.sub("None", cell.strip()))
+        return [item for item in value if item is not None]
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise InputError(f"{where}: {cell[:60]!r} is no list", "write ['a', 'b']") from None
 

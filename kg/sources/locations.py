@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from kg.edges import Edge
 from kg.errors import InputError, did_you_mean
-from kg.label_tables import training_patients
+from kg.label_tables import training_patients, written_list
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, mined
 from kg.sources._names import Names
@@ -197,18 +196,12 @@ def _zone(x: float, y: float, where: str) -> str:
 
 def _sentences(cell: str, where: str, options: Locations.Options) -> Iterator[tuple[str, str]]:
     """Findings and places of sentences that speak of one finding only."""
-    if cell in ("", "nan"):
-        return
-    try:
-        sentences = ast.literal_eval(cell)
-        for sentence in sentences:
-            words = [str(word).strip() for word in sentence]
-            prefix = options.place_prefix
-            places = {word.removeprefix(prefix) for word in words if word.startswith(prefix)}
-            findings = {word for word in words if word and not word.startswith(prefix)}
-            if len(findings) == 1:
-                yield from ((finding, place) for finding in findings for place in sorted(places))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise InputError(
-            f"{where}: {cell[:60]!r} is no list of sentences", "[['a', 'loc b']]"
-        ) from None
+    prefix = options.place_prefix
+    for sentence in written_list(cell, where):
+        if not isinstance(sentence, list):
+            raise InputError(f"{where}: {cell[:60]!r} is no list of sentences", "[['a', 'loc b']]")
+        words = [str(word).strip() for word in sentence]
+        places = {word.removeprefix(prefix) for word in words if word.startswith(prefix)}
+        findings = {word for word in words if word and not word.startswith(prefix)}
+        if len(findings) == 1:
+            yield from ((finding, place) for finding in findings for place in sorted(places))

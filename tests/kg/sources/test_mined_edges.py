@@ -75,7 +75,7 @@ def test_only_training_patients_are_counted(read, known, tmp_path):
 
 def test_listed_labels_and_rows_of_one_study(read, known, tmp_path):
     (tmp_path / "t.csv").write_text(
-        "img,study,patient,labels\n1,s1,a,Effusion|Heart\n2,s1,a,Effusion\n3,s2,a,\n"
+        "img,study,patient,labels\n1,s1,a,pleural effusion|Heart\n2,s1,a,Effusion\n3,s2,a,\n"
         "4,s3,b,Effusion|Consolidation|Lung Opacity|Zebra\n5,s4,b,\n6,s5,b,\n"
     )
     facts = read("cooccurrence", known, **TABLE, patients="all", study="study", labels="labels",
@@ -142,7 +142,7 @@ def test_sentences_give_sites_and_sides(read, known, tmp_path):
         "patient,said\n"
         "a,\"[['effusion', 'loc right'], ['effusion', 'cardiomegaly', 'loc left']]\"\n"
         "b,\"[['effusion', 'loc lung'], ['zebra', 'loc right'], ['effusion', 'loc nowhere']]\"\n"
-        "c,\n"
+        "c,\nd,\"[nan, ['unchanged'], []]\"\n"
     )
     facts = read("locations", known, **FROM, table="s.csv", form="sentences", patients="all",
                  patient="patient", column="said")  # fmt: skip
@@ -160,7 +160,8 @@ def test_sentences_give_sites_and_sides(read, known, tmp_path):
         ("xywh", "a,b,x,y,w,h\n1.png,Effusion,1,2,x,4\n", "line 2: is no box"),
         ("xywh", "a,b,x,y,w,h\n1.png,Effusion,9999,2,3,4\n", "outside the picture"),
         ("corners", "image_id,class_name,x_min\n1,Effusion,1\n", "line 2: is no box"),
-        ("sentences", "patient,said\na,__import__('os')\n", "no list of sentences"),
+        ("sentences", "patient,said\na,__import__('os')\n", "is no list"),
+        ("sentences", "patient,said\na,['effusion']\n", "no list of sentences"),
         ("objects", '{"a": 1}', "no list of boxes"),
     ],
 )
