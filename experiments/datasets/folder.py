@@ -40,7 +40,7 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._pictures import draw, stem
 from kg.errors import InputError
-from kg.graph import LabelSet
+from kg.graph import KnowledgeGraph, LabelSet
 from kg.store import load_shipped
 
 __all__ = ["Folder"]
@@ -101,7 +101,9 @@ class Folder(Layout):
         self.choice(labels)
         self.need(root)
         found = _find(root)
-        stated = {name: _stated(root, name) for name in {study.finding for study in found.values()}}
+        graph = load_shipped()
+        names = {study.finding for study in found.values()}
+        stated = {name: _stated(root, name, graph) for name in names}
         return Reading(
             tuple(
                 self._study(root, name, study, stated[study.finding])
@@ -113,8 +115,8 @@ class Folder(Layout):
         """Every finding a folder names."""
         self.choice(labels)
         names = sorted({study.finding for study in _find(root).values()})
-        concepts = sorted({concept for name in names for concept in _stated(root, name)})
         graph = load_shipped()
+        concepts = sorted({concept for name in names for concept in _stated(root, name, graph)})
         return LabelSet(
             name=labels,
             concept="",
@@ -211,13 +213,12 @@ def _base(name: str) -> str:
     return stem(name)
 
 
-def _stated(root: Path, folder: str) -> dict[str, Stated]:
+def _stated(root: Path, folder: str, graph: KnowledgeGraph) -> dict[str, Stated]:
     """What a folder's name states.
 
     Raises:
         InputError: If it names something the graph does not know.
     """
-    graph = load_shipped()
     stated: dict[str, Stated] = {}
     for word in folder.split("+"):
         name = word.strip()

@@ -138,11 +138,11 @@ def test_each_needed_file_that_is_missing_is_named(name: str, copy: Copy) -> Non
 
 
 @each
-def test_each_column_that_is_missing_is_named(name: str, copy: Copy) -> None:
+def test_a_column_that_is_missing_is_named(name: str, copy: Copy) -> None:
     dataset, root = copy(name)
     for file, path in list(tables(dataset, root)):
         before = path.read_bytes()
-        for column in file.columns:
+        for column in dict.fromkeys((file.columns[0], file.columns[-1])):
             rows = read_rows(path)
             header = [cell.strip() for cell in rows[0]]
             if column not in header:
