@@ -44,7 +44,7 @@ CHOSEN: dict[tuple[str, str, str], dict[str, object]] = {
     ("kinships", "plain", "complex"): {
         "width": 400, "penalty": 0.02, "relations": 1.0, "epochs": 30,
     },
-    ("umls", "plain", "complex"): {"width": 1000, "penalty": 0.01, "relations": 0.1},
+    ("umls", "plain", "complex"): {"width": 400, "penalty": 0.01, "relations": 0.0},
     ("nations", "compgcn", "complex"): {"width": 200, "penalty": 0.02, "epochs": 40},
     ("kinships", "compgcn", "complex"): {
         "width": 200, "penalty": 0.01, "relations": 1.0, "epochs": 20,
