@@ -3,7 +3,7 @@
     python tests/benchmarks/text_baselines.py --root ../shared/data --runs runs
 
 One development fold and one seed a row: a sketch of how far text goes, not a ranking of encoders.
-What is finished in `--runs` is not run again.
+What is finished in `--runs` is not run again; `--finished` writes the table of that alone.
 """
 
 from __future__ import annotations
@@ -69,11 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--finished", action="store_true")
     given = parser.parse_args()
     arms = [(name, "redacted") for name in ENCODERS]
     arms += [("BiLSTM", policy) for policy in POLICIES if policy != "redacted"]
     jobs = [Job(CONFIG, settings(*ENCODERS[name], policy)) for name, policy in arms]
-    run_missing(jobs, given.root, given.runs, workers=1)
+    if not given.finished:
+        run_missing(jobs, given.root, given.runs, workers=1)
     folders = finished(given.runs)
     rows = [
         row(name, policy, find_run(folders[job.digest], given.runs).load_record())
@@ -81,8 +83,14 @@ def main() -> None:
         if job.digest in folders
     ]
     head = "| encoder | text policy | leakage | macro AUROC |\n| --- | --- | --- | --- |\n"
-    about = __doc__.split("\n\n")[2].replace("\n", " ")
-    text = f"# Open-i from text alone\n\n{about}\n\n{head}" + "\n".join(rows) + "\n"
+    about = __doc__.split("\n\n")[2].split("\n")[0]
+    missing = [
+        f"{name} ({policy})"
+        for (name, policy), job in zip(arms, jobs, strict=True)
+        if job.digest not in folders
+    ]
+    note = f"\nNot run yet: {', '.join(missing)}.\n" if missing else ""
+    text = f"# Open-i from text alone\n\n{about}\n\n{head}" + "\n".join(rows) + f"\n{note}"
     (RESULTS / "text_baselines.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
