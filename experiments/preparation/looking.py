@@ -12,9 +12,12 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,6 +37,8 @@ logger = logging.getLogger(__name__)
 JOURNAL = "looked.jsonl"
 SMALL = 64
 """Least side in pixels a picture is decoded at."""
+CHUNK = 8
+"""Pictures handed to a process at a time."""
 TOGETHER = 64
 """Pictures looked at between two writings of the journal."""
 
@@ -108,14 +113,13 @@ class Looking:
             todo = _with_rows(todo, {look.row for look in known.values()})
         try:
             self._reserve(1 + max((look.row for look in (*known.values(), *todo)), default=-1))
-            with _Hands(workers) as each:
-                found = each(_Glance(self.root, self.recipe, self.squares), todo)
-                for number, some in enumerate(_batches(found, TOGETHER)):
-                    known |= {look.path: look for look in some}
-                    self._note(some)
-                    if number % 20 == 0:
-                        done = number * TOGETHER + len(some)
-                        logger.info("looked at %d of %d pictures", done, len(todo))
+            found = each_look(_Glance(self.root, self.recipe, self.squares), todo, workers)
+            for number, some in enumerate(_batches(found, TOGETHER)):
+                known |= {look.path: look for look in some}
+                self._note(some)
+                if number % 20 == 0:
+                    done = number * TOGETHER + len(some)
+                    logger.info("looked at %d of %d pictures", done, len(todo))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(
@@ -241,29 +245,48 @@ def _batches(looks: Iterator[Look], size: int) -> Iterator[list[Look]]:
         yield some
 
 
-class _Hands:
-    """`map` in this process, or in several that end with it even where it is killed."""
+def each_look(glance: Callable[[Look], Look], todo: Sequence[Look], workers: int) -> Iterator[Look]:
+    """Look at every picture in order, in this process or in several.
 
-    def __init__(self, workers: int) -> None:
-        self.pool: ProcessPoolExecutor | None = None
-        if workers > 1:
-            self.pool = ProcessPoolExecutor(
-                workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent
-            )
+    A picture that ends the process that decodes it is `damaged`: those that were on their way are
+    looked at again, each in a process of its own, and the work goes on.
+    """
+    if workers <= 1:
+        yield from map(glance, todo)
+        return
+    place, doubtful = 0, 0
+    while place < len(todo):
+        try:
+            with _pool(1 if doubtful else workers) as pool:
+                left = todo[place : place + 1] if doubtful else todo[place:]
+                for found in pool.map(glance, left, chunksize=CHUNK):
+                    yield found
+                    place += 1
+            doubtful = max(doubtful - 1, 0)
+        except BrokenProcessPool:
+            if doubtful:
+                yield _seen(todo[place], reason="damaged", row=-1)
+                place += 1
+                doubtful -= 1
+            else:
+                # a pool takes on little more than its workers hold
+                doubtful = CHUNK * (2 * workers + 1)
 
-    def __enter__(self) -> Callable[[_Glance, Sequence[Look]], Iterator[Look]]:
-        if self.pool is None:
-            return map
-        pool = self.pool
-        return lambda glance, todo: pool.map(glance, todo, chunksize=8)
 
-    def __exit__(self, *_: object) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, even where it is killed."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _end_with_parent() -> None:
-    """Have a worker process end when the one that started it is gone."""
+    """Have a worker process end when the one that started it is gone, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

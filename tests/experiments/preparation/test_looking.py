@@ -161,3 +161,30 @@ def test_a_killed_preparation_goes_on_and_leaves_no_process(tmp_path: Path) -> N
     for name in ("index.parquet", "studies.parquet", "duplicates.csv", "pictures/squares.f16"):
         assert (out / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
     assert not prepare("table", Table(), root, out, plan=plan).changed
+
+
+DEADLY = """
+import os
+from dataclasses import replace
+
+def glance(look):
+    if look.path in ("7.png", "30.png"):
+        os._exit(11)
+    return replace(look, sha256=look.path)
+"""
+
+
+def test_a_picture_that_ends_its_process_is_damaged_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deadly_glance.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(tmp_path)
+    import deadly_glance
+
+    monkeypatch.setattr(looking, "CHUNK", 2)
+    todo = [looking.Look(f"{number}.png", 1, 1, row=number) for number in range(32)]
+    found = list(looking.each_look(deadly_glance.glance, todo, 2))
+    assert [look.path for look in found] == [look.path for look in todo]
+    assert [look.path for look in found if look.reason] == ["7.png", "30.png"]
+    assert {look.reason for look in found} == {"", "damaged"}
+    assert all(look.sha256 == look.path for look in found if not look.reason)

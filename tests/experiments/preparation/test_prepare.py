@@ -3,13 +3,16 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from filelock import FileLock
 from pyarrow import parquet
 
+from experiments.datasets._pictures import draw
 from experiments.datasets.openi import OpenI
 from experiments.datasets.table import Table
 from experiments.inspection import check, locate
-from experiments.preparation.prepare import prepare
+from experiments.preparation.prepare import Plan, prepare
 from experiments.splits import Manifest
 from kg.errors import InputError
 
@@ -66,6 +69,32 @@ def test_nothing_is_written_into_the_raw_folder(root: Path) -> None:
         with pytest.raises(InputError, match="is in the raw folder"):
             prepare("openi", OpenI(), root, out)
     assert not (root / "prepared").exists()
+
+
+def test_one_process_prepares_a_folder_at_a_time(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(InputError, match="another process"):
+        prepare("openi", OpenI(), root, tmp_path / "out")
+    assert prepare("openi", OpenI(), root, tmp_path / "out").changed
+
+
+def test_odd_names_of_files_are_kept_whole(tmp_path: Path) -> None:
+    names = ["a b, c.png", "längs\u200b 肺.png", 'quote".png', "x" * 200 + ".png"]
+    rows = [("study", "image", "Cardiomegaly")]
+    for number in range(24):
+        name = f"{number} {names[number % 4]}" if number < 8 else f"{number}.png"
+        draw(tmp_path / "mine" / name, np.random.default_rng(number))
+        rows.append((f"s{number}", name, str(number % 2)))
+    (tmp_path / "mine" / rows[1][1]).write_bytes(b"")
+    with (tmp_path / "mine" / "studies.csv").open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows(rows)
+    prepare("table", Table(), tmp_path / "mine", tmp_path / "out", plan=Plan(duplicates="list"))
+    with (tmp_path / "out" / "rejected.csv").open(newline="", encoding="utf-8") as lines:
+        assert [(row["item"], row["reason"]) for row in csv.DictReader(lines)] == [
+            (rows[1][1], "empty")
+        ]
+    index = parquet.read_table(tmp_path / "out" / "index.parquet")["path"].to_pylist()
+    assert index == [name for _, name, _ in rows[2:]]
 
 
 def test_strict_turns_the_first_refusal_into_an_error(root: Path, tmp_path: Path) -> None:
