@@ -211,7 +211,7 @@ def _images(root: Path, row: Row) -> tuple[StudyImage, ...]:
     modalities = _each(row, "modality", "cxr", MODALITIES, len(paths))
     views = _each(row, "view", "unknown", VIEWS, len(paths))
     for path in paths:
-        if not (root / path).is_file():
+        if not (root / path).exists():  # a folder is a series of slices
             raise InputError(
                 f"{row.file}: row {row.number}, column 'image': no file {path!r}",
                 f"paths start at {root}",

@@ -49,6 +49,12 @@ def test_all_columns(root: Path) -> None:
     )
 
 
+def test_a_picture_may_be_a_folder_of_slices(root: Path) -> None:
+    (root / "series").mkdir()
+    (study,) = table(root, "study,image,modality,Edema\ns1,series,ct,1\n")
+    assert [image.path for image in study.images] == ["series"]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
