@@ -1,14 +1,12 @@
-"""Proxies, on a CPU, for what matters on a GPU: one graph to compile, and processes that agree."""
+"""Proxies, on a CPU, for what matters on a GPU: one graph to compile, batches shared equally.
+
+That two processes train what one does is held by `experiments/training/test_several_devices.py`.
+"""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
@@ -17,8 +15,6 @@ from fusion.classifier import ClassifierOptions, KnowledgeClassifier
 from fusion.objectives import OBJECTIVES
 from fusion.system import Setting
 from kg.options import parse_options
-
-Rows = Callable[[StudyBatch, list[int]], StudyBatch]
 
 
 def objectives(setting: Setting) -> nn.ModuleDict:
@@ -77,75 +73,6 @@ def test_a_step_with_every_dropout_compiles_too(setting: Setting, batch: StudyBa
     loss = torch.compile(step, fullgraph=True, backend="eager")()
     loss.backward()
     assert loss.isfinite()
-
-
-def model_for(setting: Setting) -> KnowledgeClassifier:
-    torch.manual_seed(6)
-    options = ClassifierOptions(width=16, dropout=0.0, token_dropout=0.0, modality_dropout=0.0)
-    model = KnowledgeClassifier(options, setting).train()
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    return model
-
-
-class Step(nn.Module):
-    """The loss of a batch: what a process wraps, so that it sees which parameters it touches."""
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__()
-        self.model = model_for(setting)
-        part = OBJECTIVES.load("classification")
-        self.objective = part(part.Options(), setting=setting, width=16)
-
-    def forward(self, batch: StudyBatch) -> Tensor:
-        loss: Tensor = self.objective(self.model(batch), batch)
-        return loss
-
-
-def one_step(step: nn.Module, batch: StudyBatch) -> None:
-    optimizer = torch.optim.SGD(step.parameters(), lr=0.1)
-    step(batch).backward()
-    optimizer.step()
-
-
-def half_a_step(rank: int, port: int, step: Step, share: StudyBatch, path: Path) -> None:
-    """One of two processes: takes its share of the batch, and agrees on the gradient."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
-    )
-    try:
-        one_step(nn.parallel.DistributedDataParallel(step, find_unused_parameters=True), share)
-        save_file(step.state_dict(), path)
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def test_two_processes_are_one(
-    setting: Setting, batch: StudyBatch, rows: Rows, tmp_path: Path
-) -> None:
-    (places,) = StudyOrder(range(6), 6, seed=1)
-    alone = Step(setting)
-    one_step(alone, rows(batch, places))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    paths = [tmp_path / f"{rank}.safetensors" for rank in range(2)]
-    context = torch.multiprocessing.get_context("fork")
-    workers = []
-    for rank, path in enumerate(paths):
-        (part,) = StudyOrder(range(6), 6, seed=1, rank=rank, processes=2)
-        given = (rank, port, Step(setting), rows(batch, part), path)
-        workers.append(context.Process(target=half_a_step, args=given))
-        workers[-1].start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    halves = [load_file(path) for path in paths]
-    for name, value in alone.state_dict().items():
-        torch.testing.assert_close(halves[0][name], halves[1][name], rtol=0, atol=0)
-        torch.testing.assert_close(halves[0][name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_processes_share_every_batch_without_overlap() -> None:
