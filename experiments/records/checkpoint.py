@@ -78,8 +78,10 @@ def save_checkpoint(
         "state": dict(state),
     }
     write_json(path_dir / STATE, values)
-    for other in path_dir.glob("tensors-*.safetensors"):
-        if other.name != name:
+    # the folder is the checkpoint's alone: former tensors, and what a killed writer left of its
+    # own or of the format's library, which writes beside the file before it renames
+    for other in path_dir.iterdir():
+        if other.name not in (STATE, name):
             other.unlink(missing_ok=True)
 
 

@@ -135,6 +135,14 @@ def test_a_full_disk_leaves_the_former_one(tmp_path: Path, monkeypatch) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_save(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, weights(1), {"step": 1})
+    (tmp_path / ".tmpkOrq0x").write_bytes(b"half")  # as the library of the format names its own
+    save_checkpoint(tmp_path, weights(2), {"step": 2})
+    assert load_checkpoint(tmp_path).state["step"] == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def save_until_killed(folder: Path, step: int) -> None:
     try:
         while True:
