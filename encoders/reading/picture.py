@@ -21,6 +21,9 @@ from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About, Stack
 from kg.errors import KgdxError
 
+READING = "2"
+"""Version of the reading code; change it when the same file gives other pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

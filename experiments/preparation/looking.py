@@ -7,7 +7,6 @@ to their rows before the journal says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import multiprocessing
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from encoders.contents import content_hash
 from encoders.reading.limits import Grey
 from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
@@ -219,19 +219,6 @@ def stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return sum(one.st_size for one in stats), max((one.st_mtime_ns for one in stats), default=0)
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; of a folder, over the names and bytes of the files in it.
-
-    The same as `encoders.weights.content_hash`, which brings torch into every worker.
-    """
-    if path.is_dir():
-        files = (one for one in sorted(path.iterdir()) if one.is_file() and one.name[0] != ".")
-        said = "".join(f"{file.name}\n{content_hash(file)}\n" for file in files)
-        return hashlib.sha256(said.encode()).hexdigest()
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _with_rows(todo: Sequence[Look], taken: set[int]) -> list[Look]:

@@ -22,6 +22,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
 from encoders.study import Study
 from experiments.config.schema import SplitSection
@@ -212,9 +213,6 @@ def _look(
     plan: Plan,
 ) -> dict[str, Look]:
     """What was found of every picture, by path."""
-    # the version of the reading code stands beside what caches pixels, which imports torch
-    from experiments.training.pictures import READING
-
     recipe = Recipe(f"{version('kgdx')} {READING}", plan.side, plan.view)
     paths = list(dict.fromkeys(image.path for study in studies for image in study.images))
     looking = Looking(root, out, recipe, out / SQUARES)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from encoders.contents import file_hash
 from encoders.study import Study
 from experiments.preparation.index import study_of
 from experiments.records.atomic import write_json
@@ -176,6 +177,4 @@ def _packed(squares: NDArray[np.float16]) -> bytes:
 
 
 def _about(path: Path) -> dict[str, Any]:
-    with path.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": file_hash(path)}

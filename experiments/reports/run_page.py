@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from experiments.metrics.calibration import reliability
@@ -18,6 +17,7 @@ from experiments.records.atomic import write_text
 from experiments.records.predictions import ScoredPart
 from experiments.reports.drawings import draw_curve, draw_learning, draw_reliability
 from experiments.reports.example_cards import example_cards
+from experiments.reports.pages import page_style, page_templates
 from experiments.reports.run_files import RunFiles, read_run_files
 from experiments.reports.wording import (
     INPUTS,
@@ -70,22 +70,15 @@ def write_run_page(run_folder: Path) -> Path:
 
 def render_run_page(files: RunFiles) -> str:
     """The page as text: one document, no reference to anything outside it."""
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates()
     environment.filters.update(
         number=number, span=span, metric=metric_name, short=short_name, note=metric_note
     )
     record = files.record
     rows = finding_rows(record, files.part)
     names = {str(row["finding"]): str(row["label"]) for row in rows}
-    style = (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
     return environment.get_template("run_page.html").render(
-        style=Markup(style),
+        style=page_style(),
         record=_Record(record),
         part=files.part,
         metrics=_metrics(record, files.part),

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from encoders.study import Passage
+from experiments.reports.pages import page_style, page_templates
 from kg.graph import KnowledgeGraph
 from kg.mentions.statement import Statement
 
@@ -42,27 +39,23 @@ class _Piece:
 
 def render_statements_page(texts: Sequence[LabelledText], graph: KnowledgeGraph) -> str:
     """The page as text: one document, everything escaped, no reference to anything outside it."""
-    folder = Path(__file__).parent / "templates"
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(folder),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("statements_page.html").render(
-        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
-        texts=[
-            (
-                one.id,
-                [
-                    (passage.name, list(_pieces(passage.text, _of(one, place), graph)))
-                    for place, passage in enumerate(one.passages)
-                ],
-            )
-            for one in texts
-        ],
-        count=sum(len(one.statements) for one in texts),
+    return (
+        page_templates()
+        .get_template("statements_page.html")
+        .render(
+            style=page_style(),
+            texts=[
+                (
+                    one.id,
+                    [
+                        (passage.name, list(_pieces(passage.text, _of(one, place), graph)))
+                        for place, passage in enumerate(one.passages)
+                    ],
+                )
+                for one in texts
+            ],
+            count=sum(len(one.statements) for one in texts),
+        )
     )
 
 

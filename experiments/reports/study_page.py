@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from PIL import Image
 
 from encoders.reading.picture import look, read_parts
 from encoders.reading.places import share
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Stated, Study
+from experiments.reports.pages import page_style, page_templates
 from kg.graph import KnowledgeGraph
 
 __all__ = ["render_study_page"]
@@ -46,23 +45,19 @@ def render_study_page(study: Study, root: Path, graph: KnowledgeGraph) -> str:
         root: Folder its pictures' paths are relative to.
         graph: Names its findings.
     """
-    folder = Path(__file__).parent / "templates"
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(folder),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     stated = sorted(
         (ORDER.index(word), graph.concept(concept).label, word, _tone(concept, word))
         for concept, word in study.stated.items()
     )
-    return environment.get_template("study_page.html").render(
-        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
-        study=study,
-        shown=list(_pictures(study, root)),
-        stated=[row[1:] for row in stated],
+    return (
+        page_templates()
+        .get_template("study_page.html")
+        .render(
+            style=page_style(),
+            study=study,
+            shown=list(_pictures(study, root)),
+            stated=[row[1:] for row in stated],
+        )
     )
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from encoders.contents import content_hash
 from encoders.study import SplitPart, Study
-from encoders.weights import content_hash
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.records.record import GraphUse

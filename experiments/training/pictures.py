@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from encoders.cache import FeatureCache, image_key
 from encoders.image import IMAGE_ENCODERS, Preprocessing
-from encoders.reading.picture import Picture, look
+from encoders.reading.picture import READING, Picture, look
 from encoders.reading.pixels import load_pixels
 from encoders.reading.places import share
 from encoders.reading.rejected import RejectedImage
@@ -29,10 +29,6 @@ from kg.options import parse_options
 __all__ = ["PictureReader", "Squares"]
 
 log = logging.getLogger(__name__)
-
-READING = "2"
-"""Version of the reading code; change it when the same file gives other pixels."""
-
 
 NOTES = 20
 """Most notes on files that are logged at a time."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from encoders.contents import content_hash
 from encoders.study import Study
-from encoders.weights import content_hash
 from experiments.datasets import DATASETS
 from experiments.datasets._near_duplicates import Picture, published, read_pairs
 from experiments.records.atomic import write_json

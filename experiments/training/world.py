@@ -120,7 +120,7 @@ def joined(folder: Path, root: Path, devices: int = 0) -> Iterator[World]:
         InputError: If this machine has fewer, or `torchrun` started another number of processes.
         RunStopped: If another process of the run ended before its time.
     """
-    started = {key: os.environ.get(key) for key in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")}
+    started = {key: os.environ.get(key) for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")}
     if started["WORLD_SIZE"] is None and devices == 1:
         yield World(folder=folder)
         return
