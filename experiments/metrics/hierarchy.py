@@ -3,54 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from experiments.metrics.arrays import BoolArray
+from experiments.metrics.arrays import BoolArray, Units, as_units
+from experiments.metrics.bootstrap import Estimate, Plan, draw_counts, estimate
 
 
-def consistency_rate(
-    probabilities: ArrayLike, pairs: Sequence[tuple[int, int]], *, tolerance: float = 0.0
-) -> float:
+class NoFinding(NamedTuple):
+    """How answers on No Finding agree with those on the findings of the same studies.
+
+    Args:
+        contradiction: Share of studies said to have no finding and a finding as well.
+        neither: Share of studies said to have neither.
+    """
+
+    contradiction: Estimate
+    neither: Estimate
+
+
+def consistency(
+    probabilities: ArrayLike,
+    pairs: Sequence[tuple[int, int]],
+    groups: Units | Sequence[Any] | NDArray[Any],
+    *,
+    tolerance: float,
+    rng: np.random.Generator,
+    plan: Plan,
+) -> Estimate:
     """Share of answers where a narrower finding is at most as probable as its broader one.
 
     Args:
         probabilities: `[n, C]`; an answer with a NaN on either side is left out.
-        pairs: Columns of (child, parent) for each `is_a` edge between findings asked for.
+        pairs: Columns of (child, parent); every pair of every study counts once.
+        groups: Patient group of each row.
         tolerance: How far a child may exceed its parent and still agree.
+        rng: Source of the resamples.
+        plan: How the interval is made.
 
     Returns:
         NaN where there is nothing to compare.
     """
     score = np.asarray(probabilities, dtype=np.float64)
     if not len(pairs):
-        return float("nan")
+        return Estimate(np.nan)
     children, parents = (score[:, list(columns)] for columns in zip(*pairs, strict=True))
     known = ~np.isnan(children) & ~np.isnan(parents)
-    return _rate(np.asarray(children <= parents + tolerance), known)
+    agrees: BoolArray = known & (children <= parents + tolerance)
+    (rate,) = _shares([agrees.sum(1)], known.sum(1), groups, rng, plan)
+    return rate
 
 
-def contradiction_rate(
-    probabilities: ArrayLike, thresholds: ArrayLike, no_finding: int, abnormal: Sequence[int]
-) -> float:
-    """Share of studies said to have no finding that are said to have a finding as well.
+def no_finding_agreement(
+    probabilities: ArrayLike,
+    thresholds: ArrayLike,
+    columns: tuple[int, Sequence[int]],
+    groups: Units | Sequence[Any] | NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    plan: Plan,
+) -> NoFinding:
+    """How often No Finding and a finding are both above their thresholds, and how often neither.
 
     Args:
         probabilities: `[n, C]`.
         thresholds: Decision threshold of each finding, `[C]`; NaN = no decision.
-        no_finding: Column of No Finding.
-        abnormal: Columns disjoint with it.
+        columns: That of No Finding, and those of the findings that cannot hold with it.
+        groups: Patient group of each row.
+        rng: Source of the resamples.
+        plan: How the intervals are made.
 
     Returns:
-        NaN where no study is said to have no finding.
+        NaN where No Finding, or every finding, is without a decision.
     """
-    score = np.asarray(probabilities, dtype=np.float64)
-    yes: BoolArray = np.greater_equal(score, np.asarray(thresholds, dtype=np.float64))
-    return _rate(np.asarray(yes[:, list(abnormal)].any(axis=1)), yes[:, no_finding])
+    no_finding, abnormal = columns
+    score, cuts = (np.asarray(values, dtype=np.float64) for values in (probabilities, thresholds))
+    decided: BoolArray = ~np.isnan(score + cuts)
+    above: BoolArray = np.greater_equal(score, cuts)
+    normal, ill = above[:, no_finding], above[:, list(abnormal)].any(1)
+    judged = decided[:, no_finding] & decided[:, list(abnormal)].any(1)
+    counted = [judged & normal & ill, judged & ~normal & ~ill]
+    return NoFinding(*_shares(counted, judged, groups, rng, plan))
 
 
-def _rate(holds: BoolArray, among: BoolArray) -> float:
-    """Share of `among` that holds; NaN where there is none."""
-    total = among.sum()
-    return float((holds & among).sum() / total) if total else float("nan")
+def _shares(
+    parts: Sequence[NDArray[Any]],
+    among: NDArray[Any],
+    groups: Units | Sequence[Any] | NDArray[Any],
+    rng: np.random.Generator,
+    plan: Plan,
+) -> list[Estimate]:
+    """Share of each part (counts a row, `[n]`) among counts `[n]`, with an interval over groups."""
+    units = as_units(groups)
+    sums = np.zeros((units.count, len(parts) + 1))
+    np.add.at(sums, units.member, np.stack([*parts, among], 1).astype(np.float64))
+    drawn = draw_counts(units, plan.resamples, rng) @ sums
+    return [
+        estimate(
+            float(_ratio(sums[:, place].sum(), sums[:, -1].sum())),
+            _ratio(drawn[:, place], drawn[:, -1]),
+            plan,
+        )
+        for place in range(len(parts))
+    ]
+
+
+def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
+    """`part / whole`, NaN where there is no whole."""
+    above, below = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    return np.divide(above, below, out=np.full_like(below, np.nan), where=below > 0)

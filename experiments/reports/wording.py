@@ -48,6 +48,10 @@ _NOTES = {
     "balanced_accuracy": "mean of the classes' sensitivities",
     "brier": "squared error of the probability; lower is better",
     "ece": "how far probabilities are from what happened; lower is better",
+    "hierarchy_consistency": "share of narrower findings not likelier than the wider they entail",
+    "convention_consistency": "the same by what the label set files under what",
+    "no_finding_contradiction": "share of studies said to have no finding, and one as well",
+    "no_finding_neither": "share of studies said to have neither",
 }
 
 LEAKAGE = {

@@ -17,6 +17,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, Measured
 from experiments.targets import targets
+from experiments.training.agreement import agreement, uncontrolled
 from experiments.training.answers import answer
 from experiments.training.assemble import Assembled
 from experiments.training.cohort import Cohort, batches
@@ -88,6 +89,15 @@ def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
     folds = made.experiment.split.kind == "folds"
     plan = Plan(at_least=1 if folds else made.experiment.data.at_least)
     table = measure(parts[1], calibration.thresholds, plan, made.experiment.seed, exclusive)
+    agrees = agreement(
+        parts[1],
+        calibration.thresholds,
+        made.label_set,
+        uncontrolled(made.experiment.graph),
+        seed=made.experiment.seed,
+        plan=plan,
+    )
+    table = replace(table, metrics={**table.metrics, **agrees})
     zero_shot = None
     if made.reader.held.findings:
         zero_shot = measure(parts[2], None, plan, made.experiment.seed, False)

@@ -64,6 +64,11 @@ def test_the_record_says_what_was_given_and_what_came_of_it(whole: RunFolder) ->
     assert {"torch", "lightning"} <= set(record.packages)
     macro = record.metrics["test"]["auroc_macro"]
     assert macro.value is None or macro.low <= macro.value <= macro.high  # type: ignore[operator]
+    # no finding of NIH-14 entails another one
+    assert record.metrics["test"]["hierarchy_consistency"].value is None
+    for name in ("no_finding_contradiction", "no_finding_neither"):
+        share = record.metrics["test"][name]
+        assert share.value is None or 0 <= share.value <= 1
     assert {row.basis for row in record.findings} == {"trained"}
     assert record.warnings == () or all("few positives" in line for line in record.warnings)
 
