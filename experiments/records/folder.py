@@ -73,6 +73,11 @@ class RunFolder:
         return self.path / "predictions.parquet"
 
     @property
+    def studies(self) -> Path:
+        """What is known of every study scored."""
+        return self.path / "studies.parquet"
+
+    @property
     def splits(self) -> Path:
         """The split manifest."""
         return self.path / "splits.json"

@@ -24,6 +24,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.ledger import note_use
 from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
 from experiments.records.record import FindingRow
+from experiments.records.studies import read_studies, scored_study, write_studies
 from experiments.records.surroundings import now
 from experiments.splits import locked_studies
 from experiments.targets import choose_findings, label_set_of, leakage, targets
@@ -125,7 +126,7 @@ def evaluate_run(
         "too_rare": rare,
         "warnings": [*_warnings(wanted, part), *result["warnings"]],
     }
-    _keep(folder, result, parts)
+    _keep(folder, result, parts, cohort.studies)
     return result
 
 
@@ -330,13 +331,23 @@ def _warnings(wanted: _Wanted, part: Any) -> list[str]:
     return said
 
 
-def _keep(folder: RunFolder, result: Mapping[str, Any], parts: Sequence[ScoredPart]) -> None:
-    """Append the evaluation to the record, its probabilities to the predictions."""
+def _keep(
+    folder: RunFolder,
+    result: Mapping[str, Any],
+    parts: Sequence[ScoredPart],
+    studies: Sequence[Study],
+) -> None:
+    """Append the evaluation to the record, its probabilities and studies to the tables."""
     names = {part.part for part in parts}
     with folder.hold():
         record = folder.load_record()
         replace(record, evaluations=(*record.evaluations, result)).save(folder.record)
+        if not parts:
+            return
         before = read_predictions(folder.predictions) if folder.predictions.is_file() else []
-        others = [part for part in before if part.part not in names]
-        if others or parts:
-            write_predictions(folder.predictions, [*others, *parts])
+        write_predictions(
+            folder.predictions, [*(part for part in before if part.part not in names), *parts]
+        )
+        known = [row for row in read_studies(folder.studies) if row.part not in names]
+        now_known = [scored_study(study, part) for part in sorted(names) for study in studies]
+        write_studies(folder.studies, [*known, *now_known])

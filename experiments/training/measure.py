@@ -16,6 +16,7 @@ from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, Measured
+from experiments.records.studies import scored_study, write_studies
 from experiments.targets import targets
 from experiments.training.agreement import agreement, uncontrolled
 from experiments.training.answers import answer
@@ -72,7 +73,7 @@ def score(made: Assembled, cohort: Cohort) -> Matrix:
 
 
 def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
-    """Calibrate on validation, measure on test, and write both parts' predictions."""
+    """Calibrate on validation, measure on test; write predictions and studies of both parts."""
     exclusive = made.reader.exclusive
     validation, test = made.cohorts["validation"], made.cohorts["test"]
     raw = score(made, validation)
@@ -85,6 +86,15 @@ def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
     if made.reader.held.findings:
         parts = (*parts, _held_out(made, calibration))
     write_predictions(folder.predictions, parts)
+    of_part = {"validation": validation.studies}
+    write_studies(
+        folder.studies,
+        (
+            scored_study(study, part.part)
+            for part in parts
+            for study in of_part.get(part.part, test.studies)
+        ),
+    )
     # findings of folds were chosen by their positives in the whole development part
     folds = made.experiment.split.kind == "folds"
     plan = Plan(at_least=1 if folds else made.experiment.data.at_least)

@@ -18,6 +18,7 @@ from experiments.datasets import DATASETS
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.ledger import LEDGER, note_use, read_ledger
 from experiments.records.predictions import read_predictions
+from experiments.records.studies import read_studies
 from experiments.training.evaluate import evaluate_run
 from experiments.training.holdout import equivalents
 from experiments.training.matching import match_findings
@@ -57,6 +58,10 @@ def test_a_restored_run_gives_the_numbers_of_its_record(run: RunFolder) -> None:
     np.testing.assert_array_equal(now.labels, before.labels)
     assert made["skipped"]["seen in training (train)"] == record.split_counts["train"]
     assert made["leakage"] == record.leakage == "partial"
+    known = read_studies(run.studies)
+    for part in read_predictions(run.predictions):
+        rows = [(row.study, row.patient) for row in known if row.part == part.part]
+        assert rows == list(zip(part.studies, part.patients, strict=True))
     macro = made["metrics"]["trained"]["auroc_macro"]["value"]
     assert macro == pytest.approx(record.metrics["test"]["auroc_macro"].value)
     for row in made["findings"]:
