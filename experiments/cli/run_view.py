@@ -101,11 +101,7 @@ def interval(measured: Measured | Mapping[str, Any] | float | None) -> str:
         measured = Measured(**known)
     if measured is None or isinstance(measured, float):
         measured = Measured(measured)
-    if measured.value is None:
-        return "not defined"
-    if measured.low is None or measured.high is None:
-        return f"{measured.value:.3f}"
-    return f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
+    return measured.words()
 
 
 def _facts(record: RunRecord) -> list[tuple[str, object]]:

@@ -101,6 +101,92 @@ class PairedDifferences:
     averaged: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """A statistic of each finding on the studies as they are, and on every resample of them.
+
+    Args:
+        values: As they are, `[C]`.
+        drawn: In each resample, `[r, C]`.
+        without: With each group left out, `[G, C]`; None where the plan does not need it.
+    """
+
+    values: FloatArray
+    drawn: FloatArray
+    without: FloatArray | None = None
+
+    @property
+    def alone(self) -> tuple[float, FloatArray]:
+        """Value and resamples `[r]` of a single column."""
+        return float(self.values[0]), self.drawn[:, 0]
+
+    @property
+    def left_out(self) -> FloatArray | None:
+        """Values with each group left out `[G]` of a single column."""
+        return None if self.without is None else self.without[:, 0]
+
+    def minus(self, other: Resampled) -> Resampled:
+        """The difference of two systems on the same resamples."""
+        without = None
+        if self.without is not None and other.without is not None:
+            without = self.without - other.without
+        return Resampled(self.values - other.values, self.drawn - other.drawn, without)
+
+    def apart(self) -> list[Resampled]:
+        """Each finding as a column of its own."""
+        return [self._take(slice(c, c + 1)) for c in range(len(self.values))]
+
+    def mean(self, columns: IntArray) -> Resampled:
+        """The mean over some findings, as one column."""
+        chosen = self._take(columns)
+        without = None if chosen.without is None else mean_of_defined(chosen.without)[:, None]
+        return Resampled(
+            mean_of_defined(chosen.values)[None], mean_of_defined(chosen.drawn)[:, None], without
+        )
+
+    def _take(self, columns: IntArray | slice) -> Resampled:
+        without = None if self.without is None else self.without[:, columns]
+        return Resampled(self.values[columns], self.drawn[:, columns], without)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The resamples of one set of studies: drawn once, every system is measured on the same.
+
+    Args:
+        units: How rows hang together.
+        counts: How often each group is drawn in each resample, `[r, G]`.
+        left_out: Each group left out once, `[G, G]`, where the plan needs it.
+    """
+
+    units: Units
+    counts: Counts
+    left_out: Counts | None
+
+    @classmethod
+    def draw(cls, units: Units, plan: Plan, rng: np.random.Generator) -> Sample:
+        """Draw the resamples a plan asks for."""
+        size = units.count
+        left_out = None
+        if plan.method == "bca":
+            left_out = np.ones((size, size), dtype=np.int32) - np.eye(size, dtype=np.int32)
+        return cls(units, draw_counts(units, plan.resamples, rng), left_out)
+
+    def once(self, labels: FloatArray, scores: FloatArray, name: Statistic) -> FloatArray:
+        """The statistic of the studies as they are, `[C]`."""
+        counts = np.ones((1, self.units.count), dtype=np.int32)
+        row: FloatArray = replicates(labels, scores, self.units, counts, name)[0]
+        return row
+
+    def statistic(self, labels: FloatArray, scores: FloatArray, name: Statistic) -> Resampled:
+        """The statistic of labels and scores `[n, C]`, as they are and resampled."""
+        drawn = replicates(labels, scores, self.units, self.counts, name)
+        without = None
+        if self.left_out is not None:
+            without = replicates(labels, scores, self.units, self.left_out, name)
+        return Resampled(self.once(labels, scores, name), drawn, without)
+
+
 def draw_counts(units: Units, resamples: int, rng: np.random.Generator) -> Counts:
     """How often each group is drawn in each resample, `[resamples, G]`, within folds."""
     counts = np.zeros((resamples, units.count), dtype=np.int32)
@@ -164,22 +250,8 @@ def bootstrap(
         plan: How the interval is made.
     """
     truth, score = paired_columns(labels, mean_over_seeds(scores))
-    sample = _Sample.draw(as_units(groups), plan, rng)
-    values, drawn, without = sample.statistic(truth, score, name)
-    averaged = averaged_findings(truth, values, plan.at_least)
-    return Intervals(
-        findings=tuple(
-            estimate(values[c], drawn[:, c], plan, None if without is None else without[:, c])
-            for c in range(truth.shape[1])
-        ),
-        macro=estimate(
-            float(mean_of_defined(values[averaged])),
-            mean_of_defined(drawn[:, averaged]),
-            plan,
-            None if without is None else mean_of_defined(without[:, averaged]),
-        ),
-        averaged=tuple(int(c) for c in averaged),
-    )
+    sample = Sample.draw(as_units(groups), plan, rng)
+    return intervals(truth, sample.statistic(truth, score, name), plan)
 
 
 def paired(
@@ -209,22 +281,41 @@ def paired(
     _, second = paired_columns(labels, mean_over_seeds(systems[1]))
     # A row without one of the two scores counts for neither system.
     truth = np.where(np.isnan(first) | np.isnan(second), np.nan, truth)
-    sample = _Sample.draw(as_units(groups), plan, rng)
+    sample = Sample.draw(as_units(groups), plan, rng)
     one, other = (sample.statistic(truth, score, name) for score in (first, second))
-    values, drawn = one[0] - other[0], one[1] - other[1]
-    without = None if one[2] is None or other[2] is None else one[2] - other[2]
-    averaged = averaged_findings(truth, values, plan.at_least)
+    return differences(truth, one.minus(other), plan)
+
+
+def intervals(labels: FloatArray, found: Resampled, plan: Plan) -> Intervals:
+    """Estimates of each finding and of their macro mean.
+
+    Args:
+        labels: The labels the statistic was taken with, `[n, C]`.
+        found: The statistic and its resamples.
+        plan: How the interval is made.
+    """
+    averaged = averaged_findings(labels, found.values, plan.at_least)
+    each, whole = found.apart(), found.mean(averaged)
+    return Intervals(
+        findings=tuple(estimate(*one.alone, plan, one.left_out) for one in each),
+        macro=estimate(*whole.alone, plan, whole.left_out),
+        averaged=tuple(int(c) for c in averaged),
+    )
+
+
+def differences(labels: FloatArray, gap: Resampled, plan: Plan) -> PairedDifferences:
+    """As `intervals`, of one system minus another on the same resamples.
+
+    Args:
+        labels: The labels, NaN wherever one of the two systems has no score, `[n, C]`.
+        gap: The one system's statistic `minus` the other's.
+        plan: How the interval is made.
+    """
+    averaged = averaged_findings(labels, gap.values, plan.at_least)
+    each, whole = gap.apart(), gap.mean(averaged)
     return PairedDifferences(
-        findings=tuple(
-            _difference(values[c], drawn[:, c], plan, None if without is None else without[:, c])
-            for c in range(truth.shape[1])
-        ),
-        macro=_difference(
-            float(mean_of_defined(values[averaged])),
-            mean_of_defined(drawn[:, averaged]),
-            plan,
-            None if without is None else mean_of_defined(without[:, averaged]),
-        ),
+        findings=tuple(_difference(*one.alone, plan, one.left_out) for one in each),
+        macro=_difference(*whole.alone, plan, whole.left_out),
         averaged=tuple(int(c) for c in averaged),
     )
 
@@ -280,35 +371,6 @@ def _corrected_ends(
     skew = np.sum(pull**3) / (6 * spread) if spread > 0 else 0.0
     shifted = bias + ndtri(ends)
     return np.asarray(ndtr(bias + shifted / (1 - skew * shifted)))
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """The resamples of one set of studies, and the left-one-out rows `bca` needs."""
-
-    units: Units
-    counts: Counts
-    left_out: Counts | None
-
-    @classmethod
-    def draw(cls, units: Units, plan: Plan, rng: np.random.Generator) -> _Sample:
-        """Draw the resamples a plan asks for."""
-        size = units.count
-        left_out = None
-        if plan.method == "bca":
-            left_out = np.ones((size, size), dtype=np.int32) - np.eye(size, dtype=np.int32)
-        return cls(units, draw_counts(units, plan.resamples, rng), left_out)
-
-    def statistic(
-        self, labels: FloatArray, scores: FloatArray, name: Statistic
-    ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-        """The statistic as it is `[C]`, resampled `[r, C]` and with each group left out."""
-        once = np.ones((1, self.units.count), dtype=np.int32)
-        value = replicates(labels, scores, self.units, once, name)[0]
-        drawn = replicates(labels, scores, self.units, self.counts, name)
-        if self.left_out is None:
-            return value, drawn, None
-        return value, drawn, replicates(labels, scores, self.units, self.left_out, name)
 
 
 def _blocks(counts: Counts) -> Iterator[tuple[int, Counts]]:

@@ -255,7 +255,7 @@ def _summary(
     }
     counts = draw_counts(units, plan.resamples, rng)
     metrics |= _decision_means(outcomes(truth, score, cuts), units, counts, plan)
-    metrics["brier_macro"] = _brier_mean(truth, score, units, counts, plan)
+    metrics["brier_macro"] = brier_mean(truth, score, units, counts, plan)
     # Resampling adds noise to every bin and so pushes an ECE up: it gets no interval.
     metrics["ece_macro"] = Estimate(float(mean_of_defined(calibration_error(truth, score))))
     return metrics
@@ -344,10 +344,18 @@ def _decision_means(
     }
 
 
-def _brier_mean(
+def brier_mean(
     truth: FloatArray, score: FloatArray, units: Units, counts: Counts, plan: Plan
 ) -> Estimate:
-    """Mean Brier score over findings."""
+    """Mean Brier score over findings, with its interval.
+
+    Args:
+        truth: 1, 0 or NaN, `[n, C]`.
+        score: Probabilities, `[n, C]`, NaN where `truth` is.
+        units: How rows hang together; a mean over studies may join their folds.
+        counts: How often each group is drawn in each resample, `[r, G]`.
+        plan: How the interval is made.
+    """
     stated = ~np.isnan(truth)
     errors = _per_group(np.where(stated, (score - truth) ** 2, 0.0), units)
     rows = _per_group(stated.astype(np.float64), units)

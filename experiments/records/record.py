@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,6 +35,22 @@ class Measured:
     low: float | None = None
     high: float | None = None
     findings: int | None = None
+
+    @staticmethod
+    def of(value: float, low: float, high: float, findings: int | None = None) -> Measured:
+        """A metric from plain numbers, where what is not finite is not defined."""
+        known = (float(each) if math.isfinite(each) else None for each in (value, low, high))
+        return Measured(*known, findings=findings)
+
+    def words(self, *, sign: bool = False) -> str:
+        """`0.771 [0.742, 0.799]`, with `+` on request; `not defined` where there is no value."""
+        form = "{:+.3f}" if sign else "{:.3f}"
+        if self.value is None:
+            return "not defined"
+        if self.low is None or self.high is None:
+            return form.format(self.value)
+        low, high = form.format(self.low), form.format(self.high)
+        return f"{form.format(self.value)} [{low}, {high}]"
 
 
 @dataclass(frozen=True)

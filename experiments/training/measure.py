@@ -160,11 +160,7 @@ def scored(
 
 def measured(estimate: Estimate, findings: int | None = None) -> Measured:
     """An estimate as records keep it: None where it is not defined."""
-
-    def known(value: float) -> float | None:
-        return float(value) if np.isfinite(value) else None
-
-    return Measured(known(estimate.value), known(estimate.low), known(estimate.high), findings)
+    return Measured.of(estimate.value, estimate.low, estimate.high, findings)
 
 
 def summary(table: MetricTable) -> dict[str, Measured]:

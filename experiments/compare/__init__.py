@@ -1,0 +1,1 @@
+"""From finished runs to a statement: scores joined study by study, paired statistics, verdicts."""

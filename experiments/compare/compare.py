@@ -1,0 +1,199 @@
+"""Compares configurations: what each scored, how they differ pair by pair, what to know of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.compare.align import Aligned, Arm, align
+from experiments.compare.notes import ledger_lines, notes_on
+from experiments.compare.paired import Scores, corrected, over_seeds
+from experiments.compare.parts import modalities, part_scores
+from experiments.compare.records import (
+    METRICS,
+    Comparison,
+    Difference,
+    Entry,
+    Family,
+    FindingScore,
+    Metric,
+    Printed,
+)
+from experiments.compare.settings import differing, flat
+from experiments.metrics.bootstrap import USUAL, Estimate, Intervals, Plan
+from experiments.records.folder import RunFolder
+from experiments.records.record import Measured
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["compare", "runs_folder"]
+
+Pair = tuple[str, str]
+
+
+def compare(
+    groups: Mapping[str, Sequence[RunFolder]],
+    *,
+    pairs: Sequence[Pair] | None = None,
+    primary: Sequence[Pair] = (),
+    metric: Metric = "auroc_macro",
+    plan: Plan = USUAL,
+    all_settings: bool = False,
+) -> Comparison:
+    """Compare configurations on the studies they were all tested on.
+
+    Scores of a study are averaged over seeds, patients are drawn within folds, and scores of two
+    folds are never ranked together; the deviation over seeds stands beside. One set of resamples
+    serves all systems and all pairs, so the same runs give the same numbers to the last digit.
+
+    Args:
+        groups: Finished runs of each configuration, over folds and seeds, by name.
+        pairs: Which to compare, first minus second; None = the first with every other.
+        primary: Pairs that were named before looking: corrected among themselves.
+        metric: What is compared.
+        plan: How intervals are made, and how many positives a macro mean asks for.
+        all_settings: Keep every setting in the entries, not only those that differ.
+
+    Raises:
+        InputError: If the runs may not share a table (see `align`), a pair names no entry, or the
+            seeds of a pair cannot be paired.
+    """
+    aligned = align(groups)
+    arms = {arm.name: arm for arm in aligned.arms}
+    families = _families(list(arms), pairs, primary)
+    for first, second in (pair for each in families.values() for pair in each):
+        _check_seeds(arms[first], arms[second])
+    parts = modalities(aligned)
+    scores = Scores(aligned, parts, metric, plan)
+    settings = [flat(arm.runs[0].experiment) for arm in aligned.arms]
+    shown = differing(settings) if not all_settings else None
+    entries = tuple(
+        _entry(scores, arm, {k: v for k, v in own.items() if shown is None or k in shown})
+        for arm, own in zip(aligned.arms, settings, strict=True)
+    )
+    return Comparison(
+        metric=metric,
+        entries=entries,
+        differences=tuple(_differences(scores, arms, families)),
+        studies=len(aligned.studies),
+        groups=scores.units.count,
+        parts=tuple(sorted(set(parts))) if parts else (),
+        resamples=plan.resamples,
+        level=plan.level,
+        at_least=plan.at_least,
+        notes=tuple(notes_on(aligned, entries)),
+        ledger=ledger_lines(aligned),
+    )
+
+
+def runs_folder(folders: Sequence[RunFolder]) -> Path:
+    """The folder all runs are below; an entry names its runs as seen from here."""
+    return Path(os.path.commonpath([folder.path.resolve().parent for folder in folders]))
+
+
+def _families(
+    names: Sequence[str], pairs: Sequence[Pair] | None, primary: Sequence[Pair]
+) -> dict[Family, list[Pair]]:
+    """Pairs that are corrected together."""
+    wanted = [(names[0], other) for other in names[1:]] if pairs is None else list(pairs)
+    for first, second in (*wanted, *primary):
+        for name in (first, second):
+            if name not in names:
+                raise InputError(f"nothing compared is called {name!r}", did_you_mean(name, names))
+        if first == second:
+            raise InputError(f"{first!r} cannot be compared with itself", "name two entries")
+    named = {frozenset(pair) for pair in primary}
+    rest = [pair for pair in wanted if frozenset(pair) not in named]
+    return {"primary": list(dict.fromkeys(primary)), "secondary": list(dict.fromkeys(rest))}
+
+
+def _check_seeds(first: Arm, second: Arm) -> None:
+    """Seeds are paired one to one; what does not depend on a seed stands for every one."""
+    if first.seeds == second.seeds:
+        return
+    if any(len(arm.seeds) == 1 and not arm.trained for arm in (first, second)):
+        return
+    said = " and ".join(f"{a.name}: {', '.join(map(str, a.seeds))}" for a in (first, second))
+    raise InputError(
+        f"the seeds of a pair are not the same ({said})",
+        "run the seeds that are missing, or compare runs of the seeds that both have",
+    )
+
+
+def _differences(
+    scores: Scores, arms: Mapping[str, Arm], families: Mapping[Family, Sequence[Pair]]
+) -> list[Difference]:
+    """Macro differences of each family, then findings pair by pair, each family corrected."""
+    level = scores.plan.level
+    macros: list[Difference] = []
+    findings: list[Difference] = []
+    for family, pairs in families.items():
+        made = [scores.pair(arms[first], arms[second], family) for first, second in pairs]
+        macros += corrected([each[0] for each in made], level)
+        for each in made:
+            findings += corrected(each[1:], level)
+    return [*macros, *findings]
+
+
+def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
+    """One row of the table."""
+    record, experiment = arm.runs[0].record, arm.runs[0].experiment
+    found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
+    main, labels = found[scores.metric], scores.labels_for(arm)
+    metrics = {name: _measured(each.macro, len(each.averaged)) for name, each in found.items()}
+    metrics["brier_macro"] = scores.brier(arm, main.averaged)
+    base = runs_folder([run.folder for each in scores.aligned.arms for run in each.runs])
+    return Entry(
+        name=arm.name,
+        runs=tuple(run.folder.path.resolve().relative_to(base).as_posix() for run in arm.runs),
+        seeds=arm.seeds,
+        folds=arm.folds,
+        system=record.system,
+        dataset=record.dataset,
+        labels=record.labels,
+        label_source=record.label_source,
+        inputs_at_test=record.inputs_at_test,
+        text_policy=record.text_policy,
+        leakage=record.leakage,
+        split_kind=experiment.split.kind,
+        manifests={str(run.fold): run.record.split_manifest for run in arm.runs},
+        parameters=max(run.record.parameters for run in arm.runs),
+        seconds=sum(run.record.seconds for run in arm.runs),
+        graphs=tuple(
+            {
+                run.record.graph.fingerprint: run.record.graph
+                for run in arm.runs
+                if run.record.graph
+            }.values()
+        ),
+        commits=tuple(dict.fromkeys(run.record.commit or "unknown" for run in arm.runs)),
+        settings=settings,
+        metrics=metrics,
+        by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
+        findings=_findings(scores.aligned, arm, main),
+        parts=part_scores(scores, arm),
+        published=tuple(Printed.of(each) for each in experiment.published),
+    )
+
+
+def _findings(aligned: Aligned, arm: Arm, found: Intervals) -> tuple[FindingScore, ...]:
+    """One row a finding; positives of all studies tested and scored."""
+    names = {row.finding: row.label for row in arm.runs[0].record.findings}
+    scored = np.where(np.isnan(arm.scores).any(axis=0), np.nan, aligned.labels)
+    return tuple(
+        FindingScore(
+            finding=finding,
+            label=names.get(finding, finding),
+            studies=int(np.sum(~np.isnan(scored[:, column]))),
+            positives=int(np.nansum(scored[:, column])),
+            too_few=column not in found.averaged,
+            value=_measured(found.findings[column]),
+        )
+        for column, finding in enumerate(aligned.findings)
+    )
+
+
+def _measured(estimate: Estimate, findings: int | None = None) -> Measured:
+    return Measured.of(estimate.value, estimate.low, estimate.high, findings)

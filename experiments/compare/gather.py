@@ -1,0 +1,61 @@
+"""Gathers runs into configurations: all folds and seeds of one are one entry of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from experiments.compare.settings import differing, experiment_of, flat, same_but_for_the_draw
+from experiments.config.schema import Experiment
+from experiments.records.folder import RunFolder, list_runs
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["finished_runs", "gather"]
+
+
+def gather(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+    """Runs by configuration, in the order they are first met; a run named twice counts once.
+
+    A configuration is called by its experiment's name, or, where several have that name, by it
+    and the settings in which they differ.
+    """
+    groups: dict[str, tuple[Experiment, list[RunFolder]]] = {}
+    for folder in {each.path.resolve(): each for each in folders}.values():
+        experiment = experiment_of(folder)
+        key = same_but_for_the_draw(experiment)
+        groups.setdefault(key, (experiment, []))[1].append(folder)
+    names = _names([experiment for experiment, _ in groups.values()])
+    return {name: runs for name, (_, runs) in zip(names, groups.values(), strict=True)}
+
+
+def finished_runs(runs: Path, experiments: Iterable[str]) -> list[RunFolder]:
+    """Finished runs under a folder of the experiments of these names, experiment by experiment.
+
+    Raises:
+        InputError: If there are none of a name.
+    """
+    known: dict[str, list[RunFolder]] = {}
+    for folder in list_runs(runs):
+        if folder.record.is_file():
+            record = folder.load_record()
+            if record.status == "finished":
+                known.setdefault(str(record.experiment.get("name")), []).append(folder)
+    found: list[RunFolder] = []
+    for name in experiments:
+        if name not in known:
+            raise InputError(
+                f"no finished run in {runs} is of experiment {name!r}", did_you_mean(name, known)
+            )
+        found += known[name]
+    return found
+
+
+def _names(experiments: Sequence[Experiment]) -> list[str]:
+    """A name of its own for each configuration."""
+    names = []
+    for experiment in experiments:
+        alike = [flat(other) for other in experiments if other.name == experiment.name]
+        own = flat(experiment)
+        said = [f"{key}={own[key]}" for key in differing(alike) if key in own]
+        names.append(" ".join([experiment.name, *said]))
+    return names

@@ -1,0 +1,134 @@
+"""What a reader of a comparison must know before believing a number in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from experiments.compare.align import Aligned, Arm, Run
+from experiments.compare.records import Entry
+from experiments.records.ledger import read_ledger
+
+__all__ = ["ledger_lines", "notes_on"]
+
+FEWEST_GROUPS = 50
+"""Below as many patients a bootstrap interval covers clearly less than it says."""
+FEWEST_SEEDS = 3
+
+
+def notes_on(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
+    """Sentences, the gravest first."""
+    yield from _leaks(entries)
+    yield from _locked(aligned)
+    yield from _too_few(aligned, entries)
+    yield from _parts(entries)
+    yield from _surroundings([run for arm in aligned.arms for run in arm.runs])
+    yield from _warnings(aligned)
+
+
+def ledger_lines(aligned: Aligned) -> tuple[Mapping[str, str], ...]:
+    """Lines of the ledger on the uses of a locked part that these runs were."""
+    lines = {}
+    for run in _tested_locked(aligned):
+        for line in read_ledger(run.folder.path.parent):
+            if line.get("run") == run.folder.run:
+                kept = {str(key): str(value) for key, value in line.items()}
+                lines[tuple(kept.items())] = kept
+    return tuple(lines.values())
+
+
+def _leaks(entries: Sequence[Entry]) -> Iterator[str]:
+    read = [entry.name for entry in entries if entry.leakage == "label_source_read"]
+    if read:
+        yield (
+            f"{', '.join(read)}: at test the system could read the text its labels were made from "
+            "(leakage label_source_read); its numbers measure reading, not diagnosis"
+        )
+    mined = [e.name for e in entries if any(graph.keeps_test_data for graph in e.graphs)]
+    if mined:
+        yield f"{', '.join(mined)}: the graph keeps evidence mined from the data under test"
+
+
+def _tested_locked(aligned: Aligned) -> list[Run]:
+    everything = [run for arm in aligned.arms for run in arm.runs]
+    return [run for run in everything if run.experiment.split.kind == "locked"]
+
+
+def _locked(aligned: Aligned) -> Iterator[str]:
+    runs = _tested_locked(aligned)
+    if not runs:
+        return
+    noted = {line["run"] for line in ledger_lines(aligned)}
+    folders = dict.fromkeys(run.folder.path.parent for run in runs)
+    uses = sum(len(read_ledger(folder)) for folder in folders)
+    yield f"tested on a locked part: the ledger notes {uses} uses, {len(noted)} of them these runs"
+    unnoted = [run.folder.run for run in runs if run.folder.run not in noted]
+    if unnoted:
+        yield f"not in the ledger of the locked part: {', '.join(unnoted)}"
+
+
+def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
+    few = [row.label for row in entries[0].findings if row.too_few]
+    if few:
+        yield f"too few positives, not averaged: {', '.join(few)}"
+    groups = len(set(aligned.groups))
+    if groups < FEWEST_GROUPS:
+        yield f"only {groups} patients were tested: intervals are narrower than they should be"
+    for arm in aligned.arms:
+        if arm.trained and len(arm.seeds) < FEWEST_SEEDS:
+            yield f"{arm.name}: {_count(arm.seeds, 'seed')}; a difference may be one of the seed"
+        lacking = _not_possible(aligned, arm)
+        if lacking:
+            yield f"{arm.name}: gives no answer for {lacking} findings; they count in no pair of it"
+
+
+def _count(values: Sequence[int], what: str) -> str:
+    return f"{len(values)} {what}{'s' if len(values) > 1 else ''} only"
+
+
+def _not_possible(aligned: Aligned, arm: Arm) -> int:
+    """Findings with a stated label that a system has no score for."""
+    return int((np.isnan(arm.scores).any(axis=0) & ~np.isnan(aligned.labels)).any(axis=0).sum())
+
+
+def _parts(entries: Sequence[Entry]) -> Iterator[str]:
+    parts = entries[0].parts
+    if not parts:
+        return
+    yield f"ranked within {', '.join(part.part for part in parts)}; the macro is their mean"
+    few = [part.part for part in parts if part.too_few]
+    if few:
+        yield f"too few positives, not part of the mean: {', '.join(few)}"
+
+
+def _surroundings(runs: Sequence[Run]) -> Iterator[str]:
+    """Where runs were not made by the same code, from the same data."""
+    commits = sorted({(run.record.commit or "unknown")[:12] for run in runs})
+    if len(commits) > 1:
+        yield f"runs were made at {len(commits)} commits: {', '.join(commits)}"
+    if any((run.record.commit or "").endswith("+changed") for run in runs):
+        yield "some runs were made from source that was not committed"
+    versions: dict[str, set[str]] = {}
+    for run in runs:
+        for package, version in {"kgdx": run.record.version, **run.record.packages}.items():
+            versions.setdefault(package, set()).add(version)
+    other = [package for package, found in sorted(versions.items()) if len(found) > 1]
+    if other:
+        yield f"runs were made with different versions of {', '.join(other)}"
+    data: dict[tuple[object, ...], set[str]] = {}
+    for run in runs:
+        # a fingerprint is of what a system reads: pictures, and text under its policy
+        read = (run.fold, run.experiment.image.encoder is None, repr(run.experiment.text))
+        data.setdefault(read, set()).add(run.record.data_fingerprint)
+    if any(len(found) > 1 for found in data.values()):
+        yield "the data fingerprint is not the same in runs of a fold that read the same"
+
+
+def _warnings(aligned: Aligned) -> Iterator[str]:
+    """What runs said of themselves; positives are counted here over all folds."""
+    for arm in aligned.arms:
+        for run in arm.runs:
+            for warning in run.record.warnings:
+                if not warning.startswith("too few positives"):
+                    yield f"{run.folder.run}: {warning}"

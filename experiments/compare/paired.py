@@ -1,0 +1,200 @@
+"""Statistics of a table: every system on the same resamples, every pair on the same studies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.stats import ttest_1samp
+
+from experiments.compare.align import Aligned, Arm
+from experiments.compare.records import (
+    METRICS,
+    Difference,
+    Family,
+    Metric,
+    Seeds,
+    Verdict,
+    known,
+)
+from experiments.metrics import bootstrap
+from experiments.metrics.arrays import BoolArray, FloatArray, Units, mean_of_defined
+from experiments.metrics.bootstrap import Intervals, Plan, Resampled, Sample
+from experiments.metrics.delong import delong
+from experiments.metrics.holm import holm
+from experiments.metrics.ranking import Statistic
+from experiments.metrics.table import brier_mean
+from experiments.records.record import Measured
+
+__all__ = ["Scores", "corrected", "over_seeds"]
+
+_FEWEST_SEEDS = 3
+
+
+@dataclass
+class Scores:
+    """The scores of all systems, and the statistics taken of them, each taken once.
+
+    Args:
+        aligned: Systems on the same studies.
+        parts: Part each study is judged within, or None.
+        metric: The compared metric.
+        plan: How intervals are made.
+    """
+
+    aligned: Aligned
+    parts: Sequence[str] | None
+    metric: Metric
+    plan: Plan
+    _found: dict[tuple[str, bytes, Statistic], Resampled] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.units: Units = self.aligned.units(self.parts)
+        self.sample = Sample.draw(self.units, self.plan, np.random.default_rng(0))
+        self.truth = _enough(self.aligned.labels, self.parts, self.plan.at_least)
+
+    def labels_for(self, *arms: Arm) -> FloatArray:
+        """Labels `[n, C]` that count: stated, in a part with enough positives, scored by all."""
+        missing = np.any([np.isnan(arm.scores).any(axis=0) for arm in arms], axis=0)
+        return np.where(missing, np.nan, self.truth)
+
+    def intervals(self, arm: Arm, name: Statistic) -> Intervals:
+        """A statistic of one system with its intervals."""
+        labels = self.labels_for(arm)
+        return bootstrap.intervals(labels, self._resampled(arm, labels, name), self.plan)
+
+    def brier(self, arm: Arm, averaged: Sequence[int]) -> Measured:
+        """Mean Brier score over the averaged findings."""
+        columns, labels = list(averaged), self.labels_for(arm)
+        score = np.where(np.isnan(labels), np.nan, arm.scores.mean(axis=0))
+        counts = self.sample.counts
+        made = brier_mean(labels[:, columns], score[:, columns], self.units, counts, self.plan)
+        return Measured.of(made.value, made.low, made.high, len(columns))
+
+    def by_seed(self, arm: Arm, labels: FloatArray, averaged: Sequence[int]) -> FloatArray:
+        """The compared metric of each seed alone, `[seeds]`."""
+        return mean_of_defined(self._each_seed(arm, labels)[:, list(averaged)])
+
+    def pair(self, first: Arm, second: Arm, family: Family) -> list[Difference]:
+        """Difference of the macro means, then of each finding, not corrected yet."""
+        labels, statistic = self.labels_for(first, second), METRICS[self.metric]
+        one, other = (self._resampled(arm, labels, statistic) for arm in (first, second))
+        gaps = bootstrap.differences(labels, one.minus(other), self.plan)
+        seeds = self._each_seed(first, labels) - self._each_seed(second, labels)
+        positives = np.nansum(labels, axis=0).astype(int)
+        averaged = list(gaps.averaged)
+        macro = self._difference(first, second, gaps.macro)
+        lone = averaged[0] if len(averaged) == 1 else None
+        made = [
+            replace(
+                macro,
+                family=family,
+                metric=self.metric,
+                positives=int(positives[averaged].sum()),
+                p_delong=self._delong(first, second, labels, lone),
+                by_seed=over_seeds(mean_of_defined(seeds[:, averaged]), test=True),
+            )
+        ]
+        for column, finding in enumerate(self.aligned.findings):
+            made.append(
+                replace(
+                    self._difference(first, second, gaps.findings[column]),
+                    finding=finding,
+                    positives=int(positives[column]),
+                    p_delong=self._delong(first, second, labels, column),
+                    by_seed=over_seeds(seeds[:, column], test=True),
+                    verdict="not shown" if column in averaged else "too few",
+                )
+            )
+        return made
+
+    def _difference(self, first: Arm, second: Arm, gap: bootstrap.Difference) -> Difference:
+        """A difference of a finding with what the bootstrap says of it."""
+        return Difference(
+            first=first.name,
+            second=second.name,
+            family="findings",
+            metric=METRICS[self.metric],
+            finding="",
+            positives=0,
+            value=Measured.of(gap.delta, gap.low, gap.high),
+            p=known(gap.p),
+            p_holm=None,
+            p_delong=None,
+            by_seed=Seeds(),
+            verdict="too few" if np.isnan(gap.delta) else "not shown",
+        )
+
+    def _resampled(self, arm: Arm, labels: FloatArray, name: Statistic) -> Resampled:
+        """A statistic of a system; the same labels are not sorted and resampled twice."""
+        key = (arm.name, np.packbits(np.isnan(labels)).tobytes(), name)
+        if key not in self._found:
+            self._found[key] = self.sample.statistic(labels, arm.scores.mean(axis=0), name)
+        return self._found[key]
+
+    def _each_seed(self, arm: Arm, labels: FloatArray) -> FloatArray:
+        """The statistic of each finding of each seed alone, `[seeds, C]`."""
+        name = METRICS[self.metric]
+        return np.stack([self.sample.once(labels, score, name) for score in arm.scores])
+
+    def _delong(
+        self, first: Arm, second: Arm, labels: FloatArray, column: int | None
+    ) -> float | None:
+        """DeLong's p of one finding, where rows are patients and all were ranked together."""
+        ranked_together = len(self.units.strata) == 1 and len(self.units.cells) == 1
+        if column is None or METRICS[self.metric] != "auroc" or not ranked_together:
+            return None
+        if self.units.count != len(labels):
+            return None
+        scores = np.stack([arm.scores.mean(axis=0)[:, column] for arm in (first, second)])
+        return known(delong(labels[:, column], scores).difference().p)
+
+
+def over_seeds(values: FloatArray, *, test: bool = False) -> Seeds:
+    """A number of each seed with mean and deviation, and the paired test against zero."""
+    if not len(values) or np.isnan(values).any():
+        return Seeds()
+    several = len(values) > 1 and bool(np.ptp(values) > 0)
+    p = ttest_1samp(values, 0.0).pvalue if test and several else np.nan
+    return Seeds(
+        values=tuple(float(value) for value in values),
+        mean=float(np.mean(values)),
+        sd=float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        p=known(p) if len(values) >= _FEWEST_SEEDS else None,
+    )
+
+
+def corrected(differences: Sequence[Difference], level: float) -> Iterator[Difference]:
+    """One family after Holm, with its verdicts.
+
+    What has too few positives is not tested, and is not counted among the tests.
+    """
+    tested = [d.p if d.verdict != "too few" else None for d in differences]
+    after = holm([np.nan if p is None else p for p in tested])
+    for difference, p in zip(differences, after, strict=True):
+        holds = difference.family == "secondary" or bool(p < 1 - level)
+        verdict = _verdict(difference, holds)
+        yield replace(difference, p_holm=known(float(p)), verdict=verdict)
+
+
+def _verdict(difference: Difference, holds: bool) -> Verdict:
+    """In words, never a win where the interval crosses zero."""
+    low, high = difference.value.low, difference.value.high
+    if difference.verdict == "too few":
+        return "too few"
+    if not holds or low is None or high is None:
+        return "not shown"
+    return "higher" if low > 0 else "lower" if high < 0 else "not shown"
+
+
+def _enough(labels: FloatArray, parts: Sequence[str] | None, at_least: int) -> FloatArray:
+    """Labels without those of a finding in a part where it has too few positives."""
+    if parts is None:
+        return labels
+    kept, where = labels.copy(), np.asarray(parts, dtype=object)
+    for part in np.unique(where):
+        rows: BoolArray = where == part
+        few = np.nansum(labels[rows], axis=0) < at_least
+        kept[np.ix_(rows, few)] = np.nan
+    return kept

@@ -1,0 +1,250 @@
+"""A comparison: its statistics against loops over scikit-learn, its verdicts, its record."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+from sklearn.metrics import roc_auc_score
+
+from experiments.compare.compare import compare
+from experiments.compare.gather import finished_runs, gather
+from experiments.compare.paired import corrected
+from experiments.compare.records import Comparison, Difference, Seeds
+from experiments.metrics.bootstrap import Plan
+from experiments.metrics.delong import delong
+from experiments.records.predictions import read_predictions
+from experiments.records.record import Measured
+from kg.errors import InputError
+
+QUICK = Plan(resamples=200)
+
+
+def scores_of(folder):
+    return next(part for part in read_predictions(folder.predictions) if part.part == "test")
+
+
+def within_folds(runs, seeds, rows=None, columns=(0, 1)):
+    """Macro AUROC by scikit-learn: scores averaged over seeds, mean of folds, of findings."""
+    areas = []
+    for column in columns:
+        folds = []
+        for fold in (0, 1):
+            parts = [scores_of(run) for run in runs[fold::2]][:seeds]
+            score = np.mean([part.probabilities[:, column] for part in parts], axis=0)
+            label = parts[0].labels[:, column]
+            chosen = np.arange(len(label)) if rows is None else rows[fold]
+            kept = chosen[~np.isnan(label[chosen])]
+            folds.append(roc_auc_score(label[kept], score[kept]))
+        areas.append(np.mean(folds))
+    return float(np.mean(areas))
+
+
+def test_values_are_means_over_folds_and_findings_of_scores_averaged_over_seeds(crossed):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    found = compare({"full": full, "names": names}, plan=QUICK)
+    one, other = found.entries
+    assert one.metrics["auroc_macro"].value == pytest.approx(within_folds(full, 3))
+    assert other.metrics["auroc_macro"].value == pytest.approx(within_folds(names, 3))
+    macro = found.differences[0]
+    expected = within_folds(full, 3) - within_folds(names, 3)
+    assert macro.value.value == pytest.approx(expected)
+    assert (found.studies, found.groups) == (120, 80)
+    assert [row.too_few for row in one.findings] == [False, False, True]
+    assert one.metrics["auroc_macro"].findings == 2
+
+
+def test_interval_is_that_of_patients_drawn_within_folds(crossed):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    found = compare({"full": full, "names": names}, plan=Plan(resamples=1000)).differences[0]
+    rng = np.random.default_rng(5)
+    patients = [np.array(scores_of(full[fold]).patients) for fold in (0, 1)]
+    deltas = []
+    for _ in range(300):
+        rows = []
+        for fold in (0, 1):
+            drawn = rng.choice(np.unique(patients[fold]), size=len(np.unique(patients[fold])))
+            rows.append(np.concatenate([np.flatnonzero(patients[fold] == one) for one in drawn]))
+        deltas.append(within_folds(full, 3, rows) - within_folds(names, 3, rows))
+    low, high = np.quantile(deltas, [0.025, 0.975])
+    assert found.value.low == pytest.approx(low, abs=0.015)
+    assert found.value.high == pytest.approx(high, abs=0.015)
+
+
+def test_seeds_are_paired_one_to_one(crossed):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    found = compare({"full": full, "names": names}, plan=QUICK)
+    alone = [
+        [within_folds(runs[2 * seed : 2 * seed + 2], 1) for seed in range(3)]
+        for runs in (full, names)
+    ]
+    by_seed = found.differences[0].by_seed
+    gaps = np.subtract(*alone)
+    assert by_seed.values == pytest.approx(gaps.tolist())
+    assert by_seed.sd == pytest.approx(np.std(gaps, ddof=1))
+    assert by_seed.p == pytest.approx(ttest_rel(*alone).pvalue)
+    assert found.entries[0].by_seed.mean == pytest.approx(np.mean(alone[0]))
+
+
+def test_rows_meet_by_study_whatever_their_order(crossed, write):
+    full = crossed("full", seeds=1)
+
+    def shuffled(part):
+        order = np.random.default_rng(0).permutation(len(part.studies))
+        columns = [2, 0, 1]
+        return type(part)(
+            part.part,
+            tuple(part.studies[row] for row in order),
+            tuple(part.patients[row] for row in order),
+            tuple(part.findings[column] for column in columns),
+            part.labels[np.ix_(order, columns)],
+            part.probabilities[np.ix_(order, columns)],
+        )
+
+    names = [write("names", fold=fold, lift=0.3) for fold in (0, 1)]
+    mixed = [write("mixed", fold=fold, lift=0.3, scored=shuffled) for fold in (0, 1)]
+    in_order = compare({"full": full, "x": names}, plan=QUICK)
+    # names of equal length draw equal noise: `mixed` holds the scores of `names`, moved about
+    out_of_order = compare({"full": full, "x": mixed}, plan=QUICK)
+    assert out_of_order.differences == in_order.differences
+
+
+def test_a_system_that_hangs_on_no_seed_is_paired_with_every_seed(crossed, write):
+    full = crossed("full")
+    fitted = {"stages": [], "system": {"name": "logistic_text"}}
+    text = [write("text", fold=fold, lift=0.2, changes=fitted) for fold in (0, 1)]
+    found = compare({"full": full, "text": text}, plan=QUICK).differences[0]
+    assert len(found.by_seed.values) == 3
+    expected = [within_folds(full[2 * s : 2 * s + 2], 1) - within_folds(text, 1) for s in range(3)]
+    assert found.by_seed.values == pytest.approx(expected)
+
+
+def test_delong_stands_beside_where_rows_are_patients_of_one_fold(write):
+    def lone(part):
+        return type(part)(
+            part.part, part.studies, part.studies, part.findings, part.labels, part.probabilities
+        )
+
+    fixed = {"split": {"kind": "fixed"}}
+    one = write("full", lift=1.5, changes=fixed, scored=lone)
+    other = write("names", lift=0.2, changes=fixed, scored=lone)
+    found = compare({"full": [one], "names": [other]}, plan=Plan(resamples=200, at_least=1))
+    row = next(d for d in found.differences if d.finding == "ckg:b")
+    scores = np.stack([scores_of(run).probabilities[:, 1] for run in (one, other)])
+    assert row.p_delong == pytest.approx(delong(scores_of(one).labels[:, 1], scores).difference().p)
+    assert found.differences[0].p_delong is None  # a mean of several findings
+
+
+def test_several_rows_a_patient_have_no_delong(crossed):
+    found = compare({"full": crossed(seeds=1), "names": crossed("names", seeds=1)}, plan=QUICK)
+    assert {difference.p_delong for difference in found.differences} == {None}
+
+
+def a_difference(low, high, p, family="primary"):
+    value = Measured((low + high) / 2, low, high)
+    rest = {"positives": 50, "p": p, "p_holm": None, "p_delong": None, "by_seed": Seeds()}
+    return Difference("a", "b", family, "auroc_macro", "", value=value, verdict="not shown", **rest)
+
+
+def test_no_win_is_called_where_the_interval_crosses_zero():
+    found = corrected([a_difference(-0.001, 0.05, 0.001), a_difference(0.01, 0.05, 0.001)], 0.95)
+    assert [each.verdict for each in found] == ["not shown", "higher"]
+
+
+@pytest.mark.parametrize(
+    ("family", "verdict"), [("primary", "not shown"), ("findings", "not shown")]
+)
+def test_no_win_is_called_where_holm_does_not_hold(family, verdict):
+    pair = [a_difference(0.001, 0.05, 0.03, family), a_difference(0.001, 0.05, 0.04, family)]
+    assert [each.verdict for each in corrected(pair, 0.95)] == [verdict, verdict]
+    assert next(corrected(pair[:1], 0.95)).verdict == "higher"
+
+
+def test_secondary_pairs_are_judged_by_their_interval_with_holm_beside():
+    pair = [a_difference(-0.05, -0.001, 0.03, "secondary")] * 2
+    found = list(corrected(pair, 0.95))
+    assert {(each.verdict, each.p_holm) for each in found} == {("lower", 0.06)}
+
+
+def test_too_few_is_not_tested_and_not_counted(crossed):
+    found = compare({"full": crossed(seeds=1), "names": crossed("names", seeds=1)}, plan=QUICK)
+    rare = next(d for d in found.differences if d.finding == "ckg:rare")
+    assert (rare.verdict, rare.p_holm) == ("too few", None)
+    tested_ones = [d for d in found.between("full", "names") if d.finding and d is not rare]
+    smallest = min(tested_ones, key=lambda d: d.p)
+    assert smallest.p_holm == pytest.approx(2 * smallest.p)
+
+
+def test_primary_pairs_are_a_family_of_their_own(crossed):
+    groups = {name: crossed(name, seeds=1) for name in ("full", "names", "plain", "other")}
+    found = compare(groups, primary=[("full", "plain"), ("full", "names")], plan=QUICK)
+    macros = [d for d in found.differences if not d.finding]
+    assert [(d.family, d.second) for d in macros] == [
+        ("primary", "plain"),
+        ("primary", "names"),
+        ("secondary", "other"),
+    ]
+    assert macros[2].p_holm == macros[2].p
+
+
+def test_a_finding_one_system_cannot_answer_counts_for_neither(crossed, write):
+    def mute(part):
+        given = part.probabilities.copy()
+        given[:, 0] = np.nan
+        return type(part)(part.part, part.studies, part.patients, part.findings, part.labels, given)
+
+    full = crossed(seeds=1)
+    lesser = [write("lesser", fold=fold, scored=mute) for fold in (0, 1)]
+    found = compare({"full": full, "lesser": lesser}, plan=QUICK)
+    expected = within_folds(full, 1, columns=(1,)) - within_folds(lesser, 1, columns=(1,))
+    assert found.differences[0].value.value == pytest.approx(expected)
+    assert found.entry("full").metrics["auroc_macro"].findings == 2
+    assert found.entry("lesser").findings[0].value.value is None
+    assert any("lesser: gives no answer for 1 findings" in note for note in found.notes)
+
+
+def test_the_record_survives_a_file_and_the_same_runs_give_the_same_bytes(crossed):
+    published = [{"metric": "AUROC", "value": 0.8, "where": "table 2", "mark": "C"}]
+    groups = {
+        "full": crossed(changes={"published": published}),
+        "names": crossed("names", changes={"graph": {"vectors": "random"}}),
+    }
+    first, second = (
+        json.dumps(compare(groups, plan=QUICK).as_json(), allow_nan=False) for _ in range(2)
+    )
+    assert first == second
+    again = Comparison.from_json(json.loads(first))
+    assert json.dumps(again.as_json()) == first
+    assert again == compare(groups, plan=QUICK)
+    assert again.entry("full").published[0].where == "table 2"
+    assert again.entry("names").settings == {"graph.vectors": "random"}
+    assert "runs" not in again.entries[0].runs[0]
+    with pytest.raises(InputError, match="not a comparison"):
+        Comparison.from_json({"format": 99})
+    with pytest.raises(InputError, match="entries.0.seeds"):
+        Comparison.from_json(json.loads(first.replace('"seeds": [0, 1, 2]', '"seeds": "x"')))
+
+
+def test_runs_gather_by_configuration_and_get_names_that_tell_them_apart(crossed, write, tmp_path):
+    crossed("full")
+    crossed("graph", seeds=1)
+    crossed("graph", seeds=1, changes={"graph": {"control": "shuffled"}})
+    write("open", status="running")
+    found = gather(finished_runs(tmp_path / "runs", ["graph", "full"]))
+    assert {name: len(runs) for name, runs in found.items()} == {
+        "graph graph.control=none": 2,
+        "graph graph.control=shuffled": 2,
+        "full": 6,
+    }
+    with pytest.raises(InputError, match="no finished run"):
+        finished_runs(tmp_path / "runs", ["open"])
+
+
+def test_all_settings_are_kept_on_request(crossed):
+    groups = {"full": crossed(seeds=1), "names": crossed("names", seeds=1)}
+    assert compare(groups, plan=QUICK).entries[0].settings == {}
+    kept = compare(groups, plan=QUICK, all_settings=True).entries[0].settings
+    assert kept["stages.0.objectives.classification"] == "1.0"
+    assert "seed" not in kept
