@@ -142,8 +142,7 @@ def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
     record, experiment = arm.runs[0].record, arm.runs[0].experiment
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)
-    metrics = {name: _measured(each.macro, len(each.averaged)) for name, each in found.items()}
-    metrics["brier_macro"] = scores.brier(arm, main.averaged)
+    ranking = {str(name): _measured(e.macro, len(e.averaged)) for name, e in found.items()}
     base = runs_folder([run.folder for each in scores.aligned.arms for run in each.runs])
     return Entry(
         name=arm.name,
@@ -170,7 +169,7 @@ def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
         ),
         commits=tuple(dict.fromkeys(run.record.commit or "unknown" for run in arm.runs)),
         settings=settings,
-        metrics=metrics,
+        metrics={**ranking, "brier_macro": scores.brier(arm, main.averaged)},
         by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
         findings=_findings(scores.aligned, arm, main),
         parts=part_scores(scores, arm),

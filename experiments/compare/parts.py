@@ -23,7 +23,7 @@ def modalities(aligned: Aligned) -> tuple[str, ...] | None:
         row.study: row.modality
         for arm in aligned.arms
         for run in arm.runs
-        for row in read_studies(run.folder.path / "studies.parquet")
+        for row in read_studies(run.folder.studies)
         if row.part == "test"
     }
     found = tuple(known.get(study, "") for study in aligned.studies)

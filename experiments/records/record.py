@@ -39,8 +39,10 @@ class Measured:
     @staticmethod
     def of(value: float, low: float, high: float, findings: int | None = None) -> Measured:
         """A metric from plain numbers, where what is not finite is not defined."""
-        known = (float(each) if math.isfinite(each) else None for each in (value, low, high))
-        return Measured(*known, findings=findings)
+        one, two, three = (
+            float(each) if math.isfinite(each) else None for each in (value, low, high)
+        )
+        return Measured(one, two, three, findings)
 
     def words(self, *, sign: bool = False) -> str:
         """`0.771 [0.742, 0.799]`, with `+` on request; `not defined` where there is no value."""
