@@ -186,19 +186,27 @@ def evaluate(**given: Any) -> None:
 @click.argument("run_name", metavar="RUN")
 @runs_option
 @click.option(
-    "-o", "output", type=click.Path(path_type=Path), required=True, help="HTML file to write."
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write: .html, or .md for its words and tables.",
 )
 def report(as_json: bool, run_name: str, runs: Path, output: Path) -> None:
     """Write the page of RUN: what was asked, measured and shown, in one file."""
     from experiments.records.folder import find_run
+    from experiments.reports.html import render_html
+    from experiments.reports.markdown import render_markdown
     from experiments.reports.run_files import read_run_files
-    from experiments.reports.run_page import render_run_page
+    from experiments.reports.run_page import run_page
     from kg.errors import InputError
 
-    if output.suffix != ".html":
-        raise InputError(f"{output}: a page is written as .html", "name a file ending in .html")
+    formats = {".html": render_html, ".md": render_markdown}
+    if output.suffix not in formats:
+        hint = "name a file ending in .html or .md"
+        raise InputError(f"{output}: a page is not written as {output.suffix or 'that'}", hint)
     folder = find_run(run_name, runs)
-    show.to_file(output, render_run_page(read_run_files(folder.path)))
+    show.to_file(output, formats[output.suffix](run_page(read_run_files(folder.path))))
     if as_json:
         show.json_result({"run": folder.run, "page": str(output.absolute())})
 

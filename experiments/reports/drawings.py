@@ -122,7 +122,7 @@ def draw_learning(
 @contextmanager
 def _square(name: str) -> Iterator[tuple[Axes, list[Markup]]]:
     """A small drawing of the unit square."""
-    with _drawing(name, (1.75, 1.75)) as (axes, result):
+    with _drawing(name, (1.75, 1.75), margins=(0.2, 0.2, 0.97, 0.97)) as (axes, result):
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.set_xticklabels(["0", ".5", "1"])
         axes.set_yticklabels(["0", ".5", "1"])
@@ -130,8 +130,12 @@ def _square(name: str) -> Iterator[tuple[Axes, list[Markup]]]:
 
 
 @contextmanager
-def _drawing(name: str, size: tuple[float, float]) -> Iterator[tuple[Axes, list[Markup]]]:
+def _drawing(
+    name: str, size: tuple[float, float], margins: tuple[float, float, float, float] | None = None
+) -> Iterator[tuple[Axes, list[Markup]]]:
     """A figure to draw on; when the block ends, its SVG is in the list.
+
+    Margins (left, bottom, right, top; shares of the figure) save the time of finding them.
 
     No global state of matplotlib is touched: neither pyplot nor the user's style takes part.
     """
@@ -140,7 +144,10 @@ def _drawing(name: str, size: tuple[float, float]) -> Iterator[tuple[Axes, list[
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         mpl.rcParams["svg.hashsalt"] = name
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=None if margins else "constrained")
+        if margins:
+            left, bottom, right, top = margins
+            figure.subplots_adjust(left, bottom, right, top)
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         yield axes, result

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.records.journal import read_metrics
+from experiments.records.ledger import read_ledger
 from experiments.records.predictions import ScoredPart, read_predictions
+from experiments.records.studies import ScoredStudy, read_studies
+from experiments.splits import Manifest
 from kg.errors import InputError
 
 __all__ = ["RunFiles", "read_run_files"]
@@ -26,6 +29,9 @@ class RunFiles:
         part: Name of the part of the data the page tells of.
         scored: Probabilities of that part, or None where the run has none yet.
         examples: Studies with their evidence.
+        studies: What is known of scored studies; empty for an older run.
+        manifest: The split manifest, or None where there is none yet.
+        ledger: Uses of a locked part by this run, as the ledger beside it has them.
     """
 
     record: Mapping[str, Any]
@@ -34,6 +40,14 @@ class RunFiles:
     part: str
     scored: ScoredPart | None
     examples: tuple[Mapping[str, Any], ...]
+    studies: tuple[ScoredStudy, ...] = ()
+    manifest: Manifest | None = None
+    ledger: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def told(self) -> tuple[ScoredStudy, ...]:
+        """What is known of the studies of the part the page tells of."""
+        return tuple(study for study in self.studies if study.part == self.part)
 
 
 def read_run_files(folder: Path) -> RunFiles:
@@ -49,7 +63,7 @@ def read_run_files(folder: Path) -> RunFiles:
     if not isinstance(examples, list) or not all(isinstance(one, Mapping) for one in examples):
         raise InputError(f"{folder / 'examples.json'} is not a list of studies", _AGAIN)
     config = folder / "config.yaml"
-    path = folder / "predictions.parquet"
+    path, splits = folder / "predictions.parquet", folder / "splits.json"
     parts = read_predictions(path) if path.exists() else []
     scored = _told_part(parts)
     return RunFiles(
@@ -61,6 +75,11 @@ def read_run_files(folder: Path) -> RunFiles:
         part=scored.part if scored else "test",
         scored=scored,
         examples=tuple(examples),
+        studies=read_studies(folder / "studies.parquet"),
+        manifest=Manifest.load(splits) if splits.exists() else None,
+        ledger=tuple(
+            use for use in read_ledger(folder.parent) if use.get("run") == record.get("run")
+        ),
     )
 
 

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from experiments.metrics.calibration import reliability
-from experiments.metrics.curves import curve
-from experiments.metrics.ranking import auroc, prevalence
 from experiments.records.atomic import write_text
-from experiments.records.predictions import ScoredPart
-from experiments.reports.drawings import draw_curve, draw_learning, draw_reliability
+from experiments.reports.checklist import checklist_section
+from experiments.reports.document import (
+    Badge,
+    Block,
+    Bullets,
+    Code,
+    Examples,
+    Figure,
+    Figures,
+    Folded,
+    Heading,
+    Page,
+    Pair,
+    Pairs,
+    Row,
+    Section,
+    Table,
+    Tile,
+    Tiles,
+    Words,
+)
+from experiments.reports.drawings import draw_learning
 from experiments.reports.example_cards import example_cards
-from experiments.reports.pages import page_style, page_templates
+from experiments.reports.html import render_html
+from experiments.reports.limits import limits_section
+from experiments.reports.run_cards import data_section, model_section
+from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
 from experiments.reports.run_files import RunFiles, read_run_files
+from experiments.reports.run_findings import curve_sections, finding_rows, findings_section
+from experiments.reports.subgroups import subgroup_section
 from experiments.reports.wording import (
     INPUTS,
     LEAKAGE,
     exact,
+    listed,
     metric_name,
     metric_note,
     number,
-    short_name,
     span,
 )
 
-__all__ = ["render_run_page", "write_run_page"]
-
-MOST_DRAWN = 30
-"""Findings that get curves; a page with hundreds of drawings helps nobody."""
+__all__ = ["run_page", "write_run_page"]
 
 _TILES = ("auroc_macro", "auprc_macro", "accuracy", "balanced_accuracy", "f1_macro", "brier_macro")
-_COLUMNS = (
-    "auprc",
-    "prevalence",
-    "sensitivity",
-    "specificity",
-    "precision",
-    "f1",
-    "mcc",
-    "brier",
-    "ece",
-)
 
 
 def write_run_page(run_folder: Path) -> Path:
@@ -64,83 +71,101 @@ def write_run_page(run_folder: Path) -> Path:
         InputError: If the record is missing or a file cannot be read.
     """
     page = Path(run_folder) / "report.html"
-    write_text(page, render_run_page(read_run_files(Path(run_folder))))
+    write_text(page, render_html(run_page(read_run_files(Path(run_folder)))))
     return page
 
 
-def render_run_page(files: RunFiles) -> str:
-    """The page as text: one document, no reference to anything outside it."""
-    environment = page_templates()
-    environment.filters.update(
-        number=number, span=span, metric=metric_name, short=short_name, note=metric_note
-    )
+def run_page(files: RunFiles) -> Page:
+    """What is to be said of a run."""
     record = files.record
     rows = finding_rows(record, files.part)
-    names = {str(row["finding"]): str(row["label"]) for row in rows}
-    return environment.get_template("run_page.html").render(
-        style=page_style(),
-        record=_Record(record),
-        part=files.part,
-        metrics=_metrics(record, files.part),
-        tiles=_TILES,
-        rows=rows,
-        columns=[
-            name
-            for name in _COLUMNS
-            if any(exact(row["metrics"].get(name)) is not None for row in rows)
-        ],
-        few=[row["label"] for row in rows if row["few"]],
-        leakage=LEAKAGE.get(
-            str(record.get("leakage", "none")), ("warn", str(record.get("leakage")), "")
-        ),
-        readable=INPUTS.get(str(record.get("text_policy", "none")), str(record.get("text_policy"))),
-        drawn=_drawn(files.scored, names) if files.scored else [],
-        most=MOST_DRAWN,
-        learning=_learning(files.journal),
-        examples=example_cards(files.examples, names),
-        counts=_counts(files.scored),
-        config=files.config,
+    leakage = _leakage(record)
+    status = str(record.get("status") or "")
+    badges = [Badge(leakage[1], leakage[0]), Badge("research use only")]
+    if status not in ("", "finished"):
+        badges.append(Badge(status, "alarm"))
+    sections = tuple(_sections(files, rows))
+    repeat = _repeat(files)
+    heading = f"{record.get('system')} on {record.get('dataset')}"
+    return Page(
+        title=f"{heading} ({record.get('run')})",
+        kicker=f"kgdx run {record.get('run')}",
+        heading=heading,
+        lead=_lead(files),
+        badges=tuple(badges),
+        note=leakage[2],
+        asked=_asked(record),
+        sections=(*sections, checklist_section((*sections, repeat)), repeat),
+        foot="Made by kgdx from the files of the run's folder alone.",
     )
 
 
-class _Record(dict[str, Any]):
-    """A record for the template: a key that an older run lacks reads as nothing."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-
-    def __missing__(self, key: str) -> None:
-        return None
-
-
-def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
-    """Rows of the per-finding table of a part, whether their metrics are nested or flat."""
-    rows = []
-    for row in record.get("findings") or ():
-        if row.get("part", part) != part:
-            continue
-        metrics = dict(row.get("metrics") or row)
-        area = metrics.get("auroc")
-        if not isinstance(area, Mapping):
-            area = {"value": area, "low": row.get("auroc_low"), "high": row.get("auroc_high")}
-        area = {end: exact(area.get(end)) for end in ("value", "low", "high")}
-        remark = str(row.get("remark") or "")
-        few = bool(row.get("too_few")) or "fewer than" in remark
-        rows.append(
-            {
-                "finding": row.get("finding", ""),
-                "label": row.get("label") or row.get("finding", ""),
-                "studies": row.get("studies", row.get("n")),
-                "positives": row.get("positives"),
-                "basis": str(row.get("basis") or "trained").replace("_", " "),
-                "threshold": row.get("threshold"),
-                "area": area,
-                "metrics": metrics,
-                "few": few,
-                "remark": remark or ("too few" if few else ""),
-            }
+def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    record = files.record
+    names = {row["finding"]: row["label"] for row in rows}
+    if record.get("warnings"):
+        warned = Bullets(tuple(map(str, record["warnings"])))
+        yield Section("before", "Before you read on", (warned,))
+    yield _measured(record, files.part)
+    yield findings_section(rows, files.part)
+    yield from curve_sections(files.scored, names)
+    yield subgroup_section(files.scored, files.told, rows)
+    learning = _learning(files.journal)
+    if learning:
+        drawn = Figures(tuple(map(Figure, learning)), wide=True)
+        yield Section("learning", "How it learned", (drawn,), "Learning")
+    if files.examples:
+        explained = (
+            "Evidence shows what the system attended to; it is not proof of why. The tick on each "
+            "bar is the decision threshold."
         )
-    return rows
+        cards = Examples(tuple(example_cards(files.examples, names)))
+        title = "A few studies, with the evidence for each answer"
+        yield Section("examples", title, (Words(explained, "soft"), cards), "Examples")
+    yield from elsewhere_section(record)
+    yield data_section(files)
+    yield model_section(files)
+    yield from ledger_section(files.ledger)
+    yield limits_section(files, rows)
+
+
+def _lead(files: RunFiles) -> str:
+    """The headline in a sentence."""
+    record = files.record
+    headline = _metrics(record, files.part).get("auroc_macro")
+    if headline is None:
+        status = record.get("status")
+        ended = f": it is {status}" if status and status != "finished" else ""
+        return f"This run has no macro AUROC on {files.part}{ended}."
+    said = f"Macro AUROC {number(headline)}"
+    if span(headline):
+        said += f" (95% interval {span(headline)})"
+    said += f" on {files.part}"
+    if files.scored is None:
+        return f"{said}."
+    groups = len(set(files.scored.patients))
+    return (
+        f"{said}: {len(files.scored.studies)} studies of {groups} patient groups, "
+        f"{len(files.scored.findings)} findings asked for."
+    )
+
+
+def _leakage(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    level = str(record.get("leakage", "none"))
+    return LEAKAGE.get(level, ("warn", level, ""))
+
+
+def _asked(record: Mapping[str, Any]) -> Pairs:
+    policy = str(record.get("text_policy", "none"))
+    return Pairs(
+        (
+            Pair("What was asked", str((record.get("experiment") or {}).get("about") or "")),
+            Pair("Inputs at test", listed(record.get("inputs_at_test"))),
+            Pair("Text the system may read", INPUTS.get(policy, policy)),
+            Pair("Labels", str(record.get("labels") or "")),
+            Pair("Labels were read from", listed(record.get("label_source"))),
+        )
+    )
 
 
 def _metrics(record: Mapping[str, Any], part: str) -> Mapping[str, Any]:
@@ -149,60 +174,45 @@ def _metrics(record: Mapping[str, Any], part: str) -> Mapping[str, Any]:
     return {name: value for name, value in metrics.items() if exact(value) is not None}
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """The drawings of one finding."""
-
-    label: str
-    area: float
-    positives: int
-    roc: Markup
-    precision: Markup
-    reliability: Markup
-
-
-def _drawn(scored: ScoredPart, names: Mapping[str, str]) -> list[_Drawn]:
-    """Curves of the findings that have both classes, those with most positives first."""
-    areas = auroc(scored.labels, scored.probabilities)
-    share = prevalence(np.where(np.isnan(scored.probabilities), np.nan, scored.labels))
-    positives = np.nansum(np.where(np.isnan(scored.probabilities), np.nan, scored.labels), axis=0)
-    order = [c for c in np.argsort(-positives, kind="stable") if not np.isnan(areas[c])]
-    drawn = []
-    for c in order[:MOST_DRAWN]:
-        label = names.get(scored.findings[c], scored.findings[c])
-        labels, said = scored.labels[:, c], scored.probabilities[:, c]
-        # The band of a finding does not depend on which others are drawn.
-        roc, precision = (
-            curve(labels, said, scored.patients, kind=kind, rng=np.random.default_rng(0))
-            for kind in ("roc", "pr")
+def _measured(record: Mapping[str, Any], part: str) -> Section:
+    """Summary metrics, and what was printed elsewhere."""
+    metrics = _metrics(record, part)
+    explained = (
+        "Intervals are 95%, from resampling patient groups. Macro values are unweighted means over "
+        "findings with enough positives."
+    )
+    tiles = [
+        Tile(metric_name(name), number(value), span(value) or "no interval", metric_note(name))
+        for name in _TILES
+        if (value := metrics.get(name)) is not None
+    ]
+    blocks: list[Block] = [Words(explained, "soft"), Tiles(tuple(tiles))]
+    if metrics:
+        rows = (
+            Row((metric_name(name), number(value), span(value), metric_note(name)))
+            for name, value in metrics.items()
         )
-        assert roc is not None
-        assert precision is not None
-        drawn.append(
-            _Drawn(
-                label=label,
-                area=float(areas[c]),
-                positives=int(positives[c]),
-                roc=draw_curve(
-                    roc,
-                    f"ROC curve of {label}",
-                    x="false positive rate",
-                    y="sensitivity",
-                    chance=None,
-                ),
-                precision=draw_curve(
-                    precision,
-                    f"Precision-recall curve of {label}",
-                    x="recall",
-                    y="precision",
-                    chance=float(share[c]),
-                ),
-                reliability=draw_reliability(
-                    reliability(labels, said, bins=10), f"Reliability of {label}"
-                ),
-            )
-        )
-    return drawn
+        heads = ("Metric", "Value", "95% interval", "Meaning")
+        every = Table(heads, tuple(rows), frozenset({3}))
+        blocks.append(Folded("All summary metrics", (every,)))
+    published = record.get("published") or (record.get("experiment") or {}).get("published") or ()
+    if published:
+        blocks += [Heading("Printed elsewhere"), Words(_PRINTED, "note"), _printed(published)]
+    return Section("measured", "What was measured", tuple(blocks), "Measured")
+
+
+_PRINTED = (
+    "Not measured here, often on other studies and splits. The mark says how well the number is "
+    "known."
+)
+
+
+def _printed(published: Sequence[Mapping[str, Any]]) -> Table:
+    rows = (
+        Row(tuple(str(row.get(name) or "") for name in ("metric", "value", "mark", "where")))
+        for row in published
+    )
+    return Table(("Metric", "Printed", "Mark", "Where"), tuple(rows), frozenset({3}))
 
 
 def _learning(journal: tuple[Mapping[str, Any], ...]) -> list[Markup]:
@@ -245,12 +255,27 @@ def _places(journal: tuple[Mapping[str, Any], ...]) -> tuple[list[float], list[f
     return places, bounds
 
 
-def _counts(scored: ScoredPart | None) -> dict[str, int]:
-    """Studies, patients and findings of what was scored."""
-    if scored is None:
-        return {}
-    return {
-        "studies": len(scored.studies),
-        "patients": len(set(scored.patients)),
-        "findings": len(scored.findings),
-    }
+def _repeat(files: RunFiles) -> Section:
+    """How to make the run again."""
+    record = files.record
+    seconds = record.get("seconds")
+    pairs = Pairs(
+        (
+            Pair("Started with", str(record.get("command") or ""), exact=True),
+            Pair("Seed", listed(record.get("seed"))),
+            Pair("Device", str(record.get("device") or "")),
+            Pair("Time", "" if seconds is None else f"{number(seconds, 0)} s"),
+            Pair("kgdx", str(record.get("version") or "")),
+            Pair("Commit", str(record.get("commit") or ""), exact=True),
+            Pair("Configuration hash", str(record.get("config_hash") or ""), exact=True),
+        )
+    )
+    code = f"kgdx experiment run config.yaml\nkgdx experiment verify {record.get('run')}"
+    blocks: list[Block] = [Code(code), pairs]
+    packages = record.get("packages") or {}
+    if packages:
+        said = ", ".join(f"{name} {version}" for name, version in packages.items())
+        blocks.append(Folded("Packages", (Words(said, "note"),)))
+    if files.config:
+        blocks.append(Folded("config.yaml", (Code(files.config),)))
+    return Section("repeat", "How to repeat it", tuple(blocks), "Repeat")

@@ -9,6 +9,7 @@ __all__ = [
     "INPUTS",
     "LEAKAGE",
     "exact",
+    "listed",
     "metric_name",
     "metric_note",
     "number",
@@ -133,3 +134,10 @@ def span(measured: Any) -> str:
         return ""
     low, high = exact(measured.get("low")), exact(measured.get("high"))
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def listed(values: Any) -> str:
+    """Several values in one line, or one as it is; empty where there is none."""
+    if isinstance(values, list | tuple):
+        return ", ".join(map(str, values))
+    return "" if values is None else str(values)

@@ -1,0 +1,192 @@
+"""What a system does in a subgroup of studies: ranking, misses and alarms at fixed thresholds.
+
+The underdiagnosis rate is that of Seyyed-Kalantari 2021: the share of ill studies called healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from experiments.metrics.arrays import BoolArray, FloatArray, Units, as_units, mean_of_defined
+from experiments.metrics.bootstrap import Estimate, Plan, bootstrap, draw_counts, estimate
+from experiments.metrics.decisions import outcomes
+from experiments.metrics.delong import delong
+
+__all__ = ["FindingInSubgroup", "Subgroup", "Underdiagnosis", "measure_subgroup"]
+
+
+@dataclass(frozen=True)
+class FindingInSubgroup:
+    """One finding in a subgroup.
+
+    Args:
+        studies: Studies with a stated label and an answer.
+        positives: Of them, with the finding.
+        too_few: Fewer positives than asked for; the rest is then NaN.
+        auroc: AUROC with its DeLong interval, clustered by patient.
+        missed: Share of positives below the threshold (false negative rate).
+        alarms: Share of negatives at or above it (false positive rate).
+    """
+
+    studies: int
+    positives: int
+    too_few: bool
+    auroc: Estimate
+    missed: float
+    alarms: float
+
+
+@dataclass(frozen=True)
+class Underdiagnosis:
+    """Ill studies called healthy.
+
+    Args:
+        ill: Number of ill studies that were decided on.
+        rate: Share of them called healthy.
+    """
+
+    ill: int
+    rate: Estimate
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """A subgroup.
+
+    Args:
+        studies: Number of studies.
+        patients: Patient groups they are of.
+        findings: One a finding.
+        averaged: Places of the findings with enough positives here.
+        auroc: Mean over `averaged`, with intervals over patient groups; as the following two.
+        missed: Mean false negative rate.
+        alarms: Mean false positive rate.
+        underdiagnosis: Ill studies called healthy, over all findings.
+    """
+
+    studies: int
+    patients: int
+    findings: tuple[FindingInSubgroup, ...]
+    averaged: tuple[int, ...]
+    auroc: Estimate
+    missed: Estimate
+    alarms: Estimate
+    underdiagnosis: Underdiagnosis
+
+
+def measure_subgroup(
+    labels: FloatArray,
+    probabilities: FloatArray,
+    thresholds: ArrayLike,
+    patients: Sequence[Any] | NDArray[Any],
+    *,
+    no_finding: int | None,
+    plan: Plan,
+    seed: int = 0,
+) -> Subgroup:
+    """Measure the studies of a subgroup.
+
+    Args:
+        labels: 1, 0 or NaN, `[n, C]`.
+        probabilities: `[n, C]`, NaN = not possible.
+        thresholds: Fixed threshold of each finding, `[C]`; NaN = no decision.
+        patients: Patient group of each study.
+        no_finding: Column of No Finding; None where it is not asked for. A study is then ill
+            that has a finding, and called healthy where none reaches its threshold.
+        plan: How intervals are made, and how many positives a finding needs.
+        seed: Seed of the resamples.
+    """
+    keys = np.asarray(patients, dtype=object)
+    units = as_units(keys)
+    ranked = bootstrap(
+        labels, probabilities, units, rng=np.random.default_rng(seed), name="auroc", plan=plan
+    )
+    counts = draw_counts(units, plan.resamples, np.random.default_rng(seed))
+    tp, fp, tn, fn = outcomes(labels, probabilities, thresholds)
+    chosen = list(ranked.averaged)
+    healthy, ill = _called_healthy(labels, probabilities, thresholds, no_finding)
+    missed, alarms, under = (
+        _rate(part, whole, units, counts, plan)
+        for part, whole in (
+            (fn[:, chosen], (tp | fn)[:, chosen]),
+            (fp[:, chosen], (fp | tn)[:, chosen]),
+            ((healthy & ill)[:, None], ill[:, None]),
+        )
+    )
+    return Subgroup(
+        studies=len(labels),
+        patients=units.count,
+        findings=tuple(
+            _finding(labels[:, c], probabilities[:, c], keys, (tp, fp, tn, fn), c, plan.at_least)
+            for c in range(labels.shape[1])
+        ),
+        averaged=ranked.averaged,
+        auroc=ranked.macro,
+        missed=missed,
+        alarms=alarms,
+        underdiagnosis=Underdiagnosis(int(ill.sum()), under),
+    )
+
+
+def _finding(
+    labels: FloatArray,
+    scores: FloatArray,
+    patients: NDArray[Any],
+    counted: tuple[BoolArray, ...],
+    column: int,
+    at_least: int,
+) -> FindingInSubgroup:
+    """One finding; nothing is said of one with too few positives."""
+    known = ~np.isnan(labels) & ~np.isnan(scores)
+    positives = int(labels[known].sum())
+    if positives < at_least:
+        nothing = Estimate(np.nan)
+        return FindingInSubgroup(int(known.sum()), positives, True, nothing, np.nan, np.nan)
+    tp, fp, tn, fn = (float(part[:, column].sum()) for part in counted)
+    return FindingInSubgroup(
+        studies=int(known.sum()),
+        positives=positives,
+        too_few=False,
+        auroc=delong(labels, scores, patients).interval(),
+        missed=fn / (tp + fn) if tp + fn else np.nan,
+        alarms=fp / (fp + tn) if fp + tn else np.nan,
+    )
+
+
+def _called_healthy(
+    labels: FloatArray, probabilities: FloatArray, thresholds: ArrayLike, no_finding: int | None
+) -> tuple[BoolArray, BoolArray]:
+    """Which studies are called healthy `[n]`, and which are ill and were decided on `[n]`."""
+    cuts = np.asarray(thresholds, dtype=np.float64)
+    reached = np.greater_equal(probabilities, cuts)
+    decided = ~np.isnan(probabilities + cuts)
+    if no_finding is None:
+        ill: BoolArray = (labels == 1).any(axis=1) & decided.any(axis=1)
+        return np.logical_not(reached.any(axis=1)), ill
+    return reached[:, no_finding], (labels[:, no_finding] == 0) & decided[:, no_finding]
+
+
+def _rate(
+    part: BoolArray, whole: BoolArray, units: Units, counts: NDArray[Any], plan: Plan
+) -> Estimate:
+    """Mean over columns of the share that `part` is of `whole` `[n, C]`, with its interval."""
+
+    def share(drawn: NDArray[Any]) -> FloatArray:
+        above, below = (drawn @ _summed(rows, units) for rows in (part, whole))
+        shares = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+        return mean_of_defined(shares)
+
+    once = np.ones((1, units.count))
+    return estimate(float(share(once)[0]), share(counts.astype(np.float64)), plan)
+
+
+def _summed(rows: BoolArray, units: Units) -> FloatArray:
+    """Rows `[n, C]` counted in each patient group, `[G, C]`."""
+    sums = np.zeros((units.count, rows.shape[1]))
+    np.add.at(sums, units.member, rows.astype(np.float64))
+    return sums

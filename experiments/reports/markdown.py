@@ -1,0 +1,164 @@
+"""A page as Markdown: the words and tables of its HTML, without drawings and pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from experiments.reports.document import (
+    Bar,
+    Block,
+    Bullets,
+    Code,
+    Examples,
+    Figures,
+    Folded,
+    Heading,
+    Link,
+    Page,
+    Pairs,
+    Section,
+    Table,
+    Tiles,
+    Words,
+)
+from experiments.reports.wording import number
+
+__all__ = ["render_markdown"]
+
+_SPECIAL = re.compile(r"([\\`*\[\]|#~]|(?<!\w)_|_(?!\w))")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_LEADING = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=])")
+
+
+def render_markdown(page: Page) -> str:
+    """The page as Markdown text; what data say is escaped, so that none of it is markup."""
+    return "\n\n".join(part for part in _page(page) if part) + "\n"
+
+
+def _page(page: Page) -> Iterator[str]:
+    yield f"# {plain(page.heading)}"
+    yield plain(page.kicker)
+    yield plain(page.lead)
+    yield " · ".join(f"**{plain(badge.text)}**" for badge in page.badges)
+    yield plain(page.note)
+    yield _pairs(page.asked)
+    for section in page.sections:
+        yield from _section(section)
+    yield "---" if page.foot else ""
+    yield plain(page.foot)
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f'<a id="{section.id}"></a>\n\n## {plain(section.title)}'
+    for block in section.blocks:
+        yield from _block(block)
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Examples):
+        for card in block.cards:
+            yield from _card(card)
+    elif isinstance(block, Folded):
+        yield f"### {plain(block.title)}"
+        for inner in block.blocks:
+            yield from _block(inner)
+    elif isinstance(block, Figures):
+        yield f"({len(block.figures)} drawn on the HTML page.)"
+    else:
+        yield _said(block)
+
+
+def _said(block: Words | Heading | Bullets | Pairs | Table | Tiles | Code) -> str:
+    match block:
+        case Words():
+            return plain(block.text)
+        case Heading():
+            return f"### {plain(block.text)}"
+        case Bullets():
+            return "\n".join(f"- {plain(item)}" for item in block.items)
+        case Pairs():
+            return _pairs(block)
+        case Table():
+            return _table(block)
+        case Tiles():
+            heads = ("", "Value", "95% interval", "Meaning")
+            return _lines(heads, [(t.what, t.value, t.interval, t.note) for t in block.tiles])
+        case Code():
+            return _code(block.text)
+
+
+def plain(text: str) -> str:
+    """Text on one line in which nothing is markup."""
+    return _LEADING.sub(r"\1\\\2", _inline(text))
+
+
+def _inline(text: str) -> str:
+    """The same where a line has begun already."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()).translate(_ENTITIES))
+
+
+def _pairs(pairs: Pairs) -> str:
+    return "\n".join(
+        f"- {plain(row.name)}: {_exact(row.value) if row.exact else plain(row.value)}"
+        for row in pairs.stated
+    )
+
+
+def _exact(text: str) -> str:
+    """Text between backticks, more of them than the text has in a row."""
+    line = " ".join(text.split())
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    ticks = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{ticks}{space}{line}{space}{ticks}"
+
+
+def _code(text: str) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def _table(table: Table) -> str:
+    shown = [place for place, column in enumerate(table.columns) if column]
+    rows = [[_cell(row.cells[place]) for place in shown] for row in table.rows]
+    heads = [_inline(table.columns[place]) for place in shown]
+    marks = ["---" if place in table.words or not place else "---:" for place in shown]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, marks, *rows))
+
+
+def _cell(cell: str | Bar | Link) -> str:
+    match cell:
+        case Link():
+            return f"[{_inline(cell.text)}](#{cell.section})"
+        case Bar():
+            return f"{number(cell.low)} to {number(cell.high)}"
+    return _inline(cell)
+
+
+def _lines(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    marks = ("---",) * len(heads)
+    cells = (heads, marks, *(tuple(map(_inline, row)) for row in rows))
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def _card(card: Mapping[str, Any]) -> Iterator[str]:
+    """A study, its text and the answers on it."""
+    yield f"### Study {plain(card['study'])}"
+    if card["images"]:
+        yield f"{len(card['images'])} pictures are shown on the HTML page."
+    if card["text"]:
+        yield "\n".join(f"> {plain(line)}" for line in card["text"].splitlines() if line.strip())
+    rows = [
+        (
+            answer["label"],
+            number(answer["probability"], 2),
+            number(answer["threshold"], 2),
+            answer["verdict"][1],
+            "; ".join(answer["evidence"]),
+        )
+        for answer in card["findings"]
+    ]
+    yield _lines(("Finding", "Said", "Threshold", "Verdict", "Evidence"), rows)

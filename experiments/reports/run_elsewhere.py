@@ -1,0 +1,62 @@
+"""Where else a run was tested, and what of the locked part it opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from experiments.reports.document import Row, Section, Table, Words
+from experiments.reports.wording import LEAKAGE, exact, listed, number, span
+
+__all__ = ["elsewhere_section", "ledger_section", "ledger_table"]
+
+_LEDGER = ("date", "run", "dataset", "labels", "why")
+
+
+def elsewhere_section(record: Mapping[str, Any]) -> Iterator[Section]:
+    """Tests of a finished run on other data or labels; nothing where there are none."""
+    tests = record.get("evaluations") or ()
+    rows = [row for test in tests for row in _rows(test)]
+    if not rows:
+        return
+    said = Words(
+        "The system as it was trained, with its thresholds and calibration; studies that share an "
+        "id, a patient or a picture with what it learnt from were left out.",
+        "soft",
+    )
+    heads = ("Data set", "Labels", "Part", "Studies", "Findings", "Basis", "AUROC, macro")
+    table = Table((*heads, "95% interval", "Leakage", "Not scored"), tuple(rows), frozenset({9}))
+    yield Section("elsewhere", "Tested elsewhere", (said, table), "Elsewhere")
+
+
+def _rows(test: Mapping[str, Any]) -> Iterator[Row]:
+    """A row for trained and for zero-shot findings."""
+    part = f"{test.get('part') or ''}{', external' if test.get('external') else ''}"
+    skipped = ", ".join(f"{n} {why}" for why, n in (test.get("skipped") or {}).items())
+    leakage = str(test.get("leakage") or "none")
+    for basis, metrics in (test.get("metrics") or {}).items():
+        area = metrics.get("auroc_macro")
+        findings = area.get("findings") if isinstance(area, Mapping) else None
+        counted = (listed(test.get("studies")), listed(findings))
+        named = (str(test.get("dataset") or ""), str(test.get("labels") or ""), part)
+        value = number(area) if exact(area) is not None else "n/a"
+        said = (basis.replace("_", " "), value, span(area), _badge(leakage), skipped)
+        yield Row((*named, *counted, *said))
+
+
+def _badge(leakage: str) -> str:
+    known = LEAKAGE.get(leakage)
+    return known[1] if known else leakage
+
+
+def ledger_section(ledger: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    """Uses of a locked part; nothing where there are none."""
+    if ledger:
+        yield Section("ledger", "Uses of the locked part", (ledger_table(ledger),), "Locked")
+
+
+def ledger_table(ledger: Sequence[Mapping[str, Any]]) -> Table:
+    """Lines of the ledger."""
+    rows = (Row(tuple(str(use.get(name) or "") for name in _LEDGER)) for use in ledger)
+    heads = tuple(name.capitalize() for name in _LEDGER)
+    return Table(heads, tuple(rows), frozenset({1, 4}))

@@ -1,0 +1,193 @@
+"""Finding by finding on a run's page: the table, ROC and precision-recall curves, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.metrics.calibration import reliability
+from experiments.metrics.curves import curve
+from experiments.metrics.ranking import auroc, prevalence
+from experiments.records.predictions import ScoredPart
+from experiments.reports.document import (
+    Bar,
+    Block,
+    Figure,
+    Figures,
+    Heading,
+    Row,
+    Section,
+    Table,
+    Words,
+)
+from experiments.reports.drawings import draw_curve, draw_reliability
+from experiments.reports.wording import exact, number, short_name, span
+
+__all__ = ["MOST_DRAWN", "curve_sections", "finding_rows", "findings_section", "interval_bar"]
+
+MOST_DRAWN = 30
+"""Findings that get curves; a page with hundreds of drawings helps nobody."""
+
+_COLUMNS = (
+    *("auprc", "prevalence", "sensitivity", "specificity", "precision", "f1", "mcc"),
+    *("brier", "ece"),
+)
+
+
+def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
+    """Rows of the per-finding table of a part, whether their metrics are nested or flat."""
+    rows = []
+    for row in record.get("findings") or ():
+        if row.get("part", part) != part:
+            continue
+        metrics = dict(row.get("metrics") or row)
+        area = metrics.get("auroc")
+        if not isinstance(area, Mapping):
+            area = {"value": area, "low": row.get("auroc_low"), "high": row.get("auroc_high")}
+        area = {end: exact(area.get(end)) for end in ("value", "low", "high")}
+        remark = str(row.get("remark") or "")
+        few = bool(row.get("too_few")) or "fewer than" in remark or "too few" in remark
+        rows.append(
+            {
+                "finding": str(row.get("finding", "")),
+                "label": str(row.get("label") or row.get("finding", "")),
+                "studies": row.get("studies", row.get("n")),
+                "positives": row.get("positives"),
+                "basis": str(row.get("basis") or "trained").replace("_", " "),
+                "threshold": exact(row.get("threshold")),
+                "temperature": exact(row.get("temperature")),
+                "area": area,
+                "metrics": metrics,
+                "few": few,
+                "remark": remark or ("too few" if few else ""),
+            }
+        )
+    return rows
+
+
+def findings_section(rows: Sequence[Mapping[str, Any]], part: str) -> Section:
+    """The table of findings."""
+    title, short = "Finding by finding", "Findings"
+    if not rows:
+        said = Words(f"The record has no table of findings for {part}.")
+        return Section("findings", title, (said,), short)
+    columns = [
+        name
+        for name in _COLUMNS
+        if any(exact(row["metrics"].get(name)) is not None for row in rows)
+    ]
+    heads = ("Finding", "With it", "AUROC", "95% interval", "", *map(short_name, columns))
+    explained = (
+        "The bar spans 0.3 to 1; the dashed line is guessing. Rates are at thresholds chosen on "
+        "validation."
+    )
+    if any(row["few"] for row in rows):
+        explained += " Grey rows have too few positives and are not averaged."
+    table = Table(
+        (*heads, "Threshold", "Basis"),
+        tuple(_row(row, columns) for row in rows),
+        words=frozenset({len(heads) + 1}),
+    )
+    return Section("findings", title, (Words(explained, "soft"), table), short)
+
+
+def _row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
+    positives = "" if row["positives"] is None else str(row["positives"])
+    counted = positives if row["studies"] is None else f"{positives} of {row['studies']}"
+    cut = "none" if row["threshold"] is None else number(row["threshold"], 2)
+    basis = "; ".join(word for word in (row["basis"], row["remark"]) if word)
+    values = (number(row["metrics"].get(name), 2) for name in columns)
+    area = row["area"]
+    shown = (row["label"], counted, number(area), span(area), interval_bar(area))
+    return Row((*shown, *values, cut, basis), faint=row["few"])
+
+
+def interval_bar(measured: Mapping[str, Any]) -> Bar | str:
+    """An AUROC with its interval as a bar; empty where it has none."""
+    ends = [exact(measured.get(name)) for name in ("value", "low", "high")]
+    value, low, high = ends
+    if value is None or low is None or high is None:
+        return ""
+    return Bar(value, low, high)
+
+
+def curve_sections(scored: ScoredPart | None, names: Mapping[str, str]) -> Iterator[Section]:
+    """Curves and reliability of the findings that have both classes, most positives first."""
+    places = _drawable(scored) if scored else []
+    if scored is None or not places:
+        said = "There are no predictions with both classes in this run's folder, so no curves can "
+        yield Section("curves", "Curves", (Words(said + "be drawn."),))
+        return
+    areas = auroc(scored.labels, scored.probabilities)
+    labels = [names.get(scored.findings[c], scored.findings[c]) for c in places]
+    counted = [f"n={int(_positives(scored)[c])}" for c in places]
+    roc, precision = (_curves(scored, places, labels, kind) for kind in ("roc", "pr"))
+    explained = "Bands are pointwise 95%, from resampling patient groups; dashes are guessing."
+    if len(places) == MOST_DRAWN:
+        explained += f" Only the {MOST_DRAWN} findings with most positives are drawn."
+    blocks: tuple[Block, ...] = (
+        Words(explained, "soft"),
+        Heading("ROC"),
+        Figures(tuple(map(Figure, roc, labels, (number(areas[c]) for c in places)))),
+        Heading("Precision and recall"),
+        Figures(tuple(map(Figure, precision, labels, counted))),
+    )
+    yield Section("curves", "ROC and precision-recall curves", blocks, "Curves")
+    yield _calibration(scored, places, labels)
+
+
+def _calibration(scored: ScoredPart, places: Sequence[int], labels: Sequence[str]) -> Section:
+    """Reliability diagrams."""
+    points = [reliability(scored.labels[:, c], scored.probabilities[:, c], bins=10) for c in places]
+    drawn = [
+        Figure(draw_reliability(one, f"Reliability of {label}"), label)
+        for one, label in zip(points, labels, strict=True)
+    ]
+    explained = (
+        "Said probability against the share that had the finding, in ten bins. On the diagonal, "
+        "what is said is what is seen. Larger dots hold more studies; whiskers are 95% (Wilson)."
+    )
+    title = "Does a probability mean what it says?"
+    blocks = (Words(explained, "soft"), Figures(tuple(drawn)))
+    return Section("calibration", title, blocks, "Calibration")
+
+
+def _positives(scored: ScoredPart) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Positives of each finding that have a probability, `[C]`."""
+    known = np.where(np.isnan(scored.probabilities), np.nan, scored.labels)
+    return np.asarray(np.nansum(known, axis=0))
+
+
+def _drawable(scored: ScoredPart) -> list[int]:
+    """Places of the findings to draw."""
+    areas = auroc(scored.labels, scored.probabilities)
+    order = np.argsort(-_positives(scored), kind="stable")
+    return [int(c) for c in order if not np.isnan(areas[c])][:MOST_DRAWN]
+
+
+def _curves(
+    scored: ScoredPart, places: Sequence[int], labels: Sequence[str], kind: Any
+) -> list[Any]:
+    """The drawing of each finding's curve of a kind."""
+    known = np.where(np.isnan(scored.probabilities), np.nan, scored.labels)
+    share = prevalence(known)
+    drawings = []
+    for c, label in zip(places, labels, strict=True):
+        # the band of a finding does not depend on which others are drawn
+        made = curve(
+            scored.labels[:, c],
+            scored.probabilities[:, c],
+            scored.patients,
+            kind=kind,
+            rng=np.random.default_rng(0),
+        )
+        assert made is not None
+        if kind == "roc":
+            name, x, y, chance = f"ROC curve of {label}", "false positive rate", "sensitivity", None
+        else:
+            name, x, y = f"Precision-recall curve of {label}", "recall", "precision"
+            chance = float(share[c])
+        drawings.append(draw_curve(made, name, x=x, y=y, chance=chance))
+    return drawings

@@ -1,0 +1,177 @@
+"""Subgroups on a run's page: sex, age band, view, source and modality, at the run's thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.subgroups import FindingInSubgroup, Subgroup, measure_subgroup
+from experiments.records.predictions import ScoredPart
+from experiments.records.studies import AGE_BANDS, ScoredStudy
+from experiments.reports.document import Bar, Block, Folded, Heading, Row, Section, Table, Words
+from experiments.reports.wording import number, span
+
+__all__ = ["GROUPINGS", "subgroup_section", "unknown_groupings"]
+
+GROUPINGS = {
+    "sex": "Sex",
+    "age_band": "Age band",
+    "view": "View",
+    "source": "Source",
+    "modality": "Modality",
+}
+"""Columns of `studies.parquet` that studies are grouped by, and their headings."""
+
+MOST_VALUES = 10
+"""Subgroups shown of one grouping, the largest; web sites run into the hundreds."""
+NOT_KNOWN = "not known"
+TOO_FEW = "too few"
+NO_FINDING = "ckg:no_finding"
+_PLAN = Plan(resamples=1000)
+_EXPLAINED = (
+    "FNR is the share of positives missed, FPR that of negatives called positive, at the "
+    "thresholds chosen on validation, which are the same for every subgroup. "
+    "Means are over the findings with at least 20 positives in that subgroup, so two rows may "
+    "average different findings: compare them finding by finding below."
+)
+_UNDER = (
+    "Underdiagnosed: share of studies stated not to be free of findings that were called No "
+    "Finding."
+)
+_UNDER_ALL = (
+    "Underdiagnosed: share of studies with a finding in which no finding reached its threshold."
+)
+
+
+def unknown_groupings(studies: Sequence[ScoredStudy]) -> list[str]:
+    """Headings of what is known of no study."""
+    return [
+        title.lower()
+        for name, title in GROUPINGS.items()
+        if not any(getattr(study, name) for study in studies)
+    ]
+
+
+def subgroup_section(
+    scored: ScoredPart | None,
+    studies: Sequence[ScoredStudy],
+    rows: Sequence[Mapping[str, Any]],
+) -> Section:
+    """What was measured in each subgroup.
+
+    Args:
+        scored: The part told of.
+        studies: What is known of its studies, or nothing.
+        rows: The findings of the record, with names and thresholds.
+    """
+    title, short = "Subgroups", "Subgroups"
+    known = {study.study: study for study in studies}
+    if scored is None or not known.keys() & set(scored.studies):
+        said = "The run kept no facts of its studies, so nothing can be told of subgroups."
+        return Section("subgroups", title, (Words(said),), short)
+    under = _UNDER if NO_FINDING in scored.findings else _UNDER_ALL
+    blocks: list[Block] = [Words(_EXPLAINED, "soft"), Words(under, "soft")]
+    details: list[Block] = []
+    for name, heading in GROUPINGS.items():
+        values = [getattr(known.get(study), name, "") or NOT_KNOWN for study in scored.studies]
+        if set(values) == {NOT_KNOWN}:
+            continue
+        if len(set(values)) == 1:
+            blocks.append(Words(f"{heading}: all {values[0]}.", "note"))
+            continue
+        groups = _measured(scored, values, rows)
+        blocks += [Heading(heading), *_table(groups, set(values))]
+        details += [Heading(heading), _by_finding(scored, groups, rows)]
+    unknown = unknown_groupings(studies)
+    if unknown:
+        blocks.append(Words(f"Not known of these studies: {', '.join(unknown)}.", "note"))
+    if details:
+        blocks.append(Folded("Finding by finding", tuple(details)))
+    return Section("subgroups", title, tuple(blocks), short)
+
+
+def _measured(
+    scored: ScoredPart, values: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Subgroup]:
+    """Each subgroup, the largest first; age bands in their order."""
+    column = np.asarray(values, dtype=object)
+    sizes = {value: int((column == value).sum()) for value in sorted(set(values))}
+    if set(sizes) <= {*AGE_BANDS, NOT_KNOWN}:
+        kept = [value for value in (*AGE_BANDS, NOT_KNOWN) if value in sizes]
+    else:
+        kept = sorted(sizes, key=lambda value: (value == NOT_KNOWN, -sizes[value], value))
+    cuts = {row["finding"]: row["threshold"] for row in rows}
+    thresholds = np.array([cuts.get(name) for name in scored.findings], dtype=np.float64)
+    none = scored.findings.index(NO_FINDING) if NO_FINDING in scored.findings else None
+    patients = np.asarray(scored.patients, dtype=object)
+    measured = {}
+    for value in kept[:MOST_VALUES]:
+        of = column == value
+        measured[value] = measure_subgroup(
+            scored.labels[of],
+            scored.probabilities[of],
+            thresholds,
+            patients[of],
+            no_finding=none,
+            plan=_PLAN,
+        )
+    return measured
+
+
+def _table(groups: Mapping[str, Subgroup], values: set[str]) -> list[Block]:
+    """One row a subgroup."""
+    heads = ("Subgroup", "Studies", "Patients", "Positives", "AUROC", "95% interval", "")
+    rates = ("FNR", "FPR", "Underdiagnosed", "Findings")
+    table = Table((*heads, *rates), tuple(map(_row, groups, groups.values())))
+    left = len(values - set(groups))
+    if not left:
+        return [table]
+    return [table, Words(f"{left} smaller ones are not shown.", "note")]
+
+
+def _row(value: str, group: Subgroup) -> Row:
+    positives = sum(finding.positives for finding in group.findings)
+    under = group.underdiagnosis
+    ill = TOO_FEW if under.ill < _PLAN.at_least else _interval(under.rate)
+    counted = (value, str(group.studies), str(group.patients), str(positives))
+    if not group.averaged:
+        return Row((*counted, TOO_FEW, "", "", TOO_FEW, TOO_FEW, ill, "0"), faint=True)
+    area = {"value": group.auroc.value, "low": group.auroc.low, "high": group.auroc.high}
+    bar: Bar | str = ""
+    if np.isfinite(group.auroc.low):
+        bar = Bar(group.auroc.value, group.auroc.low, group.auroc.high)
+    rates = (_interval(group.missed), _interval(group.alarms), ill)
+    return Row((*counted, number(area), span(area), bar, *rates, str(len(group.averaged))))
+
+
+def _by_finding(
+    scored: ScoredPart, groups: Mapping[str, Subgroup], rows: Sequence[Mapping[str, Any]]
+) -> Table:
+    """Every finding in every subgroup."""
+    names = {row["finding"]: row["label"] for row in rows}
+    heads = ("Finding", "Subgroup", "Positives", "AUROC", "95% interval")
+    lines = []
+    for place, finding in enumerate(scored.findings):
+        for value, group in groups.items():
+            name = names.get(finding, finding)
+            lines.append(_finding_row(name, value, group.findings[place]))
+    return Table((*heads, "FNR", "FPR"), tuple(lines), frozenset({1}))
+
+
+def _finding_row(name: str, value: str, one: FindingInSubgroup) -> Row:
+    counted = (name, value, f"{one.positives} of {one.studies}")
+    if one.too_few:
+        return Row((*counted, TOO_FEW, "", "", ""), faint=True)
+    area = {"value": one.auroc.value, "low": one.auroc.low, "high": one.auroc.high}
+    return Row((*counted, number(area), span(area), number(one.missed), number(one.alarms)))
+
+
+def _interval(measured: Estimate) -> str:
+    """`0.21 (0.15 to 0.28)`."""
+    said = number(measured.value, 2)
+    if not np.isfinite(measured.low):
+        return said
+    return f"{said} ({measured.low:.2f} to {measured.high:.2f})"

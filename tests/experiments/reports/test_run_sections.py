@@ -1,0 +1,156 @@
+"""Parts of a run's page: subgroups, limits, cards and guidelines say what the run is, no more."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.records.predictions import ScoredPart
+from experiments.records.studies import ScoredStudy
+from experiments.reports.checklist import checklist_items, checklist_section
+from experiments.reports.document import Section, Table
+from experiments.reports.limits import limits_section
+from experiments.reports.run_cards import data_section, model_section
+from experiments.reports.run_files import RunFiles
+from experiments.reports.run_findings import finding_rows
+from experiments.reports.subgroups import subgroup_section
+
+RECORD = {
+    "run": "r",
+    "seed": 3,
+    "status": "finished",
+    "system": "graph_fusion",
+    "dataset": "openi",
+    "leakage": "none",
+    "label_source": ["findings"],
+    "experiment": {"split": {"kind": "folds", "fold": 1, "folds": 5, "fraction": 0.2}},
+    "findings": [
+        {"finding": "ckg:a", "label": "A", "part": "test", "threshold": 0.5, "positives": 30}
+    ],
+}
+
+
+def scored(studies: int = 80) -> ScoredPart:
+    labels = (np.arange(studies) % 2).astype(float)[:, None]
+    said = np.linspace(0, 1, studies)[:, None]
+    names = tuple(f"s{i}" for i in range(studies))
+    return ScoredPart(
+        "test", names, tuple(f"p{i}" for i in range(studies)), ("ckg:a",), labels, said
+    )
+
+
+def known(part: ScoredPart, **facts: str) -> tuple[ScoredStudy, ...]:
+    pairs = zip(part.studies, part.patients, strict=True)
+    return tuple(ScoredStudy(study, patient, part.part, **facts) for study, patient in pairs)
+
+
+def files(record=RECORD, part=None, studies=()) -> RunFiles:
+    return RunFiles(record, "", (), "test", part, (), studies)
+
+
+def words(section: Section) -> str:
+    return repr(section)
+
+
+def test_a_small_subgroup_says_too_few_and_a_large_one_its_numbers() -> None:
+    part = scored()
+    of = [replace(one, sex="F" if i < 60 else "M") for i, one in enumerate(known(part))]
+    section = subgroup_section(part, of, finding_rows(RECORD, "test"))
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    women, men = table.rows
+    assert women.cells[:4] == ("F", "60", "60", "30")
+    assert women.cells[-1] == "1"
+    assert men.cells[:5] == ("M", "20", "20", "10", "too few")
+    assert men.cells[-2] == "too few"
+    assert men.faint
+    assert "Not known of these studies: age band, view, source, modality" in words(section)
+
+
+def test_an_older_run_has_no_subgroups_and_says_so() -> None:
+    section = subgroup_section(scored(), (), finding_rows(RECORD, "test"))
+    assert "kept no facts" in words(section)
+
+
+def test_limits_say_what_this_run_is() -> None:
+    rows = finding_rows(RECORD, "test")
+    said = words(limits_section(files(part=scored()), rows))
+    for sentence in (
+        "One fold of 5",
+        "Trained on 20% of the training groups",
+        "One seed (3)",
+        "No external test",
+        "Labels were read from findings, not from the pictures",
+        "Only 80 patient groups",
+        "Not known of the tested studies: sex, age band, view, source, modality",
+    ):
+        assert sentence in said, sentence
+    for sentence in ("locked", "made up", "not committed", "Label source read", "ranked together"):
+        assert sentence not in said, sentence
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"leakage": "label_source_read"}, "Label source read"),
+        ({"leakage": "partial"}, "Partial leakage"),
+        ({"dataset": "synthetic"}, "made up by a program"),
+        ({"graph": {"keeps_test_data": True}}, "no claim can rest on this run"),
+        ({"experiment": {"split": {"kind": "locked"}}}, "locked part was opened"),
+        ({"commit": "ab+changed"}, "not committed"),
+        ({"status": "stopped"}, "it is stopped"),
+        ({"evaluations": [{"external": True, "dataset": "figure1"}]}, "other data (figure1)"),
+    ],
+)
+def test_each_limit_is_said_because_of_what_the_run_is(changed, sentence) -> None:
+    assert sentence not in words(limits_section(files(), []))
+    assert sentence in words(limits_section(files({**RECORD, **changed}), []))
+
+
+def test_several_modalities_are_limits_of_their_own() -> None:
+    part = scored(4)
+    of = [
+        replace(one, modality="ct" if i else "cxr", patient="same")
+        for i, one in enumerate(known(part))
+    ]
+    said = words(limits_section(files(part=part, studies=tuple(of)), []))
+    assert "Studies of ct, cxr are ranked together" in said
+    assert "1 of 1 tested patients have more than one modality" in said
+
+
+def test_cards_tell_the_published_data_set_and_the_system() -> None:
+    part = scored(4)
+    said = words(data_section(files(studies=known(part, sex="F"))))
+    for sentence in ("CC BY-NC-ND", "openi.nlm.nih.gov", "fold 1 of 5", "Sex: F", "4 (100%)"):
+        assert sentence in said, sentence
+    assert "https://" not in said
+    assert "concepts of the graph as queries" in words(model_section(files()))
+
+
+def test_a_name_in_a_record_imports_nothing(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w').close()")
+    monkeypatch.syspath_prepend(tmp_path)
+    record = {**RECORD, "dataset": "evil:Part", "system": "evil:Part"}
+    assert "evil:Part" in words(data_section(files(record)))
+    model_section(files(record))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_every_item_of_both_guidelines_is_there_once() -> None:
+    items = checklist_items()
+    numbers = [(item.guideline, item.item) for item in items]
+    assert len(numbers) == len(set(numbers))
+    claim = [item.item for item in items if item.guideline == "CLAIM 2024"]
+    assert claim == [str(number) for number in range(1, 45)]
+    tripod = [item.item for item in items if item.guideline == "TRIPOD+AI"]
+    assert len({item.rstrip("abcdefg") for item in tripod}) == 27
+    assert len(tripod) == 52
+    assert all(item.section or item.remark for item in items)
+
+
+def test_an_item_is_answered_only_where_the_page_has_its_section() -> None:
+    one = Section("subgroups", "Subgroups", ())
+    with_it, without = (words(checklist_section(sections)) for sections in ((one,), ()))
+    assert "Link(text='Subgroups', section='subgroups')" in with_it
+    assert "section='subgroups'" not in without
+    assert "this run has none" in without
