@@ -183,7 +183,7 @@ def evaluate(**given: Any) -> None:
 
 @experiment.command()
 @talking
-@click.argument("run_name", metavar="RUN")
+@click.argument("told", metavar="RUN|COMPARISON")
 @runs_option
 @click.option(
     "-o",
@@ -192,23 +192,14 @@ def evaluate(**given: Any) -> None:
     required=True,
     help="File to write: .html, or .md for its words and tables.",
 )
-def report(as_json: bool, run_name: str, runs: Path, output: Path) -> None:
-    """Write the page of RUN: what was asked, measured and shown, in one file."""
-    from experiments.records.folder import find_run
-    from experiments.reports.html import render_html
-    from experiments.reports.markdown import render_markdown
-    from experiments.reports.run_files import read_run_files
-    from experiments.reports.run_page import run_page
-    from kg.errors import InputError
+def report(as_json: bool, told: str, runs: Path, output: Path) -> None:
+    """Write the page of a RUN, or of a COMPARISON (its .json file), in one file."""
+    from experiments.reports.told import check_ending, page_of, rendered
 
-    formats = {".html": render_html, ".md": render_markdown}
-    if output.suffix not in formats:
-        hint = "name a file ending in .html or .md"
-        raise InputError(f"{output}: a page is not written as {output.suffix or 'that'}", hint)
-    folder = find_run(run_name, runs)
-    show.to_file(output, formats[output.suffix](run_page(read_run_files(folder.path))))
+    check_ending(output)
+    show.to_file(output, rendered(page_of(told, runs), output))
     if as_json:
-        show.json_result({"run": folder.run, "page": str(output.absolute())})
+        show.json_result({"of": told, "page": str(output.absolute())})
 
 
 @experiment.command()

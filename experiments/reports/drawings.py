@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -19,7 +21,15 @@ from matplotlib.ticker import MaxNLocator
 from experiments.metrics.calibration import Reliability
 from experiments.metrics.curves import Curve
 
-__all__ = ["BLUE", "VERMILION", "draw_curve", "draw_learning", "draw_reliability"]
+__all__ = [
+    "BLUE",
+    "VERMILION",
+    "ForestRow",
+    "draw_curve",
+    "draw_forest",
+    "draw_learning",
+    "draw_reliability",
+]
 
 # Okabe and Ito's palette: told apart with any colour vision, and in print.
 BLUE, VERMILION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
@@ -116,6 +126,65 @@ def draw_learning(
         axes.grid(axis="y", color="#eceef0", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.legend(frameon=False, fontsize=7, ncols=1 + len(series) // 7)
+    return result[0]
+
+
+@dataclass(frozen=True)
+class ForestRow:
+    """A difference in a forest plot.
+
+    Args:
+        label: What is compared.
+        value: The difference.
+        low: Lower end of its interval.
+        high: Upper end.
+        strong: A primary endpoint: its mark is a diamond and its label bold.
+        called: Whether it is called higher or lower: its mark is filled.
+    """
+
+    label: str
+    value: float
+    low: float
+    high: float
+    strong: bool = False
+    called: bool = False
+
+
+def draw_forest(rows: Sequence[ForestRow], name: str, *, x: str) -> Markup:
+    """Differences with their intervals, one below the other, and the line of no difference.
+
+    Args:
+        rows: The differences, the first on top.
+        name: What the picture shows.
+        x: Label of the x axis.
+    """
+    labels = ["\n".join(textwrap.wrap(row.label, 24)[:3]) for row in rows]
+    heights = [1 + 0.75 * label.count("\n") for label in labels]
+    places = -np.cumsum(heights) + np.array(heights) / 2
+    with _drawing(name, (3.8, 0.55 + 0.22 * sum(heights))) as (axes, result):
+        axes.axvline(0, color=GREY, linewidth=0.8, linestyle=(0, (3, 2)))
+        for row, place in zip(rows, places, strict=True):
+            color = BLUE if row.called else INK
+            axes.plot([row.low, row.high], [place, place], color=color, linewidth=1.4, alpha=0.7)
+            axes.plot(
+                row.value,
+                place,
+                marker="D" if row.strong else "o",
+                markersize=4.5,
+                color=color,
+                markerfacecolor=color if row.called else "white",
+            )
+        axes.set(xlabel=x, ylim=(-sum(heights), 0))
+        axes.set_yticks(places, labels, fontsize=8.5)
+        for row, label in zip(rows, axes.get_yticklabels(), strict=True):
+            label.set_fontweight("bold" if row.strong else "normal")
+            label.set_color(INK)
+        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="x", labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(axis="x", color="#eceef0", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines["left"].set_visible(False)
     return result[0]
 
 

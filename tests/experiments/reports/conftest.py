@@ -7,12 +7,14 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.compare.records import Comparison, Difference, Entry, FindingScore, Seeds
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.studies import AGE_BANDS, ScoredStudy, write_studies
@@ -193,6 +195,87 @@ def make_record():
 def canary():
     """What a page must show and never run."""
     return CANARY
+
+
+def entry(name, value, **changed):
+    """An entry of a comparison with two findings, one of them rare."""
+    findings = (
+        FindingScore("ckg:a", "Cardiomegaly", 400, 60, False, Measured(value, value - 0.04, 0.9)),
+        FindingScore("ckg:b", f"Hernia {CANARY}", 400, 21, False, Measured(0.7, 0.6, 0.8)),
+        FindingScore("ckg:c", "Fibrosis", 400, 4, True, Measured(None)),
+    )
+    made = Entry(
+        name=name,
+        runs=(f"{name}-0", f"{name}-1"),
+        seeds=(0, 1),
+        folds=(0,),
+        system="graph_fusion",
+        dataset="openi",
+        labels="nih14",
+        label_source=("findings",),
+        inputs_at_test=("image",),
+        text_policy="none",
+        leakage="none",
+        split_kind="fixed",
+        manifests={"0": "5e11"},
+        parameters=1_300_000,
+        seconds=100.4,
+        graphs=(GraphUse("shipped", "f00d" * 16, 400, 2300),),
+        commits=("abc",),
+        settings={"graph.control": name},
+        metrics={"auroc_macro": Measured(value, value - 0.03, value + 0.03)},
+        by_seed=Seeds((value, value + 0.01), value + 0.005, 0.007),
+        findings=findings,
+    )
+    return replace(made, **changed)
+
+
+def difference(second, low, high, verdict, **changed):
+    """`full` minus another entry."""
+    value = Measured((low + high) / 2, low, high)
+    seeds = Seeds((0.01, 0.03), 0.02, 0.014)
+    made = Difference(
+        *("full", second, "secondary", "auroc_macro", "", 81, value),
+        *(0.03, 0.06, None, seeds, verdict),
+    )
+    return replace(made, **changed)
+
+
+@pytest.fixture
+def make_comparison():
+    """Makes a comparison of three entries, one with a hostile name; with some fields changed."""
+
+    def make(**changed):
+        bad = f"names {CANARY}"
+        pairs = (
+            difference(bad, 0.004, 0.036, "higher", family="primary"),
+            difference("shuffled", -0.01, 0.02, "not shown", family="primary"),
+        )
+        findings = tuple(
+            difference(second, -0.02, 0.05, verdict, family="findings", metric="auroc", **one)
+            for second in (bad, "shuffled")
+            for verdict, one in (
+                ("not shown", {"finding": "ckg:a", "positives": 60}),
+                ("not shown", {"finding": "ckg:b", "positives": 21}),
+                ("too few", {"finding": "ckg:c", "positives": 4, "value": Measured(None)}),
+            )
+        )
+        made = Comparison(
+            metric="auroc_macro",
+            entries=(entry("full", 0.78), entry(bad, 0.76), entry("shuffled", 0.775)),
+            differences=(*pairs, *findings),
+            studies=400,
+            groups=390,
+            parts=(),
+            resamples=2000,
+            level=0.95,
+            at_least=20,
+            notes=(f"runs were made at 2 commits {CANARY}",),
+            ledger=(),
+        )
+        return replace(made, **changed)
+
+    return make
 
 
 REFERENCES = ("src", "href", "xlink:href", "srcset", "action", "data", "poster")

@@ -1,0 +1,74 @@
+"""The page of a comparison: what differs, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from experiments.compare.records import Comparison
+from experiments.reports.comparing import verdict_sentence
+from experiments.reports.comparison_sections import comparison_sections, macro_differences
+from experiments.reports.document import Badge, Page, Pair, Pairs
+from experiments.reports.html import render_html
+from experiments.reports.markdown import render_markdown
+from experiments.reports.wording import LEAKAGE
+
+__all__ = [
+    "comparison_badges",
+    "comparison_page",
+    "render_comparison_markdown",
+    "render_comparison_page",
+]
+
+
+def render_comparison_page(comparison: Comparison) -> str:
+    """The page as HTML: one document, no reference to anything outside it."""
+    return render_html(comparison_page(comparison))
+
+
+def render_comparison_markdown(comparison: Comparison) -> str:
+    """The page as Markdown, without drawings."""
+    return render_markdown(comparison_page(comparison))
+
+
+def comparison_page(comparison: Comparison) -> Page:
+    """What is to be said of a comparison."""
+    first = comparison.entries[0]
+    names = [entry.name for entry in comparison.entries]
+    heading = " and ".join(names) if len(names) < 3 else f"{len(names)} configurations"
+    return Page(
+        title=f"Comparison: {heading} on {first.dataset}",
+        kicker="kgdx comparison",
+        heading=f"{heading} on {first.dataset}",
+        lead=_lead(comparison),
+        badges=comparison_badges(comparison),
+        asked=Pairs(
+            (
+                Pair("Compared", ", ".join(names)),
+                Pair("Tested on", f"{comparison.studies} studies of {comparison.groups} patients"),
+                Pair("Labels", first.labels),
+                Pair("Labels were read from", ", ".join(first.label_source)),
+            )
+        ),
+        sections=tuple(comparison_sections(comparison)),
+        foot="Made by kgdx from the record of the comparison alone.",
+    )
+
+
+def _lead(comparison: Comparison) -> str:
+    """The first verdict, or what there is."""
+    macros = macro_differences(comparison)
+    if macros:
+        return verdict_sentence(macros[0], comparison)
+    return f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
+
+
+def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:
+    """The worst leakage of the entries, and whether the locked part was opened."""
+    order = list(LEAKAGE)
+    levels = {entry.leakage for entry in comparison.entries}
+    worst = max(levels, key=lambda level: order.index(level) if level in order else len(order))
+    tone, said, _ = LEAKAGE.get(worst, ("warn", worst, ""))
+    badges = [Badge(said, tone), Badge("research use only")]
+    if any(entry.split_kind == "locked" for entry in comparison.entries):
+        badges.append(Badge("locked part", "warn"))
+    elif comparison.entries[0].split_kind != "official":
+        badges.append(Badge("development part"))
+    return tuple(badges)

@@ -1,0 +1,329 @@
+"""The parts of a page on a comparison: differences, entries, findings, settings, what to know."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from experiments.compare.records import Comparison, Difference, Entry
+from experiments.records.record import Measured
+from experiments.reports.comparing import (
+    forest_rows,
+    macro_name,
+    p_value,
+    seeds_words,
+    signed,
+    verdict_sentence,
+    verdict_word,
+)
+from experiments.reports.document import (
+    Bar,
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Figures,
+    Folded,
+    Heading,
+    Pair,
+    Pairs,
+    Row,
+    Section,
+    Table,
+    Words,
+)
+from experiments.reports.drawings import draw_forest
+from experiments.reports.run_elsewhere import ledger_table
+from experiments.reports.wording import LEAKAGE, metric_name, number, span
+
+__all__ = ["comparison_sections", "difference_blocks", "macro_differences", "rare_blocks"]
+
+MOST_PAIRS = 3
+"""Pairs whose findings are drawn, the primary ones first; all are in a table."""
+RESEARCH = "Research use only. Not a medical device; no output may guide the care of a patient."
+
+
+def macro_differences(comparison: Comparison) -> list[Difference]:
+    """Differences of macro means, primary ones first."""
+    macros = [one for one in comparison.differences if not one.finding]
+    return sorted(macros, key=lambda one: one.family != "primary")
+
+
+def comparison_sections(comparison: Comparison) -> Iterator[Section]:
+    """All parts of a page on one comparison."""
+    yield Section(
+        "differences", "What differs", tuple(difference_blocks(comparison)), "Differences"
+    )
+    yield Section("entries", "What each scored", tuple(_entries(comparison)), "Entries")
+    found = tuple(_findings(comparison))
+    if found:
+        yield Section("findings", "Finding by finding", found, "Findings")
+    if any(entry.parts for entry in comparison.entries):
+        parts = (_parts(comparison),)
+        yield Section("parts", "Within each modality", parts, "Modalities")
+    yield Section("settings", "What was set otherwise", tuple(_settings(comparison)), "Settings")
+    yield Section("notes", "Notes and limits", (_notes(comparison),), "Notes")
+    if comparison.ledger:
+        ledger = (ledger_table(comparison.ledger),)
+        yield Section("ledger", "Uses of the locked part", ledger, "Locked")
+    yield Section("repeat", "What it was made from", tuple(_sources(comparison)), "Sources")
+
+
+def difference_blocks(comparison: Comparison, name: str = "Differences") -> Iterator[Block]:
+    """Verdicts in words, the forest plot, and the table of macro differences.
+
+    Args:
+        comparison: The comparison.
+        name: What the drawing shows; apart from other drawings of the page.
+    """
+    macros = macro_differences(comparison)
+    if not macros:
+        yield Words("Nothing was paired: each entry stands for itself.")
+        return
+    primary = [one for one in macros if one.family == "primary"]
+    yield Bullets(tuple(verdict_sentence(one, comparison) for one in primary or macros[:5]))
+    labels = [f"{_short(one.first, 40)} − {_short(one.second, 40)}" for one in macros]
+    yield from _forest(macros, labels, name)
+    yield _difference_table(macros)
+    yield Words(
+        f"Paired on the same patients: {comparison.resamples} resamples of {comparison.groups} "
+        f"patient groups, {comparison.level:.0%} intervals, scores averaged over seeds first. A "
+        "difference is called only where its interval leaves out zero and, for primary ones, p "
+        "after Holm agrees.",
+        "note",
+    )
+
+
+def _forest(differences: Sequence[Difference], labels: Sequence[str], name: str) -> Iterator[Block]:
+    rows = forest_rows(differences, labels)
+    if not rows:
+        return
+    axis = f"first minus second, {macro_name(differences[0].metric)}"
+    drawn = draw_forest(rows, f"Forest plot: {name}", x=axis)
+    told = (
+        "Filled: called; diamonds and bold: primary. Right of the dashed line the first is higher."
+    )
+    yield Figures((Figure(drawn, told),), wide=True)
+
+
+def _short(name: str, letters: int) -> str:
+    """A name as a drawing has room for it."""
+    return textwrap.shorten(name, letters, placeholder="…") or name[:letters]
+
+
+def _difference_table(differences: Sequence[Difference]) -> Table:
+    """One row a pair."""
+    delong = any(one.p_delong is not None for one in differences)
+    heads: tuple[str, ...] = (
+        "First minus second",
+        "Difference",
+        "The first is",
+        "p",
+        "p after Holm",
+    )
+    heads += ("p, DeLong",) * delong + ("Over seeds", "Positives", "Endpoint")
+    rows = (
+        Row(
+            (
+                f"{one.first} − {one.second}",
+                "too few" if one.verdict == "too few" else signed(one.value),
+                verdict_word(one),
+                p_value(one.p),
+                p_value(one.p_holm),
+                *((p_value(one.p_delong),) if delong else ()),
+                seeds_words(one.by_seed, sign=True),
+                str(one.positives),
+                one.family,
+            ),
+            faint=one.verdict == "too few",
+            strong=one.family == "primary",
+        )
+        for one in differences
+    )
+    return Table(heads, tuple(rows), frozenset({2, len(heads) - 1}))
+
+
+def _entries(comparison: Comparison) -> Iterator[Block]:
+    """One row an entry: what it was given, what it scored."""
+    compared = [
+        entry.metrics.get(comparison.metric, Measured(None)) for entry in comparison.entries
+    ]
+    others = [name for name in comparison.entries[0].metrics if name != comparison.metric]
+    edges = [end for one in compared for end in (one.low, one.high, one.value) if end is not None]
+    left, right = (min(edges) - 0.02, max(edges) + 0.02) if edges else (0.0, 1.0)
+    heads: tuple[str, ...] = (
+        "Entry",
+        macro_name(comparison.metric, start=True),
+        "95% interval",
+        "",
+        "Over seeds",
+    )
+    heads += (*(metric_name(name) for name in others), "Reads at test", "Leakage", "Parameters")
+    rows = []
+    for entry, value in zip(comparison.entries, compared, strict=True):
+        bar: Bar | str = ""
+        if value.value is not None and value.low is not None and value.high is not None:
+            mark = compared[0].value if compared[0].value is not None else left
+            bar = Bar(value.value, value.low, value.high, left, right, mark)
+        measured = (number(_plain(value)), span(_plain(value)), bar, seeds_words(entry.by_seed))
+        rest = (number(_plain(entry.metrics.get(name, Measured(None)))) for name in others)
+        reads = " + ".join(entry.inputs_at_test) or "nothing"
+        leakage = LEAKAGE.get(entry.leakage, ("", entry.leakage, ""))[1]
+        given = (reads, leakage, f"{entry.parameters:,}")
+        rows.append(Row((entry.name, *measured, *rest, *given)))
+    words = frozenset({len(heads) - 3, len(heads) - 2})
+    yield Table(heads, tuple(rows), words)
+    yield Words("The dashed line of each bar stands at the first entry.", "note")
+    printed = [(entry, one) for entry in comparison.entries for one in entry.published]
+    if printed:
+        yield Heading("Printed elsewhere")
+        yield Words("Not measured here, often on other studies and splits.", "note")
+        lines = (
+            Row((entry.name, one.metric, number(one.value), one.mark, one.where))
+            for entry, one in printed
+        )
+        yield Table(("Entry", "Metric", "Printed", "Mark", "Where"), tuple(lines), frozenset({4}))
+
+
+def _plain(value: Measured) -> dict[str, Any]:
+    return {"value": value.value, "low": value.low, "high": value.high}
+
+
+def _findings(comparison: Comparison) -> Iterator[Block]:
+    """The score of each finding by entry, and the differences of the first pairs."""
+    first = comparison.entries[0].findings
+    if not first:
+        return
+    names = tuple(entry.name for entry in comparison.entries)
+    by_entry = [{one.finding: one for one in entry.findings} for entry in comparison.entries]
+    rows = []
+    for one in first:
+        cells = ("too few" if one.too_few else _score(each.get(one.finding)) for each in by_entry)
+        counted = f"{one.positives} of {one.studies}"
+        rows.append(Row((one.label, counted, *cells), faint=one.too_few))
+    yield Table(("Finding", "With it", *names), tuple(rows))
+    pairs = [(one.first, one.second) for one in macro_differences(comparison)]
+    for place, pair in enumerate(pairs):
+        title, blocks = " − ".join(pair), tuple(rare_blocks(comparison, pair, place < MOST_PAIRS))
+        if blocks and place:
+            yield Folded(title, blocks)
+        elif blocks:
+            yield from (Heading(title), *blocks)
+
+
+def _score(one: Any) -> str:
+    return "" if one is None else f"{number(_plain(one.value))} ({span(_plain(one.value))})"
+
+
+def rare_blocks(
+    comparison: Comparison, pair: tuple[str, str], drawn: bool = True
+) -> Iterator[Block]:
+    """Differences of the findings of a pair, the rarest first."""
+    labels = {one.finding: one.label for one in comparison.entries[0].findings}
+    found = [one for one in comparison.between(*pair) if one.finding]
+    found.sort(key=lambda one: (one.positives, one.finding))
+    if not found:
+        return
+    named = [(labels.get(one.finding, one.finding), f" (n={one.positives})") for one in found]
+    if drawn:
+        short = [_short(label, 44) + count for label, count in named]
+        yield from _forest(found, short, f"findings of {pair[0]} minus {pair[1]}")
+    rows = (
+        Row(
+            (
+                label + count,
+                "too few" if one.verdict == "too few" else signed(one.value),
+                p_value(one.p),
+                p_value(one.p_holm),
+                verdict_word(one),
+            ),
+            faint=one.verdict == "too few",
+        )
+        for one, (label, count) in zip(found, named, strict=True)
+    )
+    heads = ("Finding, rarest first", "Difference", "p", "p after Holm", "The first is")
+    yield Table(heads, tuple(rows), frozenset({4}))
+
+
+def _parts(comparison: Comparison) -> Table:
+    """One row an entry and modality."""
+    rows = (
+        Row(
+            (
+                entry.name,
+                part.part,
+                str(part.studies),
+                str(part.positives),
+                "too few" if part.too_few else number(_plain(part.value)),
+                "" if part.too_few else span(_plain(part.value)),
+            ),
+            faint=part.too_few,
+        )
+        for entry in comparison.entries
+        for part in entry.parts
+    )
+    heads = ("Entry", "Modality", "Studies", "Positives", macro_name(comparison.metric))
+    return Table((*heads, "95% interval"), tuple(rows), frozenset({1}))
+
+
+def _settings(comparison: Comparison) -> Iterator[Block]:
+    """Settings that differ, a column an entry."""
+    keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.settings))
+    if not keys:
+        yield Words("Nothing differs but what is named above.")
+        return
+    names = tuple(entry.name for entry in comparison.entries)
+    rows = (
+        Row((key, *(entry.settings.get(key, "") for entry in comparison.entries))) for key in keys
+    )
+    words = frozenset(range(1, len(names) + 1))
+    yield Table(("Setting", *names), tuple(rows), words)
+
+
+def _notes(comparison: Comparison) -> Bullets:
+    entry = comparison.entries[0]
+    made_up = "The data are made up by a program: nothing here is a claim about patients."
+    said = [RESEARCH, *comparison.notes]
+    if entry.dataset == "synthetic":
+        said.insert(1, made_up)
+    said.append(
+        "Numbers hold for these studies, labels and splits; no other hospital was tested here."
+    )
+    return Bullets(tuple(said))
+
+
+def _sources(comparison: Comparison) -> Iterator[Block]:
+    """Data, splits, graphs, commits and runs of the entries."""
+    first = comparison.entries[0]
+    manifests = {
+        key: value for entry in comparison.entries for key, value in entry.manifests.items()
+    }
+    yield Pairs(
+        (
+            Pair("Data set", first.dataset),
+            Pair("Labels", f"{first.labels}, read from {', '.join(first.label_source)}"),
+            Pair("Studies tested", f"{comparison.studies} of {comparison.groups} patient groups"),
+            Pair("Split", first.split_kind),
+            *(
+                Pair(f"Split manifest, fold {fold}", digest, exact=True)
+                for fold, digest in manifests.items()
+            ),
+            Pair("Commits", ", ".join(sorted({c for e in comparison.entries for c in e.commits}))),
+        )
+    )
+    rows = (_source(entry) for entry in comparison.entries)
+    heads = ("Entry", "Runs", "Seeds", "Folds", "Seconds", "System", "Graph")
+    yield Table(heads, tuple(rows), frozenset({5, 6}))
+    runs = "\n".join(run for entry in comparison.entries for run in entry.runs)
+    yield Folded("Runs", (Code(runs),))
+
+
+def _source(entry: Entry) -> Row:
+    graphs = ", ".join(
+        f"{graph.name} {graph.fingerprint[:12]}"
+        + (f" ({graph.control})" if graph.control != "none" else "")
+        for graph in entry.graphs
+    )
+    counted = (len(entry.runs), len(entry.seeds), len(entry.folds), round(entry.seconds))
+    return Row((entry.name, *map(str, counted), entry.system, graphs or "none"))

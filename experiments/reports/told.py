@@ -1,0 +1,59 @@
+"""From what is named on the command line to its page: a run, or the file of a comparison."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from experiments.compare.records import Comparison
+from experiments.records.folder import find_run
+from experiments.reports.comparison_page import comparison_page
+from experiments.reports.document import Page
+from experiments.reports.html import render_html
+from experiments.reports.markdown import render_markdown
+from experiments.reports.run_files import read_run_files
+from experiments.reports.run_page import run_page
+from kg.errors import InputError
+
+__all__ = ["check_ending", "page_of", "rendered"]
+
+_WRITERS = {".html": render_html, ".md": render_markdown}
+
+
+def check_ending(output: Path) -> None:
+    """Refuse a format before anything is computed.
+
+    Raises:
+        InputError: If a page is not written in it.
+    """
+    if output.suffix not in _WRITERS:
+        hint = "name a file ending in .html or .md"
+        raise InputError(f"{output}: a page is not written as {output.suffix or 'that'}", hint)
+
+
+def rendered(page: Page, output: Path) -> str:
+    """A page as the text of a file, by its ending."""
+    return _WRITERS[output.suffix](page)
+
+
+def page_of(told: str, runs: Path) -> Page:
+    """The page of a run (a name under `runs`, or a folder) or of a comparison (a `.json` file).
+
+    Raises:
+        InputError: If there is no such thing, or it cannot be read.
+    """
+    path = Path(told)
+    if path.suffix == ".json" and path.is_file():
+        return comparison_page(Comparison.from_json(_read_json(path)))
+    return run_page(read_run_files(find_run(told, runs).path))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}", "make it again") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} is neither a comparison nor an ablation", "make it again")
+    return values

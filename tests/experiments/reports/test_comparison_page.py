@@ -1,0 +1,91 @@
+"""The page of a comparison: verdicts in words, forest plots, no claim of what is not shown."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from experiments.compare.records import Comparison, PartScore, Printed
+from experiments.records.record import Measured
+from experiments.reports.comparison_page import (
+    render_comparison_markdown,
+    render_comparison_page,
+)
+
+
+def words_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_it_says_what_is_shown_and_what_is_not(make_comparison) -> None:
+    page = words_of(render_comparison_page(make_comparison()))
+    for words in (
+        "full is better than names",
+        "+0.020 (+0.004 to +0.036) in macro AUROC, p 0.060 after Holm.",
+        "No difference between full and shuffled is shown",
+        "the interval holds zero.",
+        "3 configurations on openi",
+        "0.785 ± 0.007 (2 seeds)",
+        "(n=21)",
+        "Research use only.",
+        "2000 resamples of 390 patient groups",
+        "runs were made at 2 commits",
+    ):
+        assert words in page, words
+    text = render_comparison_markdown(make_comparison())
+    assert text.index("(n=4)") < text.index("(n=21)") < text.index("(n=60)")
+    assert "Uses of the locked part" not in page
+
+
+def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_comparison) -> None:
+    made = make_comparison()
+    first = replace(made.differences[0], verdict="not shown")
+    page = words_of(render_comparison_page(replace(made, differences=(first,))))
+    assert "No difference between full and names" in page
+    assert "leaves out zero, but p after Holm is not below 0.05" in page
+    assert "is better than" not in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"differences": ()}, "Nothing was paired"),
+        ({"ledger": ({"date": "2026-01-01", "run": "r", "why": "final"},)}, "Uses of the locked"),
+    ],
+)
+def test_what_only_some_comparisons_have(make_comparison, changed, words) -> None:
+    assert words in words_of(render_comparison_page(make_comparison(**changed)))
+
+
+def test_modalities_and_printed_numbers_stand_in_tables_of_their_own(make_comparison) -> None:
+    made = make_comparison()
+    parts = (
+        PartScore("ct", 90, 40, False, Measured(0.71, 0.6, 0.8)),
+        PartScore("ultrasound", 20, 3, True, Measured(None)),
+    )
+    printed = (Printed("auroc_macro", 0.841, "table 2", "[read]"),)
+    first = replace(made.entries[0], parts=parts, published=printed)
+    text = render_comparison_markdown(replace(made, entries=(first, *made.entries[1:])))
+    assert "| full | ct | 90 | 40 | 0.710 | 0.600 to 0.800 |" in text
+    assert "| full | ultrasound | 20 | 3 | too few |  |" in text
+    assert "| 0.841 | \\[read\\] | table 2 |" in text
+
+
+def test_it_is_safe_whole_and_the_same_after_a_file(
+    make_comparison, keeps_to_itself, canary
+) -> None:
+    made = make_comparison()
+    page, text = render_comparison_page(made), render_comparison_markdown(made)
+    keeps_to_itself(page)
+    assert "canary" in page
+    assert "<script" not in page
+    assert "<script" not in re.sub(r"```.*?```", "", text, flags=re.S)
+    again = Comparison.from_json(made.as_json())
+    assert render_comparison_page(again) == page
+    assert render_comparison_markdown(again) == text
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_part_of_it_is_wider_than_the_screen(make_comparison, width, in_browser) -> None:
+    seen = in_browser(render_comparison_page(make_comparison()), width)
+    assert seen is None or (seen[0] <= width and seen[1] > 1000 and seen[2] == []), seen

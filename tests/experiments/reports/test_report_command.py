@@ -1,0 +1,61 @@
+"""`kgdx experiment report`: from a name or a file to a page, in the format the ending asks for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.cli.main import main
+from experiments.reports.comparison_page import render_comparison_markdown, render_comparison_page
+
+
+def test_a_run_by_name_or_folder_and_by_its_json(run: Path, kept_run: Path, capsys) -> None:
+    page = run.parent / "page.html"
+    assert main(["experiment", "report", str(run), "-o", str(page), "--json"]) == 0
+    assert page.read_bytes() == (kept_run / "report.html").read_bytes()
+    assert json.loads(capsys.readouterr().out)["page"] == str(page)
+    named = ["experiment", "report", run.name, "--runs", str(run.parent), "-o"]
+    text = run.parent / "page.md"
+    assert main([*named, str(text)]) == 0
+    assert text.read_text().startswith("# graph_fusion on synthetic\n")
+
+
+def test_a_comparison_by_its_file(make_comparison, tmp_path: Path) -> None:
+    made = make_comparison()
+    file = tmp_path / "compared.json"
+    file.write_text(json.dumps(made.as_json()))
+    for name, render in (
+        ("page.html", render_comparison_page),
+        ("page.md", render_comparison_markdown),
+    ):
+        assert main(["experiment", "report", str(file), "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_text() == render(made)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "neither a comparison nor an ablation"),
+        ('{"format": 9}', "not a comparison of this version"),
+        ('{"format": 1, "metric": 4}', "comparison"),
+    ],
+)
+def test_a_damaged_file_is_said_and_nothing_is_written(
+    tmp_path: Path, capsys, content: str, said: str
+) -> None:
+    file, page = tmp_path / "compared.json", tmp_path / "page.html"
+    file.write_text(content)
+    assert main(["experiment", "report", str(file), "-o", str(page)]) != 0
+    assert said in capsys.readouterr().err
+    assert not page.exists()
+
+
+def test_an_unknown_name_and_format_are_said(run: Path, tmp_path: Path, capsys) -> None:
+    assert main(["experiment", "report", str(run), "-o", "page.pdf"]) != 0
+    assert "name a file ending in .html or .md" in capsys.readouterr().err
+    unknown = ["experiment", "report", "nothing", "--runs", str(tmp_path), "-o", "page.html"]
+    assert main(unknown) != 0
+    assert "there is no run nothing" in capsys.readouterr().err
