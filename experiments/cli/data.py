@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import data_root, is_made, root_option, talking
+from experiments.cli.arguments import is_made, root_option, talking
+from experiments.cli.audit import audit
+from experiments.cli.copies import copy_of, load_dataset
 from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
 from kg.errors import CheckFailed, InputError
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["data"]
 
-MADE = Path("runs") / "cache" / "datasets"
 _name = click.argument("name")
 
 
@@ -29,6 +30,7 @@ def data() -> None:
     """Data sets: their layouts, and the copies on this machine."""
 
 
+data.add_command(audit)
 data.add_command(label)
 
 
@@ -64,8 +66,8 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
     """
     from experiments import inspection
 
-    part = _load(name)
-    folder = _copy(name, part, root, needed=False)
+    part = load_dataset(name)
+    folder = copy_of(name, part, root, needed=False)
     rows = inspection.check(part, folder, name)
     if as_json:
         show.json_result([{**asdict(row), "passes": row.passes} for row in rows])
@@ -90,9 +92,9 @@ def fetch(as_json: bool, name: str, root: Path | None) -> None:
     """
     from experiments.preparation.fetch import fetch as fetch_files
 
-    part = _load(name)
+    part = load_dataset(name)
     show.note(f"{name}: {part.licence}")
-    folder = _copy(name, part, root, needed=False)
+    folder = copy_of(name, part, root, needed=False)
     rows = fetch_files(part, folder, _telling())
     if as_json:
         show.json_result([asdict(row) for row in rows])
@@ -145,8 +147,8 @@ def prepare(**given: Any) -> None:
     from experiments.preparation.prepare import prepare as make
 
     name = given["name"]
-    part = _load(name)
-    folder = _copy(name, part, given["root"])
+    part = load_dataset(name)
+    folder = copy_of(name, part, given["root"])
     kept = ("workers", "side", "view", "shards", "duplicates")
     plan = Plan(**{key: given[key] for key in kept})
     made = make(
@@ -186,16 +188,16 @@ def show_dataset(
     """
     from experiments import inspection
 
-    part = _load(name)
+    part = load_dataset(name)
     if page is not None and not study:
         raise InputError("-o writes the page of one study", "name it with --study ID")
     if study:
-        _show_study(name, part, _copy(name, part, root), (study, labels, page, as_json))
+        _show_study(name, part, copy_of(name, part, root), (study, labels, page, as_json))
         return
     known = _describe(name, part)
     held = None
     if root is not None or is_made(name):
-        held = inspection.show(name, part, _copy(name, part, root), labels)
+        held = inspection.show(name, part, copy_of(name, part, root), labels)
     if as_json:
         show.json_result({**known, "holds": asdict(held) if held else None})
         return
@@ -250,29 +252,6 @@ def _telling() -> Callable[[str, int, int], None]:
             show.note(f"{url}: {here:,} of {f'{of:,}' if of else 'unknown'} bytes")
 
     return tell
-
-
-def _load(name: str) -> Any:
-    """A data set with its default options."""
-    from experiments.datasets import DATASETS
-
-    part = DATASETS.load(name)
-    return part(part.Options())
-
-
-def _copy(name: str, part: Any, root: Path | None, *, needed: bool = True) -> Path:
-    """The data set's own folder; one that kgdx makes itself is made in the cache of the runs."""
-    from experiments.inspection import locate
-
-    where = data_root(root, name)
-    if is_made(name):
-        return where / name if (where / name).is_dir() else MADE / name
-    try:
-        return locate(name, part, where)
-    except InputError:
-        if needed:
-            raise
-        return where / name
 
 
 def _describe(name: str, part: Any) -> dict[str, Any]:

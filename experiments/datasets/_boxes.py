@@ -31,6 +31,16 @@ class Box:
     reader: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of a picture, in shares of its width and height from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 def four_numbers(cells: Sequence[str], where: str) -> tuple[float, float, float, float]:
     """The numbers of a published box.
 

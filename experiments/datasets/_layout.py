@@ -12,7 +12,7 @@ from typing import ClassVar
 import kg.options
 from encoders.study import Modality, SplitPart, Study
 from experiments.datasets import LabelChoice, NeededFile
-from experiments.datasets._boxes import Box
+from experiments.datasets._boxes import Box, Region
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
 
@@ -126,6 +126,14 @@ class Layout:
             InputError: If a file of the marks is wrong.
         """
         return ()
+
+    def lungs(self, root: Path) -> Mapping[str, tuple[Region, ...]]:
+        """Where the lungs are in pictures, by path; empty where nobody marked them.
+
+        Raises:
+            InputError: If a file of the marks is wrong.
+        """
+        return {}
 
     def spares(self, file: NeededFile) -> bool:
         """Whether the data set can be read without a file."""

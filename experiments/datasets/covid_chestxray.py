@@ -10,7 +10,8 @@ share a picture, or a near-duplicate of one, are one group.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ import numpy as np
 
 from encoders.study import Modality, Passage, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets._boxes import Region
 from experiments.datasets._covid_labels import covid
 from experiments.datasets._layout import Layout, Reading, Rejected
 from experiments.datasets._near_duplicates import join, published, read_pairs
@@ -46,6 +48,7 @@ COLUMNS = tuple(
         "url",
     ]
 ) + ("clinical_notes", "other_notes")
+LUNGS = "annotations/imageannotation_ai_lung_bounding_boxes.json"
 MODALITIES: dict[str, Modality] = {"X-ray": "cxr", "CT": "ct"}
 VIEWS: dict[str, View] = {
     "PA": "frontal",
@@ -72,6 +75,7 @@ class CovidChestXray(Layout):
     files = (
         NeededFile("metadata.csv", "one row a picture", "in the repository", COLUMNS),
         NeededFile("images", "pictures", "in the repository"),
+        NeededFile(LUNGS, "boxes of the lungs in 167 X-rays", "in the repository", optional=True),
     )
     expected: ClassVar[dict[str, int]] = {"pictures": 738, "rows": 751, "patients": 380}
     locked_share = 0.2
@@ -96,6 +100,26 @@ class CovidChestXray(Layout):
             tuple(_study(members, groups, ill, sizes) for members in studies.values()),
             tuple(rejected),
         )
+
+    def lungs(self, root: Path) -> Mapping[str, tuple[Region, ...]]:
+        """The boxes of both lungs, drawn by General Blockchain, Inc., in some of the X-rays."""
+        if not (root / LUNGS).is_file():
+            return {}
+        pictures = Pictures(root, ["images"])
+        try:
+            given = json.loads((root / LUNGS).read_text(encoding="utf-8"))
+            shown = {one["id"]: one for one in given["images"]}
+            found: dict[str, tuple[Region, ...]] = {}
+            for box in given["annotations"]:
+                image = shown[box["image_id"]]
+                path = pictures.find(image["file_name"])
+                drawn = None not in box["bbox"]  # of a lung that could not be seen there is none
+                if path is not None and drawn:
+                    region = _region(box["bbox"], image["width"], image["height"])
+                    found[path] = (*found.get(path, ()), region)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{root / LUNGS}: not COCO boxes: {error!r}", "get it again") from None
+        return found
 
     def tiny(self, folder: Path) -> None:
         """Write 12 made-up patients: both modalities, three findings, one row left `todo`."""
@@ -123,6 +147,11 @@ class CovidChestXray(Layout):
                 }
                 writer.writerow(row)
                 draw(folder / "images" / row["filename"], rng, bright=finding == "COVID-19")
+        shown = {"id": 1, "file_name": "made-up-0.png", "width": 64, "height": 48}
+        boxes = [{"image_id": 1, "bbox": [left, 8, 24, 32]} for left in (4, 36)]
+        (folder / LUNGS).parent.mkdir()
+        given = json.dumps({"images": [shown], "annotations": boxes})
+        (folder / LUNGS).write_text(given, encoding="utf-8")
 
 
 def _sort_out(
@@ -160,6 +189,12 @@ def _sort_out(
         if path not in known
     ]
     return [(row, path) for path, row in kept.items()], rejected
+
+
+def _region(box: Sequence[float], width: float, height: float) -> Region:
+    """A COCO box (left, top, width, height in pixels) as shares of its picture."""
+    left, top, wide, high = box
+    return Region(left / width, top / height, (left + wide) / width, (top + high) / height)
 
 
 def _groups(root: Path, rows: Iterable[Row]) -> dict[str, str]:

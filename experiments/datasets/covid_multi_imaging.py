@@ -8,7 +8,7 @@ for SARS, for patients under both labels and for `todo` rows hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +16,7 @@ from typing import ClassVar
 import kg.options
 from encoders.study import Modality, Study
 from experiments.datasets import LabelChoice
+from experiments.datasets._boxes import Region
 from experiments.datasets._layout import Layout, Reading, Rejected
 from experiments.datasets._near_duplicates import join, published, read_pairs
 from experiments.datasets.cov_ctr import CovCTR
@@ -73,6 +74,14 @@ class CovidMultiImaging(Layout):
         groups = join(list(_owners(studies)), read_pairs(root))
         joined = [replace(study, patient=groups[study.patient]) for study in studies]
         return Reading(tuple(joined), tuple(rejected))
+
+    def lungs(self, root: Path) -> Mapping[str, tuple[Region, ...]]:
+        """Lungs that are marked in one of the sets."""
+        return {
+            f"{name}/{path}": regions
+            for name, layout in self._members()
+            for path, regions in layout.lungs(root / name).items()
+        }
 
     def tiny(self, folder: Path) -> None:
         """Write the made-up copies of the three sets into their folders."""

@@ -26,7 +26,14 @@ from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
 from kg.options import parse_options
 
-__all__ = ["Assembled", "assemble", "build_reader", "build_system", "open_dataset"]
+__all__ = [
+    "Assembled",
+    "assemble",
+    "build_reader",
+    "build_system",
+    "choice_of",
+    "open_dataset",
+]
 
 NO_HASHES: Mapping[str, str] = {}
 
@@ -133,12 +140,21 @@ def open_dataset(data: DataSection) -> tuple[Any, LabelChoice]:
     """
     part = DATASETS.load(data.name)
     dataset = part(parse_options(part.Options, data.options, where="data.options"))
-    choices = {choice.name: choice for choice in dataset.label_choices}
+    return dataset, choice_of(dataset, data)
+
+
+def choice_of(dataset: Any, data: DataSection) -> LabelChoice:
+    """How a data set is labelled.
+
+    Raises:
+        InputError: If it is not labelled that way.
+    """
+    choices: dict[str, LabelChoice] = {choice.name: choice for choice in dataset.label_choices}
     if data.labels not in choices:
         raise InputError(
             f"{data.name} is not labelled with {data.labels!r}", did_you_mean(data.labels, choices)
         )
-    return dataset, choices[data.labels]
+    return choices[data.labels]
 
 
 def folder_of(dataset: Any, name: str, root: Path, cache: Path) -> Path:

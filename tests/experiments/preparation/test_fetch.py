@@ -238,7 +238,7 @@ def test_the_command_ends_with_1_while_something_has_to_be_asked_for(
     class Set(Table):
         files = (*big(server).files, asked)
 
-    monkeypatch.setattr(data_commands, "_load", lambda name: Set())
+    monkeypatch.setattr(data_commands, "load_dataset", lambda name: Set())
     done = CliRunner().invoke(data_commands.fetch, ["table", "--root", str(tmp_path)])
     assert isinstance(done.exception, CheckFailed)
     assert "still needed: reports" in done.exception.message

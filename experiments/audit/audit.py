@@ -1,0 +1,168 @@
+"""Audit a data set: run every probe it has the inputs for, and tell what follows."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from experiments.audit.associations import associations, label_counts, source_rows
+from experiments.audit.judging import judge, shuffled_check
+from experiments.audit.likeness import likeness
+from experiments.audit.picture_probe import BordersProbe, LungsMaskedProbe
+from experiments.audit.probes import FACT_PROBES, FactProbe, NotPossible, Probed
+from experiments.audit.record import Audit, ProbeResult, Shuffled
+from experiments.audit.subject import Asked, Subject, open_subject
+from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
+from experiments.audit.verdicts import probe_verdict
+from experiments.config.schema import GraphSection
+from experiments.metrics.arrays import FloatArray
+from experiments.splits import official_parts
+from experiments.training.graphs import choose_graph
+from kg.graph import KnowledgeGraph
+
+__all__ = ["Audited", "audit"]
+
+log = logging.getLogger(__name__)
+
+
+class Probe(Protocol):
+    """A model that must not be able to diagnose."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def about(self) -> str: ...  # noqa: D102
+
+    def run(self, subject: Subject, labels: FloatArray) -> Probed:
+        """Scores of the probe, taught these labels."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An audit with what it was made of.
+
+    Args:
+        audit: The record.
+        subject: Studies, labels and folds.
+        scores: Logits of each probe that was possible, by name, `[n, C]`.
+    """
+
+    audit: Audit
+    subject: Subject
+    scores: Mapping[str, FloatArray]
+
+
+def audit(asked: Asked, dataset: Any, root: Path, *, cache: Path, encoder: str = "") -> Audited:
+    """Audit the development part of a data set.
+
+    Args:
+        asked: Data set, labels and folds.
+        dataset: The data set.
+        root: Its own folder.
+        cache: Folder of feature caches.
+        encoder: Image encoder of the probe of borders; empty = thumbnails.
+
+    Raises:
+        InputError: If the data set is wrong, or has no labels to audit.
+    """
+    graph, _ = choose_graph(GraphSection(), dataset.graph_names)
+    subject = open_subject(asked, dataset, root, graph)
+    names = finding_names(subject, graph)
+    results, scores = [], {}
+    for probe in _probes(subject, graph, dataset, cache, encoder):
+        result, probed = _run(probe, subject, names)
+        results.append(result)
+        if probed is not None:
+            scores[probe.name] = probed
+    record = Audit(
+        dataset=asked.name,
+        labels=subject.choice.name,
+        label_source=subject.choice.source,
+        version=version("kgdx"),
+        studies=len(subject.studies),
+        patients=len(set(subject.groups)),
+        unlabelled=subject.unlabelled,
+        modalities=dict(sorted(Counter(subject.modalities).items())),
+        folds=asked.folds,
+        manifests=tuple(one.sha256 for one in subject.manifests),
+        seed=asked.seed,
+        resamples=asked.resamples,
+        at_least=asked.at_least,
+        counts=label_counts(subject, names),
+        probes=tuple(results),
+        shuffled=_shuffled(subject),
+        associations=associations(subject, names),
+        sources=source_rows(subject),
+        likeness=likeness(subject, official_parts(dataset, root), cache / "audit" / asked.name),
+    )
+    return Audited(record, subject, scores)
+
+
+def finding_names(subject: Subject, graph: KnowledgeGraph) -> dict[str, str]:
+    """Name of each finding asked for: the graph's, else that of its label set."""
+    columns = dict(zip(subject.label_set.findings, subject.label_set.columns, strict=True))
+    return {
+        finding: graph.concept(finding).label if finding in graph.index else columns[finding]
+        for finding in subject.findings
+    }
+
+
+def _probes(
+    subject: Subject, graph: KnowledgeGraph, dataset: Any, cache: Path, encoder: str
+) -> list[Probe]:
+    """Every probe there is, cheap ones first."""
+    marks: Callable[[Path], Any] | None = getattr(dataset, "lungs", None)
+    texts = Redacted(graph, subject)
+    return [
+        *FACT_PROBES,
+        CutProbe(texts, "report"),
+        RedactedProbe(texts, "report"),
+        CutProbe(texts, "dialogue"),
+        RedactedProbe(texts, "dialogue"),
+        BordersProbe(cache, encoder),
+        LungsMaskedProbe(marks(subject.root) if marks is not None else {}),
+    ]
+
+
+def _run(
+    probe: Probe, subject: Subject, names: Mapping[str, str]
+) -> tuple[ProbeResult, FloatArray | None]:
+    """What came of a probe, and its scores."""
+    begun = time.monotonic()
+    log.info("probe: %s", probe.name)
+    try:
+        probed = probe.run(subject, subject.labels)
+    except NotPossible as error:
+        return ProbeResult(probe.name, probe.about, impossible=str(error)), None
+    places = judge(subject, probed.scores, across=getattr(probe, "across", False))
+    result = ProbeResult(
+        name=probe.name,
+        about=probe.about,
+        reads=probed.reads,
+        places=places,
+        remark=probed.remark,
+        verdict=probe_verdict(probe.name, places, names),
+        seconds=time.monotonic() - begun,
+    )
+    return result, probed.scores
+
+
+def _shuffled(subject: Subject) -> Shuffled | None:
+    """The check of the audit itself, with one probe that reads every fact."""
+    facts = tuple(dict.fromkeys(fact for probe in FACT_PROBES for fact in probe.facts))
+    everything = FactProbe("all facts", "every fact", facts)
+
+    def scores(labels: FloatArray) -> FloatArray:
+        return everything.run(subject, labels).scores
+
+    try:
+        return shuffled_check(subject, scores)
+    except NotPossible:
+        return None

@@ -1,0 +1,73 @@
+"""Facts a probe may read that no table states: formats and bytes of files, length of text.
+
+They are of the copy at hand: a copy that was saved again has the bytes and formats of whoever
+saved it. A width and height that the data set states stand; else those of the file are taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+from PIL import Image, UnidentifiedImageError
+
+from encoders.reading.kinds import kind_of
+from encoders.study import Study
+from experiments.preparation.looking import stamp
+from experiments.sources import source_of
+
+__all__ = ["with_measured_facts"]
+
+
+def with_measured_facts(study: Study, root: Path) -> Study:
+    """The study with what can be measured of its files and text among its facts.
+
+    Args:
+        study: The study.
+        root: Folder its picture paths are relative to.
+    """
+    return replace(study, facts=_of_files(study, root) | dict(study.facts) | _of_text(study))
+
+
+def _of_files(study: Study, root: Path) -> dict[str, str]:
+    """Format, bytes and size of the pictures' files."""
+    paths = [path for image in study.images if (path := root / image.path).exists()]
+    facts = {"source": source_of(study), "pictures": str(len(study.images))}
+    if study.images:
+        facts["modality"] = study.images[0].modality
+    if not paths:
+        return facts
+    facts["bytes"] = f"{fmean(stamp(path)[0] for path in paths):.0f}"
+    formats = Counter(_format(path)[0] for path in paths)
+    facts["format"] = "+".join(sorted(formats))
+    stated = study.facts.get("width"), study.facts.get("height")
+    width, height = stated if all(stated) else _format(paths[0])[1]
+    if width and height:
+        facts |= {"width": width, "height": height, "size": f"{width} x {height}"}
+        facts["aspect"] = f"{float(width) / float(height):.3f}"
+    return facts
+
+
+def _format(path: Path) -> tuple[str, tuple[str, str]]:
+    """What a file is (`JPEG L`: format and depth of a pixel), and its width and height if known."""
+    kind = kind_of(path)
+    if kind not in ("raster", "animation"):
+        return kind, ("", "")
+    try:
+        with Image.open(path) as image:
+            return f"{image.format} {image.mode}", (str(image.width), str(image.height))
+    except (OSError, UnidentifiedImageError):
+        return "unreadable", ("", "")
+
+
+def _of_text(study: Study) -> dict[str, str]:
+    """How much is written, in how many passages and which language; nothing of what it says."""
+    facts = {}
+    for name, passages in (("report", study.report), ("dialogue", study.dialogue)):
+        if passages:
+            facts[f"{name}_characters"] = str(sum(len(passage.text) for passage in passages))
+            facts[f"{name}_passages"] = str(len(passages))
+            facts[f"{name}_language"] = "+".join(sorted({one.language for one in passages}))
+    return facts

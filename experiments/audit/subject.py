@@ -1,0 +1,172 @@
+"""Subject: the labelled development part of a data set, with the folds that its runs are tested on.
+
+The locked part is divided off first and nothing of it is looked at. Folds are those of
+`split: {kind: folds}`, so a probe and a run of the same seed share their manifests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoders.study import Study
+from experiments.audit.measured_facts import with_measured_facts
+from experiments.config.schema import DataSection, SplitSection
+from experiments.datasets import LabelChoice
+from experiments.metrics.arrays import FloatArray, IntArray, Units
+from experiments.splits import Manifest, locked_studies, make_manifest
+from experiments.targets import choose_findings, label_set_of, targets
+from experiments.training.assemble import choice_of, wanted_studies
+from kg.errors import InputError
+from kg.graph import KnowledgeGraph, LabelSet
+
+__all__ = ["Asked", "Fold", "Subject", "open_subject"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be audited, and on which folds.
+
+    Args:
+        name: Data set of the catalog.
+        labels: Label set; empty = the data set's first.
+        folds: Number of folds.
+        seed: Seed of the folds, and of whatever else is drawn.
+        at_least: Findings with fewer positives in the development part are left out.
+        resamples: Bootstrap resamples of an interval.
+        shuffles: How often labels are shuffled for the check of the audit itself.
+    """
+
+    name: str
+    labels: str = ""
+    folds: int = 5
+    seed: int = 0
+    at_least: int = 20
+    resamples: int = 1000
+    shuffles: int = 20
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: rows of the subject that train, and that are tested."""
+
+    train: IntArray
+    test: IntArray
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is audited.
+
+    Args:
+        asked: What was asked for.
+        root: Folder of the data set.
+        choice: How it is labelled.
+        label_set: Its label set.
+        findings: Concept ids that are asked for (`C`).
+        studies: Labelled development studies, with measured facts (`n`).
+        labels: 1, 0 or NaN = not stated, `[n, C]`.
+        manifests: The split of each fold.
+        unlabelled: Development studies that state no label at all.
+    """
+
+    asked: Asked
+    root: Path
+    choice: LabelChoice
+    label_set: LabelSet
+    findings: tuple[str, ...]
+    studies: tuple[Study, ...]
+    labels: FloatArray
+    manifests: tuple[Manifest, ...]
+    unlabelled: int
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Patient group of each study."""
+        return tuple(study.patient for study in self.studies)
+
+    @cached_property
+    def modalities(self) -> tuple[str, ...]:
+        """Modality of each study; empty where it has no picture."""
+        return tuple(study.facts.get("modality", "") for study in self.studies)
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The modalities there are, where they are several; else nothing."""
+        names = tuple(dict.fromkeys(self.modalities))
+        return tuple(sorted(names)) if len(names) > 1 else ()
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        """Rows of each fold, validation left out of both sides as it is in a run."""
+
+        def rows(manifest: Manifest, part: str) -> IntArray:
+            places = [manifest.assignments[study.study] == part for study in self.studies]
+            return np.flatnonzero(places)
+
+        return tuple(Fold(rows(one, "train"), rows(one, "test")) for one in self.manifests)
+
+    @cached_property
+    def tested_in(self) -> IntArray:
+        """Fold in which each study is tested, `[n]`."""
+        place = np.full(len(self.studies), -1)
+        for number, fold in enumerate(self.folds):
+            place[fold.test] = number
+        return place
+
+    def units(self, *, within: bool) -> Units:
+        """How rows hang together: patients within folds, judged within modality where asked."""
+        parts = self.modalities if within and self.parts else None
+        return Units(self.groups, folds=self.tested_in, parts=parts)
+
+
+def open_subject(asked: Asked, dataset: Any, root: Path, graph: KnowledgeGraph) -> Subject:
+    """Read a data set and divide it.
+
+    Args:
+        asked: What is to be audited.
+        dataset: The data set.
+        root: Its own folder.
+        graph: The graph its label set is from.
+
+    Raises:
+        InputError: If it is not labelled that way, no study is, or no finding is frequent enough.
+    """
+    data = DataSection(
+        name=asked.name,
+        labels=asked.labels or dataset.label_choices[0].name,
+        at_least=asked.at_least,
+    )
+    choice = choice_of(dataset, data)
+    everyone = dataset.studies(root, labels=data.labels)
+    locked = locked_studies(dataset, everyone)
+    development = [study for study in everyone if study.study not in locked]
+    if not development:
+        raise InputError(f"no study of {asked.name} is left to develop on", "see `kgdx data check`")
+    studies = wanted_studies(development, data)
+    label_set = label_set_of(dataset, root, data.labels, graph)
+    findings = choose_findings(label_set, studies, data.at_least)
+    manifests = tuple(
+        make_manifest(
+            everyone,
+            SplitSection(kind="folds", folds=asked.folds, fold=fold, seed=asked.seed),
+            dataset=asked.name,
+            locked=locked,
+        )
+        for fold in range(asked.folds)
+    )
+    return Subject(
+        asked=asked,
+        root=root,
+        choice=choice,
+        label_set=label_set,
+        findings=findings,
+        studies=tuple(with_measured_facts(study, root) for study in studies),
+        labels=targets(studies, findings, data.uncertain, choice.blank).astype(np.float64),
+        manifests=manifests,
+        unlabelled=len(development) - len(studies),
+    )

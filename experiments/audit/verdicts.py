@@ -1,0 +1,72 @@
+"""Verdicts: what follows from a probe, in plain words, by fixed rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from experiments.audit.record import Place, Value
+
+__all__ = ["MARKED", "MODALITY", "STRONG", "above_chance", "probe_verdict", "spoken"]
+
+STRONG = 0.9
+"""From here on what a system scores there cannot be told from the shortcut."""
+MARKED = 0.7
+"""From here on a probe is a rival that a system must be shown to beat."""
+NAMED = 3
+"""Most findings or modalities named in a verdict."""
+
+MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no picture"}
+"""What modalities are called."""
+
+
+def probe_verdict(name: str, places: Sequence[Place], labels: Mapping[str, str]) -> str:
+    """What follows from a probe, the strongest shortcut first.
+
+    Args:
+        name: Name of the probe.
+        places: Its AUROC, the one it is judged by first.
+        labels: Names of the findings.
+    """
+    values = [
+        (value, labels[finding], _where(place.where))
+        for place in places
+        if place.where != "together"
+        for finding, value in place.findings.items()
+    ]
+    if not any(value.value is not None for value, _, _ in values):
+        return "cannot be judged: too few positives"
+    told = sorted(
+        (one for one in values if above_chance(one[0])), key=lambda one: -(one[0].value or 0)
+    )
+    if not told:
+        return f"nothing is told from {name} alone: {spoken(places[0].macro)}"
+    named = ", ".join(f"{label}{on} {spoken(value)}" for value, label, on in told[:NAMED])
+    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    return f"told from {name} alone: {named}{more}; {_follows(name, told[0])}"
+
+
+def _follows(name: str, strongest: tuple[Value, str, str]) -> str:
+    value, label, on = strongest
+    strength = value.value or 0.0
+    if strength >= STRONG:
+        return f"a system's score for {label}{on} cannot be told from {name}"
+    if strength >= MARKED:
+        return f"a result for {label}{on} counts only where it is above this on the same folds"
+    return "a weak shortcut"
+
+
+def _where(where: str) -> str:
+    return "" if where == "all" else f" on {MODALITY[where]}"
+
+
+def above_chance(value: Value) -> bool:
+    """Whether an interval lies above 0.5."""
+    return value.low is not None and value.low > 0.5
+
+
+def spoken(value: Value) -> str:
+    """`0.756 [0.712, 0.801]`."""
+    if value.value is None:
+        return "not defined"
+    interval = "" if value.low is None else f" [{value.low:.3f}, {value.high:.3f}]"
+    return f"{value.value:.3f}{interval}"

@@ -1,0 +1,107 @@
+"""`kgdx data audit`: what tells the labels of a data set that must not be able to diagnose."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.cli import show
+from experiments.cli.arguments import root_option, runs_option, talking
+from experiments.cli.copies import copy_of, load_dataset
+from kg.errors import CheckFailed, InputError
+
+if TYPE_CHECKING:
+    from experiments.audit.record import Audit
+
+__all__ = ["audit"]
+
+ENDINGS = (".md", ".json")
+
+
+@click.command()
+@talking
+@click.argument("name")
+@root_option
+@runs_option
+@click.option("--labels", default="", help="Label set to audit; the first where not given.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True,
+              help="Grouped folds of the development part.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the folds.")
+@click.option("--at-least", type=click.IntRange(1), default=20, show_default=True,
+              help="Findings with fewer positives are left out.")  # fmt: skip
+@click.option("--resamples", type=click.IntRange(1), default=1000, show_default=True,
+              help="Bootstrap resamples of an interval.")  # fmt: skip
+@click.option("--encoder", default="", metavar="NAME",
+              help="Image encoder for the borders, instead of thumbnails (slow).")  # fmt: skip
+@click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File to write: .md or .json.")  # fmt: skip
+def audit(**given: Any) -> None:
+    """Audit data set NAME for shortcuts: probes that must not be able to diagnose.
+
+    Source, picture files, view, sex and age, length of text, text without its finding words,
+    borders of pictures and the like are each given to a logistic regression on the grouped folds
+    of the development part; the locked part is not looked at. Near-duplicates, shared texts and
+    ties of labels to sources are counted. Ends with 1 where shuffled labels are learnt, since then
+    patients leak between the folds.
+    """
+    output = given["output"]
+    if output is not None and output.suffix not in ENDINGS:
+        raise InputError(
+            f"{output}: cannot write {output.suffix or 'a file without an ending'}",
+            f"write one of {', '.join(ENDINGS)}",
+        )
+    from experiments.audit.audit import audit as make
+    from experiments.audit.subject import Asked
+
+    name = given["name"]
+    part = load_dataset(name)
+    asked = ("labels", "folds", "seed", "at_least", "resamples")
+    made = make(
+        Asked(name, **{key: given[key] for key in asked}),
+        part,
+        copy_of(name, part, given["root"]),
+        cache=given["runs"] / "cache",
+        encoder=given["encoder"],
+    ).audit
+    if output is not None:
+        show.to_file(output, _written(made, output.suffix))
+    if given["as_json"]:
+        show.json_result(asdict(made))
+    elif output is None:
+        _print(made)
+    if made.shuffled is not None and not made.shuffled.passes:
+        raise CheckFailed(
+            f"{name}: shuffled labels are learnt: patients leak between the folds",
+            "check how the data set names its patients",
+        )
+
+
+def _written(made: Audit, ending: str) -> str:
+    from experiments.reports.audit_text import render_audit_text
+
+    if ending == ".json":
+        return json.dumps(asdict(made), indent=2, ensure_ascii=False) + "\n"
+    return render_audit_text(made)
+
+
+def _print(made: Audit) -> None:
+    from experiments.audit.verdicts import spoken
+    from experiments.reports.audit_text import likeness_rows, shuffled_words, where
+
+    rows = [
+        (
+            probe.name,
+            spoken(probe.judged) if probe.places else "-",
+            where(probe.places[0].where) if probe.places else "-",
+            f"not possible: {probe.impossible}" if probe.impossible else probe.verdict,
+        )
+        for probe in made.probes
+    ]
+    rows.append(("labels shuffled", "", "", shuffled_words(made)))
+    show.table(("probe", "AUROC", "judged on", "verdict"), rows)
+    show.result("")
+    show.table(("likeness between studies", ""), likeness_rows(made))

@@ -1,0 +1,96 @@
+"""Each probe finds its own shortcut, and nothing where there is none; shuffled labels never."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.audit.audit import audit
+from experiments.audit.judging import shuffled_check, shuffled_labels
+from experiments.audit.probes import FactProbe
+from experiments.audit.subject import Asked, open_subject
+from kg.errors import InputError
+from kg.store import load_shipped
+
+ASKED = Asked("planted", "covid", folds=3, at_least=5, resamples=100, shuffles=8)
+PROBES = (
+    "source",
+    "picture files",
+    "view",
+    "sex, age and view",
+    "text length",
+    "cuts in the report",
+    "redacted report",
+    "borders",
+    "picture without lungs",
+)
+
+
+def run(made, tmp_path):
+    dataset, root = made
+    return audit(ASKED, dataset, root, cache=tmp_path / "cache").audit
+
+
+@pytest.mark.parametrize("shortcut", [*PROBES, "modality"])
+def test_a_planted_shortcut_is_found(shortcut, planted, tmp_path):
+    found = {probe.name: probe for probe in run(planted(shortcut), tmp_path).probes}[shortcut]
+    assert found.impossible == ""
+    assert found.judged.value > 0.9
+    assert found.judged.low > 0.5
+    assert f"told from {shortcut} alone: COVID-19 " in found.verdict
+    assert f"a system's score for COVID-19 cannot be told from {shortcut}" in found.verdict
+
+
+def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
+    made = run(planted(), tmp_path)
+    found = [probe for probe in made.probes if probe.name in PROBES]
+    values = [probe.judged.value for probe in found]
+    assert len(values) == len(PROBES)
+    assert 0.35 < min(values) < max(values) < 0.65
+    assert abs(np.mean(values) - 0.5) < 0.05
+    # one draw of labels is one draw for all probes, and their intervals may miss by chance
+    assert sum("nothing is told from" in probe.verdict for probe in found) >= 6
+    assert made.shuffled.passes
+    assert abs(made.shuffled.mean - 0.5) < 0.1
+    impossible = {probe.name: probe.impossible for probe in made.probes if probe.impossible}
+    assert impossible["redacted dialogue"] == "no study has a dialogue"
+    assert impossible["modality"] == "every study has the same: modality 'cxr'"
+
+
+def test_shuffled_labels_stay_with_their_patient(planted):
+    dataset, root = planted()
+    subject = open_subject(ASKED, dataset, root, load_shipped())
+    dealt = shuffled_labels(subject, np.random.default_rng(0))
+    for patient in set(subject.groups):
+        rows = [row for row, group in enumerate(subject.groups) if group == patient]
+        assert len({float(dealt[row, 0]) for row in rows}) == 1
+    assert (dealt != subject.labels).any()
+
+
+def test_folds_that_leak_do_not_pass_the_check(planted):
+    dataset, root = planted()
+    subject = open_subject(ASKED, dataset, root, load_shipped())
+    probe = FactProbe("patient", "who it is", ("patient",))
+    for study in subject.studies:
+        study.facts["patient"] = f"p{study.patient}"
+
+    def scores(labels):
+        return probe.run(subject, labels).scores
+
+    assert shuffled_check(subject, scores).passes
+    leaking = tuple(replace(fold, train=np.arange(len(subject.studies))) for fold in subject.folds)
+    subject.__dict__["folds"] = leaking
+    assert not shuffled_check(subject, scores).passes
+
+
+def test_what_cannot_be_audited_says_so(planted):
+    dataset, root = planted(patients=3)
+    graph = load_shipped()
+    with pytest.raises(InputError, match="not labelled with 'nih14'"):
+        open_subject(Asked("planted", "nih14"), dataset, root, graph)
+    with pytest.raises(InputError, match="no finding of covid is present in 20 or more"):
+        open_subject(Asked("planted", "covid"), dataset, root, graph)
+    with pytest.raises(InputError, match="nothing is left for"):
+        open_subject(Asked("planted", "covid", at_least=1, folds=9), dataset, root, graph)
