@@ -17,6 +17,7 @@ from experiments.cli.arguments import (
     runs_option,
     talking,
 )
+from experiments.cli.lazy import LazyGroup
 
 __all__ = ["experiment"]
 
@@ -26,7 +27,10 @@ _set = click.option(
 )
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={"compare": ("experiments.cli.compare:compare", "Compare runs by patient and seed.")},
+)
 def experiment() -> None:
     """Run experiments and look at what they left."""
 

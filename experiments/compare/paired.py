@@ -16,7 +16,6 @@ from experiments.compare.records import (
     Metric,
     Seeds,
     Verdict,
-    known,
 )
 from experiments.metrics import bootstrap
 from experiments.metrics.arrays import BoolArray, FloatArray, Units, mean_of_defined
@@ -25,7 +24,7 @@ from experiments.metrics.delong import delong
 from experiments.metrics.holm import holm
 from experiments.metrics.ranking import Statistic
 from experiments.metrics.table import brier_mean
-from experiments.records.record import Measured
+from experiments.records.record import Measured, defined
 
 __all__ = ["Scores", "corrected", "over_seeds"]
 
@@ -119,7 +118,7 @@ class Scores:
             finding="",
             positives=0,
             value=Measured.of(gap.delta, gap.low, gap.high),
-            p=known(gap.p),
+            p=defined(gap.p),
             p_holm=None,
             p_delong=None,
             by_seed=Seeds(),
@@ -148,7 +147,7 @@ class Scores:
         if self.units.count != len(labels):
             return None
         scores = np.stack([arm.scores.mean(axis=0)[:, column] for arm in (first, second)])
-        return known(delong(labels[:, column], scores).difference().p)
+        return defined(delong(labels[:, column], scores).difference().p)
 
 
 def over_seeds(values: FloatArray, *, test: bool = False) -> Seeds:
@@ -161,7 +160,7 @@ def over_seeds(values: FloatArray, *, test: bool = False) -> Seeds:
         values=tuple(float(value) for value in values),
         mean=float(np.mean(values)),
         sd=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        p=known(p) if len(values) >= _FEWEST_SEEDS else None,
+        p=defined(p) if len(values) >= _FEWEST_SEEDS else None,
     )
 
 
@@ -175,7 +174,7 @@ def corrected(differences: Sequence[Difference], level: float) -> Iterator[Diffe
     for difference, p in zip(differences, after, strict=True):
         holds = difference.family == "secondary" or bool(p < 1 - level)
         verdict = _verdict(difference, holds)
-        yield replace(difference, p_holm=known(float(p)), verdict=verdict)
+        yield replace(difference, p_holm=defined(float(p)), verdict=verdict)
 
 
 def _verdict(difference: Difference, holds: bool) -> Verdict:

@@ -6,7 +6,6 @@ that was written, and a page made of it is the same to the byte.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -274,8 +273,3 @@ class Comparison:
 
 _AGAIN = "make it again: kgdx experiment compare RUN RUN -o FILE.json"
 _ADAPTER: TypeAdapter[Comparison] = TypeAdapter(Comparison)
-
-
-def known(value: float) -> float | None:
-    """A number, None where it is not finite."""
-    return float(value) if math.isfinite(value) else None

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 
-__all__ = ["FindingRow", "GraphUse", "Measured", "RunRecord", "Status"]
+__all__ = ["FindingRow", "GraphUse", "Measured", "RunRecord", "Status", "defined"]
 
 Status = Literal["running", "finished", "stopped", "failed"]
 FORMAT = 1
@@ -39,10 +39,7 @@ class Measured:
     @staticmethod
     def of(value: float, low: float, high: float, findings: int | None = None) -> Measured:
         """A metric from plain numbers, where what is not finite is not defined."""
-        one, two, three = (
-            float(each) if math.isfinite(each) else None for each in (value, low, high)
-        )
-        return Measured(one, two, three, findings)
+        return Measured(defined(value), defined(low), defined(high), findings)
 
     def words(self, *, sign: bool = False) -> str:
         """`0.771 [0.742, 0.799]`, with `+` on request; `not defined` where there is no value."""
@@ -206,6 +203,11 @@ class RunRecord:
             raise InputError(f"{path}: {where}: {first['msg'].lower()}", _DAMAGED) from None
         except (ValueError, KeyError, AttributeError, TypeError):
             raise InputError(f"{path} is not a run record", _DAMAGED) from None
+
+
+def defined(value: float) -> float | None:
+    """A number; None where it is not finite."""
+    return float(value) if math.isfinite(value) else None
 
 
 _DAMAGED = "it was changed or damaged; run the experiment again"

@@ -1,0 +1,107 @@
+"""A comparison as one long csv: a row a number, with what must stand beside every number."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from experiments.compare.records import METRICS, Comparison, Entry, FindingScore, PartScore, Seeds
+from experiments.compare.tables import printed
+from experiments.records.record import Measured
+
+__all__ = ["cell", "long_csv"]
+
+Row = dict[str, str | int | None]
+_COLUMNS = (
+    *("entry", "against", "family", "metric", "finding", "part", "value", "low", "high"),
+    *("p", "p_holm", "p_delong", "seed_mean", "seed_sd", "seeds", "folds", "studies", "positives"),
+    *("verdict", "inputs_at_test", "text_policy", "leakage", "label_source"),
+)
+
+
+def long_csv(comparison: Comparison, published: bool = False) -> str:
+    """One row a number: of an entry, of one finding or part of it, or of a difference."""
+    columns = (*_COLUMNS, "published") if published else _COLUMNS
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    table.writeheader()
+    for row in (*_values(comparison, published), *_gaps(comparison)):
+        table.writerow({key: value for key, value in row.items() if value is not None})
+    return text.getvalue()
+
+
+def cell(text: str) -> str:
+    """A cell of a csv that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _values(comparison: Comparison, published: bool) -> Iterator[Row]:
+    """Rows of every entry: its metrics, its modalities, its findings."""
+    statistic = METRICS[comparison.metric]
+    for entry in comparison.entries:
+        given = _given(entry) | ({"published": cell(printed(entry))} if published else {})
+        for name, value in entry.metrics.items():
+            alone = _seeds(entry.by_seed) if name == comparison.metric else {}
+            row = given | {"metric": name, "studies": comparison.studies} | alone
+            yield row | _numbers(value)
+        for part in entry.parts:
+            row = given | {"metric": comparison.metric, "part": cell(part.part)}
+            yield row | _scored(part)
+        for found in entry.findings:
+            row = given | {"metric": statistic, "finding": cell(found.finding)}
+            yield row | _scored(found)
+
+
+def _scored(found: PartScore | FindingScore) -> Row:
+    return {
+        "studies": found.studies,
+        "positives": found.positives,
+        "verdict": "too few" if found.too_few else None,
+        **_numbers(found.value),
+    }
+
+
+def _gaps(comparison: Comparison) -> Iterator[Row]:
+    """Rows of every difference."""
+    for each in comparison.differences:
+        yield {
+            **_given(comparison.entry(each.first)),
+            "against": cell(each.second),
+            "family": each.family,
+            "metric": each.metric,
+            "finding": cell(each.finding),
+            "studies": comparison.studies,
+            "positives": each.positives,
+            "p": _three(each.p),
+            "p_holm": _three(each.p_holm),
+            "p_delong": _three(each.p_delong),
+            "verdict": each.verdict,
+            **_seeds(each.by_seed),
+            **_numbers(each.value),
+        }
+
+
+def _given(entry: Entry) -> Row:
+    """What must stand beside every number of an entry."""
+    return {
+        "entry": cell(entry.name),
+        "seeds": len(entry.seeds),
+        "folds": len(entry.folds),
+        "inputs_at_test": cell(" + ".join(entry.inputs_at_test)),
+        "text_policy": cell(entry.text_policy),
+        "leakage": entry.leakage,
+        "label_source": cell(", ".join(entry.label_source)),
+    }
+
+
+def _numbers(value: Measured) -> Row:
+    return {name: _three(getattr(value, name)) for name in ("value", "low", "high")}
+
+
+def _seeds(found: Seeds) -> Row:
+    return {"seed_mean": _three(found.mean), "seed_sd": _three(found.sd)}
+
+
+def _three(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"

@@ -1,0 +1,100 @@
+"""What is written of a comparison: every format whole, escaped, and the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from experiments.compare.compare import compare
+from experiments.compare.long_csv import cell
+from experiments.compare.records import Comparison
+from experiments.compare.tables import p_value, tables
+from experiments.compare.write import render
+from experiments.metrics.bootstrap import Plan
+from kg.errors import InputError
+
+NASTY = "=cmd|' /C calc'!A0 & 50% of <b>$x_1$</b> {a} ](http://x)"
+FORMATS = (".md", ".tex", ".csv", ".json")
+
+
+@pytest.fixture
+def made(crossed) -> Comparison:
+    published = [{"metric": "AUROC", "value": 0.8, "where": "@table 2", "mark": "C"}]
+    groups = {
+        NASTY: crossed("full", changes={"published": published}),
+        "names": crossed("names", lift=0.1, changes={"graph": {"vectors": "random"}}),
+    }
+    return compare(groups, plan=Plan(resamples=200))
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_the_same_comparison_is_the_same_bytes(made, ending) -> None:
+    again = Comparison.from_json(json.loads(render(made, ".json")))
+    assert render(again, ending, published=True) == render(made, ending, published=True)
+
+
+def test_every_table_has_rows_as_long_as_its_head(made) -> None:
+    shown = tables(made, published=True)
+    assert len(shown) == 5
+    for table in shown:
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_markdown_cells_cannot_break_their_table(made) -> None:
+    text = render(made, ".md", published=True)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    heads = [re.split(r"(?<!\\)\|", row) for row in rows]
+    assert {len(head) for head in heads[:4]} == {len(heads[0])}
+    assert "<b>" not in text
+    assert "](http" not in text.replace(r"\](http", "")
+    assert "AUROC 0.800 (@table 2; C)" in text
+    assert "published" not in render(made, ".md")
+    assert re.search(r"\| \+0\.\d{3} \[\+0\.\d{3}, \+0\.\d{3}\] \| 0\.0\d\d \|", text)
+    assert "is higher |" in text
+    assert "| hernia | " in text
+    assert "too few" in text
+
+
+def test_tex_escapes_what_is_special(made) -> None:
+    text = render(made, ".tex")
+    assert r"\& 50\% of \textless{}b>\$x\_1\$" in text
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    plain = [re.sub(r"\\[&%$#_{}]", "", line) for line in body]
+    assert not [line for line in plain if re.search(r"[%#_]", line)]
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 5
+
+
+def test_no_cell_of_a_csv_is_a_formula(made) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(made, ".csv", published=True))))
+    assert rows[0]["entry"] == f"'{NASTY}"
+    words = ("entry", "against", "finding", "part", "inputs_at_test", "published", "label_source")
+    assert not [row for row in rows for name in words if row[name][:1] in set("=+-@")]
+    for row in rows:
+        for name in ("value", "low", "high", "p", "p_holm"):
+            assert re.fullmatch(r"(-?\d\.\d{3})?", row[name])
+    macro = next(row for row in rows if row["against"] == "names" and not row["finding"])
+    assert (macro["metric"], macro["verdict"], macro["family"]) == (
+        *("auroc_macro", "higher"),
+        "secondary",
+    )
+    assert [cell(text) for text in ("=1", "+1", "-1", "@x", "\tx", "a=1", "")] == [
+        *("'=1", "'+1", "'-1", "'@x", "'\tx", "a=1", "")
+    ]
+
+
+def test_json_is_the_record(made) -> None:
+    assert Comparison.from_json(json.loads(render(made, ".json"))) == made
+
+
+def test_other_endings_are_refused(made) -> None:
+    with pytest.raises(InputError, match="not written as .xlsx") as raised:
+        render(made, ".xlsx")
+    assert ".md, .tex, .csv" in raised.value.hint
+
+
+def test_a_small_p_is_not_printed_as_zero() -> None:
+    assert [p_value(p) for p in (None, 0.0001, 0.0005, 0.25)] == ["-", "<0.001", "0.001", "0.250"]
