@@ -131,6 +131,29 @@ def without_source(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
     )
 
 
+def without_evidence(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
+    """The same concepts without the edges that only sources whose text contains `name` vouch for.
+
+    Raises:
+        InputError: If no edge is from such a source.
+    """
+    edges = []
+    for edge in graph.edges:
+        left = tuple(item for item in edge.evidence if name not in item.source)
+        if left:
+            edges.append(replace(edge, evidence=left))
+    made = graph.with_edges(edges, name=f"{graph.name} without edges of {name}")
+    if made.fingerprint == graph.fingerprint:
+        raise InputError(f"no source is called {name!r}", "see the sources in graph stats")
+    return made
+
+
+def labels_only(graph: KnowledgeGraph) -> KnowledgeGraph:
+    """The graph with each concept called by its preferred name alone: no lexicon (control)."""
+    concepts = (replace(concept, synonyms=(), phrases=()) for concept in graph.concepts)
+    return replace(graph, concepts=tuple(concepts), name=f"{graph.name}, labels only")
+
+
 def without_dataset(graph: KnowledgeGraph, names: Iterable[str]) -> KnowledgeGraph:
     """The graph without everything mined from the data sets of these names.
 

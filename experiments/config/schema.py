@@ -9,7 +9,7 @@ from fusion.stage import Stage
 from kg.options import Options, Part
 
 TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
-GraphControl = Literal["none", "shuffled", "emptied"]
+GraphControl = Literal["none", "shuffled", "emptied", "noisy"]
 
 
 class DataSection(Options):
@@ -124,27 +124,37 @@ class ImageSection(Options):
 class GraphSection(Options):
     """Which graph the run uses.
 
+    Text is read, and supervision made of it, with the graph as it is once `leave_out` is done. What
+    comes after changes the structure the model is given, and nothing of what it is taught.
+
     Args:
         source: `shipped` or a path to a stored graph.
         keep_test_data: Keep edges mined from the data set under test (never for a claim).
-        control: Replace the graph by a control of it.
-        leave_out: Further data sets or sources to leave out.
-        drop_relations: Relations to leave out.
-        seed: Seed of a control.
-        vectors: What concept vectors are made of: `names`, `random`.
-        width: Width of the name vectors.
+        leave_out: Further data sets or sources to leave out: edges, concepts and phrases.
+        drop_relations: Relations to leave out of the structure.
+        drop_sources: Sources whose evidence is left out of the structure.
+        control: Replace the structure by a control of it.
+        noise: Share of edges that `noisy` gives a random object.
+        seed: Seed of a control, and of random or ComplEx vectors.
+        vectors: What concept vectors are made of: their names, chance, or the structure alone
+            (ComplEx, trained on its edges).
+        width: Width of the vectors.
         encoder: What turns names into vectors (`tfidf` or `minilm`).
+        lexicon: Names by which text is linked: all, or each concept's label alone.
     """
 
     source: str = "shipped"
     keep_test_data: bool = False
     control: GraphControl = "none"
+    noise: float = 0.0
     leave_out: tuple[str, ...] = ()
     drop_relations: tuple[str, ...] = ()
+    drop_sources: tuple[str, ...] = ()
     seed: int = 0
-    vectors: Literal["names", "random"] = "names"
+    vectors: Literal["names", "random", "complex"] = "names"
     width: int = 128
     encoder: Literal["tfidf", "minilm"] = "tfidf"
+    lexicon: Literal["all", "labels"] = "all"
 
 
 class Published(Options):

@@ -92,6 +92,7 @@ class GraphUse:
         edges: Number of edges.
         left_out: Data sets and sources whose evidence was left out.
         control: Control it was replaced by, or `none`.
+        changed: Share of its clinical edges that the control changed.
         keeps_test_data: Whether evidence mined from the data under test is still in it.
     """
 
@@ -101,6 +102,7 @@ class GraphUse:
     edges: int
     left_out: tuple[str, ...] = ()
     control: str = "none"
+    changed: float = 0.0
     keeps_test_data: bool = False
 
 

@@ -17,13 +17,13 @@ from experiments.records.record import GraphUse
 from experiments.splits import Manifest
 from experiments.systems import SYSTEMS
 from experiments.targets import choose_findings, label_set_of
-from experiments.training.graphs import choose_graph, concept_vectors
+from experiments.training.graphs import Graphs, choose_graph, concept_vectors, structure_of
 from experiments.training.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.training.reader import StudyReader
 from experiments.training.source import PARTS, Cohorts, StudySource, those
 from fusion.system import System
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
+from kg.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
 __all__ = [
@@ -100,12 +100,19 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
     findings = choose_findings(label_set, development, data.at_least)
     held = hold_out(experiment.hold_out, findings, label_set, graph)
     graph, use = without_mined(graph, use, held.masked)
+    structure, use = structure_of(experiment.graph, graph, use)
     findings = tuple(finding for finding in findings if finding not in held.findings)
     parts: dict[SplitPart, Sequence[Study]] = {
         part: _part(studies, manifest, part) for part in PARTS
     }
     reader = build_reader(
-        experiment, graph, findings, exclusive=label_set.exclusive, held=held, cache=cache
+        experiment,
+        graph,
+        structure,
+        findings,
+        exclusive=label_set.exclusive,
+        held=held,
+        cache=cache,
     )
     source.fit(reader, parts["train"])
     return Assembled(
@@ -187,7 +194,8 @@ def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Stud
 
 def build_reader(
     experiment: Experiment,
-    graph: Any,
+    graph: KnowledgeGraph,
+    structure: KnowledgeGraph,
     findings: tuple[str, ...],
     *,
     exclusive: bool,
@@ -197,11 +205,10 @@ def build_reader(
     """A reader that still has to be fitted or restored."""
     return StudyReader(
         experiment,
-        graph,
+        Graphs(graph, structure, concept_vectors(experiment.graph, structure, cache)),
         findings,
         exclusive=exclusive,
         held=held,
-        vectors=concept_vectors(experiment.graph, graph, cache),
         cache=cache,
     )
 

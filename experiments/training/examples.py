@@ -63,7 +63,7 @@ def _example(
 ) -> dict[str, Any]:
     part = result.parts[1]
     thresholds = result.calibration.thresholds.values
-    graph = made.reader.graph
+    graph = made.reader.structure
     text = made.reader.words.passages(study, made.experiment.text.test)
     images = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
     findings = []
@@ -119,7 +119,7 @@ def _lines(made: Assembled, output: Output, row: int, column: int) -> list[str]:
     if not remembered or "memory" not in output.attention:
         return []
     weights = output.attention["memory"][row, column].tolist()
-    return evidence_lines(made.reader.graph, finding, remembered, weights)
+    return evidence_lines(made.reader.structure, finding, remembered, weights)
 
 
 def _sources(output: Output, row: int, column: int) -> dict[str, float]:

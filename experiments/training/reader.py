@@ -16,11 +16,11 @@ from experiments.config.schema import Experiment
 from experiments.targets import targets
 from experiments.training.cohort import Cohort
 from experiments.training.facts import FactReader
+from experiments.training.graphs import Graphs
 from experiments.training.holdout import NOTHING_HELD, Held
 from experiments.training.pictures import PictureReader
 from experiments.training.words import WordReader
 from fusion.system import Setting
-from kg.graph import KnowledgeGraph
 
 __all__ = ["StudyReader"]
 
@@ -33,33 +33,38 @@ class StudyReader:
 
     Args:
         experiment: The configuration.
-        graph: The run's graph.
+        graphs: The run's graph.
         findings: Concept ids trained on.
         exclusive: Whether exactly one of them holds.
         held: What training must not see.
-        vectors: Frozen concept vectors `[N, D]`.
         cache: Folder of feature caches.
     """
 
     def __init__(
         self,
         experiment: Experiment,
-        graph: KnowledgeGraph,
+        graphs: Graphs,
         findings: tuple[str, ...],
         *,
         exclusive: bool,
         held: Held = NOTHING_HELD,
-        vectors: Tensor,
         cache: Path,
     ) -> None:
-        self.experiment, self.graph = experiment, graph
-        self.findings, self.exclusive, self.vectors = findings, exclusive, vectors
+        self.experiment, self.findings, self.exclusive = experiment, findings, exclusive
+        self.graph, self.structure, self.vectors = graphs.known, graphs.structure, graphs.vectors
         self.held = held
         self.pictures: PictureReader | None = None
         if experiment.image.encoder is not None:
             self.pictures = PictureReader(experiment.image, cache, experiment.seed)
         asked = (*findings, *held.findings)
-        self.words = WordReader(experiment.text, graph, asked, cache, masked=held.masked)
+        self.words = WordReader(
+            experiment.text,
+            self.graph,
+            asked,
+            cache,
+            masked=held.masked,
+            lexicon=experiment.graph.lexicon,
+        )
         self.facts = FactReader(experiment.facts)
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
@@ -133,7 +138,7 @@ class StudyReader:
         """What the system is told before it is built."""
         tokens, width = self.pictures.shape if self.pictures else (0, 0)
         return Setting(
-            graph=self.graph,
+            graph=self.structure,
             concept_vectors=self.vectors,
             findings=self.findings,
             exclusive=self.exclusive,

@@ -18,7 +18,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.record import RunRecord
 from experiments.splits import Manifest
 from experiments.training.assemble import build_reader, build_system, open_dataset
-from experiments.training.graphs import choose_graph
+from experiments.training.graphs import choose_graph, structure_of
 from experiments.training.holdout import NOTHING_HELD, Held, without_mined
 from experiments.training.reader import StudyReader
 from experiments.training.score import Calibration
@@ -38,7 +38,8 @@ class Restored:
     Args:
         folder: Its folder.
         experiment: Its configuration.
-        graph: The graph it was trained with.
+        graph: The graph that text is read and findings are matched with; the structure the system
+            was given is the reader's.
         reader: Reads studies as in training.
         system: The trained system, in evaluation mode.
         calibration: What validation taught, of the findings trained on in their order.
@@ -76,11 +77,12 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     manifest = Manifest.load(folder.splits)
     kept = load_checkpoint(folder.checkpoints / "reader")
     held = _held(kept.state)
-    graph = _graph(experiment, record, held)
+    graph, structure = _graphs(experiment, record, held)
     findings = tuple(kept.identity["findings"])
     reader = build_reader(
         experiment,
         graph,
+        structure,
         findings,
         exclusive=_exclusive(kept.state, experiment, graph),
         held=held,
@@ -91,7 +93,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     identity = {
         "system": experiment.system.name,
         "findings": list(findings),
-        "graph": graph.fingerprint,
+        "graph": structure.fingerprint,
         "split": manifest.sha256,
     }
     best = load_checkpoint(folder.checkpoints / "best", like=system.state_dict(), identity=identity)
@@ -113,19 +115,22 @@ def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
     return experiment
 
 
-def _graph(experiment: Experiment, record: RunRecord, held: Held) -> KnowledgeGraph:
-    """The run's graph, made again and proved equal by its fingerprint."""
+def _graphs(
+    experiment: Experiment, record: RunRecord, held: Held
+) -> tuple[KnowledgeGraph, KnowledgeGraph]:
+    """The run's graph and its structure, made again and proved equal by its fingerprint."""
     dataset, _ = open_dataset(experiment.data)
     graph, use = choose_graph(experiment.graph, dataset.graph_names)
-    graph, _ = without_mined(graph, use, held.masked)
-    if record.graph is None or graph.fingerprint != record.graph.fingerprint:
+    graph, use = without_mined(graph, use, held.masked)
+    structure, _ = structure_of(experiment.graph, graph, use)
+    if record.graph is None or structure.fingerprint != record.graph.fingerprint:
         was = record.graph.fingerprint[:12] if record.graph else "none"
         raise InputError(
             f"{record.run}: its graph was {was}, graph.source {experiment.graph.source} now gives "
-            f"{graph.fingerprint[:12]}",
+            f"{structure.fingerprint[:12]}",
             "install the version of kgdx that made the run, or put the graph file back",
         )
-    return graph
+    return graph, structure
 
 
 def _held(state: Any) -> Held:

@@ -58,7 +58,7 @@ def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
             config_hash(resolve(str(folder.config))), record.config_hash
         ),
         "split": lambda: _equal(Manifest.load(folder.splits).sha256, record.split_manifest),
-        "graph and weights": lambda: (True, restore(folder).graph.fingerprint[:12]),
+        "graph and weights": lambda: (True, restore(folder).reader.structure.fingerprint[:12]),
         "predictions": lambda: _predictions(folder, record),
     }
     rows = [_look(what, check) for what, check in looked.items()]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
 from kg.mentions.redact import redact
 from kg.options import parse_options
+from kg.rewire import labels_only
 
 __all__ = ["WordReader"]
 
@@ -40,6 +41,7 @@ class WordReader:
         asked: Concept ids of the findings, which `redacted` cuts.
         cache: Folder of feature caches.
         masked: Concepts held out of training, whose clauses training text loses.
+        lexicon: Names that are looked for: `all`, or concepts' `labels` alone.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class WordReader:
         cache: Path,
         *,
         masked: frozenset[str] = frozenset(),
+        lexicon: Literal["all", "labels"] = "all",
     ) -> None:
         self.section, self.graph, self.cache = section, graph, cache
-        self.linker = MentionLinker(graph)
+        self.linker = MentionLinker(graph if lexicon == "all" else labels_only(graph))
         self.masked = masked
         self.asked: set[str] = set()
         self.ask(asked)

@@ -13,9 +13,11 @@ from kg.errors import InputError
 from kg.graph import KnowledgeGraph
 from kg.rewire import (
     emptied,
+    labels_only,
     noise,
     shuffled,
     without_dataset,
+    without_evidence,
     without_relation,
     without_source,
 )
@@ -175,3 +177,24 @@ def test_a_relation_or_a_source_is_left_out(shipped):
     assert not [i for e in left.edges for i in e.evidence if "CIDO-ontology/cido" in i.source]
     with pytest.raises(InputError, match="no source is called"):
         without_source(shipped, "no such source")
+
+
+def test_without_the_evidence_of_a_source_every_concept_stays(shipped):
+    left = without_evidence(shipped, "CIDO-ontology/cido")
+    assert [c.id for c in left.concepts] == [c.id for c in shipped.concepts]
+    assert not [i for e in left.edges for i in e.evidence if "CIDO-ontology/cido" in i.source]
+    only = [
+        edge
+        for edge in shipped.edges
+        if all("CIDO-ontology/cido" in item.source for item in edge.evidence)
+    ]
+    assert len(left.edges) == len(shipped.edges) - len(only)
+    with pytest.raises(InputError, match="no source is called"):
+        without_evidence(shipped, "no such source")
+
+
+def test_by_labels_alone_nothing_else_is_a_name(shipped):
+    bare = labels_only(shipped)
+    assert bare.edges == shipped.edges
+    assert {(c.id, c.label) for c in bare.concepts} == {(c.id, c.label) for c in shipped.concepts}
+    assert not any(c.synonyms or c.phrases for c in bare.concepts)
