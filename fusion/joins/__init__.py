@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from encoders.batch import Features
 from kg.catalog import Catalog
 
-__all__ = ["JOINS", "Join", "Joined", "Memory", "SOURCES"]
+__all__ = ["JOINS", "Join", "Joined", "Memory", "SOURCES", "pooled_sources"]
 
 SOURCES = ("memory", "image", "text", "evidence")
 """What a finding query can attend to, in the order of gates and attention."""
@@ -71,3 +72,31 @@ class Join(Protocol):
 
 
 JOINS: Catalog[Any] = Catalog("fusion.joins", "join", ("Options", "forward"))
+
+
+def pooled_sources(
+    findings: int, memory: Memory, studies: Mapping[str, Features]
+) -> tuple[list[Tensor], Tensor]:
+    """One vector a source for each study and finding, for joins that do not look at tokens.
+
+    Args:
+        findings: Number of findings, `C`.
+        memory: What each finding remembers; its mean stands for it.
+        studies: What the studies offer.
+
+    Returns:
+        `[B, C, D]` for each of `SOURCES`, zeros where it is missing, and which are there, as
+        numbers `[B, C, 4]`.
+    """
+    parts = [studies[name] for name in SOURCES[1:]]
+    count, near = len(parts[0].mask), memory.mask[..., None]
+    known = (memory.tokens * near).sum(1) / near.sum(1).clamp_min(1)
+    pooled = [
+        known.expand(count, -1, -1),
+        *(part.pooled[:, None].expand(-1, findings, -1) for part in parts),
+    ]
+    there = [
+        memory.mask.any(1).expand(count, -1),
+        *(part.mask.any(1)[:, None].expand(-1, findings) for part in parts),
+    ]
+    return pooled, torch.stack([each.to(known.dtype) for each in there], -1)

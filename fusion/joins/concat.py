@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import Features
-from fusion.joins import SOURCES, Joined, Memory
+from fusion.joins import Joined, Memory, pooled_sources
 from kg.options import Options as PartOptions
 
 __all__ = ["Concat"]
@@ -47,18 +47,6 @@ class Concat(nn.Module):
         with_attention: bool = False,
     ) -> Joined:
         """Join queries `[C, D]` with the sources of each of `B` studies."""
-        parts = [studies[name] for name in SOURCES[1:]]
-        count, findings = len(parts[0].mask), len(queries)
-        near = memory.mask[..., None]
-        known = (memory.tokens * near).sum(1) / near.sum(1).clamp_min(1)
-        pooled = [
-            known.expand(count, -1, -1),
-            *(part.pooled[:, None].expand(-1, findings, -1) for part in parts),
-        ]
-        state = queries.expand(count, -1, -1)
-        there = [
-            memory.mask.any(1).expand(count, -1),
-            *(part.mask.any(1)[:, None].expand(-1, findings) for part in parts),
-        ]
-        gates = torch.stack([is_there.to(state.dtype) for is_there in there], -1)
-        return Joined(state + self.mix(torch.cat([state, *pooled], -1)), gates)
+        pooled, there = pooled_sources(len(queries), memory, studies)
+        state = queries.expand(len(there), -1, -1)
+        return Joined(state + self.mix(torch.cat([state, *pooled], -1)), there)
