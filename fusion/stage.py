@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from kg.options import Options
 
 
@@ -22,6 +24,8 @@ class Stage(Options):
         warmup: Share of the steps over which the rate rises linearly before the cosine decay.
         patience: Epochs without a better monitored value before stopping; 0 = never stop early.
         monitor: Validation metric that picks the checkpoint.
+        look_every: Epochs between two looks at validation, the last epoch always being one; weights
+            are kept, and patience counted, at a look.
         keep: Which weights the stage leaves: the best by the monitor, or those of its last epoch,
             which is steadier where validation has few positives and the rate decays to nothing.
         accumulate: Batches whose gradients are summed before a step.
@@ -38,6 +42,7 @@ class Stage(Options):
     warmup: float = 0.1
     patience: int = 5
     monitor: str = "auroc_macro"
+    look_every: int = Field(default=1, ge=1)
     keep: Literal["best", "last"] = "best"
     accumulate: int = 1
     clip: float = 1.0

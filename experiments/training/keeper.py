@@ -127,10 +127,12 @@ class Keeper(pl.Callback):
         return int(self.world.largest(self.asked or 0))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure on validation, keep the better weights, save, and stop when it is time."""
+        """Look at validation where it is time, keep the better weights, save, and stop."""
         assert isinstance(pl_module, Task)
         pl_module.check_finite()
         losses = pl_module.mean_losses()
+        done, stage = trainer.current_epoch + 1, pl_module.stage
+        looks = done % stage.look_every == 0 or done == trainer.max_epochs
         value = math.nan
         if self.world.leads:
             row: dict[str, Any] = {
@@ -140,15 +142,16 @@ class Keeper(pl.Callback):
                 **{f"loss/{name}": loss for name, loss in losses.items()},
                 "skipped": int(pl_module.skipped),
             }
-            pl_module.system.eval()
-            measured = self.measure()
-            pl_module.system.train()
-            row |= {f"validation/{name}": number for name, number in measured.items()}
+            if looks:
+                pl_module.system.eval()
+                measured = self.measure()
+                pl_module.system.train()
+                row |= {f"validation/{name}": number for name, number in measured.items()}
+                value = measured[stage.monitor]
             append_metrics(self.journal, row)
-            value = measured[pl_module.stage.monitor]
-        self._keep(pl_module, self.world.agree(value), trainer.current_epoch)
-        patience = pl_module.stage.patience
-        if patience and self.waited >= patience:
+        if looks:
+            self._keep(pl_module, self.world.agree(value), trainer.current_epoch)
+        if stage.patience and self.waited >= stage.patience:
             trainer.should_stop = True
         trainer.save_checkpoint(self.checkpoints / "last")
         if asked := self._heard():
