@@ -15,6 +15,7 @@ from fusion.heads import HEADS
 from fusion.joins import JOINS, SOURCES, Joined, Memory
 from fusion.objectives import Forward
 from fusion.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
+from fusion.spread import Spread
 from fusion.system import Output, Setting
 from kg.options import Options as PartOptions
 from kg.options import Part, parse_options
@@ -33,9 +34,11 @@ class ClassifierOptions(PartOptions):
         modality_dropout: Share of studies that lose a whole source in training.
         vectors: What queries and concepts start from: the given vectors, or learned ones of
             equal size (an unseen finding then cannot be asked).
-        message_passing: Graph encoder; `identity` passes no messages.
+        message_passing: Graph encoder.
+        messages: Pass messages along the edges; closed, the graph encoder keeps its parameters.
         memory: Neighbours in each finding's memory; 0 closes the channel.
         evidence: Most concepts stated by a study that are attended to; 0 closes the channel.
+        spread: Steps over the graph's edges that evidence is carried; 0 closes the channel.
         concept_logit: Add the concept-by-study dot product to a finding's logit.
         join: Join of queries and sources.
         head: From joined query to logit.
@@ -47,8 +50,10 @@ class ClassifierOptions(PartOptions):
     modality_dropout: float = 0.1
     vectors: Literal["given", "learned"] = "given"
     message_passing: Part = Part(name="rgcn")
+    messages: bool = True
     memory: int = 24
     evidence: int = 24
+    spread: int = 2
     concept_logit: bool = True
     join: Part = Part(name="knowledge_attention")
     head: Part = Part(name="concept_dot")
@@ -73,6 +78,7 @@ class KnowledgeClassifier(nn.Module):
         self.join = build(JOINS, options.join, "join", width=width, kinds=MEMORY_KINDS)
         self.head = build(HEADS, options.head, "head", width=width)
         self.evidence_reader = EvidenceReader(width, options.evidence)
+        self.spread = Spread(setting.graph, options.spread)
         self.image_reader = self.build_image_reader()
         self.text_reader = self.build_text_reader()
         self.concept_direction = nn.Linear(width, width)
@@ -127,10 +133,12 @@ class KnowledgeClassifier(nn.Module):
                 name: drop_studies(features, self.options.modality_dropout)
                 for name, features in read.items()
             }
-        logits, joined = self.answer(given, nodes, self.setting.findings)
+        concept_logits = self.concept_logits(read["image"], nodes, self.setting.supervised)
+        carried = self.carried(batch, concept_logits)
+        logits, joined = self.answer(given, nodes, self.setting.findings, carried)
         return Forward(
             logits=logits,
-            concept_logits=self.concept_logits(read["image"], nodes, self.setting.supervised),
+            concept_logits=concept_logits,
             nodes=nodes,
             image=read["image"],
             text=read["text"],
@@ -144,8 +152,10 @@ class KnowledgeClassifier(nn.Module):
             return Output(self.concept_reader.vectors.new_zeros(len(batch.ids), 0))
         nodes = self.concept_reader()
         read = self.read(batch, nodes)
+        seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
+        carried = self.carried(batch, seen)
         parts = [findings[at : at + CHUNK] for at in range(0, len(findings), CHUNK)]
-        answers = [self.answer(read, nodes, part, with_attention=True) for part in parts]
+        answers = [self.answer(read, nodes, part, carried, with_attention=True) for part in parts]
         joined = [answer[1] for answer in answers]
         attention = {
             name: torch.cat([part.attention[name] for part in joined], 1)
@@ -162,6 +172,7 @@ class KnowledgeClassifier(nn.Module):
         read: dict[str, Features],
         nodes: Tensor,
         findings: tuple[str, ...],
+        carried: Tensor | None,
         with_attention: bool = False,
     ) -> tuple[Tensor, Joined]:
         """Logits `[B, C]` and the joined queries for some findings."""
@@ -171,7 +182,27 @@ class KnowledgeClassifier(nn.Module):
         logits = self.head(joined.queries, concepts)
         if self.options.concept_logit:
             logits = logits + self.concept_logits(read["image"], nodes, findings)
+        if carried is not None:
+            logits = logits + carried[:, places]
         return logits, joined
+
+    def carried(self, batch: StudyBatch, seen: Tensor) -> Tensor | None:
+        """What the graph makes of stated and seen evidence, `[B, N]`; None where it is closed.
+
+        Args:
+            batch: The studies.
+            seen: Logits of the supervised concepts from the pictures, `[B, K]`.
+        """
+        if not self.options.spread:
+            return None
+        empty = seen.new_zeros(len(batch.ids), len(self.setting.graph.concepts))
+        stated = empty if batch.evidence is None else batch.evidence
+        if self.image_reader is not None:
+            there = batch.image_mask.any(1, keepdim=True)
+            places = self.concept_reader.places(self.setting.supervised)
+            empty = empty.index_copy(1, places, seen.sigmoid() * there)
+        carried: Tensor = self.spread(stated, empty)
+        return carried
 
     def concept_logits(self, image: Features, nodes: Tensor, concepts: tuple[str, ...]) -> Tensor:
         """Dot product of the pooled study with concept directions, `[B, K]`."""
@@ -198,6 +229,8 @@ class ConceptReader(nn.Module):
         super().__init__()
         self.setting, self.limit = setting, options.memory
         edges, kinds, weights, relations = graph_tensors(setting.graph)
+        if not options.messages:
+            edges, kinds, weights = edges[:, :0], kinds[:0], weights[:0]
         given = setting.concept_vectors
         if options.vectors == "learned":
             self.vectors = nn.Parameter(torch.randn_like(given) / given.shape[1] ** 0.5)
