@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from experiments.cli import run_view, show
+from experiments.cli.ablate import ablate
 from experiments.cli.arguments import (
     complete_configs,
     data_root,
@@ -33,6 +34,9 @@ _set = click.option(
 )
 def experiment() -> None:
     """Run experiments and look at what they left."""
+
+
+experiment.add_command(ablate)
 
 
 @experiment.command("list")

@@ -1,0 +1,95 @@
+"""Which of the graph's eight channels a configuration leaves open, read off its values alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from experiments.config.schema import Experiment
+from fusion.classifier import ClassifierOptions
+from kg.errors import InputError
+
+__all__ = ["CHANNELS", "GRAPH_SYSTEM", "channels", "table"]
+
+GRAPH_SYSTEM = "graph_fusion"
+"""The system the graph reaches by these channels."""
+
+CHANNELS = (
+    "vectors",
+    "message passing",
+    "memory",
+    "evidence",
+    "concept supervision",
+    "hierarchy",
+    "link prediction",
+    "lexicon",
+)
+"""The ways in which the graph can reach an answer."""
+
+CLOSED = "-"
+OPEN = "yes"
+VECTORS = {"names": "names", "random": "random, fixed", "complex": "ComplEx"}
+
+
+def channels(experiment: Experiment) -> dict[str, str]:
+    """How each channel stands: `-` closed, otherwise what goes through it.
+
+    Raises:
+        InputError: If the system is not one that the graph reaches by these channels.
+    """
+    if experiment.system.name != GRAPH_SYSTEM:
+        raise InputError(
+            f"{experiment.name}: {experiment.system.name} has no channels of the graph",
+            "an ablation of the graph is one of the system graph_fusion",
+        )
+    given = experiment.system.options
+    known = {name: given[name] for name in ClassifierOptions.model_fields if name in given}
+    options = ClassifierOptions.model_validate(known)
+    weights = {
+        name: weight for stage in experiment.stages for name, weight in stage.objectives.items()
+    }
+    structure = _structure(experiment)
+    passes = options.messages and options.message_passing.name != "identity"
+    reads = experiment.text.test != "none" or experiment.text.train not in ("none", "same")
+    learned = options.vectors == "learned"
+
+    def through(is_open: bool) -> str:
+        return structure if is_open else CLOSED
+
+    return {
+        "vectors": "learned, equal size" if learned else VECTORS[experiment.graph.vectors],
+        "message passing": through(passes),
+        "memory": through(options.memory > 0),
+        "evidence": _evidence(options, structure, reads=reads),
+        "concept supervision": OPEN if weights.get("concept_supervision") else CLOSED,
+        "hierarchy": through(bool(weights.get("hierarchy"))),
+        "link prediction": through(bool(weights.get("link_prediction"))),
+        "lexicon": OPEN if experiment.graph.lexicon == "all" else "labels",
+    }
+
+
+def table(arms: Mapping[str, Experiment]) -> list[str]:
+    """Lines of a Markdown table, one row an arm."""
+    lines = ["| arm | " + " | ".join(CHANNELS) + " |", "|---" * (len(CHANNELS) + 1) + "|"]
+    for arm, experiment in arms.items():
+        lines.append(f"| {arm} | " + " | ".join(channels(experiment).values()) + " |")
+    return lines
+
+
+def _structure(experiment: Experiment) -> str:
+    """What stands where the structure of the graph goes through."""
+    graph = experiment.graph
+    if graph.control == "emptied":
+        return CLOSED
+    said = {"none": "", "shuffled": "shuffled", "noisy": f"noise {graph.noise:.0%}"}[graph.control]
+    left = [f"without {name}" for name in (*graph.drop_relations, *graph.drop_sources)]
+    return ", ".join(part for part in (said, *left) if part) or OPEN
+
+
+def _evidence(options: ClassifierOptions, structure: str, *, reads: bool) -> str:
+    """What is done with what a study states, and with what its pictures let one expect."""
+    mentions = "mentions" if options.evidence and reads else ""
+    carried = options.spread > 0 and structure != CLOSED
+    spread = {True: "spread" if structure == OPEN else f"spread {structure}", False: ""}[carried]
+    if mentions and not carried:
+        spread = "no spread"
+    return ", ".join(part for part in (mentions, spread) if part) or CLOSED

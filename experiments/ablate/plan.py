@@ -1,0 +1,132 @@
+"""The plan of an ablation: one job for each arm, setting, fold and seed, and how it stands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from experiments.ablate.schema import AblationFile, as_overrides
+from experiments.config.load import config_hash, read_config
+from experiments.config.parts import check_parts
+from experiments.config.schema import Experiment
+from experiments.records.folder import RunFolder, list_runs
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["Job", "Plan", "State", "make_plan", "stand"]
+
+State = Literal["finished", "running", "broken", "missing"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run an ablation needs.
+
+    Args:
+        arm: The arm.
+        setting: Values of what is varied, as `key=value`; empty where nothing is.
+        fold: Fold of the split, or None where the ablation names no folds.
+        seed: Seed.
+        experiment: The resolved configuration.
+    """
+
+    arm: str
+    setting: str
+    fold: int | None
+    seed: int
+    experiment: Experiment
+
+    @property
+    def digest(self) -> str:
+        """Hash of the configuration, by which a run is known to be this job's."""
+        return config_hash(self.experiment)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every run of an ablation.
+
+    Args:
+        file: The ablation.
+        jobs: Its runs, the first seed of every arm first: what is cut short compares already.
+    """
+
+    file: AblationFile
+    jobs: tuple[Job, ...]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings that are varied, in order; one empty one where nothing is."""
+        return tuple(dict.fromkeys(job.setting for job in self.jobs))
+
+    def of(self, setting: str, arm: str) -> tuple[Job, ...]:
+        """The runs of an arm under a setting."""
+        return tuple(job for job in self.jobs if (job.setting, job.arm) == (setting, arm))
+
+
+def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[str] = ()) -> Plan:
+    """Every run of an ablation, its configuration resolved and checked.
+
+    Args:
+        file: The ablation.
+        overrides: `key=value`, laid over every arm last.
+        arms: Arms to run, beside the reference; empty = all.
+
+    Raises:
+        InputError: If an arm's configuration is wrong, with the key, or there is no such arm.
+    """
+    file = _only(file, arms) if arms else file
+    ablation = file.ablation
+    jobs = []
+    for seed, fold in itertools.product(ablation.seeds, ablation.folds or (None,)):
+        for setting, (arm, values) in itertools.product(_settings(file), file.arms.items()):
+            place = {} if fold is None else {"split.fold": fold}
+            laid = {**ablation.set, **setting, **values, **place, "seed": seed}
+            laid["name"] = f"{ablation.name}-{arm}".replace(" ", "_")
+            laid["about"] = f"{ablation.about} Arm: {arm}."
+            found = read_config(file.base, (*as_overrides(laid), *overrides))
+            check_parts(found.experiment, found.places)
+            said = ", ".join(f"{key}={value}" for key, value in setting.items())
+            jobs.append(Job(arm, said, fold, seed, found.experiment))
+    return Plan(file, tuple(jobs))
+
+
+def stand(plan: Plan, runs: Path) -> dict[str, tuple[State, RunFolder | None]]:
+    """How each job stands, by the hash of its configuration, with its run where there is one."""
+    found: dict[str, tuple[State, RunFolder | None]] = {
+        job.digest: ("missing", None) for job in plan.jobs
+    }
+    rank = ("missing", "broken", "running", "finished")
+    states: Mapping[str, State] = {"finished": "finished", "running": "running"}
+    for folder in list_runs(runs):
+        try:
+            record = folder.load_record()
+        except InputError:  # a run that ended before it began has no record
+            continue
+        state = states.get(record.status, "broken")
+        known = found.get(record.config_hash)
+        if known is not None and rank.index(state) > rank.index(known[0]):
+            found[record.config_hash] = state, folder
+    return found
+
+
+def _settings(file: AblationFile) -> Iterator[dict[str, Any]]:
+    """Every combination of what is varied."""
+    varied = file.ablation.vary
+    for values in itertools.product(*varied.values()):
+        yield dict(zip(varied, values, strict=True))
+
+
+def _only(file: AblationFile, arms: Sequence[str]) -> AblationFile:
+    """The ablation of some arms and its reference."""
+    ablation = file.ablation
+    for arm in arms:
+        if arm not in file.arms:
+            raise InputError(
+                f"{ablation.name}: no arm is called {arm!r}", did_you_mean(arm, file.arms)
+            )
+    kept = {arm: file.arms[arm] for arm in file.arms if arm in {ablation.reference, *arms}}
+    primary = tuple(arm for arm in ablation.primary if arm in kept)
+    return replace(file, ablation=ablation.model_copy(update={"primary": primary}), arms=kept)

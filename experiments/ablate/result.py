@@ -1,0 +1,192 @@
+"""What an ablation found: its arms compared under each setting, kept beside its runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.ablate.channels import GRAPH_SYSTEM, channels
+from experiments.ablate.plan import Plan, stand
+from experiments.compare.compare import compare
+from experiments.compare.records import Comparison, Difference
+from experiments.metrics.bootstrap import Plan as Resampling
+from experiments.records.atomic import write_json
+from kg.errors import InputError
+
+__all__ = ["AblationResult", "Compared", "answer", "keep", "read_result", "result_of"]
+
+FORMAT = 1
+FILE = "ablation.json"
+AGAIN = "make it again: kgdx experiment ablate"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The arms compared under one setting.
+
+    Args:
+        setting: What is varied, as `key=value`; empty where nothing is.
+        comparison: The comparison of the arms.
+    """
+
+    setting: str
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """A finished ablation.
+
+    Args:
+        name: Name of the ablation.
+        about: What it asks.
+        base: Configuration every arm is made of.
+        reference: The arm all others are compared with.
+        primary: Arms whose difference from it is a primary endpoint.
+        seeds: Seeds every arm was trained with.
+        folds: Folds; empty = the base's own.
+        arms: For each arm what it changes, by dotted key.
+        channels: For each arm how each channel of the graph stands; empty where the system has
+            none.
+        settings: What was found, by setting.
+    """
+
+    name: str
+    about: str
+    base: str
+    reference: str
+    primary: tuple[str, ...]
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...]
+    arms: Mapping[str, Mapping[str, Any]]
+    channels: Mapping[str, Mapping[str, str]]
+    settings: tuple[Compared, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as plain values."""
+        plain = {key: value for key, value in vars(self).items() if key != "settings"}
+        found = [
+            {"setting": one.setting, "comparison": one.comparison.as_json()}
+            for one in self.settings
+        ]
+        made: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **plain}))
+        return {**made, "settings": found}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> AblationResult:
+        """The record from what `as_json` gave.
+
+        Raises:
+            InputError: If it is not one, or of another version.
+        """
+        if values.get("format") != FORMAT or "settings" not in values:
+            raise InputError("this is not an ablation of this version of kgdx", AGAIN)
+        plain = {key: value for key, value in values.items() if key not in ("format", "settings")}
+        listed = {key: tuple(plain[key]) for key in ("primary", "seeds", "folds")}
+        found = tuple(
+            Compared(one["setting"], Comparison.from_json(one["comparison"]))
+            for one in values["settings"]
+        )
+        return AblationResult(**{**plain, **listed, "settings": found})
+
+
+def result_of(plan: Plan, runs: Path, resampling: Resampling | None = None) -> AblationResult:
+    """Compare the arms of an ablation whose runs are all finished.
+
+    Args:
+        plan: The plan.
+        runs: Folder of runs.
+        resampling: How intervals are made; None = the usual way.
+
+    Raises:
+        InputError: If a run is missing, or the runs cannot be compared.
+    """
+    standing = stand(plan, runs)
+    missing = sum(standing[job.digest][0] != "finished" for job in plan.jobs)
+    ablation = plan.file.ablation
+    if missing:
+        raise InputError(
+            f"{ablation.name}: {missing} of {len(plan.jobs)} runs are not finished",
+            f"kgdx experiment ablate {ablation.name}",
+        )
+    others = [arm for arm in plan.file.arms if arm != ablation.reference]
+    found = []
+    for setting in plan.settings:
+        groups = {
+            arm: [folder for job in plan.of(setting, arm) if (folder := standing[job.digest][1])]
+            for arm in plan.file.arms
+        }
+        comparison = compare(
+            groups,
+            pairs=[(ablation.reference, arm) for arm in others],
+            primary=[(ablation.reference, arm) for arm in ablation.primary],
+            **({} if resampling is None else {"plan": resampling}),
+        )
+        found.append(Compared(setting, comparison))
+    first = {job.arm: job.experiment for job in reversed(plan.jobs)}
+    reached = all(experiment.system.name == GRAPH_SYSTEM for experiment in first.values())
+    return AblationResult(
+        name=ablation.name,
+        about=ablation.about,
+        base=ablation.base,
+        reference=ablation.reference,
+        primary=ablation.primary,
+        seeds=ablation.seeds,
+        folds=ablation.folds,
+        arms={arm: dict(values) for arm, values in plan.file.arms.items()},
+        channels={arm: channels(first[arm]) for arm in plan.file.arms} if reached else {},
+        settings=tuple(found),
+    )
+
+
+def keep(result: AblationResult, runs: Path) -> Path:
+    """Write the result into a folder of its own under `runs`; its path."""
+    path = runs / "ablations" / result.name / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, result.as_json())
+    return path
+
+
+def read_result(path: Path) -> AblationResult:
+    """Read a kept result.
+
+    Raises:
+        InputError: If it is missing or damaged.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}", AGAIN) from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} is not an ablation", AGAIN)
+    return AblationResult.from_json(values)
+
+
+def answer(result: AblationResult) -> Iterator[str]:
+    """The plain answer to what the ablation asks: one sentence a primary endpoint and setting."""
+    for one in result.settings:
+        under = f"At {one.setting}: " if one.setting else ""
+        for arm in result.primary:
+            yield under + _sentence(one.comparison.between(result.reference, arm)[0])
+
+
+SAID = {
+    "higher": "{first} is better than {second}",
+    "lower": "{first} is worse than {second}",
+    "not shown": "no difference between {first} and {second} is shown",
+    "too few": "too few positives to compare {first} with {second}",
+}
+
+
+def _sentence(found: Difference) -> str:
+    said = SAID[found.verdict].format(first=found.first, second=found.second)
+    value = found.value
+    if value.value is None or value.low is None or value.high is None or found.p_holm is None:
+        return f"{said}."
+    return (
+        f"{said}: {value.value:+.3f} [{value.low:+.3f}, {value.high:+.3f}] in macro AUROC, "
+        f"p {found.p_holm:.3f} after Holm."
+    )

@@ -1,0 +1,151 @@
+"""An ablation as data: base configuration, named arms, and which differences are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.config.document import Document, read_document
+from experiments.config.mistakes import check_values
+from kg.errors import InputError, did_you_mean
+from kg.options import Options
+
+__all__ = ["Ablation", "AblationFile", "read_ablation", "shipped_ablations"]
+
+SHIPPED = Path(__file__).parent / "shipped"
+LIBRARIES = "arms_"
+"""Files of arms alone, which ablations share, begin with this."""
+
+Overrides = Mapping[str, Any]
+"""Values by dotted key, as `--set` takes them."""
+
+
+class Ablation(Options):
+    """A base configuration and its arms.
+
+    Args:
+        name: Name of the ablation.
+        about: One line: what it asks.
+        base: Configuration every arm is made of: a shipped name, or a path seen from this file.
+        library: File of arms that are named here without values, seen from this file.
+        set: Values laid over the base for every arm, by dotted key.
+        arms: What each arm changes, by dotted key; empty = as the library has it.
+        reference: The arm all others are compared with.
+        primary: Arms whose difference from the reference is a primary endpoint.
+        seeds: Seeds every arm is trained with.
+        folds: Folds of the split; empty = the base's own fold alone.
+        vary: Settings crossed with the arms, each with its values: every combination is compared
+            by itself.
+    """
+
+    name: str
+    about: str = ""
+    base: str
+    library: str = ""
+    set: Mapping[str, Any] = {}
+    arms: Mapping[str, Mapping[str, Any] | None]
+    reference: str
+    primary: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    folds: tuple[int, ...] = ()
+    vary: Mapping[str, tuple[Any, ...]] = {}
+
+
+@dataclass(frozen=True)
+class AblationFile:
+    """A checked ablation.
+
+    Args:
+        ablation: As written.
+        base: Name or path of the base configuration, as seen from here.
+        arms: What each arm changes, the library's values filled in.
+    """
+
+    ablation: Ablation
+    base: str
+    arms: Mapping[str, Overrides]
+
+
+def read_ablation(name_or_path: str) -> AblationFile:
+    """The ablation a shipped name or a path means.
+
+    Raises:
+        InputError: With file, line, key and the closest right one.
+    """
+    path = _find(name_or_path)
+    document = _read(path)
+    places = {key: f"{path}:{line}" for key, line in document.lines.items()}
+    ablation = check_values(Ablation, document.values, places={(): str(path), **places})
+    library = _library(path, ablation)
+    arms: dict[str, Overrides] = {}
+    for arm, values in ablation.arms.items():
+        if values is None and arm not in library:
+            where = places.get(("arms", arm), str(path))
+            raise InputError(
+                f"{where}: arm {arm!r} has no values",
+                did_you_mean(arm, library)
+                if library
+                else "write what it changes, or {} for nothing",
+            )
+        arms[arm] = library[arm] if values is None else values
+    for key, named in (("reference", (ablation.reference,)), ("primary", ablation.primary)):
+        for arm in named:
+            if arm not in arms:
+                where = places.get((key,), str(path))
+                raise InputError(
+                    f"{where}: {key}: no arm is called {arm!r}", did_you_mean(arm, arms)
+                )
+    if not ablation.seeds:
+        raise InputError(f"{path}: seeds: there is none", "name one at least: seeds: [0]")
+    beside = path.parent / ablation.base
+    return AblationFile(ablation, str(beside) if beside.is_file() else ablation.base, arms)
+
+
+def shipped_ablations() -> dict[str, Path]:
+    """Shipped ablations by name, sorted."""
+    found = sorted(SHIPPED.glob("*.yaml"))
+    return {path.stem: path for path in found if not path.stem.startswith(LIBRARIES)}
+
+
+def as_overrides(values: Overrides) -> tuple[str, ...]:
+    """Values by dotted key in the words of `--set`."""
+    return tuple(f"{key}={json.dumps(value)}" for key, value in values.items())
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or "/" in name_or_path:
+        if not path.is_file():
+            raise InputError(f"there is no file {name_or_path}", "give a YAML file, or a name")
+        return path
+    known = shipped_ablations()
+    if name_or_path not in known:
+        hint = did_you_mean(name_or_path, known)
+        raise InputError(f"no ablation is called {name_or_path!r}", hint)
+    return known[name_or_path]
+
+
+def _read(path: Path) -> Document:
+    try:
+        return read_document(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start})", "save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", "check the path and its rights") from None
+
+
+def _library(path: Path, ablation: Ablation) -> dict[str, Overrides]:
+    """Arms of the file an ablation shares with others."""
+    if not ablation.library:
+        return {}
+    document = _read(path.parent / ablation.library)
+    for arm, values in document.values.items():
+        if not isinstance(values, dict):
+            raise InputError(
+                f"{document.source}:{document.lines[arm,]}: {arm}: keys with values belong here",
+                "write {} for an arm that changes nothing",
+            )
+    return dict(document.values)

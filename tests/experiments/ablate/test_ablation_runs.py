@@ -1,0 +1,150 @@
+"""An ablation runs what is missing, resumes what broke, does nothing twice, compares its arms."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from experiments.ablate import execute
+from experiments.ablate.plan import make_plan, stand
+from experiments.ablate.result import AblationResult, answer, read_result, result_of
+from experiments.ablate.schema import read_ablation
+from experiments.cli.main import kgdx
+from kg.errors import InputError
+
+BASE = """
+name: tiny
+data:
+  name: synthetic
+  labels: nih14
+  options: {studies: 40, cxr: 1.0, ct: 0.0, size: 64}
+  at_least: 1
+  blank: ignore
+split: {kind: fixed}
+text: {train: indication, test: indication}
+image: {encoder: {name: tiny_cnn, options: {size: 32, width: 64}}, grid: 2, reduce: 16}
+graph: {width: 16}
+system: {name: graph_fusion, options: {width: 32, memory: 4}}
+stages:
+  - epochs: 1
+    objectives:
+      {classification: 1.0, concept_supervision: 1.0, hierarchy: 0.1, link_prediction: 0.1}
+"""
+ABLATION = """
+name: tiny_ablation
+about: Does it run?
+base: tiny.yaml
+seeds: [0]
+reference: full
+primary: [no memory]
+arms:
+  full: {}
+  no memory: {system.options.memory: 0}
+"""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The file of a finished ablation, and its folder of runs."""
+    folder = tmp_path_factory.mktemp("ablation")
+    (folder / "tiny.yaml").write_text(BASE, encoding="utf-8")
+    (folder / "ablation.yaml").write_text(ABLATION, encoding="utf-8")
+    command = [
+        "experiment",
+        "ablate",
+        str(folder / "ablation.yaml"),
+        "--runs",
+        str(folder / "runs"),
+    ]
+    ended = CliRunner().invoke(kgdx, [*command, "--workers", "2"], catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    assert "full minus no memory" in ended.stdout
+    assert "no memory, seed 0:" in ended.stderr
+    return folder / "ablation.yaml", folder / "runs"
+
+
+def test_the_result_is_kept_and_read_back_equal(done: tuple[Path, Path]) -> None:
+    file, runs = done
+    kept = runs / "ablations" / "tiny_ablation" / "ablation.json"
+    result = read_result(kept)
+    assert result == AblationResult.from_json(json.loads(json.dumps(result.as_json())))
+    assert result == result_of(make_plan(read_ablation(str(file))), runs)
+    assert result.channels["no memory"]["memory"] == "-"
+    (one,) = result.settings
+    assert [entry.name for entry in one.comparison.entries] == ["full", "no memory"]
+    assert one.comparison.between("full", "no memory")[0].family == "primary"
+    (sentence,) = answer(result)
+    assert "full" in sentence
+    assert "no memory" in sentence
+    kept.write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match="not an ablation"):
+        read_result(kept)
+
+
+def test_a_second_time_nothing_runs(
+    done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, runs = done
+    monkeypatch.setattr(execute.subprocess, "run", lambda *_, **__: pytest.fail("something ran"))
+    plan = make_plan(read_ablation(str(file)))
+    execute.run_missing(plan, Path(), runs, ("",))
+    assert {state for state, _ in stand(plan, runs).values()} == {"finished"}
+
+
+def test_what_broke_is_resumed_and_what_is_missing_is_said(
+    done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, runs = done
+    plan = make_plan(read_ablation(str(file)))
+    folder = stand(plan, runs)[plan.jobs[0].digest][1]
+    assert folder is not None
+    record = folder.load_record()
+    replace(record, status="stopped").save(folder.record)
+    with pytest.raises(InputError, match="1 of 2 runs are not finished"):
+        result_of(plan, runs)
+    commands = []
+
+    class Ended:
+        returncode, stderr = 0, ""
+
+    monkeypatch.setattr(
+        execute.subprocess, "run", lambda command, **_: commands.append(command) or Ended
+    )
+    execute.run_missing(plan, Path(), runs, ("",))
+    assert [command[4:7] for command in commands] == [("experiment", "resume", str(folder.path))]
+    record.save(folder.record)
+
+
+def test_a_run_that_fails_is_named_and_the_others_run(
+    done: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(read_ablation(str(done[0])))
+    ran = []
+
+    class Ended:
+        returncode, stderr = 3, "error: no such folder\n  name one\n"
+
+    monkeypatch.setattr(execute.subprocess, "run", lambda command, **_: ran.append(1) or Ended)
+    heard: list[str] = []
+    with pytest.raises(execute.RunStopped, match="2 of 2 runs did not finish, the first is full"):
+        execute.run_missing(plan, Path(), tmp_path, ("", ""), heard=heard.append)
+    assert len(ran) == 2
+    assert heard[0] == "full, seed 0: ended with 3: error: no such folder   name one"
+
+
+def test_the_plan_is_printed_and_nothing_is_run(done: tuple[Path, Path], tmp_path: Path) -> None:
+    command = ["experiment", "ablate", "ablate_graph_openi", "--plan", "--runs", str(tmp_path)]
+    ended = CliRunner().invoke(kgdx, command)
+    assert ended.exit_code == 0
+    assert "30 of 30 runs to be done" in ended.stdout
+    assert "plain vectors" in ended.stdout
+    some = CliRunner().invoke(kgdx, [*command, "--json", "--arm", "shuffled"])
+    plan = json.loads(some.stdout)
+    assert list(plan["arms"]) == ["full", "shuffled"]
+    assert len(plan["runs"]) == 10
+    wrong = CliRunner().invoke(kgdx, [*command, "--arm", "shufled"])
+    assert wrong.exit_code == 3 or "shufled" in str(wrong.exception)
