@@ -12,6 +12,7 @@ from experiments.ablate.channels import GRAPH_SYSTEM, channels
 from experiments.ablate.plan import Plan, stand
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison, Difference
+from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
 from experiments.records.atomic import write_json
 from kg.errors import InputError
@@ -93,13 +94,13 @@ class AblationResult:
         return AblationResult(**{**plain, **listed, "settings": found})
 
 
-def result_of(plan: Plan, runs: Path, resampling: Resampling | None = None) -> AblationResult:
+def result_of(plan: Plan, runs: Path, resampling: Resampling = USUAL) -> AblationResult:
     """Compare the arms of an ablation whose runs are all finished.
 
     Args:
         plan: The plan.
         runs: Folder of runs.
-        resampling: How intervals are made; None = the usual way.
+        resampling: How intervals are made.
 
     Raises:
         InputError: If a run is missing, or the runs cannot be compared.
@@ -123,7 +124,7 @@ def result_of(plan: Plan, runs: Path, resampling: Resampling | None = None) -> A
             groups,
             pairs=[(ablation.reference, arm) for arm in others],
             primary=[(ablation.reference, arm) for arm in ablation.primary],
-            **({} if resampling is None else {"plan": resampling}),
+            plan=resampling,
         )
         found.append(Compared(setting, comparison))
     first = {job.arm: job.experiment for job in reversed(plan.jobs)}
