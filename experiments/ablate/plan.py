@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from experiments.ablate.schema import AblationFile, as_overrides
 from experiments.config.load import config_hash, read_config
@@ -26,7 +26,7 @@ class Job:
 
     Args:
         arm: The arm.
-        setting: Values of what is varied, as `key=value`; empty where nothing is.
+        setting: Name of the setting; empty where there is none.
         fold: Fold of the split, or None where the ablation names no folds.
         seed: Seed.
         experiment: The resolved configuration.
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The settings that are varied, in order; one empty one where nothing is."""
+        """The settings, in order; one empty name where there is none."""
         return tuple(dict.fromkeys(job.setting for job in self.jobs))
 
     def of(self, setting: str, arm: str) -> tuple[Job, ...]:
@@ -80,16 +80,18 @@ def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[
     file = _only(file, arms) if arms else file
     ablation = file.ablation
     jobs = []
+    settings = ablation.settings or {"": {}}
     for seed, fold in itertools.product(ablation.seeds, ablation.folds or (None,)):
-        for setting, (arm, values) in itertools.product(_settings(file), file.arms.items()):
+        for (setting, under), (arm, values) in itertools.product(
+            settings.items(), file.arms.items()
+        ):
             place = {} if fold is None else {"split.fold": fold}
-            laid = {**ablation.set, **setting, **values, **place, "seed": seed}
+            laid = {**ablation.set, **under, **values, **place, "seed": seed}
             laid["name"] = f"{ablation.name}-{arm}".replace(" ", "_")
             laid["about"] = f"{ablation.about} Arm: {arm}."
             found = read_config(file.base, (*as_overrides(laid), *overrides))
             check_parts(found.experiment, found.places)
-            said = ", ".join(f"{key}={value}" for key, value in setting.items())
-            jobs.append(Job(arm, said, fold, seed, found.experiment))
+            jobs.append(Job(arm, setting, fold, seed, found.experiment))
     return Plan(file, tuple(jobs))
 
 
@@ -110,13 +112,6 @@ def stand(plan: Plan, runs: Path) -> dict[str, tuple[State, RunFolder | None]]:
         if known is not None and rank.index(state) > rank.index(known[0]):
             found[record.config_hash] = state, folder
     return found
-
-
-def _settings(file: AblationFile) -> Iterator[dict[str, Any]]:
-    """Every combination of what is varied."""
-    varied = file.ablation.vary
-    for values in itertools.product(*varied.values()):
-        yield dict(zip(varied, values, strict=True))
 
 
 def _only(file: AblationFile, arms: Sequence[str]) -> AblationFile:

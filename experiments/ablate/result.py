@@ -29,7 +29,7 @@ class Compared:
     """The arms compared under one setting.
 
     Args:
-        setting: What is varied, as `key=value`; empty where nothing is.
+        setting: Name of the setting; empty where there is none.
         comparison: The comparison of the arms.
     """
 
@@ -169,7 +169,7 @@ def read_result(path: Path) -> AblationResult:
 def answer(result: AblationResult) -> Iterator[str]:
     """The plain answer to what the ablation asks: one sentence a primary endpoint and setting."""
     for one in result.settings:
-        under = f"At {one.setting}: " if one.setting else ""
+        under = f"{one.setting}: " if one.setting else ""
         for arm in result.primary:
             yield under + _sentence(one.comparison.between(result.reference, arm)[0])
 

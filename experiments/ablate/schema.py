@@ -37,8 +37,8 @@ class Ablation(Options):
         primary: Arms whose difference from the reference is a primary endpoint.
         seeds: Seeds every arm is trained with.
         folds: Folds of the split; empty = the base's own fold alone.
-        vary: Settings crossed with the arms, each with its values: every combination is compared
-            by itself.
+        settings: Further values laid over every arm, by name: the arms are compared under each
+            by itself; empty = once, as they are.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Ablation(Options):
     primary: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     folds: tuple[int, ...] = ()
-    vary: Mapping[str, tuple[Any, ...]] = {}
+    settings: Mapping[str, Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True)
