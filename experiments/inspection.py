@@ -1,21 +1,18 @@
-"""What of a data set is on disk: where it is, which files are there, and what they hold."""
+"""What of a data set is on disk: where it is, which files are there, and if they are right."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from encoders.study import Study
-from experiments.config.schema import SplitSection
 from experiments.datasets import NeededFile
-from experiments.datasets._layout import Reading, Rejected, present
+from experiments.datasets._layout import Layout, Reading, Rejected, present
 from experiments.datasets._tables import read_header
-from experiments.splits import locked_studies, make_manifest, official_parts
-from kg.errors import InputError, did_you_mean
+from kg.errors import InputError
 
 State = Literal["found", "missing", "wrong"]
 
@@ -49,59 +46,13 @@ class FileCheck:
         return self.state == "found" or (self.state == "missing" and self.optional)
 
 
-@dataclass(frozen=True)
-class FindingCount:
-    """How often a finding is stated in the development part."""
-
-    finding: str
-    present: int
-    absent: int
-    uncertain: int
-    not_stated: int
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """Counts of a data set; those of findings are of the development part alone.
-
-    Args:
-        dataset: Its name.
-        labels: The label choice counted.
-        studies: Studies, locked ones included.
-        groups: Groups (patients, or source documents).
-        pictures: Pictures of these studies.
-        parts: Studies in `development` and `locked`.
-        splits: Studies in each part of the splits a run can ask for by kind.
-        findings: Counts of each finding stated anywhere, most frequent first.
-        views: Pictures by view.
-        modalities: Studies by modality.
-        passages: Studies by passage and language (`findings en`).
-        left_out: Rows and pictures left out, by reason.
-        published: Counts the publication states.
-    """
-
-    dataset: str
-    labels: str
-    studies: int
-    groups: int
-    pictures: int
-    parts: dict[str, int]
-    splits: dict[str, dict[str, int]]
-    findings: tuple[FindingCount, ...]
-    views: dict[str, int]
-    modalities: dict[str, int]
-    passages: dict[str, int]
-    left_out: dict[str, int]
-    published: dict[str, int]
-
-
 def locate(name: str, dataset: Any, root: Path) -> Path:
     """The data set's own folder: `root/name`, or `root` itself where its files are in it.
 
     Raises:
         InputError: If it is in neither.
     """
-    needed = [file for file in dataset.files if not file.optional]
+    needed = [file for file in dataset.files if not _spared(dataset, file)]
     for folder in (root / name, root):
         if folder.is_dir() and all(present(folder, file) for file in needed):
             return folder
@@ -123,7 +74,7 @@ def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
         root: Its own folder.
         name: Its name, for the commands that mend it.
     """
-    rows = [_check_file(root, file, name) for file in dataset.files]
+    rows = [_check_file(root, file, name, dataset) for file in dataset.files]
     if all(row.passes for row in rows):
         rows.append(_check_reading(dataset, root))
     return rows
@@ -153,103 +104,27 @@ def read(dataset: Any, root: Path, labels: str) -> Reading:
     return Reading(tuple(dataset.studies(root, labels=labels)))
 
 
-def show(name: str, dataset: Any, root: Path, labels: str = "") -> Inventory:
-    """Count what a data set holds.
-
-    Args:
-        name: Its name.
-        dataset: The data set.
-        root: Its own folder.
-        labels: Label choice; empty = its first.
-
-    Raises:
-        InputError: If a file is missing or wrong, or there is no such label choice.
-    """
-    labels = labels or dataset.label_choices[0].name
-    reading = read(dataset, root, labels)
-    studies = reading.studies
-    locked = locked_studies(dataset, studies)
-    development = [study for study in studies if study.study not in locked]
-    return Inventory(
-        dataset=name,
-        labels=labels,
-        studies=len(studies),
-        groups=len({study.patient for study in studies}),
-        pictures=sum(len(study.images) for study in studies),
-        parts={"development": len(development), "locked": len(locked)},
-        splits=_splits(name, dataset, root, studies, locked),
-        findings=_findings(development),
-        views=_counted(image.view for study in studies for image in study.images),
-        modalities=_counted(m for s in studies for m in {i.modality for i in s.images}),
-        passages=_counted(
-            part for s in studies for part in {f"{p.name} {p.language}" for p in s.report}
-        ),
-        left_out=reasons(reading.rejected),
-        published=dict(dataset.expected),
-    )
-
-
-def find_study(name: str, dataset: Any, root: Path, study: str, labels: str = "") -> Study:
-    """One study of the development part.
-
-    Raises:
-        InputError: If there is none of that id, or it is locked.
-    """
-    reading = read(dataset, root, labels or dataset.label_choices[0].name)
-    found = {one.study: one for one in reading.studies}
-    if study not in found:
-        raise InputError(f"{name} has no study {study!r}", did_you_mean(study, found))
-    if study in locked_studies(dataset, reading.studies):
-        raise InputError(
-            f"{name}: study {study!r} is in the locked part, which is not looked at",
-            "choose a study of the development part",
-        )
-    return found[study]
-
-
-def _splits(
-    name: str, dataset: Any, root: Path, studies: Sequence[Study], locked: frozenset[str]
-) -> dict[str, dict[str, int]]:
-    """Parts of each split; one that cannot be made (of too few patients) is not there."""
-    official = official_parts(dataset, root)
-    kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if locked else "fixed"]
-    found = {}
-    for kind in (*kinds, *(("official",) if official else ())):
-        split = SplitSection(kind=kind)
-        try:
-            manifest = make_manifest(studies, split, dataset=name, locked=locked, official=official)
-        except InputError:
-            continue
-        found[manifest.name] = _counted(manifest.assignments.values())
-    return found
-
-
 def reasons(rejected: Iterable[Rejected]) -> dict[str, int]:
     """What was left out, counted by reason."""
     return _counted(item.reason for item in rejected)
-
-
-def _findings(studies: Sequence[Study]) -> tuple[FindingCount, ...]:
-    counts = Counter(pair for study in studies for pair in study.stated.items())
-    findings = {finding for finding, _ in counts}
-    rows = []
-    for finding in findings:
-        positive, negative = counts[finding, "present"], counts[finding, "absent"]
-        uncertain = counts[finding, "uncertain"]
-        silent = len(studies) - positive - negative - uncertain
-        rows.append(FindingCount(finding, positive, negative, uncertain, silent))
-    return tuple(sorted(rows, key=lambda row: (-row.present, row.finding)))
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(Counter(sorted(words)).most_common())
 
 
-def _check_file(root: Path, file: NeededFile, name: str) -> FileCheck:
+def _spared(dataset: Any, file: NeededFile) -> bool:
+    """Whether a data set can be read without a file, with the options it has."""
+    return file.optional or (isinstance(dataset, Layout) and dataset.spares(file))
+
+
+def _check_file(root: Path, file: NeededFile, name: str, dataset: Any) -> FileCheck:
     found = present(root, file)
-    row = FileCheck(file.path, "found", file.what, file.giver, (), file.optional)
+    row = FileCheck(file.path, "found", file.what, file.giver, (), _spared(dataset, file))
     if not found:
-        return replace(row, state="missing", mend=how_to_get(file, root, name))
+        instead = dataset.instead_of(file) if isinstance(dataset, Layout) else ""
+        mend = how_to_get(file, root, name) + (f"; or {instead}" if instead else "")
+        return replace(row, state="missing", mend=mend)
     row = replace(row, path=found[0].relative_to(root).as_posix())
     try:
         wrong, missing = _wrong(found[0], row.path, file), _lacking(found[0], file)

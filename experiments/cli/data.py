@@ -19,10 +19,15 @@ from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from experiments.inspection import FileCheck
+    from experiments.inventory import Held
 
 __all__ = ["data"]
 
 _name = click.argument("name")
+_options = click.option(
+    "--set", "options", multiple=True, metavar="KEY=VALUE",
+    help="An option of the data set, e.g. pictures=optional to do without pictures.",
+)  # fmt: skip
 
 
 @click.group()
@@ -58,7 +63,8 @@ def list_datasets(as_json: bool, root: Path | None) -> None:
 @talking
 @_name
 @root_option
-def check(as_json: bool, name: str, root: Path | None) -> None:
+@_options
+def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...]) -> None:
     """Check the copy of data set NAME under --root: every file, its columns, every study.
 
     Files whose size or checksum is published are compared with it. Ends with 1 where something is
@@ -66,7 +72,7 @@ def check(as_json: bool, name: str, root: Path | None) -> None:
     """
     from experiments import inspection
 
-    part = load_dataset(name)
+    part = load_dataset(name, options)
     folder = copy_of(name, part, root, needed=False)
     rows = inspection.check(part, folder, name)
     if as_json:
@@ -112,6 +118,7 @@ def fetch(as_json: bool, name: str, root: Path | None) -> None:
 @talking
 @_name
 @root_option
+@_options
 @click.option("--labels", default="", help="Label set that balances the splits.")
 @click.option("--strict", is_flag=True, help="Refuse what would otherwise be left out.")
 @click.option(
@@ -147,7 +154,7 @@ def prepare(**given: Any) -> None:
     from experiments.preparation.prepare import prepare as make
 
     name = given["name"]
-    part = load_dataset(name)
+    part = load_dataset(name, given["options"])
     folder = copy_of(name, part, given["root"])
     kept = ("workers", "side", "view", "shards", "duplicates")
     plan = Plan(**{key: given[key] for key in kept})
@@ -164,13 +171,15 @@ def prepare(**given: Any) -> None:
     rows = [("studies", made.studies), ("pictures", made.pictures)]
     rows += [("nearly equal pictures", made.duplicates), ("left out", made.rejected)]
     show.table(("", "count"), rows)
-    show.table(("split", "hash"), [(split, digest) for split, digest in made.manifests.items()])
+    unmade = [(split, f"not written: {why}") for split, why in made.unmade.items()]
+    show.table(("split", "hash"), [*made.manifests.items(), *unmade])
 
 
 @data.command("show")
 @talking
 @_name
 @root_option
+@_options
 @click.option("--labels", default="", help="Label set to count; the first where not given.")
 @click.option("--study", default="", help="Show this study instead of counts.")
 @click.option(
@@ -179,25 +188,30 @@ def prepare(**given: Any) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --study: write its page, pictures included, as one html file.",
 )
-def show_dataset(
-    as_json: bool, name: str, root: Path | None, labels: str, study: str, page: Path | None
-) -> None:
+def show_dataset(**given: Any) -> None:
     """Show what data set NAME is, and what the copy under --root holds, or one of its studies.
 
-    Findings are counted, and studies shown, in the development part alone.
+    --root may be what `data prepare` wrote. Findings are counted, and studies shown, in the
+    development part alone.
     """
-    from experiments import inspection
+    from experiments.inventory import Held
+    from experiments.preparation.copy import PreparedCopy
 
-    part = load_dataset(name)
+    name, root, study, page = (given[key] for key in ("name", "root", "study", "page"))
+    as_json = given["as_json"]
+    part = load_dataset(name, given["options"])
     if page is not None and not study:
         raise InputError("-o writes the page of one study", "name it with --study ID")
-    if study:
-        _show_study(name, part, copy_of(name, part, root), (study, labels, page, as_json))
+    here = None
+    if study or root is not None or is_made(name):
+        prepared = root is not None and PreparedCopy.find(root) is not None
+        folder = root if prepared else copy_of(name, part, root)
+        here = Held.open(name, part, folder, given["labels"])
+    if study and here is not None:
+        _show_study(here, study, page, as_json=as_json)
         return
     known = _describe(name, part)
-    held = None
-    if root is not None or is_made(name):
-        held = inspection.show(name, part, copy_of(name, part, root), labels)
+    held = here.count() if here is not None else None
     if as_json:
         show.json_result({**known, "holds": asdict(held) if held else None})
         return
@@ -216,20 +230,16 @@ def show_dataset(
     show.table(columns, [astuple(row) for row in held.findings])
 
 
-def _show_study(
-    name: str, part: Any, folder: Path, asked: tuple[str, str, Path | None, bool]
-) -> None:
+def _show_study(here: Held, study: str, page: Path | None, *, as_json: bool) -> None:
     """Print one study, or write its page."""
-    from experiments import inspection
     from kg.store import load_shipped
 
-    study, labels, page, as_json = asked
-    found = inspection.find_study(name, part, folder, study, labels)
+    found = here.study(study)
     graph = load_shipped()
     if page is not None:
         from experiments.reports.study_page import render_study_page
 
-        show.to_file(page, render_study_page(found, folder, graph))
+        show.to_file(page, render_study_page(found, here.pictures, graph))
         return
     if as_json:
         show.json_result(asdict(found))

@@ -139,6 +139,10 @@ class Layout:
         """Whether the data set can be read without a file."""
         return file.optional
 
+    def instead_of(self, file: NeededFile) -> str:
+        """What can be done without a needed file; empty = nothing."""
+        return ""
+
     def need(self, root: Path) -> None:
         """Refuse a root without the files that cannot be done without.
 

@@ -56,8 +56,12 @@ class Pictured(Layout):
 
     def spares(self, file: NeededFile) -> bool:
         """Whether the data set can be read without a file; pictures may be optional."""
-        pictures = "|".join(self.folders)
-        return super().spares(file) or (self.without_pictures and file.path == pictures)
+        return super().spares(file) or (self.without_pictures and self._is_pictures(file))
+
+    def instead_of(self, file: NeededFile) -> str:
+        """Without its pictures a data set still has labels and texts."""
+        spared = not self.without_pictures and self._is_pictures(file)
+        return "read labels and texts alone: --set pictures=optional" if spared else ""
 
     def pictures(self, root: Path) -> Pictures:
         """The pictures in the data set's folders."""
@@ -91,6 +95,9 @@ class Pictured(Layout):
                 )
             members.append(shot)
         return found, rejected
+
+    def _is_pictures(self, file: NeededFile) -> bool:
+        return file.path == "|".join(self.folders)
 
     @property
     def without_pictures(self) -> bool:

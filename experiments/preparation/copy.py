@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from encoders.study import Study
 from experiments.config.schema import SplitSection
-from experiments.preparation.index import STUDIES_FILE, study_of
+from experiments.datasets._layout import Rejected
+from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected, study_of
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, PictureStore
 from experiments.splits import Manifest, manifest_name
@@ -152,6 +153,23 @@ class PreparedCopy:
         path = self.folder / "splits" / f"{manifest_name(self.record['dataset'], split)}.json"
         usual = split.validation == SplitSection().validation
         return Manifest.load(path) if usual and path.is_file() else None
+
+    def manifests(self) -> list[Manifest]:
+        """Every split that was written.
+
+        Raises:
+            InputError: If one was changed by hand.
+        """
+        return [Manifest.load(path) for path in sorted((self.folder / "splits").glob("*.json"))]
+
+    @cached_property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """What was left out of it.
+
+        Raises:
+            InputError: If the table is not there or not what was written.
+        """
+        return read_rejected(self.folder / REJECTED)
 
     @cached_property
     def store(self) -> PictureStore | None:

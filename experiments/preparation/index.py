@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,22 @@ from encoders.study import Passage, Study, StudyImage
 from experiments.datasets._layout import Rejected
 from experiments.preparation.looking import Look
 from experiments.records.atomic import atomic_path
+from kg.errors import InputError
 
-__all__ = ["INDEX", "STUDIES_FILE", "study_of", "write_pictures", "write_rejected", "write_studies"]
+__all__ = [
+    "INDEX",
+    "REJECTED",
+    "STUDIES_FILE",
+    "read_rejected",
+    "study_of",
+    "write_pictures",
+    "write_rejected",
+    "write_studies",
+]
 
 INDEX = "index.parquet"
 STUDIES_FILE = "studies.parquet"
+REJECTED = "rejected.csv"
 TOGETHER = 500
 """Rows of a group; a group is what a reader holds at a time."""
 
@@ -99,8 +110,22 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
     """Write one row for each row or picture that was left out, with its reason."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
-        writer.writerow(("file", "row", "reason", "item"))
+        writer.writerow(tuple(field.name for field in fields(Rejected)))
         writer.writerows(astuple(item) for item in rejected)
+
+
+def read_rejected(path: Path) -> tuple[Rejected, ...]:
+    """What `write_rejected` wrote.
+
+    Raises:
+        InputError: If the table is not there, or was changed by hand.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = [row | {"row": int(row["row"])} for row in csv.DictReader(lines)]
+            return tuple(Rejected(**row) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not readable: {error}", "prepare again") from None
 
 
 def study_of(record: Mapping[str, Any]) -> Study:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
-from encoders.study import Study
+from encoders.study import SplitPart, Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.inspection import read
@@ -37,6 +37,7 @@ from experiments.preparation.duplicates import (
 )
 from experiments.preparation.index import (
     INDEX,
+    REJECTED,
     STUDIES_FILE,
     write_pictures,
     write_rejected,
@@ -47,14 +48,20 @@ from experiments.preparation.shards import FOLDER as SHARDS
 from experiments.preparation.shards import Sample, write_shards
 from experiments.preparation.store import ABOUT, SQUARES, PictureStore
 from experiments.records.atomic import remove_leftovers, write_json
-from experiments.splits import Manifest, locked_studies, make_manifest, official_parts
+from experiments.splits import (
+    Manifest,
+    locked_studies,
+    make_manifest,
+    manifest_name,
+    official_parts,
+)
 from kg.errors import InputError, did_you_mean
 
 __all__ = ["Plan", "Prepared", "prepare"]
 
 logger = logging.getLogger(__name__)
 
-TABLES = (INDEX, STUDIES_FILE, "duplicates.csv", "rejected.csv")
+TABLES = (INDEX, STUDIES_FILE, "duplicates.csv", REJECTED)
 FRACTIONS = (0.1, 0.01)
 FEWEST = 5
 """A fraction of fewer training groups is not written: nothing can be learnt of it."""
@@ -95,6 +102,7 @@ class Prepared:
         duplicates: Pictures that have a near-duplicate.
         rejected: Rows and pictures left out.
         manifests: Names of the splits and their hashes.
+        unmade: Names of splits that cannot be made of what is here, and why.
     """
 
     folder: Path
@@ -104,6 +112,7 @@ class Prepared:
     duplicates: int
     rejected: int
     manifests: dict[str, str]
+    unmade: dict[str, str]
 
 
 def prepare(
@@ -137,7 +146,8 @@ def prepare(
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
     reading = read(dataset, root, labels)
-    fingerprint = fingerprint_of(name, reading, root, plan)
+    official = official_parts(dataset, root)
+    fingerprint = fingerprint_of(name, reading, root, plan, official)
     before = unchanged(out, fingerprint)
     if before is not None and not (strict and before.rejected):
         return before
@@ -151,7 +161,7 @@ def prepare(
             if strict and refused:
                 raise _refusal(root, refused)
             (out / RECORD).unlink(missing_ok=True)
-            work = _Work(name, dataset, root, out, labels, plan)
+            work = _Work(name, dataset, root, out, labels, plan, official)
             return work.write(reading.studies, looks, refused, fingerprint)
     except Timeout:
         raise InputError(f"{out}: another process prepares it", "wait for it to end") from None
@@ -160,11 +170,13 @@ def prepare(
         raise InputError(f"{out} cannot be written: {reason}", "free space, or mend") from error
 
 
-def fingerprint_of(name: str, reading: Reading, root: Path, plan: Plan) -> str:
+def fingerprint_of(
+    name: str, reading: Reading, root: Path, plan: Plan, official: Mapping[str, SplitPart]
+) -> str:
     """SHA-256 over what a preparation depends on.
 
     The data set, the version, what is to be made, everything that was read (texts, labels, what
-    was left out), and size and time of change of every picture.
+    was left out, the official split), and size and time of change of every picture.
     """
     wanted = asdict(replace(plan, workers=1))
     digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(wanted)}\n".encode())
@@ -173,6 +185,7 @@ def fingerprint_of(name: str, reading: Reading, root: Path, plan: Plan) -> str:
         for image in study.images:
             digest.update(f"{stamp(root / image.path)}\n".encode())
     digest.update(json.dumps([astuple(item) for item in reading.rejected]).encode())
+    digest.update(json.dumps(sorted(official.items())).encode())
     return digest.hexdigest()
 
 
@@ -187,7 +200,7 @@ def unchanged(out: Path, fingerprint: str) -> Prepared | None:
 
 
 def _prepared(out: Path, record: Mapping[str, Any], *, changed: bool) -> Prepared:
-    kept = ("studies", "pictures", "duplicates", "rejected", "manifests")
+    kept = ("studies", "pictures", "duplicates", "rejected", "manifests", "unmade")
     return Prepared(out, changed, **{key: record[key] for key in kept})
 
 
@@ -235,6 +248,13 @@ def _refusal(root: Path, refused: Sequence[Rejected]) -> InputError:
     )
 
 
+def _lacking(official: Mapping[str, SplitPart], studies: Sequence[Study]) -> str:
+    """The first part of an official split of which no study is here; empty = none is lacking."""
+    here = {official.get(study.study) for study in studies}
+    parts: tuple[SplitPart, ...] = ("train", "test")
+    return next((part for part in parts if official and part not in here), "")
+
+
 @dataclass(frozen=True)
 class _Work:
     """One preparation, once every picture was looked at."""
@@ -245,6 +265,7 @@ class _Work:
     out: Path
     labels: str
     plan: Plan
+    official: Mapping[str, SplitPart]
 
     def write(
         self,
@@ -261,14 +282,14 @@ class _Work:
                 replace(study, patient=groups.get(study.patient, study.patient))
                 for study in studies
             ]
-        manifests = self._splits(studies)
+        manifests, unmade = self._splits(studies)
         if self.plan.duplicates == "refuse":
             for manifest in manifests:
                 refuse_parted(manifest, studies, duplicates)
         pictures = write_pictures(self.out / INDEX, studies, looks, duplicates)
         write_studies(self.out / STUDIES_FILE, studies, looks)
         write_duplicates(self.out / "duplicates.csv", studies, duplicates)
-        write_rejected(self.out / "rejected.csv", refused)
+        write_rejected(self.out / REJECTED, refused)
         self._save(manifests)
         self._about(looks)
         self._shards()
@@ -283,14 +304,25 @@ class _Work:
             "duplicates": len(duplicates),
             "rejected": len(refused),
             "manifests": {manifest.name: manifest.sha256 for manifest in manifests},
+            "unmade": unmade,
         }
         write_json(self.out / RECORD, record | {"files": _hashes(self.out)})
         return _prepared(self.out, record, changed=True)
 
-    def _splits(self, studies: Sequence[Study]) -> list[Manifest]:
-        """The folds, and the locked, fixed or official split with its fractions of training."""
+    def _splits(self, studies: Sequence[Study]) -> tuple[list[Manifest], dict[str, str]]:
+        """The folds, and the locked, fixed or official split with its fractions of training.
+
+        A copy may hold no picture of a part of the official split, which then is not made; why is
+        given beside.
+        """
         locked = locked_studies(self.dataset, studies)
-        official = official_parts(self.dataset, self.root)
+        official, unmade = self.official, {}
+        lacking = _lacking(official, studies)
+        if lacking:
+            name = manifest_name(self.name, SplitSection(kind="official"))
+            unmade[name] = f"no study of its part {lacking!r} is here"
+            logger.warning("%s is not written: %s", name, unmade[name])
+            official = {}
 
         def divided(split: SplitSection) -> Manifest:
             return make_manifest(
@@ -305,7 +337,7 @@ class _Work:
             shares = [share for share in FRACTIONS if share * groups >= FEWEST]
             made.append(whole)
             made += [divided(SplitSection(kind=kind, fraction=share)) for share in shares]
-        return made
+        return made, unmade
 
     def _save(self, manifests: Sequence[Manifest]) -> None:
         folder = self.out / "splits"

@@ -10,7 +10,8 @@ import pytest
 
 from encoders.study import MODALITIES, SECTIONS, VIEWS
 from experiments.datasets import DATASETS, DataSet
-from experiments.inspection import check, locate, read, show
+from experiments.inspection import check, locate, read
+from experiments.inventory import Held
 from experiments.targets import choose_findings, label_set_of, targets
 from kg.errors import InputError
 from kg.options import parse_options
@@ -141,7 +142,7 @@ def test_check_and_show_agree_with_what_is_read(name: str, tmp_path: Path) -> No
     assert locate(name, dataset, tmp_path) == root
     assert locate(name, dataset, root) == root
     assert all(row.passes for row in check(dataset, root))
-    counts = show(name, dataset, root)
+    counts = Held.open(name, dataset, root).count()
     reading = read(dataset, root, dataset.label_choices[0].name)
     assert counts.studies == len(reading.studies) == sum(counts.parts.values())
     assert sum(counts.left_out.values()) == len(reading.rejected)

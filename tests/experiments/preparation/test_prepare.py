@@ -9,6 +9,7 @@ from filelock import FileLock
 from pyarrow import parquet
 
 from experiments.datasets._pictures import draw
+from experiments.datasets.nih_chestxray14 import NIHChestXray14
 from experiments.datasets.openi import OpenI
 from experiments.datasets.table import Table
 from experiments.inspection import check, locate
@@ -130,7 +131,8 @@ def test_check_names_what_is_missing_wrong_or_unreadable(root: Path, tmp_path: P
     missing = next(row for path, row in rows.items() if path.startswith("images|"))
     assert (missing.state, missing.passes) == ("missing", False)
     assert "NLMCXR_png.tgz" in missing.giver
-    assert missing.mend == f"kgdx data fetch openi --root {root.parent}"
+    fetch, instead = f"kgdx data fetch openi --root {root.parent}", "--set pictures=optional"
+    assert missing.mend == f"{fetch}; or read labels and texts alone: {instead}"
     assert "studies" not in rows
     (root / "pictures").rename(root / "images")
     assert locate("openi", OpenI(), root.parent) == root
@@ -147,3 +149,23 @@ def test_fractions_of_training_are_written_where_there_are_enough_patients(tmp_p
     assert "table-fixed-seed0-1pct" not in made.manifests
     part = Manifest.load(tmp_path / "out" / "splits" / "table-fixed-seed0-10pct.json")
     assert len(part.studies("train")) == round(len(part.studies("unused")) / 9)
+
+
+def test_a_copy_without_the_official_test_part_has_the_other_splits(tmp_path: Path) -> None:
+    root, dataset = tmp_path / "nih", NIHChestXray14()
+    dataset.tiny(root)
+    made = prepare("nih_chestxray14", dataset, root, tmp_path / "whole")
+    assert "nih_chestxray14-official-seed0" in made.manifests
+    assert not made.unmade
+    for name in (root / "test_list.txt").read_text().splitlines():
+        next(root.rglob(name)).unlink()
+    part = prepare("nih_chestxray14", dataset, root, tmp_path / "part")
+    assert part.unmade == {"nih_chestxray14-official-seed0": "no study of its part 'test' is here"}
+    assert "nih_chestxray14-fixed-seed0" in part.manifests
+    assert not any("official" in name for name in part.manifests)
+    assert prepare("nih_chestxray14", dataset, root, tmp_path / "part").unmade == part.unmade
+    first, *others = (root / "train_val_list.txt").read_text().splitlines()
+    (root / "train_val_list.txt").write_text("\n".join(others))
+    (root / "test_list.txt").write_text(first)
+    with pytest.raises(InputError, match="leakage"):
+        prepare("nih_chestxray14", dataset, root, tmp_path / "part")

@@ -13,7 +13,7 @@ from PIL import Image
 from encoders.study import Passage, Study, StudyImage
 from experiments.cli.data import data
 from experiments.datasets.openi import OpenI
-from experiments.inspection import find_study
+from experiments.inventory import Held
 from experiments.reports.study_page import MOST, render_study_page
 from experiments.splits import locked_studies
 from kg.errors import InputError
@@ -76,11 +76,12 @@ def test_locked_studies_are_not_shown(tmp_path: Path) -> None:
     studies = OpenI().studies(tmp_path / "openi", labels="nih14")
     shut = sorted(locked_studies(OpenI(), studies))
     free = next(study for study in studies if study.study not in shut)
-    assert find_study("openi", OpenI(), tmp_path / "openi", free.study) == free
+    held = Held.open("openi", OpenI(), tmp_path / "openi")
+    assert held.study(free.study) == free
     with pytest.raises(InputError, match="is in the locked part"):
-        find_study("openi", OpenI(), tmp_path / "openi", shut[0])
+        held.study(shut[0])
     with pytest.raises(InputError, match="has no study 'CXR99'"):
-        find_study("openi", OpenI(), tmp_path / "openi", "CXR99")
+        held.study("CXR99")
 
     def run(*words: str) -> str:
         done = CliRunner().invoke(data, ["show", "openi", "--root", str(tmp_path), *words])
