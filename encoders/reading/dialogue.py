@@ -34,8 +34,11 @@ _TURN = re.compile(
     re.MULTILINE,
 )
 _CONSULTATION = re.compile(r"^id=(\d+)[ \t]{0,9}$", re.MULTILINE)
+# two of the Chinese file's headings have their text on the same line
 _HEADING = re.compile(
-    r"^(Description|Dialogue|Diagnosis and suggestions|Doctor faculty)[ \t]{0,9}$", re.MULTILINE
+    r"^(Description|Dialogue|Diagnosis and suggestions|Doctor faculty)"
+    r"(?:[ \t]{0,9}$|(?=[\u4e00-\u9fff]))",
+    re.MULTILINE,
 )
 
 

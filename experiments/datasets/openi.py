@@ -12,6 +12,7 @@ All three speak of the report's text, none of an expert's look at the picture.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,6 +41,8 @@ VIEWS: dict[str, View] = {
     "RL": "lateral",
     "LATERAL": "lateral",
 }
+KAGGLE_NAME = re.compile(r"(\d+)_IM-")
+"""A picture's name in Kaggle's tables begins with the number of its report."""
 HEADERS = "nlmcxr_dicom_metadata.csv.gz"
 COLLECTION = "https://openi.nlm.nih.gov/imgs/collections/"
 
@@ -102,6 +105,8 @@ class OpenI(Pictured):
             "inside the package torchxrayvision, whose copy is read where it is not here",
             ("imageid", "Rows", "Columns", "View Position"),
             optional=True,
+            size=955_593,
+            checksum="sha256:996c7d7a23b6bef51b1308dfa9671fb59b00e67c8928f7ff45cc002ca16ebf3e",
         ),
     )
     expected: ClassVar[dict[str, int]] = {
@@ -177,6 +182,13 @@ def _projections(root: Path) -> dict[str, dict[str, View | None]]:
             raise InputError(
                 f"{path}: row {row.number}: projection {row['projection']!r}",
                 "write Frontal or Lateral",
+            )
+        of = KAGGLE_NAME.match(row["filename"])
+        if of is not None and of[1] != row["uid"]:
+            raise InputError(
+                f"{path}: row {row.number}: picture {row['filename']!r} is of report {of[1]}, "
+                f"the row says {row['uid']}",
+                "get the table again: its columns were moved against each other",
             )
         found.setdefault(row["uid"], {})[row["filename"]] = VIEWS[row["projection"]]
     return found

@@ -11,8 +11,6 @@ import json
 import logging
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +26,7 @@ from encoders.reading.limits import Grey
 from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
+from experiments.workers import end_with_parent
 from kg.errors import InputError
 
 __all__ = ["Look", "Looking", "Recipe", "stamp"]
@@ -264,21 +263,8 @@ def each_look(glance: Callable[[Look], Look], todo: Sequence[Look], workers: int
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this one, even where it is killed."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, context, initializer=end_with_parent)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Have a worker process end when the one that started it is gone, and leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()

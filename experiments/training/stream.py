@@ -28,6 +28,7 @@ from experiments.preparation.copy import StudyTable
 from experiments.preparation.shards import Sample, Shards
 from experiments.training.cohort import StudyOrder
 from experiments.training.reader import StudyReader
+from experiments.workers import end_with_parent
 from kg.errors import InputError
 
 __all__ = ["StreamedCohort", "StreamOrder"]
@@ -97,7 +98,7 @@ class StreamedCohort:
             batch_sampler=order,
             collate_fn=lambda batch: batch,
             num_workers=source.workers,
-            worker_init_fn=_leave_signals,
+            worker_init_fn=_follow,
             generator=torch.Generator(),
         )
 
@@ -147,10 +148,10 @@ def _passing(shards: Shards, samples: Sequence[Sample]) -> _Passing:
     )
 
 
-def _leave_signals(worker: int) -> None:
-    """Let the process that trains answer Ctrl-C, and end when it says so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _follow(worker: int) -> None:
+    """End with the process that trains, and when it says so; Ctrl-C is its own to answer."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent()
 
 
 class _Lanes:
@@ -177,11 +178,14 @@ class _Lanes:
     def __getitems__(self, drawn: list[Draw]) -> StudyBatch:
         """The batch of one draw; the loader asks for whole batches."""
         (epoch, start, here) = drawn[0]
+        generator = np.random.default_rng([self.order.seed or 0, epoch, start, self.order.rank])
+        return self.cohort.of_samples(self.samples(epoch, start, here), generator)
+
+    def samples(self, epoch: int, start: int, here: int) -> list[Sample]:
+        """The studies of the batch whose first is at `start` of an epoch, `here` of them."""
         number = start // self.order.batch_size
         lane, turn = number % self.lanes, number // self.lanes
-        samples = list(islice(self._at(lane, epoch, turn), here))
-        generator = np.random.default_rng([self.order.seed or 0, epoch, start, self.order.rank])
-        return self.cohort.of_samples(samples, generator)
+        return list(islice(self._at(lane, epoch, turn), here))
 
     def _at(self, lane: int, epoch: int, turn: int) -> Iterator[Sample]:
         """A lane's studies from its `turn`-th batch of an epoch on."""

@@ -150,6 +150,14 @@ def test_chinese_file_with_windows_line_ends(tmp_path: Path) -> None:
     assert {passage.language for passage in only.passages} == {"zh"}
 
 
+def test_a_heading_with_its_text_on_the_same_line_is_no_turn(tmp_path: Path) -> None:
+    joined = CHINESE.replace("suggestions\n病情摘要及初步印象： ", "suggestions")
+    (tmp_path / "zh.txt").write_text(joined, encoding="utf-8")
+    (only,) = read_consultations(tmp_path / "zh.txt")
+    assert only.diagnosis == "感冒"
+    assert [turn.text for turn in only.turns] == ["发烧吗？", "没有", "谢谢"]
+
+
 def test_not_a_dialogue_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         list(read_consultations(tmp_path / "none.txt"))

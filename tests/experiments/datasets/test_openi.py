@@ -97,6 +97,16 @@ def _header_table() -> bytes:
     return gzip.compress(text.encode())
 
 
+def test_rows_moved_against_each_other_are_refused(root: Path) -> None:
+    table = root / "indiana_projections.csv"
+    header, first, second, *others = table.read_text().splitlines()
+    table.write_text("\n".join([header, second, first, *reversed(others)]))
+    assert len(OpenI().studies(root, labels="nih14")) == 16
+    table.write_text("\n".join([header, "2," + first.partition(",")[2], second, *others]))
+    with pytest.raises(InputError, match="row 2: picture '1_IM-0001-0001.dcm.png' is of report 1"):
+        OpenI().studies(root, labels="nih14")
+
+
 def test_nothing_is_dropped_in_silence(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     gone = sorted((root / "images").iterdir())
     for path in gone:
