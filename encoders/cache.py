@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from encoders.contents import content_hash
+from encoders.contents import Contents
 from encoders.image import ImageEncoder
 from encoders.reading.picture import Picture
 from kg.errors import InputError
@@ -101,13 +101,21 @@ class FeatureCache(Generic[Item]):
         folder: Where caches are kept; each key gets its own folder in it.
         key: What decides the features beside the item; see `image_key`.
         shape: Tokens of one item and their width, `(S, D)`.
+        contents: Gives hashes of files, and knows those it gave before.
 
     Raises:
         InputError: If the folder cannot be written, or holds this key with another shape.
     """
 
-    def __init__(self, folder: Path, key: Mapping[str, str], shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: Mapping[str, str],
+        shape: tuple[int, int],
+        contents: Contents | None = None,
+    ) -> None:
         self.shape: tuple[int, int] = shape
+        self._contents = contents or Contents()
         about: dict[str, Any] = {"key": dict(key), "shape": list(shape), "type": "float16"}
         name = hashlib.sha256(json.dumps(about["key"], sort_keys=True).encode()).hexdigest()[:32]
         self.folder: Path = folder / name
@@ -132,7 +140,7 @@ class FeatureCache(Generic[Item]):
             InputError: If some items have not been computed.
         """
         self._refresh()
-        names = _contents(items)
+        names = _contents(items, self._contents)
         missing = [item for item, name in zip(items, names, strict=True) if name not in self._known]
         if missing:
             raise InputError(
@@ -172,7 +180,7 @@ class FeatureCache(Generic[Item]):
             InputError: If features are not finite, or cannot be written; what was written before
                 stays.
         """
-        names = _contents(items)
+        names = _contents(items, self._contents)
         with self._locked():
             self._mend()
             todo = {
@@ -274,10 +282,10 @@ class FeatureCache(Generic[Item]):
             self._lock.release()
 
 
-def _contents(items: Sequence[Path | Picture | str]) -> list[str]:
+def _contents(items: Sequence[Path | Picture | str], contents: Contents) -> list[str]:
     """SHA-256 of what each item holds; a part of a file has its place behind it."""
     paths = [item.path if isinstance(item, Picture) else item for item in items]
-    hashes = {path: content_hash(path) for path in set(paths) if isinstance(path, Path)}
+    hashes = {path: contents.hash(path) for path in set(paths) if isinstance(path, Path)}
     names = []
     for item, path in zip(items, paths, strict=True):
         name = hashes[path] if isinstance(path, Path) else path

@@ -7,6 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Literal
 
+from encoders.reading.pair import MAGIC, pair_of
+
 Kind = Literal["raster", "animation", "dicom", "series", "volume", "clip"]
 """A still picture, an animated one, a DICOM file, a folder of slices, a NIfTI volume, a clip."""
 
@@ -25,7 +27,7 @@ _CLIPS: tuple[tuple[int, bytes, str], ...] = (
 )
 """Where a container's mark stands, the mark, and the demuxer that reads it."""
 
-_NIFTI = ((344, b"n+1\0"), (344, b"ni1\0"), (4, b"n+2\0\r\n\x1a\n"))
+_NIFTI = ((344, b"n+1\0"), (4, b"n+2\0\r\n\x1a\n"), *MAGIC)
 
 
 def kind_of(path: Path) -> Kind:
@@ -40,8 +42,10 @@ def kind_of(path: Path) -> Kind:
         return "animation"
     if demuxer_of(begins):
         return "clip"
-    plain = _unzipped(path) if begins[:2] == b"\x1f\x8b" else begins
-    if any(plain[at : at + len(mark)] == mark for at, mark in _NIFTI):
+    if _is_nifti(path, begins):
+        return "volume"
+    pair = pair_of(path)
+    if pair is not None and path == pair.values and _is_nifti(pair.header):
         return "volume"
     return "raster"
 
@@ -58,6 +62,13 @@ def demuxer_of(begins: bytes) -> str:
         if begins[at : at + len(mark)] == mark:
             return name
     return ""
+
+
+def _is_nifti(path: Path, begins: bytes = b"") -> bool:
+    """Whether a file is a NIfTI volume, or the header of one."""
+    begins = begins or first_bytes(path)
+    plain = _unzipped(path) if begins[:2] == b"\x1f\x8b" else begins
+    return any(plain[at : at + len(mark)] == mark for at, mark in _NIFTI)
 
 
 def _unzipped(path: Path) -> bytes:

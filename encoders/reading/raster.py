@@ -11,6 +11,7 @@ How values become [0, 1], so that one picture gives one array however it was sav
   and highest value.
 - Colour, CMYK: luma (0.299 R + 0.587 G + 0.114 B). Transparency: over black.
 - TIFF in which white is 0 is inverted.
+- A picture without header, of JSRT's bare 12-bit numbers, by 4095 and inverted; see `raw.py`.
 - A picture with an EXIF orientation is turned upright. Of several frames the first is read.
 """
 
@@ -25,6 +26,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from encoders.reading.kinds import first_bytes
 from encoders.reading.limits import Grey, check_content, check_file, check_size
+from encoders.reading.raw import LENGTH, read_raw
 from encoders.reading.rejected import Reason, RejectedImage
 from encoders.reading.values import scaled
 
@@ -73,7 +75,13 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
         from encoders.reading.deep import read_tiff
 
         return check_content(path, read_tiff(path))
-    with open_raster(path) as image:
+    try:
+        image = open_raster(path)
+    except RejectedImage as error:
+        if error.reason == "not_an_image" and path.stat().st_size == LENGTH:
+            return read_raw(path)
+        raise
+    with image:
         check_size(path, *image.size)
         if begins[:4] == MAGIC[1][:4] and begins[24:26] in DEEP_PNG:
             from encoders.reading.deep import read_deep_png

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
-from nibabel.nifti2 import Nifti2Header
+from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
+from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 from nibabel.orientations import io_orientation
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.pair import pair_of
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
 from encoders.reading.windowing import spread, window_named
@@ -45,10 +46,10 @@ _LUMA = {"R": 0.299, "G": 0.587, "B": 0.114}
 
 
 class Volume:
-    """A NIfTI file.
+    """A NIfTI volume.
 
     Args:
-        path: The file, compressed or not.
+        path: The file, compressed or not; of a volume in two files, either of them.
 
     Raises:
         RejectedImage: If its header is wrong, or promises more than is there or may be.
@@ -56,9 +57,10 @@ class Volume:
 
     def __init__(self, path: Path) -> None:
         check_file(path)
-        self.path = path
-        with self._opened() as stream:
-            self._header, affine = _header(path, stream)
+        pair = pair_of(path)
+        self.path, self._values = path, pair.values if pair else path
+        with self._opened(pair.header if pair else path) as stream:
+            self._header, affine = _header(path, stream, paired=pair is not None)
             self._type: np.dtype[Any] = self._header.get_data_dtype()
             shape = [int(side) for side in self._header.get_data_shape()] + [1, 1, 1]
         self._shape, times = shape[:3], shape[3]
@@ -131,10 +133,10 @@ class Volume:
         """
         width, height, depth = self._shape
         size = width * height * self._type.itemsize
-        with self._opened() as stream:
+        with self._opened(self._values) as stream:
             start = int(self._header.get_data_offset())
             zipped = isinstance(stream, gzip.GzipFile)
-            if not zipped and self.path.stat().st_size < start + size * depth:
+            if not zipped and self._values.stat().st_size < start + size * depth:
                 raise RejectedImage(self.path, "truncated")
             stream.seek(start)
             for number in range(depth):
@@ -154,9 +156,9 @@ class Volume:
         return (1.0, 0.0) if slope is None else (float(slope), float(intercept or 0))
 
     @contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
-        """The file's bytes, unpacked."""
-        with self.path.open("rb") as file:
+    def _opened(self, path: Path) -> Iterator[IO[bytes]]:
+        """A file's bytes, unpacked."""
+        with path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             try:
@@ -166,14 +168,18 @@ class Volume:
                 raise RejectedImage(self.path, "truncated" if cut else "damaged") from None
 
 
-def _header(path: Path, stream: IO[bytes]) -> tuple[Any, np.ndarray]:
+def _header(path: Path, stream: IO[bytes], *, paired: bool) -> tuple[Any, np.ndarray]:
     """Header and affine `[4, 4]`, in mm towards right, front and head."""
     begins = stream.read(4)
     stream.seek(0)
-    kind = Nifti2Header if 540 in _either_way(begins) else Nifti1Header
+    newer = 540 in _either_way(begins)
+    if paired:
+        kind = Nifti2PairHeader if newer else Nifti1PairHeader
+    else:
+        kind = Nifti2Header if newer else Nifti1Header
     header = kind.from_fileobj(stream, check=False)
-    if header["magic"].item()[:2] == b"ni":
-        raise RejectedImage(path, "not_an_image", "a header alone", "join .hdr and .img to .nii")
+    if header["magic"].item()[:2] == b"ni" and not paired:
+        raise RejectedImage(path, "not_an_image", "a header alone", "put its .img beside it")
     affine = header.get_best_affine()
     if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
         affine = np.eye(4)

@@ -23,6 +23,7 @@ ENDINGS = [
     ".dicom",
     ".nii",
     ".gz",
+    ".img",
     ".mp4",
     ".avi",
     ".mov",

@@ -1,8 +1,8 @@
 """JSRT: 247 chest X-rays, 154 with one proven lung nodule, its place, size and nature.
 
 A study is one picture of one patient. Labels: `jsrt` asks for a nodule, which is malignant or not
-(by the two clinical tables). The published `.IMG` files are bare numbers (2048 x 2048, big-endian
-16 bit, dark is high) that no reader knows: `COMMAND` saves them as PNG beside, bright as usual.
+(by the two clinical tables). The published `.IMG` files are read as they are; see
+`encoders/reading/raw.py`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,6 @@ LABELS = {
     "non-nodule": "ckg:no_finding",
 }
 SEXES = {"female": "F", "male": "M"}
-COMMAND = (
-    'python -c "import sys, pathlib, numpy, PIL.Image; [PIL.Image.fromarray(4095 - numpy.fromfile('
-    "p, '>u2').reshape(2048, 2048).clip(0, 4095).astype('uint16')).save(p.with_suffix('.png')) "
-    "for p in pathlib.Path(sys.argv[1]).rglob('*.IMG')]\" {root}"
-)
-"""Makes a PNG beside each published picture."""
-
 MILLIMETRE = 0.175
 """Side of a pixel in mm."""
 
@@ -71,9 +64,8 @@ class JSRT(Pictured):
     files = (
         NeededFile(
             "|".join(folders),
-            "pictures, saved as PNG, TIFF or DICOM",
+            "pictures, as published (.IMG) or saved as PNG, TIFF or DICOM",
             "JSRT, after registration",
-            command=COMMAND,
             apply="register at http://db.jsrt.or.jp/eng.php",
         ),
         NeededFile(NODULES, "154 cases: age, sex, place, size, nature", "JSRT, with the pictures"),
@@ -100,13 +92,7 @@ class JSRT(Pictured):
                 for name, case in cases.items()
             )
             found, left = self.gathered(path.name, shots)
-            raw = {item.name.upper() for item in root.rglob("*.[Ii][Mm][Gg]")} if left else set()
-            rejected += [
-                Rejected(item.file, item.row, "picture is raw IMG, not PNG", item.item)
-                if f"{item.item}.IMG" in raw
-                else item
-                for item in left
-            ]
+            rejected += left
             studies += [_study(cases[name], members) for name, members in found.items()]
         return Reading(tuple(studies), tuple(rejected))
 

@@ -122,8 +122,10 @@ def read_rejected(path: Path) -> tuple[Rejected, ...]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            rows = [row | {"row": int(row["row"])} for row in csv.DictReader(lines)]
-            return tuple(Rejected(**row) for row in rows)
+            return tuple(
+                Rejected(row["file"], int(row["row"]), row["reason"], row["item"])
+                for row in csv.DictReader(lines)
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not readable: {error}", "prepare again") from None
 

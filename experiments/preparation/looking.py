@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from encoders.contents import content_hash
+from encoders.contents import content_hash, members
 from encoders.reading.limits import Grey
 from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
@@ -212,9 +212,9 @@ def _seen(look: Look, **found: object) -> Look:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change of a file, or of the files in a folder; zeros if none."""
+    """Size and time of the last change of a picture, in all its files; zeros if there is none."""
     try:
-        stats = [member.stat() for member in (sorted(path.iterdir()) if path.is_dir() else [path])]
+        stats = [member.stat() for member in members(path)]
     except OSError:
         return 0, 0
     return sum(one.st_size for one in stats), max((one.st_mtime_ns for one in stats), default=0)

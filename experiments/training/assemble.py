@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from encoders.contents import content_hash
+from encoders.contents import Contents
 from encoders.study import SplitPart, Study
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
@@ -129,7 +129,7 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
         or fingerprint(
             [study for chosen in parts.values() for study in chosen],
             source.root,
-            pictures=reader.pictures is not None,
+            contents=reader.contents,
             known=source.hashes(experiment.image),
         ),
     )
@@ -223,20 +223,25 @@ def build_system(experiment: Experiment, reader: StudyReader) -> System:
 
 
 def fingerprint(
-    studies: Iterable[Study], root: Path, *, pictures: bool, known: Mapping[str, str] = NO_HASHES
+    studies: Iterable[Study],
+    root: Path,
+    *,
+    contents: Contents | None,
+    known: Mapping[str, str] = NO_HASHES,
 ) -> str:
     """SHA-256 over studies as read: ids, groups, text, labels, and what is in their pictures.
 
     Args:
         studies: The studies, in any order.
         root: Folder their pictures' paths start from.
-        pictures: Whether pictures are looked at; a system that reads none does not hang on them.
+        contents: Gives hashes of pictures; None = a system that reads none, and does not hang on
+            them.
         known: Hashes of pictures that are not read from their files.
     """
     digest = hashlib.sha256()
     for study in sorted(studies, key=lambda one: one.study):
         digest.update(json.dumps(asdict(study), sort_keys=True).encode())
-        for image in study.images if pictures else ():
-            found = known.get(image.path) or content_hash(root / image.path)
+        for image in study.images if contents is not None else ():
+            found = known.get(image.path) or contents.hash(root / image.path)
             digest.update(found.encode())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from encoders.contents import Contents
 from encoders.study import Study
 from experiments.config.schema import DataSection
 from experiments.datasets import DATASETS, LabelChoice
@@ -187,7 +188,8 @@ def _choose(
             kept.append(study)
     if kept and not wanted.home:
         seen = Seen.of(wanted.restored.folder, wanted.restored.manifest)
-        kept, refused = seen.refuse(wanted.data.name, kept, wanted.root)
+        contents = wanted.restored.reader.contents or Contents()
+        kept, refused = seen.refuse(wanted.data.name, kept, wanted.root, contents)
         skipped.update({f"seen in training ({reason})": n for reason, n in refused.items()})
     del skipped[""]
     if not kept:
@@ -281,7 +283,7 @@ def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dic
         "leakage": leakage(restored.experiment.text.test, wanted.choice.source),
         "split_manifest": record.split_manifest,
         "data_fingerprint": fingerprint(
-            cohort.studies, wanted.root, pictures=restored.reader.pictures is not None
+            cohort.studies, wanted.root, contents=restored.reader.contents
         ),
         "studies": len(cohort),
         "patients": len({study.patient for study in cohort.studies}),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from encoders.cache import FeatureCache, image_key
+from encoders.contents import Contents
 from encoders.image import IMAGE_ENCODERS, Preprocessing
 from encoders.reading.picture import READING, Picture, look
 from encoders.reading.pixels import load_pixels
@@ -79,6 +80,7 @@ class PictureReader:
             self.encoder.trainable(section.trains or -1)
         self.reducer: Reducer | None = None
         self.squares: Squares | None = None
+        self.contents = Contents()
         self._parts: dict[Path, int] = {}
         self._notes: dict[str, list[Path]] = {}
 
@@ -253,9 +255,12 @@ class PictureReader:
         key = image_key(self.encoder, self.section.recipe, READING)
         key["pool"] = f"{self.section.grid} {self.section.pool}"
         key |= self._windowed()
-        cache: FeatureCache[Picture] = FeatureCache(self.cache, key, self._pooled_shape())
+        cache = self._cache(key, self._pooled_shape())
         rows = cache.fill(pictures, self._encode, progress=_tell)
         return cache.array(), rows
+
+    def _cache(self, key: Mapping[str, str], shape: tuple[int, int]) -> FeatureCache[Picture]:
+        return FeatureCache(self.cache, key, shape, self.contents)
 
     def _encode(self, pictures: list[Picture]) -> np.ndarray[Any, Any]:
         pixels = torch.from_numpy(self._load(pictures, self.encoder.preprocessing))
@@ -276,7 +281,7 @@ class PictureReader:
         plain = Preprocessing(side, (0.0,), (1.0,))
         key = {"pixels": str(side), "recipe": self.section.recipe, "version": READING}
         key |= self._windowed()
-        cache: FeatureCache[Picture] = FeatureCache(self.cache, key, (side, side))
+        cache = self._cache(key, (side, side))
         rows = cache.fill(pictures, lambda part: self._load(part, plain)[:, 0], progress=_tell)
         return torch.from_numpy(np.asarray(cache.array()[rows]))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from encoders.batch import Text
+from encoders.contents import Contents
 from encoders.study import Modality, Study, View
 from experiments.config.schema import Experiment
 from experiments.targets import targets
@@ -69,6 +70,11 @@ class StudyReader:
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
         self.usual: dict[Modality, View] = {}
+
+    @property
+    def contents(self) -> Contents | None:
+        """Gives hashes of pictures, those it gave before without reading; None = reads none."""
+        return None if self.pictures is None else self.pictures.contents
 
     @property
     def pairs(self) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from encoders.contents import content_hash
+from encoders.contents import Contents
 from encoders.study import Study
 from experiments.datasets import DATASETS
 from experiments.datasets._near_duplicates import Picture, published, read_pairs
@@ -34,7 +34,7 @@ def write_seen(folder: RunFolder, made: Assembled) -> None:
         for part in LEARNT:
             for study in made.cohorts[part].studies:
                 for path in {image.path for image in reader.chosen(study, made.root)}:
-                    digest = content_hash(made.root / path)
+                    digest = reader.contents.hash(made.root / path)
                     rows.add((digest, study.source, published(path)))
     write_json(folder.path / SEEN, {"pictures": sorted(rows)})
 
@@ -76,7 +76,7 @@ class Seen:
         )
 
     def refuse(
-        self, dataset: str, studies: Sequence[Study], root: Path
+        self, dataset: str, studies: Sequence[Study], root: Path, contents: Contents
     ) -> tuple[list[Study], dict[str, int]]:
         """The studies of another data set that were not seen, and how many were, by reason.
 
@@ -86,12 +86,15 @@ class Seen:
             dataset: Name of the data set.
             studies: Its studies.
             root: Folder their picture paths are relative to.
+            contents: Gives hashes of pictures.
         """
         known = DATASETS.names()
         twins = self._twins(root)
-        reasons = {
-            study.study: self._reason(dataset, study, root, twins, known) for study in studies
-        }
+        reasons = {}
+        for study in studies:
+            paths = [root / image.path for image in study.images]
+            shown = {contents.hash(p) for p in paths if p.exists()} if self.hashes else set()
+            reasons[study.study] = self._reason(dataset, study, shown, twins, known)
         closed = {study.patient for study in studies if reasons[study.study]}
         kept = []
         counts: Counter[str] = Counter()
@@ -106,7 +109,7 @@ class Seen:
         self,
         dataset: str,
         study: Study,
-        root: Path,
+        shown: Set[str],
         twins: frozenset[Picture],
         known: Iterable[str],
     ) -> str:
@@ -115,10 +118,7 @@ class Seen:
             return "study"
         if _full(dataset, study.patient, known) in self.groups:
             return "patient"
-        paths = [root / image.path for image in study.images]
-        if self.hashes and any(
-            path.exists() and content_hash(path) in self.hashes for path in paths
-        ):
+        if self.hashes and self.hashes & shown:
             return "picture"
         if any((study.source, published(image.path)) in twins for image in study.images):
             return "near_duplicate"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from encoders.contents import Contents
 from experiments.config.load import config_hash, resolve
 from experiments.metrics.ranking import auroc
 from experiments.records.folder import RunFolder
@@ -111,6 +112,6 @@ def _data(folder: RunFolder, root: Path) -> str:
     return source.fingerprint or fingerprint(
         [study for study in studies if manifest.assignments.get(study.study) in used],
         source.root,
-        pictures=experiment.image.encoder is not None,
+        contents=Contents() if experiment.image.encoder is not None else None,
         known=source.hashes(experiment.image),
     )

@@ -223,7 +223,26 @@ def test_what_a_header_says_of_people_is_not_repeated(
     assert "CANARY" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_a_volume_in_two_files(
+    tmp_path: Path, hounsfield: np.ndarray, kind: type[nib.Nifti1Pair], packed: str
+) -> None:
+    nib.save(kind(hounsfield, np.diag([0.7, 0.8, 5, 1])), tmp_path / f"a.hdr{packed}")
+    for name in (f"a.hdr{packed}", f"a.img{packed}"):
+        assert look(tmp_path / name).parts == 9
+        for z, grey in enumerate(read_parts(tmp_path / name, list(range(9)))):
+            np.testing.assert_allclose(grey, expected(hounsfield, z), atol=1e-6)
+    values = tmp_path / f"a.img{packed}"
+    values.write_bytes(values.read_bytes()[:-9])
+    assert reason(values) == "truncated"
+
+
 def test_half_of_a_pair(tmp_path: Path, hounsfield: np.ndarray) -> None:
     nib.save(nib.Nifti1Pair(hounsfield, np.eye(4)), tmp_path / "a.hdr")
-    with pytest.raises(RejectedImage, match=r"join \.hdr and \.img"):
+    values = (tmp_path / "a.img").rename(tmp_path / "b.img")
+    with pytest.raises(RejectedImage, match=r"put its \.img beside it"):
         read_picture(tmp_path / "a.hdr")
+    assert reason(values) == "not_an_image"
+    (tmp_path / "b.hdr").write_bytes(b"0" * 348)
+    assert reason(values) == "not_an_image"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from encoders.contents import Contents
 from encoders.study import Study, StudyImage
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
@@ -219,7 +220,7 @@ def test_what_was_seen_is_refused_with_the_whole_patient(tmp_path: Path) -> None
         study("CXR1", "pCXR1"),
         study("missing", "d", "gone.png"),
     ]
-    kept, counts = known.refuse("elsewhere", studies, tmp_path)
+    kept, counts = known.refuse("elsewhere", studies, tmp_path, Contents())
     assert [one.study for one in kept] == ["CXR1", "missing"]
     assert counts == {"study": 1, "patient": 2, "picture": 1, "near_duplicate": 1}
 
