@@ -151,8 +151,8 @@ FOLDERS = (
         (
             Said("pictures, with those left out as `todo` or without a row", 638,
                  with_left_out("finding is todo", "no row in metadata.csv")),
-            Said("patients (about)", 315, groups, "'about'; the table has 317 with a picture, 34 of them in "
-                 "`todo` rows alone"),
+            Said("patients (about)", 315, groups,
+                 "'about'; the table has 317 with a picture, 34 of them in `todo` rows alone"),
         ),
         {},
     ),
