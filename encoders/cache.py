@@ -115,7 +115,7 @@ class FeatureCache(Generic[Item]):
         contents: Contents | None = None,
     ) -> None:
         self.shape: tuple[int, int] = shape
-        self._contents = contents or Contents()
+        self._contents: Contents = contents or Contents()
         about: dict[str, Any] = {"key": dict(key), "shape": list(shape), "type": "float16"}
         name = hashlib.sha256(json.dumps(about["key"], sort_keys=True).encode()).hexdigest()[:32]
         self.folder: Path = folder / name

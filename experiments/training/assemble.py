@@ -241,7 +241,8 @@ def fingerprint(
     digest = hashlib.sha256()
     for study in sorted(studies, key=lambda one: one.study):
         digest.update(json.dumps(asdict(study), sort_keys=True).encode())
-        for image in study.images if contents is not None else ():
-            found = known.get(image.path) or contents.hash(root / image.path)
-            digest.update(found.encode())
+        if contents is not None:
+            for image in study.images:
+                found = known.get(image.path) or contents.hash(root / image.path)
+                digest.update(found.encode())
     return digest.hexdigest()
