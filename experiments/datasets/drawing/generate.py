@@ -13,6 +13,7 @@ from PIL import Image
 from experiments.datasets.drawing.canvas import stream
 from experiments.datasets.drawing.dialogue import write_dialogue
 from experiments.datasets.drawing.links import Links
+from experiments.datasets.drawing.planted import planted_truths
 from experiments.datasets.drawing.report import write_report
 from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.studio import draw, shots
@@ -65,6 +66,9 @@ def generate(folder: Path, rules: Rules, graph: KnowledgeGraph) -> list[Truth]:
 
 
 def _truths(folder: Path, rules: Rules, graph: KnowledgeGraph) -> Iterator[Truth]:
+    if rules.world in ("planted", "unplanted"):
+        yield from planted_truths(rules, graph)
+        return
     for case in sample(rules, Links(graph)):
         pictures = {}
         for shot in shots(case, rules):

@@ -17,9 +17,11 @@ class Rules(Options):
         seed: Seed of everything that is drawn.
         world: `plain` = findings by disease, all of them shown; `linked` = labels also depend on
             each other along the graph's edges, and some are known through these alone; `unlinked` =
-            the same frequencies with no dependence at all.
+            the same frequencies with no dependence at all; `planted` and `unplanted` = studies of
+            text alone whose labels depend on edges, or on as many pairs that are none (these two
+            take `studies`, `seed` and `strength`).
         strength: How far an edge raises what it leads to, in [0, 1].
-        hidden: Share of findings that neither picture nor text shows (not in `plain`).
+        hidden: Share of findings that neither picture nor text shows (`linked`, `unlinked`).
         cxr: Share of patients with chest X-rays.
         ct: Share of patients with CT slices; the rest has ultrasound.
         healthy: Share of studies without disease and finding.
@@ -33,7 +35,7 @@ class Rules(Options):
 
     studies: int = Field(default=300, ge=1, le=100_000)
     seed: int = Field(default=0, ge=0)
-    world: Literal["plain", "linked", "unlinked"] = "plain"
+    world: Literal["plain", "linked", "unlinked", "planted", "unplanted"] = "plain"
     strength: float = Field(default=0.8, ge=0, le=1)
     hidden: float = Field(default=0.3, ge=0, le=1)
     cxr: float = Field(default=0.6, ge=0, le=1)

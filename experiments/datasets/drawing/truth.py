@@ -78,8 +78,8 @@ def tell(
             }
             for path, (shot, drawing) in pictures.items()
         ],
-        "report": _written(report),
-        "dialogue": _written(dialogue),
+        "report": written(report),
+        "dialogue": written(dialogue),
         "labels": {
             name: stated_labels(case, true, name)
             for name, (modalities, _) in LABELS.items()
@@ -88,7 +88,8 @@ def tell(
     }
 
 
-def _written(writer: Writer) -> dict[str, Any]:
+def written(writer: Writer) -> dict[str, Any]:
+    """Passages and statements of a text."""
     return {
         "passages": [[p.name, p.text, p.language] for p in writer.passages],
         "statements": [
@@ -130,7 +131,6 @@ def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
         for statement in statements(truth, text):
             if coded.get(statement.concept) != "present":
                 coded[statement.concept] = statement.assertion
-    first = truth["images"][0]
     return Study(
         study=truth["study"],
         patient=truth["patient"],
@@ -144,10 +144,12 @@ def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
             "sex": truth["sex"],
             "age": str(truth["age"]),
             "modality": modality,
-            "view": first["view"],
-            "width": str(first["width"]),
-            "height": str(first["height"]),
             "document": truth["patient"],
             "pictures": str(len(images)),
+            **{
+                name: str(image[name])
+                for image in truth["images"][:1]
+                for name in ("view", "width", "height")
+            },
         },
     )

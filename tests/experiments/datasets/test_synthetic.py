@@ -54,7 +54,7 @@ def test_the_label_sets_are_those_of_the_shipped_graph(graph: KnowledgeGraph) ->
         assert graph.label_set(name).findings == findings
 
 
-@pytest.mark.parametrize("world", ["plain", "linked", "unlinked"])
+@pytest.mark.parametrize("world", ["plain", "linked", "unlinked", "planted", "unplanted"])
 def test_the_same_seed_gives_the_same_bytes(
     tmp_path: Path, graph: KnowledgeGraph, world: str
 ) -> None:
