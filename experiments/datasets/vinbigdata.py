@@ -4,13 +4,15 @@ Kaggle's layout (`train.csv`, 15,000 pictures, three readers each) or PhysioNet'
 with 3,000 test pictures read by five in consensus). Every picture was read for every finding, so
 what no reader marked is absent. Of three readers, a finding is present where at least `readers`
 marked it and uncertain where fewer did. No patient is published: each picture is its own group, and
-no view but that all are PA. PhysioNet's further classes (`OTHERS`) are no finding of this set.
+no view but that all are PA. PhysioNet's further classes (`OTHERS`) are no finding of this set:
+labels `vindr28` ask for all 22 local classes and six global diagnoses, from PhysioNet's tables of
+whole pictures.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +20,7 @@ import numpy as np
 
 from encoders.study import SplitPart, Stated, Study
 from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets import _vindr_labels as vindr
 from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading, Rejected
@@ -25,6 +28,7 @@ from experiments.datasets._made_up import draw_dicom, write_table
 from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
+from kg.graph import LabelSet
 
 __all__ = ["VinBigData"]
 
@@ -32,33 +36,24 @@ TRAIN = "train.csv|train.csv.gz|annotations/annotations_train.csv|annotations_tr
 TEST = "annotations/annotations_test.csv|annotations_test.csv"
 CORNERS = ("x_min", "y_min", "x_max", "y_max")
 NO_FINDING = "ckg:no_finding"
-FINDINGS = {
-    "Aortic enlargement": "ckg:aortic_enlargement",
-    "Atelectasis": "ckg:atelectasis",
-    "Calcification": "ckg:calcification",
-    "Cardiomegaly": "ckg:cardiomegaly",
-    "Consolidation": "ckg:consolidation",
-    "ILD": "ckg:interstitial_lung_disease",
-    "Infiltration": "ckg:infiltrate",
-    "Lung Opacity": "ckg:lung_opacity",
-    "Nodule/Mass": "ckg:nodule_mass",
-    "Other lesion": "ckg:other_lesion",
-    "Pleural effusion": "ckg:pleural_effusion",
-    "Pleural thickening": "ckg:pleural_thickening",
-    "Pneumothorax": "ckg:pneumothorax",
-    "Pulmonary fibrosis": "ckg:pulmonary_fibrosis",
-    "No finding": NO_FINDING,
-}
-OTHERS = {
-    "Clavicle fracture": "ckg:clavicle_fracture",
-    "Edema": "ckg:pulmonary_edema",
-    "Emphysema": "ckg:emphysema",
-    "Enlarged PA": "ckg:pulmonary_artery_enlargement",
-    "Lung cavity": "ckg:pulmonary_cavity",
-    "Lung cyst": "ckg:lung_cyst",
-    "Mediastinal shift": "ckg:mediastinal_shift",
-    "Rib fracture": "ckg:rib_fracture",
-}
+KAGGLE = (
+    "Aortic enlargement",
+    "Atelectasis",
+    "Calcification",
+    "Cardiomegaly",
+    "Consolidation",
+    "ILD",
+    "Infiltration",
+    "Lung Opacity",
+    "Nodule/Mass",
+    "Other lesion",
+    "Pleural effusion",
+    "Pleural thickening",
+    "Pneumothorax",
+    "Pulmonary fibrosis",
+)
+FINDINGS = {name: vindr.LOCAL[name] for name in KAGGLE} | {"No finding": NO_FINDING}
+OTHERS = {name: concept for name, concept in vindr.LOCAL.items() if name not in KAGGLE}
 """Classes PhysioNet's tables have beside Kaggle's fourteen; coded for the study, no label."""
 
 
@@ -81,7 +76,7 @@ class VinBigData(Pictured):
     )
     homepage = "https://physionet.org/content/vindr-cxr/"
     graph_names = ("VinBigData",)
-    label_choices = (LabelChoice("vinbigdata15", ("image",)),)
+    label_choices = (LabelChoice("vinbigdata15", ("image",)), LabelChoice("vindr28", ("image",)))
     folders = ("train", "test")
     files = (
         NeededFile(
@@ -104,6 +99,16 @@ class VinBigData(Pictured):
             ("image_id", "class_name", *CORNERS),
             optional=True,
         ),
+        *(
+            NeededFile(
+                places,
+                f"22 local classes and six global diagnoses of the {part} pictures, for vindr28",
+                "PhysioNet vindr-cxr alone",
+                vindr.COLUMNS,
+                optional=True,
+            )
+            for part, places in vindr.FILES.items()
+        ),
     )
     expected: ClassVar[dict[str, int]] = {
         "training pictures": 15_000,
@@ -117,6 +122,7 @@ class VinBigData(Pictured):
         self.need(root)
         pictures = self.pictures(root)
         needed = min(int(getattr(self.options, "readers", 1)), 3)
+        whole = self._whole(root, needed) if labels == "vindr28" else None
         studies: list[Study] = []
         rejected: list[Rejected] = []
         for part, table in self._tables(root):
@@ -134,13 +140,17 @@ class VinBigData(Pictured):
                         study=name,
                         patient=name,
                         images=images(members),
-                        stated=stated,
-                        coded=coded,
+                        stated=stated if whole is None else whole.get(name, {}),
+                        coded=coded if whole is None else {},
                         source="vinbigdata",
                         facts={"modality": "cxr", "view": "PA"},
                     )
                 )
         return Reading(tuple(studies), tuple(rejected))
+
+    def label_set(self, root: Path, labels: str) -> LabelSet | None:
+        """The 28 labels of whole pictures; the graph knows Kaggle's."""
+        return vindr.label_set() if self.choice(labels).name == "vindr28" else None
 
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
         """Training and test table; empty for Kaggle's layout, whose test labels are secret."""
@@ -170,6 +180,19 @@ class VinBigData(Pictured):
                     rows.append((name, reader, finding, *corners))
             header = ("image_id", "rad_id", "class_name", *CORNERS)
             write_table(folder / "annotations" / f"annotations_{part}.csv", header, rows)
+            _write_whole(folder, part, rows)
+
+    def _whole(self, root: Path, needed: int) -> dict[str, dict[str, Stated]]:
+        """Labels of whole pictures.
+
+        Raises:
+            InputError: If neither of PhysioNet's tables is here.
+        """
+        found = vindr.image_labels(root, needed)
+        if not found:
+            place = vindr.FILES["train"].split("|")[0]
+            raise InputError(f"{root / place}: not found", "get it, or choose vinbigdata15")
+        return found
 
     def _tables(self, root: Path) -> Iterator[tuple[SplitPart, Columns]]:
         columns = ("image_id", "class_name", *CORNERS)
@@ -179,6 +202,19 @@ class VinBigData(Pictured):
             if (root / place).is_file():
                 yield "test", read_columns(root / place, columns, ("rad_id",))
                 return
+
+
+def _write_whole(folder: Path, part: str, marks: Sequence[tuple[object, ...]]) -> None:
+    """Labels of whole made-up pictures: the marked class of each reader, and pneumonia with it."""
+    other = "Other diseases" if part == "train" else "Other disease"
+    names = (*vindr.LOCAL, *(name for name in vindr.GLOBAL if name != "Other diseases"), other)
+    rows = []
+    for picture, reader, finding, *_ in marks:
+        said = {finding} | ({"Pneumonia", other} if finding == "Cardiomegaly" else set())
+        cells = [int(name in said) for name in names]
+        rows.append((picture, *((reader,) if part == "train" else ()), *cells))
+    header = ("image_id", *(("rad_id",) if part == "train" else ()), *names)
+    write_table(folder / "annotations" / f"image_labels_{part}.csv", header, rows)
 
 
 def _marks(table: Columns) -> dict[str, dict[str, set[str]]]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from encoders.contents import file_hash
 from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
 from encoders.study import SplitPart, Study
@@ -195,7 +196,7 @@ def unchanged(out: Path, fingerprint: str) -> Prepared | None:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
         same = record["fingerprint"] == fingerprint and record["files"] == _hashes(out)
         return _prepared(out, record, changed=False) if same else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, InputError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -207,10 +208,7 @@ def _prepared(out: Path, record: Mapping[str, Any], *, changed: bool) -> Prepare
 def _hashes(out: Path) -> dict[str, str]:
     """Hash of each table and manifest; of decoded pictures and shards their bytes."""
     files = [*(out / table for table in TABLES), *sorted((out / "splits").glob("*.json"))]
-    found = {
-        path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
+    found = {path.relative_to(out).as_posix(): file_hash(path) for path in files}
     large = [out / SQUARES, *sorted((out / SHARDS).glob("*"))]
     return found | {
         path.relative_to(out).as_posix(): f"{path.stat().st_size} bytes"
@@ -282,15 +280,12 @@ class _Work:
                 replace(study, patient=groups.get(study.patient, study.patient))
                 for study in studies
             ]
-        manifests, unmade = self._splits(studies)
-        if self.plan.duplicates == "refuse":
-            for manifest in manifests:
-                refuse_parted(manifest, studies, duplicates)
+        splits, unmade = self._splits(studies)
+        manifests = self._save(splits, studies, duplicates)
         pictures = write_pictures(self.out / INDEX, studies, looks, duplicates)
         write_studies(self.out / STUDIES_FILE, studies, looks)
         write_duplicates(self.out / "duplicates.csv", studies, duplicates)
         write_rejected(self.out / REJECTED, refused)
-        self._save(manifests)
         self._about(looks)
         self._shards()
         record = {
@@ -303,17 +298,17 @@ class _Work:
             "pictures": pictures,
             "duplicates": len(duplicates),
             "rejected": len(refused),
-            "manifests": {manifest.name: manifest.sha256 for manifest in manifests},
+            "manifests": manifests,
             "unmade": unmade,
         }
         write_json(self.out / RECORD, record | {"files": _hashes(self.out)})
         return _prepared(self.out, record, changed=True)
 
-    def _splits(self, studies: Sequence[Study]) -> tuple[list[Manifest], dict[str, str]]:
+    def _splits(self, studies: Sequence[Study]) -> tuple[Iterator[Manifest], dict[str, str]]:
         """The folds, and the locked, fixed or official split with its fractions of training.
 
-        A copy may hold no picture of a part of the official split, which then is not made; why is
-        given beside.
+        Each is made when it is asked for. A copy may hold no picture of a part of the official
+        split, which then is not made; why is given beside.
         """
         locked = locked_studies(self.dataset, studies)
         official, unmade = self.official, {}
@@ -329,23 +324,38 @@ class _Work:
                 studies, split, dataset=self.name, locked=locked, official=official
             )
 
-        made = [divided(SplitSection(fold=fold)) for fold in range(SplitSection().folds)]
-        kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if locked else "fixed"]
-        for kind in (*kinds, *(("official",) if official else ())):
-            whole = divided(SplitSection(kind=kind))
-            groups = len({whole.groups[study] for study in whole.studies("train")})
-            shares = [share for share in FRACTIONS if share * groups >= FEWEST]
-            made.append(whole)
-            made += [divided(SplitSection(kind=kind, fraction=share)) for share in shares]
-        return made, unmade
+        def each() -> Iterator[Manifest]:
+            for fold in range(SplitSection().folds):
+                yield divided(SplitSection(fold=fold))
+            kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if locked else "fixed"]
+            for kind in (*kinds, *(("official",) if official else ())):
+                whole = divided(SplitSection(kind=kind))
+                groups = len({whole.groups[study] for study in whole.studies("train")})
+                yield whole
+                for share in FRACTIONS:
+                    if share * groups >= FEWEST:
+                        yield divided(SplitSection(kind=kind, fraction=share))
 
-    def _save(self, manifests: Sequence[Manifest]) -> None:
-        folder = self.out / "splits"
+        return each(), unmade
+
+    def _save(
+        self, manifests: Iterable[Manifest], studies: Sequence[Study], duplicates: Mapping[str, int]
+    ) -> dict[str, str]:
+        """Write each split, one held at a time; gives names and hashes.
+
+        Raises:
+            InputError: If one parts near-duplicates, and that is refused.
+        """
+        folder, made = self.out / "splits", {}
         folder.mkdir(exist_ok=True)
         for old in folder.glob("*.json"):
             old.unlink()
         for manifest in manifests:
+            if self.plan.duplicates == "refuse":
+                refuse_parted(manifest, studies, duplicates)
             manifest.save(folder / f"{manifest.name}.json")
+            made[manifest.name] = manifest.sha256
+        return made
 
     def _about(self, looks: Mapping[str, Look]) -> None:
         """Say what the decoded pictures are, or remove those of an earlier plan."""

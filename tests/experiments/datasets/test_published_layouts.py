@@ -253,6 +253,36 @@ def test_vinbigdata_readers_vote(root: Path) -> None:
     assert DATASETS.load("vinbigdata")().official_split(root) == {}
 
 
+@of("vinbigdata")
+def test_vindr_whole_pictures_have_local_classes_and_global_diagnoses(root: Path) -> None:
+    found = studies(root, "vindr28")
+    first = found[f"{0:032x}"]
+    assert {concept for concept, value in first.stated.items() if value == "present"} == {
+        "ckg:cardiomegaly",
+        "ckg:lung_cyst",  # of one reader
+        "ckg:pneumonia",
+        "ckg:other_diseases",
+    }
+    assert (len(first.stated), first.coded) == (28, {})
+    three = studies(root, "vindr28", readers=3)[f"{0:032x}"].stated
+    assert three["ckg:pneumonia"] == three["ckg:no_finding"] == "uncertain"
+    consensus = studies(root, "vindr28", readers=3)[f"{16:032x}"].stated
+    assert consensus["ckg:other_diseases"] == "present"  # a column the test table spells apart
+    assert found[f"{1:032x}"].stated["ckg:no_finding"] == "present"
+    table = root / "annotations/image_labels_train.csv"
+    lines = table.read_text().splitlines()
+    lines[2] = lines[2].replace("R9,0", "R9,").rsplit(",", 1)[0] + ",1"  # sees nothing, alone
+    table.write_text("\n".join(lines))
+    assert studies(root, "vindr28")[f"{0:032x}"].stated["ckg:no_finding"] == "absent"
+    rewrite(table, "R8,0", "R8,maybe")
+    with pytest.raises(InputError, match="row 2, column 'Aortic enlargement': 'maybe'"):
+        studies(root, "vindr28")
+    table.unlink()
+    (root / "annotations/image_labels_test.csv").unlink()
+    with pytest.raises(InputError, match="choose vinbigdata15"):
+        studies(root, "vindr28")
+
+
 @of("rsna_pneumonia")
 def test_rsna_patients_come_from_the_mapping(root: Path) -> None:
     found = studies(root, "rsna3")

@@ -59,6 +59,8 @@ def test_a_second_run_does_nothing_until_something_changes(root: Path, tmp_path:
     assert prepare("openi", OpenI(), root, out).changed
     (out / "rejected.csv").write_text("changed by hand")
     assert prepare("openi", OpenI(), root, out).changed
+    (out / "duplicates.csv").unlink()
+    assert prepare("openi", OpenI(), root, out).changed
     next((root / "images").iterdir()).unlink()
     last = prepare("openi", OpenI(), root, out)
     assert last.changed

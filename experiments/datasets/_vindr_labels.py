@@ -1,0 +1,106 @@
+"""VinDr-CXR's labels of whole pictures: its 22 local classes and six global diagnoses.
+
+PhysioNet's `image_labels_train.csv` (three readers a picture) and `image_labels_test.csv` (one
+consensus). The two tables spell one column differently. A blank cell states nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from encoders.study import Stated
+from experiments.datasets._columns import Columns, read_columns
+from kg.graph import LabelSet
+
+__all__ = ["COLUMNS", "FILES", "GLOBAL", "LOCAL", "image_labels", "label_set"]
+
+FILES = {
+    part: f"annotations/image_labels_{part}.csv|image_labels_{part}.csv"
+    for part in ("train", "test")
+}
+LOCAL = {
+    "Aortic enlargement": "ckg:aortic_enlargement",
+    "Atelectasis": "ckg:atelectasis",
+    "Calcification": "ckg:calcification",
+    "Cardiomegaly": "ckg:cardiomegaly",
+    "Clavicle fracture": "ckg:clavicle_fracture",
+    "Consolidation": "ckg:consolidation",
+    "Edema": "ckg:pulmonary_edema",
+    "Emphysema": "ckg:emphysema",
+    "Enlarged PA": "ckg:pulmonary_artery_enlargement",
+    "ILD": "ckg:interstitial_lung_disease",
+    "Infiltration": "ckg:infiltrate",
+    "Lung Opacity": "ckg:lung_opacity",
+    "Lung cavity": "ckg:pulmonary_cavity",
+    "Lung cyst": "ckg:lung_cyst",
+    "Mediastinal shift": "ckg:mediastinal_shift",
+    "Nodule/Mass": "ckg:nodule_mass",
+    "Pleural effusion": "ckg:pleural_effusion",
+    "Pleural thickening": "ckg:pleural_thickening",
+    "Pneumothorax": "ckg:pneumothorax",
+    "Pulmonary fibrosis": "ckg:pulmonary_fibrosis",
+    "Rib fracture": "ckg:rib_fracture",
+    "Other lesion": "ckg:other_lesion",
+}
+"""Concept of each class that was boxed where it is seen."""
+OTHER, NONE = "ckg:other_diseases", "ckg:no_finding"
+GLOBAL = {
+    "COPD": "ckg:chronic_obstructive_pulmonary_disease",
+    "Lung tumor": "ckg:lung_tumor",
+    "Pneumonia": "ckg:pneumonia",
+    "Tuberculosis": "ckg:tuberculosis",
+    "Other diseases": OTHER,
+    "No finding": NONE,
+}
+"""Concept of each diagnosis of the whole picture."""
+SPELLINGS = {"Other disease": OTHER}
+COLUMNS = ("image_id", *(name for name in (*LOCAL, *GLOBAL) if name != "Other diseases"))
+"""Columns both tables have."""
+
+
+def label_set() -> LabelSet:
+    """The 28 labels, in the order of the tables."""
+    both = LOCAL | GLOBAL
+    return LabelSet("vindr28", "", tuple(both.values()), tuple(both), no_finding=NONE)
+
+
+def image_labels(root: Path, readers: int) -> dict[str, dict[str, Stated]]:
+    """What the readers state of each picture; empty without the tables.
+
+    Args:
+        root: The data set's root.
+        readers: How many of three must state a label for it to be present; with fewer it is
+            uncertain.
+    """
+    found: dict[str, dict[str, Stated]] = {}
+    for part, table in _tables(root):
+        needed = readers if part == "train" else 1
+        votes: dict[str, Counter[tuple[str, Stated]]] = defaultdict(Counter)
+        names = LOCAL | GLOBAL | SPELLINGS
+        said = table.stated({name: names[name] for name in names if name in table})
+        for name, stated in zip(table["image_id"], said, strict=True):
+            votes[name].update(stated.items())
+        found |= {name: _decided(count, needed) for name, count in votes.items()}
+    return found
+
+
+def _decided(votes: Counter[tuple[str, Stated]], needed: int) -> dict[str, Stated]:
+    """What enough readers state; one who sees nothing does not overrule one who does."""
+    concepts = dict.fromkeys(concept for concept, _ in votes)
+    stated: dict[str, Stated] = {}
+    for concept in concepts:
+        yes = votes[concept, "present"]
+        stated[concept] = "present" if yes >= needed else "uncertain" if yes else "absent"
+    seen = {value for concept, value in stated.items() if concept != NONE}
+    if NONE in stated and seen & {"present", "uncertain"}:
+        stated[NONE] = "absent" if "present" in seen else "uncertain"
+    return stated
+
+
+def _tables(root: Path) -> Iterator[tuple[str, Columns]]:
+    for part, places in FILES.items():
+        path = next((root / place for place in places.split("|") if (root / place).is_file()), None)
+        if path is not None:
+            yield part, read_columns(path, COLUMNS, ("Other diseases", "Other disease"))
