@@ -32,6 +32,8 @@ format: $(READY)
 benchmark: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark,ontologies]'
 	$(BIN)/python tests/benchmarks/reading.py
+	$(BIN)/python tests/benchmarks/scale_data.py
+	$(BIN)/python tests/benchmarks/data_folders.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/feature_cache.py --pictures $(DATA)/openi/images
 	$(BIN)/python tests/benchmarks/real_data.py openi --root $(DATA)
 	$(BIN)/python tests/benchmarks/real_data.py covid --root $(DATA)

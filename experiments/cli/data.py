@@ -275,6 +275,7 @@ def _describe(name: str, part: Any) -> dict[str, Any]:
         "labels": {choice.name: list(choice.source) for choice in part.label_choices},
         "files": [asdict(file) for file in part.files],
         "expected": dict(part.expected),
+        "labels without a concept": list(getattr(part, "unmapped", tuple)()),
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +13,7 @@ from encoders.study import Stated
 from experiments.datasets._tables import (
     LABEL_HINT,
     LABEL_VALUES,
+    badly_quoted,
     check_header,
     open_table,
     parse_header,
@@ -127,11 +131,12 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
         optional: Columns to read where it has them.
 
     Raises:
-        InputError: If the file is missing or not text, or a column is missing or there twice, or
-            a row has another number of cells than the header.
+        InputError: If the file is missing or not text, a column is missing or there twice, a row
+            has another number of cells than the header, or a quote is not closed.
     """
     import pyarrow
-    from pyarrow import compute, csv
+    from pyarrow import compute
+    from pyarrow import csv as tables
 
     with open_table(path) as lines:
         header = parse_header(lines.readline())
@@ -144,15 +149,15 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
             return "skip"
 
         try:
-            table = csv.read_csv(
+            table = tables.read_csv(
                 lines,
-                read_options=csv.ReadOptions(
+                read_options=tables.ReadOptions(
                     column_names=header, use_threads=False, block_size=BLOCK
                 ),
-                parse_options=csv.ParseOptions(
+                parse_options=tables.ParseOptions(
                     newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=note
                 ),
-                convert_options=csv.ConvertOptions(
+                convert_options=tables.ConvertOptions(
                     column_types=dict.fromkeys(chosen, pyarrow.string()),
                     include_columns=chosen,
                     strings_can_be_null=False,
@@ -167,11 +172,31 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
             f"{path}: row {odd[0][0]} has {odd[0][1]} cells, the header has {len(header)}",
             f"columns are: {', '.join(header)}; quote cells that hold commas",
         )
+    _check_quotes(path)
     cells = {name: compute.utf8_trim_whitespace(table[name]).to_pylist() for name in chosen}
     written = [place for place, row in enumerate(zip(*cells.values(), strict=True)) if any(row)]
     if len(written) < table.num_rows:
         cells = {name: [column[place] for place in written] for name, column in cells.items()}
     return Columns(path, cells, [place + 2 for place in written])
+
+
+def _check_quotes(path: Path) -> None:
+    """Refuse a quote that is not closed: pyarrow would take all that follows for one cell.
+
+    The number of quotes is then odd, as it hardly ever is otherwise; only such a table is read
+    a second time.
+    """
+    with open_table(path) as lines:
+        if not sum(block.count(b'"') for block in iter(partial(lines.read, BLOCK), b"")) % 2:
+            return
+    row = 0
+    with open_table(path) as lines:
+        text = TextIOWrapper(lines, encoding="utf-8-sig", newline="")
+        try:
+            for _ in csv.reader(text, strict=True):
+                row += 1
+        except csv.Error as error:
+            raise badly_quoted(path, row + 1, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

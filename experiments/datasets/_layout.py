@@ -111,6 +111,10 @@ class Layout:
         """
         return None
 
+    def unmapped(self) -> tuple[str, ...]:
+        """Published labels that the graph has no concept for: they are read, and state nothing."""
+        return ()
+
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
         """Part of each study in the published split; empty where the publication gives none.
 

@@ -82,14 +82,16 @@ def read_table(
         encodings: Encodings to try, in order.
 
     Raises:
-        InputError: If the file is missing or not text, or a column is missing or there twice, or
-            a row has another number of cells than the header.
+        InputError: If the file is missing or not text, a column is missing or there twice, a row
+            has another number of cells than the header, or a quote is not closed.
     """
-    table = csv.reader(io.StringIO(_text(path, encodings), newline=""))
+    table = csv.reader(io.StringIO(_text(path, encodings), newline=""), strict=True)
+    number = 0
+    rows: list[Row] = []
     try:
         header = [name.strip() for name in next(table, [])]
         check_header(path, header, columns)
-        rows = []
+        number = 1
         for number, cells in enumerate(table, start=2):
             if not any(cells):
                 continue
@@ -100,8 +102,16 @@ def read_table(
                 )
             rows.append(Row(number, dict(zip(header, map(str.strip, cells), strict=True)), path))
     except csv.Error as error:
-        raise InputError(f"{path}: not a readable table: {error}", "write it as CSV") from None
+        raise badly_quoted(path, number + 1, error) from None
     return rows
+
+
+def badly_quoted(path: Path, row: int, error: csv.Error) -> InputError:
+    """What to say of a table whose quotes are not closed, or stand inside a cell."""
+    return InputError(
+        f"{path}: row {row} or after it: not a readable table: {error}",
+        'close the quote; inside quotes write "" for one',
+    )
 
 
 def read_lines(path: Path) -> list[str]:

@@ -164,6 +164,10 @@ class PadChest(Pictured):
                 place=place,
             )
 
+    def unmapped(self) -> tuple[str, ...]:
+        """Labels of the published tree without a concept."""
+        return tuple(label for label, concept in _concepts().items() if not concept)
+
     def _stated(self, table: Columns) -> list[dict[str, Stated]]:
         """What the labels of each row state; equal cells share one record."""
         known: dict[str, dict[str, Stated]] = dict.fromkeys(UNLABELLED, {})

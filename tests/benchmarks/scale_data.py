@@ -1,17 +1,22 @@
-"""Scale of prepared copies: start-up beside pandas, memory from 1,000 to 100,000 studies, workers.
+"""Scale of prepared copies: start-up beside pandas, memory from few to many studies, workers.
 
     python tests/benchmarks/scale_data.py [--studies 1000 100000] [--work DIR]
 
 Everything is generated, at the size of MIMIC-CXR for the start-up (377,110 pictures of 227,835
-studies). Each memory figure is the peak of a process of its own. Writes
-`results/scale_data.md`; ends with 1 where start-up takes longer than pandas or memory grows.
+studies). Each memory figure is the peak of a process of its own. What preparing needs grows with
+the studies, which are divided with all of them at hand: it is given as kB a study. Processes are
+compared by the time they spend computing, which other work on the machine does not change. Writes
+`results/scale_data.md`; ends with 1 where start-up takes longer than pandas, memory of reading
+grows, or a study takes more than `MOST_STUDY` kB to prepare.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -23,6 +28,7 @@ import numpy as np
 from PIL import Image
 
 from encoders.study import Passage, Study, StudyImage
+from experiments.datasets.table import Table
 from experiments.preparation.copy import PreparedCopy, StudyTable
 from experiments.preparation.index import (
     INDEX,
@@ -31,12 +37,16 @@ from experiments.preparation.index import (
     write_studies,
 )
 from experiments.preparation.looking import Look, Looking, Recipe
+from experiments.preparation.prepare import prepare
 from experiments.preparation.shards import Sample, Shards, write_shards
 from experiments.records.atomic import write_json
 
 PICTURES, STUDIES = 377_110, 227_835
 MOST_GROWTH = 1.1
+MOST_STUDY = 4.0
 SIDE, SHARDS = 32, 64
+PREPARED = (1_000, 20_000)
+TITLES = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Atelectasis")
 FINDINGS = ("cardiomegaly", "pleural_effusion", "pneumothorax", "atelectasis")
 RESULTS = Path(__file__).parent / "results" / "scale_data.md"
 REPORT = "Findings: The heart is enlarged. No pneumothorax. Small left pleural effusion. " * 8
@@ -90,9 +100,10 @@ def make_copy(folder: Path, count: int, pictures: int, shards: int = 0) -> Path:
 
 def write_csv(copy: Path, path: Path) -> None:
     """The index of a copy as the csv that pandas reads."""
-    from pyarrow import csv, parquet
+    from pyarrow import csv as tables
+    from pyarrow import parquet
 
-    csv.write_csv(parquet.read_table(copy / INDEX), path)
+    tables.write_csv(parquet.read_table(copy / INDEX), path)
 
 
 def own_process(work: Callable[..., Any], *given: Any) -> Any:
@@ -172,15 +183,33 @@ def stream_through(copy: Path) -> tuple[float, int]:
     return peak(), seen
 
 
-def looking_rate(folder: Path, workers: int) -> float:
-    """Pictures looked at in a second."""
+def write_table(folder: Path, count: int) -> Path:
+    """A table of studies with reports and without pictures, as a user would bring it."""
+    folder.mkdir()
+    with (folder / "studies.csv").open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("study", "patient", "report", *TITLES))
+        for study in studies(count, count):
+            stated = [int(value == "present") for value in study.stated.values()]
+            writer.writerow((study.study, study.patient, study.report[0].text, *stated))
+    return folder
+
+
+def prepare_table(folder: Path) -> float:
+    """Peak after preparing a table."""
+    prepare("table", Table(), folder, folder.with_name(f"{folder.name}-prepared"))
+    return peak()
+
+
+def looking_cost(folder: Path, workers: int) -> float:
+    """Seconds that looking at pictures computes, in this process and in its workers."""
     out = folder / f"looked-{workers}"
     out.mkdir()
     paths = [path.name for path in sorted((folder / "raw").iterdir())]
     looking = Looking(folder / "raw", out, Recipe("1", 224), out / "squares")
-    began = time.perf_counter()
+    began = os.times()[:4]
     looking.look(paths, workers)
-    return len(paths) / (time.perf_counter() - began)
+    return sum(os.times()[:4]) - sum(began)
 
 
 def draw(folder: Path, count: int) -> None:
@@ -224,15 +253,23 @@ def main() -> int:
                 f"| peak memory, {what}, {many:,} studies | {high:.0f} MB | "
                 f"{few:,} studies: {low:.0f} MB | {high / low:.3f} |"
             )
-        draw(folder / "raw", 300)
-        one, two = (looking_rate(folder, workers) for workers in (1, 2))
+        tables = [write_table(folder / f"table{n}", n) for n in PREPARED]
+        low, high = (own_process(prepare_table, one) for one in tables)
+        study = 1024 * (high - low) / (PREPARED[1] - PREPARED[0])
         lines.append(
-            f"| 1024-pixel JPEG looked at and kept at 224, two processes | {two:.0f} a second | "
-            f"one process: {one:.0f} a second | {two / one:.2f} |"
+            f"| peak memory, a table prepared, {PREPARED[1]:,} studies | {high:.0f} MB | "
+            f"{PREPARED[0]:,} studies: {low:.0f} MB | {study:.1f} kB a study |"
+        )
+        draw(folder / "raw", 600)
+        one, two = (looking_cost(folder, workers) for workers in (1, 2))
+        lines.append(
+            f"| computing time, 600 JPEG of 1024 pixels looked at and kept at 224, two processes | "
+            f"{two:.1f} s | one process: {one:.1f} s | {two / one:.2f} |"
         )
     RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps({"start_up": ratios[0], "memory": ratios[1:]}) + "\n")
-    return int(ratios[0] >= 1 or max(ratios[1:]) > MOST_GROWTH)
+    found = {"start_up": ratios[0], "memory": ratios[1:], "kB a study": study}
+    sys.stdout.write(json.dumps(found) + "\n")
+    return int(ratios[0] >= 1 or max(ratios[1:]) > MOST_GROWTH or study > MOST_STUDY)
 
 
 if __name__ == "__main__":

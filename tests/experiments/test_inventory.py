@@ -57,6 +57,12 @@ def test_a_prepared_copy_is_a_root_to_show(places: tuple[Path, Path], capsys) ->
     assert "prepare again" in capsys.readouterr().err
 
 
+def test_labels_without_a_concept_are_told(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KGDX_DATA", raising=False)
+    assert main(["data", "show", "padchest"]) == 0
+    assert "labels without a concept\tlipomatosis\n" in capsys.readouterr().out
+
+
 def test_options_of_a_data_set_are_set_and_checked(tmp_path: Path, capsys) -> None:
     OpenI().tiny(tmp_path / "openi")
     for picture in (tmp_path / "openi" / "images").iterdir():

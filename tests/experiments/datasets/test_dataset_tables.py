@@ -45,6 +45,8 @@ def test_a_byte_order_mark_and_gzip_are_read(tmp_path: Path) -> None:
         ("a,b\n1,2\n3,4,5\n", "row 3 has 3 cells"),
         ("a,b\n1,2\n\n1\n", "row 4 has 1 cells"),
         (b"a,b\n1,\xb0\n", "is not UTF-8 text"),
+        ('a,b\n1,2\n2,"x\n3,y\n4,z\n', "row 3 or after it: not a readable table"),
+        ('a,b\n1,"x\n2,y "" z\n', "row 2 or after it"),
     ],
 )
 @pytest.mark.parametrize("read", [read_table, read_columns])
@@ -57,6 +59,23 @@ def test_a_wrong_table_names_file_row_and_columns(
     assert says in error.value.message
     assert str(path) in error.value.message
     assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ('"two\nlines"', "two\nlines"),
+        ('"a, b"', "a, b"),
+        ('"say ""ah"""', 'say "ah"'),
+        ("5' 11\"", "5' 11\""),
+        ('""', ""),
+        ('"1;2"', "1;2"),
+    ],
+)
+def test_quoted_cells(tmp_path: Path, cell: str, value: str) -> None:
+    path = write(tmp_path, f"a,b\n1,{cell}\n2,c\n")
+    assert [row["b"] for row in read_table(path, ("a", "b"))] == [value, "c"]
+    assert read_columns(path, ("a", "b"))["b"] == [value, "c"]
 
 
 def test_a_missing_or_broken_file_is_an_input_error(tmp_path: Path) -> None:
