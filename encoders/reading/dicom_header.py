@@ -157,9 +157,14 @@ def check_deflated(path: Path) -> bool:
 
 
 def warnings_of(header: Dataset) -> list[str]:
-    """What a header warns of: text in the pixels, which may name the patient."""
-    burned_in = text(header, "BurnedInAnnotation").upper() == "YES"
-    return ["text is burned into the pixels (BurnedInAnnotation)"] if burned_in else []
+    """What a header warns of: text in the pixels, which may name the patient; an empty window."""
+    found = []
+    if text(header, "BurnedInAnnotation").upper() == "YES":
+        found.append("text is burned into the pixels (BurnedInAnnotation)")
+    widths = numbers(header, "WindowWidth")
+    if widths and max(widths) <= 0:
+        found.append("its window has no width and is ignored (WindowWidth)")
+    return found
 
 
 def placed(header: Dataset) -> Placed:

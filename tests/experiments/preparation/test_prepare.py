@@ -82,22 +82,29 @@ def test_one_process_prepares_a_folder_at_a_time(root: Path, tmp_path: Path) -> 
 
 
 def test_odd_names_of_files_are_kept_whole(tmp_path: Path) -> None:
-    names = ["a b, c.png", "längs\u200b 肺.png", 'quote".png', "x" * 200 + ".png"]
+    names = [
+        "a b, c.png",
+        "längs\u200b 肺.png",
+        'quote".png',
+        "zwei\nZeilen.png",
+        "x" * 249 + ".png",
+    ]
     rows = [("study", "image", "Cardiomegaly")]
     for number in range(24):
-        name = f"{number} {names[number % 4]}" if number < 8 else f"{number}.png"
+        name = f"{number} {names[number % 5]}" if number < 10 else f"{number}.png"
         draw(tmp_path / "mine" / name, np.random.default_rng(number))
         rows.append((f"s{number}", name, str(number % 2)))
-    (tmp_path / "mine" / rows[1][1]).write_bytes(b"")
+    for _, name, _ in rows[1:6]:
+        (tmp_path / "mine" / name).write_bytes(b"")
     with (tmp_path / "mine" / "studies.csv").open("w", newline="", encoding="utf-8") as lines:
         csv.writer(lines).writerows(rows)
     prepare("table", Table(), tmp_path / "mine", tmp_path / "out", plan=Plan(duplicates="list"))
     with (tmp_path / "out" / "rejected.csv").open(newline="", encoding="utf-8") as lines:
         assert [(row["item"], row["reason"]) for row in csv.DictReader(lines)] == [
-            (rows[1][1], "empty")
+            (name, "empty") for _, name, _ in rows[1:6]
         ]
     index = parquet.read_table(tmp_path / "out" / "index.parquet")["path"].to_pylist()
-    assert index == [name for _, name, _ in rows[2:]]
+    assert index == [name for _, name, _ in rows[6:]]
 
 
 def test_strict_turns_the_first_refusal_into_an_error(root: Path, tmp_path: Path) -> None:
