@@ -23,6 +23,7 @@ from encoders.study import SplitPart, Study
 from experiments.balance import divide, fraction_of, weigh
 from experiments.config.schema import SplitSection
 from experiments.records.atomic import write_json
+from experiments.sources import source_groups, tested_source
 from kg.errors import InputError
 
 FIXED_TEST = 0.25
@@ -36,7 +37,7 @@ class Manifest:
     Args:
         name: What the split is called.
         dataset: Data set it divides.
-        kind: `folds`, `fixed`, `locked` or `official`.
+        kind: `folds`, `fixed`, `locked`, `official` or `sources`.
         seed: Seed of the division.
         assignments: Part of each study.
         groups: Group of each study.
@@ -190,8 +191,10 @@ def make_manifest(
     each of its studies is tested once over the folds. `fixed`: about 60/15/25 of the development
     part. `locked`: the development part trains, the locked part is tested. `official`: each study
     stands where the publication puts it; without a published validation part one is divided off
-    training. In all but `locked`, locked studies stand in the part `locked`, which no run reads.
-    With `split.fraction` below 1, the training groups that are not in it are `unused`.
+    training. `sources`: one source of the development part is tested, see `sources.py`; a group
+    with studies of it that is tested with another source is `unused`. In all but `locked`, locked
+    studies stand in the part `locked`, which no run reads. With `split.fraction` below 1, the
+    training groups that are not in it are `unused`.
 
     Args:
         studies: All studies of the data set, also those a run will not use, so that all runs
@@ -203,8 +206,8 @@ def make_manifest(
         official: Published part of each study, from `official_parts`.
 
     Raises:
-        InputError: If there are too few groups, no such fold, no locked part to test, no official
-            split, or one that does not speak of a study or parts a patient.
+        InputError: If there are too few groups, no such fold, no source or locked part to test,
+            no official split, or one that does not speak of a study or parts a patient.
     """
     _check_request(studies, split, locked, dataset)
     groups = {study.study: study.patient for study in studies}
@@ -216,6 +219,7 @@ def make_manifest(
     weights = weigh(order, studies)
     rng = np.random.default_rng(split.seed)
     part: dict[str, SplitPart] = {group: "locked" for group in shut}
+    source = ""
     if split.kind == "official":
         placed = _published(studies, official or {}, dataset)
         part |= _held_out(placed, groups, weights, split, rng)
@@ -223,19 +227,26 @@ def make_manifest(
     else:
         if split.kind == "locked":
             part = dict.fromkeys(shut, "test")
-        test = _tested(weights, split, rng)
-        rest = {group: weights[group] for group in weights if group not in test}
+        silent: set[str] = set()
+        if split.kind == "sources":
+            open_ = [studies[row] for rows in order.values() for row in rows]
+            source = tested_source(open_, split.fold, dataset)
+            test, silent = source_groups(open_, source)
+        else:
+            test = _tested(weights, split, rng)
+        rest = {group: weights[group] for group in weights if group not in test | silent}
         share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
         held = divide(rest, [1 - share, share], rng)[1]
         for group in weights:
             part[group] = "test" if group in test else "validation" if group in held else "train"
+        part |= dict.fromkeys(silent, "unused")
         assignments = {study: part[group] for study, group in sorted(groups.items())}
     trained = {groups[study] for study, where in assignments.items() if where == "train"}
     rest = {group: weights[group] for group in weights if group in trained}
     left_out = trained - fraction_of(rest, split.fraction, split.seed)
     assignments |= {study: "unused" for study in assignments if groups[study] in left_out}
     manifest = Manifest(
-        name=manifest_name(dataset, split),
+        name=manifest_name(dataset, split, source),
         dataset=dataset,
         kind=split.kind,
         seed=split.seed,
@@ -310,9 +321,16 @@ def _held_out(
     return dict.fromkeys(held, "validation")
 
 
-def manifest_name(dataset: str, split: SplitSection) -> str:
-    """What a split is called; shares of validation are not told apart by it."""
+def manifest_name(dataset: str, split: SplitSection, source: str = "") -> str:
+    """What a split is called; shares of validation are not told apart by it.
+
+    Args:
+        dataset: Name of the data set.
+        split: The split.
+        source: The source that is tested, of `sources`.
+    """
     fold = f"-{split.fold + 1}of{split.folds}" if split.kind == "folds" else ""
+    fold += f"-{source}" if source else ""
     share = f"-{100 * split.fraction:g}pct" if split.fraction != 1 else ""
     return f"{dataset}-{split.kind}{fold}-seed{split.seed}{share}"
 

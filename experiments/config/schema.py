@@ -39,10 +39,12 @@ class SplitSection(Options):
 
     Args:
         kind: `folds` (grouped cross-validation inside the development part), `fixed` (60/15/25
-            by group), `locked` (train on the development part, test on the locked part) or
-            `official` (the parts the data set's publication gives).
+            by group), `locked` (train on the development part, test on the locked part),
+            `official` (the parts the data set's publication gives) or `sources` (of the
+            development part, one source is tested and the others train).
         folds: Number of folds.
-        fold: Which fold is tested.
+        fold: Which fold is tested; of `sources`, which of those that can be tested, that with
+            most studies first.
         seed: Seed of the division.
         validation: Share of the training groups kept for thresholds, calibration, early stop;
             unused where an official split has its own validation part.
@@ -50,12 +52,17 @@ class SplitSection(Options):
             each is part of the larger ones.
     """
 
-    kind: Literal["folds", "fixed", "locked", "official"] = "folds"
+    kind: Literal["folds", "fixed", "locked", "official", "sources"] = "folds"
     folds: int = 5
     fold: int = 0
     seed: int = 0
     validation: float = 0.15
     fraction: float = 1.0
+
+    @property
+    def one_of_several(self) -> bool:
+        """Whether its test part is one of several, over which numbers are averaged."""
+        return self.kind in ("folds", "sources")
 
 
 class HoldOut(Options):

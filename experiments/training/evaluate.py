@@ -69,7 +69,7 @@ class _Wanted:
     @property
     def fold(self) -> bool:
         """Whether it is one fold of several, so that numbers can be averaged over them."""
-        return self.home and not self.locked and self.restored.experiment.split.kind == "folds"
+        return self.home and not self.locked and self.restored.experiment.split.one_of_several
 
 
 def evaluate_run(

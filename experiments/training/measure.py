@@ -96,7 +96,7 @@ def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
         ),
     )
     # findings of folds were chosen by their positives in the whole development part
-    folds = made.experiment.split.kind == "folds"
+    folds = made.experiment.split.one_of_several
     plan = Plan(at_least=1 if folds else made.experiment.data.at_least)
     table = measure(parts[1], calibration.thresholds, plan, made.experiment.seed, exclusive)
     agrees = agreement(
