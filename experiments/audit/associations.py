@@ -12,6 +12,7 @@ from scipy.stats.contingency import crosstab
 
 from experiments.audit.record import Association, LabelCount, SourceRow
 from experiments.audit.subject import Subject
+from experiments.sources import count_sources
 
 __all__ = ["associations", "label_counts", "source_rows"]
 
@@ -21,21 +22,17 @@ TIED_TO = ("source", "format", "size", "view", "sex", "kind", "report_language")
 
 def source_rows(subject: Subject) -> tuple[SourceRow, ...]:
     """Studies of each source by label, largest source first."""
-    sources, groups = _values(subject, "source"), np.asarray(subject.groups, dtype=object)
+    sources = _values(subject, "source")
     rows = []
-    for source in np.unique(sources):
-        here = sources == source
-        labels = subject.labels[here]
+    for count in count_sources(subject.studies):
+        labels = subject.labels[sources == count.source]
+        present, absent = _counts(subject, labels == 1), _counts(subject, labels == 0)
         rows.append(
             SourceRow(
-                str(source),
-                int(here.sum()),
-                len(set(groups[here])),
-                _counts(subject, labels == 1),
-                _counts(subject, labels == 0),
+                count.source, count.studies, count.patients, present, absent, count.can_be_tested
             )
         )
-    return tuple(sorted(rows, key=lambda row: (-row.studies, row.source)))
+    return tuple(rows)
 
 
 def label_counts(subject: Subject, names: Mapping[str, str]) -> tuple[LabelCount, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from experiments.audit.associations import associations, label_counts, source_rows
+from experiments.audit.explained import explain
 from experiments.audit.judging import judge, shuffled_check
 from experiments.audit.likeness import likeness
 from experiments.audit.picture_probe import BordersProbe, LungsMaskedProbe
@@ -22,11 +22,12 @@ from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from experiments.audit.verdicts import probe_verdict
 from experiments.config.schema import GraphSection
 from experiments.metrics.arrays import FloatArray
+from experiments.records.folder import RunFolder
 from experiments.splits import official_parts
 from experiments.training.graphs import choose_graph
 from kg.graph import KnowledgeGraph
 
-__all__ = ["Audited", "audit"]
+__all__ = ["audit"]
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +45,15 @@ class Probe(Protocol):
         """Scores of the probe, taught these labels."""
 
 
-@dataclass(frozen=True)
-class Audited:
-    """An audit with what it was made of.
-
-    Args:
-        audit: The record.
-        subject: Studies, labels and folds.
-        scores: Logits of each probe that was possible, by name, `[n, C]`.
-    """
-
-    audit: Audit
-    subject: Subject
-    scores: Mapping[str, FloatArray]
-
-
-def audit(asked: Asked, dataset: Any, root: Path, *, cache: Path, encoder: str = "") -> Audited:
+def audit(
+    asked: Asked,
+    dataset: Any,
+    root: Path,
+    *,
+    cache: Path,
+    encoder: str = "",
+    runs: Sequence[RunFolder] = (),
+) -> Audit:
     """Audit the development part of a data set.
 
     Args:
@@ -68,20 +62,22 @@ def audit(asked: Asked, dataset: Any, root: Path, *, cache: Path, encoder: str =
         root: Its own folder.
         cache: Folder of feature caches.
         encoder: Image encoder of the probe of borders; empty = thumbnails.
+        runs: Finished runs to set beside the probes.
 
     Raises:
-        InputError: If the data set is wrong, or has no labels to audit.
+        InputError: If the data set is wrong, has no labels to audit, or a run is not of its folds.
     """
     graph, _ = choose_graph(GraphSection(), dataset.graph_names)
     subject = open_subject(asked, dataset, root, graph)
     names = finding_names(subject, graph)
-    results, scores = [], {}
+    results = []
+    scores: dict[str, FloatArray] = {}
     for probe in _probes(subject, graph, dataset, cache, encoder):
-        result, probed = _run(probe, subject, names)
+        result, given = _run(probe, subject, names)
         results.append(result)
-        if probed is not None:
-            scores[probe.name] = probed
-    record = Audit(
+        if given is not None:
+            scores[probe.name] = given
+    return Audit(
         dataset=asked.name,
         labels=subject.choice.name,
         label_source=subject.choice.source,
@@ -101,8 +97,8 @@ def audit(asked: Asked, dataset: Any, root: Path, *, cache: Path, encoder: str =
         associations=associations(subject, names),
         sources=source_rows(subject),
         likeness=likeness(subject, official_parts(dataset, root), cache / "audit" / asked.name),
+        explained=explain(subject, scores, runs),
     )
-    return Audited(record, subject, scores)
 
 
 def finding_names(subject: Subject, graph: KnowledgeGraph) -> dict[str, str]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.audit.record import Place, Shuffled, Value
+from experiments.audit.record import Place, Shuffled
 from experiments.audit.subject import Subject
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.metrics.bootstrap import Estimate, Plan, bootstrap
+from experiments.records.record import Measured
 
-__all__ = ["judge", "shuffled_check", "shuffled_labels", "value_of"]
+__all__ = ["judge", "shuffled_check", "shuffled_labels"]
 
 
 def judge(subject: Subject, scores: FloatArray, *, across: bool) -> tuple[Place, ...]:
@@ -48,21 +49,16 @@ def _place(
     enough = np.nansum(labels, axis=0) >= subject.asked.at_least
     return Place(
         where,
-        value_of(found.macro),
+        _measured(found.macro, len(found.averaged)),
         {
-            finding: value_of(value) if known else Value(None)
+            finding: _measured(value) if known else Measured(None)
             for finding, value, known in zip(subject.findings, found.findings, enough, strict=True)
         },
     )
 
 
-def value_of(estimate: Estimate) -> Value:
-    """An estimate as a record keeps it."""
-
-    def known(value: float) -> float | None:
-        return float(value) if np.isfinite(value) else None
-
-    return Value(known(estimate.value), known(estimate.low), known(estimate.high))
+def _measured(estimate: Estimate, findings: int | None = None) -> Measured:
+    return Measured.of(estimate.value, estimate.low, estimate.high, findings)
 
 
 def shuffled_check(subject: Subject, probe: Callable[[FloatArray], FloatArray]) -> Shuffled | None:

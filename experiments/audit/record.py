@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from experiments.records.record import Measured
+
 __all__ = [
     "Association",
     "Audit",
@@ -15,17 +17,7 @@ __all__ = [
     "ProbeResult",
     "Shuffled",
     "SourceRow",
-    "Value",
 ]
-
-
-@dataclass(frozen=True)
-class Value:
-    """An AUROC with its interval; None where it is not defined."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,8 +32,8 @@ class Place:
     """
 
     where: str
-    macro: Value
-    findings: Mapping[str, Value]
+    macro: Measured
+    findings: Mapping[str, Measured]
 
 
 @dataclass(frozen=True)
@@ -69,9 +61,9 @@ class ProbeResult:
     seconds: float = 0.0
 
     @property
-    def judged(self) -> Value:
+    def judged(self) -> Measured:
         """The macro AUROC it is judged by."""
-        return self.places[0].macro if self.places else Value(None)
+        return self.places[0].macro if self.places else Measured(None)
 
 
 @dataclass(frozen=True)
@@ -130,14 +122,15 @@ class Association:
 
 @dataclass(frozen=True)
 class SourceRow:
-    """Studies of one source, and how many of them have the finding most tied to it.
+    """Labelled development studies of one source.
 
     Args:
         source: The source.
-        studies: Labelled development studies.
+        studies: Its studies.
         patients: Their groups.
         present: Positives of each finding, by concept id.
         absent: Negatives of each.
+        can_be_tested: Whether it can be left out and tested (`split: {kind: sources}`).
     """
 
     source: str
@@ -145,6 +138,7 @@ class SourceRow:
     patients: int
     present: Mapping[str, int]
     absent: Mapping[str, int]
+    can_be_tested: bool
 
 
 @dataclass(frozen=True)
@@ -183,14 +177,13 @@ class ExplainedRun:
     """How much of a system's score the best probe explains, on the same studies.
 
     Args:
-        system: Configuration and what it reads.
-        runs: Run ids, one a fold (and seed).
+        system: Name of the configuration.
+        inputs: What it reads at test.
+        runs: Run ids, one a fold and seed.
         probe: The probe with the highest AUROC on these studies.
-        findings: Findings both answer.
         run_auroc: Macro AUROC of the runs.
         probe_auroc: Macro AUROC of the probe.
         difference: Runs minus probe, paired.
-        p: Two-sided bootstrap p-value of the difference.
         within: AUROC of the runs among studies to which the probe gives about the same score
             (covariate-adjusted AUROC).
         comparable: Share of positives that have a negative beside them in their stratum.
@@ -198,16 +191,15 @@ class ExplainedRun:
     """
 
     system: str
+    inputs: tuple[str, ...]
     runs: tuple[str, ...]
     probe: str
-    findings: int
-    run_auroc: Value
-    probe_auroc: Value
-    difference: Value
-    p: float | None
-    within: Value
+    run_auroc: Measured
+    probe_auroc: Measured
+    difference: Measured
+    within: Measured
     comparable: float
-    verdict: str
+    verdict: str = ""
 
 
 @dataclass(frozen=True)

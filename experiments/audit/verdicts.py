@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from experiments.audit.record import Place, Value
+from experiments.audit.record import ExplainedRun, Place
+from experiments.records.record import Measured
 
-__all__ = ["MARKED", "MODALITY", "STRONG", "above_chance", "probe_verdict", "spoken"]
+__all__ = ["MARKED", "MODALITY", "STRONG", "above_chance", "explained_verdict", "probe_verdict"]
 
 STRONG = 0.9
 """From here on what a system scores there cannot be told from the shortcut."""
@@ -39,13 +40,13 @@ def probe_verdict(name: str, places: Sequence[Place], labels: Mapping[str, str])
         (one for one in values if above_chance(one[0])), key=lambda one: -(one[0].value or 0)
     )
     if not told:
-        return f"nothing is told from {name} alone: {spoken(places[0].macro)}"
-    named = ", ".join(f"{label}{on} {spoken(value)}" for value, label, on in told[:NAMED])
+        return f"nothing is told from {name} alone: {places[0].macro.words()}"
+    named = ", ".join(f"{label}{on} {value.words()}" for value, label, on in told[:NAMED])
     more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
     return f"told from {name} alone: {named}{more}; {_follows(name, told[0])}"
 
 
-def _follows(name: str, strongest: tuple[Value, str, str]) -> str:
+def _follows(name: str, strongest: tuple[Measured, str, str]) -> str:
     value, label, on = strongest
     strength = value.value or 0.0
     if strength >= STRONG:
@@ -59,14 +60,23 @@ def _where(where: str) -> str:
     return "" if where == "all" else f" on {MODALITY[where]}"
 
 
-def above_chance(value: Value) -> bool:
+def above_chance(value: Measured) -> bool:
     """Whether an interval lies above 0.5."""
     return value.low is not None and value.low > 0.5
 
 
-def spoken(value: Value) -> str:
-    """`0.756 [0.712, 0.801]`."""
-    if value.value is None:
-        return "not defined"
-    interval = "" if value.low is None else f" [{value.low:.3f}, {value.high:.3f}]"
-    return f"{value.value:.3f}{interval}"
+def explained_verdict(run: ExplainedRun) -> str:
+    """What is left of a system's score beside the best probe."""
+    low, high = run.difference.low, run.difference.high
+    if low is None or high is None:
+        return "cannot be judged: too few positives"
+    if low > 0:
+        beside = f"above {run.probe}"
+    elif high < 0:
+        beside = f"below {run.probe}, which cannot diagnose"
+    else:
+        beside = f"not told from {run.probe}"
+    if run.within.value is None:
+        return f"{beside}; of studies alike to {run.probe} none differ in their label"
+    left = "ranks them" if above_chance(run.within) else "is not shown to rank them"
+    return f"{beside}; among studies alike to {run.probe} it {left}: {run.within.words()}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["audit"]
 
-ENDINGS = (".md", ".json")
+ENDINGS = (".html", ".md", ".json")
 
 
 @click.command()
@@ -35,10 +35,14 @@ ENDINGS = (".md", ".json")
               help="Findings with fewer positives are left out.")  # fmt: skip
 @click.option("--resamples", type=click.IntRange(1), default=1000, show_default=True,
               help="Bootstrap resamples of an interval.")  # fmt: skip
+@click.option("--run", "run_names", multiple=True, metavar="RUN",
+              help="Finished run to set beside the probes, one a fold (repeatable).")  # fmt: skip
+@click.option("--experiment", "experiments", multiple=True, metavar="NAME",
+              help="All finished runs of an experiment, likewise (repeatable).")  # fmt: skip
 @click.option("--encoder", default="", metavar="NAME",
               help="Image encoder for the borders, instead of thumbnails (slow).")  # fmt: skip
 @click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path),
-              help="File to write: .md or .json.")  # fmt: skip
+              help="File to write: .html, .md or .json.")  # fmt: skip
 def audit(**given: Any) -> None:
     """Audit data set NAME for shortcuts: probes that must not be able to diagnose.
 
@@ -56,6 +60,8 @@ def audit(**given: Any) -> None:
         )
     from experiments.audit.audit import audit as make
     from experiments.audit.subject import Asked
+    from experiments.compare.gather import finished_runs
+    from experiments.records.folder import find_run
 
     name = given["name"]
     part = load_dataset(name)
@@ -66,7 +72,11 @@ def audit(**given: Any) -> None:
         copy_of(name, part, given["root"]),
         cache=given["runs"] / "cache",
         encoder=given["encoder"],
-    ).audit
+        runs=[
+            *(find_run(run, given["runs"]) for run in given["run_names"]),
+            *finished_runs(given["runs"], given["experiments"]),
+        ],
+    )
     if output is not None:
         show.to_file(output, _written(made, output.suffix))
     if given["as_json"]:
@@ -81,21 +91,23 @@ def audit(**given: Any) -> None:
 
 
 def _written(made: Audit, ending: str) -> str:
-    from experiments.reports.audit_text import render_audit_text
+    from experiments.reports.audit_page import audit_page
+    from experiments.reports.html import render_html
+    from experiments.reports.markdown import render_markdown
 
     if ending == ".json":
         return json.dumps(asdict(made), indent=2, ensure_ascii=False) + "\n"
-    return render_audit_text(made)
+    page = audit_page(made)
+    return render_html(page) if ending == ".html" else render_markdown(page)
 
 
 def _print(made: Audit) -> None:
-    from experiments.audit.verdicts import spoken
-    from experiments.reports.audit_text import likeness_rows, shuffled_words, where
+    from experiments.reports.audit_page import likeness_rows, shuffled_words, where
 
     rows = [
         (
             probe.name,
-            spoken(probe.judged) if probe.places else "-",
+            probe.judged.words() if probe.places else "-",
             where(probe.places[0].where) if probe.places else "-",
             f"not possible: {probe.impossible}" if probe.impossible else probe.verdict,
         )
@@ -103,5 +115,8 @@ def _print(made: Audit) -> None:
     ]
     rows.append(("labels shuffled", "", "", shuffled_words(made)))
     show.table(("probe", "AUROC", "judged on", "verdict"), rows)
+    for run in made.explained:
+        show.result("")
+        show.result(f"{run.system} {run.run_auroc.words()}: {run.verdict}")
     show.result("")
-    show.table(("likeness between studies", ""), likeness_rows(made))
+    show.table(("what recurs", ""), likeness_rows(made))

@@ -39,9 +39,9 @@ class Run:
 
     @property
     def fold(self) -> int:
-        """The fold it tested; 0 where there are no folds."""
+        """The fold or source it tested; 0 where there is but one test part."""
         split = self.experiment.split
-        return split.fold if split.kind == "folds" else 0
+        return split.fold if split.one_of_several else 0
 
     @property
     def seed(self) -> int:

@@ -24,6 +24,7 @@ _KINDS = {
     "fixed": "one fixed division by patient, the locked part left out",
     "locked": "one fixed division by patient, tested on the locked part",
     "official": "the division of the publication",
+    "sources": "one source is tested, the others train",
 }
 
 
@@ -90,6 +91,8 @@ def _split(split: Mapping[str, Any]) -> str:
     said = _KINDS.get(kind, kind)
     if kind == "folds":
         said += f": fold {split.get('fold', 0)} of {split.get('folds', 5)}"
+    if kind == "sources":
+        said += f": number {split.get('fold', 0)} of those that can be tested"
     said += f"; seed {split.get('seed', 0)}"
     fraction = exact(split.get("fraction"))
     if fraction is not None and fraction < 1:

@@ -9,11 +9,13 @@ import pytest
 
 from experiments.audit.associations import cramers_v
 from experiments.audit.audit import audit
-from experiments.audit.record import Place, Value
+from experiments.audit.record import Place
 from experiments.audit.subject import Asked
 from experiments.audit.verdicts import probe_verdict
 from experiments.cli.main import main
-from experiments.reports.audit_text import render_audit_text
+from experiments.records.record import Measured
+from experiments.reports.audit_page import audit_page
+from experiments.reports.markdown import render_markdown
 
 ASKED = Asked("planted", "covid", folds=3, at_least=5, resamples=50, shuffles=2)
 LABELS = {"a": "Edema", "b": "Hernia"}
@@ -32,11 +34,11 @@ def test_cramers_v_by_hand():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (Value(0.95, 0.9, 0.99), "a system's score for Edema on CT cannot be told from source"),
-        (Value(0.8, 0.7, 0.9), "counts only where it is above this"),
-        (Value(0.6, 0.55, 0.65), "a weak shortcut"),
-        (Value(0.6, 0.45, 0.7), "nothing is told from source alone: 0.600 [0.450, 0.700]"),
-        (Value(None), "cannot be judged: too few positives"),
+        (Measured(0.95, 0.9, 0.99), "a system's score for Edema on CT cannot be told from source"),
+        (Measured(0.8, 0.7, 0.9), "counts only where it is above this"),
+        (Measured(0.6, 0.55, 0.65), "a weak shortcut"),
+        (Measured(0.6, 0.45, 0.7), "nothing is told from source alone: 0.600 [0.450, 0.700]"),
+        (Measured(None), "cannot be judged: too few positives"),
     ],
 )
 def test_verdicts_follow_fixed_rules(value, said):
@@ -45,15 +47,15 @@ def test_verdicts_follow_fixed_rules(value, said):
 
 
 def test_the_strongest_shortcut_is_named_first():
-    found = {"a": Value(0.62, 0.6, 0.64), "b": Value(0.71, 0.7, 0.72)}
-    said = probe_verdict("view", (Place("all", Value(0.66, 0.6, 0.7), found),), LABELS)
+    found = {"a": Measured(0.62, 0.6, 0.64), "b": Measured(0.71, 0.7, 0.72)}
+    said = probe_verdict("view", (Place("all", Measured(0.66, 0.6, 0.7), found),), LABELS)
     assert said.index("Hernia") < said.index("Edema")
     assert said.endswith("a result for Hernia counts only where it is above this on the same folds")
 
 
 def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):
     dataset, root = planted("source")
-    made = audit(ASKED, dataset, root, cache=tmp_path / "cache").audit
+    made = audit(ASKED, dataset, root, cache=tmp_path / "cache")
     assert made.likeness.pictures == made.studies
     assert made.likeness.texts == made.studies
     assert made.likeness.same_text_studies > 10  # eight texts are all that are ever written
@@ -65,12 +67,12 @@ def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):
 
 def test_the_text_says_what_follows(planted, tmp_path):
     dataset, root = planted("source")
-    made = audit(ASKED, dataset, root, cache=tmp_path / "cache").audit
-    text = render_audit_text(made)
-    assert text == render_audit_text(made)
-    assert "# Audit of planted (covid)" in text
-    assert "- **source**: told from source alone: COVID-19 1.000" in text
-    assert "- **redacted dialogue**: not possible: no study has a dialogue" in text
+    made = audit(ASKED, dataset, root, cache=tmp_path / "cache")
+    text = render_markdown(audit_page(made))
+    assert text == render_markdown(audit_page(made))
+    assert "# Shortcuts in planted (covid)" in text
+    assert "| source | told from source alone: COVID-19 1.000" in text
+    assert "| redacted dialogue | not possible: no study has a dialogue |" in text
     assert "| a.example | " in text
 
 

@@ -30,7 +30,7 @@ PROBES = (
 
 def run(made, tmp_path):
     dataset, root = made
-    return audit(ASKED, dataset, root, cache=tmp_path / "cache").audit
+    return audit(ASKED, dataset, root, cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("shortcut", [*PROBES, "modality"])

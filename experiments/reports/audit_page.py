@@ -1,0 +1,293 @@
+"""The page of an audit: what must not tell the labels and does, and what follows for a system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from experiments.audit.record import Audit, LabelCount, ProbeResult
+from experiments.audit.verdicts import MARKED, MODALITY, STRONG, above_chance
+from experiments.records.record import Measured
+from experiments.reports.document import (
+    Badge,
+    Bar,
+    Block,
+    Bullets,
+    Cell,
+    Folded,
+    Page,
+    Pair,
+    Pairs,
+    Row,
+    Section,
+    Table,
+    Words,
+)
+
+__all__ = ["audit_page", "likeness_rows", "shuffled_words", "where"]
+
+TIES = 12
+"""Most ties of facts to labels that are shown."""
+SOURCES = 25
+"""Most sources that are shown."""
+
+
+def audit_page(audit: Audit) -> Page:
+    """What is to be said of an audit; the same audit gives the same page."""
+    heading = f"Shortcuts in {audit.dataset} ({audit.labels})"
+    return Page(
+        title=heading,
+        kicker=f"kgdx data audit {audit.dataset}",
+        heading=heading,
+        lead=_lead(audit),
+        badges=_badges(audit),
+        asked=_asked(audit),
+        sections=tuple(_sections(audit)),
+        foot="Made by kgdx from the development part alone; the locked part was not looked at.",
+    )
+
+
+def where(name: str) -> str:
+    """What a place is called."""
+    return MODALITY.get(name, name)
+
+
+def shuffled_words(audit: Audit) -> str:
+    """What came of the check of the audit itself."""
+    check = audit.shuffled
+    if check is None:
+        return "not possible: no fact differs between studies, or no modality has both classes"
+    found = f"{check.mean:.3f} [{check.low:.3f}, {check.high:.3f}] over {check.times} shuffles"
+    if check.passes:
+        return f"at chance as it must be: {found}"
+    return f"NOT at chance: {found}; patients leak between the folds, nothing here can be believed"
+
+
+def likeness_rows(audit: Audit) -> list[tuple[str, str]]:
+    """What would let a test study be known from training, in words and counts."""
+    like = audit.likeness
+    rows = [
+        ("pictures looked at", f"{like.pictures} ({like.unreadable} unreadable)"),
+        (
+            "pictures that nearly equal another",
+            f"{like.duplicates} ({like.duplicate_groups} groups)",
+        ),
+        ("such groups with several patients", str(like.across_patients)),
+        ("such groups parted by the folds", str(like.across_folds)),
+    ]
+    if like.across_official is not None:
+        rows += [
+            ("such groups parted by the published split", str(like.across_official)),
+            ("patients on both sides of the published split", str(like.official_patients)),
+        ]
+    told = f"{like.same_text} (in {like.same_text_studies} of {like.texts} studies with text)"
+    return [*rows, ("texts that several patients have word for word", told)]
+
+
+def _lead(audit: Audit) -> str:
+    """The strongest shortcut, in a sentence."""
+    told = [one for one in _possible(audit) if above_chance(one.judged)]
+    if not told:
+        return "No probe tells the labels above chance on the mean of the findings."
+    best = max(told, key=lambda one: one.judged.value or 0.0)
+    at = where(best.places[0].where)
+    return (
+        f"{len(told)} of {len(_possible(audit))} probes that must not be able to diagnose tell the "
+        f"labels above chance. The strongest is {best.name}: macro AUROC {best.judged.words()} "
+        f"({at})."
+    )
+
+
+def _badges(audit: Audit) -> tuple[Badge, ...]:
+    badges = [Badge("research use only")]
+    strongest = max((one.judged.value or 0.0 for one in _possible(audit)), default=0.0)
+    if strongest >= STRONG:
+        badges.append(Badge("labels can be told from shortcuts", "alarm"))
+    elif strongest >= MARKED:
+        badges.append(Badge("shortcuts are strong", "warn"))
+    if audit.shuffled is not None and not audit.shuffled.passes:
+        badges.append(Badge("the audit's own check fails", "alarm"))
+    return tuple(badges)
+
+
+def _asked(audit: Audit) -> Pairs:
+    modalities = ", ".join(f"{count} {where(name)}" for name, count in audit.modalities.items())
+    return Pairs(
+        (
+            Pair("Labels", f"{audit.labels}, read from {', '.join(audit.label_source)}"),
+            Pair("Studies", f"{audit.studies} of {audit.patients} patient groups ({modalities})"),
+            Pair("Without any label", str(audit.unlabelled or "")),
+            Pair("Folds", f"{audit.folds}, grouped by patient, seed {audit.seed}"),
+            Pair("Intervals", f"95%, {audit.resamples} resamples of patients within folds"),
+            Pair("Findings", f"{len(audit.counts)}, with at least {audit.at_least} positives"),
+        )
+    )
+
+
+def _sections(audit: Audit) -> Iterator[Section]:
+    if audit.remarks:
+        yield Section("before", "Before you read on", (Bullets(audit.remarks),))
+    yield Section("verdicts", "What follows", (_verdicts(audit),), "Verdicts")
+    yield Section("probes", "Probes", tuple(_probes(audit)), "Probes")
+    if audit.explained:
+        yield Section("systems", "Systems beside the probes", tuple(_systems(audit)), "Systems")
+    if len(audit.counts) > 1:
+        yield Section("findings", "Finding by finding", tuple(_findings(audit)), "Findings")
+    yield Section("labels", "Labels", tuple(_labels(audit)), "Labels")
+    yield Section("likeness", "What recurs", (_likeness(audit),), "Recurring")
+    yield Section("repeat", "How to repeat it", (_repeat(audit),), "Repeat")
+
+
+def _verdicts(audit: Audit) -> Table:
+    rows = [
+        Row((one.name, one.verdict + (f" ({one.remark})" if one.remark else "")))
+        for one in _possible(audit)
+    ]
+    rows += [
+        Row((one.name, f"not possible: {one.impossible}"), faint=True)
+        for one in audit.probes
+        if one.impossible
+    ]
+    check = Row(("labels shuffled", shuffled_words(audit)), strong=True)
+    return Table(("Probe", "Verdict"), (*rows, check), frozenset({1}))
+
+
+def _probes(audit: Audit) -> Iterator[Block]:
+    yield Words(
+        "Each probe is a logistic regression on what it reads, trained and tested on the same "
+        "grouped folds as the runs. AUROC is the mean over findings; with several modalities it is "
+        "taken within each, and their mean stands under together. The bar spans 0.3 to 1, the "
+        "dashed line is guessing.",
+        "soft",
+    )
+    places = tuple(dict.fromkeys(place.where for one in audit.probes for place in one.places))
+    rows = []
+    for one in _possible(audit):
+        at = {place.where: place.macro for place in one.places}
+        values = [_value(at[place]) if place in at else "" for place in places]
+        rows.append(Row((one.name, _bar(one.judged), *values, one.reads, f"{one.seconds:.0f} s")))
+    columns = ("Probe", "", *(f"AUROC, {where(place)}" for place in places), "Reads", "Time")
+    yield Table(columns, tuple(rows), frozenset({2 + len(places)}))
+    yield Bullets(tuple(f"{one.name}: {one.about}" for one in audit.probes))
+
+
+def _systems(audit: Audit) -> Iterator[Block]:
+    yield Words(
+        "Finished runs on the same folds, each beside the probe that does best on its studies. "
+        "Within: the run's AUROC among studies to which the probe gives about the same score, in "
+        "fifths of each fold (covariate-adjusted AUROC, Janes and Pepe 2009); comparable is the "
+        "share of positives that have a negative beside them there.",
+        "soft",
+    )
+    rows = tuple(
+        Row(
+            (
+                one.system,
+                " + ".join(one.inputs),
+                one.run_auroc.words(),
+                f"{one.probe} {one.probe_auroc.words()}",
+                one.difference.words(sign=True),
+                one.within.words(),
+                f"{100 * one.comparable:.0f}%",
+                one.verdict,
+            )
+        )
+        for one in audit.explained
+    )
+    columns = ("System", "Inputs", "AUROC", "Best probe", "Difference", "Within", "Comparable")
+    yield Table((*columns, "Verdict"), rows, frozenset({7}))
+
+
+def _findings(audit: Audit) -> Iterator[Block]:
+    run = _possible(audit)
+    rows = []
+    for count in audit.counts:
+        values = [one.places[0].findings[count.finding] for one in run]
+        rows.append(Row((count.label, str(count.present), *map(_value, values))))
+    yield Table(("Finding", "With it", *(one.name for one in run)), tuple(rows))
+
+
+def _labels(audit: Audit) -> Iterator[Block]:
+    parts = tuple(audit.modalities) if len(audit.modalities) > 1 else ()
+    rows = tuple(
+        Row(
+            (
+                row.label,
+                *map(str, (row.present, row.absent, row.not_stated)),
+                *("{} / {}".format(*row.by_modality[part]) for part in parts),
+            )
+        )
+        for row in audit.counts
+    )
+    columns = ("Finding", "Present", "Absent", "Not stated")
+    yield Table((*columns, *(f"{where(part)} with / without" for part in parts)), rows)
+    if audit.associations:
+        yield Words(
+            "What the labels hang together with: Cramer's V, corrected for bias; 0 is not at all, "
+            "1 is fully.",
+            "soft",
+        )
+        yield Table(
+            ("Fact", "Finding", "Where", "V", "Categories", "Studies"),
+            tuple(
+                Row(
+                    (
+                        *(tie.fact.replace("_", " "), tie.label, where(tie.where)),
+                        *(f"{tie.cramers_v:.2f}", str(tie.categories), str(tie.studies)),
+                    )
+                )
+                for tie in audit.associations[:TIES]
+            ),
+        )
+    if len(audit.sources) > 1:
+        yield Folded(f"The {len(audit.sources)} sources", tuple(_sources(audit)))
+
+
+def _sources(audit: Audit) -> Iterator[Block]:
+    finding = _most_tied(audit)
+    rows = []
+    for one in audit.sources[:SOURCES]:
+        present, absent = one.present[finding.finding], one.absent[finding.finding]
+        tested = "yes" if one.can_be_tested else "too few of a class"
+        rows.append(
+            Row((one.source, *map(str, (one.studies, one.patients, present, absent)), tested))
+        )
+    columns = ("Source", "Studies", "Patients", f"With {finding.label}", "Without")
+    yield Table((*columns, "Can be left out and tested"), tuple(rows), frozenset({5}))
+    if len(audit.sources) > SOURCES:
+        yield Words(f"{len(audit.sources) - SOURCES} smaller sources are not shown.", "note")
+
+
+def _likeness(audit: Audit) -> Table:
+    return Table(("", "Count"), tuple(Row(row) for row in likeness_rows(audit)))
+
+
+def _repeat(audit: Audit) -> Pairs:
+    command = f"kgdx data audit {audit.dataset} --labels {audit.labels} --folds {audit.folds}"
+    manifests = ", ".join(digest[:12] for digest in audit.manifests)
+    return Pairs(
+        (
+            Pair("Command", f"{command} --seed {audit.seed} --root DIR", exact=True),
+            Pair("Split manifests", manifests, exact=True),
+            Pair("kgdx", audit.version),
+        )
+    )
+
+
+def _most_tied(audit: Audit) -> LabelCount:
+    """The finding most tied to the source; the first where none is."""
+    tied = [tie.finding for tie in audit.associations if tie.fact == "source"]
+    return next((row for row in audit.counts if row.finding in tied[:1]), audit.counts[0])
+
+
+def _possible(audit: Audit) -> list[ProbeResult]:
+    return [one for one in audit.probes if not one.impossible]
+
+
+def _value(measured: Measured) -> str:
+    return measured.words() if measured.value is not None else "too few"
+
+
+def _bar(measured: Measured) -> Cell:
+    if measured.value is None or measured.low is None or measured.high is None:
+        return ""
+    return Bar(measured.value, measured.low, measured.high)
