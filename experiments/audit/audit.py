@@ -23,6 +23,7 @@ from experiments.audit.verdicts import probe_verdict
 from experiments.config.schema import GraphSection
 from experiments.metrics.arrays import FloatArray
 from experiments.records.folder import RunFolder
+from experiments.sources import FEWEST, count_sources
 from experiments.splits import official_parts
 from experiments.training.graphs import choose_graph
 from kg.graph import KnowledgeGraph
@@ -40,6 +41,9 @@ class Probe(Protocol):
 
     @property
     def about(self) -> str: ...  # noqa: D102
+
+    @property
+    def system(self) -> str: ...  # noqa: D102
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe, taught these labels."""
@@ -98,6 +102,7 @@ def audit(
         sources=source_rows(subject),
         likeness=likeness(subject, official_parts(dataset, root), cache / "audit" / asked.name),
         explained=explain(subject, scores, runs),
+        remarks=_remarks(subject),
     )
 
 
@@ -108,6 +113,27 @@ def finding_names(subject: Subject, graph: KnowledgeGraph) -> dict[str, str]:
         finding: graph.concept(finding).label if finding in graph.index else columns[finding]
         for finding in subject.findings
     }
+
+
+def _remarks(subject: Subject) -> tuple[str, ...]:
+    """What was not asked for, and what cannot be tested."""
+    silent = len(subject.label_set.findings) - len(subject.findings)
+    counts = count_sources(subject.studies)
+    able = [row.source for row in counts if row.can_be_tested]
+    remarks = []
+    if silent:
+        fewest = subject.asked.at_least
+        remarks.append(
+            f"{silent} of {len(subject.label_set.findings)} findings of {subject.choice.name} have "
+            f"fewer than {fewest} positives here and were not asked for."
+        )
+    if len(counts) > 1:
+        named = f": {', '.join(able)}" if able else ""
+        remarks.append(
+            f"{len(able)} of {len(counts)} sources have {FEWEST} studies with and {FEWEST} without "
+            f"a finding, so that they can be left out and tested{named}."
+        )
+    return tuple(remarks)
 
 
 def _probes(
@@ -144,7 +170,7 @@ def _run(
         reads=probed.reads,
         places=places,
         remark=probed.remark,
-        verdict=probe_verdict(probe.name, places, names),
+        verdict=probe_verdict(probe.name, places, names, probe.system),
         seconds=time.monotonic() - begun,
     )
     return result, probed.scores

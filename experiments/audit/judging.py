@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.audit.record import Place, Shuffled
 from experiments.audit.subject import Subject
-from experiments.metrics.arrays import FloatArray, Units
+from experiments.metrics.arrays import BoolArray, FloatArray, Units
 from experiments.metrics.bootstrap import Estimate, Plan, bootstrap
 from experiments.records.record import Measured
 
@@ -34,27 +34,30 @@ def judge(subject: Subject, scores: FloatArray, *, across: bool) -> tuple[Place,
 
 
 def _place(
-    subject: Subject, where: str, scores: FloatArray, here: FloatArray, *, parts: bool
+    subject: Subject, where: str, scores: FloatArray, here: BoolArray, *, parts: bool
 ) -> Place:
-    """AUROC of each finding and their mean over some studies; too few positives = not defined."""
+    """AUROC of each finding and their mean over some studies."""
     units = Units(
         np.asarray(subject.groups, dtype=object)[here],
         folds=subject.tested_in[here],
         parts=np.asarray(subject.modalities)[here] if parts else None,
     )
+    asked = subject.asked
     labels = np.where(np.isnan(scores), np.nan, subject.labels)[here]
-    plan = Plan(resamples=subject.asked.resamples, at_least=subject.asked.at_least)
-    rng = np.random.default_rng(subject.asked.seed)
+    for cells in units.cells:
+        rows = np.concatenate(cells)
+        labels[rows] = _enough(labels[rows], asked.at_least)
+    plan = Plan(resamples=asked.resamples, at_least=asked.at_least)
+    rng = np.random.default_rng(asked.seed)
     found = bootstrap(labels, scores[here], units, rng=rng, plan=plan)
-    enough = np.nansum(labels, axis=0) >= subject.asked.at_least
-    return Place(
-        where,
-        _measured(found.macro, len(found.averaged)),
-        {
-            finding: _measured(value) if known else Measured(None)
-            for finding, value, known in zip(subject.findings, found.findings, enough, strict=True)
-        },
-    )
+    findings = zip(subject.findings, map(_measured, found.findings), strict=True)
+    return Place(where, _measured(found.macro, len(found.averaged)), dict(findings))
+
+
+def _enough(labels: FloatArray, at_least: int) -> FloatArray:
+    """Labels without the findings of which one class is too rare, `[n, C]`."""
+    rarer = np.minimum((labels == 1).sum(axis=0), (labels == 0).sum(axis=0))
+    return np.where(rarer >= at_least, labels, np.nan)
 
 
 def _measured(estimate: Estimate, findings: int | None = None) -> Measured:

@@ -44,6 +44,7 @@ class BordersProbe:
     encoder: str = ""
     name: str = "borders"
     about: str = "the outer frame of each picture, its middle blanked"
+    system: str = "a system that reads pictures"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -79,6 +80,7 @@ class LungsMaskedProbe:
     lungs: Mapping[str, Sequence[Region]]
     name: str = "picture without lungs"
     about: str = "the picture with both lungs blanked"
+    system: str = "a system that reads pictures"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe, NaN for studies without a picture whose lungs are marked.

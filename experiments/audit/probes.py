@@ -46,12 +46,14 @@ class FactProbe:
         about: What it reads, in plain words.
         facts: Facts it reads where a data set states them.
         across: Whether it is judged over all modalities together, as it tells them apart itself.
+        system: What kind of system it bears on.
     """
 
     name: str
     about: str
     facts: tuple[str, ...]
     across: bool = False
+    system: str = "a system"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -96,10 +98,17 @@ LENGTHS = tuple(
 )
 FACT_PROBES = (
     FactProbe("source", "web domain, paper, collection or data set", ("source",)),
-    FactProbe("picture files", "format, bytes, size and number of the picture files", FILES),
+    FactProbe(
+        "picture files", "format, bytes, size and number of the picture files at hand", FILES
+    ),
     FactProbe("view", "projection or probe, and device", ("view", "device")),
     FactProbe("sex, age and view", "what is known of the person", ("sex", "age", "view")),
-    FactProbe("text length", "how much is written, in which language", LENGTHS),
+    FactProbe(
+        "text length",
+        "how much is written, in which language",
+        LENGTHS,
+        system="a system that reads text",
+    ),
     FactProbe("modality", "X-ray, CT or ultrasound", ("modality",), across=True),
 )
 """Probes that read facts alone."""

@@ -86,6 +86,11 @@ class RedactedProbe:
         """What it reads."""
         return f"the {self.source} without the clauses that name an asked-for finding"
 
+    @property
+    def system(self) -> str:
+        """What kind of system it bears on."""
+        return f"a system that reads the {self.source}"
+
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
 
@@ -133,6 +138,11 @@ class CutProbe:
     def about(self) -> str:
         """What it reads."""
         return f"how much of the {self.source} was cut, and how much is left"
+
+    @property
+    def system(self) -> str:
+        """What kind of system it bears on."""
+        return f"a system that reads the {self.source}"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.

@@ -20,13 +20,16 @@ MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no pict
 """What modalities are called."""
 
 
-def probe_verdict(name: str, places: Sequence[Place], labels: Mapping[str, str]) -> str:
+def probe_verdict(
+    name: str, places: Sequence[Place], labels: Mapping[str, str], system: str = "a system"
+) -> str:
     """What follows from a probe, the strongest shortcut first.
 
     Args:
         name: Name of the probe.
         places: Its AUROC, the one it is judged by first.
         labels: Names of the findings.
+        system: What kind of system it bears on.
     """
     values = [
         (value, labels[finding], _where(place.where))
@@ -43,16 +46,16 @@ def probe_verdict(name: str, places: Sequence[Place], labels: Mapping[str, str])
         return f"nothing is told from {name} alone: {places[0].macro.words()}"
     named = ", ".join(f"{label}{on} {value.words()}" for value, label, on in told[:NAMED])
     more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    return f"told from {name} alone: {named}{more}; {_follows(name, told[0])}"
+    return f"told from {name} alone: {named}{more}; {_follows(name, told[0], system)}"
 
 
-def _follows(name: str, strongest: tuple[Measured, str, str]) -> str:
+def _follows(name: str, strongest: tuple[Measured, str, str], system: str) -> str:
     value, label, on = strongest
     strength = value.value or 0.0
     if strength >= STRONG:
-        return f"a system's score for {label}{on} cannot be told from {name}"
+        return f"what {system} scores for {label}{on} cannot be told from {name}"
     if strength >= MARKED:
-        return f"a result for {label}{on} counts only where it is above this on the same folds"
+        return f"a result of {system} for {label}{on} counts only above this, on the same folds"
     return "a weak shortcut"
 
 

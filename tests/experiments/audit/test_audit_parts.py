@@ -34,8 +34,11 @@ def test_cramers_v_by_hand():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (Measured(0.95, 0.9, 0.99), "a system's score for Edema on CT cannot be told from source"),
-        (Measured(0.8, 0.7, 0.9), "counts only where it is above this"),
+        (
+            Measured(0.95, 0.9, 0.99),
+            "what a system scores for Edema on CT cannot be told from source",
+        ),
+        (Measured(0.8, 0.7, 0.9), "a result of a system for Edema on CT counts only above this"),
         (Measured(0.6, 0.55, 0.65), "a weak shortcut"),
         (Measured(0.6, 0.45, 0.7), "nothing is told from source alone: 0.600 [0.450, 0.700]"),
         (Measured(None), "cannot be judged: too few positives"),
@@ -50,7 +53,9 @@ def test_the_strongest_shortcut_is_named_first():
     found = {"a": Measured(0.62, 0.6, 0.64), "b": Measured(0.71, 0.7, 0.72)}
     said = probe_verdict("view", (Place("all", Measured(0.66, 0.6, 0.7), found),), LABELS)
     assert said.index("Hernia") < said.index("Edema")
-    assert said.endswith("a result for Hernia counts only where it is above this on the same folds")
+    assert said.endswith(
+        "a result of a system for Hernia counts only above this, on the same folds"
+    )
 
 
 def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):

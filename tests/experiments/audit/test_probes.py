@@ -40,7 +40,7 @@ def test_a_planted_shortcut_is_found(shortcut, planted, tmp_path):
     assert found.judged.value > 0.9
     assert found.judged.low > 0.5
     assert f"told from {shortcut} alone: COVID-19 " in found.verdict
-    assert f"a system's score for COVID-19 cannot be told from {shortcut}" in found.verdict
+    assert f"scores for COVID-19 cannot be told from {shortcut}" in found.verdict
 
 
 def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
