@@ -127,6 +127,16 @@ def _remarks(subject: Subject) -> tuple[str, ...]:
             f"{silent} of {len(subject.label_set.findings)} findings of {subject.choice.name} have "
             f"fewer than {fewest} positives here and were not asked for."
         )
+    rare = [
+        finding
+        for finding, column in zip(subject.findings, subject.labels.T, strict=True)
+        if (column == 0).sum() < subject.asked.at_least
+    ]
+    if rare:
+        remarks.append(
+            f"{len(rare)} of the {len(subject.findings)} findings asked for are stated absent in "
+            f"fewer than {subject.asked.at_least} studies: they have no AUROC."
+        )
     if len(counts) > 1:
         named = f": {', '.join(able)}" if able else ""
         remarks.append(

@@ -90,7 +90,7 @@ class _Beside:
         place = {study.study: row for row, study in enumerate(subject.studies)}
         rows: IntArray = np.array([place[study] for study in aligned.studies], dtype=np.intp)
         both = [finding for finding in subject.findings if finding in aligned.findings]
-        ours = [subject.findings.index(finding) for finding in both]
+        ours = np.array([subject.findings.index(finding) for finding in both], dtype=np.intp)
         theirs = [aligned.findings.index(finding) for finding in both]
         cells = np.ix_(rows, ours)
         parts = [subject.modalities[row] for row in rows] if subject.parts else None

@@ -34,9 +34,9 @@ def with_measured_facts(study: Study, root: Path) -> Study:
 def _of_files(study: Study, root: Path) -> dict[str, str]:
     """Format, bytes and size of the pictures' files."""
     paths = [path for image in study.images if (path := root / image.path).exists()]
-    facts = {"source": source_of(study), "pictures": str(len(study.images))}
+    facts = {"source": source_of(study)}
     if study.images:
-        facts["modality"] = study.images[0].modality
+        facts |= {"modality": study.images[0].modality, "pictures": str(len(study.images))}
     if not paths:
         return facts
     facts["bytes"] = f"{fmean(stamp(path)[0] for path in paths):.0f}"

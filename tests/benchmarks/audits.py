@@ -101,7 +101,8 @@ def told(audits: Sequence[tuple[Audit, float]]) -> Iterator[str]:
 
 def _at(one: Audit) -> str:
     """What the judged value of most probes is a mean of."""
-    count = f"{len(one.counts)} findings" if len(one.counts) > 1 else "one finding"
+    most = max((p.judged.findings or 0 for p in one.probes if p.places), default=0)
+    count = f"{most} findings" if most != 1 else "one finding"
     return f"{count}, mean of modalities" if len(one.modalities) > 1 else count
 
 
