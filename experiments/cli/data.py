@@ -67,8 +67,9 @@ def list_datasets(as_json: bool, root: Path | None) -> None:
 def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...]) -> None:
     """Check the copy of data set NAME under --root: every file, its columns, every study.
 
-    Files whose size or checksum is published are compared with it. Ends with 1 where something is
-    missing or wrong, and says who gives it and what fetches or makes it.
+    Files whose size or checksum is published are compared with it; pictures are found here, and
+    looked at by `data prepare`. Ends with 1 where something is missing or wrong, and says who gives
+    it and what fetches or makes it.
     """
     from experiments import inspection
 

@@ -286,7 +286,8 @@ def main() -> int:
             second.extend(lines)
             holds &= good
         third, good = broken_rows(given.root / "openi", Path(work), kgdx)
-    lines = ["# Real folders: checked, prepared, counted", "", *first, ""]
+    how = "Prepared with `--duplicates list`; the damaged copies as a user would, without options."
+    lines = ["# Real folders: checked, prepared, counted", "", how, "", *first, ""]
     lines += ["## Counts beside those the folders state", "", *second, ""]
     lines += ["## Damaged copies of Open-i", "", *third, ""]
     RESULTS.write_text("\n".join(lines), encoding="utf-8")

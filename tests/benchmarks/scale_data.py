@@ -173,9 +173,8 @@ def stream_through(copy: Path) -> tuple[float, int]:
     )  # fmt: skip
     table = StudyTable(copy / STUDIES_FILE)
     findings = tuple(f"ckg:{name}" for name in FINDINGS)
-    reader = build_reader(
-        experiment, load_shipped(), findings, exclusive=False, cache=copy / "cache"
-    )
+    graph = load_shipped()
+    reader = build_reader(experiment, graph, graph, findings, exclusive=False, cache=copy / "cache")
     reader.fit([table[place] for place in range(500)], copy)
     cohort = StreamedCohort(table, Shards.open(copy), reader, copy)
     order = cohort.order(50, 0)
