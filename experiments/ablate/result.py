@@ -83,15 +83,18 @@ class AblationResult:
         Raises:
             InputError: If it is not one, or of another version.
         """
-        if values.get("format") != FORMAT or "settings" not in values:
+        if values.get("format") != FORMAT or not values.get("settings"):
             raise InputError("this is not an ablation of this version of kgdx", AGAIN)
         plain = {key: value for key, value in values.items() if key not in ("format", "settings")}
-        listed = {key: tuple(plain[key]) for key in ("primary", "seeds", "folds")}
-        found = tuple(
-            Compared(one["setting"], Comparison.from_json(one["comparison"]))
-            for one in values["settings"]
-        )
-        return AblationResult(**{**plain, **listed, "settings": found})
+        try:
+            listed = {key: tuple(plain[key]) for key in ("primary", "seeds", "folds")}
+            found = tuple(
+                Compared(one["setting"], Comparison.from_json(one["comparison"]))
+                for one in values["settings"]
+            )
+            return AblationResult(**{**plain, **listed, "settings": found})
+        except (KeyError, TypeError) as error:
+            raise InputError(f"the ablation is damaged: {error}", AGAIN) from None
 
 
 def result_of(plan: Plan, runs: Path, resampling: Resampling = USUAL) -> AblationResult:

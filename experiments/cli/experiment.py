@@ -191,7 +191,7 @@ def evaluate(**given: Any) -> None:
 
 @experiment.command()
 @talking
-@click.argument("told", metavar="RUN|COMPARISON")
+@click.argument("told", metavar="RUN|COMPARISON|ABLATION")
 @runs_option
 @click.option(
     "-o",
@@ -201,7 +201,7 @@ def evaluate(**given: Any) -> None:
     help="File to write: .html, or .md for its words and tables.",
 )
 def report(as_json: bool, told: str, runs: Path, output: Path) -> None:
-    """Write the page of a RUN, or of a COMPARISON (its .json file), in one file."""
+    """Write the page of a RUN, a COMPARISON (its .json) or an ABLATION (its name) in one file."""
     from experiments.reports.told import check_ending, page_of, rendered
 
     check_ending(output)

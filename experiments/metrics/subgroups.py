@@ -19,6 +19,8 @@ from experiments.metrics.delong import delong
 
 __all__ = ["FindingInSubgroup", "Subgroup", "Underdiagnosis", "measure_subgroup"]
 
+_BLOCK = 1 << 22
+
 
 @dataclass(frozen=True)
 class FindingInSubgroup:
@@ -182,7 +184,10 @@ def _rate(
         return mean_of_defined(shares)
 
     once = np.ones((1, units.count))
-    return estimate(float(share(once)[0]), share(counts.astype(np.float64)), plan)
+    # as numbers with a point the counts of all resamples would fill the memory
+    blocks = np.array_split(counts, 1 + counts.size // _BLOCK)
+    drawn = np.concatenate([share(block.astype(np.float64)) for block in blocks])
+    return estimate(float(share(once)[0]), drawn, plan)
 
 
 def _summed(rows: BoolArray, units: Units) -> FloatArray:

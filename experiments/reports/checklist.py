@@ -8,7 +8,7 @@ item is about is said in our own few words; `checklist.tsv` holds them.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -47,15 +47,28 @@ def checklist_items() -> tuple[Item, ...]:
         return tuple(Item(**row) for row in csv.DictReader(lines, delimiter="\t"))
 
 
-def checklist_section(sections: Sequence[Section]) -> Section:
-    """What a page with these sections answers; what it has no section for is named as such."""
-    titles = {section.id: section.title for section in sections}
+def checklist_section(
+    sections: Sequence[Section],
+    *,
+    called: Mapping[str, str] | None = None,
+    otherwise: str = "this run has none",
+) -> Section:
+    """What a page with these sections answers; what it has no section for is named as such.
+
+    Args:
+        sections: The sections of the page.
+        called: What a section of a run's page is called here, where it has another name.
+        otherwise: Why an item is not answered whose section is missing.
+    """
+    here = {section.id: section for section in sections}
+    names = {name: name for name in here} | dict(called or {})
+    titles = {name: here[place] for name, place in names.items() if place in here}
     blocks: list[Block] = []
     for guideline in dict.fromkeys(item.guideline for item in checklist_items()):
         items = [item for item in checklist_items() if item.guideline == guideline]
         answered = [item for item in items if item.section in titles or item.section == TOP]
         count = f"{guideline}: {len(answered)} of {len(items)} items have an answer here"
-        blocks.append(Folded(count, (_table(items, titles),)))
+        blocks.append(Folded(count, (_table(items, titles, otherwise),)))
     explained = (
         "Where this page answers an item of the reporting guidelines, and which items it cannot "
         "answer. An answer here does not make a report complete."
@@ -64,18 +77,18 @@ def checklist_section(sections: Sequence[Section]) -> Section:
     return Section("checklist", title, (Words(explained, "soft"), *blocks), "Guidelines")
 
 
-def _table(items: Sequence[Item], titles: dict[str, str]) -> Table:
-    rows = tuple(_rows(items, titles))
+def _table(items: Sequence[Item], titles: Mapping[str, Section], otherwise: str) -> Table:
+    rows = tuple(_rows(items, titles, otherwise))
     return Table(("Item", "About", "Where", "Remark"), rows, frozenset({1, 2, 3}))
 
 
-def _rows(items: Sequence[Item], titles: dict[str, str]) -> Iterator[Row]:
+def _rows(items: Sequence[Item], titles: Mapping[str, Section], otherwise: str) -> Iterator[Row]:
     for item in items:
         if item.section == TOP:
             yield Row((item.item, item.subject, "top of the page", item.remark))
         elif item.section in titles:
-            where = Link(titles[item.section], item.section)
+            where = Link(titles[item.section].title, titles[item.section].id)
             yield Row((item.item, item.subject, where, item.remark))
         else:
-            remark = item.remark if not item.section else "this run has none"
+            remark = otherwise if item.section else item.remark
             yield Row((item.item, item.subject, "not answered here", remark), faint=True)

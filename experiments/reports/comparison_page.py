@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from experiments.compare.records import Comparison
+from experiments.reports.checklist import checklist_section
 from experiments.reports.comparing import verdict_sentence
 from experiments.reports.comparison_sections import comparison_sections, macro_differences
-from experiments.reports.document import Badge, Page, Pair, Pairs
+from experiments.reports.document import Badge, Page, Pair, Pairs, Section
 from experiments.reports.html import render_html
 from experiments.reports.markdown import render_markdown
 from experiments.reports.wording import LEAKAGE
@@ -13,6 +16,7 @@ from experiments.reports.wording import LEAKAGE
 __all__ = [
     "comparison_badges",
     "comparison_page",
+    "guidelines",
     "render_comparison_markdown",
     "render_comparison_page",
 ]
@@ -31,6 +35,7 @@ def render_comparison_markdown(comparison: Comparison) -> str:
 def comparison_page(comparison: Comparison) -> Page:
     """What is to be said of a comparison."""
     first = comparison.entries[0]
+    sections = tuple(comparison_sections(comparison))
     names = [entry.name for entry in comparison.entries]
     heading = " and ".join(names) if len(names) < 3 else f"{len(names)} configurations"
     return Page(
@@ -47,9 +52,15 @@ def comparison_page(comparison: Comparison) -> Page:
                 Pair("Labels were read from", ", ".join(first.label_source)),
             )
         ),
-        sections=tuple(comparison_sections(comparison)),
+        sections=(*sections, guidelines(sections)),
         foot="Made by kgdx from the record of the comparison alone.",
     )
+
+
+def guidelines(sections: Sequence[Section]) -> Section:
+    """The guideline items a page on several configurations answers; runs answer the rest."""
+    called = {"measured": "entries", "limits": "notes", "data": "repeat"}
+    return checklist_section(sections, called=called, otherwise="see the pages of the runs")
 
 
 def _lead(comparison: Comparison) -> str:

@@ -37,7 +37,7 @@ from experiments.reports.drawings import draw_forest
 from experiments.reports.run_elsewhere import ledger_table
 from experiments.reports.wording import LEAKAGE, metric_name, number, span
 
-__all__ = ["comparison_sections", "difference_blocks", "macro_differences", "rare_blocks"]
+__all__ = ["comparison_sections", "macro_differences"]
 
 MOST_PAIRS = 3
 """Pairs whose findings are drawn, the primary ones first; all are in a table."""
@@ -50,15 +50,20 @@ def macro_differences(comparison: Comparison) -> list[Difference]:
     return sorted(macros, key=lambda one: one.family != "primary")
 
 
-def comparison_sections(comparison: Comparison) -> Iterator[Section]:
-    """All parts of a page on one comparison."""
+def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[Section]:
+    """All parts of a page on one comparison.
+
+    Args:
+        comparison: The comparison.
+        drawn: What the names of its drawings begin with, where a page has several comparisons.
+    """
     yield Section(
-        "differences", "What differs", tuple(difference_blocks(comparison)), "Differences"
+        "differences", "What differs", tuple(_difference_blocks(comparison, drawn)), "Differences"
     )
     yield Section("entries", "What each scored", tuple(_entries(comparison)), "Entries")
-    found = tuple(_findings(comparison))
+    found = tuple(_findings(comparison, drawn))
     if found:
-        yield Section("findings", "Finding by finding", found, "Findings")
+        yield Section("findings", "Finding by finding, the rarest first", found, "Findings")
     if any(entry.parts for entry in comparison.entries):
         parts = (_parts(comparison),)
         yield Section("parts", "Within each modality", parts, "Modalities")
@@ -70,12 +75,12 @@ def comparison_sections(comparison: Comparison) -> Iterator[Section]:
     yield Section("repeat", "What it was made from", tuple(_sources(comparison)), "Sources")
 
 
-def difference_blocks(comparison: Comparison, name: str = "Differences") -> Iterator[Block]:
+def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Block]:
     """Verdicts in words, the forest plot, and the table of macro differences.
 
     Args:
         comparison: The comparison.
-        name: What the drawing shows; apart from other drawings of the page.
+        drawn: What the names of its drawings begin with.
     """
     macros = macro_differences(comparison)
     if not macros:
@@ -84,7 +89,7 @@ def difference_blocks(comparison: Comparison, name: str = "Differences") -> Iter
     primary = [one for one in macros if one.family == "primary"]
     yield Bullets(tuple(verdict_sentence(one, comparison) for one in primary or macros[:5]))
     labels = [f"{_short(one.first, 40)} − {_short(one.second, 40)}" for one in macros]
-    yield from _forest(macros, labels, name)
+    yield from _forest(macros, labels, f"{drawn}differences")
     yield _difference_table(macros)
     yield Words(
         f"Paired on the same patients: {comparison.resamples} resamples of {comparison.groups} "
@@ -190,9 +195,9 @@ def _plain(value: Measured) -> dict[str, Any]:
     return {"value": value.value, "low": value.low, "high": value.high}
 
 
-def _findings(comparison: Comparison) -> Iterator[Block]:
-    """The score of each finding by entry, and the differences of the first pairs."""
-    first = comparison.entries[0].findings
+def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:
+    """The score of each finding by entry, and the differences of each pair."""
+    first = sorted(comparison.entries[0].findings, key=lambda one: (one.positives, one.finding))
     if not first:
         return
     names = tuple(entry.name for entry in comparison.entries)
@@ -205,7 +210,8 @@ def _findings(comparison: Comparison) -> Iterator[Block]:
     yield Table(("Finding", "With it", *names), tuple(rows))
     pairs = [(one.first, one.second) for one in macro_differences(comparison)]
     for place, pair in enumerate(pairs):
-        title, blocks = " − ".join(pair), tuple(rare_blocks(comparison, pair, place < MOST_PAIRS))
+        name = f"{drawn}findings of {pair[0]} minus {pair[1]}" if place < MOST_PAIRS else ""
+        title, blocks = " − ".join(pair), tuple(_finding_blocks(comparison, pair, name))
         if blocks and place:
             yield Folded(title, blocks)
         elif blocks:
@@ -216,10 +222,8 @@ def _score(one: Any) -> str:
     return "" if one is None else f"{number(_plain(one.value))} ({span(_plain(one.value))})"
 
 
-def rare_blocks(
-    comparison: Comparison, pair: tuple[str, str], drawn: bool = True
-) -> Iterator[Block]:
-    """Differences of the findings of a pair, the rarest first."""
+def _finding_blocks(comparison: Comparison, pair: tuple[str, str], drawn: str) -> Iterator[Block]:
+    """Differences of the findings of a pair, the rarest first; without a name none is drawn."""
     labels = {one.finding: one.label for one in comparison.entries[0].findings}
     found = [one for one in comparison.between(*pair) if one.finding]
     found.sort(key=lambda one: (one.positives, one.finding))
@@ -228,7 +232,7 @@ def rare_blocks(
     named = [(labels.get(one.finding, one.finding), f" (n={one.positives})") for one in found]
     if drawn:
         short = [_short(label, 44) + count for label, count in named]
-        yield from _forest(found, short, f"findings of {pair[0]} minus {pair[1]}")
+        yield from _forest(found, short, drawn)
     rows = (
         Row(
             (

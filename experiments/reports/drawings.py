@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.metrics.calibration import Reliability
 from experiments.metrics.curves import Curve
+from experiments.reports.pages import without_control
 
 __all__ = [
     "BLUE",
@@ -209,7 +211,9 @@ def _drawing(
     No global state of matplotlib is touched: neither pyplot nor the user's style takes part.
     """
     result: list[Markup] = []
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # letters of any script stay letters of the page; how wide they are is guessed
+        warnings.filterwarnings("ignore", message="Glyph")
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         mpl.rcParams["svg.hashsalt"] = name
@@ -223,7 +227,7 @@ def _drawing(
         file = io.StringIO()
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(file, format="svg", metadata=nothing, transparent=True)
-    result.append(_inline(file.getvalue(), name))
+    result.append(_inline(without_control(file.getvalue()), without_control(name)))
 
 
 def _inline(svg: str, name: str) -> Markup:

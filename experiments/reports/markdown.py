@@ -23,6 +23,7 @@ from experiments.reports.document import (
     Tiles,
     Words,
 )
+from experiments.reports.pages import without_control
 from experiments.reports.wording import number
 
 __all__ = ["render_markdown"]
@@ -34,7 +35,7 @@ _LEADING = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=])")
 
 def render_markdown(page: Page) -> str:
     """The page as Markdown text; what data say is escaped, so that none of it is markup."""
-    return "\n\n".join(part for part in _page(page) if part) + "\n"
+    return without_control("\n\n".join(part for part in _page(page) if part) + "\n")
 
 
 def _page(page: Page) -> Iterator[str]:

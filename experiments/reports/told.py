@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from experiments.ablate.result import FILE, AblationResult, read_result
 from experiments.compare.records import Comparison
 from experiments.records.folder import find_run
+from experiments.reports.ablation_page import ablation_page
 from experiments.reports.comparison_page import comparison_page
 from experiments.reports.document import Page
 from experiments.reports.html import render_html
@@ -44,8 +46,14 @@ def page_of(told: str, runs: Path) -> Page:
         InputError: If there is no such thing, or it cannot be read.
     """
     path = Path(told)
+    for kept in (path / FILE, runs / "ablations" / told / FILE):
+        if kept.is_file():
+            return ablation_page(read_result(kept))
     if path.suffix == ".json" and path.is_file():
-        return comparison_page(Comparison.from_json(_read_json(path)))
+        values = _read_json(path)
+        if "settings" in values:
+            return ablation_page(AblationResult.from_json(values))
+        return comparison_page(Comparison.from_json(values))
     return run_page(read_run_files(find_run(told, runs).path))
 
 

@@ -14,6 +14,7 @@ from experiments.metrics.ranking import auroc
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import read_predictions
 from experiments.records.record import RunRecord
+from experiments.records.studies import read_studies
 from experiments.splits import Manifest
 from experiments.training.assemble import (
     fingerprint,
@@ -62,6 +63,8 @@ def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
         "graph and weights": lambda: (True, restore(folder).reader.structure.fingerprint[:12]),
         "predictions": lambda: _predictions(folder, record),
     }
+    if folder.studies.is_file():
+        looked["studies"] = lambda: _studies(folder)
     rows = [_look(what, check) for what, check in looked.items()]
     if root is None:
         return [*rows, Verified("data", None, "not looked at: no --root")]
@@ -93,6 +96,16 @@ def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
     if other:
         return False, f"they give another AUROC for {', '.join(other)}"
     return True, f"they give the AUROC of all {len(rows)} findings"
+
+
+def _studies(folder: RunFolder) -> tuple[bool, str]:
+    """Whether what is known of studies is of the very studies the predictions are of."""
+    known = read_studies(folder.studies)
+    for part in read_predictions(folder.predictions):
+        rows = [(row.study, row.patient) for row in known if row.part == part.part]
+        if rows != list(zip(part.studies, part.patients, strict=True)):
+            return False, f"they are not those of the predictions of {part.part}"
+    return True, f"they are those of all {len(known)} predictions"
 
 
 def _same(said: float | None, now: float) -> bool:

@@ -20,7 +20,7 @@ from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.studies import AGE_BANDS, ScoredStudy, write_studies
 from experiments.reports.run_page import write_run_page
 
-CANARY = "<script>alert('canary')</script>\"'><img src=x onerror=alert(1)>{{ 7 * 6 }}"
+CANARY = "\x1b[31m\x00<script>alert('canary')</script>\"'><img src=x onerror=alert(1)>{{ 7 * 6 }}"
 
 
 def png():
@@ -350,7 +350,7 @@ def in_browser(tmp_path_factory):
             check=True,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
         ).stdout
         return json.loads(html.unescape(re.search(r'<p id="said">(.*?)</p>', shown)[1]))
 

@@ -41,6 +41,8 @@ def test_a_comparison_by_its_file(make_comparison, tmp_path: Path) -> None:
         ("[]", "neither a comparison nor an ablation"),
         ('{"format": 9}', "not a comparison of this version"),
         ('{"format": 1, "metric": 4}', "comparison"),
+        ('{"format": 1, "settings": []}', "not an ablation of this version"),
+        ('{"format": 1, "settings": [4]}', "ablation is damaged"),
     ],
 )
 def test_a_damaged_file_is_said_and_nothing_is_written(

@@ -13,6 +13,7 @@ import pytest
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.predictions import read_predictions, write_predictions
+from experiments.records.studies import read_studies, write_studies
 from experiments.training.run import run_experiment
 from experiments.training.verify import verify_run
 
@@ -42,6 +43,7 @@ def test_an_untouched_run_holds(finished: RunFolder) -> None:
         "split": True,
         "graph and weights": True,
         "predictions": True,
+        "studies": True,
         "data": True,
     }
 
@@ -53,6 +55,32 @@ def test_without_a_root_the_data_are_said_not_to_be_looked_at(finished: RunFolde
 def test_a_changed_configuration_is_named(copied: RunFolder) -> None:
     copied.config.write_text(copied.config.read_text().replace("0.001", "0.002"))
     assert verdicts(copied)["configuration"] is False
+
+
+def test_studies_of_another_run_are_named_and_an_older_run_has_none(copied: RunFolder) -> None:
+    known = read_studies(copied.studies)
+    write_studies(copied.studies, [known[1], known[0], *known[2:]])
+    assert verdicts(copied)["studies"] is False
+    copied.studies.unlink()
+    assert "studies" not in verdicts(copied)
+
+
+def test_the_record_says_all_one_needs_to_repeat_the_run(finished: RunFolder) -> None:
+    record = finished.load_record()
+    for said in (
+        record.version,
+        record.packages["torch"],
+        record.packages["numpy"],
+        record.config_hash,
+        record.data_fingerprint,
+        record.split_manifest,
+        record.graph and record.graph.fingerprint,
+    ):
+        assert said
+    assert record.experiment["seed"] == record.seed
+    page = finished.report.read_text()
+    for shown in (record.data_fingerprint, record.split_manifest, record.config_hash):
+        assert shown in page
 
 
 def test_a_changed_split_is_named(copied: RunFolder) -> None:
