@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from experiments.audit.associations import associations, label_counts, source_rows
-from experiments.audit.explained import explain
+from experiments.audit.explained import Rival, explain
 from experiments.audit.judging import judge, shuffled_check
 from experiments.audit.likeness import likeness
 from experiments.audit.picture_probe import BordersProbe, LungsMaskedProbe
-from experiments.audit.probes import FACT_PROBES, FactProbe, NotPossible, Probed
+from experiments.audit.probes import FACT_PROBES, BearsOn, FactProbe, NotPossible, Probed
 from experiments.audit.record import Audit, ProbeResult, Shuffled
 from experiments.audit.subject import Asked, Subject, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
@@ -43,7 +43,7 @@ class Probe(Protocol):
     def about(self) -> str: ...  # noqa: D102
 
     @property
-    def system(self) -> str: ...  # noqa: D102
+    def bears_on(self) -> BearsOn: ...  # noqa: D102
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe, taught these labels."""
@@ -75,12 +75,12 @@ def audit(
     subject = open_subject(asked, dataset, root, graph)
     names = finding_names(subject, graph)
     results = []
-    scores: dict[str, FloatArray] = {}
+    rivals: list[Rival] = []
     for probe in _probes(subject, graph, dataset, cache, encoder):
         result, given = _run(probe, subject, names)
         results.append(result)
         if given is not None:
-            scores[probe.name] = given
+            rivals.append(Rival(probe.name, probe.bears_on, given))
     return Audit(
         dataset=asked.name,
         labels=subject.choice.name,
@@ -101,7 +101,7 @@ def audit(
         associations=associations(subject, names),
         sources=source_rows(subject),
         likeness=likeness(subject, official_parts(dataset, root), cache / "audit" / asked.name),
-        explained=explain(subject, scores, runs),
+        explained=explain(subject, rivals, runs),
         remarks=_remarks(subject),
     )
 
@@ -180,7 +180,7 @@ def _run(
         reads=probed.reads,
         places=places,
         remark=probed.remark,
-        verdict=probe_verdict(probe.name, places, names, probe.system),
+        verdict=probe_verdict(probe.name, places, names, probe.bears_on),
         seconds=time.monotonic() - begun,
     )
     return result, probed.scores

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.audit.adjusted import adjusted_auroc
+from experiments.audit.probes import BearsOn
 from experiments.audit.record import ExplainedRun
 from experiments.audit.subject import Subject
 from experiments.audit.verdicts import explained_verdict
@@ -16,22 +17,44 @@ from experiments.compare.gather import gather
 from experiments.metrics.arrays import FloatArray, IntArray, Units, mean_of_defined
 from experiments.metrics.bootstrap import Plan, averaged_findings, bootstrap, estimate, paired
 from experiments.records.folder import RunFolder
-from experiments.records.record import Measured
+from experiments.records.record import Measured, RunRecord
 from kg.errors import InputError
 
-__all__ = ["explain"]
+__all__ = ["Rival", "explain"]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A probe that a system is set beside.
+
+    Args:
+        name: Its name.
+        bears_on: What a system must read for it to be a shortcut of that system.
+        scores: Its logits, `[n, C]`.
+    """
+
+    name: str
+    bears_on: BearsOn
+    scores: FloatArray
+
+    def is_open_to(self, record: RunRecord) -> bool:
+        """Whether the system of a run reads what the probe bears on."""
+        text = record.text_policy != "none"
+        pictures = bool({"image", "borders"} & set(record.inputs_at_test))
+        return {"anything": True, "text": text, "pictures": pictures}[self.bears_on]
 
 
 def explain(
-    subject: Subject, probes: Mapping[str, FloatArray], runs: Sequence[RunFolder]
+    subject: Subject, probes: Sequence[Rival], runs: Sequence[RunFolder]
 ) -> tuple[ExplainedRun, ...]:
     """Each configuration among the runs beside the probe that does best on its studies.
 
-    The best probe is chosen on the very studies it is compared on, which favours the probe.
+    The best probe is chosen on the very studies it is compared on, which favours the probe; probes
+    of what the system does not read are no rivals of it.
 
     Args:
         subject: What was audited.
-        probes: Logits of the probes, by name, `[n, C]`.
+        probes: The probes.
         runs: Finished runs on the folds of the audit; all folds of each configuration.
 
     Raises:
@@ -86,7 +109,7 @@ class _Beside:
     seed: int
 
     @classmethod
-    def of(cls, subject: Subject, probes: Mapping[str, FloatArray], aligned: Aligned) -> _Beside:
+    def of(cls, subject: Subject, probes: Sequence[Rival], aligned: Aligned) -> _Beside:
         place = {study.study: row for row, study in enumerate(subject.studies)}
         rows: IntArray = np.array([place[study] for study in aligned.studies], dtype=np.intp)
         both = [finding for finding in subject.findings if finding in aligned.findings]
@@ -94,7 +117,8 @@ class _Beside:
         theirs = [aligned.findings.index(finding) for finding in both]
         cells = np.ix_(rows, ours)
         parts = [subject.modalities[row] for row in rows] if subject.parts else None
-        given = {name: scores[cells] for name, scores in probes.items()}
+        record = aligned.arms[0].runs[0].record
+        given = {one.name: one.scores[cells] for one in probes if one.is_open_to(record)}
         return cls(
             subject.labels[cells],
             aligned.arms[0].scores.mean(axis=0)[:, theirs],

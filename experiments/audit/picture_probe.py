@@ -13,7 +13,7 @@ from torch import Tensor
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
 from experiments.audit.fitting import scores_of_dense
-from experiments.audit.probes import NotPossible, Probed
+from experiments.audit.probes import BearsOn, NotPossible, Probed
 from experiments.audit.subject import Subject
 from experiments.audit.thumbnail import NAME
 from experiments.config.schema import ImageSection
@@ -44,7 +44,7 @@ class BordersProbe:
     encoder: str = ""
     name: str = "borders"
     about: str = "the outer frame of each picture, its middle blanked"
-    system: str = "a system that reads pictures"
+    bears_on: BearsOn = "pictures"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -80,7 +80,7 @@ class LungsMaskedProbe:
     lungs: Mapping[str, Sequence[Region]]
     name: str = "picture without lungs"
     about: str = "the picture with both lungs blanked"
-    system: str = "a system that reads pictures"
+    bears_on: BearsOn = "pictures"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe, NaN for studies without a picture whose lungs are marked.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +16,10 @@ from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_facts import LogisticFacts
 from experiments.training.facts import FactReader
 
-__all__ = ["FACT_PROBES", "FactProbe", "NotPossible", "Probed"]
+__all__ = ["FACT_PROBES", "BearsOn", "FactProbe", "NotPossible", "Probed"]
+
+
+BearsOn = Literal["anything", "text", "pictures"]
 
 
 class NotPossible(Exception):
@@ -46,14 +50,14 @@ class FactProbe:
         about: What it reads, in plain words.
         facts: Facts it reads where a data set states them.
         across: Whether it is judged over all modalities together, as it tells them apart itself.
-        system: What kind of system it bears on.
+        bears_on: What a system must read for it to be a shortcut of that system.
     """
 
     name: str
     about: str
     facts: tuple[str, ...]
     across: bool = False
-    system: str = "a system"
+    bears_on: BearsOn = "anything"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -107,7 +111,7 @@ FACT_PROBES = (
         "text length",
         "how much is written, in which language",
         LENGTHS,
-        system="a system that reads text",
+        bears_on="text",
     ),
     FactProbe("modality", "X-ray, CT or ultrasound", ("modality",), across=True),
 )

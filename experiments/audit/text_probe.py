@@ -15,7 +15,7 @@ from torch import Tensor
 from encoders.study import Passage
 from encoders.text._words import words_of
 from experiments.audit.fitting import scores_of_dense, scores_of_sparse
-from experiments.audit.probes import NotPossible, Probed
+from experiments.audit.probes import BearsOn, NotPossible, Probed
 from experiments.audit.subject import Fold, Subject
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_facts import LogisticFacts
@@ -75,6 +75,7 @@ class RedactedProbe:
 
     texts: Redacted
     source: Source
+    bears_on: BearsOn = "text"
 
     @property
     def name(self) -> str:
@@ -85,11 +86,6 @@ class RedactedProbe:
     def about(self) -> str:
         """What it reads."""
         return f"the {self.source} without the clauses that name an asked-for finding"
-
-    @property
-    def system(self) -> str:
-        """What kind of system it bears on."""
-        return f"a system that reads the {self.source}"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -128,6 +124,7 @@ class CutProbe:
 
     texts: Redacted
     source: Source
+    bears_on: BearsOn = "text"
 
     @property
     def name(self) -> str:
@@ -138,11 +135,6 @@ class CutProbe:
     def about(self) -> str:
         """What it reads."""
         return f"how much of the {self.source} was cut, and how much is left"
-
-    @property
-    def system(self) -> str:
-        """What kind of system it bears on."""
-        return f"a system that reads the {self.source}"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from experiments.audit.probes import BearsOn
 from experiments.audit.record import ExplainedRun, Place
 from experiments.records.record import Measured
 
@@ -16,12 +17,19 @@ MARKED = 0.7
 NAMED = 3
 """Most findings or modalities named in a verdict."""
 
+SYSTEM: Mapping[BearsOn, str] = {
+    "anything": "a system",
+    "text": "a system that reads text",
+    "pictures": "a system that reads pictures",
+}
+"""What a probe that bears on something bears on."""
+
 MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no picture"}
 """What modalities are called."""
 
 
 def probe_verdict(
-    name: str, places: Sequence[Place], labels: Mapping[str, str], system: str = "a system"
+    name: str, places: Sequence[Place], labels: Mapping[str, str], bears_on: BearsOn = "anything"
 ) -> str:
     """What follows from a probe, the strongest shortcut first.
 
@@ -29,7 +37,7 @@ def probe_verdict(
         name: Name of the probe.
         places: Its AUROC, the one it is judged by first.
         labels: Names of the findings.
-        system: What kind of system it bears on.
+        bears_on: What a system must read for it to be a shortcut of that system.
     """
     values = [
         (value, labels[finding], _where(place.where))
@@ -46,7 +54,7 @@ def probe_verdict(
         return f"nothing is told from {name} alone: {places[0].macro.words()}"
     named = ", ".join(f"{label}{on} {value.words()}" for value, label, on in told[:NAMED])
     more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    return f"told from {name} alone: {named}{more}; {_follows(name, told[0], system)}"
+    return f"told from {name} alone: {named}{more}; {_follows(name, told[0], SYSTEM[bears_on])}"
 
 
 def _follows(name: str, strongest: tuple[Measured, str, str], system: str) -> str:

@@ -164,15 +164,21 @@ def _probes(audit: Audit) -> Iterator[Block]:
     for one in _possible(audit):
         at = {place.where: place.macro for place in one.places}
         values = [_value(at[place]) if place in at else "" for place in places]
-        rows.append(Row((one.name, _bar(one.judged), *values, one.reads, f"{one.seconds:.0f} s")))
-    columns = ("Probe", "", *(f"AUROC, {where(place)}" for place in places), "Reads", "Time")
-    yield Table(columns, tuple(rows), frozenset({2 + len(places)}))
-    yield Bullets(tuple(f"{one.name}: {one.about}" for one in audit.probes))
+        rows.append(Row((one.name, _bar(one.judged), *values, f"{one.seconds:.0f} s")))
+    columns = ("Probe", "", *(f"AUROC, {where(place)}" for place in places), "Time")
+    yield Table(columns, tuple(rows))
+    yield Bullets(
+        tuple(
+            f"{one.name}: {one.about}" + (f"; here {one.reads}" if one.reads else "")
+            for one in audit.probes
+        )
+    )
 
 
 def _systems(audit: Audit) -> Iterator[Block]:
     yield Words(
-        "Finished runs on the same folds, each beside the probe that does best on its studies. "
+        "Finished runs on the same folds, each beside the probe that does best on its studies, "
+        "among those of what it reads itself. "
         "Within: the run's AUROC among studies to which the probe gives about the same score, in "
         "fifths of each fold (covariate-adjusted AUROC, Janes and Pepe 2009); comparable is the "
         "share of positives that have a negative beside them there.",

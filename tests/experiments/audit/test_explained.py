@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.audit.explained import explain
+from experiments.audit.explained import Rival, explain
 from experiments.audit.subject import Asked, open_subject
 from experiments.config.schema import DataSection, Experiment, SplitSection
 from experiments.records.folder import RunFolder
@@ -77,7 +77,11 @@ def test_a_run_that_copies_the_probe_has_nothing_left_and_one_that_sees_has(subj
     shape = subject.labels.shape
     flipped = rng.random(shape) < 0.2
     source = np.where(flipped, 1 - subject.labels, subject.labels) * 4.0
-    probes = {"source": source, "view": rng.normal(size=shape)}
+    probes = [
+        Rival("source", "anything", source),
+        Rival("view", "anything", rng.normal(size=shape)),
+        Rival("redacted report", "text", subject.labels * 9.0),  # which these runs do not read
+    ]
     copies = source + 0.01 * rng.normal(size=shape)
     sees = subject.labels * 3.0 + rng.normal(size=shape)
     found = {}
@@ -94,7 +98,7 @@ def test_a_run_that_copies_the_probe_has_nothing_left_and_one_that_sees_has(subj
 
 
 def test_runs_of_other_folds_or_too_few_are_refused(subject, tmp_path):
-    probes = {"source": subject.labels}
+    probes = [Rival("source", "anything", subject.labels)]
     run = write_run(tmp_path / "a", subject, 0, subject.labels)
     with pytest.raises(InputError, match="seer: 1 of 3 folds were run"):
         explain(subject, probes, [run])
