@@ -11,6 +11,7 @@ Columns of the csv (comma-separated, UTF-8), one row a study, in any order:
     modality    cxr, ct or ultrasound; one, or one a picture with ;  default: cxr
     view        frontal, lateral, axial, convex, linear, unknown     default: unknown
     sex, age    facts, for subgroups and probes
+    source      hospital or collection the study is from, which can be left out and tested
 
 Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
 values 1 present, 0 absent, -1 uncertain, empty not stated.
@@ -52,6 +53,7 @@ COLUMNS = (
     "view",
     *SECTION_COLUMNS,
     *FACTS,
+    "source",
 )
 Word = TypeVar("Word", bound=str)
 
@@ -191,6 +193,8 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
             stated[concept] = value
     images = _images(root, row)
     facts = {name: row.get(name) for name in FACTS if row.get(name)}
+    if row.get("source"):
+        facts["document"] = row.get("source")
     if images:
         facts["modality"] = "+".join(sorted({image.modality for image in images}))
         facts["view"] = "+".join(sorted({image.view for image in images}))

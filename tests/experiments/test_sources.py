@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from encoders.study import Stated, Study
+from experiments.cli.main import main
 from experiments.config.schema import SplitSection
+from experiments.records.folder import find_run
+from experiments.records.predictions import read_predictions
 from experiments.sources import count_sources, source_groups, source_of
-from experiments.splits import check, make_manifest
+from experiments.splits import Manifest, check, make_manifest
 from kg.errors import InputError
 
 
@@ -104,3 +108,37 @@ def test_what_cannot_be_left_out_says_so() -> None:
     few = studies({"ill.org": (30, 0), "well.org": (0, 30)})
     with pytest.raises(InputError, match="0 of the 2 sources"):
         make_manifest(few, SplitSection(kind="sources"), dataset="d")
+
+
+OWN = """name: own
+data: {{name: table, labels: own, at_least: 1}}
+split: {{kind: sources, fold: {fold}}}
+image: {{encoder: null}}
+facts: [sex]
+system: {{name: logistic_facts}}
+"""
+
+
+def own_table(folder: Path, sources: int, fold: int) -> list[str]:
+    """The words of a run on one's own csv of some sources."""
+    rows = [f"s{n},{'FM'[n % 3 % 2]},h{n % sources},{n // sources % 2}" for n in range(90)]
+    lines = [f"{row},seen" for row in rows]
+    (folder / "s.csv").write_text("\n".join(["study,sex,source,Edema,report", *lines]))
+    (folder / "own.yaml").write_text(OWN.format(fold=fold))
+    runs = ["--root", str(folder), "--runs", str(folder / "runs")]
+    return ["experiment", "run", str(folder / "own.yaml"), *runs]
+
+
+def test_a_run_leaves_a_hospital_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(own_table(tmp_path, sources=3, fold=1)) == 0
+    folder = find_run(capsys.readouterr().out.strip(), tmp_path / "runs")
+    manifest = Manifest.load(folder.splits)
+    assert manifest.name == "table-sources-h1-seed0"
+    assert folder.load_record().split_manifest == manifest.sha256
+    (test,) = [part for part in read_predictions(folder.predictions) if part.part == "test"]
+    assert set(test.studies) == {f"s{n}" for n in range(90) if n % 3 == 1}
+
+
+def test_a_run_on_one_hospital_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(own_table(tmp_path, sources=1, fold=0)) == 3
+    assert "there is one source only (h0)" in capsys.readouterr().err

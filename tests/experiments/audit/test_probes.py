@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from experiments.audit.audit import audit
-from experiments.audit.judging import shuffled_check, shuffled_labels
+from experiments.audit.judging import judge, shuffled_check, shuffled_labels
+from experiments.audit.picture_probe import BordersProbe
 from experiments.audit.probes import FactProbe
 from experiments.audit.subject import Asked, open_subject
 from kg.errors import InputError
@@ -83,6 +84,14 @@ def test_folds_that_leak_do_not_pass_the_check(planted):
     leaking = tuple(replace(fold, train=np.arange(len(subject.studies))) for fold in subject.folds)
     subject.__dict__["folds"] = leaking
     assert not shuffled_check(subject, scores).passes
+
+
+def test_borders_are_seen_by_any_image_encoder(planted, tmp_path):
+    dataset, root = planted("borders", patients=30)
+    subject = open_subject(ASKED, dataset, root, load_shipped())
+    probed = BordersProbe(tmp_path / "cache", "tiny_cnn").run(subject, subject.labels)
+    assert probed.reads == "tiny_cnn of the frame at 64 x 64"
+    assert judge(subject, probed.scores, across=False)[0].macro.value > 0.9
 
 
 def test_what_cannot_be_audited_says_so(planted):

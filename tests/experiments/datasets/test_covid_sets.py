@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from encoders.study import Study
+from experiments.datasets._boxes import Region
 from experiments.datasets._near_duplicates import join, published
 from experiments.datasets._pictures import Pictures, draw, stem
 from experiments.datasets.cov_ctr import CovCTR
-from experiments.datasets.covid_chestxray import COLUMNS, CovidChestXray
+from experiments.datasets.covid_chestxray import COLUMNS, LUNGS, CovidChestXray
 from experiments.datasets.covid_multi_imaging import CovidMultiImaging
 from experiments.datasets.figure1 import Figure1
 from experiments.datasets.pocus import POCUS
@@ -101,6 +102,24 @@ def test_patients_with_one_picture_are_one_group_and_the_second_row_is_listed(
         (6, "folder is 'volumes', not images"),
         (0, "no row in metadata.csv"),
     ]
+
+
+def test_boxes_of_the_lungs_are_shares_of_their_picture(tmp_path: Path) -> None:
+    CovidChestXray().tiny(tmp_path)
+    given = tmp_path / LUNGS
+    (boxes,) = CovidChestXray().lungs(tmp_path).values()
+    assert boxes[0] == Region(4 / 64, 8 / 48, 28 / 64, 40 / 48)
+    assert len(boxes) == 2
+    words = json.loads(given.read_text())
+    words["annotations"].append({"image_id": 1, "bbox": [None] * 4})  # a lung that is not seen
+    given.write_text(json.dumps(words))
+    assert CovidChestXray().lungs(tmp_path) == {"images/made-up-0.png": boxes}
+    words["annotations"].append({"image_id": 7, "bbox": [1, 2, 3, 4]})
+    given.write_text(json.dumps(words))
+    with pytest.raises(InputError, match="not COCO boxes: KeyError"):
+        CovidChestXray().lungs(tmp_path)
+    given.unlink()
+    assert CovidChestXray().lungs(tmp_path) == {}
 
 
 def test_an_unknown_modality_is_an_error(tmp_path: Path) -> None:

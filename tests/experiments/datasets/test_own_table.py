@@ -7,6 +7,7 @@ import pytest
 
 from experiments.datasets._pictures import draw
 from experiments.datasets.table import Table
+from experiments.sources import source_of
 from kg.errors import InputError
 
 
@@ -25,9 +26,10 @@ def table(root: Path, text: str) -> list[object]:
 
 def test_all_columns(root: Path) -> None:
     (root / "s.csv").write_text(
-        "study,patient,image,report,note,view,modality,sex,Cardiomegaly,pleural effusion,Edema\n"
-        "s1,p,a.png;b.png,r.txt,Cough.,frontal;lateral,cxr,F,1,-1,\n"
-        "s2,,,Findings: Large heart.,,,,,0,1,1.0\n"
+        "study,patient,image,report,note,view,modality,sex,source,Cardiomegaly,pleural effusion,"
+        "Edema\n"
+        "s1,p,a.png;b.png,r.txt,Cough.,frontal;lateral,cxr,F,North,1,-1,\n"
+        "s2,,,Findings: Large heart.,,,,,,0,1,1.0\n"
     )
     first, second = Table().studies(root, labels="own")
     assert [(i.path, i.view) for i in first.images] == [("a.png", "frontal"), ("b.png", "lateral")]
@@ -38,6 +40,7 @@ def test_all_columns(root: Path) -> None:
     ]
     assert first.stated == {"ckg:cardiomegaly": "present", "ckg:pleural_effusion": "uncertain"}
     assert first.facts["sex"] == "F"
+    assert [source_of(study) for study in (first, second)] == ["North", "table"]
     assert (second.patient, second.images) == ("s2", ())
     assert second.report[0].text == "Large heart."
     assert second.stated["ckg:pulmonary_edema"] == "present"
