@@ -65,7 +65,8 @@ def compare(
     families = _families(list(arms), pairs, primary)
     for first, second in (pair for each in families.values() for pair in each):
         _check_seeds(arms[first], arms[second])
-    parts = modalities(aligned)
+    taken = modalities(aligned)
+    parts = taken if all(taken) and len(set(taken)) > 1 else None
     scores = Scores(aligned, parts, metric, plan)
     settings = [flat(arm.runs[0].experiment) for arm in aligned.arms]
     shown = differing(settings) if not all_settings else None
@@ -83,7 +84,7 @@ def compare(
         resamples=plan.resamples,
         level=plan.level,
         at_least=plan.at_least,
-        notes=tuple(notes_on(aligned, entries)),
+        notes=tuple(notes_on(aligned, entries, unknown=taken.count(""))),
         ledger=ledger_lines(aligned),
     )
 

@@ -17,12 +17,18 @@ FEWEST_GROUPS = 50
 FEWEST_SEEDS = 3
 
 
-def notes_on(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
-    """Sentences, the gravest first."""
+def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) -> Iterator[str]:
+    """Sentences, the gravest first.
+
+    Args:
+        aligned: The runs on the same studies.
+        entries: What was measured of them.
+        unknown: Studies whose modality no run says.
+    """
     yield from _leaks(entries)
     yield from _locked(aligned)
     yield from _too_few(aligned, entries)
-    yield from _parts(entries)
+    yield from _parts(entries, unknown)
     yield from _surroundings([run for arm in aligned.arms for run in arm.runs])
     yield from _warnings(aligned)
 
@@ -92,8 +98,10 @@ def _not_possible(aligned: Aligned, arm: Arm) -> int:
     return int((np.isnan(arm.scores).any(axis=0) & ~np.isnan(aligned.labels)).any(axis=0).sum())
 
 
-def _parts(entries: Sequence[Entry]) -> Iterator[str]:
+def _parts(entries: Sequence[Entry], unknown: int) -> Iterator[str]:
     parts = entries[0].parts
+    if unknown:
+        yield f"the modality of {unknown} studies is not known: all were ranked together"
     if not parts:
         return
     yield f"ranked within {', '.join(part.part for part in parts)}; the macro is their mean"

@@ -17,8 +17,8 @@ from experiments.records.studies import read_studies
 __all__ = ["modalities", "part_scores"]
 
 
-def modalities(aligned: Aligned) -> tuple[str, ...] | None:
-    """Modality of each study; None where there is one only, or where not all are known."""
+def modalities(aligned: Aligned) -> tuple[str, ...]:
+    """Modality of each study as its runs say; empty = not known."""
     known = {
         row.study: row.modality
         for arm in aligned.arms
@@ -26,8 +26,7 @@ def modalities(aligned: Aligned) -> tuple[str, ...] | None:
         for row in read_studies(run.folder.studies)
         if row.part == "test"
     }
-    found = tuple(known.get(study, "") for study in aligned.studies)
-    return found if all(found) and len(set(found)) > 1 else None
+    return tuple(known.get(study, "") for study in aligned.studies)
 
 
 def part_scores(scores: Scores, arm: Arm) -> tuple[PartScore, ...]:

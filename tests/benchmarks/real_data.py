@@ -16,17 +16,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from experiments.compare.compare import compare
+from experiments.compare.write import render
 from experiments.config.load import config_hash, read_config
-from experiments.metrics.arrays import Units
-from experiments.metrics.bootstrap import Plan, bootstrap, paired
-from experiments.records.folder import list_runs
-from experiments.records.predictions import read_predictions
-from experiments.records.record import RunRecord
-from kg.store import load_shipped
+from experiments.metrics.bootstrap import Plan
+from experiments.records.folder import RunFolder, list_runs
 
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = {
@@ -71,19 +66,6 @@ class Job:
         return config_hash(read_config(self.config, self.settings).experiment)
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Test scores of a configuration over its folds, averaged over nothing yet."""
-
-    record: RunRecord
-    studies: tuple[str, ...]
-    findings: tuple[str, ...]
-    labels: np.ndarray[Any, Any]
-    probabilities: np.ndarray[Any, Any]  # [seeds, n, C]
-    groups: np.ndarray[Any, Any]
-    folds: np.ndarray[Any, Any]
-
-
 def jobs(config: str, kind: str, folds: int, seeds: int) -> list[Job]:
     """Every run of a configuration; systems without gradients do not depend on the seed."""
     stages = read_config(config, ()).experiment.stages
@@ -126,161 +108,18 @@ def run_missing(wanted: list[Job], root: Path, runs: Path, workers: int) -> None
         list(pool.map(run, missing))
 
 
-def scores(wanted: list[Job], runs: Path) -> Scores | None:
-    """Test scores of one configuration; None where a run is missing."""
-    done = finished(runs)
-    if not all(job.digest in done for job in wanted):
-        return None
-    by_seed: dict[str, list[tuple[int, Any]]] = {}
-    for job in wanted:
-        parts = read_predictions(done[job.digest] / "predictions.parquet")
-        test = next(part for part in parts if part.part == "test")
-        fold = int(job.settings[1].partition("=")[2])
-        by_seed.setdefault(job.settings[2], []).append((fold, test))
-    first = next(iter(by_seed.values()))
-    record = RunRecord.load(done[wanted[0].digest] / "record.json")
-    return Scores(
-        record=record,
-        studies=tuple(study for _, part in first for study in part.studies),
-        findings=first[0][1].findings,
-        labels=np.concatenate([part.labels for _, part in first]),
-        probabilities=np.stack(
-            [np.concatenate([part.probabilities for _, part in each]) for each in by_seed.values()]
-        ),
-        groups=np.array([group for _, part in first for group in part.patients], dtype=object),
-        folds=np.concatenate([np.full(len(part.studies), fold) for fold, part in first]),
-    )
+def folders(wanted: list[Job], done: dict[str, Path]) -> list[RunFolder]:
+    """Finished runs of one configuration; none where one of them is missing."""
+    found = [RunFolder(done[job.digest]) for job in wanted if job.digest in done]
+    return found if len(found) == len(wanted) else []
 
 
-def modalities(root: Path) -> dict[str, str]:
-    """Modality of each study of the COVID cohort."""
-    from experiments.datasets.covid_multi_imaging import CovidMultiImaging
-
-    studies = CovidMultiImaging().studies(root, labels="covid")
-    return {study.study: study.images[0].modality for study in studies}
-
-
-def interval(low: float, value: float, high: float, sign: bool = False) -> str:
-    """A number with its interval."""
-    form = "{:+.3f}" if sign else "{:.3f}"
-    return f"{form.format(value)} [{form.format(low)}, {form.format(high)}]"
-
-
-def table(found: dict[str, Scores], parts: dict[str, str] | None, resamples: int) -> list[str]:
-    """Rows of the table: each configuration, its macro AUROC, and the first minus it."""
-    names = list(dict.fromkeys(parts.values())) if parts else []
-    head = ["configuration", "inputs at test", "leakage", "seeds"]
-    head += [*names, "together"] if parts else ["macro AUROC"]
-    head += ["first minus this", "p"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    first = next(iter(found.values()))
-    plan = Plan(resamples=resamples, at_least=20)
-    for name, each in found.items():
-        row = [name, " + ".join(each.record.inputs_at_test), each.record.leakage]
-        row.append(str(len(each.probabilities)))
-        units = units_of(each, parts)
-        for part in names:
-            here = np.array([parts[study] == part for study in each.studies]) if parts else None
-            row.append(cell(each, here, plan))
-        whole = bootstrap(
-            each.labels,
-            each.probabilities,
-            units,
-            rng=np.random.default_rng(0),
-            plan=plan,
-        ).macro
-        row.append(interval(whole.low, whole.value, whole.high))
-        if each is first:
-            row += ["", ""]
-        else:
-            assert each.studies == first.studies, f"{name} was not tested on the same studies"
-            both = (first.probabilities.mean(0), each.probabilities.mean(0))
-            rng = np.random.default_rng(0)
-            gap = paired(each.labels, both, units, rng=rng, plan=plan).macro
-            row += [interval(gap.low, gap.delta, gap.high, sign=True), f"{gap.p:.3f}"]
-        lines.append("| " + " | ".join(row) + " |")
-    return lines
-
-
-def units_of(each: Scores, parts: dict[str, str] | None) -> Units:
-    """Patients within folds, judged within modality where there are parts."""
-    where = [parts[study] for study in each.studies] if parts else None
-    return Units(each.groups, folds=each.folds, parts=where)
-
-
-def cell(each: Scores, here: Any, plan: Plan) -> str:
-    """AUROC within one modality."""
-    units = Units(each.groups[here], folds=each.folds[here])
-    rng = np.random.default_rng(0)
-    found = bootstrap(
-        each.labels[here], each.probabilities[:, here], units, rng=rng, plan=plan
-    ).macro
-    return interval(found.low, found.value, found.high)
-
-
-def per_finding(found: dict[str, Scores], resamples: int) -> list[str]:
-    """AUROC of each finding for each configuration."""
-    graph = load_shipped()
-    first = next(iter(found.values()))
-    positives = np.nansum(first.labels, 0).astype(int)
-    labels = [graph.concept(name).label for name in first.findings]
-    head = ["configuration", *(f"{a} ({n})" for a, n in zip(labels, positives, strict=True))]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for name, each in found.items():
-        areas = bootstrap(
-            each.labels,
-            each.probabilities,
-            Units(each.groups, folds=each.folds),
-            rng=np.random.default_rng(0),
-            plan=Plan(resamples=resamples),
-        ).findings
-        lines.append(f"| {name} | " + " | ".join(f"{a.value:.3f}" for a in areas) + " |")
-    return lines
-
-
-def seed_spread(found: dict[str, Scores]) -> list[str]:
-    """Deviation over seeds of the macro AUROC, where there are several."""
-    lines = []
-    for name, each in found.items():
-        if len(each.probabilities) > 1:
-            units = Units(each.groups, folds=each.folds)
-            plan = Plan(resamples=2)
-            values = [
-                bootstrap(
-                    each.labels, p, units, rng=np.random.default_rng(0), plan=plan
-                ).macro.value
-                for p in each.probabilities
-            ]
-            spread = f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
-            lines.append(f"- {name}: one seed alone {spread} over {len(values)} seeds")
-    return lines
-
-
-def write_table(
-    family: str, kind: str, found: dict[str, Scores], root: Path, resamples: int
-) -> Path:
-    """Write the result table of what is finished."""
-    first = next(iter(found.values()))
-    parts = modalities(root) if family == "covid" else None
-    graph = first.record.graph.fingerprint[:12] if first.record.graph else "none"
-    lines = [
-        f"# {family}: {kind}",
-        "",
-        f"{len(first.studies)} studies tested, {len(set(first.groups))} patient groups; "
-        f"graph {graph}, kgdx {first.record.version} at {(first.record.commit or 'unknown')[:12]}.",
-        "Macro AUROC over findings with at least 20 positives, mean of folds; 95% interval from",
-        f"{resamples} bootstrap resamples of patients within folds, scores averaged over seeds",
-        "first. The difference is paired on the same patients.",
-        "",
-        *table(found, parts, resamples),
-        "",
-        *seed_spread(found),
-        "",
-        *([] if parts else per_finding(found, 200)),
-    ]
+def write_table(name: str, groups: dict[str, list[RunFolder]], resamples: int) -> Path:
+    """Write the comparison of the configurations that are finished."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{family}_{kind}.md"
-    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    path = RESULTS / f"{name}.md"
+    made = compare(groups, plan=Plan(resamples=resamples))
+    path.write_text(render(made, ".md"), encoding="utf-8")
     return path
 
 
@@ -303,8 +142,9 @@ def main() -> None:
     }
     everything = sorted((j for each in wanted.values() for j in each), key=lambda j: j.settings[2])
     run_missing(everything, given.root, given.runs, given.workers)
-    found = {name: made for name, each in wanted.items() if (made := scores(each, given.runs))}
-    path = write_table(given.family, given.kind, found, given.root, given.resamples)
+    done = finished(given.runs)
+    groups = {name: found for name, each in wanted.items() if (found := folders(each, done))}
+    path = write_table(f"{given.family}_{given.kind}", groups, given.resamples)
     sys.stdout.write(path.read_text(encoding="utf-8"))
 
 

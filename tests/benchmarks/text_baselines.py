@@ -14,12 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from real_data import Job, finished, run_missing
+from real_data import RESULTS, Job, finished, run_missing
 
-from experiments.records.folder import find_run
 from experiments.records.record import RunRecord
 
-RESULTS = Path(__file__).parent / "results"
 CONFIG = "text_baseline_openi_redacted"
 SMALL = {"name": "tiny_transformer", "options": {"max_length": 128}}
 MINILM = {"name": "minilm", "options": {"max_length": 128}}
@@ -59,8 +57,7 @@ def settings(text: dict[str, Any], pool: str, policy: str) -> tuple[str, ...]:
 
 def row(name: str, policy: str, record: RunRecord) -> str:
     """One line of the table."""
-    auroc = record.metrics["test"]["auroc_macro"]
-    value = f"{auroc.value:.3f} [{auroc.low:.3f}, {auroc.high:.3f}]"
+    value = record.metrics["test"]["auroc_macro"].words()
     return f"| {name} | {policy} | {record.leakage} | {value} |"
 
 
@@ -78,7 +75,7 @@ def main() -> None:
         run_missing(jobs, given.root, given.runs, workers=1)
     folders = finished(given.runs)
     rows = [
-        row(name, policy, find_run(folders[job.digest], given.runs).load_record())
+        row(name, policy, RunRecord.load(folders[job.digest] / "record.json"))
         for (name, policy), job in zip(arms, jobs, strict=True)
         if job.digest in folders
     ]

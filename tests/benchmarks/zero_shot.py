@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from real_data import RESULTS, Job, finished, interval, run_missing
+from real_data import RESULTS, Job, finished, run_missing
 
 from experiments.metrics.ranking import auroc
 from experiments.records.predictions import read_predictions
@@ -50,12 +50,7 @@ def merely_ill(run: Path) -> dict[str, float]:
 
 def cell(row: FindingRow | None) -> str:
     """AUROC of a row with its interval."""
-    if row is None:
-        return ""
-    area = row.metrics["auroc"]
-    if area.value is None or area.low is None or area.high is None:
-        return "not defined"
-    return interval(area.low, area.value, area.high)
+    return row.metrics["auroc"].words() if row else ""
 
 
 def main() -> None:

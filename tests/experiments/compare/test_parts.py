@@ -75,3 +75,7 @@ def test_without_all_modalities_studies_are_ranked_together(crossed, known):
     found = compare({"full": runs}, plan=Plan(resamples=50))
     assert found.parts == ()
     assert found.entries[0].parts == ()
+    unknown = 120 if known is None else 40
+    assert (
+        f"the modality of {unknown} studies is not known: all were ranked together" in found.notes
+    )
