@@ -36,7 +36,7 @@ __all__ = ["compare"]
 @click.option("--all-settings", is_flag=True, help="Show every setting, not only what differs.")
 @click.option(
     "-o", "output", type=click.Path(path_type=Path),
-    help="Write it to a file: .md, .tex, .csv or .json.",
+    help="Write it to a file: .html, .md, .tex, .csv or .json.",
 )  # fmt: skip
 @runs_option
 def compare(**given: Any) -> None:
@@ -57,11 +57,11 @@ def compare(**given: Any) -> None:
     pairs = [_pair(pair, list(groups)) for pair in given["pairs"]] or None
     made = compared(groups, pairs=pairs, metric=given["metric"], all_settings=given["all_settings"])
     if output is not None:
-        show.to_file(output, render(made, output.suffix, published=given["published"]))
+        show.to_file(output, render(made, output.suffix))
     if given["as_json"]:
         show.json_result(made.as_json())
     elif output is None:
-        _print(made, published=given["published"])
+        _print(made)
 
 
 def _pair(text: str, names: Sequence[str]) -> tuple[str, str]:
@@ -86,12 +86,12 @@ def _named(word: str, names: Sequence[str]) -> str | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def _print(made: Comparison, *, published: bool) -> None:
+def _print(made: Comparison) -> None:
     """Print what each scored and how they differ; what to know goes to stderr."""
     from experiments.compare import tables
 
     shown = [
-        tables.entry_table(made, published=published),
+        tables.entry_table(made),
         tables.difference_table(made),
         tables.settings_table(made),
     ]

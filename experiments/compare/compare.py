@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def compare(
     metric: Metric = "auroc_macro",
     plan: Plan = USUAL,
     all_settings: bool = False,
+    published: bool = False,
 ) -> Comparison:
     """Compare configurations on the studies they were all tested on.
 
@@ -55,6 +57,7 @@ def compare(
         metric: What is compared.
         plan: How intervals are made, and how many positives a macro mean asks for.
         all_settings: Keep every setting in the entries, not only those that differ.
+        published: Keep the numbers that configurations say were printed elsewhere.
 
     Raises:
         InputError: If the runs may not share a table (see `align`), a pair names no entry, or the
@@ -76,7 +79,7 @@ def compare(
     )
     return Comparison(
         metric=metric,
-        entries=entries,
+        entries=entries if published else tuple(replace(e, published=()) for e in entries),
         differences=tuple(_differences(scores, arms, families)),
         studies=len(aligned.studies),
         groups=scores.units.count,

@@ -16,17 +16,16 @@ Row = dict[str, str | int | None]
 _COLUMNS = (
     *("entry", "against", "family", "metric", "finding", "part", "value", "low", "high"),
     *("p", "p_holm", "p_delong", "seed_mean", "seed_sd", "seeds", "folds", "studies", "positives"),
-    *("verdict", "inputs_at_test", "text_policy", "leakage", "label_source"),
+    *("verdict", "inputs_at_test", "text_policy", "leakage", "label_source", "published"),
 )
 
 
-def long_csv(comparison: Comparison, published: bool = False) -> str:
+def long_csv(comparison: Comparison) -> str:
     """One row a number: of an entry, of one finding or part of it, or of a difference."""
-    columns = (*_COLUMNS, "published") if published else _COLUMNS
     text = io.StringIO()
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    table = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
     table.writeheader()
-    for row in (*_values(comparison, published), *_gaps(comparison)):
+    for row in (*_values(comparison), *_gaps(comparison)):
         table.writerow({key: value for key, value in row.items() if value is not None})
     return text.getvalue()
 
@@ -36,11 +35,11 @@ def cell(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _values(comparison: Comparison, published: bool) -> Iterator[Row]:
+def _values(comparison: Comparison) -> Iterator[Row]:
     """Rows of every entry: its metrics, its modalities, its findings."""
     statistic = METRICS[comparison.metric]
     for entry in comparison.entries:
-        given = _given(entry) | ({"published": cell(printed(entry))} if published else {})
+        given = _given(entry)
         for name, value in entry.metrics.items():
             alone = _seeds(entry.by_seed) if name == comparison.metric else {}
             row = given | {"metric": name, "studies": comparison.studies} | alone
@@ -92,6 +91,7 @@ def _given(entry: Entry) -> Row:
         "text_policy": cell(entry.text_policy),
         "leakage": entry.leakage,
         "label_source": cell(", ".join(entry.label_source)),
+        "published": cell(printed(entry)),
     }
 
 

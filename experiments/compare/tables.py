@@ -1,4 +1,4 @@
-"""A comparison as tables of words: the same cells on the terminal, in Markdown, TeX and pages."""
+"""A comparison as tables of words, for the terminal and for TeX."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def about(comparison: Comparison) -> str:
     )
 
 
-def tables(comparison: Comparison, *, published: bool = False) -> list[Table]:
+def tables(comparison: Comparison) -> list[Table]:
     """All tables of a comparison that have rows."""
     made = [
-        entry_table(comparison, published=published),
+        entry_table(comparison),
         difference_table(comparison),
         settings_table(comparison),
         finding_table(comparison),
@@ -67,8 +67,9 @@ def tables(comparison: Comparison, *, published: bool = False) -> list[Table]:
     return [table for table in made if table.rows]
 
 
-def entry_table(comparison: Comparison, *, published: bool = False) -> Table:
+def entry_table(comparison: Comparison) -> Table:
     """One row a configuration: what it was given, what it scored."""
+    published = any(entry.published for entry in comparison.entries)
     names = [comparison.metric, *(m for m in METRIC_NAMES if m != comparison.metric)]
     heads = [METRIC_NAMES[name] for name in names]
     if comparison.parts:
@@ -194,7 +195,7 @@ def graphs(entry: Entry) -> str:
 def printed(entry: Entry) -> str:
     """Numbers printed elsewhere, each with where and its mark."""
     each = [f"{p.metric} {p.value:.3f} ({p.where}; {p.mark})" for p in entry.published]
-    return "; ".join(each) or "-"
+    return "; ".join(each)
 
 
 def _names(comparison: Comparison) -> list[str]:

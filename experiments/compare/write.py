@@ -1,13 +1,13 @@
-"""A comparison as text: Markdown, TeX, csv and JSON, the same bytes each time."""
+"""A comparison as a page, Markdown, TeX, csv or JSON, by its ending; the same bytes each time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from experiments.compare.long_csv import long_csv
 from experiments.compare.records import Comparison
-from experiments.compare.tables import Table, about, tables
+from experiments.compare.tables import about, tables
 from kg.errors import InputError
 
 __all__ = ["check_ending", "render"]
@@ -15,19 +15,18 @@ __all__ = ["check_ending", "render"]
 USE = "For research use only: not a medical device."
 
 
-def render(comparison: Comparison, ending: str, *, published: bool = False) -> str:
+def render(comparison: Comparison, ending: str) -> str:
     """A comparison as the text of a file.
 
     Args:
         comparison: What to write.
-        ending: `.md`, `.tex`, `.csv` or `.json`.
-        published: Show numbers printed elsewhere in a column of their own.
+        ending: `.html`, `.md`, `.tex`, `.csv` or `.json`.
 
     Raises:
         InputError: If there is no such format.
     """
     check_ending(ending)
-    return _WRITERS[ending](comparison, published)
+    return _WRITERS[ending](comparison)
 
 
 def check_ending(ending: str) -> None:
@@ -43,36 +42,16 @@ def check_ending(ending: str) -> None:
         )
 
 
-def _markdown(comparison: Comparison, published: bool) -> str:
-    lines = [f"# {' and '.join(_title(comparison))}", "", about(comparison)]
-    for table in tables(comparison, published=published):
-        lines += ["", f"## {table.title}", "", *_pipes(table)]
-    if comparison.notes:
-        lines += ["", "## To know", "", *(f"- {_marked(note)}" for note in comparison.notes)]
-    if comparison.ledger:
-        lines += ["", "## Uses of the locked part", ""]
-        for line in comparison.ledger:
-            lines.append(f"- {_marked(', '.join(f'{key} {line[key]}' for key in line))}")
-    return "\n".join([*lines, "", USE, ""])
+def _html(comparison: Comparison) -> str:
+    from experiments.reports.comparison_page import render_comparison_page
+
+    return render_comparison_page(comparison)
 
 
-def _title(comparison: Comparison) -> list[str]:
-    """What is compared, in short."""
-    names = [_marked(entry.name) for entry in comparison.entries]
-    return names if len(names) < 3 else [names[0], f"{len(names) - 1} others"]
+def _markdown(comparison: Comparison) -> str:
+    from experiments.reports.comparison_page import render_comparison_markdown
 
-
-def _pipes(table: Table) -> Iterator[str]:
-    yield "| " + " | ".join(_marked(head) for head in table.columns) + " |"
-    yield "|" + "---|" * len(table.columns)
-    for row in table.rows:
-        yield "| " + " | ".join(_marked(text) for text in row) + " |"
-
-
-def _marked(text: str) -> str:
-    """Text that stands in Markdown as it is."""
-    plain = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return plain.replace("|", r"\|").replace("](", r"\](")
+    return render_comparison_markdown(comparison)
 
 
 _TEX = {
@@ -85,9 +64,9 @@ _TEX = {
 }
 
 
-def _tex(comparison: Comparison, published: bool) -> str:
+def _tex(comparison: Comparison) -> str:
     lines = [f"% {_escaped(about(comparison))}"]
-    for table in tables(comparison, published=published):
+    for table in tables(comparison):
         columns = "l" + "r" * (len(table.columns) - 1)
         lines += ["", f"% {_escaped(table.title)}", rf"\begin{{tabular}}{{{columns}}}", r"\hline"]
         lines += [" & ".join(map(_escaped, table.columns)) + r" \\", r"\hline"]
@@ -102,11 +81,12 @@ def _escaped(text: str) -> str:
     return "".join(_TEX.get(mark, mark) for mark in " ".join(text.split()))
 
 
-def _json(comparison: Comparison, published: bool) -> str:
+def _json(comparison: Comparison) -> str:
     return json.dumps(comparison.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-_WRITERS: dict[str, Callable[[Comparison, bool], str]] = {
+_WRITERS: dict[str, Callable[[Comparison], str]] = {
+    ".html": _html,
     ".md": _markdown,
     ".tex": _tex,
     ".csv": long_csv,

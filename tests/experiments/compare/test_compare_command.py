@@ -43,7 +43,7 @@ def test_a_story(told, tmp_path) -> None:
 
     page = tmp_path / "table.md"
     assert told(*experiments("full", "names"), "-o", str(page))[:2] == (0, "")
-    assert "full is higher" in page.read_text(encoding="utf-8")
+    assert "full is better than names" in page.read_text(encoding="utf-8")
 
     code, out, _ = told(*experiments("full", "names"), "--json", "--pair", "names:full")
     made = Comparison.from_json(json.loads(out))

