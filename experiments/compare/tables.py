@@ -43,12 +43,14 @@ def about(comparison: Comparison) -> str:
     entry = comparison.entries[0]
     source = f" (read from {', '.join(entry.label_source)})" if entry.label_source else ""
     split = entry.split_kind if len(entry.folds) == 1 else f"{len(entry.folds)} folds"
+    counted = entry.metrics[comparison.metric].findings
     commits = sorted({each[:12] for one in comparison.entries for each in one.commits})
     within = "within modalities, mean of modalities" if comparison.parts else "mean of folds"
     return (
         f"{comparison.studies} studies of {comparison.groups} patients tested; data set "
-        f"{entry.dataset}, labels {entry.labels}{source}, split {split}. Macro means are over "
-        f"findings with at least {comparison.at_least} positives, {within}; "
+        f"{entry.dataset}, labels {entry.labels}{source}, split {split}. Macro means are over the "
+        f"{counted} of {len(entry.findings)} findings with at least {comparison.at_least} "
+        f"positives, {within}; "
         f"{100 * comparison.level:g}% intervals from {comparison.resamples} bootstrap resamples of "
         "patients within folds, scores averaged over seeds first, differences on the same "
         f"patients. kgdx at {', '.join(commits)}."

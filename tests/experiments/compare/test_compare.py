@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,16 +14,21 @@ from experiments.compare.compare import compare
 from experiments.compare.gather import finished_runs, gather
 from experiments.compare.paired import corrected
 from experiments.compare.records import Comparison, Difference, Seeds
-from experiments.metrics.bootstrap import Plan
+from experiments.metrics.arrays import Units
+from experiments.metrics.bootstrap import Plan, draw_counts
 from experiments.metrics.delong import delong
 from experiments.records.predictions import read_predictions
 from experiments.records.record import Measured
 from kg.errors import InputError
 
 QUICK = Plan(resamples=200)
+STUDIES = 60
+"""Studies of each fold of the made-up runs."""
 
 
+@cache
 def scores_of(folder):
+    """Test part of a run, read once: loops over resamples ask for it again and again."""
     return next(part for part in read_predictions(folder.predictions) if part.part == "test")
 
 
@@ -58,19 +64,20 @@ def test_values_are_means_over_folds_and_findings_of_scores_averaged_over_seeds(
 
 def test_interval_is_that_of_patients_drawn_within_folds(crossed):
     full, names = crossed("full"), crossed("names", lift=0.3)
-    found = compare({"full": full, "names": names}, plan=Plan(resamples=1000)).differences[0]
-    rng = np.random.default_rng(5)
-    patients = [np.array(scores_of(full[fold]).patients) for fold in (0, 1)]
+    plan = Plan(resamples=40)
+    found = compare({"full": full, "names": names}, plan=plan).differences[0]
+    patients = [scores_of(full[fold]).patients for fold in (0, 1)]
+    units = Units(np.concatenate(patients), folds=np.repeat([0, 1], STUDIES))
     deltas = []
-    for _ in range(300):
-        rows = []
-        for fold in (0, 1):
-            drawn = rng.choice(np.unique(patients[fold]), size=len(np.unique(patients[fold])))
-            rows.append(np.concatenate([np.flatnonzero(patients[fold] == one) for one in drawn]))
+    for drawn in draw_counts(units, plan.resamples, np.random.default_rng(0)):
+        times = drawn[units.member].reshape(2, STUDIES)
+        rows = [np.repeat(np.arange(STUDIES), times[fold]) for fold in (0, 1)]
         deltas.append(within_folds(full, 3, rows) - within_folds(names, 3, rows))
     low, high = np.quantile(deltas, [0.025, 0.975])
-    assert found.value.low == pytest.approx(low, abs=0.015)
-    assert found.value.high == pytest.approx(high, abs=0.015)
+    assert (found.value.low, found.value.high) == pytest.approx((low, high))
+    under = (1 + sum(delta <= 0 for delta in deltas)) / (1 + len(deltas))
+    over = (1 + sum(delta >= 0 for delta in deltas)) / (1 + len(deltas))
+    assert found.p == pytest.approx(min(1, 2 * min(under, over)))
 
 
 def test_seeds_are_paired_one_to_one(crossed):

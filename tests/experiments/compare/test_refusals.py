@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from experiments.compare.compare import compare
+from experiments.compare.records import Comparison
+from experiments.compare.tables import about
+from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
 from experiments.records.ledger import note_use
 from kg.errors import InputError
@@ -92,6 +96,37 @@ def test_what_a_reader_must_know_is_said(crossed) -> None:
     ):
         assert said in notes
     assert "patients were tested" not in notes
+
+
+def test_a_patient_tested_in_two_folds_is_refused(write) -> None:
+    shared = scored(patients=lambda p: ("one of both", *p.patients[1:]))
+    runs = [write("full", fold=fold, scored=shared) for fold in (0, 1)]
+    with pytest.raises(InputError, match="two folds"):
+        compare({"full": runs}, plan=QUICK)
+
+
+def test_a_finding_without_positives_is_told_and_never_averaged(write) -> None:
+    def none_has(p):
+        labels = p.labels.copy()
+        labels[:, 0] = 0
+        return labels
+
+    runs = [write(name, scored=scored(labels=none_has)) for name in ("full", "names")]
+    plan = Plan(resamples=20, at_least=1)
+    found = compare({"full": runs[:1], "names": runs[1:]}, plan=plan)
+    assert found.entries[0].findings[0].value.value is None
+    assert found.entries[0].metrics["auroc_macro"].findings == 2
+    assert "too few positives, not averaged: edema" in found.notes
+    assert {d.verdict for d in found.differences if d.finding == "ckg:a"} == {"too few"}
+    assert "the 2 of 3 findings" in about(found)
+
+
+def test_nothing_can_be_said_where_every_finding_has_too_few(write) -> None:
+    groups = {name: [write(name)] for name in ("full", "names")}
+    found = compare(groups, plan=Plan(resamples=20, at_least=999))
+    assert found.entries[0].metrics["auroc_macro"].value is None
+    assert {difference.verdict for difference in found.differences} == {"too few"}
+    assert Comparison.from_json(json.loads(render(found, ".json"))) == found
 
 
 def test_few_patients_are_said(write) -> None:
