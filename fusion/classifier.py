@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -135,7 +136,8 @@ class KnowledgeClassifier(nn.Module):
             }
         concept_logits = self.concept_logits(read["image"], nodes, self.setting.supervised)
         carried = self.carried(batch, concept_logits)
-        logits, joined = self.answer(given, nodes, self.setting.findings, carried)
+        memory = self.memory(self.setting.findings, nodes)
+        logits, joined = self.answer(given, nodes, self.setting.findings, carried, memory)
         return Forward(
             logits=logits,
             concept_logits=concept_logits,
@@ -146,16 +148,29 @@ class KnowledgeClassifier(nn.Module):
             gates=joined.gates,
         )
 
-    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Logits, attention and gates for any findings of the graph, in chunks."""
+    def predict(
+        self, batch: StudyBatch, findings: tuple[str, ...], hidden: Tensor | None = None
+    ) -> Output:
+        """Logits, attention and gates for any findings of the graph, in chunks.
+
+        Args:
+            batch: The studies.
+            findings: Concept ids.
+            hidden: True on places of each finding's memory that are not to be seen, `[C, K]`.
+        """
         if not findings:
             return Output(self.concept_reader.vectors.new_zeros(len(batch.ids), 0))
         nodes = self.concept_reader()
         read = self.read(batch, nodes)
         seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
         carried = self.carried(batch, seen)
-        parts = [findings[at : at + CHUNK] for at in range(0, len(findings), CHUNK)]
-        answers = [self.answer(read, nodes, part, carried, with_attention=True) for part in parts]
+        answers = []
+        for at in range(0, len(findings), CHUNK):
+            part = findings[at : at + CHUNK]
+            memory = self.memory(part, nodes)
+            if hidden is not None:
+                memory = replace(memory, mask=memory.mask & ~hidden[at : at + CHUNK])
+            answers.append(self.answer(read, nodes, part, carried, memory, with_attention=True))
         joined = [answer[1] for answer in answers]
         attention = {
             name: torch.cat([part.attention[name] for part in joined], 1)
@@ -173,12 +188,13 @@ class KnowledgeClassifier(nn.Module):
         nodes: Tensor,
         findings: tuple[str, ...],
         carried: Tensor | None,
+        memory: Memory,
         with_attention: bool = False,
     ) -> tuple[Tensor, Joined]:
-        """Logits `[B, C]` and the joined queries for some findings."""
+        """Logits `[B, C]` and the joined queries for some findings and what they remember."""
         places = self.concept_reader.places(findings)
         concepts = nodes[places]
-        joined = self.join(concepts, self.memory(findings, nodes), read, with_attention)
+        joined = self.join(concepts, memory, read, with_attention)
         logits = self.head(joined.queries, concepts)
         if self.options.concept_logit:
             logits = logits + self.concept_logits(read["image"], nodes, findings)

@@ -131,10 +131,14 @@ class EvidenceReader(nn.Module):
         self.limit = limit
         self.assertion = nn.Embedding(3, width)  # absent, uncertain, present
 
+    def places(self, evidence: Tensor) -> tuple[Tensor, Tensor]:
+        """Concept of each token and whether there is one, `[B, L]`, of evidence `[B, N]`."""
+        weight, place = evidence.abs().topk(min(self.limit, evidence.shape[1]), 1)
+        return place, weight > 0
+
     def forward(self, evidence: Tensor, nodes: Tensor) -> Features:
         """Read evidence `[B, N]` on embedded concepts `[N, D]`; at most `limit` a study."""
-        weight, place = evidence.abs().topk(min(self.limit, evidence.shape[1]), 1)
-        mask = weight > 0
+        place, mask = self.places(evidence)
         value = evidence.gather(1, place)
         # -1 absent, 0.5 uncertain, 1 present
         kind = (value > 0).long() + (value > 0.75).long()

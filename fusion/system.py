@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor, nn
@@ -97,6 +97,19 @@ class System(nn.Module, ABC):
 
     def after_step(self) -> None:  # noqa: B027
         """Called after each optimiser step (momentum encoders, queues); most systems do nothing."""
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A system that can be asked as if it did not see some of what it attends to."""
+
+    def predict_without(
+        self, batch: StudyBatch, findings: tuple[str, ...], hidden: Tensor
+    ) -> Output:
+        """As `predict`, without the places of each finding's memory that are True, `[C, K]`."""
+
+    def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
+        """Concept of each token of evidence and whether there is one, `[B, L]` each."""
 
 
 @dataclass(frozen=True)

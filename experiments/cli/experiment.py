@@ -191,6 +191,36 @@ def evaluate(**given: Any) -> None:
 
 @experiment.command()
 @talking
+@click.argument("run_name", metavar="RUN")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
+@runs_option
+@root_option
+def faithfulness(
+    as_json: bool, run_name: str, output: Path | None, runs: Path, root: Path | None
+) -> None:
+    """Delete the concepts RUN attends to most, and as many random ones: what do answers lose?
+
+    On its own test part, for the memory of the graph and for what the text states.
+    """
+    import json
+
+    from experiments.records.folder import find_run
+
+    folder = find_run(run_name, runs)
+    where = data_root(root, folder.load_record().dataset)
+    from experiments.training.faithfulness import faithfulness_of
+
+    made = faithfulness_of(folder, where)
+    if output is not None:
+        show.to_file(output, json.dumps(made, indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        show.json_result(made)
+    elif output is None:
+        run_view.print_faithfulness(made)
+
+
+@experiment.command()
+@talking
 @click.argument("told", metavar="RUN|COMPARISON|ABLATION")
 @runs_option
 @click.option(

@@ -11,7 +11,7 @@ from experiments.records.folder import list_runs
 from experiments.records.record import Measured, RunRecord
 from kg.errors import InputError
 
-__all__ = ["interval", "print_evaluation", "print_record", "run_rows"]
+__all__ = ["interval", "print_evaluation", "print_faithfulness", "print_record", "run_rows"]
 
 _SHOWN = ("auroc", "auprc")
 
@@ -92,6 +92,28 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
     for warning in evaluation.get("warnings", ()):
         show.note(f"note: {warning}")
     show.note("For research use only: not a medical device.")
+
+
+def print_faithfulness(made: Mapping[str, Any]) -> None:
+    """Print what answers lose with what is attended to, source by source."""
+    for name, curve in made["sources"].items():
+        rows = [
+            (
+                point["deleted"],
+                *(interval(point[which]) for which in ("attended", "random", "difference")),
+                interval(point["auroc_attended"]),
+                interval(point["auroc_random"]),
+            )
+            for point in curve["points"]
+        ]
+        heads = ("most attended", "random", "difference", "AUROC, attended", "AUROC, random")
+        show.table((f"deleted of {name}", *heads), rows)
+        show.result(
+            f"area between, of {curve['studies']} studies and {curve['findings']} findings: "
+            f"{interval(curve['area'])}"
+        )
+        show.result("")
+    show.note("Losses of the probability of the answer given; under zero, deleting helped.")
 
 
 def interval(measured: Measured | Mapping[str, Any] | float | None) -> str:

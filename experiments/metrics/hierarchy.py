@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.metrics.arrays import BoolArray, Units, as_units
-from experiments.metrics.bootstrap import Estimate, Plan, draw_counts, estimate
+from experiments.metrics.arrays import BoolArray, Units
+from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.means import ratios
 
 
 class NoFinding(NamedTuple):
@@ -52,7 +53,7 @@ def consistency(
     children, parents = (score[:, list(columns)] for columns in zip(*pairs, strict=True))
     known = ~np.isnan(children) & ~np.isnan(parents)
     agrees: BoolArray = known & (children <= parents + tolerance)
-    (rate,) = _shares([agrees.sum(1)], known.sum(1), groups, rng, plan)
+    (rate,) = ratios(agrees.sum(1, keepdims=True), known.sum(1), groups, rng=rng, plan=plan)
     return rate
 
 
@@ -84,33 +85,5 @@ def no_finding_agreement(
     above: BoolArray = np.greater_equal(score, cuts)
     normal, ill = above[:, no_finding], above[:, list(abnormal)].any(1)
     judged = decided[:, no_finding] & decided[:, list(abnormal)].any(1)
-    counted = [judged & normal & ill, judged & ~normal & ~ill]
-    return NoFinding(*_shares(counted, judged, groups, rng, plan))
-
-
-def _shares(
-    parts: Sequence[NDArray[Any]],
-    among: NDArray[Any],
-    groups: Units | Sequence[Any] | NDArray[Any],
-    rng: np.random.Generator,
-    plan: Plan,
-) -> list[Estimate]:
-    """Share of each part (counts a row, `[n]`) among counts `[n]`, with an interval over groups."""
-    units = as_units(groups)
-    sums = np.zeros((units.count, len(parts) + 1))
-    np.add.at(sums, units.member, np.stack([*parts, among], 1).astype(np.float64))
-    drawn = draw_counts(units, plan.resamples, rng) @ sums
-    return [
-        estimate(
-            float(_ratio(sums[:, place].sum(), sums[:, -1].sum())),
-            _ratio(drawn[:, place], drawn[:, -1]),
-            plan,
-        )
-        for place in range(len(parts))
-    ]
-
-
-def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
-    """`part / whole`, NaN where there is no whole."""
-    above, below = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    return np.divide(above, below, out=np.full_like(below, np.nan), where=below > 0)
+    counted = np.column_stack([judged & normal & ill, judged & ~normal & ~ill])
+    return NoFinding(*ratios(counted, judged, groups, rng=rng, plan=plan))

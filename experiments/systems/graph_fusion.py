@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
@@ -108,3 +109,16 @@ class GraphFusion(System):
         index, _, mask = self.classifier.concept_reader.neighbourhood((finding,))
         concepts = self.setting.graph.concepts
         return tuple(concepts[place].id for place in index[0][mask[0]].tolist())
+
+    def predict_without(
+        self, batch: StudyBatch, findings: tuple[str, ...], hidden: Tensor
+    ) -> Output:
+        """Answer for findings of the graph without some places of their memories, `[C, K]`."""
+        return self.classifier.predict(batch, findings, hidden)
+
+    def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
+        """Concept of each token of evidence and whether there is one, `[B, L]` each."""
+        if batch.evidence is None or not self.options.evidence:
+            nothing = torch.zeros(len(batch.ids), 0, dtype=torch.long)
+            return nothing, nothing.bool()
+        return self.classifier.evidence_reader.places(batch.evidence)
