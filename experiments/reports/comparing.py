@@ -11,6 +11,7 @@ from experiments.reports.drawings import ForestRow
 __all__ = [
     "forest_rows",
     "macro_name",
+    "judged",
     "p_value",
     "seeds_words",
     "signed",
@@ -60,6 +61,13 @@ def verdict_sentence(difference: Difference, comparison: Comparison) -> str:
     return f"{said}; the interval holds zero."
 
 
+def judged(difference: Difference) -> tuple[str, str, str]:
+    """Its value, p and p after Holm; of one with too few positives only that."""
+    if difference.verdict == "too few":
+        return "too few", "", ""
+    return signed(difference.value), p_value(difference.p), p_value(difference.p_holm)
+
+
 def signed(value: Measured) -> str:
     """`+0.021 (+0.004 to +0.038)`."""
     if value.value is None:
@@ -85,7 +93,7 @@ def seeds_words(found: Seeds, *, sign: bool = False) -> str:
 
 
 def forest_rows(differences: Sequence[Difference], labels: Sequence[str]) -> list[ForestRow]:
-    """The differences that have an interval, as rows of a forest plot."""
+    """The differences that are judged and have an interval, as rows of a forest plot."""
     return [
         ForestRow(
             label,
@@ -96,7 +104,8 @@ def forest_rows(differences: Sequence[Difference], labels: Sequence[str]) -> lis
             called=one.verdict in ("higher", "lower"),
         )
         for one, label in zip(differences, labels, strict=True)
-        if (value := one.value.value) is not None
+        if one.verdict != "too few"
+        and (value := one.value.value) is not None
         and (low := one.value.low) is not None
         and (high := one.value.high) is not None
     ]

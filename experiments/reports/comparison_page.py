@@ -64,10 +64,12 @@ def guidelines(sections: Sequence[Section]) -> Section:
 
 
 def _lead(comparison: Comparison) -> str:
-    """The first verdict, or what there is."""
+    """The primary verdicts, else the first, or what there is."""
     macros = macro_differences(comparison)
+    primary = [one for one in macros if one.family == "primary"]
     if macros:
-        return verdict_sentence(macros[0], comparison)
+        said = (verdict_sentence(one, comparison) for one in primary or macros[:1])
+        return " ".join(said)
     return f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
 
 

@@ -10,10 +10,10 @@ from experiments.compare.records import Comparison, Difference, Entry
 from experiments.records.record import Measured
 from experiments.reports.comparing import (
     forest_rows,
+    judged,
     macro_name,
     p_value,
     seeds_words,
-    signed,
     verdict_sentence,
     verdict_word,
 )
@@ -123,19 +123,17 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
     heads: tuple[str, ...] = (
         "First minus second",
         "Difference",
-        "The first is",
         "p",
         "p after Holm",
+        "The first is",
     )
     heads += ("p, DeLong",) * delong + ("Over seeds", "Positives", "Endpoint")
     rows = (
         Row(
             (
                 f"{one.first} − {one.second}",
-                "too few" if one.verdict == "too few" else signed(one.value),
+                *judged(one),
                 verdict_word(one),
-                p_value(one.p),
-                p_value(one.p_holm),
                 *((p_value(one.p_delong),) if delong else ()),
                 seeds_words(one.by_seed, sign=True),
                 str(one.positives),
@@ -146,7 +144,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
         )
         for one in differences
     )
-    return Table(heads, tuple(rows), frozenset({2, len(heads) - 1}))
+    return Table(heads, tuple(rows), frozenset({4, len(heads) - 1}))
 
 
 def _entries(comparison: Comparison) -> Iterator[Block]:
@@ -237,9 +235,7 @@ def _finding_blocks(comparison: Comparison, pair: tuple[str, str], drawn: str) -
         Row(
             (
                 label + count,
-                "too few" if one.verdict == "too few" else signed(one.value),
-                p_value(one.p),
-                p_value(one.p_holm),
+                *judged(one),
                 verdict_word(one),
             ),
             faint=one.verdict == "too few",

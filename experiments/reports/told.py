@@ -49,7 +49,7 @@ def page_of(told: str, runs: Path) -> Page:
     for kept in (path / FILE, runs / "ablations" / told / FILE):
         if kept.is_file():
             return ablation_page(read_result(kept))
-    if path.suffix == ".json" and path.is_file():
+    if path.suffix == ".json":
         values = _read_json(path)
         if "settings" in values:
             return ablation_page(AblationResult.from_json(values))
@@ -60,7 +60,9 @@ def page_of(told: str, runs: Path) -> Page:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", "name a file") from None
+    except ValueError as error:
         raise InputError(f"{path} cannot be read: {error}", "make it again") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} is neither a comparison nor an ablation", "make it again")

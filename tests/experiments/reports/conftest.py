@@ -257,7 +257,7 @@ def make_comparison():
             for verdict, one in (
                 ("not shown", {"finding": "ckg:a", "positives": 60}),
                 ("not shown", {"finding": "ckg:b", "positives": 21}),
-                ("too few", {"finding": "ckg:c", "positives": 4, "value": Measured(None)}),
+                ("too few", {"finding": "ckg:c", "positives": 4}),
             )
         )
         made = Comparison(

@@ -37,6 +37,14 @@ def test_it_says_what_is_shown_and_what_is_not(make_comparison) -> None:
     assert "Uses of the locked part" not in page
 
 
+def test_nothing_is_said_or_drawn_of_what_has_too_few_positives(make_comparison) -> None:
+    page = render_comparison_page(make_comparison())
+    assert "Cardiomegaly (n=60)</text>" in page
+    assert "Fibrosis (n=4)</text>" not in page
+    text = render_comparison_markdown(make_comparison())
+    assert "| Fibrosis (n=4) | too few |  |  | too few positives |" in text
+
+
 def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_comparison) -> None:
     made = make_comparison()
     first = replace(made.differences[0], verdict="not shown")

@@ -58,6 +58,8 @@ def test_a_damaged_file_is_said_and_nothing_is_written(
 def test_an_unknown_name_and_format_are_said(run: Path, tmp_path: Path, capsys) -> None:
     assert main(["experiment", "report", str(run), "-o", "page.pdf"]) != 0
     assert "name a file ending in .html or .md" in capsys.readouterr().err
+    assert main(["experiment", "report", str(tmp_path / "no.json"), "-o", "page.html"]) != 0
+    assert "no.json cannot be read: No such file" in capsys.readouterr().err
     unknown = ["experiment", "report", "nothing", "--runs", str(tmp_path), "-o", "page.html"]
     assert main(unknown) != 0
     assert "there is no run nothing" in capsys.readouterr().err
