@@ -128,7 +128,7 @@ class Entry:
         name: Name within the comparison.
         runs: Folders of its runs below the folder of runs, by fold and seed.
         seeds: Seeds that ran.
-        folds: Folds that were tested.
+        folds: Folds, or sources, that were tested.
         system: Name of the system.
         dataset: Name of the data set.
         labels: Label set.
@@ -136,7 +136,7 @@ class Entry:
         inputs_at_test: What the system was given at test.
         text_policy: Text it could read at test.
         leakage: `none`, `partial` or `label_source_read`.
-        split_kind: `folds`, `fixed`, `locked` or `official`.
+        split_kind: `folds`, `fixed`, `locked`, `official` or `sources`.
         manifests: SHA-256 of the split manifest of each fold.
         parameters: Number of trained parameters, of the largest run.
         seconds: Seconds of all its runs.

@@ -42,7 +42,8 @@ def about(comparison: Comparison) -> str:
     """What was compared on what, and how intervals were made, in a few sentences."""
     entry = comparison.entries[0]
     source = f" (read from {', '.join(entry.label_source)})" if entry.label_source else ""
-    split = entry.split_kind if len(entry.folds) == 1 else f"{len(entry.folds)} folds"
+    tested = f"{len(entry.folds)} {'sources' if entry.split_kind == 'sources' else 'folds'}"
+    split = tested if len(entry.folds) > 1 else entry.split_kind
     counted = entry.metrics[comparison.metric].findings
     commits = sorted({each[:12] for one in comparison.entries for each in one.commits})
     within = "within modalities, mean of modalities" if comparison.parts else "mean of folds"

@@ -14,6 +14,7 @@ from experiments.compare.compare import compare
 from experiments.compare.gather import finished_runs, gather
 from experiments.compare.paired import corrected
 from experiments.compare.records import Comparison, Difference, Seeds
+from experiments.compare.tables import about
 from experiments.metrics.arrays import Units
 from experiments.metrics.bootstrap import Plan, draw_counts
 from experiments.metrics.delong import delong
@@ -126,6 +127,17 @@ def test_a_system_that_hangs_on_no_seed_is_paired_with_every_seed(crossed, write
     assert len(found.by_seed.values) == 3
     expected = [within_folds(full[2 * s : 2 * s + 2], 1) - within_folds(text, 1) for s in range(3)]
     assert found.by_seed.values == pytest.approx(expected)
+
+
+def test_each_source_left_out_is_a_part_of_its_own(write):
+    kind = [{"split": {"kind": "sources", "fold": fold}} for fold in (0, 1)]
+    full, names = (
+        [write(name, fold=fold, lift=lift, changes=kind[fold]) for fold in (0, 1)]
+        for name, lift in (("full", 1.0), ("names", 0.2))
+    )
+    found = compare({"full": full, "names": names}, plan=QUICK)
+    assert found.entries[0].metrics["auroc_macro"].value == pytest.approx(within_folds(full, 1))
+    assert "split 2 sources" in about(found)
 
 
 def test_delong_stands_beside_where_rows_are_patients_of_one_fold(write):
