@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.audit.adjusted import adjusted_auroc
+from experiments.audit.judging import enough_of_each
 from experiments.audit.probes import BearsOn
 from experiments.audit.record import ExplainedRun
 from experiments.audit.subject import Subject
@@ -119,11 +120,12 @@ class _Beside:
         parts = [subject.modalities[row] for row in rows] if subject.parts else None
         record = aligned.arms[0].runs[0].record
         given = {one.name: one.scores[cells] for one in probes if one.is_open_to(record)}
+        units = aligned.units(parts)
         return cls(
-            subject.labels[cells],
+            enough_of_each(subject.labels[cells], units, subject.asked.at_least),
             aligned.arms[0].scores.mean(axis=0)[:, theirs],
             {name: scores for name, scores in given.items() if not np.isnan(scores).any()},
-            aligned.units(parts),
+            units,
             Plan(resamples=subject.asked.resamples, at_least=subject.asked.at_least),
             subject.asked.seed,
         )

@@ -12,7 +12,7 @@ from experiments.metrics.arrays import BoolArray, FloatArray, Units
 from experiments.metrics.bootstrap import Estimate, Plan, bootstrap
 from experiments.records.record import Measured
 
-__all__ = ["judge", "shuffled_check", "shuffled_labels"]
+__all__ = ["enough_of_each", "judge", "shuffled_check", "shuffled_labels"]
 
 
 def judge(subject: Subject, scores: FloatArray, *, across: bool) -> tuple[Place, ...]:
@@ -43,10 +43,8 @@ def _place(
         parts=np.asarray(subject.modalities)[here] if parts else None,
     )
     asked = subject.asked
-    labels = np.where(np.isnan(scores), np.nan, subject.labels)[here]
-    for cells in units.cells:
-        rows = np.concatenate(cells)
-        labels[rows] = _enough(labels[rows], asked.at_least)
+    given = np.where(np.isnan(scores), np.nan, subject.labels)[here]
+    labels = enough_of_each(given, units, asked.at_least)
     plan = Plan(resamples=asked.resamples, at_least=asked.at_least)
     rng = np.random.default_rng(asked.seed)
     found = bootstrap(labels, scores[here], units, rng=rng, plan=plan)
@@ -54,10 +52,15 @@ def _place(
     return Place(where, _measured(found.macro, len(found.averaged)), dict(findings))
 
 
-def _enough(labels: FloatArray, at_least: int) -> FloatArray:
-    """Labels without the findings of which one class is too rare, `[n, C]`."""
-    rarer = np.minimum((labels == 1).sum(axis=0), (labels == 0).sum(axis=0))
-    return np.where(rarer >= at_least, labels, np.nan)
+def enough_of_each(labels: FloatArray, units: Units, at_least: int) -> FloatArray:
+    """Labels `[n, C]` without, part by part, the findings of which one class is too rare."""
+    kept = labels.copy()
+    for cells in units.cells:
+        rows = np.concatenate(cells)
+        here = labels[rows]
+        rarer = np.minimum((here == 1).sum(axis=0), (here == 0).sum(axis=0))
+        kept[rows] = np.where(rarer >= at_least, here, np.nan)
+    return kept
 
 
 def _measured(estimate: Estimate, findings: int | None = None) -> Measured:

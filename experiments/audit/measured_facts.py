@@ -6,7 +6,6 @@ saved it. A width and height that the data set states stand; else those of the f
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -40,8 +39,7 @@ def _of_files(study: Study, root: Path) -> dict[str, str]:
     if not paths:
         return facts
     facts["bytes"] = f"{fmean(stamp(path)[0] for path in paths):.0f}"
-    formats = Counter(_format(path)[0] for path in paths)
-    facts["format"] = "+".join(sorted(formats))
+    facts["format"] = "+".join(sorted({_format(path)[0] for path in paths}))
     stated = study.facts.get("width"), study.facts.get("height")
     width, height = stated if all(stated) else _format(paths[0])[1]
     if width and height:

@@ -18,8 +18,8 @@ from experiments.training.facts import FactReader
 
 __all__ = ["FACT_PROBES", "BearsOn", "FactProbe", "NotPossible", "Probed"]
 
-
 BearsOn = Literal["anything", "text", "pictures"]
+"""What a system must read for a probe to be a shortcut of that system."""
 
 
 class NotPossible(Exception):

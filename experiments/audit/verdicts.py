@@ -22,7 +22,7 @@ SYSTEM: Mapping[BearsOn, str] = {
     "text": "a system that reads text",
     "pictures": "a system that reads pictures",
 }
-"""What a probe that bears on something bears on."""
+"""The system a probe bears on, in words."""
 
 MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no picture"}
 """What modalities are called."""
@@ -46,7 +46,7 @@ def probe_verdict(
         for finding, value in place.findings.items()
     ]
     if not any(value.value is not None for value, _, _ in values):
-        return "cannot be judged: too few positives"
+        return "cannot be judged: too few studies of a class"
     told = sorted(
         (one for one in values if above_chance(one[0])), key=lambda one: -(one[0].value or 0)
     )
@@ -80,7 +80,7 @@ def explained_verdict(run: ExplainedRun) -> str:
     """What is left of a system's score beside the best probe."""
     low, high = run.difference.low, run.difference.high
     if low is None or high is None:
-        return "cannot be judged: too few positives"
+        return "cannot be judged: too few studies of a class"
     if low > 0:
         beside = f"above {run.probe}"
     elif high < 0:

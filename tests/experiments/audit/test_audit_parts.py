@@ -41,7 +41,7 @@ def test_cramers_v_by_hand():
         (Measured(0.8, 0.7, 0.9), "a result of a system for Edema on CT counts only above this"),
         (Measured(0.6, 0.55, 0.65), "a weak shortcut"),
         (Measured(0.6, 0.45, 0.7), "nothing is told from source alone: 0.600 [0.450, 0.700]"),
-        (Measured(None), "cannot be judged: too few positives"),
+        (Measured(None), "cannot be judged: too few studies of a class"),
     ],
 )
 def test_verdicts_follow_fixed_rules(value, said):
