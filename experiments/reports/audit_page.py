@@ -155,8 +155,9 @@ def _probes(audit: Audit) -> Iterator[Block]:
     yield Words(
         "Each probe is a logistic regression on what it reads, trained and tested on the same "
         "grouped folds as the runs. AUROC is the mean over findings; with several modalities it is "
-        "taken within each, and their mean stands under together. The bar spans 0.3 to 1, the "
-        "dashed line is guessing.",
+        "taken within each, and their mean stands under together. A probe that tells nothing "
+        "proves nothing: a stronger reader of the same input may tell more. The bar spans 0.3 to "
+        "1, the dashed line is guessing.",
         "soft",
     )
     places = tuple(dict.fromkeys(place.where for one in audit.probes for place in one.places))
