@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Words:
-    """A paragraph; `soft` ones explain, `note` ones are small, `alarm` ones warn."""
+    """A paragraph; `soft` ones explain, `note` ones are small."""
 
     kind: ClassVar[str] = "words"
     text: str

@@ -14,7 +14,7 @@ from experiments.reports.run_files import RunFiles
 from experiments.reports.subgroups import unknown_groupings
 from experiments.reports.wording import LEAKAGE, exact
 
-__all__ = ["limits_section", "modality_limits"]
+__all__ = ["limits_section"]
 
 FEW_PATIENTS = 100
 """Below as many patient groups an interval is hardly better than none."""
@@ -57,6 +57,8 @@ def _of_split(record: Mapping[str, Any]) -> Iterator[str]:
     split = section_of(record, "split")
     if split.get("kind") == "folds":
         yield f"One fold of {split.get('folds', 5)}: other folds give other numbers."
+    elif split.get("kind") == "sources":
+        yield "One source was left out and tested: other sources give other numbers."
     elif split.get("kind") == "locked":
         yield "The locked part was opened for this run; every further use makes it worth less."
     fraction = exact(split.get("fraction"))
@@ -104,10 +106,10 @@ def _of_subgroups(files: RunFiles) -> Iterator[str]:
                 f"Not known of the tested studies: {', '.join(unknown)}; whether it works alike "
                 "for all of them cannot be told."
             )
-    yield from modality_limits(files.told)
+    yield from _of_modalities(files.told)
 
 
-def modality_limits(studies: Sequence[ScoredStudy]) -> Iterator[str]:
+def _of_modalities(studies: Sequence[ScoredStudy]) -> Iterator[str]:
     """What cannot be told where studies are of several modalities."""
     of_patient: dict[str, set[str]] = defaultdict(set)
     for study in studies:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.datasets import DATASETS
 from experiments.records.studies import AGE_BANDS, ScoredStudy
-from experiments.reports.document import Block, Heading, Pair, Pairs, Row, Section, Table, Words
+from experiments.reports.document import Pair, Pairs, Row, Section, Table, Words
 from experiments.reports.run_files import RunFiles
 from experiments.reports.subgroups import GROUPINGS, NOT_KNOWN
 from experiments.reports.wording import INPUTS, LEAKAGE, exact, listed, number
 from experiments.systems import SYSTEMS
 
-__all__ = ["data_section", "model_section", "section_of"]
+__all__ = ["data_section", "model_section", "scored_section", "section_of"]
 
 MOST_SHOWN = 8
 """Values of a characteristic that are listed; the rest is counted together."""
@@ -35,7 +35,7 @@ def section_of(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def data_section(files: RunFiles) -> Section:
-    """What the data are, how they were divided and labelled, and who was scored."""
+    """What the data are, and how they were divided and labelled."""
     record = files.record
     split = section_of(record, "split")
     counts = record.get("split_counts") or {}
@@ -53,14 +53,15 @@ def data_section(files: RunFiles) -> Section:
         *(Pair(f"Studies: {part}", str(count)) for part, count in counts.items()),
         *_manifest(files),
     )
-    blocks: list[Block] = [Pairs(rows)]
+    return Section("data", "Data and split", (Pairs(rows),), "Data")
+
+
+def scored_section(files: RunFiles) -> Iterator[Section]:
+    """Who was scored; nothing where the run kept no facts of its studies."""
     if files.studies:
-        blocks += [
-            Heading("Who was scored"),
-            Words("Studies of each part; what is known of training studies is not kept.", "soft"),
-            _characteristics(files.studies),
-        ]
-    return Section("data", "Data and split", tuple(blocks), "Data")
+        said = Words("What is known of the studies of each part; of training studies none is kept.")
+        blocks = (said, _characteristics(files.studies))
+        yield Section("scored", "Who was scored", blocks, "Studies")
 
 
 def _published(name: str) -> tuple[Pair, ...]:

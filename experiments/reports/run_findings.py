@@ -118,7 +118,7 @@ def curve_sections(scored: ScoredPart | None, names: Mapping[str, str]) -> Itera
     places = _drawable(scored) if scored else []
     if scored is None or not places:
         said = "There are no predictions with both classes in this run's folder, so no curves can "
-        yield Section("curves", "Curves", (Words(said + "be drawn."),))
+        yield Section("no-curves", "Curves", (Words(said + "be drawn."),))
         return
     areas = auroc(scored.labels, scored.probabilities)
     labels = [names.get(scored.findings[c], scored.findings[c]) for c in places]

@@ -35,7 +35,7 @@ from experiments.reports.drawings import draw_learning
 from experiments.reports.example_cards import example_cards
 from experiments.reports.html import render_html
 from experiments.reports.limits import limits_section
-from experiments.reports.run_cards import data_section, model_section
+from experiments.reports.run_cards import data_section, model_section, scored_section
 from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
 from experiments.reports.run_files import RunFiles, read_run_files
 from experiments.reports.run_findings import curve_sections, finding_rows, findings_section
@@ -124,6 +124,7 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
         yield Section("examples", title, (Words(explained, "soft"), cards), "Examples")
     yield from elsewhere_section(record)
     yield data_section(files)
+    yield from scored_section(files)
     yield model_section(files)
     yield from ledger_section(files.ledger)
     yield limits_section(files, rows)

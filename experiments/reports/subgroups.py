@@ -71,7 +71,7 @@ def subgroup_section(
     known = {study.study: study for study in studies}
     if scored is None or not known.keys() & set(scored.studies):
         said = "The run kept no facts of its studies, so nothing can be told of subgroups."
-        return Section("subgroups", title, (Words(said),), short)
+        return Section("no-subgroups", title, (Words(said),), short)
     under = _UNDER if NO_FINDING in scored.findings else _UNDER_ALL
     blocks: list[Block] = [Words(_EXPLAINED, "soft"), Words(under, "soft")]
     details: list[Block] = []

@@ -11,7 +11,8 @@ from experiments.records.studies import ScoredStudy
 from experiments.reports.checklist import checklist_items, checklist_section
 from experiments.reports.document import Section, Table
 from experiments.reports.limits import limits_section
-from experiments.reports.run_cards import data_section, model_section
+from experiments.reports.run_cards import data_section, model_section, scored_section
+from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
 from experiments.reports.run_files import RunFiles
 from experiments.reports.run_findings import finding_rows
 from experiments.reports.subgroups import subgroup_section
@@ -70,6 +71,8 @@ def test_a_small_subgroup_says_too_few_and_a_large_one_its_numbers() -> None:
 def test_an_older_run_has_no_subgroups_and_says_so() -> None:
     section = subgroup_section(scored(), (), finding_rows(RECORD, "test"))
     assert "kept no facts" in words(section)
+    # a section that has no answer is none to a guideline
+    assert "section='no-subgroups'" not in words(checklist_section((section,)))
 
 
 def test_limits_say_what_this_run_is() -> None:
@@ -97,6 +100,7 @@ def test_limits_say_what_this_run_is() -> None:
         ({"dataset": "synthetic"}, "made up by a program"),
         ({"graph": {"keeps_test_data": True}}, "no claim can rest on this run"),
         ({"experiment": {"split": {"kind": "locked"}}}, "locked part was opened"),
+        ({"experiment": {"split": {"kind": "sources"}}}, "One source was left out"),
         ({"commit": "ab+changed"}, "not committed"),
         ({"status": "stopped"}, "it is stopped"),
         ({"evaluations": [{"external": True, "dataset": "figure1"}]}, "other data (figure1)"),
@@ -118,11 +122,41 @@ def test_several_modalities_are_limits_of_their_own() -> None:
     assert "1 of 1 tested patients have more than one modality" in said
 
 
+def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
+    area = {"value": 0.71, "low": 0.6, "high": 0.8, "findings": 3}
+    test = {
+        "dataset": "figure1",
+        "labels": "covid",
+        "part": "development",
+        "external": True,
+        "studies": 52,
+        "leakage": "partial",
+        "skipped": {"seen in training (patient)": 4},
+        "metrics": {"trained": {"auroc_macro": area}, "zero_shot": {}},
+    }
+    (section,) = elsewhere_section({**RECORD, "evaluations": [test]})
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    first, second = (row.cells for row in table.rows)
+    assert first[:6] == ("figure1", "covid", "development, external", "52", "3", "trained")
+    assert first[6:] == (
+        *("0.710", "0.600 to 0.800", "partial leakage", "4 seen in training (patient)"),
+    )
+    assert second[5:8] == ("zero shot", "n/a", "")
+    (ledger,) = ledger_section([{"date": "2026-01-01", "run": "r", "why": "final"}])
+    (uses,) = ledger.blocks
+    assert isinstance(uses, Table)
+    assert uses.rows[0].cells == ("2026-01-01", "r", "", "", "final")
+    assert [*elsewhere_section(RECORD), *ledger_section([])] == []
+
+
 def test_cards_tell_the_published_data_set_and_the_system() -> None:
     part = scored(4)
-    said = words(data_section(files(studies=known(part, sex="F"))))
-    for sentence in ("CC BY-NC-ND", "openi.nlm.nih.gov", "fold 1 of 5", "Sex: F", "4 (100%)"):
+    said = words(data_section(files()))
+    for sentence in ("CC BY-NC-ND", "openi.nlm.nih.gov", "fold 1 of 5"):
         assert sentence in said, sentence
+    (section,) = scored_section(files(studies=known(part, sex="F")))
+    assert "'Sex: F', '4 (100%)'" in words(section)
+    assert [*scored_section(files())] == []
     assert "https://" not in said
     assert "concepts of the graph as queries" in words(model_section(files()))
 
