@@ -67,6 +67,10 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
         known = {name: interval(value) for name, value in values.items()}
         rows = [(name, said) for name, said in known.items() if said != "not defined"]
         show.table((f"of {part} findings", "value [95% interval]"), rows)
+    agrees = [(name, interval(value)) for name, value in evaluation.get("agreement", {}).items()]
+    if any(said != "not defined" for _, said in agrees):
+        show.result("")
+        show.table(("of all answers together", "value [95% interval]"), agrees)
     show.result("")
     cells = [
         (

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from encoders.contents import Contents
 from encoders.study import Study
 from experiments.config.schema import DataSection
 from experiments.datasets import DATASETS, LabelChoice
-from experiments.metrics.bootstrap import Plan
+from experiments.metrics.bootstrap import USUAL, Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable
 from experiments.records.folder import RunFolder
@@ -29,11 +30,12 @@ from experiments.records.studies import read_studies, scored_study, write_studie
 from experiments.records.surroundings import now
 from experiments.splits import locked_studies
 from experiments.targets import choose_findings, label_set_of, leakage, targets
+from experiments.training.agreement import agreement, uncontrolled
 from experiments.training.answers import Answers, answer
 from experiments.training.assemble import fingerprint, folder_of, open_dataset, wanted_studies
 from experiments.training.cohort import Cohort
 from experiments.training.matching import Match, match_findings
-from experiments.training.measure import finding_rows, measure, scored, summary
+from experiments.training.measure import finding_rows, measure, measured, scored, summary
 from experiments.training.readable import read_readable
 from experiments.training.restore import Restored, restore
 from experiments.training.seen import Seen
@@ -121,6 +123,7 @@ def evaluate_run(
     if rejected:
         skipped["unreadable pictures"] = len(rejected)
     result, parts = _measure(wanted, cohort, matches)
+    result |= {"agreement": _agreement(wanted, label_set, result["findings"], parts)}
     rare = [name for name in label_set.findings if name not in findings]
     result |= {
         "skipped": skipped,
@@ -261,6 +264,26 @@ def _measure(
         "warnings": [f"too few positives to average in: {', '.join(few)}"] if few else [],
     }
     return described, parts
+
+
+def _agreement(
+    wanted: _Wanted, label_set: LabelSet, rows: Sequence[Mapping[str, Any]], parts: list[ScoredPart]
+) -> dict[str, Any]:
+    """How the answers on all findings agree, trained and zero-shot ones together."""
+    if not parts:
+        return {}
+    experiment = wanted.restored.experiment
+    whole = replace(
+        parts[0],
+        findings=tuple(name for part in parts for name in part.findings),
+        labels=np.concatenate([part.labels for part in parts], axis=1),
+        probabilities=np.concatenate([part.probabilities for part in parts], axis=1),
+    )
+    cuts = tuple(float("nan") if one["threshold"] is None else one["threshold"] for one in rows)
+    chosen = replace(wanted.restored.calibration.thresholds, values=cuts)
+    graph = uncontrolled(experiment.graph)
+    found = agreement(whole, chosen, label_set, graph, seed=experiment.seed, plan=USUAL)
+    return {name: asdict(measured(value)) for name, value in found.items()}
 
 
 def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict[str, Any]:

@@ -9,15 +9,26 @@ import torch
 
 from experiments.config.load import config_hash
 from experiments.config.schema import Experiment
+from experiments.metrics.bootstrap import Estimate
 from experiments.records.folder import RunFolder
-from experiments.records.record import RunRecord
+from experiments.records.record import FindingRow, RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
 from experiments.targets import leakage
 from experiments.training.assemble import Assembled
-from experiments.training.measure import ZERO_SHOT, MeasuredRun, finding_rows, summary
+from experiments.training.measure import (
+    ZERO_SHOT,
+    MeasuredRun,
+    finding_rows,
+    measured,
+    summary,
+)
 from experiments.training.source import PARTS
+from kg.distance import distance
 
-__all__ = ["finished_record", "inputs_at_test", "started_record"]
+__all__ = ["DISTANCE", "finished_record", "inputs_at_test", "started_record"]
+
+DISTANCE = "graph_distance"
+"""Of a finding held out of training: cost of the path to the nearest finding that was taught."""
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
@@ -85,7 +96,8 @@ def finished_record(
     if result.zero_shot is not None:
         metrics[ZERO_SHOT] = summary(result.zero_shot)
         basis = [made.system.basis(name) for name in held]
-        rows += finding_rows(result.zero_shot, "test", labels, basis, None)
+        zero_shot = finding_rows(result.zero_shot, "test", labels, basis, None)
+        rows += tuple(_with_distance(row, made) for row in zero_shot)
     few = [row.finding for row in table.findings if row.too_few]
     warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
     return replace(
@@ -97,3 +109,10 @@ def finished_record(
         findings=rows,
         warnings=warnings,
     )
+
+
+def _with_distance(row: FindingRow, made: Assembled) -> FindingRow:
+    """The row of a held-out finding with its distance in the graph to the nearest one taught."""
+    taught = [name for name in made.reader.findings if name != made.label_set.no_finding]
+    far = distance(made.reader.graph, row.finding, taught)
+    return replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})

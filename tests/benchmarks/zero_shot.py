@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from real_data import RESULTS, Job, finished, run_missing
+from scipy.stats import spearmanr
 
 from experiments.metrics.ranking import auroc
 from experiments.records.predictions import read_predictions
 from experiments.records.record import FindingRow, RunRecord
+from experiments.training.record import DISTANCE
 
 CONFIG = "graph_fusion_openi"
 ROTATIONS = 4
 LEVELS = ("labels", "concept")
+RESAMPLES = 2000
 
 
 def job(level: str | None, rotation: int = 0) -> Job:
@@ -53,6 +59,33 @@ def cell(row: FindingRow | None) -> str:
     return row.metrics["auroc"].words() if row else ""
 
 
+def far(row: FindingRow | None) -> float | None:
+    """Distance in the run's graph to the nearest finding taught; None where there is no path."""
+    measured = row.metrics.get(DISTANCE) if row is not None else None
+    return measured.value if measured is not None else None
+
+
+def rank_correlation(rows: Iterable[FindingRow]) -> str:
+    """Spearman's rho of AUROC and distance, with the interval of resampled findings."""
+    pairs = [(row.metrics["auroc"].value, far(row)) for row in rows]
+    known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(-1, 2)
+    rng = np.random.default_rng(0)
+    picks = rng.integers(len(known), size=(RESAMPLES, len(known))) if len(known) else []
+    drawn = [rho(known[pick]) for pick in picks]
+    defined = np.array([value for value in drawn if np.isfinite(value)])
+    if len(defined) * 2 < RESAMPLES:
+        return f"not defined over {len(known)} findings"
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return f"{rho(known):.3f} [{low:.3f}, {high:.3f}] over {len(known)} findings"
+
+
+def rho(pairs: np.ndarray[Any, Any]) -> float:
+    """Spearman's rho of two columns; NaN where one of them does not vary."""
+    if any(len(np.unique(column)) < 2 for column in pairs.T):
+        return float("nan")
+    return float(spearmanr(*pairs.T).statistic)
+
+
 def main() -> None:
     """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -73,13 +106,20 @@ def main() -> None:
     ill = merely_ill(done[job(None).digest])
     head = (
         *("finding", "positives of test", "trained", "labels held out", "concept held out"),
-        "merely not normal",
+        *("merely not normal", "distance to the nearest taught"),
     )
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for label, row in trained.items():
         cells = [label, f"{row.positives} of {row.studies}", cell(row)]
         cells += [cell(held[level].get(label)) for level in LEVELS]
-        lines.append("| " + " | ".join([*cells, f"{ill[row.finding]:.3f}"]) + " |")
+        cells.append(f"{ill[row.finding]:.3f}")
+        away = far(held["concept"].get(label))
+        cells.append("" if away is None else f"{away:.2f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        f"AUROC against distance, Spearman: {rank_correlation(held['concept'].values())}.",
+    ]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "openi_zero_shot.md"
     title = "# openi: findings held out of training, pictures alone at test, one fixed split"

@@ -110,6 +110,9 @@ def test_label_set_transfer_keeps_trained_and_zero_shot_apart(
     assert trained == set(findings) & set(basis)
     assert set(made["without_equivalent"]) == set(basis) - trained
     assert set(made["metrics"]) == {"trained", "zero_shot"}
+    for how in ("trained", "zero_shot"):
+        assert {"value", "low", "high", "findings"} <= set(made["metrics"][how]["auroc_macro"])
+    assert 0 <= made["agreement"]["hierarchy_consistency"]["value"] <= 1
     for row in made["findings"]:
         if row["basis"] == "zero_shot":
             assert row["threshold"] is None

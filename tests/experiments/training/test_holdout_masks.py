@@ -209,6 +209,9 @@ def test_held_out_findings_are_tested_beside_the_trained_and_restored(
     )
     assert row.metrics["auroc"].value is not None
     assert record.metrics["test_zero_shot"]["auroc_macro"].findings is not None
+    far = {one.finding: one.metrics.get("graph_distance") for one in record.findings}
+    assert far[HELD].value >= 1  # type: ignore[union-attr]
+    assert [finding for finding, value in far.items() if value is not None] == [HELD]
     assert {one.basis for one in record.findings} == {"trained", "zero_shot"}
     made = evaluate_run(run, "synthetic", Path())
     (again,) = [one for one in made["findings"] if one["finding"] == HELD]
