@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from experiments.cli import show
 from experiments.cli.arguments import data_root, root_option, runs_option, talking
-from experiments.cli.run_view import interval
-
-if TYPE_CHECKING:
-    from experiments.compare.records import Comparison
+from experiments.cli.compare import print_comparison
 
 __all__ = ["ablate"]
 
@@ -69,41 +66,11 @@ def ablate(**given: Any) -> None:
     for one in result.settings:
         if one.setting:
             show.result(f"\n{one.setting}")
-        _print_compared(one.comparison)
+        print_comparison(one.comparison)
     show.result("")
     for sentence in answer(result):
         show.result(sentence)
-    show.note(f"kept in {kept}")
-    show.note("For research use only: not a medical device.")
-
-
-def _print_compared(found: Comparison) -> None:
-    """The arms, and the reference minus each of the others."""
-    rows = [
-        (
-            entry.name,
-            len(entry.seeds),
-            interval(entry.metrics[found.metric]),
-            "" if entry.by_seed.sd is None else f"{entry.by_seed.sd:.3f}",
-        )
-        for entry in found.entries
-    ]
-    show.table(("arm", "seeds", f"{found.metric} [95% interval]", "sd over seeds"), rows)
-    show.result("")
-    cells = [
-        (
-            f"{each.first} minus {each.second}",
-            interval(each.value),
-            "" if each.p_holm is None else f"{each.p_holm:.3f}",
-            each.family,
-            each.verdict,
-        )
-        for each in found.differences
-        if not each.finding
-    ]
-    show.table(("difference", "", "p after Holm", "endpoint", "verdict"), cells)
-    for note in found.notes:
-        show.note(f"note: {note}")
+    show.note(f"kept in {kept}; its page: kgdx experiment report {kept} -o ablation.html")
 
 
 def _print_plan(plan: Any, standing: Any, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from experiments.cli.arguments import runs_option, talking
 if TYPE_CHECKING:
     from experiments.compare.records import Comparison
 
-__all__ = ["compare"]
+__all__ = ["compare", "print_comparison"]
 
 
 @click.command()
@@ -61,7 +61,7 @@ def compare(**given: Any) -> None:
     if given["as_json"]:
         show.json_result(made.as_json())
     elif output is None:
-        _print(made)
+        print_comparison(made)
 
 
 def _pair(text: str, names: Sequence[str]) -> tuple[str, str]:
@@ -86,7 +86,7 @@ def _named(word: str, names: Sequence[str]) -> str | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def _print(made: Comparison) -> None:
+def print_comparison(made: Comparison) -> None:
     """Print what each scored and how they differ; what to know goes to stderr."""
     from experiments.compare import tables
 
