@@ -38,6 +38,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/real_data.py openi --root $(DATA)
 	$(BIN)/python tests/benchmarks/real_data.py covid --root $(DATA)
 	$(BIN)/python tests/benchmarks/zero_shot.py --root $(DATA)
+	$(BIN)/python tests/benchmarks/planted_worlds.py
 	$(BIN)/python tests/benchmarks/report_labels.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/graph_tools.py --root $(DATA)

@@ -11,7 +11,7 @@ they are gone as if the text had not stated them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,15 +89,16 @@ class _Asked:
     findings: tuple[str, ...]
     calibration: Calibration
 
-    def batches(self) -> list[StudyBatch]:
+    def batches(self) -> Iterator[StudyBatch]:
         """The studies, in order."""
-        return list(batches(self.cohort, range(len(self.cohort))))
+        return batches(self.cohort, range(len(self.cohort)))
 
-    def chances(self, hidden: Tensor, studies: list[StudyBatch]) -> Matrix:
+    def chances(self, hidden: Tensor) -> Matrix:
         """Calibrated probabilities `[n, C]` without some places of memory `[C, K]`."""
         with torch.no_grad():
             logits = [
-                self.system.predict_without(each, self.findings, hidden).logits for each in studies
+                self.system.predict_without(each, self.findings, hidden).logits
+                for each in self.batches()
             ]
         return self.calibration.apply(torch.cat(logits).double().sigmoid().numpy())
 
@@ -171,7 +172,7 @@ class _Memory:
     """
 
     def __init__(self, asked: _Asked, attention: NDArray[np.float64]) -> None:
-        self.asked, self.studies = asked, asked.batches()
+        self.asked = asked
         sizes = [len(asked.system.remembered(finding)) for finding in asked.findings]
         places = np.arange(attention.shape[2])
         # the first place is the finding itself
@@ -180,7 +181,7 @@ class _Memory:
 
     def without(self, gone: NDArray[np.bool_]) -> Matrix:
         """Probabilities without some places `[C, K]`."""
-        return self.asked.chances(torch.from_numpy(gone), self.studies)
+        return self.asked.chances(torch.from_numpy(gone))
 
     def counted(self) -> NDArray[np.bool_]:
         """Answers that had anything to lose, `[n, C]`."""
@@ -201,7 +202,6 @@ class _Evidence:
         self.concepts = torch.cat([each[0] for each in stated])
         self.free = torch.cat([each[1] for each in stated]).numpy()
         self.weight = attention.mean(1)[:, : self.free.shape[1]]
-        self.nothing = torch.zeros(1, 1, dtype=torch.bool)
 
     def without(self, gone: NDArray[np.bool_]) -> Matrix:
         """Probabilities without some statements `[n, L]`."""
@@ -209,10 +209,8 @@ class _Evidence:
         assert evidence is not None
         kept = evidence.gather(1, self.concepts).masked_fill(torch.from_numpy(gone), 0.0)
         left = replace(self.asked.cohort, evidence=evidence.scatter(1, self.concepts, kept))
-        return self.asked.chances(
-            self.nothing.expand(len(self.asked.findings), 1),
-            list(batches(left, range(len(left)))),
-        )
+        hidden = torch.zeros(len(self.asked.findings), 1, dtype=torch.bool)
+        return replace(self.asked, cohort=left).chances(hidden)
 
     def counted(self) -> NDArray[np.bool_]:
         """Answers that had anything to lose, `[n, C]`."""
