@@ -187,6 +187,7 @@ SAID = {
 
 def _sentence(found: Difference) -> str:
     said = SAID[found.verdict].format(first=found.first, second=found.second)
+    said = said[0].upper() + said[1:]
     value = found.value
     if value.value is None or value.low is None or value.high is None or found.p_holm is None:
         return f"{said}."
