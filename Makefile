@@ -43,6 +43,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/dialogues.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/graph_tools.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/bilingual.py --root $(DATA)
+	$(BIN)/python tests/benchmarks/bootstrap_speed.py
 	$(BIN)/python tests/benchmarks/untrained_graph.py --root $(DATA)
 	$(BIN)/python tests/benchmarks/link_prediction.py
 	$(BIN)/python tests/benchmarks/link_speed.py
