@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.config.document import Document, read_document
+from experiments.config.load import find_file, read_file
 from experiments.config.mistakes import check_values
 from kg.errors import InputError, did_you_mean
 from kg.options import Options
@@ -75,8 +75,8 @@ def read_ablation(name_or_path: str) -> AblationFile:
     Raises:
         InputError: With file, line, key and the closest right one.
     """
-    path = _find(name_or_path)
-    document = _read(path)
+    path = find_file(name_or_path, shipped_ablations(), "ablation")
+    document = read_file(path)
     places = {key: f"{path}:{line}" for key, line in document.lines.items()}
     ablation = check_values(Ablation, document.values, places={(): str(path), **places})
     library = _library(path, ablation)
@@ -115,33 +115,11 @@ def as_overrides(values: Overrides) -> tuple[str, ...]:
     return tuple(f"{key}={json.dumps(value)}" for key, value in values.items())
 
 
-def _find(name_or_path: str) -> Path:
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml") or "/" in name_or_path:
-        if not path.is_file():
-            raise InputError(f"there is no file {name_or_path}", "give a YAML file, or a name")
-        return path
-    known = shipped_ablations()
-    if name_or_path not in known:
-        hint = did_you_mean(name_or_path, known)
-        raise InputError(f"no ablation is called {name_or_path!r}", hint)
-    return known[name_or_path]
-
-
-def _read(path: Path) -> Document:
-    try:
-        return read_document(path.read_text(encoding="utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start})", "save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", "check the path and its rights") from None
-
-
 def _library(path: Path, ablation: Ablation) -> dict[str, Overrides]:
     """Arms of the file an ablation shares with others."""
     if not ablation.library:
         return {}
-    document = _read(path.parent / ablation.library)
+    document = read_file(path.parent / ablation.library)
     for arm, values in document.values.items():
         if not isinstance(values, dict):
             raise InputError(

@@ -17,7 +17,16 @@ from experiments.config.mistakes import Places, check_values, point_at
 from experiments.config.schema import Experiment
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["Config", "config_hash", "dump", "read_config", "resolve", "shipped_configs"]
+__all__ = [
+    "Config",
+    "config_hash",
+    "dump",
+    "find_file",
+    "read_config",
+    "read_file",
+    "resolve",
+    "shipped_configs",
+]
 
 SHIPPED = Path(__file__).parent.parent / "configs"
 _ENDINGS = (".yaml", ".yml")
@@ -51,7 +60,7 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
 
 def read_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     """As `resolve`, and also where each key was written."""
-    document = _read_file(_find(name_or_path))
+    document = read_file(find_file(name_or_path, shipped_configs(), "configuration"))
     values, places = document.values, _places(document)
     if "base" in values:
         values, places = _on_base(document)
@@ -86,21 +95,34 @@ def config_hash(experiment: Experiment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find(name_or_path: str) -> Path:
-    """The file a shipped name or a path means."""
+def find_file(name_or_path: str, known: Mapping[str, Path], noun: str) -> Path:
+    """The file a shipped name or a path means.
+
+    Args:
+        name_or_path: What the user wrote.
+        known: Shipped files by name.
+        noun: What such a file is called.
+
+    Raises:
+        InputError: If there is none, with the closest right name.
+    """
     path = Path(name_or_path)
     if path.suffix in _ENDINGS or "/" in name_or_path:
         if not path.is_file():
             raise InputError(f"there is no file {name_or_path}", "give a YAML file, or a name")
         return path
-    known = shipped_configs()
     if name_or_path not in known:
         hint = did_you_mean(name_or_path, known)
-        raise InputError(f"no configuration is called {name_or_path!r}", hint)
+        raise InputError(f"no {noun} is called {name_or_path!r}", hint)
     return known[name_or_path]
 
 
-def _read_file(path: Path) -> Document:
+def read_file(path: Path) -> Document:
+    """The values of a YAML file and where each stands.
+
+    Raises:
+        InputError: If it cannot be read, or is not UTF-8.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -123,7 +145,7 @@ def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
     path = Path(document.source).parent / str(name)
     if not isinstance(name, str) or not path.is_file():
         raise InputError(f"{where}: base: there is no file {path}", "name it as seen from here")
-    base = _read_file(path)
+    base = read_file(path)
     if "base" in base.values:
         raise InputError(f"{where}: base: {path} has a base itself", "name that one: one level")
     return _merge(base.values, own), {**_places(base), **_places(document)}
