@@ -15,6 +15,9 @@ Columns of the csv (comma-separated, UTF-8), one row a study, in any order:
 
 Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
 values 1 present, 0 absent, -1 uncertain, empty not stated.
+
+Where the environment has `KGDX_PSEUDONYM_KEY`, studies and patients are called by a keyed hash of
+what the csv calls them, in everything that is written. Names of files stay: name no patient there.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from encoders.study import MODALITIES, VIEWS, Modality, Passage, Stated, Study, 
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._pictures import draw
+from experiments.datasets._pseudonyms import pseudonym
 from experiments.datasets._tables import Row, read_header, read_table, unique
 from kg.errors import InputError, did_you_mean
 from kg.graph import LabelSet
@@ -199,8 +203,8 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         facts["modality"] = "+".join(sorted({image.modality for image in images}))
         facts["view"] = "+".join(sorted({image.view for image in images}))
     return Study(
-        study=row["study"],
-        patient=row.get("patient") or row["study"],
+        study=pseudonym("study", row["study"]),
+        patient=pseudonym("patient", row.get("patient") or row["study"]),
         images=images,
         report=tuple(_report(root, row)),
         dialogue=read_dialogue(_text(root, row, "dialogue")) if row.get("dialogue") else (),

@@ -69,6 +69,23 @@ def test_first_of_several_windows(written: Written, tmp_path: Path, ramp: np.nda
     np.testing.assert_array_equal(read_picture(one), read_picture(two))
 
 
+def test_defaults_are_noted(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
+    window = {"WindowCenter": 1000, "WindowWidth": 500}
+    several = {"WindowCenter": [1000, 40], "WindowWidth": [500, 400]}
+    said = {
+        "it has no window: its own range of values is shown (WindowWidth)": {},
+        "the first of its windows is shown (WindowWidth)": several,
+        "values are taken as stored: slope 1, intercept 0 (RescaleSlope)": {
+            **window,
+            "Modality": "CT",
+        },
+    }
+    for place, (note, fields) in enumerate(said.items()):
+        assert look(written(tmp_path / f"{place}.dcm", ramp, **fields)).notes == (note,)
+    whole = {**window, "Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024}
+    assert look(written(tmp_path / "whole.dcm", ramp, **whole)).notes == ()
+
+
 def test_window_of_width_zero_is_ignored(
     written: Written, tmp_path: Path, ramp: np.ndarray
 ) -> None:

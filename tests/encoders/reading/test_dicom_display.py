@@ -244,7 +244,7 @@ def test_frames_of_an_enhanced_ct_lie_in_space(written: Written, tmp_path: Path)
 
 def test_burned_in_text_is_warned_of(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "a.dcm", ramp, BurnedInAnnotation="YES")
-    assert look(path).notes == ("text is burned into the pixels (BurnedInAnnotation)",)
+    assert look(path).notes[0] == "text is burned into the pixels (BurnedInAnnotation)"
 
 
 @pytest.mark.parametrize(

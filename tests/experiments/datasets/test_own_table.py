@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.datasets._pictures import draw
+from experiments.datasets._pseudonyms import KEY
 from experiments.datasets.table import Table
 from experiments.sources import source_of
 from kg.errors import InputError
@@ -99,3 +101,27 @@ def test_a_dialogue_is_read(root: Path) -> None:
     (root / "s.csv").write_text('study,dialogue,Edema\na,"Patient: I cough.\nDoctor: Fever?",1\n')
     turns = Table().studies(root, labels="own")[0].dialogue
     assert [turn.name for turn in turns] == ["patient", "doctor"]
+
+
+def test_a_key_turns_ids_into_pseudonyms(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "study,patient,note\nA1,Canary,well\nA2,Canary,well\nCanary,,well\n"
+    (root / "own.csv").write_text(text, encoding="utf-8")
+
+    def names() -> list[tuple[str, str]]:
+        return [(one.study, one.patient) for one in Table().studies(root, labels="own")]
+
+    assert names() == [("A1", "Canary"), ("A2", "Canary"), ("Canary", "Canary")]
+    monkeypatch.setenv(KEY, "a key of some length")
+    first = names()
+    assert "Canary" not in str(first)
+    assert len({study for study, _ in first}) == 3
+    # one patient stays one, and a study that names its own patient is not told by it
+    assert first[0][1] == first[1][1] == first[2][1] != first[2][0]
+    by_hand = hmac.new(b"a key of some length", b"patient\0Canary", "sha256").hexdigest()
+    assert first[0][1] == by_hand[:16]
+    assert names() == first
+    monkeypatch.setenv(KEY, "another key of some length")
+    assert names()[0] != first[0]
+    monkeypatch.setenv(KEY, "short")
+    with pytest.raises(InputError, match="fewer than 16 characters"):
+        names()
