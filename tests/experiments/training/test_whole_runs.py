@@ -23,6 +23,7 @@ from experiments.datasets import DATASETS
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.predictions import read_predictions
+from experiments.records.record import RunRecord
 from experiments.training import run as running
 from experiments.training.assemble import Assembled
 from experiments.training.checkpoints import SafeCheckpointIO
@@ -146,6 +147,18 @@ def test_pixels_and_words_train_end_to_end(small: Values, small_runs: Path, no_p
     assert record.leakage == "none"
     assert record.graph is not None
     assert record.graph.control == "shuffled"
+    _check_what_is_too_rare(record)
+
+
+def _check_what_is_too_rare(record: RunRecord) -> None:
+    """A finding without positives has no metric, a warning names it, the macro says how many."""
+    rows = [row for row in record.findings if row.part == "test"]
+    few = [row for row in rows if row.remark == "too few positives"]
+    assert few
+    assert all(row.metrics["auroc"].value is None for row in rows if not row.positives)
+    (warning,) = [said for said in record.warnings if "too few positives" in said]
+    assert all(row.finding in warning for row in few)
+    assert record.metrics["test"]["auroc_macro"].findings == len(rows) - len(few)
 
 
 @pytest.fixture
