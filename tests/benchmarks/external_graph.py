@@ -47,28 +47,36 @@ def main() -> None:
         found = [standing[job.digest] for job in plan.of("", arm)]
         if all(state == "finished" for state, _ in found):
             arms[arm] = [answers(folder, given.root) for _, folder in found]
-    first = next(iter(arms.values()))[0]
-    scores = {arm: np.stack([part.probabilities for part in each]) for arm, each in arms.items()}
-    for arm, each in arms.items():
-        if any(part.studies != first.studies for part in each):
-            raise SystemExit(f"{arm} was not tested on the same studies")
+    every = [part for each in arms.values() for part in each]
+    shared = sorted(set.intersection(*(set(part.studies) for part in every)))
+    seen = max(len(part.studies) for part in every) - len(shared)
+    place = {study: row for row, study in enumerate(every[0].studies)}
+    rows = [place[study] for study in shared]
+    labels = every[0].labels[rows]
+    patients = [every[0].patients[row] for row in rows]
+
+    def of_shared(part: ScoredPart) -> np.ndarray:
+        at = {study: row for row, study in enumerate(part.studies)}
+        return part.probabilities[[at[study] for study in shared]]
+
+    scores = {arm: np.stack([of_shared(part) for part in each]) for arm, each in arms.items()}
     reference = plan.file.ablation.reference
-    resampling, patients = Plan(resamples=2000, at_least=1), list(first.patients)
+    resampling = Plan(resamples=2000, at_least=1)
     lines = ["| arm | AUROC | full minus this | p |", "|---|---|---|---|"]
     for arm, values in scores.items():
         rng = np.random.default_rng(0)
-        area = bootstrap(first.labels, values, patients, rng=rng, plan=resampling).macro
+        area = bootstrap(labels, values, patients, rng=rng, plan=resampling).macro
         row = f"| {arm} | {area.value:.3f} [{area.low:.3f}, {area.high:.3f}] |"
         if arm == reference:
             lines.append(f"{row} | |")
             continue
         rng = np.random.default_rng(0)
         both = (scores[reference], values)
-        gap = paired(first.labels, both, patients, rng=rng, plan=resampling).macro
+        gap = paired(labels, both, patients, rng=rng, plan=resampling).macro
         said = f"{gap.delta:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] | {gap.p:.3f}"
         lines.append(f"{row} {said} |")
-    positives = int(np.nansum(first.labels[:, 0]))
-    fewer = min(positives, len(first.studies) - positives)
+    positives = int(np.nansum(labels[:, 0]))
+    fewer = min(positives, len(shared) - positives)
     few = f"; {fewer} of the rarer kind are too few to decide anything" if fewer < 20 else ""
     about = " ".join((__doc__ or "").split("\n\n")[2].split())
     text = [
@@ -76,7 +84,8 @@ def main() -> None:
         "",
         about,
         "",
-        f"{len(first.studies)} studies, {positives} with COVID-19{few}.",
+        f"{len(shared)} studies, {positives} with COVID-19{few}; {seen} more were seen in "
+        "training by some fold and are left out.",
         "",
         *lines,
     ]
