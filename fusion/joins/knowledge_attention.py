@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.batch import Features
-from fusion.joins import SOURCES, Joined, Memory
-from kg.errors import InputError
+from fusion.joins import SOURCES, Joined, Memory, check_heads
 from kg.options import Options as PartOptions
 
 __all__ = ["KnowledgeAttention"]
@@ -163,11 +162,7 @@ class KnowledgeAttention(nn.Module):
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()
-        if width % options.heads:
-            raise InputError(
-                f"join.knowledge_attention.heads: {options.heads} heads do not divide {width}",
-                "choose a divisor of the system's width",
-            )
+        check_heads("knowledge_attention", width, options.heads)
         self.layers = nn.ModuleList(
             KnowledgeLayer(width, options.heads, kinds, options.dropout)
             for _ in range(options.layers)
