@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from experiments.ablate.schema import AblationFile, as_overrides
 from experiments.config.load import config_hash, read_config
@@ -18,6 +18,10 @@ from kg.errors import InputError, did_you_mean
 __all__ = ["Job", "Plan", "State", "make_plan", "stand"]
 
 State = Literal["finished", "running", "broken", "missing"]
+
+
+UNDRAWN = -1
+"""Stands for a seed or fold that is still to be drawn, unless the user has set one over it."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +83,48 @@ def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[
     """
     file = _only(file, arms) if arms else file
     ablation = file.ablation
-    jobs = []
     settings = ablation.settings or {"": {}}
-    for seed, fold in itertools.product(ablation.seeds, ablation.folds or (None,)):
-        for (setting, under), (arm, values) in itertools.product(
-            settings.items(), file.arms.items()
-        ):
-            place = {} if fold is None else {"split.fold": fold}
-            laid = {**ablation.set, **under, **values, **place, "seed": seed}
-            laid["name"] = f"{ablation.name}-{arm}".replace(" ", "_")
-            laid["about"] = f"{ablation.about} Arm: {arm}."
-            found = read_config(file.base, (*as_overrides(laid), *overrides))
-            check_parts(found.experiment, found.places)
-            jobs.append(Job(arm, setting, fold, seed, found.experiment))
-    return Plan(file, tuple(jobs))
+    resolved = {
+        (setting, arm): _resolved(file, arm, {**ablation.set, **under, **values}, overrides)
+        for setting, under in settings.items()
+        for arm, values in file.arms.items()
+    }
+    draws = itertools.product(ablation.seeds, ablation.folds or (None,))
+    return Plan(
+        file,
+        tuple(
+            Job(arm, setting, fold, seed, _drawn(experiment, fold, seed))
+            for seed, fold in draws
+            for (setting, arm), experiment in resolved.items()
+        ),
+    )
+
+
+def _resolved(
+    file: AblationFile, arm: str, values: Mapping[str, Any], overrides: Sequence[str]
+) -> Experiment:
+    """The checked configuration of an arm, before a seed and a fold are drawn for it."""
+    ablation = file.ablation
+    laid = {
+        **values,
+        **({"split.fold": UNDRAWN} if ablation.folds else {}),
+        "seed": UNDRAWN,
+        "name": f"{ablation.name}-{arm}".replace(" ", "_"),
+        "about": f"{ablation.about} Arm: {arm}.",
+    }
+    found = read_config(file.base, (*as_overrides(laid), *overrides))
+    check_parts(found.experiment, found.places)
+    return found.experiment
+
+
+def _drawn(experiment: Experiment, fold: int | None, seed: int) -> Experiment:
+    """The configuration of one run."""
+    if experiment.seed == UNDRAWN:
+        experiment = experiment.model_copy(update={"seed": seed})
+    if experiment.split.fold == UNDRAWN:
+        split = experiment.split.model_copy(update={"fold": fold})
+        experiment = experiment.model_copy(update={"split": split})
+    return experiment
 
 
 def stand(plan: Plan, runs: Path) -> dict[str, tuple[State, RunFolder | None]]:

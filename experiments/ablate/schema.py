@@ -16,7 +16,7 @@ from kg.options import Options
 __all__ = ["Ablation", "AblationFile", "read_ablation", "shipped_ablations"]
 
 SHIPPED = Path(__file__).parent / "shipped"
-LIBRARIES = "arms_"
+SHARED = "arms_"
 """Files of arms alone, which ablations share, begin with this."""
 
 Overrides = Mapping[str, Any]
@@ -30,9 +30,9 @@ class Ablation(Options):
         name: Name of the ablation.
         about: One line: what it asks.
         base: Configuration every arm is made of: a shipped name, or a path seen from this file.
-        library: File of arms that are named here without values, seen from this file.
+        arms_from: File of arms that are named here without values, seen from this file.
         set: Values laid over the base for every arm, by dotted key.
-        arms: What each arm changes, by dotted key; empty = as the library has it.
+        arms: What each arm changes, by dotted key; empty = as that file has it.
         reference: The arm all others are compared with.
         primary: Arms whose difference from the reference is a primary endpoint.
         seeds: Seeds every arm is trained with.
@@ -44,7 +44,7 @@ class Ablation(Options):
     name: str
     about: str = ""
     base: str
-    library: str = ""
+    arms_from: str = ""
     set: Mapping[str, Any] = {}
     arms: Mapping[str, Mapping[str, Any] | None]
     reference: str
@@ -61,7 +61,7 @@ class AblationFile:
     Args:
         ablation: As written.
         base: Name or path of the base configuration, as seen from here.
-        arms: What each arm changes, the library's values filled in.
+        arms: What each arm changes, values from elsewhere filled in.
     """
 
     ablation: Ablation
@@ -79,18 +79,16 @@ def read_ablation(name_or_path: str) -> AblationFile:
     document = read_file(path)
     places = {key: f"{path}:{line}" for key, line in document.lines.items()}
     ablation = check_values(Ablation, document.values, places={(): str(path), **places})
-    library = _library(path, ablation)
+    shared = _shared_arms(path, ablation)
     arms: dict[str, Overrides] = {}
     for arm, values in ablation.arms.items():
-        if values is None and arm not in library:
+        if values is None and arm not in shared:
             where = places.get(("arms", arm), str(path))
             raise InputError(
                 f"{where}: arm {arm!r} has no values",
-                did_you_mean(arm, library)
-                if library
-                else "write what it changes, or {} for nothing",
+                did_you_mean(arm, shared) if shared else "write what it changes, or {} for nothing",
             )
-        arms[arm] = library[arm] if values is None else values
+        arms[arm] = shared[arm] if values is None else values
     for key, named in (("reference", (ablation.reference,)), ("primary", ablation.primary)):
         for arm in named:
             if arm not in arms:
@@ -107,7 +105,7 @@ def read_ablation(name_or_path: str) -> AblationFile:
 def shipped_ablations() -> dict[str, Path]:
     """Shipped ablations by name, sorted."""
     found = sorted(SHIPPED.glob("*.yaml"))
-    return {path.stem: path for path in found if not path.stem.startswith(LIBRARIES)}
+    return {path.stem: path for path in found if not path.stem.startswith(SHARED)}
 
 
 def as_overrides(values: Overrides) -> tuple[str, ...]:
@@ -115,11 +113,11 @@ def as_overrides(values: Overrides) -> tuple[str, ...]:
     return tuple(f"{key}={json.dumps(value)}" for key, value in values.items())
 
 
-def _library(path: Path, ablation: Ablation) -> dict[str, Overrides]:
+def _shared_arms(path: Path, ablation: Ablation) -> dict[str, Overrides]:
     """Arms of the file an ablation shares with others."""
-    if not ablation.library:
+    if not ablation.arms_from:
         return {}
-    document = read_file(path.parent / ablation.library)
+    document = read_file(path.parent / ablation.arms_from)
     for arm, values in document.values.items():
         if not isinstance(values, dict):
             raise InputError(

@@ -95,14 +95,14 @@ def test_a_system_without_channels_is_refused() -> None:
         ("arms: {full: {system.options.spreads: 1}}", r"spreads"),
         ("base: graph_fusion_opeeni", r"no configuration is called .graph_fusion_opeeni."),
         ("seed: 3", r"no such key"),
-        ("library: none.yaml", r"none.yaml"),
+        ("arms_from: none.yaml", r"none.yaml"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, changed: str, message: str) -> None:
     values = {
         "name": "mine",
         "base": "graph_fusion_openi",
-        "library": str(SHIPPED / "arms_of_the_graph.yaml"),
+        "arms_from": str(SHIPPED / "arms_of_the_graph.yaml"),
         "arms": "{full: , names only: }",
         "reference": "full",
     }
