@@ -66,33 +66,34 @@ class ImageReader(nn.Module):
 
     def forward(self, batch: StudyBatch) -> Features:
         """Read the pictures of a batch."""
-        raw = self.encode(batch)
-        place = self.place + self.place_by_view[batch.view]
-        kind = self.view(batch.view) + self.modality(batch.modality)
-        x = self.norm(self.project(self.dropout(raw)) + place + kind[:, :, None])
-        mask = batch.image_mask[:, :, None].expand(x.shape[:3])
-        x, mask = self.dropout(x.flatten(1, 2)), mask.flatten(1)
+        # only real pictures are read: a place without one would cost as much as a picture, and
+        # would count in a backbone's batch statistics
+        real = batch.image_mask
+        view, modality = batch.view[real], batch.modality[real]
+        place = self.place + self.place_by_view[view]
+        kind = self.view(view) + self.modality(modality)
+        raw = self.dropout(self.encode(batch))
+        read = self.dropout(self.norm(self.project(raw) + place + kind[:, None]))
+        x = read.new_zeros(*real.shape, *read.shape[1:]).index_put((real,), read).flatten(1, 2)
+        mask = real[:, :, None].expand(*real.shape, read.shape[1]).flatten(1)
         if self.training and self.token_dropout:
             # the pooled vector sees what the queries see: hidden tokens are gone from both
             mask = mask & (torch.rand(mask.shape, device=mask.device) >= self.token_dropout)
-        x = x * mask[..., None]
+            x = x * mask[..., None]
         return Features(x, mask, self.pool(x, mask))
 
     def encode(self, batch: StudyBatch) -> Tensor:
-        """Raw tokens `[B, V, S, image_width]`, cached or encoded here."""
+        """Raw tokens of the real pictures `[R, S, image_width]`, cached or encoded here."""
+        real = batch.image_mask
         if batch.image_tokens is not None:
-            return batch.image_tokens
+            return batch.image_tokens[real]
         if self.encoder is None or batch.pixels is None:
             raise ValueError("the batch has neither cached image tokens nor pixels to encode")
-        # only real pictures are encoded: a place without one would cost as much as a picture,
-        # and would count in a backbone's batch statistics
-        real = batch.image_mask.flatten()
-        pixels = batch.pixels.flatten(0, 1)[real]
-        tokens = batch.pixels.new_zeros(len(real), self.place.shape[0], self.project.in_features)
-        if len(pixels):
-            encoded: Tensor = self.encoder(pixels)
-            tokens = tokens.to(encoded.dtype).index_put((real,), encoded)
-        return tokens.view(*batch.pixels.shape[:2], *tokens.shape[1:])
+        pixels = batch.pixels[real]
+        if not len(pixels):
+            return pixels.new_zeros(0, self.place.shape[0], self.project.in_features)
+        encoded: Tensor = self.encoder(pixels)
+        return encoded
 
 
 class TextReader(nn.Module):

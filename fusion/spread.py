@@ -61,10 +61,10 @@ class Spread(nn.Module):
             seen: Chance of each concept from the pictures, in [0, 1], 0 where unknown, `[B, N]`.
         """
         start = torch.stack([stated.clamp_min(0), stated.clamp_max(0), seen])
-        now, total = start, start
+        now = total = start.flatten(0, 1).T.contiguous()  # a row a concept
         subjects, objects = self.ends
-        weight = self.share * self.carried[self.kinds]
+        weight = (self.share * self.carried[self.kinds]).unsqueeze(1)
         for _ in range(self.steps):
-            now = torch.zeros_like(now).index_add(2, objects, now[..., subjects] * weight)
+            now = torch.zeros_like(now).index_add(0, objects, now[subjects] * weight)
             total = total + now
-        return torch.einsum("s,sbn->bn", GAIN * self.gain, total)
+        return torch.einsum("s,nsb->bn", GAIN * self.gain, total.view(-1, *start.shape[:2]))

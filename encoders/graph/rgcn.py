@@ -56,7 +56,9 @@ class _Layer(nn.Module):
         count = len(nodes)
         group = objects * self.relations + kinds
         size = sum_at(torch.ones_like(weights), group, count * self.relations)
-        share = (weights / size[group]).unsqueeze(1) * self.comp[kinds]
-        summed = sum_at(share.unsqueeze(2) * nodes[subjects].unsqueeze(1), objects, count)
-        mixed = torch.einsum("nbd,bde->ne", summed, self.weight)
-        return mixed + nodes @ self.root + self.bias
+        shares = (weights / size[group]).unsqueeze(1) * self.comp[kinds]
+        sent, messages = nodes[subjects], nodes @ self.root + self.bias
+        # one basis after the other: all at once would write `bases` times the edges to memory
+        for share, matrix in zip(shares.T.unsqueeze(2), self.weight, strict=True):
+            messages = messages + sum_at(share * sent, objects, count) @ matrix
+        return messages
