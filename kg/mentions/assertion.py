@@ -5,7 +5,7 @@ sentence, at words such as `but` or `there is`, and at a comma that opens a new 
 of its own; a comma in a list does not end it (`no effusion, consolidation or pneumothorax`). A
 hedge ends at any comma after which no `or` follows. Of two readings (`atelectasis versus scar`)
 only the nearest on each side is one. Negation is stronger than a hedge, and a condition stronger
-than both.
+than both; a negation directly denied by another says nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ SEEN = frozenset(
 
 GONE = frozenset({"cleared", "resolved"})
 """The same where the last item of the list is joined by `and`."""
+
+BETWEEN_NEGATIONS = frozenset({"is", "are", "was", "been", "entirely", "completely", "really"})
+"""Words that may stand between a negation and the negation it denies."""
 
 ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
 
@@ -134,7 +137,7 @@ def judge(
             width = mention.end - mention.start
             masked[mention.start : mention.end] = [_MENTION] * width
     matcher = _SPOKEN_CUES if spoken else _CUES
-    cues = [found for found in matcher.find(masked) if not _void(found, words)]
+    cues = _once([found for found in matcher.find(masked) if not _void(found, words)], masked)
     if not cues:
         return _with_own_doubt(words, mentions, [PLAIN] * len(mentions))
     stops = clause_starts(words)
@@ -213,6 +216,26 @@ def _void(found: Match[tuple[Cue, ...]], words: Sequence[str]) -> bool:
     """Whether a cue is only an answer (`No, I have a cough`)."""
     after = words[found.end] if found.end < len(words) else ""
     return found.end - found.start == 1 and words[found.start] == "no" and after in COMMAS
+
+
+def _once(
+    cues: Sequence[Match[tuple[Cue, ...]]], words: Sequence[str]
+) -> list[Match[tuple[Cue, ...]]]:
+    """The cues without negations of a negation (`never is without cough`): both fall away."""
+    kept: list[Match[tuple[Cue, ...]]] = []
+    for found in cues:
+        before = kept[-1] if kept else None
+        if before and _denies(before) and _denies(found):
+            between = words[before.end : found.start]
+            if len(between) <= len(BETWEEN_NEGATIONS) and BETWEEN_NEGATIONS.issuperset(between):
+                kept.pop()
+                continue
+        kept.append(found)
+    return kept
+
+
+def _denies(found: Match[tuple[Cue, ...]]) -> bool:
+    return any(cue.effect == "absent" for cue in found.meaning)
 
 
 def _act(

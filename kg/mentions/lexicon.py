@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from kg.concepts import Concept
 from kg.graph import KnowledgeGraph
+from kg.mentions.abbreviations import abbreviated
 from kg.mentions.matcher import FILLERS, Matcher
 from kg.mentions.statement import Assertion
 from kg.mentions.tokens import BLANK, words
@@ -103,6 +104,9 @@ def lexicon(
                 if len(other) > 1 and _says_enough(phrase, other):
                     claims.setdefault(other, []).append(_Claim(VARIANT, concept.id))
     known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
+    short = [
+        ((token,), Entry((concept,))) for token, concept in abbreviated() if concept in graph.index
+    ]
     own = [
         (tokens, entry._replace(concepts=tuple(c for c in entry.concepts if c in graph.index)))
         for tokens, entry in own_phrases(left_out, spoken=spoken)
@@ -110,7 +114,7 @@ def lexicon(
     ]
     # own phrases come first: they mend names the graph's sources got wrong
     fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else frozenset())
-    return Matcher([*own, *((t, e) for t, e in known if e is not None)], fillers)
+    return Matcher([*own, *short, *((t, e) for t, e in known if e is not None)], fillers)
 
 
 @lru_cache(maxsize=8)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
 from kg.graph import KnowledgeGraph
+from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
@@ -150,7 +151,7 @@ class MentionLinker:
         """What the words of a sentence state; reports repeat theirs, so this is remembered."""
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
-        words = [speller.mend(word) for word in written]
+        words = spelled_out([speller.mend(word) for word in written])
         matches = with_shared_words(words, phrases.find(words), phrases)
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
         if not matches:

@@ -1,0 +1,74 @@
+"""Abbreviations that mean one thing here and another there: their sentence decides (`PE`).
+
+A meaning of `abbreviations.tsv` is chosen where more of its own words stand in the sentence than of
+any other meaning's; of two alike, or where nothing speaks for one, the abbreviation says nothing.
+A meaning without words of its own is the common one, and any word for another is stronger.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from kg.mentions.tokens import words as tokens_of
+
+COMMON = 0.5
+"""What speaks for a meaning without words of its own."""
+
+
+class Meaning(NamedTuple):
+    """One meaning of an abbreviation.
+
+    Args:
+        phrase: What it stands for, as one token, or the abbreviation itself where that is none.
+        beside: Words that speak for it in the same sentence.
+    """
+
+    phrase: str
+    beside: frozenset[str]
+
+
+def spelled_out(words: Sequence[str]) -> list[str]:
+    """Words with each abbreviation in the place of its meaning, token by token."""
+    meanings = _meanings()
+    if meanings.keys().isdisjoint(words):
+        return list(words)
+    around = set(words)
+    return [_chosen(word, around) if word in meanings else word for word in words]
+
+
+def abbreviated() -> list[tuple[str, str]]:
+    """Token that stands for a meaning, and the concept it means."""
+    return [(_token(row), row["concept"]) for row in _rows() if row["concept"]]
+
+
+def _chosen(word: str, around: set[str]) -> str:
+    scores = {
+        meaning.phrase: len(meaning.beside & around) if meaning.beside else COMMON
+        for meaning in _meanings()[word]
+    }
+    best = max(scores.values())
+    told = [phrase for phrase, score in scores.items() if score == best > 0]
+    return told[0] if len(told) == 1 else word
+
+
+@cache
+def _meanings() -> dict[str, list[Meaning]]:
+    made: dict[str, list[Meaning]] = {}
+    for row in _rows():
+        beside = frozenset(tokens_of(row["beside"]))
+        made.setdefault(row["abbreviation"], []).append(Meaning(_token(row), beside))
+    return made
+
+
+def _token(row: dict[str, str]) -> str:
+    return f"{row['abbreviation']}={row['concept']}" if row["concept"] else row["abbreviation"]
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    text = (files("kg.mentions") / "abbreviations.tsv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines(), delimiter="\t"))
