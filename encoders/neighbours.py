@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["NeighbourSampler", "Sampled"]
+__all__ = ["Hops", "NeighbourSampler", "Sampled"]
+
+
+class Hops(NamedTuple):
+    """How far from the concepts asked for those of a part are, nearest first, and its edges.
+
+    Args:
+        concepts: Number of concepts within 0, 1, 2, ... steps.
+        edges: Number of edges into concepts within 0, 1, ... steps.
+    """
+
+    concepts: tuple[int, ...]
+    edges: tuple[int, ...]
+
+    def layers(self, count: int) -> Iterator[tuple[int, int]]:
+        """For each of so many layers the concepts worth embedding, and the edges into them.
+
+        What the last layer says of any but the concepts asked for is read by nobody, what the
+        layer before says only by what is one step away, and so on.
+        """
+        for later in reversed(range(count)):
+            within = min(later, len(self.edges))
+            yield self.concepts[within], self.edges[min(later, len(self.edges) - 1)]
 
 
 class Sampled(NamedTuple):
@@ -18,11 +41,20 @@ class Sampled(NamedTuple):
         concepts: Concepts of the part, those asked for first, `[n]`.
         ends: Subject and object of each edge as places in `concepts`, `[2, e]`.
         places: Which of the graph's edges each one is, `[e]`.
+        hops: How far away they are.
     """
 
     concepts: Tensor
     ends: Tensor
     places: Tensor
+    hops: Hops
+
+    def without(self, hidden: Tensor) -> Sampled:
+        """The part without some of the graph's edges, `[E]`."""
+        kept = ~hidden[self.places]
+        counts = [int(kept[:count].sum()) for count in self.hops.edges]
+        hops = self.hops._replace(edges=tuple(counts))
+        return Sampled(self.concepts, self.ends[:, kept], self.places[kept], hops)
 
 
 class NeighbourSampler:
@@ -67,7 +99,8 @@ class NeighbourSampler:
         # a concept is on the frontier once, so no edge is drawn in two layers
         places = torch.cat(drawn)
         ends = torch.stack((reached[self.subjects[places]], reached[self._objects(places)]))
-        return Sampled(torch.cat(concepts), ends, self.order[places])
+        hops = Hops(_sums(concepts), _sums(drawn))
+        return Sampled(torch.cat(concepts), ends, self.order[places], hops)
 
     def _into(self, concepts: Tensor, size: int, generator: torch.Generator) -> Tensor:
         """Places, in sorted order, of the edges drawn into these concepts."""
@@ -84,3 +117,7 @@ class NeighbourSampler:
     def _objects(self, places: Tensor) -> Tensor:
         """Concept that each edge, in sorted order, leads to."""
         return torch.searchsorted(self.starts + self.degrees, places, right=True)
+
+
+def _sums(parts: Sequence[Tensor]) -> tuple[int, ...]:
+    return tuple(itertools.accumulate(len(part) for part in parts))

@@ -89,7 +89,8 @@ def fill(store: ox.Store, path: Path) -> None:
     """
     check_entities(path)
     with _refused(path):
-        store.bulk_load(path=str(path), format=rdf_format(path), base_iri=BASE, lenient=True)
+        # in memory, `bulk_load` takes a tenth longer and half as much memory again
+        store.load(path=str(path), format=rdf_format(path), base_iri=BASE, lenient=True)
 
 
 @contextmanager

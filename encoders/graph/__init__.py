@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from encoders.neighbours import Hops
 from kg.catalog import Catalog
 
 __all__ = ["GRAPH_ENCODERS", "GraphEmbedding", "GraphEncoder"]
@@ -36,7 +37,14 @@ class GraphEncoder(Protocol):
     Options: Any
     inductive: bool
 
-    def __call__(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+    def __call__(
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        kinds: Tensor,
+        weights: Tensor,
+        hops: Hops | None = None,
+    ) -> Tensor:
         """Embed concepts.
 
         Args:
@@ -44,9 +52,12 @@ class GraphEncoder(Protocol):
             edges: Subject and object index of each edge `[2, E]` (inverses already added).
             kinds: Directed relation kind of each edge, `[E]`, values in `[0, R)`.
             weights: Strength of each edge in (0, 1], `[E]`.
+            hops: For a part of a graph drawn by neighbours, how far away its concepts are; given
+                to inductive encoders alone.
 
         Returns:
-            Embedded concepts `[N, D]`.
+            Embedded concepts `[N, D]`; with `hops`, the first of them, no fewer than are within no
+            step.
         """
 
 

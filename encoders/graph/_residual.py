@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from encoders.neighbours import Hops
 from kg.errors import InputError
 
 
@@ -14,8 +15,8 @@ class ResidualGraph(nn.Module):
     """Layers of messages over a graph, each one added to what a concept was before.
 
     Args:
-        convolutions: Layers called with nodes `[N, D]`, edges `[2, E]`, kinds `[E]` and weights
-            `[E]`, that give the messages `[N, D]`.
+        convolutions: Layers called with nodes `[N, D]`, edges `[2, E]`, kinds `[E]`, weights `[E]`
+            and a number of concepts `n`, that give the messages to the first `n`, `[n, D]`.
         width: Width of a concept vector.
         dropout: Share of the messages' numbers dropped in training.
     """
@@ -29,13 +30,30 @@ class ResidualGraph(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.convolutions)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        kinds: Tensor,
+        weights: Tensor,
+        hops: Hops | None = None,
+    ) -> Tensor:
         """Embed concepts `[N, D]`; see `GraphEncoder`."""
+        sizes = self.sizes(nodes, edges, hops)
         nodes = self.start(nodes)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            messages = gelu(convolution(nodes, edges, kinds, weights))
-            nodes = norm(nodes + self.drop(messages))
+        for convolution, norm, (count, size) in zip(
+            self.convolutions, self.norms, sizes, strict=True
+        ):
+            messages = gelu(
+                convolution(nodes, edges[:, :size], kinds[:size], weights[:size], count)
+            )
+            nodes = norm(nodes[:count] + self.drop(messages))
         return nodes
+
+    def sizes(self, nodes: Tensor, edges: Tensor, hops: Hops | None) -> list[tuple[int, int]]:
+        """For each layer the number of concepts to embed, and of edges to hear."""
+        layers = len(self.convolutions)
+        return [(len(nodes), edges.shape[1])] * layers if hops is None else [*hops.layers(layers)]
 
 
 def sum_at(values: Tensor, places: Tensor, count: int) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.graph._residual import ResidualGraph, sum_at
+from encoders.neighbours import Hops
 from kg.options import Options as BaseOptions
 
 __all__ = ["CompGCN"]
@@ -44,16 +45,26 @@ class CompGCN(ResidualGraph):
         start = 1.0 if options.composition == "mult" else 0.0
         self.relations = nn.Parameter(start + 0.1 * torch.randn(relations + 1, width))
 
-    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        kinds: Tensor,
+        weights: Tensor,
+        hops: Hops | None = None,
+    ) -> Tensor:
         """Embed concepts `[N, D]`; see `GraphEncoder`."""
+        sizes = self.sizes(nodes, edges, hops)
         nodes, relations = self.start(nodes), self.relations
         subjects, objects = edges
         size = sum_at(torch.ones_like(weights), objects, len(nodes))
         sent = sum_at(torch.ones_like(weights), subjects, len(nodes))
         share = weights * (size[objects] * sent[subjects]).rsqrt()
-        for layer, norm in zip(self.convolutions, self.norms, strict=True):
-            messages, relations = layer(nodes, edges, relations, kinds, share)
-            nodes = norm(nodes + self.drop(torch.nn.functional.gelu(messages)))
+        for layer, norm, (count, last) in zip(self.convolutions, self.norms, sizes, strict=True):
+            messages, relations = layer(
+                nodes, edges[:, :last], relations, kinds[:last], share[:last], count
+            )
+            nodes = norm(nodes[:count] + self.drop(torch.nn.functional.gelu(messages)))
         return nodes
 
 
@@ -66,13 +77,21 @@ class _Layer(nn.Module):
         self.onward = nn.Linear(width, width, bias=False)
 
     def forward(
-        self, nodes: Tensor, edges: Tensor, relations: Tensor, kinds: Tensor, share: Tensor
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        relations: Tensor,
+        kinds: Tensor,
+        share: Tensor,
+        count: int,
     ) -> tuple[Tensor, Tensor]:
-        """Messages `[N, D]` and the relation vectors of the next layer `[R + 1, D]`."""
+        """Messages `[n, D]` and the relation vectors of the next layer `[R + 1, D]`."""
         subjects, objects = edges
-        composed = self._compose(nodes[subjects], relations[kinds]) * share.unsqueeze(1)
-        around = self.around(sum_at(composed, objects, len(nodes)))
-        itself = self.itself(self._compose(nodes, relations[-1]))
+        # `index_select` hands its gradient back several times faster than indexing does
+        heard, said = nodes.index_select(0, subjects), relations.index_select(0, kinds)
+        composed = self._compose(heard, said) * share.unsqueeze(1)
+        around = self.around(sum_at(composed, objects, count))
+        itself = self.itself(self._compose(nodes[:count], relations[-1]))
         return around + itself, self.onward(relations)
 
     def _compose(self, concepts: Tensor, relations: Tensor) -> Tensor:

@@ -49,8 +49,10 @@ class _Layer(nn.Module):
             width, width // heads, heads=heads, edge_dim=width, add_self_loops=False
         )
 
-    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
-        """Messages `[N, D]`."""
+    def forward(
+        self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor, count: int
+    ) -> Tensor:
+        """Messages `[n, D]`."""
         features = self.relations[kinds] + weights.unsqueeze(1) * self.strength
-        messages: Tensor = self.attention(nodes, edges, features)
+        messages: Tensor = self.attention((nodes, nodes[:count]), edges, features)
         return messages

@@ -57,12 +57,14 @@ class _Layer(nn.Module):
         for parameter in (self.key_relation, self.value_relation):
             nn.init.uniform_(parameter, -math.sqrt(3 / inner), math.sqrt(3 / inner))
 
-    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
-        """Messages `[N, D]`."""
+    def forward(
+        self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor, count: int
+    ) -> Tensor:
+        """Messages `[n, D]`."""
         subjects, objects = edges
-        count, width = nodes.shape
+        width = nodes.shape[1]
         keys, queries, values = (
-            part.view(count, self.heads, -1)
+            part.view(len(nodes), self.heads, -1)
             for part in self.keys_queries_values(nodes).chunk(3, dim=1)
         )
         keys = torch.einsum("nhd,rhde->rnhe", keys, self.key_relation)[kinds, subjects]
@@ -73,4 +75,4 @@ class _Layer(nn.Module):
         heard = sum_at(values * attention.unsqueeze(2), objects, count).flatten(1)
         kept: Tensor = self.skip.sigmoid()
         spoken: Tensor = self.out(gelu(heard))
-        return kept * spoken + (1 - kept) * nodes
+        return kept * spoken + (1 - kept) * nodes[:count]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from encoders.neighbours import Hops
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -34,7 +35,14 @@ class RandomVectors(nn.Module):
         self.vectors: Tensor
         self.register_buffer("vectors", torch.randn(concepts, width, generator=generator))
 
-    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        self,
+        nodes: Tensor,
+        edges: Tensor,
+        kinds: Tensor,
+        weights: Tensor,
+        hops: Hops | None = None,
+    ) -> Tensor:
         """The fixed vectors `[N, D]`.
 
         Raises:

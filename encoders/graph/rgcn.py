@@ -50,14 +50,15 @@ class _Layer(nn.Module):
             bound = (6 / (parameter.shape[-2] + parameter.shape[-1])) ** 0.5
             nn.init.uniform_(parameter, -bound, bound)
 
-    def forward(self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
-        """Messages `[N, D]`: for each relation kind the mean over its edges, weighted."""
+    def forward(
+        self, nodes: Tensor, edges: Tensor, kinds: Tensor, weights: Tensor, count: int
+    ) -> Tensor:
+        """Messages `[n, D]`: for each relation kind the mean over its edges, weighted."""
         subjects, objects = edges
-        count = len(nodes)
         group = objects * self.relations + kinds
         size = sum_at(torch.ones_like(weights), group, count * self.relations)
         shares = (weights / size[group]).unsqueeze(1) * self.comp[kinds]
-        sent, messages = nodes[subjects], nodes @ self.root + self.bias
+        sent, messages = nodes.index_select(0, subjects), nodes[:count] @ self.root + self.bias
         # one basis after the other: all at once would write `bases` times the edges to memory
         for share, matrix in zip(shares.T.unsqueeze(2), self.weight, strict=True):
             messages = messages + sum_at(share * sent, objects, count) @ matrix

@@ -3,6 +3,7 @@
 python tests/benchmarks/link_prediction.py             (needs: pip install 'kgdx[benchmark]')
 python tests/benchmarks/link_prediction.py --shipped
 python tests/benchmarks/link_prediction.py --choose
+python tests/benchmarks/link_prediction.py --only umls/compgcn/complex        (with --choose too)
 
 The setting with the best MRR on validation (seed 0) stands in `CHOSEN`; it is trained with every
 seed and measured on test. A row is added to the result table as soon as it is known.
@@ -74,15 +75,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--choose", action="store_true", help="try the grids, on validation alone")
     parser.add_argument("--shipped", action="store_true")
+    parser.add_argument("--only", metavar="GRAPH[/MODEL[/DECODER]]", default="")
     given = parser.parse_args()
+    only = tuple(given.only.split("/")) if given.only else ()
     if given.choose:
-        choose()
+        choose(only)
     elif given.shipped:
         shipped()
     else:
-        for (name, model, decoder), values in CHOSEN.items():
-            source = study.opened(None, name, bookkeeping=False)
-            add("link_prediction.md", row(source, model, decoder, values, SEEDS))
+        for asked, values in CHOSEN.items():
+            if asked[: len(only)] == only:
+                name, model, decoder = asked
+                source = study.opened(None, name, bookkeeping=False)
+                add("link_prediction.md", row(source, model, decoder, values, SEEDS))
 
 
 def shipped() -> None:
@@ -119,9 +124,11 @@ def settings(model, decoder, values) -> LinkOptions:
     return study.settings(model, decoder, [f"{key}={value}" for key, value in values.items()])
 
 
-def choose() -> None:
+def choose(only: tuple[str, ...]) -> None:
     """Say how good each setting of a grid is on the validation edges, with seed 0."""
     for name, (model, decoder) in itertools.product(("nations", "kinships", "umls"), GRIDS):
+        if (name, model, decoder)[: len(only)] != only:
+            continue
         grid = GRIDS[model, decoder]
         triples = study.opened(None, name, bookkeeping=False).triples(0)
         answers = known_answers(triples)
@@ -129,6 +136,7 @@ def choose() -> None:
             values = dict(zip(grid, picked, strict=True))
             valid = fit(triples, answers, settings(model, decoder, values), seed=0).valid
             sys.stdout.write(f"{name} {model} {decoder} {values}: {valid.mrr:.4f}\n")
+            sys.stdout.flush()
 
 
 def add(name: str, line: str) -> None:

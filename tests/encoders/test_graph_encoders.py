@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from encoders.graph import GRAPH_ENCODERS, GraphEncoder
+from encoders.neighbours import NeighbourSampler
 from kg.errors import InputError
 from kg.options import parse_options
 
@@ -89,6 +90,25 @@ def test_one_step_compiles_whole(name):
     torch.testing.assert_close(out, part(nodes(), EDGES, OF_KIND, WEIGHTS))
 
 
+@pytest.mark.parametrize("hidden", [0, 3])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "random_vectors"])
+def test_a_part_drawn_by_neighbours_says_of_its_seeds_what_all_of_it_would(name, steps, hidden):
+    generator = torch.Generator().manual_seed(2)
+    ends = torch.randint(30, (2, 90), generator=generator)
+    sampler = NeighbourSampler(ends, 30)
+    asked = torch.zeros(90, dtype=torch.bool)
+    drawn = sampler.sample(torch.tensor([4, 11]), (3,) * steps, generator)
+    asked[drawn.places[::2][:hidden]] = True
+    part = drawn.without(asked)
+    x = torch.randn(len(part.concepts), WIDTH, generator=generator)
+    told = part.ends, part.places % KINDS, torch.rand(len(part.places), generator=generator)
+    encoder = build(name)
+    near = encoder(x, *told, part.hops)
+    torch.testing.assert_close(near[:2], encoder(x, *told)[:2])
+    assert len(near) < len(x) or name == "identity"
+
+
 def test_rgcn_by_hand_and_as_in_torch_geometric():
     from torch_geometric.nn import RGCNConv
 
@@ -100,10 +120,10 @@ def test_rgcn_by_hand_and_as_in_torch_geometric():
         same = ((EDGES[1] == to) & (kind == OF_KIND)).sum()
         matrix = (layer.comp[kind].view(-1, 1, 1) * layer.weight).sum(0)
         expected[to] = expected[to] + WEIGHTS[place] / same * x[subject] @ matrix
-    torch.testing.assert_close(layer(x, EDGES, OF_KIND, WEIGHTS), expected)
+    torch.testing.assert_close(layer(x, EDGES, OF_KIND, WEIGHTS, CONCEPTS), expected)
     theirs = RGCNConv(WIDTH, WIDTH, KINDS, num_bases=2)
     theirs.load_state_dict(layer.state_dict())
-    ours = layer(x, EDGES, OF_KIND, torch.ones(6))
+    ours = layer(x, EDGES, OF_KIND, torch.ones(6), CONCEPTS)
     torch.testing.assert_close(ours, theirs(x, EDGES, OF_KIND))
 
 
@@ -123,11 +143,12 @@ def test_compgcn_by_hand(composition):
         around[EDGES[1, place]] = around[EDGES[1, place]] + share[place] * message
     itself = x * z[-1] if composition == "mult" else x - z[-1]
     expected = around @ layer.around.weight.T + layer.around.bias + itself @ layer.itself.weight.T
-    messages, relations = layer(x, EDGES, z, OF_KIND, share)
+    messages, relations = layer(x, EDGES, z, OF_KIND, share, CONCEPTS)
     torch.testing.assert_close(messages, expected)
     torch.testing.assert_close(relations, z @ layer.onward.weight.T)
     whole = part.norms[0](
-        part.start(x) + torch.nn.functional.gelu(layer(part.start(x), EDGES, z, OF_KIND, share)[0])
+        part.start(x)
+        + torch.nn.functional.gelu(layer(part.start(x), EDGES, z, OF_KIND, share, CONCEPTS)[0])
     )
     one = build("compgcn", composition=composition, layers=1)
     one.load_state_dict(part.state_dict(), strict=False)
@@ -146,7 +167,7 @@ def test_gat_attention_by_hand():
         mixed = torch.nn.functional.leaky_relu(left[EDGES[0, into]] + right[to] + edge[into], 0.2)
         score = (mixed * attention.att[0]).sum(-1).softmax(0)
         expected[to] = (score.unsqueeze(-1) * left[EDGES[0, into]]).sum(0)
-    out = layer(x, EDGES, OF_KIND, WEIGHTS)
+    out = layer(x, EDGES, OF_KIND, WEIGHTS, CONCEPTS)
     torch.testing.assert_close(out, expected.flatten(1) + attention.bias)
 
 
@@ -172,7 +193,7 @@ def test_hgt_by_hand_and_as_in_torch_geometric():
     kept = layer.skip.sigmoid()
     gelu = torch.nn.functional.gelu
     expected = kept * layer.out(gelu(heard.flatten(1))) + (1 - kept) * x
-    torch.testing.assert_close(layer(x, EDGES, OF_KIND, WEIGHTS), expected)
+    torch.testing.assert_close(layer(x, EDGES, OF_KIND, WEIGHTS, CONCEPTS), expected)
 
     names = [("concept", str(kind), "concept") for kind in range(KINDS)]
     theirs = HGTConv(WIDTH, WIDTH, (["concept"], names), heads=2)
@@ -188,7 +209,7 @@ def test_hgt_by_hand_and_as_in_torch_geometric():
             their.weight.copy_(our.transpose(0, 1).reshape(-1, 4, 4))
     by_kind = {name: EDGES[:, kind == OF_KIND] for kind, name in enumerate(names)}
     out = theirs({"concept": x}, by_kind)["concept"]
-    torch.testing.assert_close(layer(x, EDGES, OF_KIND, torch.ones(6)), out)
+    torch.testing.assert_close(layer(x, EDGES, OF_KIND, torch.ones(6), CONCEPTS), out)
 
 
 def test_controls():

@@ -39,6 +39,25 @@ def test_large_sizes_take_every_edge_within_reach():
     assert set(part.concepts.tolist()) == set(torch.cat((first, ends[0, second])).tolist())
 
 
+def test_hops_count_what_is_how_far_away_and_edges_left_out_are_not_counted():
+    ends, part = draw([7, 30], (EDGES, EDGES))
+    near = set(ends[0, torch.isin(ends[1], torch.tensor([7, 30]))].tolist()) | {7, 30}
+    first = len(near)
+    assert part.hops.concepts == (2, first, len(part.concepts))
+    assert set(part.concepts[:first].tolist()) == near
+    into = part.concepts[part.ends[1, : part.hops.edges[0]]]
+    assert set(into.tolist()) <= {7, 30}
+    assert part.hops.edges[1] == len(part.places)
+    assert list(part.hops.layers(3)) == [
+        (len(part.concepts), len(part.places)), (first, len(part.places)), (2, len(into)),
+    ]  # fmt: skip
+    hidden = torch.zeros(EDGES, dtype=torch.bool)
+    hidden[part.places[:3]] = hidden[part.places[-1]] = True
+    less = part.without(hidden)
+    assert less.hops.edges == (len(into) - 3, len(part.places) - 4)
+    assert torch.equal(less.places, part.places[3:-1])
+
+
 def test_sizes_bound_what_is_drawn_into_a_concept():
     ends, part = draw([0, 1, 9], (4, 2))
     into = torch.bincount(ends[1, part.places], minlength=CONCEPTS)

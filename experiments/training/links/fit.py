@@ -250,9 +250,8 @@ class Steps:
             messages = Messages(self.messages.ends[:, kept], self.messages.kinds[kept])
             return self.model.nodes(messages), everything
         seeds = torch.unique(torch.cat((subjects, candidates)))
-        part = self.sampler.sample(seeds, self.options.neighbours, self.generator)
-        kept = ~self.asked[part.places]
-        messages = Messages(part.ends[:, kept], self.messages.kinds[part.places[kept]])
+        drawn = self.sampler.sample(seeds, self.options.neighbours, self.generator)
+        part = drawn.without(self.asked)
         place = torch.full((self.concepts,), -1)
-        place[part.concepts] = torch.arange(len(part.concepts))
-        return self.model.nodes(messages, part.concepts), place
+        place[seeds] = torch.arange(len(seeds))
+        return self.model.nodes_of(part, self.messages.kinds[part.places]), place

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from encoders.decoders import DECODERS, Decoder
 from encoders.graph import GRAPH_ENCODERS
+from encoders.neighbours import Sampled
 from kg.options import Part, parse_options
 
 __all__ = ["LinkPredictor", "Messages"]
@@ -45,7 +46,7 @@ class LinkPredictor(nn.Module):
     ) -> None:
         super().__init__()
         self.vectors = nn.Parameter(0.1 * torch.randn(concepts, width))
-        self.encoder: nn.Module | None = None
+        self.encoder: Any = None
         if encoder is not None:
             part = GRAPH_ENCODERS.load(encoder.name)
             options = parse_options(part.Options, encoder.options, where=encoder.name)
@@ -55,11 +56,21 @@ class LinkPredictor(nn.Module):
         options = parse_options(part.Options, decoder.options, where=decoder.name)
         self.decoder: Decoder = part(options, width=width, relations=kinds)
 
-    def nodes(self, messages: Messages, concepts: Tensor | None = None) -> Tensor:
-        """Embedded concepts `[N, D]`, or those asked for (the ends then count within them)."""
-        own = self.vectors if concepts is None else self.vectors[concepts]
+    def nodes(self, messages: Messages) -> Tensor:
+        """Embedded concepts `[N, D]`."""
         if self.encoder is None:
-            return own
-        ones = own.new_ones(len(messages.kinds))
-        heard: Tensor = self.encoder(own, messages.ends, messages.kinds, ones)
-        return own + self.share * heard
+            return self.vectors
+        ones = self.vectors.new_ones(len(messages.kinds))
+        return self.vectors + self.share * self.encoder(self.vectors, *messages, ones)
+
+    def nodes_of(self, part: Sampled, kinds: Tensor) -> Tensor:
+        """Embedded concepts that a part of the graph was drawn for, `[b, D]`.
+
+        Args:
+            part: The part.
+            kinds: Directed kind of each of its edges, `[e]`.
+        """
+        own = self.vectors.index_select(0, part.concepts)
+        ones = own.new_ones(len(kinds))
+        heard: Tensor = self.encoder(own, part.ends, kinds, ones, part.hops)
+        return own[: len(heard)] + self.share * heard

@@ -14,7 +14,7 @@ from encoders.kept_vectors import read_vectors
 from experiments.cli.main import main
 from experiments.training.links import study
 from experiments.training.links.fit import LinkOptions, Steps, embedded, fit
-from experiments.training.links.model import LinkPredictor
+from experiments.training.links.model import LinkPredictor, Messages
 from experiments.training.links.ranking import known_answers
 from experiments.training.links.triples import from_rows
 from kg.errors import InputError, RunStopped
@@ -88,24 +88,28 @@ def test_all_neighbours_are_the_whole_graph(stairs):
 def test_an_edge_is_no_message_while_it_is_asked_for(stairs, neighbours, monkeypatch):
     options = LinkOptions(encoder=Part(name="rgcn"), width=8, neighbours=neighbours)
     heard = []
-    nodes = LinkPredictor.nodes
+    nodes, nodes_of = LinkPredictor.nodes, LinkPredictor.nodes_of
 
-    def listening(self, messages, concepts=None):
-        heard.append((messages, concepts))
-        return nodes(self, messages, concepts)
+    def listening(self, messages):
+        heard.append(messages)
+        return nodes(self, messages)
+
+    def listening_to_a_part(self, part, kinds):
+        heard.append(Messages(part.concepts[part.ends], kinds))
+        return nodes_of(self, part, kinds)
 
     monkeypatch.setattr(LinkPredictor, "nodes", listening)
+    monkeypatch.setattr(LinkPredictor, "nodes_of", listening_to_a_part)
     model = LinkPredictor(options.encoder, options.decoder, concepts=30, kinds=4, width=8)
     steps = Steps(stairs, options, model, torch.Generator().manual_seed(0))
     batch = torch.tensor([3, 17, 145])
     steps.loss(batch)
-    ((messages, concepts),) = heard
-    ends = messages.ends if concepts is None else concepts[messages.ends]
-    said = {tuple(row) for row in torch.stack((ends[0], messages.kinds, ends[1]), 1).tolist()}
+    ((ends, kinds),) = heard
+    said = {tuple(row) for row in torch.stack((ends[0], kinds, ends[1]), 1).tolist()}
     half = len(steps.edges) // 2
     for edge in torch.cat((batch, (batch + half) % len(steps.edges))).tolist():
         assert tuple(steps.edges[edge].tolist()) not in said
-    assert len(said) == len(steps.edges) - 6 if concepts is None else said
+    assert said if neighbours else len(said) == len(steps.edges) - 6
 
 
 def test_what_diverges_is_said_so(stairs):
