@@ -36,6 +36,9 @@ class LazyGroup(click.Group):
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self.lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if command.help:
+            # click keeps the lines of a paragraph that begins with this letter as they are
+            command.help = command.help.replace("\\b\n", "\b\n")
         return command
 
     def resolve_command(

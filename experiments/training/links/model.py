@@ -61,7 +61,8 @@ class LinkPredictor(nn.Module):
         if self.encoder is None:
             return self.vectors
         ones = self.vectors.new_ones(len(messages.kinds))
-        return self.vectors + self.share * self.encoder(self.vectors, *messages, ones)
+        heard: Tensor = self.encoder(self.vectors, *messages, ones)
+        return self.vectors + self.share * heard
 
     def nodes_of(self, part: Sampled, kinds: Tensor) -> Tensor:
         """Embedded concepts that a part of the graph was drawn for, `[b, D]`.

@@ -138,6 +138,7 @@ def test_every_command_has_help_and_json(capsys) -> None:
     def walk(command: click.Command, words: list[str]) -> None:
         assert main([*words, "--help"]) == 0
         text = capsys.readouterr().out
+        assert "\\b" not in text, words  # examples stand one a line
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
                 inner = command.get_command(context, name)
