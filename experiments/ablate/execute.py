@@ -132,5 +132,6 @@ def _surroundings(place: str, shared: int) -> dict[str, str]:
 
 def _name(job: Job) -> str:
     fold = "" if job.fold is None else f", fold {job.fold}"
+    turn = "" if job.rotation is None else f", rotation {job.rotation}"
     setting = f", {job.setting}" if job.setting else ""
-    return f"{job.arm}{setting}{fold}, seed {job.seed}"
+    return f"{job.arm}{setting}{fold}{turn}, seed {job.seed}"

@@ -21,7 +21,7 @@ State = Literal["finished", "running", "broken", "missing"]
 
 
 UNDRAWN = -1
-"""Stands for a seed or fold that is still to be drawn, unless the user has set one over it."""
+"""Stands for a seed, fold or rotation still to be drawn, unless the user has set one over it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Job:
         arm: The arm.
         setting: Name of the setting; empty where there is none.
         fold: Fold of the split, or None where the ablation names no folds.
+        rotation: Rotation of the findings held out, or None where the ablation names none.
         seed: Seed.
         experiment: The resolved configuration.
     """
@@ -39,6 +40,7 @@ class Job:
     arm: str
     setting: str
     fold: int | None
+    rotation: int | None
     seed: int
     experiment: Experiment
 
@@ -89,12 +91,14 @@ def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[
         for setting, under in settings.items()
         for arm, values in file.arms.items()
     }
-    draws = itertools.product(ablation.seeds, ablation.folds or (None,))
+    draws = itertools.product(
+        ablation.seeds, ablation.folds or (None,), ablation.rotations or (None,)
+    )
     return Plan(
         file,
         tuple(
-            Job(arm, setting, fold, seed, _drawn(experiment, fold, seed))
-            for seed, fold in draws
+            Job(arm, setting, fold, rotation, seed, _drawn(experiment, fold, rotation, seed))
+            for seed, fold, rotation in draws
             for (setting, arm), experiment in resolved.items()
         ),
     )
@@ -103,11 +107,12 @@ def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[
 def _resolved(
     file: AblationFile, arm: str, values: Mapping[str, Any], overrides: Sequence[str]
 ) -> Experiment:
-    """The checked configuration of an arm, before a seed and a fold are drawn for it."""
+    """The checked configuration of an arm, before anything is drawn for it."""
     ablation = file.ablation
     laid = {
         **values,
         **({"split.fold": UNDRAWN} if ablation.folds else {}),
+        **({"hold_out.rotation": UNDRAWN} if ablation.rotations else {}),
         "seed": UNDRAWN,
         "name": f"{ablation.name}-{arm}".replace(" ", "_"),
         "about": f"{ablation.about} Arm: {arm}.",
@@ -117,13 +122,17 @@ def _resolved(
     return found.experiment
 
 
-def _drawn(experiment: Experiment, fold: int | None, seed: int) -> Experiment:
+def _drawn(experiment: Experiment, fold: int | None, rotation: int | None, seed: int) -> Experiment:
     """The configuration of one run."""
     if experiment.seed == UNDRAWN:
         experiment = experiment.model_copy(update={"seed": seed})
     if experiment.split.fold == UNDRAWN:
         split = experiment.split.model_copy(update={"fold": fold})
         experiment = experiment.model_copy(update={"split": split})
+    held = experiment.hold_out
+    if held is not None and held.rotation == UNDRAWN:
+        held = held.model_copy(update={"rotation": rotation})
+        experiment = experiment.model_copy(update={"hold_out": held})
     return experiment
 
 

@@ -49,6 +49,7 @@ class AblationResult:
         primary: Arms whose difference from it is a primary endpoint.
         seeds: Seeds every arm was trained with.
         folds: Folds; empty = the base's own.
+        rotations: Rotations of the findings held out; empty = the base's own.
         arms: For each arm what it changes, by dotted key.
         channels: For each arm how each channel of the graph stands; empty where the system has
             none.
@@ -65,6 +66,7 @@ class AblationResult:
     arms: Mapping[str, Mapping[str, Any]]
     channels: Mapping[str, Mapping[str, str]]
     settings: tuple[Compared, ...]
+    rotations: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain values."""
@@ -88,6 +90,7 @@ class AblationResult:
         plain = {key: value for key, value in values.items() if key not in ("format", "settings")}
         try:
             listed = {key: tuple(plain[key]) for key in ("primary", "seeds", "folds")}
+            listed["rotations"] = tuple(plain.get("rotations", ()))
             found = tuple(
                 Compared(one["setting"], Comparison.from_json(one["comparison"]))
                 for one in values["settings"]
@@ -97,12 +100,15 @@ class AblationResult:
             raise InputError(f"the ablation is damaged: {error}", AGAIN) from None
 
 
-def result_of(plan: Plan, runs: Path, resampling: Resampling = USUAL) -> AblationResult:
+def result_of(
+    plan: Plan, runs: Path, on: str = "", resampling: Resampling = USUAL
+) -> AblationResult:
     """Compare the arms of an ablation whose runs are all finished.
 
     Args:
         plan: The plan.
         runs: Folder of runs.
+        on: Which answers are compared; empty = those the ablation names.
         resampling: How intervals are made.
 
     Raises:
@@ -125,6 +131,7 @@ def result_of(plan: Plan, runs: Path, resampling: Resampling = USUAL) -> Ablatio
         }
         comparison = compare(
             groups,
+            on=on or ablation.on,
             pairs=[(ablation.reference, arm) for arm in others],
             primary=[(ablation.reference, arm) for arm in ablation.primary],
             plan=resampling,
@@ -143,12 +150,19 @@ def result_of(plan: Plan, runs: Path, resampling: Resampling = USUAL) -> Ablatio
         arms={arm: dict(values) for arm, values in plan.file.arms.items()},
         channels={arm: channels(first[arm]) for arm in plan.file.arms} if reached else {},
         settings=tuple(found),
+        rotations=ablation.rotations,
     )
 
 
-def keep(result: AblationResult, runs: Path) -> Path:
-    """Write the result into a folder of its own under `runs`; its path."""
-    path = runs / "ablations" / result.name / FILE
+def keep(result: AblationResult, runs: Path, on: str = "") -> Path:
+    """Write the result into a folder of its own under `runs`; its path.
+
+    Args:
+        result: The result.
+        runs: Folder of runs.
+        on: The answers that were compared in place of those the ablation names.
+    """
+    path = runs / "ablations" / (f"{result.name}-on-{on}" if on else result.name) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, result.as_json())
     return path

@@ -37,6 +37,9 @@ class Ablation(Options):
         primary: Arms whose difference from the reference is a primary endpoint.
         seeds: Seeds every arm is trained with.
         folds: Folds of the split; empty = the base's own fold alone.
+        rotations: Rotations of the findings held out; empty = the base's own alone. What is held
+            out in all of them is compared together.
+        on: Which answers are compared: `test`, `zero_shot`, or other data the runs were tested on.
         settings: Further values laid over every arm, by name: the arms are compared under each
             by itself; empty = once, as they are.
     """
@@ -51,6 +54,8 @@ class Ablation(Options):
     primary: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     folds: tuple[int, ...] = ()
+    rotations: tuple[int, ...] = ()
+    on: str = "test"
     settings: Mapping[str, Mapping[str, Any]] = {}
 
 

@@ -38,6 +38,11 @@ def _complete(
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be run, and stop.")
 @click.option("--workers", type=click.IntRange(1), help="Runs at a time; as many as fit otherwise.")
 @click.option("--arm", "arms", multiple=True, help="Only this arm and the reference (repeatable).")
+@click.option(
+    "--on", default="", metavar="ANSWERS",
+    help="Compare these answers of the runs instead: test, zero_shot, or other data each RUN was "
+    "tested on with `experiment evaluate`.",
+)  # fmt: skip
 @runs_option
 @root_option
 def ablate(**given: Any) -> None:
@@ -58,8 +63,8 @@ def ablate(**given: Any) -> None:
     from experiments.ablate.result import answer, keep, result_of
 
     run_missing(plan, root, runs, devices(given["workers"]), heard=show.note)
-    result = result_of(plan, runs)
-    kept = keep(result, runs)
+    result = result_of(plan, runs, given["on"])
+    kept = keep(result, runs, given["on"])
     if given["as_json"]:
         show.json_result(result.as_json())
         return
@@ -82,6 +87,7 @@ def _print_plan(plan: Any, standing: Any, as_json: bool) -> None:
             "arm": job.arm,
             "setting": job.setting,
             "fold": job.fold,
+            "rotation": job.rotation,
             "seed": job.seed,
             "state": standing[job.digest][0],
             "run": folder.run if (folder := standing[job.digest][1]) else None,

@@ -12,6 +12,7 @@ from experiments.cli import show
 from experiments.cli.arguments import runs_option, talking
 
 if TYPE_CHECKING:
+    from experiments.compare.compare import Kept
     from experiments.compare.records import Comparison
 
 __all__ = ["compare", "print_comparison"]
@@ -25,6 +26,11 @@ __all__ = ["compare", "print_comparison"]
     help="All finished runs of an experiment (repeatable).",
 )  # fmt: skip
 @click.option(
+    "--on", default="test", show_default=True, metavar="ANSWERS",
+    help="Which answers: test, zero_shot (findings held out of training), or a data set that every "
+    "RUN was tested on with `experiment evaluate`.",
+)  # fmt: skip
+@click.option(
     "--pair", "pairs", multiple=True, metavar="A:B",
     help="Entries to compare, A minus B (repeatable); else the first with every other.",
 )  # fmt: skip
@@ -33,7 +39,9 @@ __all__ = ["compare", "print_comparison"]
     show_default=True, help="What is compared.",
 )  # fmt: skip
 @click.option("--published", is_flag=True, help="Show numbers printed elsewhere beside ours.")
-@click.option("--all-settings", is_flag=True, help="Show every setting, not only what differs.")
+@click.option(
+    "--all-settings", "settings", is_flag=True, help="Show every setting, not only what differs.",
+)  # fmt: skip
 @click.option(
     "-o", "output", type=click.Path(path_type=Path),
     help="Write it to a file: .html, .md, .tex, .csv or .json.",
@@ -55,7 +63,9 @@ def compare(**given: Any) -> None:
     folders = [find_run(name, given["runs"]) for name in given["run_names"]]
     groups = gather([*folders, *finished_runs(given["runs"], given["experiments"])])
     pairs = [_pair(pair, list(groups)) for pair in given["pairs"]] or None
-    made = compared(groups, pairs=pairs, metric=given["metric"], all_settings=given["all_settings"])
+    optional: tuple[Kept, ...] = ("settings", "published")
+    keep = [name for name in optional if given[name]]
+    made = compared(groups, on=given["on"], pairs=pairs, metric=given["metric"], keep=keep)
     if output is not None:
         show.to_file(output, render(made, output.suffix))
     if given["as_json"]:

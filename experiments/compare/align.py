@@ -2,60 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from experiments.compare.settings import experiment_of
-from experiments.config.schema import Experiment
+from experiments.compare.runs import (
+    Run,
+    check_by_fold,
+    check_shared,
+    columns_of,
+    finished,
+    on_shared_studies,
+    read,
+)
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.records.predictions import ScoredPart, read_predictions
-from experiments.records.record import RunRecord
+from experiments.records.predictions import ScoredPart
 from kg.errors import InputError
 
-__all__ = ["Aligned", "Arm", "Run", "align"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One finished run.
-
-    Args:
-        folder: Its folder.
-        record: Its record.
-        experiment: Its configuration.
-        test: What it scored, by study id and finding id.
-    """
-
-    folder: RunFolder
-    record: RunRecord
-    experiment: Experiment
-    test: ScoredPart
-
-    @property
-    def fold(self) -> int:
-        """The fold or source it tested; 0 where there is but one test part."""
-        split = self.experiment.split
-        return split.fold if split.one_of_several else 0
-
-    @property
-    def seed(self) -> int:
-        """Its seed."""
-        return self.experiment.seed
+__all__ = ["Aligned", "Arm", "align"]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """All runs of one configuration, crossed by fold and seed.
+    """All runs of one configuration, crossed by fold, seed and rotation.
 
     Args:
         name: Name of the entry.
-        runs: Its runs, by fold, then seed.
+        runs: Its runs, by fold, then seed, then rotation of the findings held out.
         scores: Probabilities `[seeds, n, C]`, NaN = not possible.
     """
 
@@ -86,10 +64,11 @@ class Aligned:
     Args:
         studies: Study ids, length `n`.
         groups: Patient group of each.
-        folds: Fold each was tested in, `[n]`.
+        folds: Fold each was tested in, `[n]`; zeros where all runs answer for the same studies.
         findings: Concept ids, length `C`.
         labels: 1, 0 or NaN, `[n, C]`.
         arms: The configurations.
+        left_out: Studies that only some of the runs answer for.
     """
 
     studies: tuple[str, ...]
@@ -98,6 +77,7 @@ class Aligned:
     findings: tuple[str, ...]
     labels: FloatArray
     arms: tuple[Arm, ...]
+    left_out: int = 0
 
     def units(self, parts: Sequence[str] | None = None) -> Units:
         """How the rows hang together; with parts, each is judged within its own."""
@@ -105,142 +85,112 @@ class Aligned:
         return Units(groups, folds=self.folds, parts=parts)
 
 
-def align(groups: Mapping[str, Sequence[RunFolder]]) -> Aligned:
+def align(groups: Mapping[str, Sequence[RunFolder]], on: str = "test") -> Aligned:
     """Read the runs of each configuration and join their scores by study.
 
+    Test parts of folds stand one after another. Where all runs answer for the same studies (other
+    data, the locked part), the scores of the folds' runs are averaged, and what only some of them
+    answer for, because others have learnt from it, is left out. Findings held out in rotations
+    stand side by side.
+
+    Args:
+        groups: Runs of each configuration, by name.
+        on: Which of their answers (see `answers_of`).
+
     Raises:
-        InputError: If a run is not finished, runs do not share data set, label set, findings,
-            or, fold by fold, split manifest, studies and labels, or a configuration lacks a fold
-            or seed that another of its runs has.
+        InputError: If a run is not finished or has no such answers, runs do not share data set,
+            label set, findings, or, fold by fold, split manifest, studies and labels, or a
+            configuration lacks a fold, rotation or seed that another of its runs has.
     """
     if not groups or not all(groups.values()):
         raise InputError("there is nothing to compare", "name runs, or experiments with runs")
-    runs = {name: [_read(folder) for folder in each] for name, each in _finished(groups).items()}
+    found = finished(groups)
+    runs = {name: [read(folder, on) for folder in each] for name, each in found.items()}
+    check_shared([run for each in runs.values() for run in each])
+    left_out = 0
+    if next(iter(runs.values()))[0].answers.shared:
+        runs, left_out = on_shared_studies(runs)
     everything = [run for each in runs.values() for run in each]
-    _check_shared(everything)
-    first = everything[0]
-    by_fold = {run.fold: run for run in reversed(everything)}
-    arms = [_cross(name, each, sorted(by_fold), first.test.findings) for name, each in runs.items()]
-    tested = [by_fold[fold].test for fold in sorted(by_fold)]
-    columns = [_columns(part, first.test.findings) for part in tested]
+    check_by_fold(everything)
+    crosses = {name: _cross(name, each, everything) for name, each in runs.items()}
+    parts = next(iter(crosses.values())).tested
+    findings = next(iter(parts.values())).findings
+    labels = [part.labels[:, columns_of(part, findings)] for part in parts.values()]
     return Aligned(
-        studies=tuple(study for part in tested for study in part.studies),
-        groups=tuple(patient for part in tested for patient in part.patients),
-        folds=np.repeat(sorted(by_fold), [len(part.studies) for part in tested]),
-        findings=first.test.findings,
-        labels=np.concatenate([p.labels[:, c] for p, c in zip(tested, columns, strict=True)]),
-        arms=tuple(arms),
+        studies=tuple(study for part in parts.values() for study in part.studies),
+        groups=tuple(patient for part in parts.values() for patient in part.patients),
+        folds=np.repeat(list(parts), [len(part.studies) for part in parts.values()]),
+        findings=findings,
+        labels=np.concatenate(labels),
+        arms=tuple(cross.arm(name, findings) for name, cross in crosses.items()),
+        left_out=left_out,
     )
 
 
-def _finished(groups: Mapping[str, Sequence[RunFolder]]) -> Mapping[str, Sequence[RunFolder]]:
-    """The groups, once every run of them is finished."""
-    stands = {
-        folder.run: folder.load_record().status if folder.record.is_file() else "not started"
-        for each in groups.values()
-        for folder in each
-    }
-    open_ones = [f"{run} ({status})" for run, status in stands.items() if status != "finished"]
-    if open_ones:
-        raise InputError(
-            f"not finished: {', '.join(open_ones)}", "kgdx experiment resume RUN, or leave it out"
-        )
-    return groups
+@dataclass(frozen=True)
+class _Cross:
+    """Runs of one configuration by fold, seed and rotation.
+
+    Args:
+        runs: The runs.
+        parts: For each seed what was scored in each fold, all rotations side by side.
+    """
+
+    runs: tuple[Run, ...]
+    parts: tuple[Mapping[int, ScoredPart], ...]
+
+    @property
+    def tested(self) -> Mapping[int, ScoredPart]:
+        """Studies and labels of each fold; of one alone where all answer for the same studies."""
+        first = self.parts[0]
+        return {0: next(iter(first.values()))} if self.runs[0].answers.shared else first
+
+    def arm(self, name: str, findings: Sequence[str]) -> Arm:
+        """The configuration with its scores `[seeds, n, C]`."""
+        join = np.mean if self.runs[0].answers.shared else np.concatenate
+        scores = [
+            join([_scores(part, findings) for part in each.values()], axis=0) for each in self.parts
+        ]
+        return Arm(name, self.runs, np.stack(scores))
 
 
-def _read(folder: RunFolder) -> Run:
-    """A run with its test part sorted by study."""
-    parts = [part for part in read_predictions(folder.predictions) if part.part == "test"]
-    if not parts:
-        raise InputError(f"{folder.predictions} has no test part", "run the experiment again")
-    part = parts[0]
-    if len(set(part.studies)) < len(part.studies):
-        raise InputError(f"{folder.predictions}: a study is scored twice", "run it again")
-    order = sorted(range(len(part.studies)), key=part.studies.__getitem__)
-    test = ScoredPart(
-        part=part.part,
-        studies=tuple(part.studies[row] for row in order),
-        patients=tuple(part.patients[row] for row in order),
-        findings=part.findings,
-        labels=part.labels[order],
-        probabilities=part.probabilities[order],
-    )
-    return Run(folder, folder.load_record(), experiment_of(folder), test)
-
-
-def _columns(part: ScoredPart, findings: Sequence[str]) -> list[int]:
-    """Where the findings stand in a part."""
-    return [part.findings.index(finding) for finding in findings]
-
-
-_MUST: dict[str, Callable[[Run], object]] = {
-    "data set": lambda run: run.record.dataset,
-    "label set": lambda run: run.record.labels,
-    "label policy": lambda run: dict(run.record.label_policy),
-    "findings": lambda run: sorted(run.test.findings),
-}
-"""What all runs of a table share."""
-
-_MUST_BY_FOLD: dict[str, Callable[[Run], object]] = {
-    "split manifest": lambda run: run.record.split_manifest,
-    "studies": lambda run: run.test.studies,
-    "patients": lambda run: run.test.patients,
-}
-"""What all runs of a fold share."""
-
-
-def _check_shared(runs: Sequence[Run]) -> None:
-    """Refuse runs that may not stand in one table."""
-    first = runs[0]
-    by_fold: dict[int, Run] = {}
+def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
+    """Runs of one configuration; it must have every fold and rotation that any other has."""
+    found: dict[tuple[int, int, int], Run] = {}
     for run in runs:
-        same_fold = by_fold.setdefault(run.fold, run)
-        for must, other in ((_MUST, first), (_MUST_BY_FOLD, same_fold)):
-            for what, of in must.items():
-                if of(run) != of(other):
-                    raise _refused(other, run, what)
-        columns = _columns(run.test, same_fold.test.findings)
-        if not np.array_equal(run.test.labels[:, columns], same_fold.test.labels, equal_nan=True):
-            raise _refused(same_fold, run, "labels")
-
-
-def _refused(one: Run, other: Run, what: str) -> InputError:
-    """Why two runs may not stand in one table."""
-    said = ""
-    if what in ("data set", "label set"):
-        said = f": {_MUST[what](one)} and {_MUST[what](other)}"
-    if what == "studies":
-        apart = set(one.test.studies) ^ set(other.test.studies)
-        said = f": {len(apart)} were tested by one of them only"
-    return InputError(
-        f"{one.folder.run} and {other.folder.run} do not share their {what}{said}",
-        "compare runs of the same split of the same data, or run one of them again",
-    )
-
-
-def _cross(name: str, runs: Sequence[Run], folds: Sequence[int], findings: Sequence[str]) -> Arm:
-    """Runs of one configuration by fold and seed, and their scores."""
-    found: dict[tuple[int, int], Run] = {}
-    for run in runs:
-        twice = found.setdefault((run.fold, run.seed), run)
+        twice = found.setdefault((run.fold, run.seed, run.answers.rotation), run)
         if twice is not run:
             raise InputError(
                 f"{name}: {twice.folder.run} and {run.folder.run} have the same fold and seed",
                 "name the runs to compare, one of the two",
             )
-    seeds = sorted({seed for _, seed in found})
-    missing = [f"fold {f} seed {s}" for f in folds for s in seeds if (f, s) not in found]
+    # on studies that all answer for, each configuration has folds of its own
+    folds = sorted({run.fold for run in (runs if runs[0].answers.shared else everything)})
+    rotations = sorted({run.answers.rotation for run in everything})
+    seeds = sorted({run.seed for run in runs})
+    wanted = [(f, s, r) for f in folds for s in seeds for r in rotations]
+    missing = [key for key in wanted if key not in found]
     if missing:
+        turn = " rotation {2}" if len(rotations) > 1 else ""
+        said = ", ".join(("fold {0} seed {1}" + turn).format(*key) for key in missing)
         raise InputError(
-            f"{name} has no finished run of {', '.join(missing)}",
+            f"{name} has no finished run of {said}",
             "run what is missing, or compare the folds and seeds that all have",
         )
-    scores = [
-        np.concatenate([_scores(found[fold, seed].test, findings) for fold in folds])
-        for seed in seeds
-    ]
-    return Arm(name, tuple(found[f, s] for f in folds for s in seeds), np.stack(scores))
+    parts = [{f: _joined([found[f, s, r].test for r in rotations]) for f in folds} for s in seeds]
+    return _Cross(tuple(found[key] for key in wanted), tuple(parts))
+
+
+def _joined(rotations: Sequence[ScoredPart]) -> ScoredPart:
+    """Findings of all rotations side by side; one held out in several is that of the first."""
+    first = rotations[0]
+    chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
+    for part in rotations:
+        for column, finding in enumerate(part.findings):
+            chosen.setdefault(finding, (part.labels[:, column], part.probabilities[:, column]))
+    labels, scores = (np.stack(columns, axis=1) for columns in zip(*chosen.values(), strict=True))
+    return replace(first, findings=tuple(chosen), labels=labels, probabilities=scores)
 
 
 def _scores(part: ScoredPart, findings: Sequence[str]) -> FloatArray:
-    return np.asarray(part.probabilities[:, _columns(part, findings)], dtype=np.float64)
+    return np.asarray(part.probabilities[:, columns_of(part, findings)], dtype=np.float64)

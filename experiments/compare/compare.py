@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from experiments.compare.records import (
 )
 from experiments.compare.settings import differing, flat
 from experiments.metrics.bootstrap import USUAL, Estimate, Intervals, Plan
+from experiments.metrics.rank_correlation import rank_correlation
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured
 from kg.errors import InputError, did_you_mean
@@ -32,17 +34,18 @@ from kg.errors import InputError, did_you_mean
 __all__ = ["compare", "runs_folder"]
 
 Pair = tuple[str, str]
+Kept = Literal["settings", "published"]
 
 
 def compare(
     groups: Mapping[str, Sequence[RunFolder]],
     *,
+    on: str = "test",
     pairs: Sequence[Pair] | None = None,
     primary: Sequence[Pair] = (),
     metric: Metric = "auroc_macro",
     plan: Plan = USUAL,
-    all_settings: bool = False,
-    published: bool = False,
+    keep: Collection[Kept] = (),
 ) -> Comparison:
     """Compare configurations on the studies they were all tested on.
 
@@ -52,18 +55,20 @@ def compare(
 
     Args:
         groups: Finished runs of each configuration, over folds and seeds, by name.
+        on: Which of their answers: `test`, `zero_shot` (findings held out of training), or what
+            an evaluation on other data or labels has kept, such as `figure1`.
         pairs: Which to compare, first minus second; None = the first with every other.
         primary: Pairs that were named before looking: corrected among themselves.
         metric: What is compared.
         plan: How intervals are made, and how many positives a macro mean asks for.
-        all_settings: Keep every setting in the entries, not only those that differ.
-        published: Keep the numbers that configurations say were printed elsewhere.
+        keep: What else the entries keep: every setting, not only those that differ; the numbers
+            that configurations say were printed elsewhere.
 
     Raises:
         InputError: If the runs may not share a table (see `align`), a pair names no entry, or the
             seeds of a pair cannot be paired.
     """
-    aligned = align(groups)
+    aligned = align(groups, on)
     arms = {arm.name: arm for arm in aligned.arms}
     families = _families(list(arms), pairs, primary)
     for first, second in (pair for each in families.values() for pair in each):
@@ -72,14 +77,16 @@ def compare(
     parts = taken if all(taken) and len(set(taken)) > 1 else None
     scores = Scores(aligned, parts, metric, plan)
     settings = [flat(arm.runs[0].experiment) for arm in aligned.arms]
-    shown = differing(settings) if not all_settings else None
+    shown = differing(settings) if "settings" not in keep else None
     entries = tuple(
         _entry(scores, arm, {k: v for k, v in own.items() if shown is None or k in shown})
         for arm, own in zip(aligned.arms, settings, strict=True)
     )
+    if "published" not in keep:
+        entries = tuple(replace(entry, published=()) for entry in entries)
     return Comparison(
         metric=metric,
-        entries=entries if published else tuple(replace(e, published=()) for e in entries),
+        entries=entries,
         differences=tuple(_differences(scores, arms, families)),
         studies=len(aligned.studies),
         groups=scores.units.count,
@@ -89,6 +96,8 @@ def compare(
         at_least=plan.at_least,
         notes=tuple(notes_on(aligned, entries, unknown=taken.count(""))),
         ledger=ledger_lines(aligned),
+        on=aligned.arms[0].runs[0].test.part,
+        told=" and ".join(dict.fromkeys(r.answers.told for a in aligned.arms for r in a.runs)),
     )
 
 
@@ -143,10 +152,11 @@ def _differences(
 
 def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
     """One row of the table."""
-    record, experiment = arm.runs[0].record, arm.runs[0].experiment
+    record, answers = arm.runs[0].record, arm.runs[0].answers
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)
     ranking = {str(name): _measured(e.macro, len(e.averaged)) for name, e in found.items()}
+    findings = _findings(scores.aligned, arm, main)
     base = runs_folder([run.folder for each in scores.aligned.arms for run in each.runs])
     return Entry(
         name=arm.name,
@@ -154,13 +164,13 @@ def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
         seeds=arm.seeds,
         folds=arm.folds,
         system=record.system,
-        dataset=record.dataset,
-        labels=record.labels,
-        label_source=record.label_source,
-        inputs_at_test=record.inputs_at_test,
-        text_policy=record.text_policy,
-        leakage=record.leakage,
-        split_kind=experiment.split.kind,
+        dataset=answers.dataset,
+        labels=answers.labels,
+        label_source=answers.label_source,
+        inputs_at_test=answers.inputs_at_test,
+        text_policy=answers.text_policy,
+        leakage=answers.leakage,
+        split_kind=answers.split_kind,
         manifests={str(run.fold): run.record.split_manifest for run in arm.runs},
         parameters=max(run.record.parameters for run in arm.runs),
         seconds=sum(run.record.seconds for run in arm.runs),
@@ -175,15 +185,17 @@ def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
         settings=settings,
         metrics={**ranking, "brier_macro": scores.brier(arm, main.averaged)},
         by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
-        findings=_findings(scores.aligned, arm, main),
+        findings=findings,
         parts=part_scores(scores, arm),
-        published=tuple(Printed.of(each) for each in experiment.published),
+        published=tuple(Printed.of(each) for each in arm.runs[0].experiment.published),
+        by_distance=_by_distance(findings, scores.plan),
     )
 
 
 def _findings(aligned: Aligned, arm: Arm, found: Intervals) -> tuple[FindingScore, ...]:
     """One row a finding; positives of all studies tested and scored."""
-    names = {row.finding: row.label for row in arm.runs[0].record.findings}
+    names = {key: name for run in arm.runs for key, name in run.answers.names.items()}
+    far = {key: cost for run in arm.runs for key, cost in run.answers.distances.items()}
     scored = np.where(np.isnan(arm.scores).any(axis=0), np.nan, aligned.labels)
     return tuple(
         FindingScore(
@@ -193,9 +205,24 @@ def _findings(aligned: Aligned, arm: Arm, found: Intervals) -> tuple[FindingScor
             positives=int(np.nansum(scored[:, column])),
             too_few=column not in found.averaged,
             value=_measured(found.findings[column]),
+            distance=far.get(finding),
         )
         for column, finding in enumerate(aligned.findings)
     )
+
+
+def _by_distance(findings: Sequence[FindingScore], plan: Plan) -> Measured | None:
+    """How the statistic falls with the distance in the graph to what was taught."""
+    known = [
+        (row.value.value, row.distance)
+        for row in findings
+        if row.value.value is not None and row.distance is not None and not row.too_few
+    ]
+    if not known:
+        return None
+    values, distances = zip(*known, strict=True)
+    found = rank_correlation(values, distances, rng=np.random.default_rng(0), plan=plan)
+    return _measured(found, len(known))
 
 
 def _measured(estimate: Estimate, findings: int | None = None) -> Measured:

@@ -16,7 +16,15 @@ Row = dict[str, str | int | None]
 _COLUMNS = (
     *("entry", "against", "family", "metric", "finding", "part", "value", "low", "high"),
     *("p", "p_holm", "p_delong", "seed_mean", "seed_sd", "seeds", "folds", "studies", "positives"),
-    *("verdict", "inputs_at_test", "text_policy", "leakage", "label_source", "published"),
+    *(
+        "verdict",
+        "answers",
+        "inputs_at_test",
+        "text_policy",
+        "leakage",
+        "label_source",
+        "published",
+    ),
 )
 
 
@@ -39,7 +47,7 @@ def _values(comparison: Comparison) -> Iterator[Row]:
     """Rows of every entry: its metrics, its modalities, its findings."""
     statistic = METRICS[comparison.metric]
     for entry in comparison.entries:
-        given = _given(entry)
+        given = _given(comparison, entry)
         for name, value in entry.metrics.items():
             alone = _seeds(entry.by_seed) if name == comparison.metric else {}
             row = given | {"metric": name, "studies": comparison.studies} | alone
@@ -50,6 +58,8 @@ def _values(comparison: Comparison) -> Iterator[Row]:
         for found in entry.findings:
             row = given | {"metric": statistic, "finding": cell(found.finding)}
             yield row | _scored(found)
+        if entry.by_distance is not None:
+            yield given | {"metric": f"{statistic} by distance"} | _numbers(entry.by_distance)
 
 
 def _scored(found: PartScore | FindingScore) -> Row:
@@ -65,7 +75,7 @@ def _gaps(comparison: Comparison) -> Iterator[Row]:
     """Rows of every difference."""
     for each in comparison.differences:
         yield {
-            **_given(comparison.entry(each.first)),
+            **_given(comparison, comparison.entry(each.first)),
             "against": cell(each.second),
             "family": each.family,
             "metric": each.metric,
@@ -81,12 +91,13 @@ def _gaps(comparison: Comparison) -> Iterator[Row]:
         }
 
 
-def _given(entry: Entry) -> Row:
+def _given(comparison: Comparison, entry: Entry) -> Row:
     """What must stand beside every number of an entry."""
     return {
         "entry": cell(entry.name),
         "seeds": len(entry.seeds),
         "folds": len(entry.folds),
+        "answers": cell(comparison.on),
         "inputs_at_test": cell(" + ".join(entry.inputs_at_test)),
         "text_policy": cell(entry.text_policy),
         "leakage": entry.leakage,

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from experiments.compare.align import Aligned, Arm, Run
+from experiments.compare.align import Aligned, Arm
 from experiments.compare.records import Entry
+from experiments.compare.runs import Run
 from experiments.records.ledger import read_ledger
 
 __all__ = ["ledger_lines", "notes_on"]
@@ -26,6 +27,7 @@ def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) ->
         unknown: Studies whose modality no run says.
     """
     yield from _leaks(entries)
+    yield from _shared(aligned)
     yield from _locked(aligned)
     yield from _too_few(aligned, entries)
     yield from _parts(entries, unknown)
@@ -56,9 +58,19 @@ def _leaks(entries: Sequence[Entry]) -> Iterator[str]:
         yield f"{', '.join(mined)}: the graph keeps evidence mined from the data under test"
 
 
+def _shared(aligned: Aligned) -> Iterator[str]:
+    """How the answers of several folds to the same studies were joined."""
+    if aligned.left_out:
+        yield f"{aligned.left_out} studies that some runs have learnt from are left out for all"
+    averaged = [a for a in aligned.arms if a.runs[0].answers.shared and len(a.folds) > 1]
+    if averaged:
+        count = len(averaged[0].folds)
+        yield f"every fold's run answered for every study: scores of {count} folds are averaged"
+
+
 def _tested_locked(aligned: Aligned) -> list[Run]:
     everything = [run for arm in aligned.arms for run in arm.runs]
-    return [run for run in everything if run.experiment.split.kind == "locked"]
+    return [run for run in everything if run.answers.split_kind == "locked"]
 
 
 def _locked(aligned: Aligned) -> Iterator[str]:
@@ -128,7 +140,7 @@ def _surroundings(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         # a fingerprint is of what a system reads: pictures, and text under its policy
         read = (run.fold, run.experiment.image.encoder is None, repr(run.experiment.text))
-        data.setdefault(read, set()).add(run.record.data_fingerprint)
+        data.setdefault(read, set()).add(run.answers.data_fingerprint)
     if any(len(found) > 1 for found in data.values()):
         yield "the data fingerprint is not the same in runs of a fold that read the same"
 
@@ -137,6 +149,6 @@ def _warnings(aligned: Aligned) -> Iterator[str]:
     """What runs said of themselves; positives are counted here over all folds."""
     for arm in aligned.arms:
         for run in arm.runs:
-            for warning in run.record.warnings:
+            for warning in run.answers.warnings:
                 if not warning.startswith("too few positives"):
                     yield f"{run.folder.run}: {warning}"

@@ -24,7 +24,7 @@ def modalities(aligned: Aligned) -> tuple[str, ...]:
         for arm in aligned.arms
         for run in arm.runs
         for row in read_studies(run.folder.studies)
-        if row.part == "test"
+        if row.part == run.test.part
     }
     return tuple(known.get(study, "") for study in aligned.studies)
 

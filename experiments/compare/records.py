@@ -69,6 +69,8 @@ class FindingScore:
         positives: How many of them have the finding.
         too_few: Fewer positives than a macro mean asks for: printed as too few, not averaged.
         value: The compared statistic with its interval; scores averaged over seeds.
+        distance: Of a finding held out of training: distance in the graph to the nearest one
+            taught; None where it was taught, or no path is known.
     """
 
     finding: str
@@ -77,6 +79,7 @@ class FindingScore:
     positives: int
     too_few: bool
     value: Measured
+    distance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,8 @@ class Entry:
         inputs_at_test: What the system was given at test.
         text_policy: Text it could read at test.
         leakage: `none`, `partial` or `label_source_read`.
-        split_kind: `folds`, `fixed`, `locked`, `official` or `sources`.
+        split_kind: `folds`, `fixed`, `locked`, `official` or `sources`; `external` where other
+            data were answered than the runs were split on.
         manifests: SHA-256 of the split manifest of each fold.
         parameters: Number of trained parameters, of the largest run.
         seconds: Seconds of all its runs.
@@ -148,6 +152,8 @@ class Entry:
         findings: One row a finding.
         parts: One row a modality where there are several; the macro is then the mean of theirs.
         published: Numbers printed elsewhere.
+        by_distance: Spearman's rho of the averaged findings' statistic and distance, where they
+            were held out of training.
     """
 
     name: str
@@ -173,6 +179,7 @@ class Entry:
     findings: tuple[FindingScore, ...]
     parts: tuple[PartScore, ...] = ()
     published: tuple[Printed, ...] = ()
+    by_distance: Measured | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,8 @@ class Comparison:
         at_least: Positives a finding needs to be averaged.
         notes: What a reader must know.
         ledger: Lines of the ledger on uses of a locked part by these runs.
+        on: Which answers of the runs were compared: part of their predictions.
+        told: The same in words.
     """
 
     metric: Metric
@@ -240,6 +249,8 @@ class Comparison:
     at_least: int
     notes: tuple[str, ...] = ()
     ledger: tuple[Mapping[str, str], ...] = field(default=())
+    on: str = "test"
+    told: str = "test part"
 
     def entry(self, name: str) -> Entry:
         """The entry of a name."""

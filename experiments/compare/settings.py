@@ -14,7 +14,7 @@ from experiments.records.folder import RunFolder
 __all__ = ["differing", "experiment_of", "flat", "same_but_for_the_draw"]
 
 _NAMED = ("name", "about", "published")
-_DRAWN = ("seed", "split.fold")
+_DRAWN = ("seed", "split.fold", "hold_out.rotation")
 
 
 def experiment_of(folder: RunFolder) -> Experiment:
@@ -30,13 +30,13 @@ def experiment_of(folder: RunFolder) -> Experiment:
 
 
 def flat(experiment: Experiment) -> dict[str, str]:
-    """Every setting by its key path, without names, seed and fold; values as they are written."""
+    """Every setting by its key path, without names and what is drawn; values as written."""
     pairs = _leaves(experiment.model_dump(mode="json"), "")
     return {key: text for key, text in pairs if key not in _DRAWN and _top(key) not in _NAMED}
 
 
 def same_but_for_the_draw(experiment: Experiment) -> str:
-    """What all runs of one configuration share, whatever their seed and fold."""
+    """What all runs of one configuration share, whatever their seed, fold and rotation."""
     return json.dumps([experiment.name, flat(experiment)], sort_keys=True, ensure_ascii=False)
 
 

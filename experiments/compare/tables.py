@@ -43,12 +43,15 @@ def about(comparison: Comparison) -> str:
     entry = comparison.entries[0]
     source = f" (read from {', '.join(entry.label_source)})" if entry.label_source else ""
     tested = f"{len(entry.folds)} {'sources' if entry.split_kind == 'sources' else 'folds'}"
-    split = tested if len(entry.folds) > 1 else entry.split_kind
+    own = entry.split_kind not in ("external", "locked")
+    split = tested if own and len(entry.folds) > 1 else entry.split_kind
+    answers = "" if comparison.on == "test" else f"Answers compared: {comparison.told}. "
     counted = entry.metrics[comparison.metric].findings
     commits = sorted({each[:12] for one in comparison.entries for each in one.commits})
-    within = "within modalities, mean of modalities" if comparison.parts else "mean of folds"
+    within = "mean of folds" if own else "studies ranked together"
+    within = "within modalities, mean of modalities" if comparison.parts else within
     return (
-        f"{comparison.studies} studies of {comparison.groups} patients tested; data set "
+        f"{answers}{comparison.studies} studies of {comparison.groups} patients tested; data set "
         f"{entry.dataset}, labels {entry.labels}{source}, split {split}. Macro means are over the "
         f"{counted} of {len(entry.findings)} findings with at least {comparison.at_least} "
         f"positives, {within}; "
@@ -73,6 +76,7 @@ def tables(comparison: Comparison) -> list[Table]:
 def entry_table(comparison: Comparison) -> Table:
     """One row a configuration: what it was given, what it scored."""
     published = any(entry.published for entry in comparison.entries)
+    far = any(entry.by_distance for entry in comparison.entries)
     names = [comparison.metric, *(m for m in METRIC_NAMES if m != comparison.metric)]
     heads = [METRIC_NAMES[name] for name in names]
     if comparison.parts:
@@ -80,6 +84,7 @@ def entry_table(comparison: Comparison) -> Table:
     columns = (
         *("entry", "system", "inputs at test", "text policy", "leakage", "graph", "parameters"),
         *("seeds", "folds", *comparison.parts, *heads, "one seed alone"),
+        *["rank correlation with distance"] * far,
         *["published"] * published,
     )
     rows = [
@@ -96,6 +101,7 @@ def entry_table(comparison: Comparison) -> Table:
             *("too few" if part.too_few else part.value.words() for part in entry.parts),
             *(entry.metrics[name].words() for name in names),
             seeds(entry.by_seed),
+            *([distances(entry)] if far else []),
             *([printed(entry)] if published else []),
         )
         for entry in comparison.entries
@@ -138,12 +144,16 @@ def settings_table(comparison: Comparison) -> Table:
 def finding_table(comparison: Comparison) -> Table:
     """The statistic of each finding, a column a configuration."""
     rows = []
+    far = any(row.distance is not None for row in comparison.entries[0].findings)
     for place, first in enumerate(comparison.entries[0].findings):
         each = [entry.findings[place] for entry in comparison.entries]
         cells = ["too few" if row.too_few else row.value.words() for row in each]
-        rows.append((first.label, f"{first.positives}/{first.studies}", *cells))
+        away = "-" if first.distance is None else f"{first.distance:.2f}"
+        counted = f"{first.positives}/{first.studies}"
+        rows.append((first.label, counted, *[away] * far, *cells))
     metric = METRIC_NAMES[comparison.metric].removeprefix("macro ")
-    columns = ("finding", "positives", *_names(comparison))
+    columns = ("finding", "positives", *["distance to the nearest taught"] * far)
+    columns += tuple(_names(comparison))
     return Table(f"{metric} of each finding", columns, tuple(rows))
 
 
@@ -193,6 +203,13 @@ def graphs(entry: Entry) -> str:
         for graph in entry.graphs
     ]
     return ", ".join(said) or "none"
+
+
+def distances(entry: Entry) -> str:
+    """Rank correlation of the findings' values with their distance, and of how many."""
+    if entry.by_distance is None:
+        return "-"
+    return f"{entry.by_distance.words(sign=True)} of {entry.by_distance.findings} findings"
 
 
 def printed(entry: Entry) -> str:

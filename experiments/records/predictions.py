@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,18 @@ import pyarrow.parquet as pq
 from experiments.records.atomic import atomic_path
 from kg.errors import InputError
 
-__all__ = ["ScoredPart", "read_predictions", "write_predictions"]
+__all__ = [
+    "TEST",
+    "ZERO_SHOT",
+    "ScoredPart",
+    "evaluated_part",
+    "read_predictions",
+    "write_predictions",
+]
+
+TEST = "test"
+ZERO_SHOT = "test_zero_shot"
+"""The test part, asked for the findings that were held out of training."""
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 _COLUMNS = ("study", "patient", "part", "finding", "label", "probability")
@@ -46,6 +57,22 @@ class ScoredPart:
             raise ValueError(f"{self.part}: labels and probabilities must be {shape}")
         if len(self.patients) != len(self.studies):
             raise ValueError(f"{self.part}: {len(self.patients)} patients for {shape[0]} studies")
+
+    def at(self, rows: Sequence[int]) -> ScoredPart:
+        """The studies at these places, in this order."""
+        chosen = list(rows)
+        return replace(
+            self,
+            studies=tuple(self.studies[row] for row in chosen),
+            patients=tuple(self.patients[row] for row in chosen),
+            labels=self.labels[chosen],
+            probabilities=self.probabilities[chosen],
+        )
+
+
+def evaluated_part(dataset: str, labels: str, basis: str, *, locked: bool = False) -> str:
+    """Name of the part in which a test on a data set keeps its answers of one basis."""
+    return "-".join((dataset, labels, basis, *(("locked",) if locked else ())))
 
 
 def write_predictions(path: Path, parts: Sequence[ScoredPart]) -> None:

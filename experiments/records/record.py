@@ -14,10 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 
-__all__ = ["FindingRow", "GraphUse", "Measured", "RunRecord", "Status", "defined"]
+__all__ = ["DISTANCE", "FindingRow", "GraphUse", "Measured", "RunRecord", "Status", "defined"]
 
 Status = Literal["running", "finished", "stopped", "failed"]
 FORMAT = 1
+DISTANCE = "graph_distance"
+"""Of a finding held out of training: cost of the path to the nearest finding that was taught."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from experiments.ablate.result import AblationResult, Compared, answer
 from experiments.compare.records import Comparison, Difference
-from experiments.reports.comparing import forest_rows, macro_name, seeds_words, signed
+from experiments.reports.comparing import asked_of, forest_rows, macro_name, seeds_words, signed
 from experiments.reports.comparison_page import comparison_badges, guidelines
 from experiments.reports.comparison_sections import comparison_sections
 from experiments.reports.document import (
@@ -55,13 +55,14 @@ def ablation_page(result: AblationResult) -> Page:
         title=f"Ablation {result.name}",
         kicker=f"kgdx ablation {result.name}",
         heading=result.about or result.name,
-        lead=_lead(result),
+        lead=asked_of(first) + _lead(result),
         badges=comparison_badges(first),
         asked=Pairs(
             (
                 Pair("Base", result.base),
                 Pair("Compared with", result.reference),
                 Pair("Primary endpoints", _primary(result)),
+                Pair("Answers", first.told),
                 Pair("Tested on", f"{first.studies} studies of {first.groups} patients"),
                 Pair("Seeds", ", ".join(map(str, result.seeds))),
             )
@@ -154,9 +155,13 @@ def _plan(result: AblationResult) -> Iterator[Block]:
 _SECOND = frozenset({1})
 
 
+def _draws(result: AblationResult) -> int:
+    return max(1, len(result.folds)) * max(1, len(result.rotations))
+
+
 def _runs(result: AblationResult) -> Table:
     """Runs of each arm, of those that were planned."""
-    planned = len(result.settings) * len(result.seeds) * max(1, len(result.folds))
+    planned = len(result.settings) * len(result.seeds) * _draws(result)
     rows = []
     for arm in result.arms:
         entries = [

@@ -9,6 +9,7 @@ from experiments.records.record import Measured
 from experiments.reports.drawings import ForestRow
 
 __all__ = [
+    "asked_of",
     "forest_rows",
     "macro_name",
     "judged",
@@ -32,6 +33,11 @@ def macro_name(metric: str, *, start: bool = False) -> str:
     """`auroc_macro` as `macro AUROC`, at the start of a head `Macro AUROC`; `auroc` as `AUROC`."""
     name = _NAMES.get(metric, metric.upper())
     return name[0].upper() + name[1:] if start else name
+
+
+def asked_of(comparison: Comparison) -> str:
+    """Which answers were compared, before what is said of them; empty for the usual test part."""
+    return "" if comparison.on == "test" else f"On {comparison.told}: "
 
 
 def verdict_word(difference: Difference) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from experiments.compare.records import Comparison
 from experiments.reports.checklist import checklist_section
-from experiments.reports.comparing import verdict_sentence
+from experiments.reports.comparing import asked_of, verdict_sentence
 from experiments.reports.comparison_sections import comparison_sections, macro_differences
 from experiments.reports.document import Badge, Page, Pair, Pairs, Section
 from experiments.reports.html import render_html
@@ -47,6 +47,7 @@ def comparison_page(comparison: Comparison) -> Page:
         asked=Pairs(
             (
                 Pair("Compared", ", ".join(names)),
+                Pair("Answers", comparison.told),
                 Pair("Tested on", f"{comparison.studies} studies of {comparison.groups} patients"),
                 Pair("Labels", first.labels),
                 Pair("Labels were read from", ", ".join(first.label_source)),
@@ -67,14 +68,14 @@ def _lead(comparison: Comparison) -> str:
     """The primary verdicts, else the first, or what there is."""
     macros = macro_differences(comparison)
     primary = [one for one in macros if one.family == "primary"]
-    if macros:
-        said = (verdict_sentence(one, comparison) for one in primary or macros[:1])
-        return " ".join(said)
-    return f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
+    said = [verdict_sentence(one, comparison) for one in primary or macros[:1]] or [
+        f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
+    ]
+    return asked_of(comparison) + " ".join(said)
 
 
 def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:
-    """The worst leakage of the entries, and whether the locked part was opened."""
+    """The worst leakage of the entries, and which part or data they were tested on."""
     order = list(LEAKAGE)
     levels = {entry.leakage for entry in comparison.entries}
     worst = max(levels, key=lambda level: order.index(level) if level in order else len(order))
@@ -82,6 +83,8 @@ def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:
     badges = [Badge(said, tone), Badge("research use only")]
     if any(entry.split_kind == "locked" for entry in comparison.entries):
         badges.append(Badge("locked part", "warn"))
+    elif comparison.entries[0].split_kind == "external":
+        badges.append(Badge("external data"))
     elif comparison.entries[0].split_kind != "official":
         badges.append(Badge("development part"))
     return tuple(badges)

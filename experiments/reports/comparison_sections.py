@@ -14,6 +14,7 @@ from experiments.reports.comparing import (
     macro_name,
     p_value,
     seeds_words,
+    signed,
     verdict_sentence,
     verdict_word,
 )
@@ -200,12 +201,16 @@ def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:
         return
     names = tuple(entry.name for entry in comparison.entries)
     by_entry = [{one.finding: one for one in entry.findings} for entry in comparison.entries]
+    far = any(one.distance is not None for one in first)
     rows = []
     for one in first:
         cells = ("too few" if one.too_few else _score(each.get(one.finding)) for each in by_entry)
         counted = f"{one.positives} of {one.studies}"
-        rows.append(Row((one.label, counted, *cells), faint=one.too_few))
-    yield Table(("Finding", "With it", *names), tuple(rows))
+        away = "" if one.distance is None else f"{one.distance:.2f}"
+        rows.append(Row((one.label, counted, *[away] * far, *cells), faint=one.too_few))
+    yield Table(("Finding", "With it", *["Distance"] * far, *names), tuple(rows))
+    if far:
+        yield from _by_distance(comparison)
     pairs = [(one.first, one.second) for one in macro_differences(comparison)]
     for place, pair in enumerate(pairs):
         name = f"{drawn}findings of {pair[0]} minus {pair[1]}" if place < MOST_PAIRS else ""
@@ -214,6 +219,22 @@ def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:
             yield Folded(title, blocks)
         elif blocks:
             yield from (Heading(title), *blocks)
+
+
+def _by_distance(comparison: Comparison) -> Iterator[Block]:
+    """Whether what lies farther in the graph from all that was taught is answered worse."""
+    yield Words(
+        "Distance: cost of the path in the graph to the nearest finding that was taught. Spearman "
+        "rho of score and distance; below zero, what lies farther away is answered worse. The "
+        "interval is of resampled findings.",
+        "note",
+    )
+    rows = (
+        Row((entry.name, signed(entry.by_distance), str(entry.by_distance.findings)))
+        for entry in comparison.entries
+        if entry.by_distance is not None
+    )
+    yield Table(("Entry", "Rank correlation with distance", "Findings"), tuple(rows))
 
 
 def _score(one: Any) -> str:
@@ -301,6 +322,7 @@ def _sources(comparison: Comparison) -> Iterator[Block]:
     }
     yield Pairs(
         (
+            Pair("Answers", comparison.told),
             Pair("Data set", first.dataset),
             Pair("Labels", f"{first.labels}, read from {', '.join(first.label_source)}"),
             Pair("Studies tested", f"{comparison.studies} of {comparison.groups} patient groups"),

@@ -24,7 +24,12 @@ from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable
 from experiments.records.folder import RunFolder
 from experiments.records.ledger import note_use
-from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
+from experiments.records.predictions import (
+    ScoredPart,
+    evaluated_part,
+    read_predictions,
+    write_predictions,
+)
 from experiments.records.record import FindingRow
 from experiments.records.studies import read_studies, scored_study, write_studies
 from experiments.records.surroundings import now
@@ -323,9 +328,7 @@ def _table(
     restored, data = wanted.restored, wanted.data
     findings = tuple(one.finding for one in chosen)
     truth = targets(cohort.studies, findings, data.uncertain, data.blank)
-    name = "-".join(
-        (data.name, data.labels, chosen[0].basis, *(("locked",) if wanted.locked else ()))
-    )
+    name = evaluated_part(data.name, data.labels, chosen[0].basis, locked=wanted.locked)
     asked = replace(cohort, targets=torch.from_numpy(truth))
     part = scored(name, asked, findings, given.probabilities)
     thresholds = None

@@ -14,7 +14,7 @@ from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart, write_predictions
+from experiments.records.predictions import TEST, ZERO_SHOT, ScoredPart, write_predictions
 from experiments.records.record import FindingRow, Measured
 from experiments.records.studies import scored_study, write_studies
 from experiments.targets import targets
@@ -25,7 +25,6 @@ from experiments.training.cohort import Cohort, batches
 from experiments.training.score import Calibration, Matrix, calibrate, probabilities
 
 __all__ = [
-    "ZERO_SHOT",
     "MeasuredRun",
     "finding_rows",
     "measure",
@@ -40,9 +39,6 @@ REPORTED = (
     *("brier", "ece"),
 )
 """Columns of a row beside AUROC that a record keeps."""
-
-ZERO_SHOT = "test_zero_shot"
-"""The test part, asked for the findings that were held out of training."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def measure_run(folder: RunFolder, made: Assembled) -> MeasuredRun:
     calibration = calibrate(validation.targets.numpy(), raw, patients, exclusive=exclusive)
     parts: tuple[ScoredPart, ...] = (
         scored("validation", validation, made.reader.findings, calibration.apply(raw)),
-        scored("test", test, made.reader.findings, calibration.apply(score(made, test))),
+        scored(TEST, test, made.reader.findings, calibration.apply(score(made, test))),
     )
     if made.reader.held.findings:
         parts = (*parts, _held_out(made, calibration))

@@ -11,12 +11,12 @@ from experiments.config.load import config_hash
 from experiments.config.schema import Experiment
 from experiments.metrics.bootstrap import Estimate
 from experiments.records.folder import RunFolder
-from experiments.records.record import FindingRow, RunRecord
+from experiments.records.predictions import TEST, ZERO_SHOT
+from experiments.records.record import DISTANCE, FindingRow, RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
 from experiments.targets import leakage
 from experiments.training.assemble import Assembled
 from experiments.training.measure import (
-    ZERO_SHOT,
     MeasuredRun,
     finding_rows,
     measured,
@@ -25,10 +25,7 @@ from experiments.training.measure import (
 from experiments.training.source import PARTS
 from kg.distance import distance
 
-__all__ = ["DISTANCE", "finished_record", "inputs_at_test", "started_record"]
-
-DISTANCE = "graph_distance"
-"""Of a finding held out of training: cost of the path to the nearest finding that was taught."""
+__all__ = ["finished_record", "inputs_at_test", "started_record"]
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
@@ -90,13 +87,13 @@ def finished_record(
     table, held = result.table, made.reader.held.findings
     asked = (*made.reader.findings, *held)
     labels = {name: made.reader.graph.concept(name).label for name in asked}
-    metrics = {"test": summary(table)}
+    metrics = {TEST: summary(table)}
     basis = [made.system.basis(name) for name in made.reader.findings]
-    rows = finding_rows(table, "test", labels, basis, result.calibration)
+    rows = finding_rows(table, TEST, labels, basis, result.calibration)
     if result.zero_shot is not None:
         metrics[ZERO_SHOT] = summary(result.zero_shot)
         basis = [made.system.basis(name) for name in held]
-        zero_shot = finding_rows(result.zero_shot, "test", labels, basis, None)
+        zero_shot = finding_rows(result.zero_shot, TEST, labels, basis, None)
         rows += tuple(_with_distance(row, made) for row in zero_shot)
     few = [row.finding for row in table.findings if row.too_few]
     warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()

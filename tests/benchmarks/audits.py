@@ -22,8 +22,9 @@ import numpy as np
 from experiments.audit.audit import audit
 from experiments.audit.record import Audit
 from experiments.audit.subject import Asked
-from experiments.compare.align import Run, align
+from experiments.compare.align import align
 from experiments.compare.gather import finished_runs, gather
+from experiments.compare.runs import Run
 from experiments.datasets import DATASETS
 from experiments.inspection import locate
 from experiments.metrics.arrays import Units

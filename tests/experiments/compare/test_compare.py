@@ -231,7 +231,7 @@ def test_the_record_survives_a_file_and_the_same_runs_give_the_same_bytes(crosse
         "names": crossed("names", changes={"graph": {"vectors": "random"}}),
     }
     first, second = (
-        json.dumps(compare(groups, plan=QUICK, published=True).as_json(), allow_nan=False)
+        json.dumps(compare(groups, plan=QUICK, keep=["published"]).as_json(), allow_nan=False)
         for _ in range(2)
     )
     assert first == second
@@ -267,6 +267,6 @@ def test_runs_gather_by_configuration_and_get_names_that_tell_them_apart(crossed
 def test_all_settings_are_kept_on_request(crossed):
     groups = {"full": crossed(seeds=1), "names": crossed("names", seeds=1)}
     assert compare(groups, plan=QUICK).entries[0].settings == {}
-    kept = compare(groups, plan=QUICK, all_settings=True).entries[0].settings
+    kept = compare(groups, plan=QUICK, keep=["settings"]).entries[0].settings
     assert kept["stages.0.objectives.classification"] == "1.0"
     assert "seed" not in kept

@@ -110,3 +110,11 @@ def test_comparing_loads_no_torch(tmp_path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_other_answers_are_asked_for_by_name(told) -> None:
+    assert told("--experiment", "full", "--on", "test", "--json")[0] == 0
+    code, out, err = told("--experiment", "full", "--on", "figure1")
+    assert (code, out) == (3, "")
+    assert "'figure1' was not answered" in err
+    assert "kgdx experiment evaluate" in err

@@ -29,7 +29,7 @@ def made(crossed) -> Comparison:
         NASTY: crossed("full", changes={"published": published}),
         "names": crossed("names", lift=0.1, changes={"graph": {"vectors": "random"}}),
     }
-    return compare(groups, plan=Plan(resamples=200), published=True)
+    return compare(groups, plan=Plan(resamples=200), keep=["published"])
 
 
 @pytest.mark.parametrize("ending", FORMATS)
