@@ -12,21 +12,18 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from real_data import RESULTS, Job, finished, run_missing
-from scipy.stats import spearmanr
 
+from experiments.metrics.rank_correlation import rank_correlation
 from experiments.metrics.ranking import auroc
 from experiments.records.predictions import read_predictions
-from experiments.records.record import FindingRow, RunRecord
-from experiments.training.record import DISTANCE
+from experiments.records.record import DISTANCE, FindingRow, Measured, RunRecord
 
 CONFIG = "graph_fusion_openi"
 ROTATIONS = 4
 LEVELS = ("labels", "concept")
-RESAMPLES = 2000
 
 
 def job(level: str | None, rotation: int = 0) -> Job:
@@ -65,25 +62,13 @@ def far(row: FindingRow | None) -> float | None:
     return measured.value if measured is not None else None
 
 
-def rank_correlation(rows: Iterable[FindingRow]) -> str:
-    """Spearman's rho of AUROC and distance, with the interval of resampled findings."""
+def with_distance(rows: Iterable[FindingRow]) -> str:
+    """Rank correlation of AUROC and distance, with the interval of resampled findings."""
     pairs = [(row.metrics["auroc"].value, far(row)) for row in rows]
-    known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(-1, 2)
-    rng = np.random.default_rng(0)
-    picks = rng.integers(len(known), size=(RESAMPLES, len(known))) if len(known) else []
-    drawn = [rho(known[pick]) for pick in picks]
-    defined = np.array([value for value in drawn if np.isfinite(value)])
-    if len(defined) * 2 < RESAMPLES:
-        return f"not defined over {len(known)} findings"
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return f"{rho(known):.3f} [{low:.3f}, {high:.3f}] over {len(known)} findings"
-
-
-def rho(pairs: np.ndarray[Any, Any]) -> float:
-    """Spearman's rho of two columns; NaN where one of them does not vary."""
-    if any(len(np.unique(column)) < 2 for column in pairs.T):
-        return float("nan")
-    return float(spearmanr(*pairs.T).statistic)
+    known = [pair for pair in pairs if None not in pair]
+    found = rank_correlation(*zip(*known, strict=True), rng=np.random.default_rng(0))
+    said = Measured.of(found.value, found.low, found.high).words(sign=True)
+    return f"{said} over {len(known)} findings"
 
 
 def main() -> None:
@@ -118,7 +103,7 @@ def main() -> None:
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        f"AUROC against distance, Spearman: {rank_correlation(held['concept'].values())}.",
+        f"AUROC against distance, Spearman: {with_distance(held['concept'].values())}.",
     ]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "openi_zero_shot.md"

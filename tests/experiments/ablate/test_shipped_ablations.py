@@ -34,6 +34,7 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 def test_every_run_of_it_is_another_one_and_nothing_has_run(plan: Plan, tmp_path: Path) -> None:
     ablation = plan.file.ablation
     draws = len(ablation.seeds) * max(len(ablation.folds), 1) * len(plan.settings)
+    draws *= max(len(ablation.rotations), 1)
     assert len(plan.jobs) == len({job.digest for job in plan.jobs}) == draws * len(plan.file.arms)
     assert {state for state, _ in stand(plan, tmp_path).values()} == {"missing"}
     assert [job.seed for job in plan.jobs] == sorted(job.seed for job in plan.jobs)
@@ -51,6 +52,21 @@ def test_the_core_is_five_seeds_of_one_split_whose_quarter_is_locked() -> None:
     arms = {job.arm: job.experiment for job in plan.jobs}
     assert {arm: tuple(channels(one).values()) for arm, one in arms.items()} == PROTOCOL
     assert plan.file.ablation.primary == ("names only", "shuffled")
+
+
+def test_zero_shot_holds_every_finding_out_once_in_each_fold() -> None:
+    plan = make_plan(read_ablation("ablate_graph_openi_zero_shot"))
+    assert plan.file.ablation.on == "zero_shot"
+    for arm in plan.file.arms:
+        held = [(job.fold, job.experiment.hold_out) for job in plan.of("", arm)]
+        assert {(fold, one.level, one.rotations) for fold, one in held} == {
+            (fold, "concept", 4) for fold in (0, 1)
+        }
+        assert sorted((fold, one.rotation) for fold, one in held) == [
+            (fold, rotation) for fold in (0, 1) for rotation in range(4)
+        ]
+    kinds = {(job.experiment.split.kind, job.experiment.text.test) for job in plan.jobs}
+    assert kinds == {("folds", "none")}
 
 
 @pytest.mark.parametrize("name", ["ablate_graph_openi_full", "ablate_graph_covid"])
