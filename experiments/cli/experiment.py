@@ -157,6 +157,10 @@ def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> N
 @click.option("--labels", help="Label set; the run's on its own data, else the first there is.")
 @click.option("--locked", is_flag=True, help="Test the locked part, and note it in the ledger.")
 @click.option("--why", default="", metavar="TEXT", help="Why the locked part is opened.")
+@click.option(
+    "--without", multiple=True, type=click.Choice(("image", "text", "evidence")),
+    help="Withhold a source of every study (repeatable); evidence is what the text states.",
+)  # fmt: skip
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
 @runs_option
 @root_option
@@ -180,6 +184,7 @@ def evaluate(**given: Any) -> None:
         labels=given["labels"],
         locked=given["locked"],
         why=given["why"],
+        without=tuple(dict.fromkeys(given["without"])),
     )
     if given["output"] is not None:
         show.to_file(given["output"], json.dumps(made, indent=2, ensure_ascii=False) + "\n")

@@ -129,9 +129,10 @@ def _elsewhere(
     part = _part(folder, name, f"kgdx experiment evaluate {folder.run} --dataset {test['dataset']}")
     basis = {row["basis"] for row in test["findings"] if row["finding"] in part.findings}
     findings = "findings trained on" if basis == {"trained"} else "findings not trained on"
+    without = "".join(f", without {source}" for source in test.get("without", ()))
     return Answers(
         part=part,
-        told=f"{test['dataset']}, {findings}",
+        told=f"{test['dataset']}, {findings}{without}",
         dataset=test["dataset"],
         labels=test["labels"],
         label_source=tuple(test["label_source"]),
@@ -158,7 +159,11 @@ def _evaluations(record: RunRecord) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for test in record.evaluations:
         for basis in test["metrics"]:
             locked = test["part"] == "locked"
-            yield evaluated_part(test["dataset"], test["labels"], basis, locked=locked), test
+            without = test.get("without", ())
+            name = evaluated_part(
+                test["dataset"], test["labels"], basis, locked=locked, without=without
+            )
+            yield name, test
 
 
 def _part(folder: RunFolder, name: str, hint: str) -> ScoredPart:

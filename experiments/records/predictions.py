@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,20 @@ class ScoredPart:
         )
 
 
-def evaluated_part(dataset: str, labels: str, basis: str, *, locked: bool = False) -> str:
-    """Name of the part in which a test on a data set keeps its answers of one basis."""
-    return "-".join((dataset, labels, basis, *(("locked",) if locked else ())))
+def evaluated_part(
+    dataset: str, labels: str, basis: str, *, locked: bool = False, without: Iterable[str] = ()
+) -> str:
+    """Name of the part in which a test on a data set keeps its answers of one basis.
+
+    Args:
+        dataset: Data set.
+        labels: Label set.
+        basis: `trained` or `zero_shot`.
+        locked: Whether the locked part was tested.
+        without: Sources that were withheld.
+    """
+    withheld = (f"without-{source}" for source in sorted(without))
+    return "-".join((dataset, labels, basis, *(("locked",) if locked else ()), *withheld))
 
 
 def write_predictions(path: Path, parts: Sequence[ScoredPart]) -> None:

@@ -32,6 +32,7 @@ def elsewhere_section(record: Mapping[str, Any]) -> Iterator[Section]:
 def _rows(test: Mapping[str, Any]) -> Iterator[Row]:
     """A row for trained and for zero-shot findings."""
     part = f"{test.get('part') or ''}{', external' if test.get('external') else ''}"
+    part += "".join(f", without {source}" for source in test.get("without") or ())
     skipped = ", ".join(f"{n} {why}" for why, n in (test.get("skipped") or {}).items())
     leakage = str(test.get("leakage") or "none")
     for basis, metrics in (test.get("metrics") or {}).items():

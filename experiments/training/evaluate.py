@@ -6,19 +6,15 @@ Findings are matched through the graph; what the run learnt from is refused; not
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from encoders.contents import Contents
 from encoders.study import Study
-from experiments.config.schema import DataSection
-from experiments.datasets import DATASETS, LabelChoice
 from experiments.metrics.bootstrap import USUAL, Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable
@@ -33,50 +29,25 @@ from experiments.records.predictions import (
 from experiments.records.record import FindingRow
 from experiments.records.studies import read_studies, scored_study, write_studies
 from experiments.records.surroundings import now
-from experiments.splits import locked_studies
-from experiments.targets import choose_findings, label_set_of, leakage, targets
+from experiments.targets import label_set_of, leakage, targets
 from experiments.training.agreement import agreement, uncontrolled
 from experiments.training.answers import Answers, answer
-from experiments.training.assemble import fingerprint, folder_of, open_dataset, wanted_studies
+from experiments.training.assemble import fingerprint, folder_of, open_dataset
 from experiments.training.cohort import Cohort
 from experiments.training.matching import Match, match_findings
 from experiments.training.measure import finding_rows, measure, measured, scored, summary
 from experiments.training.readable import read_readable
-from experiments.training.restore import Restored, restore
+from experiments.training.record import inputs_at_test
+from experiments.training.restore import restore
 from experiments.training.seen import Seen
 from experiments.training.source import StudySource
-from kg.errors import InputError
+from experiments.training.wanted import Wanted, choose, data_of, findings_of
+from experiments.training.withhold import Source, given, withhold
 from kg.graph import LabelSet
 
 __all__ = ["evaluate_run"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What is to be tested.
-
-    Args:
-        restored: The run.
-        data: Data set, label set and label policy.
-        choice: How the data set is labelled.
-        root: Folder of the data set.
-        locked: Whether the locked part is tested, and nothing else.
-        home: Whether it is the very data the run was split on.
-    """
-
-    restored: Restored
-    data: DataSection
-    choice: LabelChoice
-    root: Path
-    locked: bool
-    home: bool
-
-    @property
-    def fold(self) -> bool:
-        """Whether it is one fold of several, so that numbers can be averaged over them."""
-        return self.home and not self.locked and self.restored.experiment.split.one_of_several
 
 
 def evaluate_run(
@@ -87,6 +58,7 @@ def evaluate_run(
     labels: str | None = None,
     locked: bool = False,
     why: str = "",
+    without: tuple[Source, ...] = (),
 ) -> Mapping[str, Any]:
     """Test a finished run on a data set and append the result to its record.
 
@@ -101,6 +73,7 @@ def evaluate_run(
         labels: Label set; that of the run on its own data, else the data set's first.
         locked: Test the locked part alone.
         why: Why the locked part is opened, for the ledger.
+        without: Sources withheld from every study, as if it had come without.
 
     Returns:
         The evaluation, as the record keeps it.
@@ -109,25 +82,26 @@ def evaluate_run(
         InputError: If nothing is left to test, or data or run are not as they must be.
     """
     restored = restore(folder)
-    data, choice = _data(restored, dataset, labels)
+    given(restored.experiment, without)  # refuses what cannot be withheld before anything is read
+    data, choice = data_of(restored, dataset, labels)
     part, _ = open_dataset(data)
     where = folder_of(part, dataset, root, folder.path.parent / "cache")
     source = StudySource.open(part, data, where)
     everyone, where = list(source.everyone), source.root
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in everyone)
-    wanted = _Wanted(restored, data, choice, where, locked, home)
-    studies, skipped = _choose(wanted, part, everyone)
+    wanted = Wanted(restored, data, choice, where, locked, home, without)
+    studies, skipped = choose(wanted, part, everyone)
     if locked:
         _note(wanted, why)
     label_set = label_set_of(part, where, data.labels, restored.graph)
-    findings = _findings(wanted, label_set, part, everyone)
+    findings = findings_of(wanted, label_set, part, everyone)
     matches = match_findings(restored, findings)
     restored.reader.words.ask([*findings, *(one.asked for one in matches if one.asked)])
     cohort, rejected = read_readable(restored.reader, studies, where)
     if rejected:
         skipped["unreadable pictures"] = len(rejected)
-    result, parts = _measure(wanted, cohort, matches)
+    result, parts = _measure(wanted, withhold(cohort, without), matches)
     result |= {"agreement": _agreement(wanted, label_set, result["findings"], parts)}
     rare = [name for name in label_set.findings if name not in findings]
     result |= {
@@ -139,92 +113,7 @@ def evaluate_run(
     return result
 
 
-def _data(restored: Restored, dataset: str, labels: str | None) -> tuple[DataSection, LabelChoice]:
-    """The data section of the test, under one stated label policy, and the label choice.
-
-    On its own labels a run is tested as it was; on others blank labels mean what their
-    publication says.
-    """
-    own = restored.experiment.data
-    options = own.options if dataset == own.name else {}
-    part = DATASETS.load(dataset)
-    first = part(part.Options(**options)).label_choices[0].name
-    name = labels or (own.labels if dataset == own.name else first)
-    data = own.model_copy(update={"name": dataset, "labels": name, "options": options})
-    _, choice = open_dataset(data)
-    if (dataset, name) != (own.name, own.labels):
-        data = data.model_copy(update={"blank": choice.blank})
-    return data, choice
-
-
-def _findings(
-    wanted: _Wanted, label_set: LabelSet, part: Any, everyone: Sequence[Study]
-) -> tuple[str, ...]:
-    """The findings to test: all of the label set, or on the run's own labels what it tested.
-
-    Redacted text loses the clauses of every finding asked for, so asking for more than the run
-    did would give other numbers. A fold is too small to judge which findings are too rare: there,
-    as in training, those with enough positives in the whole development part are tested.
-    """
-    restored = wanted.restored
-    if wanted.home and wanted.data.labels == restored.experiment.data.labels:
-        return (*restored.reader.findings, *restored.reader.held.findings)
-    if not wanted.fold:
-        return label_set.findings
-    shut = locked_studies(part, everyone)
-    development = [study for study in everyone if study.study not in shut]
-    return choose_findings(
-        label_set, wanted_studies(development, wanted.data), wanted.data.at_least
-    )
-
-
-def _choose(
-    wanted: _Wanted, part: Any, everyone: Sequence[Study]
-) -> tuple[list[Study], dict[str, int]]:
-    """The studies that may be scored, and how many may not, by reason.
-
-    Raises:
-        InputError: If none is left.
-    """
-    skipped: Counter[str] = Counter()
-    shut = locked_studies(part, everyone)
-    kept = []
-    for study in everyone:
-        reason = _not_allowed(wanted, study.study, shut)
-        skipped[reason] += 1
-        if not reason:
-            kept.append(study)
-    if kept and not wanted.home:
-        seen = Seen.of(wanted.restored.folder, wanted.restored.manifest)
-        contents = wanted.restored.reader.contents or Contents()
-        kept, refused = seen.refuse(wanted.data.name, kept, wanted.root, contents)
-        skipped.update({f"seen in training ({reason})": n for reason, n in refused.items()})
-    del skipped[""]
-    if not kept:
-        said = ", ".join(f"{n} {reason}" for reason, n in skipped.items()) or "no study"
-        raise InputError(
-            f"{wanted.data.name}: nothing is left to test: {said}",
-            "test other studies; the locked part is opened with --locked --why TEXT",
-        )
-    left = wanted_studies(kept, wanted.data)
-    if len(left) < len(kept):
-        skipped["without label or required input"] = len(kept) - len(left)
-    return list(left), dict(skipped)
-
-
-def _not_allowed(wanted: _Wanted, study: str, shut: frozenset[str]) -> str:
-    """Why a study may not be scored; empty where it may."""
-    if wanted.locked != (study in shut):
-        return "not in the locked part" if wanted.locked else "locked"
-    if not wanted.home:
-        return ""
-    place = wanted.restored.manifest.assignments.get(study, "")
-    if place in ("train", "validation"):
-        return f"seen in training ({place})"
-    return "" if place in ("test", "locked") else "not in the run's split"
-
-
-def _note(wanted: _Wanted, why: str) -> None:
+def _note(wanted: Wanted, why: str) -> None:
     """Note the use of the locked part before anything of it is scored."""
     restored = wanted.restored
     use = {
@@ -239,7 +128,7 @@ def _note(wanted: _Wanted, why: str) -> None:
 
 
 def _measure(
-    wanted: _Wanted, cohort: Cohort, matches: tuple[Match, ...]
+    wanted: Wanted, cohort: Cohort, matches: tuple[Match, ...]
 ) -> tuple[dict[str, Any], list[ScoredPart]]:
     """Ask, score and describe; trained and zero-shot findings are never averaged together."""
     restored = wanted.restored
@@ -272,7 +161,7 @@ def _measure(
 
 
 def _agreement(
-    wanted: _Wanted, label_set: LabelSet, rows: Sequence[Mapping[str, Any]], parts: list[ScoredPart]
+    wanted: Wanted, label_set: LabelSet, rows: Sequence[Mapping[str, Any]], parts: list[ScoredPart]
 ) -> dict[str, Any]:
     """How the answers on all findings agree, trained and zero-shot ones together."""
     if not parts:
@@ -291,9 +180,10 @@ def _agreement(
     return {name: asdict(measured(value)) for name, value in found.items()}
 
 
-def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict[str, Any]:
+def _described(wanted: Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict[str, Any]:
     """What was tested on what, without which no number may be read."""
     restored, data, record = wanted.restored, wanted.data, wanted.restored.record
+    left = given(restored.experiment, wanted.without)
     return {
         "date": now(),
         "run": record.run,
@@ -306,9 +196,10 @@ def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dic
         "label_policy": {"uncertain": data.uncertain, "blank": data.blank},
         "part": "locked" if wanted.locked else "development",
         "external": not wanted.home,
-        "inputs_at_test": list(record.inputs_at_test),
-        "text_policy": record.text_policy,
-        "leakage": leakage(restored.experiment.text.test, wanted.choice.source),
+        "without": list(wanted.without),
+        "inputs_at_test": list(inputs_at_test(left)),
+        "text_policy": left.text.test,
+        "leakage": leakage(left.text.test, wanted.choice.source),
         "split_manifest": record.split_manifest,
         "data_fingerprint": fingerprint(
             cohort.studies, wanted.root, contents=restored.reader.contents
@@ -322,13 +213,15 @@ def _described(wanted: _Wanted, cohort: Cohort, matches: Sequence[Match]) -> dic
 
 
 def _table(
-    wanted: _Wanted, cohort: Cohort, chosen: Sequence[Match], given: Answers
+    wanted: Wanted, cohort: Cohort, chosen: Sequence[Match], given: Answers
 ) -> tuple[ScoredPart, MetricTable]:
     """Probabilities and metrics of some matched findings, named as the data name them."""
     restored, data = wanted.restored, wanted.data
     findings = tuple(one.finding for one in chosen)
     truth = targets(cohort.studies, findings, data.uncertain, data.blank)
-    name = evaluated_part(data.name, data.labels, chosen[0].basis, locked=wanted.locked)
+    name = evaluated_part(
+        data.name, data.labels, chosen[0].basis, locked=wanted.locked, without=wanted.without
+    )
     asked = replace(cohort, targets=torch.from_numpy(truth))
     part = scored(name, asked, findings, given.probabilities)
     thresholds = None
@@ -342,7 +235,7 @@ def _table(
     return part, measure(part, thresholds, plan, seed, whole and thresholds is not None)
 
 
-def _warnings(wanted: _Wanted, part: Any) -> list[str]:
+def _warnings(wanted: Wanted, part: Any) -> list[str]:
     """What a reader must know before believing the numbers."""
     said = []
     graph = wanted.restored.graph

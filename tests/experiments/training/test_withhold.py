@@ -1,0 +1,100 @@
+"""A source withheld at test: answered as for studies that never had it, and said in the record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.compare.compare import compare
+from experiments.config.schema import Experiment
+from experiments.datasets import DATASETS
+from experiments.records.folder import RunFolder, find_run
+from experiments.records.predictions import read_predictions
+from experiments.training.answers import answer
+from experiments.training.evaluate import evaluate_run
+from experiments.training.restore import restore
+from experiments.training.run import run_experiment
+from experiments.training.withhold import given
+from kg.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
+    experiment = Experiment.model_validate({**small, "name": "withheld"})
+    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+
+
+def probabilities(run: RunFolder, part: str) -> Any:
+    (found,) = [one for one in read_predictions(run.predictions) if one.part == part]
+    return found.probabilities
+
+
+@pytest.mark.parametrize(
+    ("source", "left", "policy", "leaks"),
+    [
+        ("image", ["redacted"], "redacted", "partial"),
+        ("text", ["image"], "none", "none"),
+        ("evidence", ["image", "redacted"], "redacted", "partial"),
+    ],
+)
+def test_the_record_says_what_was_left(
+    run: RunFolder, source: Any, left: list[str], policy: str, leaks: str
+) -> None:
+    made = evaluate_run(run, "synthetic", Path(), without=(source,))
+    assert made["without"] == [source]
+    assert (made["inputs_at_test"], made["text_policy"], made["leakage"]) == (left, policy, leaks)
+    name = f"synthetic-nih14-trained-without-{source}"
+    assert np.isfinite(probabilities(run, name)).all()
+    assert not np.allclose(probabilities(run, name), probabilities(run, "test"))
+    found = compare({"small": [run]}, on=name)
+    assert found.told == f"synthetic, findings trained on, without {source}"
+    assert found.entries[0].inputs_at_test == tuple(left)
+    assert found.entries[0].leakage == leaks
+
+
+@pytest.mark.parametrize(
+    ("source", "missing"), [("image", {"images": ()}), ("text", {"report": (), "dialogue": ()})]
+)
+def test_it_is_answered_as_for_a_study_that_never_had_it(
+    run: RunFolder, source: Any, missing: dict[str, Any]
+) -> None:
+    evaluate_run(run, "synthetic", Path(), without=(source,))
+    restored = restore(run)
+    part = DATASETS.load("synthetic")
+    root = run.path.parent / "cache" / "datasets" / "synthetic"
+    options = part.Options(**restored.experiment.data.options)
+    tested = restored.manifest.studies("test")
+    studies = sorted(
+        (s for s in part(options).studies(root, labels="nih14") if s.study in tested),
+        key=lambda one: one.study,
+    )
+    # the first keeps what the second has lost: both kinds stand in one batch
+    restored.reader.words.ask(restored.reader.findings)
+    cohort = restored.reader.read([studies[0], replace(studies[1], **missing)], root)
+    found = answer(restored.system, cohort, restored.reader.findings, restored.calibration)
+    (kept,) = [
+        one
+        for one in read_predictions(run.predictions)
+        if one.part == f"synthetic-nih14-trained-without-{source}"
+    ]
+    row = kept.studies.index(studies[1].study)
+    columns = [found.findings.index(finding) for finding in kept.findings]
+    np.testing.assert_allclose(found.probabilities[1, columns], kept.probabilities[row], atol=1e-5)
+
+
+def test_what_is_not_read_or_would_leave_nothing_is_refused(small: dict[str, Any]) -> None:
+    both = Experiment.model_validate(small)
+    assert given(both, ()) == both
+    with pytest.raises(InputError, match="without image and text nothing is left"):
+        given(both, ("image", "text"))
+    pictures = Experiment.model_validate({**small, "text": {"test": "none"}})
+    for source in ("text", "evidence"):
+        with pytest.raises(InputError, match=f"no {source} is read at test") as caught:
+            given(pictures, (source,))  # type: ignore[arg-type]
+        assert caught.value.hint == "it reads image"
+    with pytest.raises(InputError, match="no evidence is read at test"):
+        given(both, ("text", "evidence"))
