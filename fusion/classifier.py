@@ -116,10 +116,14 @@ class KnowledgeClassifier(nn.Module):
         text = empty
         if self.text_reader is not None and batch.text is not None:
             text = self.text_reader(batch.text)
-        evidence = empty
-        if self.options.evidence and batch.evidence is not None:
-            evidence = self.evidence_reader(batch.evidence, nodes)
-        return {"image": image, "text": text, "evidence": evidence}
+        return {"image": image, "text": text, "evidence": self.read_evidence(batch, nodes)}
+
+    def read_evidence(self, batch: StudyBatch, nodes: Tensor) -> Features:
+        """Features of the concepts that each study states, on embedded concepts `[N, D]`."""
+        if not self.options.evidence or batch.evidence is None:
+            return nothing(len(batch.ids), self.options.width, nodes)
+        evidence: Features = self.evidence_reader(batch.evidence, nodes)
+        return evidence
 
     def forward(self, batch: StudyBatch) -> Forward:
         """Everything the objectives need, for the findings trained on."""
@@ -182,6 +186,29 @@ class KnowledgeClassifier(nn.Module):
             gates=torch.cat([part.gates for part in joined], 1),
         )
 
+    def predict_on_edges(
+        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
+    ) -> Tensor:
+        """Logits `[B, C]`, each finding asked on edges of its own; memories stay as they are.
+
+        Args:
+            batch: The studies.
+            findings: Concept ids.
+            scale: How much of each directed edge is there to carry messages and evidence when a
+                finding is asked, `[C, E]`; 0 = no edge.
+        """
+        read: dict[str, Features] = {}
+        logits = []
+        for finding, own in zip(findings, scale, strict=True):
+            nodes = self.concept_reader(own)
+            # pictures and text are read without the graph, once for all
+            read = read or self.read(batch, nodes)
+            read = {**read, "evidence": self.read_evidence(batch, nodes)}
+            seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
+            carried, memory = self.carried(batch, seen, own), self.memory((finding,), nodes)
+            logits.append(self.answer(read, nodes, (finding,), carried, memory)[0])
+        return torch.cat(logits, 1)
+
     def answer(
         self,
         read: dict[str, Features],
@@ -202,12 +229,15 @@ class KnowledgeClassifier(nn.Module):
             logits = logits + carried[:, places]
         return logits, joined
 
-    def carried(self, batch: StudyBatch, seen: Tensor) -> Tensor | None:
+    def carried(
+        self, batch: StudyBatch, seen: Tensor, scale: Tensor | None = None
+    ) -> Tensor | None:
         """What the graph makes of stated and seen evidence, `[B, N]`; None where it is closed.
 
         Args:
             batch: The studies.
             seen: Logits of the supervised concepts from the pictures, `[B, K]`.
+            scale: How much of each directed edge is there, `[E]`; None = all of it.
         """
         if not self.options.spread:
             return None
@@ -217,7 +247,7 @@ class KnowledgeClassifier(nn.Module):
             there = batch.image_mask.any(1, keepdim=True)
             places = self.concept_reader.places(self.setting.supervised)
             empty = empty.index_copy(1, places, seen.sigmoid() * there)
-        carried: Tensor = self.spread(stated, empty)
+        carried: Tensor = self.spread(stated, empty, scale)
         return carried
 
     def concept_logits(self, image: Features, nodes: Tensor, concepts: tuple[str, ...]) -> Tensor:
@@ -271,10 +301,19 @@ class ConceptReader(nn.Module):
         self.places(setting.findings)
         self.places(setting.supervised)
 
-    def forward(self) -> Tensor:
-        """Embedded concepts `[N, D]`."""
+    def forward(self, scale: Tensor | None = None) -> Tensor:
+        """Embedded concepts `[N, D]`.
+
+        Args:
+            scale: How much of each directed edge is there, `[E]`, an edge of 0 as if it were not
+                in the graph; None = all of it.
+        """
         start = self.norm(self.project(self.vectors))
-        nodes: Tensor = self.encoder(start, self.edges, self.kinds, self.weights)
+        edges, kinds, weights = self.edges, self.kinds, self.weights
+        if scale is not None and len(weights):
+            there = scale > 0
+            edges, kinds, weights = edges[:, there], kinds[there], (weights * scale)[there]
+        nodes: Tensor = self.encoder(start, edges, kinds, weights)
         return nodes
 
     def places(self, concepts: tuple[str, ...]) -> Tensor:

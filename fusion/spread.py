@@ -53,17 +53,20 @@ class Spread(nn.Module):
         # present and absent statements, and what the pictures let expect, each with its own
         self.gain = nn.Parameter(torch.ones(3))
 
-    def forward(self, stated: Tensor, seen: Tensor) -> Tensor:
+    def forward(self, stated: Tensor, seen: Tensor, scale: Tensor | None = None) -> Tensor:
         """Logits to add to each concept, `[B, N]`.
 
         Args:
             stated: 1 present, 0.5 uncertain, -1 absent, 0 not stated, `[B, N]`.
             seen: Chance of each concept from the pictures, in [0, 1], 0 where unknown, `[B, N]`.
+            scale: How much of each directed edge is there, `[E]`; None = all of it.
         """
         start = torch.stack([stated.clamp_min(0), stated.clamp_max(0), seen])
         now = total = start.flatten(0, 1).T.contiguous()  # a row a concept
         subjects, objects = self.ends
         weight = (self.share * self.carried[self.kinds]).unsqueeze(1)
+        if scale is not None:
+            weight = weight * scale.unsqueeze(1)
         for _ in range(self.steps):
             now = torch.zeros_like(now).index_add(0, objects, now[subjects] * weight)
             total = total + now

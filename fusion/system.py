@@ -101,12 +101,17 @@ class System(nn.Module, ABC):
 
 @runtime_checkable
 class Forgets(Protocol):
-    """A system that can be asked as if it did not see some of what it attends to."""
+    """A system that can be asked as if some of what its answers rest on were not there."""
 
     def predict_without(
         self, batch: StudyBatch, findings: tuple[str, ...], hidden: Tensor
     ) -> Output:
         """As `predict`, without the places of each finding's memory that are True, `[C, K]`."""
+
+    def predict_on_edges(
+        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
+    ) -> Tensor:
+        """Logits `[B, C]`, each finding with so much of each edge of `graph_tensors`, `[C, E]`."""
 
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
         """Concept of each token of evidence and whether there is one, `[B, L]` each."""

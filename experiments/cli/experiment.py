@@ -203,9 +203,10 @@ def evaluate(**given: Any) -> None:
 def faithfulness(
     as_json: bool, run_name: str, output: Path | None, runs: Path, root: Path | None
 ) -> None:
-    """Delete the concepts RUN attends to most, and as many random ones: what do answers lose?
+    """Delete what counts most in the answers of RUN, and as much at random: what do they lose?
 
-    On its own test part, for the memory of the graph and for what the text states.
+    On its own test part: concepts of the graph's memory and concepts the text states, by attention;
+    edges around each finding, by their share in its answers.
     """
     import json
 

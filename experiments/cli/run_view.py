@@ -99,7 +99,7 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
 
 
 def print_faithfulness(made: Mapping[str, Any]) -> None:
-    """Print what answers lose with what is attended to, source by source."""
+    """Print what answers lose with what counts most in them, source by source."""
     for name, curve in made["sources"].items():
         rows = [
             (
@@ -110,7 +110,8 @@ def print_faithfulness(made: Mapping[str, Any]) -> None:
             )
             for point in curve["points"]
         ]
-        heads = ("most attended", "random", "difference", "AUROC, attended", "AUROC, random")
+        most = "largest share" if name == "edges" else "most attended"
+        heads = (most, "random", "difference", f"AUROC, {most}", "AUROC, random")
         show.table((f"deleted of {name}", *heads), rows)
         show.result(
             f"area between, of {curve['studies']} studies and {curve['findings']} findings: "

@@ -116,6 +116,12 @@ class GraphFusion(System):
         """Answer for findings of the graph without some places of their memories, `[C, K]`."""
         return self.classifier.predict(batch, findings, hidden)
 
+    def predict_on_edges(
+        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
+    ) -> Tensor:
+        """Logits `[B, C]`, each finding with so much of each directed edge, `[C, E]`."""
+        return self.classifier.predict_on_edges(batch, findings, scale)
+
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
         """Concept of each token of evidence and whether there is one, `[B, L]` each."""
         if batch.evidence is None or not self.options.evidence:

@@ -1,31 +1,25 @@
-"""Deletion: what answers lose with the concepts attended to most, and with as many random ones.
+"""Deletion: what answers lose with what counts most in them, and with as much at random.
 
 Attention is an explanation only where taking away what is attended to moves the answer more than
-taking away as much at random (deletion test; DeYoung: ERASER, 2020, comprehensiveness). Two sources
-are tested, each on its own. *Memory*: the graph around a finding, the same for every study, so what
-goes is chosen once a finding, by attention averaged over the studies; the finding itself stays, and
-so does what neighbours gave to its vector and what evidence is carried along edges.
-*Evidence*: concepts stated by a study, chosen study by study, by attention averaged over findings;
-they are gone as if the text had not stated them.
+taking away as much at random (deletion test; DeYoung: ERASER, 2020, comprehensiveness). So is the
+share of an edge in an answer. Concepts and edges are tested source by source (see `removable`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from encoders.batch import StudyBatch
 from experiments.metrics.arrays import mean_of_defined
 from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.means import ratios
 from experiments.metrics.ranking import auroc
-from experiments.training.cohort import Cohort, batches
+from experiments.training.cohort import Cohort
+from experiments.training.removable import Asked, Edges, Evidence, Memory, Removable
 from experiments.training.score import Calibration, Matrix
 from fusion.system import Forgets, System
 from kg.errors import InputError
@@ -33,25 +27,23 @@ from kg.errors import InputError
 __all__ = ["DELETED", "DRAWS", "Curve", "Point", "deletion"]
 
 DELETED = (1, 2, 4, 8)
-"""How many concepts are taken away."""
+"""How many concepts or edges are taken away."""
 
 DRAWS = 10
 """Random orders that are averaged."""
 
-UNDECIDED = 0.5
-"""Cut between yes and no where validation chose no threshold."""
-
 
 @dataclass(frozen=True)
 class Point:
-    """What is lost with so many concepts.
+    """What is lost with so many concepts or edges.
 
     Args:
         deleted: How many go, or all there are where there are fewer.
-        attended: Mean loss of probability of the answer given, without those most attended to.
+        attended: Mean loss of probability of the answer given, without those most attended to, or
+            the edges with the largest share.
         random: The same without as many random ones.
         difference: The first minus the second, paired by study.
-        auroc_attended: Loss of macro AUROC without those most attended to.
+        auroc_attended: Loss of macro AUROC without those that count most.
         auroc_random: The same without as many random ones.
     """
 
@@ -68,7 +60,7 @@ class Curve:
     """The losses of one source.
 
     Args:
-        points: One for each number of deleted concepts.
+        points: One for each number of deleted concepts or edges.
         area: Mean height between the two curves, from the first to the last number.
         studies: Studies averaged over: those that have anything to choose from.
         findings: Findings averaged over.
@@ -80,44 +72,6 @@ class Curve:
     findings: int
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A system and what it is asked."""
-
-    system: Any
-    cohort: Cohort
-    findings: tuple[str, ...]
-    calibration: Calibration
-
-    def batches(self) -> Iterator[StudyBatch]:
-        """The studies, in order."""
-        return batches(self.cohort, range(len(self.cohort)))
-
-    def chances(self, hidden: Tensor) -> Matrix:
-        """Calibrated probabilities `[n, C]` without some places of memory `[C, K]`."""
-        with torch.no_grad():
-            logits = [
-                self.system.predict_without(each, self.findings, hidden).logits
-                for each in self.batches()
-            ]
-        return self.calibration.apply(torch.cat(logits).double().sigmoid().numpy())
-
-    def attention(self) -> Mapping[str, Tensor]:
-        """Attention on each source, `[n, C, L]`, evidence of all batches equally long.
-
-        Raises:
-            InputError: If the system gives none.
-        """
-        with torch.no_grad():
-            made = [self.system.predict(each, self.findings).attention for each in self.batches()]
-        if not made[0]:
-            raise InputError(
-                "the join of this run gives no attention",
-                "train with --set system.options.join.name=knowledge_attention",
-            )
-        return {name: torch.cat([one[name] for one in made]) for name in ("memory", "evidence")}
-
-
 def deletion(
     system: System,
     cohort: Cohort,
@@ -126,7 +80,7 @@ def deletion(
     rng: np.random.Generator,
     plan: Plan,
 ) -> dict[str, Curve]:
-    """Curves of `memory` and `evidence`, each where the run has something to take away.
+    """Curves of `memory`, `evidence` and `edges`, each where there is something to take away.
 
     Args:
         system: The trained system, in evaluation mode.
@@ -141,89 +95,40 @@ def deletion(
     """
     if not isinstance(system, Forgets):
         raise InputError(
-            "this system does not attend to concepts of the graph", "ask a run of graph_fusion"
+            "this system answers without concepts of the graph", "ask a run of graph_fusion"
         )
     if calibration.exclusive:
         raise InputError(
             "the findings of this run exclude each other: no answer stands for itself",
             "ask a run whose findings may hold together",
         )
-    asked = _Asked(system, cohort, system.setting.findings, calibration)
-    attention = asked.attention()
-    made = {}
-    for name, source in (("memory", _Memory), ("evidence", _Evidence)):
-        chosen = source(asked, attention[name].double().numpy())
-        if chosen.free.any():
-            made[name] = _curve(asked, chosen, rng, plan)
+    asked = Asked(system, cohort, system.setting.findings, calibration)
+    made = {
+        name: _curve(asked, source, rng, plan)
+        for name, source in _sources(asked)
+        if source.free.any()
+    }
     if not made:
         raise InputError(
-            "this run remembers no neighbours and its test studies state no concept",
-            "ask a run with system.options.memory over 1, or text at test",
+            "nothing can be taken from this run: it attends to no concepts of the graph, and no "
+            "edge of it reaches an answer",
+            "ask a run with system.options.memory over 1, with text at test, or with edges",
         )
     return made
 
 
-class _Memory:
-    """Places of each finding's memory; a row is a finding.
-
-    Args:
-        asked: The system and what it is asked.
-        attention: `[n, C, K]`.
-    """
-
-    def __init__(self, asked: _Asked, attention: NDArray[np.float64]) -> None:
-        self.asked = asked
-        sizes = [len(asked.system.remembered(finding)) for finding in asked.findings]
-        places = np.arange(attention.shape[2])
-        # the first place is the finding itself
-        self.free = (places > 0) & (places < np.array(sizes)[:, None])
-        self.weight = attention.mean(0)
-
-    def without(self, gone: NDArray[np.bool_]) -> Matrix:
-        """Probabilities without some places `[C, K]`."""
-        return self.asked.chances(torch.from_numpy(gone))
-
-    def counted(self) -> NDArray[np.bool_]:
-        """Answers that had anything to lose, `[n, C]`."""
-        return np.tile(np.asarray(self.free.any(1)), (len(self.asked.cohort), 1))
+def _sources(asked: Asked) -> Iterator[tuple[str, Removable]]:
+    """What is taken away, in order."""
+    attention = asked.attention()
+    if attention:
+        yield "memory", Memory(asked, attention["memory"])
+        yield "evidence", Evidence(asked, attention["evidence"])
+    yield "edges", Edges(asked)
 
 
-class _Evidence:
-    """Concepts that each study states; a row is a study.
-
-    Args:
-        asked: The system and what it is asked.
-        attention: `[n, C, L]`.
-    """
-
-    def __init__(self, asked: _Asked, attention: NDArray[np.float64]) -> None:
-        self.asked = asked
-        stated = [asked.system.stated(each) for each in asked.batches()]
-        self.concepts = torch.cat([each[0] for each in stated])
-        self.free = torch.cat([each[1] for each in stated]).numpy()
-        self.weight = attention.mean(1)[:, : self.free.shape[1]]
-
-    def without(self, gone: NDArray[np.bool_]) -> Matrix:
-        """Probabilities without some statements `[n, L]`."""
-        evidence = self.asked.cohort.evidence
-        assert evidence is not None
-        kept = evidence.gather(1, self.concepts).masked_fill(torch.from_numpy(gone), 0.0)
-        left = replace(self.asked.cohort, evidence=evidence.scatter(1, self.concepts, kept))
-        hidden = torch.zeros(len(self.asked.findings), 1, dtype=torch.bool)
-        return replace(self.asked, cohort=left).chances(hidden)
-
-    def counted(self) -> NDArray[np.bool_]:
-        """Answers that had anything to lose, `[n, C]`."""
-        return np.tile(self.free.any(1, keepdims=True), (1, len(self.asked.findings)))
-
-
-def _curve(
-    asked: _Asked, source: _Memory | _Evidence, rng: np.random.Generator, plan: Plan
-) -> Curve:
+def _curve(asked: Asked, source: Removable, rng: np.random.Generator, plan: Plan) -> Curve:
     """Losses of one source, and the intervals of their means."""
-    whole = source.without(np.zeros_like(source.free))
-    cuts = np.array(asked.calibration.thresholds.values)
-    says = whole >= np.where(np.isnan(cuts), UNDECIDED, cuts)
+    whole, says = asked.whole, asked.says
     labels, counted = asked.cohort.targets.numpy(), source.counted()
     # one order a draw: what goes first at random has gone for every larger number too
     orders = [source.weight, *(rng.random(source.free.shape) for _ in range(DRAWS))]

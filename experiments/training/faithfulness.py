@@ -1,4 +1,4 @@
-"""Faithfulness of a finished run: whether what it attends to is what its answers rest on."""
+"""Faithfulness of a finished run: whether what it points to is what its answers rest on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["faithfulness_of"]
 
 
 def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
-    """Delete what a run attends to on its own test part, and say what it loses.
+    """Delete what counts most in a run's answers on its own test part, and say what they lose.
 
     Args:
         folder: The run.
@@ -33,7 +33,7 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
         What was asked of which run, and a curve for each source, ready for JSON.
 
     Raises:
-        InputError: If the run or its data are not as they must be, or it attends to no concepts.
+        InputError: If the run or its data are not as they must be, or there is nothing to delete.
     """
     restored = restore(folder)
     cohort = _tested(restored, root)

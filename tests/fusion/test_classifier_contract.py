@@ -77,6 +77,35 @@ def test_a_study_is_answered_alone_as_among_others(
     close(answer(model, rows(batch, mixed), setting.findings).logits, whole[mixed])
 
 
+@each_variant
+def test_edges_that_are_not_there_are_as_if_never_known(
+    classifier: Build, batch: StudyBatch, setting: Setting, options: dict[str, Any]
+) -> None:
+    model, closed = classifier(**options), classifier(**options, messages=False, spread=0)
+    closed.load_state_dict(model.state_dict())
+    count = len(model.spread.share)
+    with torch.no_grad():
+        none, every = (
+            model.predict_on_edges(batch, setting.findings, torch.full((5, count), amount))
+            for amount in (0.0, 1.0)
+        )
+    close(every, answer(model, batch, setting.findings).logits)
+    close(
+        none - own_evidence(model, batch, setting), answer(closed, batch, setting.findings).logits
+    )
+
+
+@torch.no_grad()
+def own_evidence(model: KnowledgeClassifier, batch: StudyBatch, setting: Setting) -> Tensor:
+    """What the spread adds to each finding before anything is carried, `[B, C]`."""
+    scale = torch.zeros(len(model.spread.share))
+    nodes = model.concept_reader(scale)
+    seen = model.concept_logits(model.read(batch, nodes)["image"], nodes, setting.supervised)
+    carried = model.carried(batch, seen, scale)
+    assert carried is not None
+    return carried[:, model.concept_reader.places(setting.findings)]
+
+
 def without(batch: StudyBatch, source: str) -> StudyBatch:
     """The batch without one source, hidden study by study."""
     if source == "image":

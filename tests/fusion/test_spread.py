@@ -38,6 +38,20 @@ def test_by_hand(graph: KnowledgeGraph) -> None:
     assert torch.allclose(found[1], -found[0])
 
 
+def test_an_edge_that_is_not_there_carries_nothing(graph: KnowledgeGraph) -> None:
+    spread, stated = Spread(graph, 2), torch.eye(4)
+    nothing = torch.zeros(4, 4)
+    ends = spread.ends.T.tolist()
+    sign, ill = graph.index["ckg:sign"], graph.index["ckg:ill"]
+    kept = torch.tensor([float({sign, ill} != set(pair)) for pair in ends])
+    found = spread(stated, nothing, kept) / GAIN
+    assert found[sign].tolist() == stated[sign].tolist()
+    # half an edge carries half as much
+    whole, half = spread(stated, nothing), spread(stated, nothing, 1 - (1 - kept) / 2)
+    assert half[sign, ill].item() == pytest.approx(whole[sign, ill].item() / 2)
+    assert torch.equal(spread(stated, nothing, torch.ones(len(ends))), whole)
+
+
 def test_no_step_leaves_evidence_where_it_is(graph: KnowledgeGraph) -> None:
     stated = torch.tensor([[1.0, 0.0, -1.0, 0.5]])
     assert torch.allclose(Spread(graph, 0)(stated, torch.zeros(1, 4)), GAIN * stated)

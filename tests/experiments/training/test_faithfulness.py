@@ -1,4 +1,4 @@
-"""Deletion of what is attended to: on toys where one concept decides, and on a real small run."""
+"""Deletion of what counts: on toys where one concept or edge decides, and on a real small run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from encoders.batch import StudyBatch
+from encoders.graph_arrays import graph_tensors
 from encoders.study import Study
 from experiments.cli.main import kgdx
+from experiments.cli.run_view import print_faithfulness
 from experiments.config.schema import Experiment
 from experiments.metrics.bootstrap import Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.records.folder import RunFolder, find_run
 from experiments.training.cohort import Cohort
 from experiments.training.deletion import DELETED, Curve, deletion
+from experiments.training.removable import Asked, Edges
 from experiments.training.run import run_experiment
 from experiments.training.score import Calibration
 from fusion.system import Output, Setting, System
 from kg.concepts import Concept
+from kg.edges import Edge, Evidence
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph
 
@@ -32,13 +36,14 @@ PLACES = 9
 """The finding itself and eight neighbours, of which the third decides."""
 DECIDES = 3
 YES, NO = 1 / (1 + np.exp(-2.0)), 1 / (1 + np.exp(2.0))
-FINDINGS = ("f", "g")
+FINDINGS = ("c0", "c5")
+BOOK = (Evidence("a textbook", "curated", "asserted"),)
 
 
 class Toy(System):
-    """Says yes (logit 2) to `f` as long as it sees the place or statement that decides, else no.
+    """Says yes (logit 2) to `c0` as long as it sees the place or statement that decides, else no.
 
-    `g` is always no. Attention lies on place `looks_at`.
+    `c5` is always no. Attention lies on place `looks_at`. There are no edges.
     """
 
     def __init__(self, looks_at: int, memory: bool) -> None:
@@ -57,7 +62,7 @@ class Toy(System):
         return "trained"
 
     def remembered(self, finding: str) -> tuple[str, ...]:
-        return tuple(f"c{i}" for i in range(PLACES)) if self.memory and finding == "f" else ("c0",)
+        return tuple(f"c{i}" for i in range(PLACES)) if self.memory and finding == "c0" else ("c0",)
 
     def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
         return self.predict_without(batch, findings, torch.zeros(2, PLACES, dtype=torch.bool))
@@ -76,6 +81,12 @@ class Toy(System):
         look[..., self.looks_at] = 1.0
         return Output(logits, {"memory": look, "evidence": look})
 
+    def predict_on_edges(
+        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
+    ) -> Tensor:
+        places = [FINDINGS.index(finding) for finding in findings]
+        return self.predict(batch, FINDINGS).logits[:, places] + self.nothing
+
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
         if self.memory:
             return torch.zeros(len(batch.ids), 0, dtype=torch.long), torch.zeros(
@@ -85,7 +96,39 @@ class Toy(System):
         return every, batch.evidence != 0
 
 
-def curves(looks_at: int, *, memory: bool, studies: int = 40, **changed: Any) -> dict[str, Curve]:
+class Wired(Toy):
+    """Answers by its edges alone, adding up what each carries: both findings yes for one half."""
+
+    CARRIES = {"c1": 2.0, "c2": 0.5, "c3": -1.0, "c4": 0.5}
+
+    def __init__(self) -> None:
+        super().__init__(0, memory=False)
+        edges = [Edge(name, "suggestive_of", "c0", BOOK) for name in self.CARRIES]
+        # two steps from c0, and three
+        edges += [Edge("c6", "is_a", "c1", BOOK), Edge("c7", "is_a", "c6", BOOK)]
+        graph = KnowledgeGraph(self.setting.graph.concepts, tuple(edges))
+        self.setting = Setting(graph, torch.zeros(PLACES, 1), FINDINGS)
+        ends = graph_tensors(graph)[0].T.tolist()
+        carries = {graph.index[name]: much for name, much in self.CARRIES.items()}
+        into = graph.index["c0"]
+        # half of what an edge carries goes each way
+        self.carried = torch.tensor(
+            [carries[a if b == into else b] / 2 if into in (a, b) else 0.0 for a, b in ends]
+        )
+
+    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
+        every = torch.ones(len(findings), len(self.carried))
+        return Output(self.predict_on_edges(batch, findings, every))
+
+    def predict_on_edges(
+        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
+    ) -> Tensor:
+        sign = batch.evidence[:, :1] * 2 - 1
+        wired = torch.tensor([finding == "c0" for finding in findings]).float()
+        return sign * (scale @ self.carried) * wired - 2 * (1 - wired)
+
+
+def asked_of(system: System, studies: int = 40, exclusive: bool = False) -> Asked:
     """Half the studies state every concept, the other half none."""
     evidence = torch.ones(studies, PLACES)
     evidence[studies // 2 :] = 0.0
@@ -93,21 +136,24 @@ def curves(looks_at: int, *, memory: bool, studies: int = 40, **changed: Any) ->
     targets[: studies // 2, 0] = 1.0
     people = tuple(Study(f"s{i}", f"p{i // 2}") for i in range(studies))
     cohort = Cohort(people, targets, evidence=evidence)
-    calibration = Calibration(
-        (1.0, 1.0), Thresholds((0.5, np.nan), "fixed", frozenset()), changed.get("exclusive", False)
-    )
+    thresholds = Thresholds((0.5, np.nan), "fixed", frozenset())
+    return Asked(system, cohort, FINDINGS, Calibration((1.0, 1.0), thresholds, exclusive))
+
+
+def curves(system: System, *, exclusive: bool = False) -> dict[str, Curve]:
+    asked = asked_of(system, exclusive=exclusive)
     return deletion(
-        changed.get("system", Toy(looks_at, memory)),
-        cohort,
-        calibration,
+        system,
+        asked.cohort,
+        asked.calibration,
         rng=np.random.default_rng(0),
         plan=Plan(resamples=100),
     )
 
 
 def test_what_decides_and_is_attended_to_is_lost_at_once() -> None:
-    (curve,) = curves(DECIDES, memory=True).values()
-    assert (curve.studies, curve.findings) == (40, 1)  # g remembers nothing but itself
+    (curve,) = curves(Toy(DECIDES, memory=True)).values()
+    assert (curve.studies, curve.findings) == (40, 1)  # c5 remembers nothing but itself
     for point in curve.points:
         assert point.attended.value == pytest.approx(YES - NO)
         assert point.auroc_attended == 0  # the memory is the same for every study
@@ -122,17 +168,17 @@ def test_what_decides_and_is_attended_to_is_lost_at_once() -> None:
 
 
 def test_attention_elsewhere_is_found_out() -> None:
-    (curve,) = curves(8, memory=True).values()
+    (curve,) = curves(Toy(8, memory=True)).values()
     assert curve.points[0].attended.value == pytest.approx(0)
     assert curve.points[2].attended.value == pytest.approx(0)
     assert curve.area.value < -0.05
 
 
 def test_statements_go_study_by_study() -> None:
-    (curve,) = curves(DECIDES, memory=False).values()
+    (curve,) = curves(Toy(DECIDES, memory=False)).values()
     assert (curve.studies, curve.findings) == (20, 2)  # half of the studies state nothing
     first, last = curve.points[0], curve.points[-1]
-    # f is lost, g is not
+    # c0 is lost, c5 is not
     assert first.attended.value == pytest.approx((YES - NO) / 2)
     assert first.random.value < first.attended.value / 2
     assert first.auroc_attended == pytest.approx(0.5)  # from right for all to one answer for all
@@ -141,15 +187,51 @@ def test_statements_go_study_by_study() -> None:
     assert last.random.value == pytest.approx((YES - NO) / 2, rel=0.3)
 
 
+def test_edges_are_ranked_by_what_they_carry_towards_the_answer() -> None:
+    source = Edges(asked_of(Wired()))
+    graph = source.asked.system.setting.graph
+    joined = [{graph.concepts[int(a)].id, graph.concepts[int(b)].id} for a, b in source.joined.T]
+    shares = {frozenset(pair): share for pair, share in zip(joined, source.weight[0], strict=True)}
+    # 40 studies, half of them yes and half no: an edge carries as much towards either answer
+    for name, much in Wired.CARRIES.items():
+        assert shares[frozenset({name, "c0"})] == pytest.approx(40 * much)
+    assert [pair for pair, free in zip(joined, source.free[0], strict=True) if not free] == [
+        {"c6", "c7"}  # three steps away
+    ]
+    assert not source.free[1].any()  # c5 has no edges
+
+
+def test_the_edge_that_carries_most_is_lost_first() -> None:
+    curve = curves(Wired())["edges"]
+    assert (curve.studies, curve.findings) == (40, 1)
+
+    def chance(logit: float) -> float:
+        return float(1 / (1 + np.exp(-logit)))
+
+    # 2 + 0.5 - 1 + 0.5 = 2; what speaks against the answer goes last
+    kept = [0.0, -0.5, -1.0, 0.0]
+    assert [point.attended.value for point in curve.points] == pytest.approx(
+        [chance(2) - chance(logit) for logit in kept], abs=1e-6
+    )
+    assert curve.points[0].difference.value > 0.1
+    assert curve.points[-1].difference.value == pytest.approx(0)  # all five edges are gone
+
+
 def test_what_cannot_be_asked_is_refused() -> None:
-    with pytest.raises(InputError, match="does not attend"):
-        curves(0, memory=True, system=torch.nn.Linear(1, 1))
+    with pytest.raises(InputError, match="without concepts of the graph"):
+        deletion(
+            torch.nn.Linear(1, 1),  # type: ignore[arg-type]
+            asked_of(Toy(0, memory=True)).cohort,
+            asked_of(Toy(0, memory=True)).calibration,
+            rng=np.random.default_rng(0),
+            plan=Plan(),
+        )
     with pytest.raises(InputError, match="exclude each other"):
-        curves(0, memory=True, exclusive=True)
+        curves(Toy(0, memory=True), exclusive=True)
     silent = Toy(0, memory=True)
     silent.remembered = lambda finding: ("c0",)  # type: ignore[method-assign]
-    with pytest.raises(InputError, match="no neighbours"):
-        curves(0, memory=True, system=silent)
+    with pytest.raises(InputError, match="nothing can be taken"):
+        curves(silent)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +240,9 @@ def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
     return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
 
 
-def test_a_run_says_what_it_loses(run: RunFolder, small_runs: Path, tmp_path: Path) -> None:
+def test_a_run_says_what_it_loses(
+    run: RunFolder, small_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["experiment", "faithfulness", run.run, "--runs", str(small_runs)]
     command += ["--root", str(tmp_path)]
     told = CliRunner().invoke(kgdx, [*command, "-o", str(tmp_path / "f.json"), "--json"])
@@ -173,6 +257,10 @@ def test_a_run_says_what_it_loses(run: RunFolder, small_runs: Path, tmp_path: Pa
     assert memory["points"][2]["attended"] == memory["points"][3]["attended"]
     assert memory["points"][3]["difference"]["value"] == pytest.approx(0)
     assert memory["area"]["low"] <= memory["area"]["value"] <= memory["area"]["high"]
-    shown = CliRunner().invoke(kgdx, command)
-    assert shown.exit_code == 0, shown.output
-    assert "area between" in shown.stdout
+    # messages are closed in this run: its edges carry evidence only
+    edges = made["sources"]["edges"]
+    assert edges["points"][0]["difference"]["value"] > 0
+    print_faithfulness(made)
+    shown = capsys.readouterr().out
+    assert "area between" in shown
+    assert "deleted of edges" in shown
