@@ -15,6 +15,7 @@ from experiments.cli.audit import audit
 from experiments.cli.copies import copy_of, load_dataset
 from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
+from experiments.cli.shift import shift
 from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def data() -> None:
 
 data.add_command(audit)
 data.add_command(label)
+data.add_command(shift)
 
 
 @data.command("list")

@@ -30,7 +30,10 @@ _set = click.option(
 
 @click.group(
     cls=LazyGroup,
-    lazy={"compare": ("experiments.cli.compare:compare", "Compare runs by patient and seed.")},
+    lazy={
+        "compare": ("experiments.cli.compare:compare", "Compare runs by patient and seed."),
+        "transfer": ("experiments.cli.transfer:transfer", "Trained here, tested there: a matrix."),
+    },
 )
 def experiment() -> None:
     """Run experiments and look at what they left."""

@@ -18,7 +18,7 @@ from experiments.records.predictions import (
 from experiments.records.record import DISTANCE, RunRecord
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["Answers", "answers_of"]
+__all__ = ["Answers", "answers_of", "evaluations"]
 
 OWN = {"test": TEST, "zero_shot": ZERO_SHOT}
 """What is asked for by these names is in the run's own record; other names are evaluations."""
@@ -81,7 +81,7 @@ def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on:
     """
     if on in OWN:
         return _own(folder, record, experiment, OWN[on])
-    known = dict(_evaluations(record))
+    known = {name: test for name, _, test in evaluations(record)}
     fits = [on] if on in known else [name for name in known if name.startswith(on)]
     if len(fits) != 1:
         several = f"choose of: {', '.join(fits)}"
@@ -154,8 +154,11 @@ _HOLD_OUT = "zero-shot answers are those of runs with hold_out"
 _LEVELS = {"concept": "zero-shot", "labels": "of the label alone"}
 
 
-def _evaluations(record: RunRecord) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Parts of the predictions that evaluations wrote, with the evaluation; the last one holds."""
+def evaluations(record: RunRecord) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Parts of the predictions that evaluations wrote, their basis, and the evaluation.
+
+    Where the same was tested several times, the last one holds.
+    """
     for test in record.evaluations:
         for basis in test["metrics"]:
             locked = test["part"] == "locked"
@@ -163,7 +166,7 @@ def _evaluations(record: RunRecord) -> Iterator[tuple[str, Mapping[str, Any]]]:
             name = evaluated_part(
                 test["dataset"], test["labels"], basis, locked=locked, without=without
             )
-            yield name, test
+            yield name, basis, test
 
 
 def _part(folder: RunFolder, name: str, hint: str) -> ScoredPart:

@@ -1,0 +1,192 @@
+"""How differently two data sets label findings together: the lift of each pair, and its ratio.
+
+A system that has learnt that two findings go together in one hospital is wrong where they do not.
+Only label tables are looked at, of the development part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.config.schema import DataSection
+from experiments.metrics.arrays import FloatArray, Units
+from experiments.metrics.bootstrap import USUAL, Plan, draw_counts, estimate
+from experiments.records.record import Measured
+from experiments.splits import locked_studies
+from experiments.targets import label_set_of, targets
+from experiments.training.assemble import choice_of, wanted_studies
+from experiments.training.holdout import equivalents
+from kg.graph import KnowledgeGraph
+
+__all__ = ["Labelled", "PairShift", "crosswalk", "label_shift", "read_labelled"]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The label table of a data set.
+
+    Args:
+        name: Data set and label set.
+        findings: Concept ids (`C`).
+        patients: Patient group of each study (`n`).
+        labels: 1, 0 or NaN = not stated, `[n, C]`.
+    """
+
+    name: str
+    findings: tuple[str, ...]
+    patients: tuple[str, ...]
+    labels: FloatArray
+
+
+@dataclass(frozen=True)
+class PairShift:
+    """Two findings in two data sets, numbers of the one data set first.
+
+    Args:
+        pair: Concept ids, as the first data set has them.
+        studies: Studies that state both.
+        expected: Studies in which both would be present if they were independent.
+        together: Studies in which both are present.
+        lift: `together / expected`: 1 = independent.
+        ratio: Lift in the second data set over that in the first, with the interval of patients
+            drawn in both; not defined where the findings are never together in the first.
+        too_few: Fewer expected together in one of them than the plan asks for.
+    """
+
+    pair: tuple[str, str]
+    studies: tuple[int, int]
+    expected: tuple[float, float]
+    together: tuple[int, int]
+    lift: tuple[float, float]
+    ratio: Measured
+    too_few: bool
+
+
+def read_labelled(
+    name: str, dataset: Any, root: Path, labels: str, graph: KnowledgeGraph
+) -> Labelled:
+    """The label table of the development part of a data set; no picture is opened.
+
+    Args:
+        name: Data set of the catalog.
+        dataset: The data set.
+        root: Its own folder.
+        labels: Label set; empty = the data set's first.
+        graph: The graph its label set is from.
+
+    Raises:
+        InputError: If it is not labelled that way, or no study is.
+    """
+    data = DataSection(name=name, labels=labels or dataset.label_choices[0].name)
+    blank = choice_of(dataset, data).blank
+    everyone = dataset.studies(root, labels=data.labels)
+    locked = locked_studies(dataset, everyone)
+    studies = wanted_studies([one for one in everyone if one.study not in locked], data)
+    label_set = label_set_of(dataset, root, data.labels, graph)
+    findings = tuple(one for one in label_set.findings if one != label_set.no_finding)
+    return Labelled(
+        name=f"{name} {data.labels}",
+        findings=findings,
+        patients=tuple(study.patient for study in studies),
+        labels=targets(studies, findings, data.uncertain, blank).astype(np.float64),
+    )
+
+
+def crosswalk(
+    graph: KnowledgeGraph, one: Sequence[str], other: Sequence[str]
+) -> dict[str, str | None]:
+    """For each finding of one label set its equal or exact match in the other; None = has none."""
+    return {
+        finding: next((same for same in equivalents(graph, finding) if same in other), None)
+        for finding in one
+    }
+
+
+def label_shift(
+    one: Labelled,
+    other: Labelled,
+    same: dict[str, str | None],
+    *,
+    rng: np.random.Generator,
+    plan: Plan = USUAL,
+) -> tuple[PairShift, ...]:
+    """Lift of every pair of shared findings in both data sets, what differs most first.
+
+    Args:
+        one: The first label table.
+        other: The second.
+        same: Finding of the second for each of the first; see `crosswalk`.
+        rng: Source of the resamples of patients.
+        plan: Resamples, coverage, and the fewest studies expected together.
+    """
+    shared = [(finding, match) for finding, match in same.items() if match is not None]
+    pairs = list(combinations(range(len(shared)), 2))
+    tables = [
+        _Counted.of(table, [names[place] for names in shared], pairs, rng, plan)
+        for place, table in enumerate((one, other))
+    ]
+    rows = []
+    for column, (first, second) in enumerate(pairs):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = tables[1].lift[column] / tables[0].lift[column]
+            drawn = tables[1].drawn[:, column] / tables[0].drawn[:, column]
+        found = estimate(ratio, np.where(np.isfinite(drawn), drawn, np.nan), plan)
+        expected = tuple(float(table.expected[column]) for table in tables)
+        rows.append(
+            PairShift(
+                pair=(shared[first][0], shared[second][0]),
+                studies=(int(tables[0].studies[column]), int(tables[1].studies[column])),
+                expected=(expected[0], expected[1]),
+                together=(int(tables[0].together[column]), int(tables[1].together[column])),
+                lift=(float(tables[0].lift[column]), float(tables[1].lift[column])),
+                ratio=Measured.of(found.value, found.low, found.high),
+                too_few=min(expected) < plan.at_least,
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (row.too_few, -_distance(row.ratio.value))))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Counts of each pair in one table, and its lift in every resample of patients `[r, P]`."""
+
+    studies: FloatArray
+    expected: FloatArray
+    together: FloatArray
+    lift: FloatArray
+    drawn: FloatArray
+
+    @staticmethod
+    def of(
+        table: Labelled,
+        findings: Sequence[str],
+        pairs: Sequence[tuple[int, int]],
+        rng: np.random.Generator,
+        plan: Plan,
+    ) -> _Counted:
+        columns = table.labels[:, [table.findings.index(name) for name in findings]]
+        first, second = (columns[:, [pair[side] for pair in pairs]] for side in (0, 1))
+        stated = ~np.isnan(first) & ~np.isnan(second)
+        units = Units(np.asarray(table.patients, dtype=object))
+        rows = [stated, stated & (first == 1), stated & (second == 1), (first == 1) & (second == 1)]
+        # of each patient: studies stated, with the first, the second, both
+        sums = [np.zeros((units.count, len(pairs))) for _ in rows]
+        for each, counted in zip(sums, rows, strict=True):
+            np.add.at(each, units.member, counted)
+        n, a, b, both = (each.sum(axis=0) for each in sums)
+        counts = draw_counts(units, plan.resamples, rng).astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn_n, drawn_a, drawn_b, drawn_both = (counts @ each for each in sums)
+            drawn = drawn_both * drawn_n / (drawn_a * drawn_b)
+            return _Counted(n, a * b / n, both, both * n / (a * b), drawn)
+
+
+def _distance(ratio: float | None) -> float:
+    """How far a ratio is from 1 on the scale of logarithms; 0 where it is not defined."""
+    return abs(float(np.log(ratio))) if ratio else 0.0

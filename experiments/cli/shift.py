@@ -1,0 +1,104 @@
+"""`kgdx data shift`: what two data sets label together, and how differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.cli import show
+from experiments.cli.arguments import root_option, talking
+from experiments.cli.copies import copy_of, load_dataset
+
+if TYPE_CHECKING:
+    from experiments.audit.label_shift import Labelled, PairShift
+    from kg.graph import KnowledgeGraph
+
+__all__ = ["shift"]
+
+FEWEST = 5
+"""Studies expected together in both data sets, below which a lift says nothing."""
+RESAMPLES = 1000
+
+
+@click.command()
+@talking
+@click.argument("one")
+@click.argument("other")
+@root_option
+@click.option("--other-root", type=click.Path(path_type=Path),
+              help="Where OTHER is, if not under --root.")  # fmt: skip
+@click.option("--labels", default="", help="Label set of ONE; the first where not given.")
+@click.option("--other-labels", default="", help="Label set of OTHER, likewise.")
+def shift(**given: Any) -> None:
+    """Compare what data sets ONE and OTHER label together: the lift of each pair, and its ratio.
+
+    A system trained on the one that relies on findings going together is wrong on the other where
+    they do not. Only label tables of the development parts are read; findings meet through the
+    graph, and those without an equivalent are listed.
+    """
+    import numpy as np
+
+    from experiments.audit.label_shift import crosswalk, label_shift
+    from experiments.metrics.bootstrap import Plan
+    from kg.store import load_shipped
+
+    graph = load_shipped()
+    one = _table(given["one"], given["root"], given["labels"], graph)
+    other_root = given["other_root"] or given["root"]
+    other = _table(given["other"], other_root, given["other_labels"], graph)
+    same = crosswalk(graph, one.findings, other.findings)
+    back = crosswalk(graph, other.findings, one.findings)
+    plan = Plan(resamples=RESAMPLES, at_least=FEWEST)
+    rows = label_shift(one, other, same, rng=np.random.default_rng(0), plan=plan)
+    alone = [[name for name, match in each.items() if match is None] for each in (same, back)]
+    if given["as_json"]:
+        counted = [{"name": table.name, "studies": len(table.labels)} for table in (one, other)]
+        values = {"tables": counted, "same": same, "only_in_other": alone[1]}
+        show.json_result({**values, "pairs": [asdict(row) for row in rows]})
+        return
+    _print((one, other), rows, graph)
+    for table, names in zip((one, other), alone, strict=True):
+        labels = [graph.concept(name).label if name in graph.index else name for name in names]
+        show.note(f"only in {table.name}: {', '.join(labels) or 'nothing'}")
+
+
+def _table(name: str, root: Path | None, labels: str, graph: KnowledgeGraph) -> Labelled:
+    """The label table of a data set, pictures not needed."""
+    from experiments.audit.label_shift import read_labelled
+
+    part = load_dataset(name)
+    if "pictures" in part.Options.model_fields:
+        part = load_dataset(name, ("pictures=optional",))
+    return read_labelled(name, part, copy_of(name, part, root), labels, graph)
+
+
+def _print(
+    tables: tuple[Labelled, Labelled], rows: Sequence[PairShift], graph: KnowledgeGraph
+) -> None:
+    """A row a pair, what differs most first."""
+    lifts = [f"lift in {table.name}" for table in tables]
+    cells = [
+        (
+            " + ".join(graph.concept(name).label for name in row.pair),
+            *(f"{value:.2f}" for value in row.lift),
+            "too few" if row.too_few else row.ratio.words(),
+            *(f"{row.together[place]}/{row.studies[place]}" for place in (0, 1)),
+        )
+        for row in rows
+    ]
+    heads = ("pair", *lifts, "ratio", *(f"together in {table.name}" for table in tables))
+    show.table(heads, cells)
+    judged = [row.ratio for row in rows if not row.too_few]
+    apart = [one for one in judged if _leaves_out_one(one.low, one.high)]
+    show.note(
+        f"{len(judged)} of {len(rows)} pairs have {FEWEST} or more studies expected together in "
+        f"both; the 95% interval of the ratio leaves out 1 in {len(apart)} of them"
+    )
+
+
+def _leaves_out_one(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and not low <= 1 <= high
