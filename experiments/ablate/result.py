@@ -11,7 +11,8 @@ from typing import Any
 from experiments.ablate.channels import GRAPH_SYSTEM, channels
 from experiments.ablate.plan import Plan, stand
 from experiments.compare.compare import compare
-from experiments.compare.records import Comparison, Difference
+from experiments.compare.records import Comparison
+from experiments.compare.wording import rarity_sentence, verdict_sentence
 from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
 from experiments.records.atomic import write_json
@@ -184,28 +185,15 @@ def read_result(path: Path) -> AblationResult:
 
 
 def answer(result: AblationResult) -> Iterator[str]:
-    """The plain answer to what the ablation asks: one sentence a primary endpoint and setting."""
+    """The plain answer to what the ablation asks, by setting.
+
+    One sentence a primary endpoint, and one on rare and common findings.
+    """
     for one in result.settings:
         under = f"{one.setting}: " if one.setting else ""
         for arm in result.primary:
-            yield under + _sentence(one.comparison.between(result.reference, arm)[0])
-
-
-SAID = {
-    "higher": "{first} is better than {second}",
-    "lower": "{first} is worse than {second}",
-    "not shown": "no difference between {first} and {second} is shown",
-    "too few": "too few positives to compare {first} with {second}",
-}
-
-
-def _sentence(found: Difference) -> str:
-    said = SAID[found.verdict].format(first=found.first, second=found.second)
-    said = said[0].upper() + said[1:]
-    value = found.value
-    if value.value is None or value.low is None or value.high is None or found.p_holm is None:
-        return f"{said}."
-    return (
-        f"{said}: {value.value:+.3f} [{value.low:+.3f}, {value.high:+.3f}] in macro AUROC, "
-        f"p {found.p_holm:.3f} after Holm."
-    )
+            found = one.comparison.between(result.reference, arm)[0]
+            yield under + verdict_sentence(found, one.comparison.level)
+        if one.comparison.rarity:
+            for arm in result.primary:
+                yield under + rarity_sentence(one.comparison.rarity, result.reference, arm)

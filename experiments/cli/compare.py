@@ -103,6 +103,7 @@ def print_comparison(made: Comparison) -> None:
     shown = [
         tables.entry_table(made),
         tables.difference_table(made),
+        tables.rarity_table(made),
         tables.settings_table(made),
     ]
     for place, table in enumerate(each for each in shown if each.rows):

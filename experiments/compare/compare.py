@@ -14,6 +14,7 @@ from experiments.compare.align import Aligned, Arm, align
 from experiments.compare.notes import ledger_lines, notes_on
 from experiments.compare.paired import Scores, corrected, over_seeds
 from experiments.compare.parts import modalities, part_scores
+from experiments.compare.rarity import rarity
 from experiments.compare.records import (
     METRICS,
     Comparison,
@@ -98,6 +99,7 @@ def compare(
         ledger=ledger_lines(aligned),
         on=aligned.arms[0].runs[0].test.part,
         told=" and ".join(dict.fromkeys(r.answers.told for a in aligned.arms for r in a.runs)),
+        rarity=rarity(scores, [(arms[a], arms[b]) for each in families.values() for a, b in each]),
     )
 
 

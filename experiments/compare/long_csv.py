@@ -73,13 +73,15 @@ def _scored(found: PartScore | FindingScore) -> Row:
 
 def _gaps(comparison: Comparison) -> Iterator[Row]:
     """Rows of every difference."""
-    for each in comparison.differences:
+    by_rarity = comparison.rarity.differences if comparison.rarity else ()
+    for each in (*comparison.differences, *by_rarity):
         yield {
             **_given(comparison, comparison.entry(each.first)),
             "against": cell(each.second),
             "family": each.family,
             "metric": each.metric,
             "finding": cell(each.finding),
+            "part": each.over,
             "studies": comparison.studies,
             "positives": each.positives,
             "p": _three(each.p),

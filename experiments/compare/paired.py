@@ -77,10 +77,9 @@ class Scores:
 
     def pair(self, first: Arm, second: Arm, family: Family) -> list[Difference]:
         """Difference of the macro means, then of each finding, not corrected yet."""
-        labels, statistic = self.labels_for(first, second), METRICS[self.metric]
-        one, other = (self._resampled(arm, labels, statistic) for arm in (first, second))
-        gaps = bootstrap.differences(labels, one.minus(other), self.plan)
-        seeds = self._each_seed(first, labels) - self._each_seed(second, labels)
+        labels = self.labels_for(first, second)
+        gap, seeds = self._gap(first, second)
+        gaps = bootstrap.differences(labels, gap, self.plan)
         positives = np.nansum(labels, axis=0).astype(int)
         averaged = list(gaps.averaged)
         macro = self._difference(first, second, gaps.macro)
@@ -107,6 +106,48 @@ class Scores:
                 )
             )
         return made
+
+    def by_rarity(
+        self, first: Arm, second: Arm, rare: Sequence[int], common: Sequence[int]
+    ) -> list[Difference]:
+        """Difference over the rare findings, over the common ones, and how far these differ.
+
+        Args:
+            first: One system.
+            second: The other.
+            rare: Columns of the rare findings.
+            common: Columns of the common ones.
+        """
+        labels = self.labels_for(first, second)
+        gap, seeds = self._gap(first, second)
+        averaged = bootstrap.averaged_findings(labels, gap.values, self.plan.at_least)
+        halves = [np.intersect1d(columns, averaged) for columns in (rare, common)]
+        found = [gap.mean(columns) for columns in halves]
+        alone = [mean_of_defined(seeds[:, columns]) for columns in halves]
+        positives = [int(np.nansum(labels[:, columns])) for columns in halves]
+        made = (
+            ("rare", found[0], alone[0], positives[0]),
+            ("common", found[1], alone[1], positives[1]),
+            ("rare minus common", found[0].minus(found[1]), alone[0] - alone[1], sum(positives)),
+        )
+        return [
+            replace(
+                self._difference(first, second, bootstrap.difference(each, self.plan)),
+                family="rarity",
+                metric=self.metric,
+                positives=count,
+                by_seed=over_seeds(values, test=True),
+                over=over,
+            )
+            for over, each, values, count in made
+        ]
+
+    def _gap(self, first: Arm, second: Arm) -> tuple[Resampled, FloatArray]:
+        """The one system minus the other: resampled, and of each seed alone `[seeds, C]`."""
+        labels, statistic = self.labels_for(first, second), METRICS[self.metric]
+        one, other = (self._resampled(arm, labels, statistic) for arm in (first, second))
+        seeds = self._each_seed(first, labels) - self._each_seed(second, labels)
+        return one.minus(other), seeds
 
     def _difference(self, first: Arm, second: Arm, gap: bootstrap.Difference) -> Difference:
         """A difference of a finding with what the bootstrap says of it."""

@@ -27,6 +27,7 @@ __all__ = [
     "Metric",
     "PartScore",
     "Printed",
+    "Rarity",
     "Seeds",
     "Verdict",
 ]
@@ -34,7 +35,7 @@ __all__ = [
 FORMAT = 1
 
 Metric = Literal["auroc_macro", "auprc_macro"]
-Family = Literal["primary", "secondary", "findings"]
+Family = Literal["primary", "secondary", "findings", "rarity"]
 Verdict = Literal["higher", "lower", "not shown", "too few"]
 METRICS: dict[Metric, Statistic] = {"auroc_macro": "auroc", "auprc_macro": "auprc"}
 """What can be compared, and the statistic of one finding it is the mean of."""
@@ -189,8 +190,8 @@ class Difference:
     Args:
         first: Name of the first entry.
         second: Name of the second.
-        family: Tests that are corrected together: the `primary` pairs, the `secondary` ones, or
-            the `findings` of one pair.
+        family: Tests that are corrected together: the `primary` pairs, the `secondary` ones, the
+            `findings` of one pair, or the three of its `rarity`.
         metric: `auroc_macro`, or `auroc` of one finding.
         finding: Concept id; empty for a macro mean.
         positives: Positives that took part.
@@ -201,7 +202,8 @@ class Difference:
         p_delong: Two-sided p of DeLong, where there is one finding, one fold and one row a patient.
         by_seed: The difference with each seed alone.
         verdict: `higher` or `lower` (the first entry) only where the interval leaves out zero and,
-            for primary pairs and findings, Holm's p is below 1 - level.
+            for all but secondary pairs, Holm's p is below 1 - level.
+        over: Findings of a macro mean: `rare`, `common` or `rare minus common`; empty = all.
     """
 
     first: str
@@ -216,6 +218,27 @@ class Difference:
     p_delong: float | None
     by_seed: Seeds
     verdict: Verdict
+    over: str = ""
+
+
+@dataclass(frozen=True)
+class Rarity:
+    """Findings parted by how common they are in training, and how the pairs differ over each half.
+
+    Args:
+        shares: Share of positives in training of each finding parted, by concept id, the rarest
+            first; folds averaged.
+        rare: Concept ids of the rarer half of those with enough positives at test.
+        common: The commoner half; one more where their number is odd.
+        too_few: Findings with too few positives at test, which are in neither.
+        differences: Three a pair: over the rare, over the common, and the first minus the second.
+    """
+
+    shares: Mapping[str, float]
+    rare: tuple[str, ...]
+    common: tuple[str, ...]
+    too_few: tuple[str, ...]
+    differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True)
@@ -236,6 +259,8 @@ class Comparison:
         ledger: Lines of the ledger on uses of a locked part by these runs.
         on: Which answers of the runs were compared: part of their predictions.
         told: The same in words.
+        rarity: The pairs by how common a finding is; None where the runs do not say it, or fewer
+            than two findings have enough positives.
     """
 
     metric: Metric
@@ -251,6 +276,7 @@ class Comparison:
     ledger: tuple[Mapping[str, str], ...] = field(default=())
     on: str = "test"
     told: str = "test part"
+    rarity: Rarity | None = None
 
     def entry(self, name: str) -> Entry:
         """The entry of a name."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.compare.records import Comparison, Difference, Entry, Seeds
-from experiments.records.record import Measured
+from experiments.compare.records import METRICS, Comparison, Difference, Entry
+from experiments.compare.wording import (
+    NOTHING,
+    macro_name,
+    p_value,
+    seeds_words,
+    verdict_word,
+)
 
 __all__ = [
     "Table",
@@ -14,13 +20,13 @@ __all__ = [
     "entry_table",
     "finding_difference_table",
     "finding_table",
-    "p_value",
+    "rarity_table",
     "settings_table",
     "tables",
-    "verdict",
 ]
 
-METRIC_NAMES = {"auroc_macro": "macro AUROC", "auprc_macro": "macro AUPRC", "brier_macro": "Brier"}
+SHOWN = ("auroc_macro", "auprc_macro", "brier_macro")
+"""Metrics of an entry that have a column."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ def tables(comparison: Comparison) -> list[Table]:
         settings_table(comparison),
         finding_table(comparison),
         finding_difference_table(comparison),
+        rarity_table(comparison),
     ]
     return [table for table in made if table.rows]
 
@@ -77,8 +84,8 @@ def entry_table(comparison: Comparison) -> Table:
     """One row a configuration: what it was given, what it scored."""
     published = any(entry.published for entry in comparison.entries)
     far = any(entry.by_distance for entry in comparison.entries)
-    names = [comparison.metric, *(m for m in METRIC_NAMES if m != comparison.metric)]
-    heads = [METRIC_NAMES[name] for name in names]
+    names = [comparison.metric, *(m for m in SHOWN if m != comparison.metric)]
+    heads = [macro_name(name) for name in names]
     if comparison.parts:
         heads[0] += ", together"
     columns = (
@@ -100,7 +107,7 @@ def entry_table(comparison: Comparison) -> Table:
             str(len(entry.folds)),
             *("too few" if part.too_few else part.value.words() for part in entry.parts),
             *(entry.metrics[name].words() for name in names),
-            seeds(entry.by_seed),
+            seeds_words(entry.by_seed),
             *([distances(entry)] if far else []),
             *([printed(entry)] if published else []),
         )
@@ -114,9 +121,9 @@ def difference_table(comparison: Comparison) -> Table:
     macros = [each for each in comparison.differences if not each.finding]
     delong = any(each.p_delong is not None for each in macros)
     columns = (
-        *("first minus second", METRIC_NAMES[comparison.metric], "p", "p after Holm"),
+        *("first minus second", macro_name(comparison.metric), "p", "p after Holm"),
         *["p DeLong"] * delong,
-        *("each seed alone", "tests", "verdict"),
+        *("each seed alone", "tests", "the first is"),
     )
     rows = [
         (
@@ -125,9 +132,9 @@ def difference_table(comparison: Comparison) -> Table:
             p_value(each.p),
             p_value(each.p_holm),
             *([p_value(each.p_delong)] if delong else []),
-            seeds(each.by_seed, sign=True),
+            seeds_words(each.by_seed, sign=True),
             each.family,
-            verdict(each),
+            verdict_word(each),
         )
         for each in macros
     ]
@@ -137,7 +144,7 @@ def difference_table(comparison: Comparison) -> Table:
 def settings_table(comparison: Comparison) -> Table:
     """The settings kept in the entries, a column a configuration."""
     keys = dict.fromkeys(key for entry in comparison.entries for key in entry.settings)
-    rows = [(key, *(e.settings.get(key, "-") for e in comparison.entries)) for key in keys]
+    rows = [(key, *(e.settings.get(key, NOTHING) for e in comparison.entries)) for key in keys]
     return Table("Settings", ("setting", *_names(comparison)), tuple(rows))
 
 
@@ -148,10 +155,10 @@ def finding_table(comparison: Comparison) -> Table:
     for place, first in enumerate(comparison.entries[0].findings):
         each = [entry.findings[place] for entry in comparison.entries]
         cells = ["too few" if row.too_few else row.value.words() for row in each]
-        away = "-" if first.distance is None else f"{first.distance:.2f}"
+        away = NOTHING if first.distance is None else f"{first.distance:.2f}"
         counted = f"{first.positives}/{first.studies}"
         rows.append((first.label, counted, *[away] * far, *cells))
-    metric = METRIC_NAMES[comparison.metric].removeprefix("macro ")
+    metric = macro_name(METRICS[comparison.metric])
     columns = ("finding", "positives", *["distance to the nearest taught"] * far)
     columns += tuple(_names(comparison))
     return Table(f"{metric} of each finding", columns, tuple(rows))
@@ -169,31 +176,24 @@ def finding_difference_table(comparison: Comparison) -> Table:
     return Table("Differences of each finding (Holm over findings)", columns, tuple(rows))
 
 
-def verdict(difference: Difference) -> str:
-    """What can be said of a difference, in words."""
-    said = {
-        "higher": f"{difference.first} is higher",
-        "lower": f"{difference.first} is lower",
-        "not shown": "no difference shown",
-        "too few": "too few positives",
-    }
-    return said[difference.verdict]
-
-
-def p_value(p: float | None) -> str:
-    """A p-value with three decimals; `-` where there is none."""
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.0005 else f"{p:.3f}"
-
-
-def seeds(found: Seeds, *, sign: bool = False) -> str:
-    """`0.771 ± 0.004 (5 seeds)`; `-` with one seed, whose value stands elsewhere."""
-    if found.mean is None or found.sd is None:
-        return "-"
-    test = f", p {p_value(found.p)}" if found.p is not None else ""
-    mean = Measured(found.mean).words(sign=sign)
-    return f"{mean} ± {found.sd:.3f} ({len(found.values)} seeds{test})"
+def rarity_table(comparison: Comparison) -> Table:
+    """Three rows a pair: over the rarer half of the findings, the commoner, and between them."""
+    columns = ("first minus second", "over", macro_name(comparison.metric), "p", "p after Holm")
+    found = comparison.rarity.differences if comparison.rarity else ()
+    rows = [
+        (
+            f"{each.first} - {each.second}",
+            each.over,
+            each.value.words(sign=True),
+            p_value(each.p),
+            p_value(each.p_holm),
+            seeds_words(each.by_seed, sign=True),
+            verdict_word(each),
+        )
+        for each in found
+    ]
+    title = "Rare and common findings, halved by their share in training"
+    return Table(title, (*columns, "each seed alone", "the first is"), tuple(rows))
 
 
 def graphs(entry: Entry) -> str:

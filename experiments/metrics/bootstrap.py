@@ -314,8 +314,8 @@ def differences(labels: FloatArray, gap: Resampled, plan: Plan) -> PairedDiffere
     averaged = averaged_findings(labels, gap.values, plan.at_least)
     each, whole = gap.apart(), gap.mean(averaged)
     return PairedDifferences(
-        findings=tuple(_difference(*one.alone, plan, one.left_out) for one in each),
-        macro=_difference(*whole.alone, plan, whole.left_out),
+        findings=tuple(difference(one, plan) for one in each),
+        macro=difference(whole, plan),
         averaged=tuple(int(c) for c in averaged),
     )
 
@@ -345,11 +345,10 @@ def estimate(
     return Estimate(float(value), float(low), float(high))
 
 
-def _difference(
-    value: float, drawn: FloatArray, plan: Plan, without: FloatArray | None
-) -> Difference:
-    """A difference with interval and two-sided p-value."""
-    interval = estimate(value, drawn, plan, without)
+def difference(gap: Resampled, plan: Plan) -> Difference:
+    """A difference of a single column with interval and two-sided p-value."""
+    value, drawn = gap.alone
+    interval = estimate(value, drawn, plan, gap.left_out)
     defined = drawn[~np.isnan(drawn)]
     if np.isnan(interval.low):
         return Difference(interval.value, np.nan, np.nan, np.nan)

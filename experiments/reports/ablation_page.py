@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from experiments.ablate.result import AblationResult, Compared, answer
 from experiments.compare.records import Comparison, Difference
-from experiments.reports.comparing import asked_of, forest_rows, macro_name, seeds_words, signed
+from experiments.compare.wording import macro_name, seeds_words, signed, verdict_word
+from experiments.reports.comparing import asked_of, forest_rows
 from experiments.reports.comparison_page import comparison_badges, guidelines
 from experiments.reports.comparison_sections import comparison_sections
 from experiments.reports.document import (
@@ -198,7 +199,7 @@ def _across(result: AblationResult) -> Iterator[Block]:
         drawn = draw_forest(rows, "Forest plot: primary endpoints by setting", x=axis)
         yield Figures((Figure(drawn, "Primary endpoints under each setting."),), wide=True)
         lines = (
-            Row((label, signed(one.value), seeds_words(one.by_seed, sign=True), one.verdict))
+            Row((label, signed(one.value), seeds_words(one.by_seed, sign=True), verdict_word(one)))
             for label, one in zip(labels, found, strict=True)
         )
         heads = ("First minus second", "Difference", "Over seeds", "The first is")

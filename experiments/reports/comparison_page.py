@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.compare.records import Comparison
+from experiments.compare.wording import verdict_sentence
 from experiments.reports.checklist import checklist_section
-from experiments.reports.comparing import asked_of, verdict_sentence
-from experiments.reports.comparison_sections import comparison_sections, macro_differences
+from experiments.reports.comparing import asked_of, macro_differences
+from experiments.reports.comparison_sections import comparison_sections
 from experiments.reports.document import Badge, Page, Pair, Pairs, Section
 from experiments.reports.html import render_html
 from experiments.reports.markdown import render_markdown
@@ -68,7 +69,7 @@ def _lead(comparison: Comparison) -> str:
     """The primary verdicts, else the first, or what there is."""
     macros = macro_differences(comparison)
     primary = [one for one in macros if one.family == "primary"]
-    said = [verdict_sentence(one, comparison) for one in primary or macros[:1]] or [
+    said = [verdict_sentence(one, comparison.level) for one in primary or macros[:1]] or [
         f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
     ]
     return asked_of(comparison) + " ".join(said)

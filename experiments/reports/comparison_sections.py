@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.compare.records import Comparison, Difference, Entry
-from experiments.records.record import Measured
-from experiments.reports.comparing import (
-    forest_rows,
-    judged,
+from experiments.compare.wording import (
     macro_name,
     p_value,
     seeds_words,
@@ -18,13 +14,13 @@ from experiments.reports.comparing import (
     verdict_sentence,
     verdict_word,
 )
+from experiments.records.record import Measured
+from experiments.reports.comparing import forest, judged, macro_differences, short
 from experiments.reports.document import (
     Bar,
     Block,
     Bullets,
     Code,
-    Figure,
-    Figures,
     Folded,
     Heading,
     Pair,
@@ -34,21 +30,15 @@ from experiments.reports.document import (
     Table,
     Words,
 )
-from experiments.reports.drawings import draw_forest
+from experiments.reports.rarity import rarity_blocks
 from experiments.reports.run_elsewhere import ledger_table
 from experiments.reports.wording import LEAKAGE, metric_name, number, span
 
-__all__ = ["comparison_sections", "macro_differences"]
+__all__ = ["comparison_sections"]
 
 MOST_PAIRS = 3
 """Pairs whose findings are drawn, the primary ones first; all are in a table."""
 RESEARCH = "Research use only. Not a medical device; no output may guide the care of a patient."
-
-
-def macro_differences(comparison: Comparison) -> list[Difference]:
-    """Differences of macro means, primary ones first."""
-    macros = [one for one in comparison.differences if not one.finding]
-    return sorted(macros, key=lambda one: one.family != "primary")
 
 
 def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[Section]:
@@ -65,6 +55,9 @@ def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[
     found = tuple(_findings(comparison, drawn))
     if found:
         yield Section("findings", "Finding by finding, the rarest first", found, "Findings")
+    if comparison.rarity:
+        halves = tuple(rarity_blocks(comparison, comparison.rarity, drawn))
+        yield Section("rarity", "By how common a finding is", halves, "Rare")
     if any(entry.parts for entry in comparison.entries):
         parts = (_parts(comparison),)
         yield Section("parts", "Within each modality", parts, "Modalities")
@@ -88,9 +81,9 @@ def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Bloc
         yield Words("Nothing was paired: each entry stands for itself.")
         return
     primary = [one for one in macros if one.family == "primary"]
-    yield Bullets(tuple(verdict_sentence(one, comparison) for one in primary or macros[:5]))
-    labels = [f"{_short(one.first, 40)} − {_short(one.second, 40)}" for one in macros]
-    yield from _forest(macros, labels, f"{drawn}differences")
+    yield Bullets(tuple(verdict_sentence(one, comparison.level) for one in primary or macros[:5]))
+    labels = [f"{short(one.first, 40)} − {short(one.second, 40)}" for one in macros]
+    yield from forest(macros, labels, f"{drawn}differences")
     yield _difference_table(macros)
     yield Words(
         f"Paired on the same patients: {comparison.resamples} resamples of {comparison.groups} "
@@ -99,23 +92,6 @@ def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Bloc
         "after Holm agrees.",
         "note",
     )
-
-
-def _forest(differences: Sequence[Difference], labels: Sequence[str], name: str) -> Iterator[Block]:
-    rows = forest_rows(differences, labels)
-    if not rows:
-        return
-    axis = f"first minus second, {macro_name(differences[0].metric)}"
-    drawn = draw_forest(rows, f"Forest plot: {name}", x=axis)
-    told = (
-        "Filled: called; diamonds and bold: primary. Right of the dashed line the first is higher."
-    )
-    yield Figures((Figure(drawn, told),), wide=True)
-
-
-def _short(name: str, letters: int) -> str:
-    """A name as a drawing has room for it."""
-    return textwrap.shorten(name, letters, placeholder="…") or name[:letters]
 
 
 def _difference_table(differences: Sequence[Difference]) -> Table:
@@ -250,8 +226,8 @@ def _finding_blocks(comparison: Comparison, pair: tuple[str, str], drawn: str) -
         return
     named = [(labels.get(one.finding, one.finding), f" (n={one.positives})") for one in found]
     if drawn:
-        short = [_short(label, 44) + count for label, count in named]
-        yield from _forest(found, short, drawn)
+        said = [short(label, 44) + count for label, count in named]
+        yield from forest(found, said, drawn)
     rows = (
         Row(
             (

@@ -62,7 +62,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     ]
     ended = CliRunner().invoke(kgdx, [*command, "--workers", "2"], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
-    assert "Too few positives to compare full with no memory." in ended.stdout
+    assert "full against no memory: too few positives to compare them." in ended.stdout
     assert "no memory, seed 0:" in ended.stderr
     return folder / "ablation.yaml", folder / "runs"
 

@@ -96,6 +96,57 @@ def test_seeds_are_paired_one_to_one(crossed):
     assert found.entries[0].by_seed.mean == pytest.approx(np.mean(alone[0]))
 
 
+def learned(runs, shares):
+    """Runs that say how common each finding was in training."""
+    for run in runs:
+        kept = {"identity": {"findings": list(shares)}, "state": {"prevalence": [*shares.values()]}}
+        path = run.checkpoints / "reader" / "state.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(kept))
+    return runs
+
+
+def test_rare_and_common_findings_are_compared_apart_and_with_each_other(crossed):
+    shares = {"ckg:rare": 0.001, "ckg:a": 0.4, "ckg:b": 0.3}
+    full, names = learned(crossed("full"), shares), crossed("names", lift=0.3)
+    plan = Plan(resamples=40)
+    found = compare({"full": full, "names": names}, plan=plan).rarity
+    # the rarest has too few positives at test; of the other two one is the rarer half
+    assert (found.rare, found.common, found.too_few) == (("ckg:b",), ("ckg:a",), ("ckg:rare",))
+    assert list(found.shares) == ["ckg:rare", "ckg:b", "ckg:a"]
+
+    def gap(column, rows=None):
+        one, other = (within_folds(runs, 3, rows, (column,)) for runs in (full, names))
+        return one - other
+
+    rare, common, between = found.differences
+    assert [one.over for one in found.differences] == ["rare", "common", "rare minus common"]
+    assert (rare.value.value, common.value.value) == pytest.approx((gap(1), gap(0)))
+    patients = [scores_of(full[fold]).patients for fold in (0, 1)]
+    units = Units(np.concatenate(patients), folds=np.repeat([0, 1], STUDIES))
+    deltas = []
+    for drawn in draw_counts(units, plan.resamples, np.random.default_rng(0)):
+        times = drawn[units.member].reshape(2, STUDIES)
+        rows = [np.repeat(np.arange(STUDIES), times[fold]) for fold in (0, 1)]
+        deltas.append(gap(1, rows) - gap(0, rows))
+    expected = (gap(1) - gap(0), *np.quantile(deltas, [0.025, 0.975]))
+    assert (between.value.value, between.value.low, between.value.high) == pytest.approx(expected)
+    assert max(one.p_holm for one in found.differences) >= 3 * min(
+        one.p for one in found.differences
+    )
+
+
+def test_nothing_is_said_of_rare_findings_where_runs_do_not_know_them(crossed):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    assert compare({"full": full, "names": names}, plan=QUICK).rarity is None
+    learned(full, {"ckg:a": 0.4, "ckg:b": 0.3, "ckg:rare": 0.01})
+    assert compare({"full": full}, plan=QUICK).rarity is None
+    # one finding alone has no rarer half
+    few = Plan(resamples=50, at_least=42)
+    assert compare({"full": full, "names": names}, plan=few).rarity is None
+    assert compare({"full": full, "names": names}, plan=QUICK).rarity is not None
+
+
 def test_rows_meet_by_study_whatever_their_order(crossed, write):
     full = crossed("full", seeds=1)
 

@@ -35,7 +35,7 @@ def test_a_story(told, tmp_path) -> None:
     assert [line.split("\t")[0] for line in entries.splitlines()] == ["entry", "full", "names"]
     row = differences.splitlines()[1].split("\t")
     assert row[0] == "full - names"
-    assert row[-1] == "full is higher"
+    assert row[-1] == "higher"
     assert settings.splitlines()[1].split("\t") == ["graph.vectors", "names", "random"]
     assert "120 studies of 80 patients" in err
     assert "note: too few positives, not averaged: hernia" in err

@@ -13,7 +13,8 @@ import pytest
 from experiments.compare.compare import compare
 from experiments.compare.long_csv import cell
 from experiments.compare.records import Comparison
-from experiments.compare.tables import entry_table, p_value, tables
+from experiments.compare.tables import entry_table, tables
+from experiments.compare.wording import p_value
 from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
 from kg.errors import InputError

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.compare.records import Comparison, Difference, Entry, FindingScore, Seeds
+from experiments.compare.records import Comparison, Difference, Entry, FindingScore, Rarity, Seeds
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.studies import AGE_BANDS, ScoredStudy, write_studies
@@ -260,6 +260,21 @@ def make_comparison():
                 ("too few", {"finding": "ckg:c", "positives": 4}),
             )
         )
+        rarity = Rarity(
+            shares={"ckg:c": 0.004, "ckg:b": 0.021, "ckg:a": 0.15},
+            rare=("ckg:b",),
+            common=("ckg:a",),
+            too_few=("ckg:c",),
+            differences=tuple(
+                difference(second, low, high, verdict, family="rarity", over=over)
+                for second in (bad, "shuffled")
+                for over, low, high, verdict in (
+                    ("rare", 0.01, 0.05, "higher"),
+                    ("common", -0.01, 0.01, "not shown"),
+                    ("rare minus common", -0.01, 0.07, "not shown"),
+                )
+            ),
+        )
         made = Comparison(
             metric="auroc_macro",
             entries=(entry("full", 0.78), entry(bad, 0.76), entry("shuffled", 0.775)),
@@ -272,6 +287,7 @@ def make_comparison():
             at_least=20,
             notes=(f"runs were made at 2 commits {CANARY}",),
             ledger=(),
+            rarity=rarity,
         )
         return replace(made, **changed)
 

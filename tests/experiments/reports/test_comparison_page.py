@@ -45,6 +45,22 @@ def test_nothing_is_said_or_drawn_of_what_has_too_few_positives(make_comparison)
     assert "| Fibrosis (n=4) | too few |  |  | too few positives |" in text
 
 
+def test_rare_and_common_findings_have_a_part_of_their_own(make_comparison) -> None:
+    made = make_comparison()
+    text = render_comparison_markdown(made)
+    assert (
+        "full against shuffled: rare findings +0.030 (+0.010 to +0.050), higher; common findings "
+        "+0.000 (-0.010 to +0.010), no difference shown; that these two differ is not shown "
+        "(+0.030 (-0.010 to +0.070))."
+    ) in text
+    assert "| too few to average | 0.4% | Fibrosis |" in text
+    assert "| common | 15.0% | Cardiomegaly |" in text
+    assert "| full − shuffled | rare minus common | +0.030 (-0.010 to +0.070) |" in text
+    assert "By how common a finding is" not in render_comparison_markdown(
+        replace(made, rarity=None)
+    )
+
+
 def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_comparison) -> None:
     made = make_comparison()
     first = replace(made.differences[0], verdict="not shown")

@@ -1,0 +1,81 @@
+"""Rare and common findings: whether what differs between two systems differs more where few learn.
+
+How common a finding is, is its share of positives among the training studies, as each run kept it
+with what it fitted on them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.compare.align import Arm
+from experiments.compare.paired import Scores, corrected
+from experiments.compare.records import Rarity
+from experiments.compare.runs import Run
+from experiments.metrics.arrays import FloatArray
+
+__all__ = ["rarity"]
+
+
+def rarity(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> Rarity | None:
+    """The pairs over the rarer and over the commoner half of the findings.
+
+    Args:
+        scores: The scores of all systems.
+        pairs: First and second of each pair.
+
+    Returns:
+        None where there is no pair, a run does not say how common findings were in its training,
+        or fewer than two findings have enough positives at test.
+    """
+    aligned = scores.aligned
+    shares = _shares(aligned.arms[0], aligned.findings)
+    enough = np.nansum(scores.truth, axis=0) >= scores.plan.at_least
+    if not pairs or shares is None or enough.sum() < 2:
+        return None
+    order = sorted(range(len(shares)), key=lambda c: (shares[c], aligned.findings[c]))
+    counted = [column for column in order if enough[column]]
+    rare, common = counted[: len(counted) // 2], counted[len(counted) // 2 :]
+    differences = [
+        difference
+        for first, second in pairs
+        for difference in corrected(
+            scores.by_rarity(first, second, rare, common), scores.plan.level
+        )
+    ]
+    names = aligned.findings
+    return Rarity(
+        shares={names[column]: float(shares[column]) for column in order},
+        rare=tuple(names[column] for column in rare),
+        common=tuple(names[column] for column in common),
+        too_few=tuple(names[column] for column in order if not enough[column]),
+        differences=tuple(differences),
+    )
+
+
+def _shares(arm: Arm, findings: Sequence[str]) -> FloatArray | None:
+    """Share of positives in training of each finding, mean of folds, `[C]`; None = not kept.
+
+    Every system of a comparison is tested on the same split, so one of them speaks for all.
+    """
+    by_fold = {run.fold: run for run in arm.runs}
+    rows = []
+    for run in by_fold.values():
+        known = _kept(run)
+        if not set(findings) <= set(known):
+            return None
+        rows.append([known[finding] for finding in findings])
+    return np.asarray(np.mean(rows, axis=0))
+
+
+def _kept(run: Run) -> dict[str, float]:
+    """Share of positives by finding as the run kept it; empty where it did not."""
+    path = run.folder.checkpoints / "reader" / "state.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return dict(zip(kept["identity"]["findings"], kept["state"]["prevalence"], strict=True))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,107 @@
+"""How a comparison is spoken of, in tables and on pages alike: verdicts, differences, p-values."""
+
+from __future__ import annotations
+
+from experiments.compare.records import Difference, Rarity, Seeds
+from experiments.records.record import Measured
+
+__all__ = [
+    "NOTHING",
+    "macro_name",
+    "p_value",
+    "rarity_sentence",
+    "seeds_words",
+    "signed",
+    "verdict_sentence",
+    "verdict_word",
+]
+
+NOTHING = "-"
+"""Where there is no number to give."""
+
+_NAMES = {"auroc_macro": "macro AUROC", "auprc_macro": "macro AUPRC", "brier_macro": "Brier"}
+_VERDICTS = {
+    "higher": "higher",
+    "lower": "lower",
+    "not shown": "no difference shown",
+    "too few": "too few positives",
+}
+
+
+def macro_name(metric: str, *, start: bool = False) -> str:
+    """`auroc_macro` as `macro AUROC`, at the start of a head `Macro AUROC`; `auroc` as `AUROC`."""
+    name = _NAMES.get(metric, metric.upper())
+    return name[0].upper() + name[1:] if start else name
+
+
+def verdict_word(difference: Difference) -> str:
+    """What is said of the first entry."""
+    return _VERDICTS[difference.verdict]
+
+
+def verdict_sentence(difference: Difference, level: float) -> str:
+    """A difference in a sentence, with why nothing is called where nothing is.
+
+    Args:
+        difference: The difference.
+        level: Coverage of its interval.
+    """
+    first, second, value = difference.first, difference.second, difference.value
+    if difference.verdict == "too few" or value.value is None:
+        return f"{first} against {second}: too few positives to compare them."
+    measured = f"{signed(value)} in {macro_name(difference.metric)}"
+    corrected = (
+        f"p {p_value(difference.p_holm)} after Holm" if difference.p_holm is not None else ""
+    )
+    numbers = ", ".join(part for part in (measured, corrected) if part)
+    if difference.verdict in ("higher", "lower"):
+        word = "better" if difference.verdict == "higher" else "worse"
+        return f"{first} is {word} than {second}: {numbers}."
+    said = f"No difference between {first} and {second} is shown: {numbers}"
+    if value.low is not None and value.high is not None and not value.low <= 0 <= value.high:
+        return (
+            f"{said}; the interval leaves out zero, but p after Holm is not below {1 - level:.2g}."
+        )
+    return f"{said}; the interval holds zero."
+
+
+def rarity_sentence(rarity: Rarity, first: str, second: str) -> str:
+    """How a pair differs over rare and over common findings, and whether that differs."""
+    rare, common, between = (
+        one for one in rarity.differences if (one.first, one.second) == (first, second)
+    )
+    told = "; ".join(
+        f"{one.over} findings {signed(one.value)}, {verdict_word(one)}" for one in (rare, common)
+    )
+    called = {
+        "higher": f"{first} gains more over rare findings",
+        "lower": f"{first} gains more over common findings",
+        "not shown": "that these two differ is not shown",
+        "too few": "too few positives to compare the two",
+    }
+    return f"{first} against {second}: {told}; {called[between.verdict]} ({signed(between.value)})."
+
+
+def signed(value: Measured) -> str:
+    """`+0.021 (+0.004 to +0.038)`."""
+    if value.value is None:
+        return "not defined"
+    if value.low is None or value.high is None:
+        return f"{value.value:+.3f}"
+    return f"{value.value:+.3f} ({value.low:+.3f} to {value.high:+.3f})"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value with three decimals."""
+    if p is None:
+        return NOTHING
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def seeds_words(found: Seeds, *, sign: bool = False) -> str:
+    """`0.771 ± 0.004 (5 seeds)`; nothing with one seed, whose value stands elsewhere."""
+    if found.mean is None or found.sd is None:
+        return NOTHING
+    mean = Measured(found.mean).words(sign=sign)
+    test = f", p {p_value(found.p)}" if found.p is not None else ""
+    return f"{mean} ± {found.sd:.3f} ({len(found.values)} seeds{test})"
