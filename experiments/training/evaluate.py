@@ -83,7 +83,7 @@ def evaluate_run(
     """
     restored = restore(folder)
     given(restored.experiment, without)  # refuses what cannot be withheld before anything is read
-    data, choice = data_of(restored, dataset, labels)
+    data, choice = data_of(restored, dataset, labels, without)
     part, _ = open_dataset(data)
     where = folder_of(part, dataset, root, folder.path.parent / "cache")
     source = StudySource.open(part, data, where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,23 @@ class Wanted:
         return self.home and not self.locked and self.restored.experiment.split.one_of_several
 
 
+_REQUIRES: Mapping[str, Source] = {
+    "image": "image",
+    "frontal": "image",
+    "report": "text",
+    "dialogue": "text",
+}
+"""The source of a study that each requirement is about."""
+
+
 def data_of(
-    restored: Restored, dataset: str, labels: str | None
+    restored: Restored, dataset: str, labels: str | None, without: Collection[Source] = ()
 ) -> tuple[DataSection, LabelChoice]:
     """The data section of the test, under one stated label policy, and the label choice.
 
     On its own labels a run is tested as it was; on others blank labels mean what their
-    publication says.
+    publication says. Of other data what is withheld is not required either, so that a run that
+    reads reports can be tested where there are none.
     """
     own = restored.experiment.data
     options = own.options if dataset == own.name else {}
@@ -66,6 +76,9 @@ def data_of(
     first = part(part.Options(**options)).label_choices[0].name
     name = labels or (own.labels if dataset == own.name else first)
     data = own.model_copy(update={"name": dataset, "labels": name, "options": options})
+    if dataset != own.name:
+        require = tuple(one for one in own.require if _REQUIRES[one] not in without)
+        data = data.model_copy(update={"require": require})
     _, choice = open_dataset(data)
     if (dataset, name) != (own.name, own.labels):
         data = data.model_copy(update={"blank": choice.blank})

@@ -18,6 +18,7 @@ from experiments.training.answers import answer
 from experiments.training.evaluate import evaluate_run
 from experiments.training.restore import restore
 from experiments.training.run import run_experiment
+from experiments.training.wanted import data_of
 from experiments.training.withhold import given
 from kg.errors import InputError
 
@@ -98,3 +99,18 @@ def test_what_is_not_read_or_would_leave_nothing_is_refused(small: dict[str, Any
         assert caught.value.hint == "it reads image"
     with pytest.raises(InputError, match="no evidence is read at test"):
         given(both, ("text", "evidence"))
+
+
+def test_other_data_need_not_have_what_is_withheld(run: RunFolder) -> None:
+    restored = restore(run)
+    data = restored.experiment.data.model_copy(update={"require": ("frontal", "report")})
+    asks = restored.experiment.model_copy(update={"data": data})
+    restored = replace(restored, experiment=asks)
+    for dataset, without, require in (
+        ("nih_chestxray14", ("text",), ("frontal",)),
+        ("nih_chestxray14", ("image",), ("report",)),
+        ("nih_chestxray14", ("evidence",), ("frontal", "report")),
+        ("synthetic", ("text",), ("frontal", "report")),  # its own data: the same studies
+    ):
+        section, _ = data_of(restored, dataset, None, without)  # type: ignore[arg-type]
+        assert section.require == require
