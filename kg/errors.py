@@ -43,10 +43,17 @@ class RunStopped(KgdxError):
     exit_code = 4
 
 
+MOST_LISTED = 100
+"""Choices that a hint lists; a graph has thousands of names."""
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """The closest of `choices` as a hint, or the list of them when none is close."""
     known = sorted(choices)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(known) > MOST_LISTED:
+        holding = [name for name in known if word.casefold() in name.casefold()][:9]
+        return f"names that hold it: {', '.join(holding)}" if holding else "no name is like it"
     return f"there are: {', '.join(known)}" if known else "there are none"

@@ -207,9 +207,9 @@ function changed() {
 }
 
 // ---- details
-function evidenceList(e) {
+function evidenceList(e, most = Infinity) {
   const list = make("ul", null, { class: "evidence" });
-  itemsOf(e).forEach(one => {
+  itemsOf(e).slice(0, most).forEach(one => {
     const figures = [graph.statuses[one[1]], graph.datasets[one[2]], one[6] || (one[4] === null ? "" : String(one[4])), one[5] === null ? "" : `n=${one[5]}`, graph.licences[one[3]]].filter(Boolean);
     append(list, make("li", `${graph.sources[one[0]]} (${figures.join(", ")})`));
   });
@@ -324,10 +324,8 @@ function showTip(event, ...content) {
   tip.style.left = `${Math.min(x + 14, innerWidth - tip.offsetWidth - 8)}px`; tip.style.top = `${Math.min(y + 14, innerHeight - tip.offsetHeight - 8)}px`;
 }
 cy.on("mouseover", "edge", event => {
-  const e = event.target.data("e"), list = make("ul");
-  itemsOf(e).slice(0, 5).forEach(one => append(list, make("li", `${graph.sources[one[0]]} (${[graph.statuses[one[1]], graph.datasets[one[2]]].filter(Boolean).join(", ")})`)));
-  const more = graph.first[e + 1] - graph.first[e] - 5;
-  showTip(event, make("b", sentence(e) + carried(e)), list, ...(more > 0 ? [make("span", `and ${more} more`, { class: "soft" })] : []));
+  const e = event.target.data("e"), more = graph.first[e + 1] - graph.first[e] - 5;
+  showTip(event, make("b", sentence(e) + carried(e)), evidenceList(e, 5), ...(more > 0 ? [make("span", `and ${more} more`, { class: "soft" })] : []));
 });
 cy.on("mouseover", "node", event => { const n = event.target.data("n"); showTip(event, make("b", graph.label[n]), make("span", `${said(graph.kinds[graph.kind[n]])}, ${plural(degree(n), "edge")}`, { class: "soft" })); });
 cy.on("mouseout", () => { tip.hidden = true; });

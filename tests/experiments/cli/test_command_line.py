@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -233,6 +234,29 @@ def test_without_home_colour_or_terminal(tmp_path: Path) -> None:
     assert plain.stderr == ""
     assert "\x1b" not in plain.stdout
     assert plain.stdout.startswith("name\tabout\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "list encoders",
+        "doctor --runs {folder}",
+        "data list",
+        "experiment check demo",
+        "graph show atelectasis",
+        "graph validate --no-shapes",
+        "graph query sources_of --bind concept=pneumonia",
+        "graph export -o {folder}/page.html",
+    ],
+)
+def test_nothing_is_asked_of_a_network(words: str, capsys, monkeypatch, tmp_path: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was asked")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert main(words.format(folder=tmp_path).split()) == 0
 
 
 def test_doctor(capsys, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def test_show_as_json_has_every_item_of_evidence(capsys):
     ("words", "code", "said"),
     [
         (("show", "atelectasi"), 3, "did you mean 'atelectasis'?"),
+        (("show", "qqzz"), 3, "no name is like it"),
+        (("show", "fluid"), 3, "names that hold it: air fluid level"),
         (("show", "atelectasis", "--relation", "isa"), 3, "did you mean 'is_a'?"),
         (("show", "atelectasis", "-g", "nowhere.jsonl"), 3, "nowhere.jsonl"),
         (("show", "atelectasis", "-g", "graph.xls"), 3, "not stored as .xls"),
