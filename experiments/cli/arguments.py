@@ -18,6 +18,7 @@ __all__ = [
     "complete_configs",
     "data_root",
     "is_made",
+    "options_option",
     "root_option",
     "runs_option",
     "talking",
@@ -51,6 +52,12 @@ def talking(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--json` (as `as_json`) and `-v`."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     return as_json(verbose_option(command))
+
+
+options_option = click.option(
+    "--set", "options", multiple=True, metavar="KEY=VALUE",
+    help="An option of the data set, e.g. pictures=optional to do without pictures.",
+)  # fmt: skip
 
 
 root_option = click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import root_option, runs_option, talking
+from experiments.cli.arguments import options_option, root_option, runs_option, talking
 from experiments.cli.copies import copy_of, load_dataset
 from kg.errors import CheckFailed, InputError
 
@@ -26,6 +26,7 @@ ENDINGS = (".html", ".md", ".json")
 @talking
 @click.argument("name")
 @root_option
+@options_option
 @runs_option
 @click.option("--labels", default="", help="Label set to audit; the first where not given.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True,
@@ -64,7 +65,7 @@ def audit(**given: Any) -> None:
     from experiments.records.folder import find_run
 
     name = given["name"]
-    part = load_dataset(name)
+    part = load_dataset(name, given["options"])
     asked = ("labels", "folds", "seed", "at_least", "resamples")
     made = make(
         Asked(name, **{key: given[key] for key in asked}),

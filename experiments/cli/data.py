@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import is_made, root_option, talking
+from experiments.cli.arguments import is_made, options_option, root_option, talking
 from experiments.cli.audit import audit
 from experiments.cli.copies import copy_of, load_dataset
 from experiments.cli.label import label
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["data"]
 
 _name = click.argument("name")
-_options = click.option(
-    "--set", "options", multiple=True, metavar="KEY=VALUE",
-    help="An option of the data set, e.g. pictures=optional to do without pictures.",
-)  # fmt: skip
 
 
 @click.group()
@@ -65,7 +61,7 @@ def list_datasets(as_json: bool, root: Path | None) -> None:
 @talking
 @_name
 @root_option
-@_options
+@options_option
 def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...]) -> None:
     """Check the copy of data set NAME under --root: every file, its columns, every study.
 
@@ -121,7 +117,7 @@ def fetch(as_json: bool, name: str, root: Path | None) -> None:
 @talking
 @_name
 @root_option
-@_options
+@options_option
 @click.option("--labels", default="", help="Label set that balances the splits.")
 @click.option("--strict", is_flag=True, help="Refuse what would otherwise be left out.")
 @click.option(
@@ -182,7 +178,7 @@ def prepare(**given: Any) -> None:
 @talking
 @_name
 @root_option
-@_options
+@options_option
 @click.option("--labels", default="", help="Label set to count; the first where not given.")
 @click.option("--study", default="", help="Show this study instead of counts.")
 @click.option(

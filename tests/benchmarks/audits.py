@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +49,18 @@ class Set:
         labels: Label set.
         folder: Its folder under the root, where it is not called by its name.
         at_least: Fewest positives of a finding; small sets are asked for fewer.
+        options: Options of the data set.
     """
 
     name: str
     labels: str
     folder: str = ""
     at_least: int = 20
+    options: Mapping[str, str] = field(default_factory=dict)
 
+
+WITHOUT = {"pictures": "optional"}
+"""Labels and reports alone."""
 
 SETS = (
     Set("covid_multi_imaging", "covid"),
@@ -67,13 +72,14 @@ SETS = (
     Set("openi", "nih14"),
     Set("openi", "chexpert14"),
     Set("nih_chestxray14", "nih14", folder="nih_chestxray14_64px"),
+    Set("padchest", "padchest", folder="padchest_labels", at_least=500, options=WITHOUT),
 )
 
 
 def made(one: Set, root: Path, runs: Path, folders: Sequence[RunFolder]) -> Audit:
     """The audit of a data set, beside the runs that are of it."""
     part = DATASETS.load(one.name)
-    dataset = part(part.Options())
+    dataset = part(part.Options(**one.options))
     folder = locate(one.name, dataset, root / one.folder)
     asked = Asked(one.name, one.labels, at_least=one.at_least)
     own = [run for run in folders if run.load_record().dataset == one.name]
