@@ -31,16 +31,17 @@ class FindingInSubgroup:
         positives: Of them, with the finding.
         too_few: Fewer positives than asked for; the rest is then NaN.
         auroc: AUROC with its DeLong interval, clustered by patient.
-        missed: Share of positives below the threshold (false negative rate).
-        alarms: Share of negatives at or above it (false positive rate).
+        missed: Share of positives below the threshold (false negative rate), with its interval
+            over patient groups.
+        alarms: Share of negatives at or above it (false positive rate), likewise.
     """
 
     studies: int
     positives: int
     too_few: bool
     auroc: Estimate
-    missed: float
-    alarms: float
+    missed: Estimate
+    alarms: Estimate
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,12 @@ def measure_subgroup(
     )
     counts = draw_counts(units, plan.resamples, np.random.default_rng(seed))
     tp, fp, tn, fn = outcomes(labels, probabilities, thresholds)
-    chosen = list(ranked.averaged)
     healthy, ill = _called_healthy(labels, probabilities, thresholds, no_finding)
     missed, alarms, under = (
-        _rate(part, whole, units, counts, plan)
+        _Shares.of(part, whole, units, counts)
         for part, whole in (
-            (fn[:, chosen], (tp | fn)[:, chosen]),
-            (fp[:, chosen], (fp | tn)[:, chosen]),
+            (fn, tp | fn),
+            (fp, fp | tn),
             ((healthy & ill)[:, None], ill[:, None]),
         )
     )
@@ -124,14 +124,20 @@ def measure_subgroup(
         studies=len(labels),
         patients=units.count,
         findings=tuple(
-            _finding(labels[:, c], probabilities[:, c], keys, (tp, fp, tn, fn), c, plan.at_least)
+            _finding(
+                labels[:, c],
+                probabilities[:, c],
+                keys,
+                (missed.mean([c], plan), alarms.mean([c], plan)),
+                plan.at_least,
+            )
             for c in range(labels.shape[1])
         ),
         averaged=ranked.averaged,
         auroc=ranked.macro,
-        missed=missed,
-        alarms=alarms,
-        underdiagnosis=Underdiagnosis(int(ill.sum()), under),
+        missed=missed.mean(ranked.averaged, plan),
+        alarms=alarms.mean(ranked.averaged, plan),
+        underdiagnosis=Underdiagnosis(int(ill.sum()), under.mean([0], plan)),
     )
 
 
@@ -139,24 +145,22 @@ def _finding(
     labels: FloatArray,
     scores: FloatArray,
     patients: NDArray[Any],
-    counted: tuple[BoolArray, ...],
-    column: int,
+    rates: tuple[Estimate, Estimate],
     at_least: int,
 ) -> FindingInSubgroup:
-    """One finding; nothing is said of one with too few positives."""
+    """One finding with its rates of misses and alarms; nothing where positives are too few."""
     known = ~np.isnan(labels) & ~np.isnan(scores)
     positives = int(labels[known].sum())
     if positives < at_least:
         nothing = Estimate(np.nan)
-        return FindingInSubgroup(int(known.sum()), positives, True, nothing, np.nan, np.nan)
-    tp, fp, tn, fn = (float(part[:, column].sum()) for part in counted)
+        return FindingInSubgroup(int(known.sum()), positives, True, nothing, nothing, nothing)
     return FindingInSubgroup(
         studies=int(known.sum()),
         positives=positives,
         too_few=False,
         auroc=delong(labels, scores, patients).interval(),
-        missed=fn / (tp + fn) if tp + fn else np.nan,
-        alarms=fp / (fp + tn) if fp + tn else np.nan,
+        missed=rates[0],
+        alarms=rates[1],
     )
 
 
@@ -173,21 +177,38 @@ def _called_healthy(
     return reached[:, no_finding], (labels[:, no_finding] == 0) & decided[:, no_finding]
 
 
-def _rate(
-    part: BoolArray, whole: BoolArray, units: Units, counts: NDArray[Any], plan: Plan
-) -> Estimate:
-    """Mean over columns of the share that `part` is of `whole` `[n, C]`, with its interval."""
+@dataclass(frozen=True)
+class _Shares:
+    """Shares that some rows are of others, column by column.
 
-    def share(drawn: NDArray[Any]) -> FloatArray:
-        above, below = (drawn @ _summed(rows, units) for rows in (part, whole))
-        shares = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
-        return mean_of_defined(shares)
+    Args:
+        value: Of the studies as they are, `[C]`; NaN where there are none of the others.
+        drawn: In each resample, `[r, C]`.
+    """
 
-    once = np.ones((1, units.count))
-    # as numbers with a point the counts of all resamples would fill the memory
-    blocks = np.array_split(counts, 1 + counts.size // _BLOCK)
-    drawn = np.concatenate([share(block.astype(np.float64)) for block in blocks])
-    return estimate(float(share(once)[0]), drawn, plan)
+    value: FloatArray
+    drawn: FloatArray
+
+    @classmethod
+    def of(cls, part: BoolArray, whole: BoolArray, units: Units, counts: NDArray[Any]) -> _Shares:
+        """The share that `part` is of `whole`, both `[n, C]`, in resamples `counts` `[r, G]`."""
+        sums = [_summed(rows, units) for rows in (part, whole)]
+
+        def share(drawn: NDArray[Any]) -> FloatArray:
+            above, below = (drawn @ each for each in sums)
+            shares = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+            return np.asarray(shares)
+
+        # as numbers with a point the counts of all resamples would fill the memory
+        blocks = np.array_split(counts, 1 + counts.size // _BLOCK)
+        drawn = np.concatenate([share(block.astype(np.float64)) for block in blocks])
+        return cls(share(np.ones((1, units.count)))[0], drawn)
+
+    def mean(self, columns: Sequence[int], plan: Plan) -> Estimate:
+        """Mean over some columns with its interval."""
+        chosen = list(columns)
+        value = float(mean_of_defined(self.value[chosen]))
+        return estimate(value, mean_of_defined(self.drawn[:, chosen]), plan)
 
 
 def _summed(rows: BoolArray, units: Units) -> FloatArray:

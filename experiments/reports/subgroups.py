@@ -1,4 +1,4 @@
-"""Subgroups on a run's page: sex, age band, view, source and modality, at the run's thresholds."""
+"""Subgroups on a run's page: sex, age, the two crossed, view, source, modality."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ _PLAN = Plan(resamples=1000)
 _EXPLAINED = (
     "FNR is the share of positives missed, FPR that of negatives called positive, at the "
     "thresholds chosen on validation, which are the same for every subgroup. "
-    "Means are over the findings with at least 20 positives in that subgroup, so two rows may "
-    "average different findings: compare them finding by finding below."
+    "Nothing is said of a finding with fewer than 20 positives in a subgroup, nor of "
+    "underdiagnosis among fewer than 20 ill studies; intervals are over patients. "
+    "Means are over the findings that are left, so two rows may average different ones: compare "
+    "them finding by finding below."
 )
 _UNDER = (
     "Underdiagnosed: share of studies stated not to be free of findings that were called No "
@@ -85,12 +87,33 @@ def subgroup_section(
         groups = _measured(scored, values, rows)
         blocks += [Heading(heading), *_table(groups, set(values))]
         details += [Heading(heading), _by_finding(scored, groups, rows)]
+    blocks += _crossed(scored, known, rows)
     unknown = unknown_groupings(studies)
     if unknown:
         blocks.append(Words(f"Not known of these studies: {', '.join(unknown)}.", "note"))
     if details:
         blocks.append(Folded("Finding by finding", tuple(details)))
     return Section("subgroups", title, tuple(blocks), short)
+
+
+def _crossed(
+    scored: ScoredPart, known: Mapping[str, ScoredStudy], rows: Sequence[Mapping[str, Any]]
+) -> list[Block]:
+    """Who is of one sex and of one age band; nothing where either is the same, or not known."""
+    every = [known.get(study) for study in scored.studies]
+    pairs = [
+        (study.sex, study.age_band) if study and study.sex and study.age_band else ()
+        for study in every
+    ]
+    kept = [place for place, pair in enumerate(pairs) if pair]
+    if any(len({pairs[place][at] for place in kept}) < 2 for at in (0, 1)):
+        return []
+    values = [", ".join(pairs[place]) for place in kept]
+    groups = _measured(scored.at(kept), values, rows)
+    told = _table(dict(sorted(groups.items())), set(values))
+    silent = len(pairs) - len(kept)
+    left = f"Studies left out, as one of the two is not known: {silent}."
+    return [Heading("Sex and age band"), *told, *[Words(left, "note")] * (silent > 0)]
 
 
 def _measured(
@@ -166,7 +189,7 @@ def _finding_row(name: str, value: str, one: FindingInSubgroup) -> Row:
     if one.too_few:
         return Row((*counted, TOO_FEW, "", "", ""), faint=True)
     area = {"value": one.auroc.value, "low": one.auroc.low, "high": one.auroc.high}
-    return Row((*counted, number(area), span(area), number(one.missed), number(one.alarms)))
+    return Row((*counted, number(area), span(area), _interval(one.missed), _interval(one.alarms)))
 
 
 def _interval(measured: Estimate) -> str:

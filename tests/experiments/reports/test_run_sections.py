@@ -9,7 +9,7 @@ import pytest
 from experiments.records.predictions import ScoredPart
 from experiments.records.studies import ScoredStudy
 from experiments.reports.checklist import checklist_items, checklist_section
-from experiments.reports.document import Section, Table
+from experiments.reports.document import Heading, Section, Table
 from experiments.reports.limits import limits_section
 from experiments.reports.run_cards import data_section, model_section, scored_section
 from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
@@ -66,6 +66,38 @@ def test_a_small_subgroup_says_too_few_and_a_large_one_its_numbers() -> None:
     assert men.cells[-2] == "too few"
     assert men.faint
     assert "Not known of these studies: age band, view, source, modality" in words(section)
+
+
+def test_sex_and_age_are_crossed_with_the_rates_of_who_is_both() -> None:
+    part = scored(240)
+    of = [
+        replace(one, sex="F" if i < 120 else "M", age_band="18-39" if i % 120 < 90 else "80+")
+        for i, one in enumerate(known(part))
+    ]
+    of[0] = replace(of[0], age_band="")
+    section = subgroup_section(part, of, finding_rows(RECORD, "test"))
+    places = [
+        place for place, one in enumerate(section.blocks) if one == Heading("Sex and age band")
+    ]
+    table = section.blocks[places[0] + 1]
+    assert isinstance(table, Table)
+    assert [row.cells[:4] for row in table.rows] == [
+        ("F, 18-39", "89", "89", "45"),
+        ("F, 80+", "30", "30", "15"),
+        ("M, 18-39", "90", "90", "45"),
+        ("M, 80+", "30", "30", "15"),
+    ]
+    # all women rank under the threshold of 0.5, all men above it
+    women, old_women, men, _ = table.rows
+    assert women.cells[7:9] == ("1.00 (1.00 to 1.00)", "0.00 (0.00 to 0.00)")
+    assert men.cells[7:9] == ("0.00 (0.00 to 0.00)", "1.00 (1.00 to 1.00)")
+    assert old_women.cells[4] == "too few"
+    assert "Studies left out, as one of the two is not known: 1." in words(section)
+    # with one sex alone there is nothing to cross
+    alone = [replace(one, sex="F") for one in of]
+    assert "Sex and age band" not in words(
+        subgroup_section(part, alone, finding_rows(RECORD, "test"))
+    )
 
 
 def test_an_older_run_has_no_subgroups_and_says_so() -> None:
