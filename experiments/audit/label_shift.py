@@ -17,7 +17,7 @@ import numpy as np
 from experiments.config.schema import DataSection
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.metrics.bootstrap import USUAL, Plan, draw_counts, estimate
-from experiments.records.record import Measured
+from experiments.records.record import Measured, defined
 from experiments.splits import locked_studies
 from experiments.targets import label_set_of, targets
 from experiments.training.assemble import choice_of, wanted_studies
@@ -53,17 +53,17 @@ class PairShift:
         studies: Studies that state both.
         expected: Studies in which both would be present if they were independent.
         together: Studies in which both are present.
-        lift: `together / expected`: 1 = independent.
+        lift: `together / expected`: 1 = independent; None where nothing is expected.
         ratio: Lift in the second data set over that in the first, with the interval of patients
             drawn in both; not defined where the findings are never together in the first.
-        too_few: Fewer expected together in one of them than the plan asks for.
+        too_few: In one of them fewer are together, and expected together, than the plan asks for.
     """
 
     pair: tuple[str, str]
     studies: tuple[int, int]
     expected: tuple[float, float]
     together: tuple[int, int]
-    lift: tuple[float, float]
+    lift: tuple[float | None, float | None]
     ratio: Measured
     too_few: bool
 
@@ -123,7 +123,7 @@ def label_shift(
         other: The second.
         same: Finding of the second for each of the first; see `crosswalk`.
         rng: Source of the resamples of patients.
-        plan: Resamples, coverage, and the fewest studies expected together.
+        plan: Resamples, coverage, and the fewest studies together, or expected to be.
     """
     shared = [(finding, match) for finding, match in same.items() if match is not None]
     pairs = list(combinations(range(len(shared)), 2))
@@ -137,16 +137,17 @@ def label_shift(
             ratio = tables[1].lift[column] / tables[0].lift[column]
             drawn = tables[1].drawn[:, column] / tables[0].drawn[:, column]
         found = estimate(ratio, np.where(np.isfinite(drawn), drawn, np.nan), plan)
-        expected = tuple(float(table.expected[column]) for table in tables)
+        expected = [float(table.expected[column]) for table in tables]
+        together = [int(table.together[column]) for table in tables]
         rows.append(
             PairShift(
                 pair=(shared[first][0], shared[second][0]),
                 studies=(int(tables[0].studies[column]), int(tables[1].studies[column])),
                 expected=(expected[0], expected[1]),
-                together=(int(tables[0].together[column]), int(tables[1].together[column])),
-                lift=(float(tables[0].lift[column]), float(tables[1].lift[column])),
+                together=(together[0], together[1]),
+                lift=(defined(tables[0].lift[column]), defined(tables[1].lift[column])),
                 ratio=Measured.of(found.value, found.low, found.high),
-                too_few=min(expected) < plan.at_least,
+                too_few=min(map(max, expected, together)) < plan.at_least,
             )
         )
     return tuple(sorted(rows, key=lambda row: (row.too_few, -_distance(row.ratio.value))))
@@ -189,4 +190,6 @@ class _Counted:
 
 def _distance(ratio: float | None) -> float:
     """How far a ratio is from 1 on the scale of logarithms; 0 where it is not defined."""
-    return abs(float(np.log(ratio))) if ratio else 0.0
+    if ratio is None:
+        return 0.0
+    return abs(float(np.log(ratio))) if ratio else np.inf

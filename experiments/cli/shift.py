@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["shift"]
 
 FEWEST = 5
-"""Studies expected together in both data sets, below which a lift says nothing."""
+"""Studies together, or expected to be, in each data set, below which a lift says nothing."""
 RESAMPLES = 1000
 
 
@@ -84,7 +84,7 @@ def _print(
     cells = [
         (
             " + ".join(graph.concept(name).label for name in row.pair),
-            *(f"{value:.2f}" for value in row.lift),
+            *("-" if value is None else f"{value:.2f}" for value in row.lift),
             "too few" if row.too_few else row.ratio.words(),
             *(f"{row.together[place]}/{row.studies[place]}" for place in (0, 1)),
         )
@@ -95,8 +95,8 @@ def _print(
     judged = [row.ratio for row in rows if not row.too_few]
     apart = [one for one in judged if _leaves_out_one(one.low, one.high)]
     show.note(
-        f"{len(judged)} of {len(rows)} pairs have {FEWEST} or more studies expected together in "
-        f"both; the 95% interval of the ratio leaves out 1 in {len(apart)} of them"
+        f"{len(judged)} of {len(rows)} pairs have {FEWEST} or more studies together, or expected "
+        f"to be, in both; the 95% interval of the ratio leaves out 1 in {len(apart)} of them"
     )
 
 

@@ -51,8 +51,22 @@ def test_the_interval_narrows_with_patients_and_few_are_not_judged() -> None:
     few, many = shifts(10)[0].ratio, shifts(100)[0].ratio
     assert few.low < few.value < few.high
     assert many.high - many.low < (few.high - few.low) / 2
-    # 9 / 7 expected together in the one, 1 in the other
+    # 2 together in the one, 1 together and expected in the other
     assert shifts(1, Plan(resamples=50, at_least=2))[0].too_few
+
+
+def test_what_is_never_together_is_judged_where_it_would_be_expected() -> None:
+    apart = table("apart", "ab", [[1, 0], [0, 1], [1, 0], [0, 1]], 5)
+    even = table("even", "ab", [[1, 1], [0, 1], [1, 0], [0, 0]], 5)
+    same = {"a": "a", "b": "b"}
+    five = Plan(resamples=100, at_least=5)
+    (row,) = label_shift(even, apart, same, rng=np.random.default_rng(0), plan=five)
+    assert (row.together, row.expected, row.too_few) == ((5, 0), (5.0, 5.0), False)
+    assert row.ratio.value == 0
+    none = table("none", "ab", [[0, 1]] * 20)
+    (row,) = label_shift(even, none, same, rng=np.random.default_rng(0), plan=five)
+    assert row.lift == (1.0, None)
+    assert row.too_few
 
 
 def test_what_differs_most_comes_first() -> None:
