@@ -65,6 +65,11 @@ RULES: dict[str, Rule] = {
     "self_loop": Rule("error", "No edge leads from a concept to itself.", "take the edge out"),
     "is_a_cycle": Rule("error", "is_a is acyclic.", "take out the wrong edge"),
     "part_of_cycle": Rule("error", "part_of is acyclic.", "take out the wrong edge"),
+    "grouping_cycle": Rule(
+        "error",
+        "A label set's grouping is acyclic, also with what is entailed.",
+        "take out the wrong edge",
+    ),
     "double_edge": Rule(
         "error", "A symmetric edge is written in one direction.", "merge their evidence"
     ),

@@ -38,6 +38,23 @@ def cycles(graph: KnowledgeGraph) -> Iterator[Fault]:
             yield fault(f"{relation}_cycle", concept, f"is its own ancestor by {relation}")
 
 
+def grouping_cycles(graph: KnowledgeGraph) -> Iterator[Fault]:
+    """What a label set groups is not, by that grouping and entailment, below itself."""
+    grouped: dict[str | None, list[tuple[str, str]]] = defaultdict(list)
+    for edge in graph.edges:
+        if edge.relation == GROUPED_UNDER:
+            grouped[edge.label_set].append((edge.subject, edge.object))
+    if not grouped:
+        return
+    entailed = [(e.subject, e.object) for e in graph.edges if e.relation == IS_A]
+    known = set(_on_cycles(graph, entailed))
+    for name, pairs in grouped.items():
+        for concept in _on_cycles(graph, [*entailed, *pairs]):
+            if concept not in known:
+                message = f"is its own ancestor by is_a and the convention of {name}"
+                yield fault("grouping_cycle", concept, message)
+
+
 def directions(graph: KnowledgeGraph) -> Iterator[Fault]:
     """What is said in both directions: symmetric edges, inverses, and what has one direction."""
     keys = {edge.key for edge in graph.edges}
@@ -173,6 +190,7 @@ def orphans(graph: KnowledgeGraph) -> Iterator[Fault]:
 CHECKS: tuple[Callable[[KnowledgeGraph], Iterator[Fault]], ...] = (
     self_loops,
     cycles,
+    grouping_cycles,
     directions,
     no_finding_disjoint,
     disjoint_kin,

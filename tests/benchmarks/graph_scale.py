@@ -130,7 +130,7 @@ def train(graph) -> str:
     losses = [steps.step(batch).item() for batch in torch.split(order, options.batch)]
     worked = time.process_time() - began
     return (
-        f"an epoch of {len(order):,} directed edges in {worked:,.0f} CPU seconds, "
+        f"an epoch of {len(order):,} directed edges in {worked:.3g} CPU seconds, "
         f"{len(order) / worked:,.0f} a second; loss {losses[0]:.2f} to {losses[-1]:.2f}"
     )
 

@@ -1,6 +1,7 @@
 """Measure the graph tools: start, load and SPARQL beside rdflib, import of ontologies, coverage.
 
 python tests/benchmarks/graph_tools.py --root ../shared/data
+python tests/benchmarks/graph_tools.py --root ../shared/data --only load
 """
 
 from __future__ import annotations
@@ -74,18 +75,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=7)
+    parts = {
+        "start": lambda: _start(given.repeats),
+        "load": lambda: _load(given.root),
+        "imports": lambda: _imports(given.root),
+        "shipped": lambda: _shipped(given.root),
+    }
+    parser.add_argument("--only", choices=parts, help="measure this and leave the rest as it is")
     given = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    parts = [
-        "# Graph tools",
-        "`python tests/benchmarks/graph_tools.py --root DIR`; Python "
-        f"{platform.python_version()}, {cores} cores, medians; every ratio is of one run.",
-        *_start(given.repeats),
-        *_load(given.root),
-        *_imports(given.root),
-        *_shipped(given.root),
-    ]
-    RESULT.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    head = (
+        "# Graph tools\n\n`python tests/benchmarks/graph_tools.py --root DIR`; Python "
+        f"{platform.python_version()}, {cores} cores, medians; every ratio is of one run."
+    )
+    before = RESULT.read_text(encoding="utf-8").split("\n\n## ")[1:] if given.only else []
+    kept = dict(zip(parts, (f"## {one.strip()}" for one in before), strict=False))
+    measured = {given.only} if given.only else set(parts)
+    told = ["\n\n".join(run()) if name in measured else kept[name] for name, run in parts.items()]
+    RESULT.write_text("\n\n".join([head, *told]) + "\n", encoding="utf-8")
     sys.stdout.write(f"written to {RESULT}\n")
 
 

@@ -50,6 +50,7 @@ GRAPHS: dict[str, KnowledgeGraph] = {
     "self_loop": graph(("a", "suggestive_of", "a")),
     "is_a_cycle": graph(("a", "is_a", "b"), ("b", "is_a", "a")),
     "part_of_cycle": graph(("a", "part_of", "b"), ("b", "part_of", "a")),
+    "grouping_cycle": graph(("a", "is_a", "b"), ("b", "grouped_under", "a", SAID, "set")),
     "double_edge": graph(("a", "co_occurs_with", "b"), ("b", "co_occurs_with", "a")),
     "inverse_edge": graph(("a", "part_of", "b"), ("b", "has_part", "a")),
     "both_ways": graph(("a", "has_phenotype", "b"), ("b", "has_phenotype", "a")),
