@@ -55,12 +55,18 @@ class Redacted:
         return texts
 
     def cut(self, source: Source) -> list[tuple[Passage, ...]]:
-        """What is left of it."""
+        """What is left of it.
+
+        Raises:
+            NotPossible: If nothing is, as of text in a language that is not read.
+        """
         if source not in self._kept:
             self._kept[source] = [
                 redact(passages, self.linker.link(passages), self.asked)
                 for passages in self.whole(source)
             ]
+        if not any(self._kept[source]):
+            raise NotPossible(f"nothing is left of any {source}: see its language")
         return self._kept[source]
 
 
@@ -91,9 +97,8 @@ class RedactedProbe:
         """Scores of the probe.
 
         Raises:
-            NotPossible: If there is no such text.
+            NotPossible: If there is no such text, or nothing is left of it.
         """
-        self.texts.whole(self.source)
         written = ["\n".join(one.text for one in text) for text in self.texts.cut(self.source)]
         if not any(words_of(text) for text in written):
             raise NotPossible(f"nothing is left of any {self.source}")
@@ -140,7 +145,7 @@ class CutProbe:
         """Scores of the probe.
 
         Raises:
-            NotPossible: If there is no such text.
+            NotPossible: If there is no such text, or nothing is left of it.
         """
         before, after = self.texts.whole(self.source), self.texts.cut(self.source)
         counts = torch.tensor(

@@ -4,7 +4,8 @@ A clause reaches from one sentence end, semicolon, comma that opens a new clause
 `but` or `there is`, to the next. A list shares its verb and its negation, so it is one clause and
 goes as a whole: what is cut for an asked-for finding takes its neighbours in the list with it.
 Mentions are cut whether they are present, absent or uncertain. What the linker does not see stays:
-that residual leak is measured, not assumed away.
+that residual leak is measured, not assumed away. A passage in a language it does not read goes as a
+whole, since nothing could be cut from it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from kg.mentions.assertion import clause_spans
-from kg.mentions.linker import PassageLike
+from kg.mentions.linker import LANGUAGES, PassageLike
 from kg.mentions.statement import Statement
 from kg.mentions.tokens import sentences
 
@@ -30,7 +31,8 @@ def redact(
     """The passages without the clauses that mention an asked-for finding.
 
     Args:
-        passages: Sections or turns, as dataclasses; those with nothing left are dropped.
+        passages: Sections or turns, as dataclasses; those with nothing left are dropped, and those
+            in a language that is not read.
         statements: What the linker found in these very passages.
         asked: Concept ids asked for, their descendants included.
     """
@@ -40,6 +42,8 @@ def redact(
             cuts.setdefault(statement.passage, []).append(statement)
     kept = []
     for place, passage in enumerate(passages):
+        if passage.language not in LANGUAGES:
+            continue
         text = _without(passage.text, cuts.get(place, []))
         if text == passage.text:
             kept.append(passage)

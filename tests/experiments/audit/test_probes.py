@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from encoders.study import Passage, Study
 from experiments.audit.audit import audit
 from experiments.audit.judging import judge, shuffled_check, shuffled_labels
 from experiments.audit.picture_probe import BordersProbe
-from experiments.audit.probes import FactProbe
+from experiments.audit.probes import FactProbe, NotPossible
 from experiments.audit.subject import Asked, open_subject
+from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from kg.errors import InputError
 from kg.store import load_shipped
 
@@ -103,3 +106,12 @@ def test_what_cannot_be_audited_says_so(planted):
         open_subject(Asked("planted", "covid"), dataset, root, graph)
     with pytest.raises(InputError, match="nothing is left for"):
         open_subject(Asked("planted", "covid", at_least=1, folds=9), dataset, root, graph)
+
+
+def test_text_in_a_language_that_is_not_read_is_no_redacted_text():
+    spanish = Study("s", "p", report=(Passage("findings", "derrame pleural .", "es"),))
+    subject = SimpleNamespace(findings=("ckg:pleural_effusion",), studies=[spanish])
+    texts = Redacted(load_shipped(), subject)
+    for probe in (RedactedProbe, CutProbe):
+        with pytest.raises(NotPossible, match="nothing is left of any report"):
+            probe(texts, "report").run(subject, np.zeros((1, 1)))

@@ -270,6 +270,12 @@ def test_the_whole_clause_goes(linker: MentionLinker) -> None:
     ]
 
 
+def test_what_is_in_a_language_that_is_not_read_goes_as_a_whole(linker: MentionLinker) -> None:
+    spanish = Passage("findings", "derrame pleural .", "es")
+    english = Passage("findings", "The heart is enlarged.")
+    assert redact([spanish, english], linker.link([spanish, english]), {"ckg:x"}) == (english,)
+
+
 def test_the_neighbouring_clause_stays(linker: MentionLinker) -> None:
     text = "Large left effusion, there is atelectasis of the base but no pneumothorax."
     assert cut(linker, {"pleural_effusion"}, ("findings", text)) == [
