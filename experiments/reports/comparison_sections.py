@@ -31,7 +31,7 @@ from experiments.reports.document import (
     Words,
 )
 from experiments.reports.rarity import rarity_blocks
-from experiments.reports.run_elsewhere import ledger_table
+from experiments.reports.run_elsewhere import ledger_block
 from experiments.reports.wording import LEAKAGE, metric_name, number, span
 
 __all__ = ["comparison_sections"]
@@ -64,7 +64,7 @@ def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[
     yield Section("settings", "What was set otherwise", tuple(_settings(comparison)), "Settings")
     yield Section("notes", "Notes and limits", (_notes(comparison),), "Notes")
     if comparison.ledger:
-        ledger = (ledger_table(comparison.ledger),)
+        ledger = (ledger_block(comparison.ledger),)
         yield Section("ledger", "Uses of the locked part", ledger, "Locked")
     yield Section("repeat", "What it was made from", tuple(_sources(comparison)), "Sources")
 
@@ -97,6 +97,7 @@ def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Bloc
 def _difference_table(differences: Sequence[Difference]) -> Table:
     """One row a pair."""
     delong = any(one.p_delong is not None for one in differences)
+    seeded = any(one.by_seed.sd is not None for one in differences)
     heads: tuple[str, ...] = (
         "First minus second",
         "Difference",
@@ -104,7 +105,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
         "p after Holm",
         "The first is",
     )
-    heads += ("p, DeLong",) * delong + ("Over seeds", "Positives", "Endpoint")
+    heads += ("p, DeLong",) * delong + ("Over seeds",) * seeded + ("Positives", "Endpoint")
     rows = (
         Row(
             (
@@ -112,7 +113,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
                 *judged(one),
                 verdict_word(one),
                 *((p_value(one.p_delong),) if delong else ()),
-                seeds_words(one.by_seed, sign=True),
+                *((seeds_words(one.by_seed, sign=True),) if seeded else ()),
                 str(one.positives),
                 one.family,
             ),
@@ -132,13 +133,14 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
     others = [name for name in comparison.entries[0].metrics if name != comparison.metric]
     edges = [end for one in compared for end in (one.low, one.high, one.value) if end is not None]
     left, right = (min(edges) - 0.02, max(edges) + 0.02) if edges else (0.0, 1.0)
+    seeded = any(entry.by_seed.sd is not None for entry in comparison.entries)
     heads: tuple[str, ...] = (
         "Entry",
         macro_name(comparison.metric, start=True),
         "95% interval",
         "",
-        "Over seeds",
     )
+    heads += ("Over seeds",) * seeded
     heads += (*(metric_name(name) for name in others), "Reads at test", "Leakage", "Parameters")
     rows = []
     for entry, value in zip(comparison.entries, compared, strict=True):
@@ -146,12 +148,13 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
         if value.value is not None and value.low is not None and value.high is not None:
             mark = compared[0].value if compared[0].value is not None else left
             bar = Bar(value.value, value.low, value.high, left, right, mark)
-        measured = (number(_plain(value)), span(_plain(value)), bar, seeds_words(entry.by_seed))
+        measured = (number(_plain(value)), span(_plain(value)), bar)
+        alone = (seeds_words(entry.by_seed),) if seeded else ()
         rest = (number(_plain(entry.metrics.get(name, Measured(None)))) for name in others)
         reads = " + ".join(entry.inputs_at_test) or "nothing"
         leakage = LEAKAGE.get(entry.leakage, ("", entry.leakage, ""))[1]
         given = (reads, leakage, f"{entry.parameters:,}")
-        rows.append(Row((entry.name, *measured, *rest, *given)))
+        rows.append(Row((entry.name, *measured, *alone, *rest, *given)))
     words = frozenset({len(heads) - 3, len(heads) - 2})
     yield Table(heads, tuple(rows), words)
     yield Words("The dashed line of each bar stands at the first entry.", "note")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.reports.document import Row, Section, Table, Words
+from experiments.reports.document import Folded, Row, Section, Table, Words
 from experiments.reports.wording import LEAKAGE, exact, listed, number, span
 
-__all__ = ["elsewhere_section", "ledger_section", "ledger_table"]
+__all__ = ["elsewhere_section", "ledger_block", "ledger_section"]
+
+MOST_OPEN = 6
+"""Uses of a locked part that are shown without being asked for."""
 
 _LEDGER = ("date", "run", "dataset", "labels", "why")
 
@@ -53,11 +56,15 @@ def _badge(leakage: str) -> str:
 def ledger_section(ledger: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
     """Uses of a locked part; nothing where there are none."""
     if ledger:
-        yield Section("ledger", "Uses of the locked part", (ledger_table(ledger),), "Locked")
+        yield Section("ledger", "Uses of the locked part", (ledger_block(ledger),), "Locked")
 
 
-def ledger_table(ledger: Sequence[Mapping[str, Any]]) -> Table:
-    """Lines of the ledger."""
+def ledger_block(ledger: Sequence[Mapping[str, Any]]) -> Table | Folded:
+    """Lines of the ledger, folded where they are many."""
     rows = (Row(tuple(str(use.get(name) or "") for name in _LEDGER)) for use in ledger)
     heads = tuple(name.capitalize() for name in _LEDGER)
-    return Table(heads, tuple(rows), frozenset({1, 4}))
+    table = Table(heads, tuple(rows), frozenset({1, 2, 3, 4}))
+    if len(ledger) <= MOST_OPEN:
+        return table
+    dates = sorted(str(use.get("date") or "")[:10] for use in ledger)
+    return Folded(f"{len(ledger)} uses from {dates[0]} to {dates[-1]}", (table,))

@@ -97,6 +97,7 @@ EXAMPLES = [
             {"finding": "ckg:b", "label": 0, "probability": 0.7, "threshold": 0.4},
             {"finding": "ckg:c", "label": 1, "probability": 0.1, "threshold": 0.4},
             {"finding": "ckg:d", "label": None, "probability": None, "threshold": None},
+            {"finding": "ckg:e", "label": 0, "probability": 0.1, "threshold": 0.4},
         ],
     }
 ]
@@ -157,7 +158,7 @@ PARTS = ("validation", "test")
 class Reader(HTMLParser):
     """Every element and attribute of a page; tags that do not close are noted."""
 
-    VOID = frozenset(("meta", "img", "br", "link", "input", "hr"))
+    VOID = frozenset(("meta", "img", "br", "wbr", "link", "input", "hr"))
 
     def __init__(self, page):
         super().__init__()

@@ -43,6 +43,7 @@ def test_it_tells_the_run(page):
         "found",
         "false alarm",
         "missed",
+        "<summary>1 rightly not said</summary>",
         "not possible",
         "picture not stored",
         "Left out of the graph",

@@ -9,7 +9,7 @@ import pytest
 from experiments.records.predictions import ScoredPart
 from experiments.records.studies import ScoredStudy
 from experiments.reports.checklist import checklist_items, checklist_section
-from experiments.reports.document import Heading, Section, Table
+from experiments.reports.document import Folded, Heading, Section, Table
 from experiments.reports.limits import limits_section
 from experiments.reports.run_cards import data_section, model_section, scored_section
 from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
@@ -179,6 +179,14 @@ def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
     assert isinstance(uses, Table)
     assert uses.rows[0].cells == ("2026-01-01", "r", "", "", "final")
     assert [*elsewhere_section(RECORD), *ledger_section([])] == []
+    many = [
+        {"date": f"2026-01-0{day}T10:00", "run": f"r{day}", "why": "final"} for day in range(1, 9)
+    ]
+    ((folded,),) = (section.blocks for section in ledger_section(many))
+    assert isinstance(folded, Folded)
+    assert folded.title == "8 uses from 2026-01-01 to 2026-01-08"
+    assert isinstance(folded.blocks[0], Table)
+    assert len(folded.blocks[0].rows) == 8
 
 
 def test_cards_tell_the_published_data_set_and_the_system() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.reports.example_cards import example_cards, picture
+from experiments.reports.html import breakable
 from experiments.reports.wording import exact, metric_name, metric_note, number, span
 
 
@@ -25,6 +26,13 @@ def test_number(value, words):
 def test_span():
     assert span({"low": 0.1, "high": 0.25}) == "0.100 to 0.250"
     assert span({"low": None, "high": 0.2}) == span(0.3) == ""
+
+
+def test_long_words_break_at_their_joints_and_stay_escaped():
+    assert breakable("full at 0.05") == "full at 0.05"
+    assert breakable("stages.0.objectives") == "stages.<wbr>0.<wbr>objectives"
+    assert breakable("a graph_fusion_openi <b>") == "a graph_<wbr>fusion_<wbr>openi &lt;b&gt;"
+    assert breakable("<script>.alert_1(1)") == "&lt;script&gt;.<wbr>alert_<wbr>1(1)"
 
 
 def test_metric_names():
