@@ -57,6 +57,9 @@ def parse_options(kind: type[OptionsType], values: Mapping[str, Any], *, where: 
             raise InputError(
                 f"{path}: there is no such key", did_you_mean(str(first["loc"][-1]), known)
             ) from None
+        if first["type"] in ("tuple_type", "list_type"):
+            hint = f"write [first, second, ...]; it is {first['input']!r}"
+            raise InputError(f"{path}: is no list", hint) from None
         raise InputError(f"{path}: {first['msg'].lower()}", f"it is {first['input']!r}") from None
 
 

@@ -156,6 +156,7 @@ def test_the_command(tmp_path, capsys, stairs):
         (["--model", "rgnc"], "did you mean 'rgcn'"),
         (["--set", "epoch=3"], "did you mean 'epochs'"),
         (["--set", "epochs"], "is not KEY=VALUE"),
+        (["--set", "neighbours=8,4"], "write [first, second, ...]"),
         (["--near", "atelectass"], "did you mean"),
         (["-o", "vectors.pt"], "kept as .safetensors"),
         (["--benchmark", "fb15k"], "there is no benchmark"),
