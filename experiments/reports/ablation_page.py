@@ -217,6 +217,5 @@ def _scored(comparison: Comparison, arm: str) -> str:
     for entry in comparison.entries:
         value = entry.metrics.get(comparison.metric)
         if entry.name == arm and value is not None:
-            plain = {"value": value.value, "low": value.low, "high": value.high}
-            return f"{number(plain)} ({span(plain)})"
+            return f"{number(value)} ({span(value)})"
     return ""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from experiments.compare.records import Comparison, Difference, Entry
+from experiments.compare.records import Comparison, Difference, Entry, FindingScore
 from experiments.compare.wording import (
     macro_name,
     p_value,
@@ -148,9 +147,9 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
         if value.value is not None and value.low is not None and value.high is not None:
             mark = compared[0].value if compared[0].value is not None else left
             bar = Bar(value.value, value.low, value.high, left, right, mark)
-        measured = (number(_plain(value)), span(_plain(value)), bar)
+        measured = (number(value), span(value), bar)
         alone = (seeds_words(entry.by_seed),) if seeded else ()
-        rest = (number(_plain(entry.metrics.get(name, Measured(None)))) for name in others)
+        rest = (number(entry.metrics.get(name)) for name in others)
         reads = " + ".join(entry.inputs_at_test) or "nothing"
         leakage = LEAKAGE.get(entry.leakage, ("", entry.leakage, ""))[1]
         given = (reads, leakage, f"{entry.parameters:,}")
@@ -167,10 +166,6 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
             for entry, one in printed
         )
         yield Table(("Entry", "Metric", "Printed", "Mark", "Where"), tuple(lines), frozenset({4}))
-
-
-def _plain(value: Measured) -> dict[str, Any]:
-    return {"value": value.value, "low": value.low, "high": value.high}
 
 
 def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:
@@ -216,8 +211,8 @@ def _by_distance(comparison: Comparison) -> Iterator[Block]:
     yield Table(("Entry", "Rank correlation with distance", "Findings"), tuple(rows))
 
 
-def _score(one: Any) -> str:
-    return "" if one is None else f"{number(_plain(one.value))} ({span(_plain(one.value))})"
+def _score(one: FindingScore | None) -> str:
+    return "" if one is None else f"{number(one.value)} ({span(one.value)})"
 
 
 def _finding_blocks(comparison: Comparison, pair: tuple[str, str], drawn: str) -> Iterator[Block]:
@@ -255,8 +250,8 @@ def _parts(comparison: Comparison) -> Table:
                 part.part,
                 str(part.studies),
                 str(part.positives),
-                "too few" if part.too_few else number(_plain(part.value)),
-                "" if part.too_few else span(_plain(part.value)),
+                "too few" if part.too_few else number(part.value),
+                "" if part.too_few else span(part.value),
             ),
             faint=part.too_few,
         )

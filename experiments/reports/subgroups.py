@@ -162,12 +162,13 @@ def _row(value: str, group: Subgroup) -> Row:
     counted = (value, str(group.studies), str(group.patients), str(positives))
     if not group.averaged:
         return Row((*counted, TOO_FEW, "", "", TOO_FEW, TOO_FEW, ill, "0"), faint=True)
-    area = {"value": group.auroc.value, "low": group.auroc.low, "high": group.auroc.high}
     bar: Bar | str = ""
     if np.isfinite(group.auroc.low):
         bar = Bar(group.auroc.value, group.auroc.low, group.auroc.high)
     rates = (_interval(group.missed), _interval(group.alarms), ill)
-    return Row((*counted, number(area), span(area), bar, *rates, str(len(group.averaged))))
+    return Row(
+        (*counted, number(group.auroc), span(group.auroc), bar, *rates, str(len(group.averaged)))
+    )
 
 
 def _by_finding(
@@ -188,8 +189,8 @@ def _finding_row(name: str, value: str, one: FindingInSubgroup) -> Row:
     counted = (name, value, f"{one.positives} of {one.studies}")
     if one.too_few:
         return Row((*counted, TOO_FEW, "", "", ""), faint=True)
-    area = {"value": one.auroc.value, "low": one.auroc.low, "high": one.auroc.high}
-    return Row((*counted, number(area), span(area), _interval(one.missed), _interval(one.alarms)))
+    rates = (_interval(one.missed), _interval(one.alarms))
+    return Row((*counted, number(one.auroc), span(one.auroc), *rates))
 
 
 def _interval(measured: Estimate) -> str:

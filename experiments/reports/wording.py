@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.metrics.bootstrap import Estimate
+from experiments.records.record import Measured
+
 __all__ = [
     "INPUTS",
     "LEAKAGE",
@@ -115,8 +118,7 @@ def _parted(name: str) -> tuple[str, str]:
 
 def exact(value: Any) -> float | None:
     """A number, or the value of a measured one; None where it is not defined."""
-    if isinstance(value, Mapping):
-        value = value.get("value")
+    value = _part(value, "value")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if value - value == 0 else None
@@ -130,10 +132,17 @@ def number(value: Any, digits: int = 3) -> str:
 
 def span(measured: Any) -> str:
     """The interval of a measured value, `0.742 to 0.799`; empty where it has none."""
-    if not isinstance(measured, Mapping):
+    if not isinstance(measured, Mapping | Measured | Estimate):
         return ""
-    low, high = exact(measured.get("low")), exact(measured.get("high"))
+    low, high = exact(_part(measured, "low")), exact(_part(measured, "high"))
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _part(measured: Any, name: str) -> Any:
+    """Value or end of a measured value, as a record or as read from a file; else what is given."""
+    if isinstance(measured, Measured | Estimate):
+        return getattr(measured, name)
+    return measured.get(name) if isinstance(measured, Mapping) else measured
 
 
 def listed(values: Any) -> str:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from experiments.metrics.bootstrap import Estimate
+from experiments.records.record import Measured
 from experiments.reports.example_cards import example_cards, picture
 from experiments.reports.html import breakable
 from experiments.reports.wording import exact, metric_name, metric_note, number, span
@@ -26,6 +28,9 @@ def test_number(value, words):
 def test_span():
     assert span({"low": 0.1, "high": 0.25}) == "0.100 to 0.250"
     assert span({"low": None, "high": 0.2}) == span(0.3) == ""
+    assert span(Estimate(0.2, 0.1, 0.25)) == span(Measured(0.2, 0.1, 0.25)) == "0.100 to 0.250"
+    assert span(Estimate(0.2)) == span(Measured(0.2)) == ""
+    assert [number(Estimate(0.2)), number(Estimate(float("nan")))] == ["0.200", "n/a"]
 
 
 def test_long_words_break_at_their_joints_and_stay_escaped():
