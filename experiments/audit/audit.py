@@ -103,6 +103,10 @@ def audit(
         likeness=likeness(subject, official_parts(dataset, root), cache / "audit" / asked.name),
         explained=explain(subject, rivals, runs),
         remarks=_remarks(subject),
+        options={
+            name: str(value)
+            for name, value in dataset.options.model_dump(exclude_defaults=True).items()
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from experiments.records.record import Measured
 
@@ -228,6 +228,7 @@ class Audit:
         likeness: What would let a test study be known from training.
         explained: Finished runs beside the probes.
         remarks: What has to be known before reading on.
+        options: Options of the data set that are not the usual ones.
     """
 
     dataset: str
@@ -251,3 +252,4 @@ class Audit:
     likeness: Likeness
     explained: tuple[ExplainedRun, ...] = ()
     remarks: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)

@@ -269,11 +269,13 @@ def _likeness(audit: Audit) -> Table:
 
 
 def _repeat(audit: Audit) -> Pairs:
-    command = f"kgdx data audit {audit.dataset} --labels {audit.labels} --folds {audit.folds}"
+    words = [f"kgdx data audit {audit.dataset} --labels {audit.labels} --folds {audit.folds}"]
+    words += [f"--seed {audit.seed} --at-least {audit.at_least} --resamples {audit.resamples}"]
+    words += [f"--set {name}={value}" for name, value in audit.options.items()]
     manifests = ", ".join(digest[:12] for digest in audit.manifests)
     return Pairs(
         (
-            Pair("Command", f"{command} --seed {audit.seed} --root DIR", exact=True),
+            Pair("Command", " ".join([*words, "--root DIR"]), exact=True),
             Pair("Split manifests", manifests, exact=True),
             Pair("kgdx", audit.version),
         )
