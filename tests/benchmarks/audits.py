@@ -117,7 +117,8 @@ def _at(one: Audit) -> str:
 
 def _verdicts(one: Audit, seconds: float) -> Iterator[str]:
     like = one.likeness
-    yield f"## {one.dataset}, {one.labels}"
+    options = "".join(f", {name}={value}" for name, value in one.options.items())
+    yield f"## {one.dataset}, {one.labels}{options}"
     yield ""
     modalities = ", ".join(f"{count} {where(name)}" for name, count in one.modalities.items())
     yield (
