@@ -190,7 +190,7 @@ def answer(result: AblationResult) -> Iterator[str]:
     One sentence a primary endpoint, and one on rare and common findings.
     """
     for one in result.settings:
-        under = f"{one.setting}: " if one.setting else ""
+        under = one.comparison.preface + (f"{one.setting}: " if one.setting else "")
         for arm in result.primary:
             found = one.comparison.between(result.reference, arm)[0]
             yield under + verdict_sentence(found, one.comparison.level)

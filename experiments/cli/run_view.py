@@ -60,6 +60,7 @@ def print_record(record: RunRecord) -> None:
 def print_evaluation(evaluation: Mapping[str, Any]) -> None:
     """Print what a test on another data set gave."""
     plain = [(k, v) for k, v in evaluation.items() if not isinstance(v, Mapping | list | tuple)]
+    plain += [(k, evaluation[k]) for k in ("inputs_at_test", "without") if evaluation.get(k)]
     show.table(("of the test", ""), plain)
     metrics = evaluation.get("metrics", {})
     for part, values in metrics.items():

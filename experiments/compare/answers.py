@@ -145,7 +145,13 @@ def _elsewhere(
         rotation=0,
         data_fingerprint=test["data_fingerprint"],
         names={row["finding"]: row["label"] for row in test["findings"]},
-        distances={},
+        distances={
+            row["finding"]: far["value"]
+            for row in test["findings"]
+            if row["finding"] in part.findings
+            and (far := row.get("metrics", {}).get(DISTANCE)) is not None
+            and far["value"] is not None
+        },
         warnings=tuple(test["warnings"]),
     )
 

@@ -278,6 +278,11 @@ class Comparison:
     told: str = "test part"
     rarity: Rarity | None = None
 
+    @property
+    def preface(self) -> str:
+        """Which answers were compared, before what is said of them; empty for the test part."""
+        return "" if self.on == "test" else f"On {self.told}: "
+
     def entry(self, name: str) -> Entry:
         """The entry of a name."""
         return next(entry for entry in self.entries if entry.name == name)

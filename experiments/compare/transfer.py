@@ -26,7 +26,7 @@ class Cell:
 
     Args:
         trained_on: Name of the configuration, with the data set and labels it learnt from.
-        tested_on: Data set and labels, with `locked` where that part was tested.
+        tested_on: Data set and labels, `locked` where that part was tested, what was withheld.
         basis: `trained` or `zero_shot`: findings of the one are never averaged with the other's.
         own: Whether it is the configuration's own test part.
         studies: Studies tested.
@@ -111,8 +111,9 @@ def _row(
     columns: dict[str, tuple[str, str, Sequence[Mapping[str, Any]]]] = {TEST: (own, "trained", ())}
     for part, basis, test in evaluations(first):
         place = f"{test['dataset']} {test['labels']}"
-        locked = test["part"] == "locked"
-        again = place == own and not test["external"] and not locked  # the test part once more
-        if all(part in each for each in known) and not test.get("without") and not again:
-            columns[part] = (place + " locked" * locked, basis, test["matches"])
+        place += " locked" * (test["part"] == "locked")
+        place += "".join(f" without {source}" for source in test.get("without", ()))
+        again = place == own and not test["external"]  # the test part once more
+        if all(part in each for each in known) and not again:
+            columns[part] = (place, basis, test["matches"])
     return f"{name} ({own})", columns

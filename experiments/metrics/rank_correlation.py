@@ -11,6 +11,9 @@ from experiments.metrics.bootstrap import USUAL, Estimate, Plan, estimate
 
 __all__ = ["rank_correlation"]
 
+FEWEST = 5
+"""Findings that an interval needs."""
+
 
 def rank_correlation(
     one: ArrayLike, other: ArrayLike, *, rng: np.random.Generator, plan: Plan = USUAL
@@ -24,12 +27,12 @@ def rank_correlation(
         plan: How many resamples, and the coverage.
 
     Returns:
-        NaN where one of the two does not vary; no interval where that is so in more than half of
-        the resamples, as it is with very few findings.
+        NaN where one of the two does not vary; no interval over fewer than five findings, whose
+        resamples are mostly the same few rows.
     """
     pairs = np.column_stack([one, other]).astype(np.float64)
-    if not len(pairs):
-        return Estimate(np.nan)
+    if len(pairs) < FEWEST:
+        return Estimate(_rho(pairs) if len(pairs) else np.nan)
     picks = rng.integers(len(pairs), size=(plan.resamples, len(pairs)))
     drawn = np.array([_rho(pairs[pick]) for pick in picks])
     return estimate(_rho(pairs), drawn, plan)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from experiments.ablate.result import AblationResult, Compared, answer
 from experiments.compare.records import Comparison, Difference
 from experiments.compare.wording import macro_name, seeds_words, signed, verdict_word
-from experiments.reports.comparing import asked_of, forest_rows
+from experiments.reports.comparing import forest_rows
 from experiments.reports.comparison_page import comparison_badges, guidelines
 from experiments.reports.comparison_sections import comparison_sections
 from experiments.reports.document import (
@@ -56,7 +56,7 @@ def ablation_page(result: AblationResult) -> Page:
         title=f"Ablation {result.name}",
         kicker=f"kgdx ablation {result.name}",
         heading=result.about or result.name,
-        lead=asked_of(first) + _lead(result),
+        lead=first.preface + _lead(result),
         badges=comparison_badges(first),
         asked=Pairs(
             (

@@ -10,18 +10,13 @@ from experiments.compare.wording import macro_name, p_value, signed
 from experiments.reports.document import Block, Figure, Figures
 from experiments.reports.drawings import ForestRow, draw_forest
 
-__all__ = ["asked_of", "forest", "forest_rows", "judged", "macro_differences", "short"]
+__all__ = ["forest", "forest_rows", "judged", "macro_differences", "short"]
 
 
 def macro_differences(comparison: Comparison) -> list[Difference]:
     """Differences of macro means, primary ones first."""
     macros = [one for one in comparison.differences if not one.finding]
     return sorted(macros, key=lambda one: one.family != "primary")
-
-
-def asked_of(comparison: Comparison) -> str:
-    """Which answers were compared, before what is said of them; empty for the usual test part."""
-    return "" if comparison.on == "test" else f"On {comparison.told}: "
 
 
 def judged(difference: Difference) -> tuple[str, str, str]:

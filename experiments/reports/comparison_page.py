@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.compare.records import Comparison
 from experiments.compare.wording import verdict_sentence
 from experiments.reports.checklist import checklist_section
-from experiments.reports.comparing import asked_of, macro_differences
+from experiments.reports.comparing import macro_differences
 from experiments.reports.comparison_sections import comparison_sections
 from experiments.reports.document import Badge, Page, Pair, Pairs, Section
 from experiments.reports.html import render_html
@@ -72,7 +72,7 @@ def _lead(comparison: Comparison) -> str:
     said = [verdict_sentence(one, comparison.level) for one in primary or macros[:1]] or [
         f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
     ]
-    return asked_of(comparison) + " ".join(said)
+    return comparison.preface + " ".join(said)
 
 
 def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:

@@ -37,7 +37,7 @@ from experiments.training.cohort import Cohort
 from experiments.training.matching import Match, match_findings
 from experiments.training.measure import finding_rows, measure, measured, scored, summary
 from experiments.training.readable import read_readable
-from experiments.training.record import inputs_at_test
+from experiments.training.record import inputs_at_test, with_distance
 from experiments.training.restore import restore
 from experiments.training.seen import Seen
 from experiments.training.source import StudySource
@@ -145,6 +145,9 @@ def _measure(
         metrics[basis] = {name: asdict(value) for name, value in summary(table).items()}
         names = {one.finding: restored.graph.concept(one.finding).label for one in chosen}
         made = finding_rows(table, part.part, names, [basis] * len(chosen), None)
+        if basis == "zero_shot":
+            graph, taught = restored.reader.graph, restored.reader.findings
+            made = tuple(with_distance(row, graph, taught) for row in made)
         rows += [
             replace(row, temperature=degree)
             for row, degree in zip(made, given.temperatures, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -24,8 +24,9 @@ from experiments.training.measure import (
 )
 from experiments.training.source import PARTS
 from kg.distance import distance
+from kg.graph import KnowledgeGraph
 
-__all__ = ["finished_record", "inputs_at_test", "started_record"]
+__all__ = ["finished_record", "inputs_at_test", "started_record", "with_distance"]
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
@@ -94,7 +95,8 @@ def finished_record(
         metrics[ZERO_SHOT] = summary(result.zero_shot)
         basis = [made.system.basis(name) for name in held]
         zero_shot = finding_rows(result.zero_shot, TEST, labels, basis, None)
-        rows += tuple(_with_distance(row, made) for row in zero_shot)
+        taught = made.reader.findings
+        rows += tuple(with_distance(row, made.reader.graph, taught) for row in zero_shot)
     few = [row.finding for row in table.findings if row.too_few]
     warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
     return replace(
@@ -108,8 +110,14 @@ def finished_record(
     )
 
 
-def _with_distance(row: FindingRow, made: Assembled) -> FindingRow:
-    """The row of a held-out finding with its distance in the graph to the nearest one taught."""
-    taught = [name for name in made.reader.findings if name != made.label_set.no_finding]
-    far = distance(made.reader.graph, row.finding, taught)
+def with_distance(row: FindingRow, graph: KnowledgeGraph, taught: Sequence[str]) -> FindingRow:
+    """The row of a finding answered zero-shot with its distance in the graph to those taught.
+
+    Args:
+        row: The row.
+        graph: The run's graph.
+        taught: Findings trained on; that nothing was found is none to be near to.
+    """
+    nothing = {one.no_finding for one in graph.label_sets}
+    far = distance(graph, row.finding, [name for name in taught if name not in nothing])
     return replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})

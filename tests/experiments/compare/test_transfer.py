@@ -64,6 +64,7 @@ def test_every_test_is_a_cell_and_every_label_is_told(write) -> None:
         (row, "synthetic nih14", "trained", True),
         (row, "openi nih14", "trained", False),
         (row, "padchest nih14", "zero_shot", False),
+        (row, "openi nih14 without image", "trained", False),
         ("names (synthetic nih14)", "synthetic nih14", "trained", True),
     ]
     area = roc_auc_score(part.labels[:, 0], part.probabilities[:, 0])
@@ -72,7 +73,7 @@ def test_every_test_is_a_cell_and_every_label_is_told(write) -> None:
     told = [(c.tested_on, c.finding, c.asked, c.how) for c in made.crossings]
     assert told == [
         (place, finding, asked, how)
-        for place in ("openi nih14", "padchest nih14")
+        for place in ("openi nih14", "padchest nih14", "openi nih14 without image")
         for finding, asked, how in (
             ("ckg:a", "ckg:a2", "exact_match"),
             ("ckg:z", None, "no_equivalent"),

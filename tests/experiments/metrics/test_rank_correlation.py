@@ -24,6 +24,12 @@ def test_a_golden_number_and_ties() -> None:
     assert correlated([1, 1, 2], [1, 2, 3]).value == pytest.approx(1.5 / np.sqrt(1.5 * 2))
 
 
+def test_few_findings_have_no_interval() -> None:
+    found = correlated([0.1, 0.2, 0.3, 0.4], [2, 1, 4, 3])
+    assert found.value == pytest.approx(0.6)
+    assert np.isnan(found.low)
+
+
 def test_what_does_not_vary_has_no_correlation() -> None:
     assert np.isnan(correlated([0.7, 0.8, 0.9], [1, 1, 1]).value)
     assert np.isnan(correlated([], []).value)

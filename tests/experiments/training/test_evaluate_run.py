@@ -19,6 +19,7 @@ from experiments.datasets import DATASETS
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.ledger import LEDGER, note_use, read_ledger
 from experiments.records.predictions import read_predictions
+from experiments.records.record import DISTANCE
 from experiments.records.studies import read_studies
 from experiments.training.evaluate import evaluate_run
 from experiments.training.holdout import equivalents
@@ -118,6 +119,7 @@ def test_label_set_transfer_keeps_trained_and_zero_shot_apart(
             assert row["threshold"] is None
             assert row["temperature"] is None
             assert row["metrics"]["f1"]["value"] is None
+            assert row["metrics"][DISTANCE]["value"] > 0
     again = run.load_record()
     assert [one["labels"] for one in again.evaluations] == ["chexpert14"]
     assert again.metrics == restore(run).record.metrics
