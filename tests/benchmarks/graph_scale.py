@@ -4,7 +4,8 @@ python tests/benchmarks/graph_scale.py
 
 Every step runs in a process of its own, so that its peak memory is its own; a step that needs the
 graph loads it first, which its time does not count and its memory does. CPU seconds stand beside
-the time that passed, which other work on the machine makes longer. Training is one whole epoch.
+the time that passed, which other work on the machine makes longer. Training is one whole epoch, or
+with `--edges N` the first N directed edges of one.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--step", nargs=2, metavar=("STEP", "FILE"))
     parser.add_argument("--sizes", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--edges", type=int, help="train on so many directed edges alone")
     given = parser.parse_args()
     if given.step:
-        measure(given.step[0], Path(given.step[1]))
+        measure(given.step[0], Path(given.step[1]), given.edges)
         return
     rows = {step: [step] for step in STEPS}
     with tempfile.TemporaryDirectory() as folder:
@@ -42,6 +44,7 @@ def main() -> None:
             file = Path(folder, f"{size}.jsonl")
             for step in STEPS:
                 words = [sys.executable, __file__, "--step", step, str(file)]
+                words += ["--edges", str(given.edges)] if given.edges else []
                 done = subprocess.run(words, capture_output=True, text=True, check=False)
                 told = done.stdout.strip() or f"failed: {done.stderr.strip().splitlines()[-1]}"
                 rows[step].append(told)
@@ -64,7 +67,7 @@ def write(rows: dict[str, list[str]], sizes: list[int]) -> None:
     RESULT.write_text("\n".join(lines) + "\n")
 
 
-def measure(step: str, file: Path) -> None:
+def measure(step: str, file: Path, edges: int | None) -> None:
     """Run one step and print what it took."""
     from kg.store import load, save
 
@@ -73,7 +76,7 @@ def measure(step: str, file: Path) -> None:
     if step not in ("save", "load"):
         graph = load(file)
     began, worked = time.perf_counter(), time.process_time()
-    told = save(graph, file) if step == "save" else run(step, graph, file)
+    told = save(graph, file) if step == "save" else run(step, graph, file, edges)
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     sys.stdout.write(
@@ -81,7 +84,7 @@ def measure(step: str, file: Path) -> None:
     )
 
 
-def run(step: str, graph, file: Path) -> str:
+def run(step: str, graph, file: Path, edges: int | None) -> str:
     """One step; what else there is to say about it."""
     from kg.arrays import neighbourhood
     from kg.excerpt import excerpt
@@ -108,11 +111,11 @@ def run(step: str, graph, file: Path) -> str:
         kind = RENDERERS.load(ending.removeprefix("."))
         part = excerpt(graph, some[0], Scope(1)) if around else graph
         return f"{len(kind(kind.Options()).render(part)) / 1e6:.1f} MB"
-    return train(graph)
+    return train(graph, edges)
 
 
-def train(graph) -> str:
-    """One epoch of CompGCN by neighbour sampling."""
+def train(graph, edges: int | None) -> str:
+    """An epoch of CompGCN by neighbour sampling, or so many directed edges of it."""
     import torch
 
     from experiments.training.links.fit import LinkOptions, Steps, build
@@ -125,12 +128,12 @@ def train(graph) -> str:
         encoder=Part(name="compgcn"), width=64, batch=2048, candidates=1024, neighbours=(8, 4)
     )
     steps = Steps(triples, options, build(triples, options), torch.Generator().manual_seed(0))
-    order = torch.randperm(len(steps.edges), generator=steps.generator)
+    order = torch.randperm(len(steps.edges), generator=steps.generator)[:edges]
     began = time.process_time()
     losses = [steps.step(batch).item() for batch in torch.split(order, options.batch)]
     worked = time.process_time() - began
     return (
-        f"an epoch of {len(order):,} directed edges in {worked:.3g} CPU seconds, "
+        f"{len(order):,} of {len(steps.edges):,} directed edges in {worked:.3g} CPU seconds, "
         f"{len(order) / worked:,.0f} a second; loss {losses[0]:.2f} to {losses[-1]:.2f}"
     )
 
