@@ -16,6 +16,8 @@ __all__ = ["ledger_lines", "notes_on"]
 FEWEST_GROUPS = 50
 """Below as many patients a bootstrap interval covers clearly less than it says."""
 FEWEST_SEEDS = 3
+FEWEST_WITHOUT = 20
+"""Studies without a finding, below which its AUROC says as little as with few positives."""
 
 
 def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) -> Iterator[str]:
@@ -90,6 +92,13 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
     few = [row.label for row in entries[0].findings if row.too_few]
     if few:
         yield f"too few positives, not averaged: {', '.join(few)}"
+    everyone = [
+        f"{row.label} ({row.studies - row.positives})"
+        for row in entries[0].findings
+        if not row.too_few and row.studies - row.positives < FEWEST_WITHOUT
+    ]
+    if everyone:
+        yield f"too few studies without it to decide anything: {', '.join(everyone)}"
     groups = len(set(aligned.groups))
     if groups < FEWEST_GROUPS:
         yield f"only {groups} patients were tested: intervals are narrower than they should be"

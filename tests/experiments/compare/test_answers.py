@@ -172,6 +172,15 @@ def test_folds_that_answer_for_the_same_studies_are_averaged(crossed) -> None:
     assert "external data" in render(found, ".html")
 
 
+def test_few_studies_without_a_finding_are_said(write) -> None:
+    run = write("full")
+    part = elsewhere(run, studies=range(25))
+    a, b = (int(np.sum(part.labels[:, column] == 0)) for column in (0, 1))
+    assert max(a, b) < 20
+    notes = compare({"full": [run]}, on="figure1", plan=QUICK).notes
+    assert f"too few studies without it to decide anything: a ({a}), b ({b})" in notes
+
+
 def test_runs_of_other_splits_may_meet_on_data_that_neither_has_seen(write) -> None:
     one, other = write("full"), write("names", split_manifest="another", dataset="openi")
     for run in (one, other):

@@ -12,6 +12,7 @@ import pytest
 from experiments.compare.compare import compare
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
+from experiments.metrics.bootstrap import Plan
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.predictions import read_predictions
 from experiments.training.answers import answer
@@ -19,7 +20,7 @@ from experiments.training.evaluate import evaluate_run
 from experiments.training.restore import restore
 from experiments.training.run import run_experiment
 from experiments.training.wanted import data_of
-from experiments.training.withhold import given
+from experiments.training.withhold import SOURCES, given
 from kg.errors import InputError
 
 
@@ -27,6 +28,12 @@ from kg.errors import InputError
 def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
     experiment = Experiment.model_validate({**small, "name": "withheld"})
     return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+
+
+@pytest.fixture(scope="module")
+def tested(run: RunFolder) -> dict[str, Any]:
+    """The run's test part with each source withheld."""
+    return {one: evaluate_run(run, "synthetic", Path(), without=(one,)) for one in SOURCES}
 
 
 def probabilities(run: RunFolder, part: str) -> Any:
@@ -43,15 +50,15 @@ def probabilities(run: RunFolder, part: str) -> Any:
     ],
 )
 def test_the_record_says_what_was_left(
-    run: RunFolder, source: Any, left: list[str], policy: str, leaks: str
+    run: RunFolder, tested: dict[str, Any], source: str, left: list[str], policy: str, leaks: str
 ) -> None:
-    made = evaluate_run(run, "synthetic", Path(), without=(source,))
+    made = tested[source]
     assert made["without"] == [source]
     assert (made["inputs_at_test"], made["text_policy"], made["leakage"]) == (left, policy, leaks)
     name = f"synthetic-nih14-trained-without-{source}"
     assert np.isfinite(probabilities(run, name)).all()
     assert not np.allclose(probabilities(run, name), probabilities(run, "test"))
-    found = compare({"small": [run]}, on=name)
+    found = compare({"small": [run]}, on=name, plan=Plan(resamples=20))
     assert found.told == f"synthetic, findings trained on, without {source}"
     assert found.entries[0].inputs_at_test == tuple(left)
     assert found.entries[0].leakage == leaks
@@ -61,27 +68,24 @@ def test_the_record_says_what_was_left(
     ("source", "missing"), [("image", {"images": ()}), ("text", {"report": (), "dialogue": ()})]
 )
 def test_it_is_answered_as_for_a_study_that_never_had_it(
-    run: RunFolder, source: Any, missing: dict[str, Any]
+    run: RunFolder, tested: dict[str, Any], source: str, missing: dict[str, Any]
 ) -> None:
-    evaluate_run(run, "synthetic", Path(), without=(source,))
     restored = restore(run)
     part = DATASETS.load("synthetic")
     root = run.path.parent / "cache" / "datasets" / "synthetic"
     options = part.Options(**restored.experiment.data.options)
-    tested = restored.manifest.studies("test")
+    own = restored.manifest.studies("test")
     studies = sorted(
-        (s for s in part(options).studies(root, labels="nih14") if s.study in tested),
+        (s for s in part(options).studies(root, labels="nih14") if s.study in own),
         key=lambda one: one.study,
     )
     # the first keeps what the second has lost: both kinds stand in one batch
     restored.reader.words.ask(restored.reader.findings)
     cohort = restored.reader.read([studies[0], replace(studies[1], **missing)], root)
     found = answer(restored.system, cohort, restored.reader.findings, restored.calibration)
-    (kept,) = [
-        one
-        for one in read_predictions(run.predictions)
-        if one.part == f"synthetic-nih14-trained-without-{source}"
-    ]
+    name = f"synthetic-nih14-trained-without-{source}"
+    assert tested[source]["studies"] == len(studies)
+    (kept,) = [one for one in read_predictions(run.predictions) if one.part == name]
     row = kept.studies.index(studies[1].study)
     columns = [found.findings.index(finding) for finding in kept.findings]
     np.testing.assert_allclose(found.probabilities[1, columns], kept.probabilities[row], atol=1e-5)
