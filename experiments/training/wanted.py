@@ -17,7 +17,7 @@ from experiments.targets import choose_findings
 from experiments.training.assemble import open_dataset, wanted_studies
 from experiments.training.restore import Restored
 from experiments.training.seen import Seen
-from experiments.training.withhold import Source
+from experiments.training.withhold import Source, given
 from kg.errors import InputError
 from kg.graph import LabelSet
 
@@ -67,8 +67,8 @@ def data_of(
     """The data section of the test, under one stated label policy, and the label choice.
 
     On its own labels a run is tested as it was; on others blank labels mean what their
-    publication says. Of other data what is withheld is not required either, so that a run that
-    reads reports can be tested where there are none.
+    publication says. Of other data only what is read is required: a run that reads pictures alone,
+    or whose text is withheld, is tested where there are no reports too.
     """
     own = restored.experiment.data
     options = own.options if dataset == own.name else {}
@@ -77,7 +77,12 @@ def data_of(
     name = labels or (own.labels if dataset == own.name else first)
     data = own.model_copy(update={"name": dataset, "labels": name, "options": options})
     if dataset != own.name:
-        require = tuple(one for one in own.require if _REQUIRES[one] not in without)
+        left = given(restored.experiment, without)
+        reads = {
+            "image": left.image.encoder is not None or bool(left.facts),
+            "text": left.text.test != "none",
+        }
+        require = tuple(one for one in own.require if reads[_REQUIRES[one]])
         data = data.model_copy(update={"require": require})
     _, choice = open_dataset(data)
     if (dataset, name) != (own.name, own.labels):

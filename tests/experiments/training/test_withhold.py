@@ -105,7 +105,7 @@ def test_what_is_not_read_or_would_leave_nothing_is_refused(small: dict[str, Any
         given(both, ("text", "evidence"))
 
 
-def test_other_data_need_not_have_what_is_withheld(run: RunFolder) -> None:
+def test_other_data_need_not_have_what_is_not_read(run: RunFolder) -> None:
     restored = restore(run)
     data = restored.experiment.data.model_copy(update={"require": ("frontal", "report")})
     asks = restored.experiment.model_copy(update={"data": data})
@@ -118,3 +118,6 @@ def test_other_data_need_not_have_what_is_withheld(run: RunFolder) -> None:
     ):
         section, _ = data_of(restored, dataset, None, without)  # type: ignore[arg-type]
         assert section.require == require
+    pictures = asks.model_copy(update={"text": asks.text.model_copy(update={"test": "none"})})
+    section, _ = data_of(replace(restored, experiment=pictures), "nih_chestxray14", None)
+    assert section.require == ("frontal",)
