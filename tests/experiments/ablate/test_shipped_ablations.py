@@ -54,7 +54,7 @@ def test_the_core_is_five_seeds_of_one_split_whose_quarter_is_locked() -> None:
     assert plan.file.ablation.primary == ("names only", "shuffled")
 
 
-def test_zero_shot_holds_every_finding_out_once_in_each_fold() -> None:
+def test_zero_shot_holds_every_finding_out_in_each_fold() -> None:
     plan = make_plan(read_ablation("ablate_graph_openi_zero_shot"))
     assert plan.file.ablation.on == "zero_shot"
     for arm in plan.file.arms:
@@ -62,8 +62,9 @@ def test_zero_shot_holds_every_finding_out_once_in_each_fold() -> None:
         assert {(fold, one.level, one.rotations) for fold, one in held} == {
             (fold, "concept", 4) for fold in (0, 1)
         }
+        # once for each of two seeds
         assert sorted((fold, one.rotation) for fold, one in held) == [
-            (fold, rotation) for fold in (0, 1) for rotation in range(4)
+            (fold, rotation) for fold in (0, 1) for rotation in range(4) for _ in range(2)
         ]
     kinds = {(job.experiment.split.kind, job.experiment.text.test) for job in plan.jobs}
     assert kinds == {("folds", "none")}
