@@ -7,13 +7,14 @@ A meaning without words of its own is the common one, and any word for another i
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
+from kg.mentions.own_tables import table_rows
 from kg.mentions.tokens import words as tokens_of
+
+TABLE = "abbreviations.tsv"
 
 COMMON = 0.5
 """What speaks for a meaning without words of its own."""
@@ -42,7 +43,7 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 def abbreviated() -> list[tuple[str, str]]:
     """Token that stands for a meaning, and the concept it means."""
-    return [(_token(row), row["concept"]) for row in _rows() if row["concept"]]
+    return [(_token(row), row["concept"]) for row in table_rows(TABLE) if row["concept"]]
 
 
 def _chosen(word: str, around: set[str]) -> str:
@@ -58,7 +59,7 @@ def _chosen(word: str, around: set[str]) -> str:
 @cache
 def _meanings() -> dict[str, list[Meaning]]:
     made: dict[str, list[Meaning]] = {}
-    for row in _rows():
+    for row in table_rows(TABLE):
         beside = frozenset(tokens_of(row["beside"]))
         made.setdefault(row["abbreviation"], []).append(Meaning(_token(row), beside))
     return made
@@ -66,9 +67,3 @@ def _meanings() -> dict[str, list[Meaning]]:
 
 def _token(row: dict[str, str]) -> str:
     return f"{row['abbreviation']}={row['concept']}" if row["concept"] else row["abbreviation"]
-
-
-@cache
-def _rows() -> tuple[dict[str, str], ...]:
-    text = (files("kg.mentions") / "abbreviations.tsv").read_text(encoding="utf-8")
-    return tuple(csv.DictReader(text.splitlines(), delimiter="\t"))

@@ -8,9 +8,9 @@ read as `no`. A cue listed both as `before` and `after` acts back only where it 
 
 from __future__ import annotations
 
-import csv
-from importlib.resources import files
 from typing import Literal, NamedTuple, cast
+
+from kg.mentions.own_tables import table_rows
 
 Effect = Literal[
     "absent", "uncertain", "probable", "alternative", "history", "nothing", "ends", "ignored"
@@ -44,7 +44,6 @@ def cue_phrases(name: str = "cues.tsv") -> list[tuple[str, Cue]]:
     Args:
         name: `cues.tsv`, or `spoken_cues.tsv` with what holds in dialogues alone.
     """
-    table = (files("kg.mentions") / name).read_text(encoding="utf-8")
     return [
         (
             row["cue"],
@@ -54,5 +53,5 @@ def cue_phrases(name: str = "cues.tsv") -> list[tuple[str, Cue]]:
                 int(row["reach"] or FAR),
             ),
         )
-        for row in csv.DictReader(table.splitlines(), delimiter="\t")
+        for row in table_rows(name)
     ]

@@ -15,14 +15,13 @@ all, be it a scar or a catheter.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 
 from kg.errors import InputError, did_you_mean
 from kg.graph import KnowledgeGraph, LabelSet
+from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion, Statement
 
 Value = int | None
@@ -143,7 +142,7 @@ class Labeler:
             concept: ((own[concept], None),) if concept in own else ()
             for concept in self.graph.index
         }
-        for row in _conventions():
+        for row in table_rows("conventions.tsv"):
             if row["label_set"] == self.label_set.name and row["concept"] in placed:
                 said: Assertion | None = row["asserts"] or None  # type: ignore[assignment]
                 placed[row["concept"]] += ((row["column"], said),)
@@ -168,8 +167,3 @@ def labeler(graph: KnowledgeGraph, name: str) -> Labeler:
     if name not in STYLES:
         raise InputError(f"no labeler for the label set {name!r}", did_you_mean(name, STYLES))
     return Labeler(graph, graph.label_set(name), STYLES[name])
-
-
-def _conventions() -> Iterable[dict[str, str]]:
-    text = (files("kg.mentions") / "conventions.tsv").read_text(encoding="utf-8")
-    yield from csv.DictReader(text.splitlines(), delimiter="\t")

@@ -12,16 +12,15 @@ a phrase that only looks like a finding (`mass effect`).
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from kg.concepts import Concept
 from kg.graph import KnowledgeGraph
 from kg.mentions.abbreviations import abbreviated
 from kg.mentions.matcher import FILLERS, Matcher
+from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion
 from kg.mentions.tokens import BLANK, words
 from kg.mentions.variants import variants
@@ -132,8 +131,7 @@ def own_phrases(
 
 def _rows(spoken: bool) -> Iterator[dict[str, str]]:
     for name in ("lay.tsv",) * spoken + ("english.tsv", "translated.tsv", "chinese.tsv"):
-        text = (files("kg.mentions") / name).read_text(encoding="utf-8")
-        yield from csv.DictReader(text.splitlines(), delimiter="\t")
+        yield from table_rows(name)
 
 
 def _names(concept: Concept) -> Iterator[tuple[int, str]]:

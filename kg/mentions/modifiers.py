@@ -8,14 +8,13 @@ other mention stands between. What stands before the first of a list counts for 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from kg.graph import KnowledgeGraph
 from kg.mentions.matcher import Matcher
+from kg.mentions.own_tables import table_rows
 from kg.mentions.tokens import words
 
 BEFORE, AFTER = 6, 12
@@ -140,9 +139,7 @@ def _known(facts: Facts, graph: KnowledgeGraph) -> bool:
 
 @cache
 def _own() -> tuple[tuple[tuple[str, ...], Facts], ...]:
-    text = (files("kg.mentions") / "modifiers.tsv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
     return tuple(
         (words(row["phrase"]), tuple((kind, row[kind]) for kind in KINDS if row[kind]))
-        for row in rows
+        for row in table_rows("modifiers.tsv")
     )

@@ -8,13 +8,12 @@ of the lexicon covers the structure (`the heart is enlarged`), nothing is said h
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Container, Iterator, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from kg.mentions.matcher import Match, Matcher
+from kg.mentions.own_tables import table_rows
 from kg.mentions.tokens import BLANK, words
 
 NORMAL = (
@@ -109,6 +108,5 @@ def _predicate(tokens: Sequence[str], place: int) -> bool:
 
 @cache
 def _table() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    text = (files("kg.mentions") / "structures.tsv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    rows = table_rows("structures.tsv")
     return tuple((words(row["phrase"]), tuple(row["denies"].split())) for row in rows)
