@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 from torch.nn.functional import gelu
@@ -39,21 +39,27 @@ class ResidualGraph(nn.Module):
         hops: Hops | None = None,
     ) -> Tensor:
         """Embed concepts `[N, D]`; see `GraphEncoder`."""
-        sizes = self.sizes(nodes, edges, hops)
-        nodes = self.start(nodes)
-        for convolution, norm, (count, size) in zip(
-            self.convolutions, self.norms, sizes, strict=True
-        ):
-            messages = gelu(
-                convolution(nodes, edges[:, :size], kinds[:size], weights[:size], count)
-            )
-            nodes = norm(nodes[:count] + self.drop(messages))
-        return nodes
+        return self.through(self.convolutions, nodes, edges, kinds, weights, hops)
 
-    def sizes(self, nodes: Tensor, edges: Tensor, hops: Hops | None) -> list[tuple[int, int]]:
-        """For each layer the number of concepts to embed, and of edges to hear."""
-        layers = len(self.convolutions)
-        return [(len(nodes), edges.shape[1])] * layers if hops is None else [*hops.layers(layers)]
+    def through(
+        self,
+        convolutions: Iterable[Callable[..., Tensor]],
+        nodes: Tensor,
+        edges: Tensor,
+        kinds: Tensor,
+        weights: Tensor,
+        hops: Hops | None,
+    ) -> Tensor:
+        """Concepts after all layers, the messages of each layer given by one of `convolutions`."""
+        layers = len(self.norms)
+        # of each layer the concepts to embed, and the edges to hear
+        whole = [(len(nodes), edges.shape[1])] * layers
+        sizes = whole if hops is None else hops.layers(layers)
+        nodes = self.start(nodes)
+        for convolution, norm, (count, size) in zip(convolutions, self.norms, sizes, strict=True):
+            heard = convolution(nodes, edges[:, :size], kinds[:size], weights[:size], count)
+            nodes = norm(nodes[:count] + self.drop(gelu(heard)))
+        return nodes
 
 
 def sum_at(values: Tensor, places: Tensor, count: int) -> Tensor:

@@ -8,6 +8,8 @@ each layer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -54,18 +56,16 @@ class CompGCN(ResidualGraph):
         hops: Hops | None = None,
     ) -> Tensor:
         """Embed concepts `[N, D]`; see `GraphEncoder`."""
-        sizes = self.sizes(nodes, edges, hops)
-        nodes, relations = self.start(nodes), self.relations
         subjects, objects = edges
         size = sum_at(torch.ones_like(weights), objects, len(nodes))
         sent = sum_at(torch.ones_like(weights), subjects, len(nodes))
         share = weights * (size[objects] * sent[subjects]).rsqrt()
-        for layer, norm, (count, last) in zip(self.convolutions, self.norms, sizes, strict=True):
-            messages, relations = layer(
-                nodes, edges[:, :last], relations, kinds[:last], share[:last], count
-            )
-            nodes = norm(nodes[:count] + self.drop(torch.nn.functional.gelu(messages)))
-        return nodes
+        layers: list[Callable[..., Tensor]] = []
+        relations: Tensor = self.relations
+        for layer in self.convolutions:
+            layers.append(partial(layer, relations))
+            relations = layer.onward(relations)  # type: ignore[operator]
+        return self.through(layers, nodes, edges, kinds, share, hops)
 
 
 class _Layer(nn.Module):
@@ -78,21 +78,22 @@ class _Layer(nn.Module):
 
     def forward(
         self,
+        relations: Tensor,
         nodes: Tensor,
         edges: Tensor,
-        relations: Tensor,
         kinds: Tensor,
         share: Tensor,
         count: int,
-    ) -> tuple[Tensor, Tensor]:
-        """Messages `[n, D]` and the relation vectors of the next layer `[R + 1, D]`."""
+    ) -> Tensor:
+        """Messages `[n, D]`, with relation vectors `[R + 1, D]`."""
         subjects, objects = edges
         # `index_select` hands its gradient back several times faster than indexing does
         heard, said = nodes.index_select(0, subjects), relations.index_select(0, kinds)
         composed = self._compose(heard, said) * share.unsqueeze(1)
         around = self.around(sum_at(composed, objects, count))
         itself = self.itself(self._compose(nodes[:count], relations[-1]))
-        return around + itself, self.onward(relations)
+        messages: Tensor = around + itself
+        return messages
 
     def _compose(self, concepts: Tensor, relations: Tensor) -> Tensor:
         return concepts * relations if self.composition == "mult" else concepts - relations

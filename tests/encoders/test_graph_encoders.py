@@ -143,12 +143,12 @@ def test_compgcn_by_hand(composition):
         around[EDGES[1, place]] = around[EDGES[1, place]] + share[place] * message
     itself = x * z[-1] if composition == "mult" else x - z[-1]
     expected = around @ layer.around.weight.T + layer.around.bias + itself @ layer.itself.weight.T
-    messages, relations = layer(x, EDGES, z, OF_KIND, share, CONCEPTS)
+    messages, relations = layer(z, x, EDGES, OF_KIND, share, CONCEPTS), layer.onward(z)
     torch.testing.assert_close(messages, expected)
     torch.testing.assert_close(relations, z @ layer.onward.weight.T)
     whole = part.norms[0](
         part.start(x)
-        + torch.nn.functional.gelu(layer(part.start(x), EDGES, z, OF_KIND, share, CONCEPTS)[0])
+        + torch.nn.functional.gelu(layer(z, part.start(x), EDGES, OF_KIND, share, CONCEPTS))
     )
     one = build("compgcn", composition=composition, layers=1)
     one.load_state_dict(part.state_dict(), strict=False)
