@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kg.arrays import clinical_edges
 from kg.graph import KnowledgeGraph
@@ -15,26 +15,26 @@ NOT_WALKED = (
 """What tells two concepts apart, and the hubs by which any two findings of the chest are near."""
 
 
-def distance(graph: KnowledgeGraph, start: str, goals: Iterable[str]) -> float:
-    """Cost of the cheapest path from a concept to the nearest of some others.
+def distances(graph: KnowledgeGraph, starts: Sequence[str], goals: Iterable[str]) -> list[float]:
+    """Cost of the cheapest path from each of some concepts to the nearest of some others.
 
     A step costs the inverse of the edge's strength in (0, 1], so one along an edge of full strength
     costs 1 and one along a weak edge much; directions do not matter.
 
     Args:
         graph: The graph.
-        start: Concept id.
+        starts: Concept ids.
         goals: Concept ids.
 
     Returns:
-        0 where the concept is one of them, infinity where no path leads to any.
+        Of each start 0 where it is one of the goals, infinity where no path leads to any.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
 
     known = [graph.index[goal] for goal in goals if goal in graph.index]
-    if start not in graph.index or not known:
-        return math.inf
+    if not known:
+        return [math.inf] * len(starts)
     edges = clinical_edges(graph)
     cheapest: dict[tuple[int, int], float] = {}
     for subject, relation, other, weight in zip(
@@ -47,4 +47,6 @@ def distance(graph: KnowledgeGraph, start: str, goals: Iterable[str]) -> float:
     size = len(graph.concepts)
     costs = csr_array((list(cheapest.values()), (rows, columns)), shape=(size, size))
     far = dijkstra(costs, directed=False, indices=known, min_only=True)
-    return float(far[graph.index[start]])
+    return [
+        float(far[graph.index[start]]) if start in graph.index else math.inf for start in starts
+    ]

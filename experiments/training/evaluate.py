@@ -37,7 +37,7 @@ from experiments.training.cohort import Cohort
 from experiments.training.matching import Match, match_findings
 from experiments.training.measure import finding_rows, measure, measured, scored, summary
 from experiments.training.readable import read_readable
-from experiments.training.record import inputs_at_test, with_distance
+from experiments.training.record import inputs_at_test, with_distances
 from experiments.training.restore import restore
 from experiments.training.seen import Seen
 from experiments.training.source import StudySource
@@ -146,8 +146,7 @@ def _measure(
         names = {one.finding: restored.graph.concept(one.finding).label for one in chosen}
         made = finding_rows(table, part.part, names, [basis] * len(chosen), None)
         if basis == "zero_shot":
-            graph, taught = restored.reader.graph, restored.reader.findings
-            made = tuple(with_distance(row, graph, taught) for row in made)
+            made = with_distances(made, restored.reader.graph, restored.reader.findings)
         rows += [
             replace(row, temperature=degree)
             for row, degree in zip(made, given.temperatures, strict=True)

@@ -23,10 +23,10 @@ from experiments.training.measure import (
     summary,
 )
 from experiments.training.source import PARTS
-from kg.distance import distance
+from kg.distance import distances
 from kg.graph import KnowledgeGraph
 
-__all__ = ["finished_record", "inputs_at_test", "started_record", "with_distance"]
+__all__ = ["finished_record", "inputs_at_test", "started_record", "with_distances"]
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def finished_record(
         basis = [made.system.basis(name) for name in held]
         zero_shot = finding_rows(result.zero_shot, TEST, labels, basis, None)
         taught = made.reader.findings
-        rows += tuple(with_distance(row, made.reader.graph, taught) for row in zero_shot)
+        rows += with_distances(zero_shot, made.reader.graph, taught)
     few = [row.finding for row in table.findings if row.too_few]
     warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
     return replace(
@@ -110,14 +110,21 @@ def finished_record(
     )
 
 
-def with_distance(row: FindingRow, graph: KnowledgeGraph, taught: Sequence[str]) -> FindingRow:
-    """The row of a finding answered zero-shot with its distance in the graph to those taught.
+def with_distances(
+    rows: Sequence[FindingRow], graph: KnowledgeGraph, taught: Sequence[str]
+) -> tuple[FindingRow, ...]:
+    """Rows of findings answered zero-shot with their distance in the graph to those taught.
 
     Args:
-        row: The row.
+        rows: The rows.
         graph: The run's graph.
         taught: Findings trained on; that nothing was found is none to be near to.
     """
     nothing = {one.no_finding for one in graph.label_sets}
-    far = distance(graph, row.finding, [name for name in taught if name not in nothing])
-    return replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})
+    goals = [name for name in taught if name not in nothing]
+    return tuple(
+        replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})
+        for row, far in zip(
+            rows, distances(graph, [row.finding for row in rows], goals), strict=True
+        )
+    )

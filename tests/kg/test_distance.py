@@ -7,7 +7,7 @@ import math
 import pytest
 
 from kg.concepts import Concept
-from kg.distance import distance
+from kg.distance import distances
 from kg.edges import Edge, Evidence
 from kg.graph import KnowledgeGraph
 
@@ -32,6 +32,11 @@ GRAPH = KnowledgeGraph(
 )
 
 
+def distance(graph: KnowledgeGraph, start: str, goals: list[str]) -> float:
+    (found,) = distances(graph, [start], goals)
+    return found
+
+
 def test_the_cheapest_path_wins_whatever_its_direction() -> None:
     assert distance(GRAPH, "a", ["b"]) == 3  # by c, not along the weak edge
     assert distance(GRAPH, "a", ["f"]) == 3
@@ -45,3 +50,7 @@ def test_hubs_and_what_excludes_each_other_bring_nothing_near() -> None:
     assert distance(GRAPH, "g", ["a"]) == math.inf
     assert distance(GRAPH, "nowhere", ["a"]) == math.inf
     assert distance(GRAPH, "a", []) == math.inf
+
+
+def test_several_are_measured_at_once() -> None:
+    assert distances(GRAPH, ["a", "nowhere", "c"], ["b"]) == [3, math.inf, 1]
