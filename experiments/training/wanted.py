@@ -17,7 +17,7 @@ from experiments.targets import choose_findings
 from experiments.training.assemble import open_dataset, wanted_studies
 from experiments.training.restore import Restored
 from experiments.training.seen import Seen
-from experiments.training.withhold import Source, given
+from experiments.training.withhold import Source, given, read_by
 from kg.errors import InputError
 from kg.graph import LabelSet
 
@@ -78,11 +78,9 @@ def data_of(
     data = own.model_copy(update={"name": dataset, "labels": name, "options": options})
     if dataset != own.name:
         left = given(restored.experiment, without)
-        reads = {
-            "image": left.image.encoder is not None or bool(left.facts),
-            "text": left.text.test != "none",
-        }
-        require = tuple(one for one in own.require if reads[_REQUIRES[one]])
+        # facts are of the pictures
+        reads = read_by(left) | ({"image"} if left.facts else set())
+        require = tuple(one for one in own.require if _REQUIRES[one] in reads)
         data = data.model_copy(update={"require": require})
     _, choice = open_dataset(data)
     if (dataset, name) != (own.name, own.labels):

@@ -12,10 +12,16 @@ from experiments.config.schema import Experiment
 from experiments.training.cohort import Cohort
 from kg.errors import InputError
 
-__all__ = ["SOURCES", "Source", "given", "withhold"]
+__all__ = ["SOURCES", "Source", "given", "read_by", "withhold"]
 
 Source = Literal["image", "text", "evidence"]
 SOURCES: tuple[Source, ...] = ("image", "text", "evidence")
+
+
+def read_by(experiment: Experiment) -> set[Source]:
+    """The sources that a configuration reads at test."""
+    read: set[Source] = set() if experiment.text.test == "none" else {"text", "evidence"}
+    return read if experiment.image.encoder is None else read | {"image"}
 
 
 def given(experiment: Experiment, without: Collection[Source]) -> Experiment:
@@ -28,25 +34,25 @@ def given(experiment: Experiment, without: Collection[Source]) -> Experiment:
     Raises:
         InputError: If a source is not read by the run, or nothing is left to answer from.
     """
-    reads = {"image": experiment.image.encoder is not None, "text": experiment.text.test != "none"}
-    reads["evidence"] = reads["text"] and "text" not in without
-    unread = [source for source in without if not reads[source]]
+    reads = read_by(experiment) - ({"evidence"} if "text" in without else set())
+    unread = [source for source in without if source not in reads]
     if unread:
         raise InputError(
             f"{experiment.name}: no {unread[0]} is read at test, so none can be withheld",
-            f"it reads {' and '.join(source for source in SOURCES if reads[source]) or 'facts'}",
+            f"it reads {' and '.join(source for source in SOURCES if source in reads) or 'facts'}",
         )
     image, text = experiment.image, experiment.text
     if "image" in without:
         image = image.model_copy(update={"encoder": None})
     if "text" in without:
         text = text.model_copy(update={"test": "none"})
-    if image.encoder is None and text.test == "none" and not experiment.facts:
+    left = experiment.model_copy(update={"image": image, "text": text})
+    if not read_by(left) and not left.facts:
         raise InputError(
             f"{experiment.name}: without {' and '.join(without)} nothing is left to answer from",
             "withhold fewer sources",
         )
-    return experiment.model_copy(update={"image": image, "text": text})
+    return left
 
 
 def withhold(cohort: Cohort, without: Collection[Source]) -> Cohort:
