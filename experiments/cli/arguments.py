@@ -17,6 +17,7 @@ __all__ = [
     "Talk",
     "complete_configs",
     "data_root",
+    "experiments_option",
     "is_made",
     "options_option",
     "root_option",
@@ -57,6 +58,12 @@ def talking(command: Callable[..., Any]) -> Callable[..., Any]:
 options_option = click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE",
     help="An option of the data set, e.g. pictures=optional to do without pictures.",
+)  # fmt: skip
+
+
+experiments_option = click.option(
+    "--experiment", "experiments", multiple=True, metavar="NAME",
+    help="All finished runs of an experiment (repeatable).",
 )  # fmt: skip
 
 

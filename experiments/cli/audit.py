@@ -61,8 +61,7 @@ def audit(**given: Any) -> None:
         )
     from experiments.audit.audit import audit as make
     from experiments.audit.subject import Asked
-    from experiments.compare.gather import finished_runs
-    from experiments.records.folder import find_run
+    from experiments.compare.gather import named_runs
 
     name = given["name"]
     part = load_dataset(name, given["options"])
@@ -73,10 +72,7 @@ def audit(**given: Any) -> None:
         copy_of(name, part, given["root"]),
         cache=given["runs"] / "cache",
         encoder=given["encoder"],
-        runs=[
-            *(find_run(run, given["runs"]) for run in given["run_names"]),
-            *finished_runs(given["runs"], given["experiments"]),
-        ],
+        runs=named_runs(given["runs"], given["run_names"], given["experiments"]),
     )
     if output is not None:
         show.to_file(output, _written(made, output.suffix))

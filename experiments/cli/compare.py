@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import runs_option, talking
+from experiments.cli.arguments import experiments_option, runs_option, talking
 
 if TYPE_CHECKING:
     from experiments.compare.compare import Kept
@@ -21,10 +21,7 @@ __all__ = ["compare", "print_comparison"]
 @click.command()
 @talking
 @click.argument("run_names", metavar="RUN...", nargs=-1)
-@click.option(
-    "--experiment", "experiments", multiple=True, metavar="NAME",
-    help="All finished runs of an experiment (repeatable).",
-)  # fmt: skip
+@experiments_option
 @click.option(
     "--on", default="test", show_default=True, metavar="ANSWERS",
     help="Which answers: test, zero_shot (findings held out of training), or a data set that every "
@@ -53,15 +50,13 @@ def compare(**given: Any) -> None:
     A difference is called a win only where its 95% interval leaves out zero.
     """
     from experiments.compare.compare import compare as compared
-    from experiments.compare.gather import finished_runs, gather
+    from experiments.compare.gather import gather, named_runs
     from experiments.compare.write import check_ending, render
-    from experiments.records.folder import find_run
 
     output: Path | None = given["output"]
     if output is not None:
         check_ending(output.suffix)
-    folders = [find_run(name, given["runs"]) for name in given["run_names"]]
-    groups = gather([*folders, *finished_runs(given["runs"], given["experiments"])])
+    groups = gather(named_runs(given["runs"], given["run_names"], given["experiments"]))
     pairs = [_pair(pair, list(groups)) for pair in given["pairs"]] or None
     optional: tuple[Kept, ...] = ("settings", "published")
     keep = [name for name in optional if given[name]]

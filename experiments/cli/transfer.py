@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import runs_option, talking
+from experiments.cli.arguments import experiments_option, runs_option, talking
 
 if TYPE_CHECKING:
     from experiments.compare.transfer import Transfer
@@ -20,10 +20,7 @@ __all__ = ["transfer"]
 @click.command()
 @talking
 @click.argument("run_names", metavar="RUN...", nargs=-1)
-@click.option(
-    "--experiment", "experiments", multiple=True, metavar="NAME",
-    help="All finished runs of an experiment (repeatable).",
-)  # fmt: skip
+@experiments_option
 @runs_option
 def transfer(
     as_json: bool, run_names: tuple[str, ...], experiments: tuple[str, ...], runs: Path
@@ -34,12 +31,10 @@ def transfer(
     tested them on; below, how labels were carried over through the graph, and what has no
     equivalent.
     """
-    from experiments.compare.gather import finished_runs, gather
+    from experiments.compare.gather import gather, named_runs
     from experiments.compare.transfer import transfer as crossed
-    from experiments.records.folder import find_run
 
-    folders = [find_run(name, runs) for name in run_names]
-    made = crossed(gather([*folders, *finished_runs(runs, experiments)]))
+    made = crossed(gather(named_runs(runs, run_names, experiments)))
     if as_json:
         show.json_result(asdict(made))
     else:

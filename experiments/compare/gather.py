@@ -7,10 +7,10 @@ from pathlib import Path
 
 from experiments.compare.settings import differing, experiment_of, flat, same_but_for_the_draw
 from experiments.config.schema import Experiment
-from experiments.records.folder import RunFolder, list_runs
+from experiments.records.folder import RunFolder, find_run, list_runs
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["finished_runs", "gather"]
+__all__ = ["finished_runs", "gather", "named_runs"]
 
 
 def gather(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
@@ -26,6 +26,15 @@ def gather(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
         groups.setdefault(key, (experiment, []))[1].append(folder)
     names = _names([experiment for experiment, _ in groups.values()])
     return {name: runs for name, (_, runs) in zip(names, groups.values(), strict=True)}
+
+
+def named_runs(runs: Path, names: Iterable[str], experiments: Iterable[str]) -> list[RunFolder]:
+    """Runs under a folder by their own names, then the finished ones of experiments.
+
+    Raises:
+        InputError: If there is none of a name.
+    """
+    return [*(find_run(name, runs) for name in names), *finished_runs(runs, experiments)]
 
 
 def finished_runs(runs: Path, experiments: Iterable[str]) -> list[RunFolder]:
