@@ -63,17 +63,23 @@ def test_values_are_means_over_folds_and_findings_of_scores_averaged_over_seeds(
     assert one.metrics["auroc_macro"].findings == 2
 
 
+def drawn_within_folds(runs, plan):
+    """Rows of each fold, resample by resample of its patients."""
+    patients = [scores_of(runs[fold]).patients for fold in (0, 1)]
+    units = Units(np.concatenate(patients), folds=np.repeat([0, 1], STUDIES))
+    for drawn in draw_counts(units, plan.resamples, np.random.default_rng(0)):
+        times = drawn[units.member].reshape(2, STUDIES)
+        yield [np.repeat(np.arange(STUDIES), times[fold]) for fold in (0, 1)]
+
+
 def test_interval_is_that_of_patients_drawn_within_folds(crossed):
     full, names = crossed("full"), crossed("names", lift=0.3)
     plan = Plan(resamples=40)
     found = compare({"full": full, "names": names}, plan=plan).differences[0]
-    patients = [scores_of(full[fold]).patients for fold in (0, 1)]
-    units = Units(np.concatenate(patients), folds=np.repeat([0, 1], STUDIES))
-    deltas = []
-    for drawn in draw_counts(units, plan.resamples, np.random.default_rng(0)):
-        times = drawn[units.member].reshape(2, STUDIES)
-        rows = [np.repeat(np.arange(STUDIES), times[fold]) for fold in (0, 1)]
-        deltas.append(within_folds(full, 3, rows) - within_folds(names, 3, rows))
+    deltas = [
+        within_folds(full, 3, rows) - within_folds(names, 3, rows)
+        for rows in drawn_within_folds(full, plan)
+    ]
     low, high = np.quantile(deltas, [0.025, 0.975])
     assert (found.value.low, found.value.high) == pytest.approx((low, high))
     under = (1 + sum(delta <= 0 for delta in deltas)) / (1 + len(deltas))
@@ -122,13 +128,7 @@ def test_rare_and_common_findings_are_compared_apart_and_with_each_other(crossed
     rare, common, between = found.differences
     assert [one.over for one in found.differences] == ["rare", "common", "rare minus common"]
     assert (rare.value.value, common.value.value) == pytest.approx((gap(1), gap(0)))
-    patients = [scores_of(full[fold]).patients for fold in (0, 1)]
-    units = Units(np.concatenate(patients), folds=np.repeat([0, 1], STUDIES))
-    deltas = []
-    for drawn in draw_counts(units, plan.resamples, np.random.default_rng(0)):
-        times = drawn[units.member].reshape(2, STUDIES)
-        rows = [np.repeat(np.arange(STUDIES), times[fold]) for fold in (0, 1)]
-        deltas.append(gap(1, rows) - gap(0, rows))
+    deltas = [gap(1, rows) - gap(0, rows) for rows in drawn_within_folds(full, plan)]
     expected = (gap(1) - gap(0), *np.quantile(deltas, [0.025, 0.975]))
     assert (between.value.value, between.value.low, between.value.high) == pytest.approx(expected)
     assert max(one.p_holm for one in found.differences) >= 3 * min(
