@@ -68,6 +68,8 @@ class Spread(nn.Module):
         if scale is not None:
             weight = weight * scale.unsqueeze(1)
         for _ in range(self.steps):
-            now = torch.zeros_like(now).index_add(0, objects, now[subjects] * weight)
+            now = torch.zeros_like(now).index_add(
+                0, objects, now.index_select(0, subjects) * weight
+            )
             total = total + now
         return torch.einsum("s,nsb->bn", GAIN * self.gain, total.view(-1, *start.shape[:2]))
