@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from encoders.neighbours import Hops
-from kg.errors import InputError
 
 
 class ResidualGraph(nn.Module):
@@ -65,16 +64,3 @@ class ResidualGraph(nn.Module):
 def sum_at(values: Tensor, places: Tensor, count: int) -> Tensor:
     """Add up rows of `values` `[E, ...]` by their place in `[0, count)`, to `[count, ...]`."""
     return values.new_zeros(count, *values.shape[1:]).index_add(0, places, values)
-
-
-def check_heads(part: str, width: int, heads: int) -> None:
-    """Refuse a width that the attention heads cannot share.
-
-    Raises:
-        InputError: If it cannot be divided.
-    """
-    if heads < 1 or width % heads:
-        raise InputError(
-            f"{part}.heads: {heads} heads cannot share a width of {width}",
-            "choose a number of heads that divides the width",
-        )

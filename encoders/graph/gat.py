@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GATv2Conv
 
-from encoders.graph._residual import ResidualGraph, check_heads
+from encoders.graph._residual import ResidualGraph
+from encoders.heads import check_heads
 from kg.options import Options as BaseOptions
 
 __all__ = ["GAT"]

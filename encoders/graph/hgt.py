@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from torch_geometric.utils import softmax
 
-from encoders.graph._residual import ResidualGraph, check_heads, sum_at
+from encoders.graph._residual import ResidualGraph, sum_at
+from encoders.heads import check_heads
 from kg.options import Options as BaseOptions
 
 __all__ = ["HGT"]

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from encoders.batch import Features
 from kg.catalog import Catalog
-from kg.errors import InputError
 
-__all__ = ["JOINS", "Join", "Joined", "Memory", "SOURCES", "check_heads", "pooled_sources"]
+__all__ = ["JOINS", "Join", "Joined", "Memory", "SOURCES", "pooled_sources"]
 
 SOURCES = ("memory", "image", "text", "evidence")
 """What a finding query can attend to, in the order of gates and attention."""
@@ -101,16 +100,3 @@ def pooled_sources(
         *(part.mask.any(1)[:, None].expand(-1, findings) for part in parts),
     ]
     return pooled, torch.stack([each.to(known.dtype) for each in there], -1)
-
-
-def check_heads(join: str, width: int, heads: int) -> None:
-    """Refuse a number of attention heads that cannot share a width.
-
-    Raises:
-        InputError: If it does not divide it.
-    """
-    if width % heads:
-        raise InputError(
-            f"join.{join}.heads: {heads} heads do not divide {width}",
-            "choose a divisor of the system's width",
-        )

@@ -15,7 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from encoders.batch import Features
-from fusion.joins import SOURCES, Joined, Memory, check_heads
+from encoders.heads import check_heads
+from fusion.joins import SOURCES, Joined, Memory
 from kg.options import Options as PartOptions
 
 __all__ = ["CrossAttention"]
@@ -39,7 +40,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()
-        check_heads("cross_attention", width, options.heads)
+        check_heads("join.cross_attention", width, options.heads)
         self.mark = nn.Parameter(torch.randn(len(SOURCES), width) * 0.02)
         self.layers = nn.ModuleList(
             _Layer(width, options.heads, options.dropout) for _ in range(options.layers)

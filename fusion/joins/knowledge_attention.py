@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.batch import Features
-from fusion.joins import SOURCES, Joined, Memory, check_heads
+from encoders.heads import check_heads
+from fusion.joins import SOURCES, Joined, Memory
 from kg.options import Options as PartOptions
 
 __all__ = ["KnowledgeAttention"]
@@ -162,7 +163,7 @@ class KnowledgeAttention(nn.Module):
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()
-        check_heads("knowledge_attention", width, options.heads)
+        check_heads("join.knowledge_attention", width, options.heads)
         self.layers = nn.ModuleList(
             KnowledgeLayer(width, options.heads, kinds, options.dropout)
             for _ in range(options.layers)
