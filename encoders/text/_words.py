@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -21,6 +21,9 @@ from kg.options import Options as BaseOptions
 WORD = re.compile(r"<mask>|[a-z]+(?:'[a-z]+)?|[0-9]+|[\u3400-\u9fff]|[.,;:?!。，；：？！、]")
 SPECIAL = ("<padding>", "<unknown>", "<mask>")
 UNKNOWN = SPECIAL.index("<unknown>")
+
+TOGETHER = 8
+"""Texts of like length that are encoded at once."""
 
 
 class WordOptions(BaseOptions):
@@ -118,6 +121,17 @@ class WordEncoder(nn.Module):
 def words_of(text: str) -> list[str]:
     """English words in lower case, numbers, single Chinese characters, and marks of clauses."""
     return WORD.findall(text.lower())
+
+
+def of_like_length(mask: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Rows of a mask `[B, T]` in groups of like length, and how far each group's words reach.
+
+    A batch is as wide as its longest text, and most of it is padding, which costs as much as
+    words: texts encoded with those of like length give the same tokens for less.
+    """
+    reach = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(1)
+    for rows in reach.argsort(stable=True).split(TOGETHER):
+        yield rows, max(int(reach[rows[-1]]), 1)
 
 
 def ignored_padding(mask: Tensor) -> Tensor:

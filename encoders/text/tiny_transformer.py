@@ -12,7 +12,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from encoders.text._words import WordEncoder, WordOptions, attention_layer, ignored_padding
+from encoders.text._words import (
+    WordEncoder,
+    WordOptions,
+    attention_layer,
+    ignored_padding,
+    of_like_length,
+)
 from kg.errors import InputError
 
 __all__ = ["TinyTransformer"]
@@ -61,6 +67,13 @@ class TinyTransformer(WordEncoder):
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
         tokens = self.words(words) + self.parts(part) + self.places[: words.shape[1]]
         tokens = self.drop(tokens)
+        made = torch.zeros_like(tokens)
+        for rows, length in of_like_length(mask):
+            made[rows, :length] = self._attend(tokens[rows, :length], mask[rows, :length])
+        return made
+
+    def _attend(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens `[B, T, D]` through the layers; zeros where there is no word."""
         ignored = ignored_padding(mask)
         for layer in self.layers:
             tokens = layer(tokens, src_key_padding_mask=ignored)

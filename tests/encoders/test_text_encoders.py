@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from encoders.study import Passage
 from encoders.text import PARTS, TEXT_ENCODERS, TextEncoder
 from encoders.text._recurrent import BothWays
-from encoders.text._words import words_of
+from encoders.text._words import of_like_length, words_of
 from encoders.text.tiny_transformer import sinusoids
 from kg.errors import InputError
 from kg.options import parse_options
@@ -105,6 +105,28 @@ def test_padding_changes_nothing(encoder):
     together = encoder(words, mask, part)
     alone = encoder(*encoder.tokenize(TEXTS[3:4]))
     torch.testing.assert_close(together[3, : alone.shape[1]], alone[0], atol=1e-4, rtol=1e-3)
+
+
+def test_texts_of_like_length_are_encoded_together():
+    mask = torch.arange(5) < torch.tensor([4, 0, 1, 5] * 4)[:, None]
+    mask[3, 2] = False  # a hole does not make a text shorter
+    groups = [(rows.tolist(), length) for rows, length in of_like_length(mask)]
+    assert groups == [
+        ([1, 5, 9, 13, 2, 6, 10, 14], 1),
+        ([0, 4, 8, 12, 3, 7, 11, 15], 5),
+    ]
+
+
+def test_groups_of_texts_change_no_token():
+    tiny = build("tiny_transformer", layers=2)
+    texts = [(Passage("findings", "the heart is large " * number),) for number in range(20)]
+    tiny.fit(texts)
+    tiny.eval()
+    together = tiny(*tiny.tokenize(texts[::-1]))
+    for text, row in zip(texts, together.flip(0), strict=True):
+        alone = tiny(*tiny.tokenize([text]))[0]
+        torch.testing.assert_close(row[: len(alone)], alone, atol=1e-5, rtol=1e-4)
+        assert (row[len(alone) :] == 0).all()
 
 
 def test_long_text_is_cut(encoder):
