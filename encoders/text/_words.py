@@ -127,10 +127,14 @@ def of_like_length(mask: Tensor) -> Iterator[tuple[Tensor, int]]:
     """Rows of a mask `[B, T]` in groups of like length, and how far each group's words reach.
 
     A batch is as wide as its longest text, and most of it is padding, which costs as much as
-    words: texts encoded with those of like length give the same tokens for less.
+    words: texts encoded with those of like length give the same tokens for less. Compiled, all
+    are one group, as shapes must not hang on what is in a tensor.
     """
+    if torch.compiler.is_compiling():
+        yield torch.arange(mask.shape[0], device=mask.device), mask.shape[1]
+        return
     reach = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(1)
-    for rows in reach.argsort(stable=True).split(TOGETHER):
+    for rows in torch.split(reach.argsort(stable=True), TOGETHER):
         yield rows, max(int(reach[rows[-1]]), 1)
 
 
