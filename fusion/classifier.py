@@ -16,7 +16,7 @@ from fusion.heads import HEADS
 from fusion.joins import JOINS, SOURCES, Joined, Memory
 from fusion.objectives import Forward
 from fusion.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
-from fusion.spread import Spread
+from fusion.spread import Prior, Spread
 from fusion.system import Output, Setting
 from kg.options import Options as PartOptions
 from kg.options import Part, parse_options
@@ -40,6 +40,8 @@ class ClassifierOptions(PartOptions):
         memory: Neighbours in each finding's memory; 0 closes the channel.
         evidence: Most concepts stated by a study that are attended to; 0 closes the channel.
         spread: Steps over the graph's edges that evidence is carried; 0 closes the channel.
+        spread_as: `learned` with the rest, or a `prior` kept out of training: what is carried of
+            statements alone, added to the answers by a weight chosen on validation.
         concept_logit: Add the concept-by-study dot product to a finding's logit.
         join: Join of queries and sources.
         head: From joined query to logit.
@@ -55,6 +57,7 @@ class ClassifierOptions(PartOptions):
     memory: int = 24
     evidence: int = 24
     spread: int = 2
+    spread_as: Literal["learned", "prior"] = "learned"
     concept_logit: bool = True
     join: Part = Part(name="knowledge_attention")
     head: Part = Part(name="concept_dot")
@@ -79,11 +82,17 @@ class KnowledgeClassifier(nn.Module):
         self.join = build(JOINS, options.join, "join", width=width, kinds=MEMORY_KINDS)
         self.head = build(HEADS, options.head, "head", width=width)
         self.evidence_reader = EvidenceReader(width, options.evidence)
-        self.spread = Spread(setting.graph, options.spread)
+        carrier = Prior if options.spread_as == "prior" else Spread
+        self.spread = carrier(setting.graph, options.spread)
         self.image_reader = self.build_image_reader()
         self.text_reader = self.build_text_reader()
         self.concept_direction = nn.Linear(width, width)
         self.concept_bias = nn.Linear(width, 1)
+
+    @property
+    def prior(self) -> Prior | None:
+        """What is added to trained answers, where it is asked for and open."""
+        return self.spread if isinstance(self.spread, Prior) and self.options.spread else None
 
     def build_image_reader(self) -> ImageReader | None:
         """A reader where the run has pictures."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from encoders.graph_arrays import KINDS, graph_tensors
 from kg.graph import KnowledgeGraph
 
-__all__ = ["Spread"]
+__all__ = ["Prior", "Spread"]
 
 AGAINST = ("disjoint_with", "evidence_against")
 """Relations along which a concept that is present speaks against the other."""
@@ -24,6 +24,9 @@ START = 0.5
 
 GAIN = 4.0
 """Logit of one whole unit of evidence at first."""
+
+TINY = 1e-6
+"""Standard deviation, in logits, below which nothing arrives at a concept."""
 
 
 class Spread(nn.Module):
@@ -73,3 +76,44 @@ class Spread(nn.Module):
             )
             total = total + now
         return torch.einsum("s,nsb->bn", GAIN * self.gain, total.view(-1, *start.shape[:2]))
+
+
+class Prior(Spread):
+    """What the graph makes of statements before anything is trained, added to trained answers.
+
+    Learned with the rest, the spread is drowned: a network explains its few training studies
+    without the graph, and nothing is left for the edges to tell. Here strengths stay as they start,
+    what arrives at a concept is put in units of its standard deviation over the training studies,
+    and training never sees it; one weight, the same for every concept and chosen on validation,
+    adds it to the logits: a product of two experts of which one was trained.
+
+    Args:
+        graph: The graph whose edges carry it.
+        steps: Number of steps.
+    """
+
+    middle: Tensor
+    unit: Tensor
+    weight: Tensor
+
+    def __init__(self, graph: KnowledgeGraph, steps: int) -> None:
+        super().__init__(graph, steps)
+        self.requires_grad_(False)
+        self.register_buffer("middle", torch.zeros(len(graph.concepts)))
+        # a concept nothing ever arrived at says nothing
+        self.register_buffer("unit", torch.full((len(graph.concepts),), float("inf")))
+        self.register_buffer("weight", torch.zeros(()))
+
+    def fit(self, stated: Tensor) -> None:
+        """Take mean and standard deviation of what arrives from training statements `[S, N]`."""
+        arrived = super().forward(stated, torch.zeros_like(stated))
+        unit = arrived.std(0, correction=0)
+        self.middle.copy_(arrived.mean(0))
+        self.unit.copy_(torch.where(unit > TINY, unit, float("inf")))
+
+    def forward(self, stated: Tensor, seen: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Logits to add to each concept, `[B, N]`, 0 in training; arguments as of `Spread`."""
+        if self.training:
+            return torch.zeros_like(stated)
+        arrived = super().forward(stated, torch.zeros_like(seen), scale)
+        return self.weight * (arrived - self.middle) / self.unit

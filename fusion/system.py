@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -78,6 +78,17 @@ class System(nn.Module, ABC):
 
     def prepare(self, batches: Iterable[StudyBatch]) -> None:  # noqa: B027
         """Fit what is not trained by gradients on the training studies; most systems do nothing."""
+
+    def settle(self, measure: Callable[[], float]) -> bool:
+        """Choose what is chosen on validation once training is over; most systems choose nothing.
+
+        Args:
+            measure: Validation AUROC of the system as it stands; NaN where it is not defined.
+
+        Returns:
+            Whether anything was chosen, and the weights are to be kept again.
+        """
+        return False
 
     @abstractmethod
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:

@@ -89,7 +89,8 @@ def _evidence(options: ClassifierOptions, structure: str, *, reads: bool) -> str
     """What is done with what a study states, and with what its pictures let one expect."""
     mentions = "mentions" if options.evidence and reads else ""
     carried = options.spread > 0 and structure != CLOSED
-    spread = {True: "spread" if structure == OPEN else f"spread {structure}", False: ""}[carried]
+    word = "prior" if options.spread_as == "prior" else "spread"
+    spread = {True: word if structure == OPEN else f"{word} {structure}", False: ""}[carried]
     if mentions and not carried:
         spread = "no spread"
     return ", ".join(part for part in (mentions, spread) if part) or CLOSED

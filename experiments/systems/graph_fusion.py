@@ -7,7 +7,8 @@ concept targets and for contrast.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -22,6 +23,11 @@ from kg.errors import InputError, did_you_mean
 from kg.options import parse_options
 
 __all__ = ["GraphFusion"]
+
+log = logging.getLogger(__name__)
+
+PRIOR_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0)
+"""Weights of the graph's prior that validation chooses from."""
 
 DEFAULT_STAGE = Stage(
     objectives={
@@ -71,6 +77,28 @@ class GraphFusion(System):
         chosen = parse_options(part.Options, self.options.objectives.get(name, {}), where=where)
         built: nn.Module = part(chosen, setting=self.setting, width=self.options.width)
         return built
+
+    def prepare(self, batches: Iterable[StudyBatch]) -> None:
+        """Fit the prior on what training texts state."""
+        if self.classifier.prior is None:
+            return
+        stated = [batch.evidence for batch in batches if batch.evidence is not None]
+        if stated:
+            self.classifier.prior.fit(torch.cat(stated))
+
+    def settle(self, measure: Callable[[], float]) -> bool:
+        """Choose the weight of the prior, the smallest of those that do best on validation."""
+        prior = self.classifier.prior
+        if prior is None:
+            return False
+        reached = {}
+        for weight in PRIOR_WEIGHTS:
+            prior.weight.fill_(weight)
+            reached[weight] = measure()
+        best = max(reached, key=lambda weight: (reached[weight], -weight))
+        prior.weight.fill_(best)
+        log.info("weight of the prior %s: validation AUROC %.4f", best, reached[best])
+        return True
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         """Scalar loss of each objective of the stage, unweighted."""

@@ -175,8 +175,11 @@ def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> None:
     for place in range(first, len(made.system.stages)):
         resume = last if begun and place == first else None
         fit_stage(folder, made, place, measure, world=world, resume=resume)
-    if not made.system.stages and world.leads:
-        save_checkpoint(folder.checkpoints / "best", made.system.state_dict(), {}, identity)
+    best = folder.checkpoints / "best"
+    chosen = made.system.settle(lambda: measure()["auroc_macro"])
+    if world.leads and (chosen or not made.system.stages):
+        state = dict(load_checkpoint(best, identity=identity).state) if made.system.stages else {}
+        save_checkpoint(best, made.system.state_dict(), state, identity)
 
 
 def _locked_use(record: RunRecord) -> dict[str, str]:
