@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from experiments.config.schema import Experiment
@@ -27,6 +28,7 @@ from experiments.records.record import RunRecord
 from experiments.training import run as running
 from experiments.training.assemble import Assembled
 from experiments.training.checkpoints import SafeCheckpointIO
+from experiments.training.restore import restore
 from experiments.training.run import resume_run, run_experiment, train
 from kg.errors import InputError, RunStopped
 from kg.store import load_shipped, save
@@ -342,3 +344,24 @@ def test_signals_and_kills_leave_a_run_that_can_be_resumed(
     assert step_of(folder) > reached
     with folder.hold():  # the lock went with the process, and so do its leftovers
         assert not list(folder.path.rglob(".unfinished-*"))
+
+
+def test_the_weight_of_the_prior_is_chosen_on_validation_and_kept(
+    small: Values, small_runs: Path, no_page: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[float] = []
+
+    def half_is_best(targets: object, chances: object) -> float:
+        """Training looks once an epoch; then the weights 0, 1/4, 1/2, 1 and 2 are tried."""
+        measured.append(0.5)
+        return [*[0.5] * small["stages"][0]["epochs"], 0.5, 0.6, 0.7, 0.7, 0.2][len(measured) - 1]
+
+    monkeypatch.setattr("experiments.training.run.macro_auroc", half_is_best)
+    system = {**small["system"], "options": {**small["system"]["options"], "spread_as": "prior"}}
+    folder = go({**small, "name": "prior", "system": system}, small_runs)
+    assert len(measured) == small["stages"][0]["epochs"] + 5
+    kept = restore(folder).system.classifier.prior
+    assert kept.weight.item() == 0.5
+    assert torch.isfinite(kept.unit).any()
+    state = load_checkpoint(folder.checkpoints / "best").state
+    assert {"stage", "epoch", "value"} <= set(state)
