@@ -5,7 +5,7 @@ Not part of the default suite: every picture is read once, some minutes on one c
     python tests/benchmarks/audits.py --root ../shared/data --runs runs
 
 Runs of `logistic_image_covid` and other experiments named with `--experiment` are set beside the
-probes of the data set they are of; runs of `logistic_image_covid_by_source` give the last table.
+probes of the data set they are of; runs of `*_covid_by_source` give the last table.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from experiments.splits import Manifest
 from kg.errors import InputError
 
 RESULTS = Path(__file__).parent / "results" / "audits.md"
-BY_SOURCE = "logistic_image_covid_by_source"
+BY_SOURCE = ("logistic_image_covid_by_source", "graph_fusion_covid_by_source")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _verdicts(one: Audit, seconds: float) -> Iterator[str]:
 def by_source(root: Path, runs: Path) -> Iterator[str]:
     """AUROC of each source left out, within modality, with its class counts."""
     try:
-        found = align(gather(finished_runs(runs, [BY_SOURCE])))
+        found = align(gather(finished_runs(runs, list(BY_SOURCE))))
     except InputError:
         return
     name = found.arms[0].runs[0].record.dataset
@@ -171,15 +171,18 @@ def by_source(root: Path, runs: Path) -> Iterator[str]:
     dataset = part(part.Options())
     studies = dataset.studies(locate(name, dataset, root), labels="covid")
     modality = {study.study: study.images[0].modality for study in studies}
-    yield f"## One source left out: {BY_SOURCE}"
+    yield "## One source left out"
     yield ""
     yield "Trained on all other sources, tested on one; AUROC within modality, mean of those that"
     yield f"have both classes. Sources with fewer than {FEWEST} studies of a class are not tested."
     yield ""
-    yield _row(["source tested", "studies", "with COVID-19 / without, by modality", "AUROC"])
-    yield "|" + "---|" * 4
-    for run in found.arms[0].runs:
-        yield _row(_source_cells(run, [modality[study] for study in run.test.studies]))
+    columns = ["configuration", "source tested", "studies"]
+    yield _row([*columns, "with COVID-19 / without, by modality", "AUROC"])
+    yield "|" + "---|" * 5
+    for arm in found.arms:
+        for run in arm.runs:
+            cells = _source_cells(run, [modality[study] for study in run.test.studies])
+            yield _row([run.record.experiment["name"], *cells])
     yield ""
 
 
