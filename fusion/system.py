@@ -79,16 +79,16 @@ class System(nn.Module, ABC):
     def prepare(self, batches: Iterable[StudyBatch]) -> None:  # noqa: B027
         """Fit what is not trained by gradients on the training studies; most systems do nothing."""
 
-    def settle(self, measure: Callable[[], float]) -> bool:
+    def choose(self, measure: Callable[[], float]) -> Mapping[str, float]:
         """Choose what is chosen on validation once training is over; most systems choose nothing.
 
         Args:
             measure: Validation AUROC of the system as it stands; NaN where it is not defined.
 
         Returns:
-            Whether anything was chosen, and the weights are to be kept again.
+            What was chosen, by name, for the record.
         """
-        return False
+        return {}
 
     @abstractmethod
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:

@@ -140,6 +140,7 @@ class RunRecord:
         seconds: Time spent training and testing, resumed parts included.
         times: Seconds of each step of the run.
         parameters: Number of trained parameters.
+        chosen: What the system chose on validation after training, by name.
         metrics: Metrics with intervals, by part and name.
         findings: One row a finding and part.
         warnings: What a reader must know (skipped batches, too few positives, ...).
@@ -173,6 +174,7 @@ class RunRecord:
     seconds: float = 0.0
     times: Mapping[str, float] = field(default_factory=dict)
     parameters: int = 0
+    chosen: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
     findings: tuple[FindingRow, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -166,12 +166,21 @@ def model_section(files: RunFiles) -> Section:
         Pair("Text encoder", _part(section_of(record, "text").get("encoder"))),
         Pair("Trained parameters", _count(record.get("parameters"))),
         Pair("Training", _training(record)),
+        *_chosen(record.get("chosen")),
         Pair("Calibration", _calibration(record)),
         Pair("Weights", "in the run's folder, checkpoints/best, as safetensors"),
         *_graph(record.get("graph")),
         Pair("Meant for", "research on these data; never the care of a patient"),
     )
     return Section("model", "Model", (Pairs(rows),), "Model")
+
+
+def _chosen(chosen: Any) -> tuple[Pair, ...]:
+    """What was chosen on validation after training, where anything was."""
+    if not isinstance(chosen, Mapping) or not chosen:
+        return ()
+    words = ", ".join(f"{name} {value:g}" for name, value in sorted(chosen.items()))
+    return (Pair("Chosen on validation", words),)
 
 
 def _graph(graph: Any) -> tuple[Pair, ...]:

@@ -7,7 +7,6 @@ concept targets and for contrast.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,8 +22,6 @@ from kg.errors import InputError, did_you_mean
 from kg.options import parse_options
 
 __all__ = ["GraphFusion"]
-
-log = logging.getLogger(__name__)
 
 PRIOR_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Weights of the graph's prior that validation chooses from."""
@@ -86,19 +83,18 @@ class GraphFusion(System):
         if stated:
             self.classifier.prior.fit(torch.cat(stated))
 
-    def settle(self, measure: Callable[[], float]) -> bool:
+    def choose(self, measure: Callable[[], float]) -> Mapping[str, float]:
         """Choose the weight of the prior, the smallest of those that do best on validation."""
         prior = self.classifier.prior
         if prior is None:
-            return False
+            return {}
         reached = {}
         for weight in PRIOR_WEIGHTS:
             prior.weight.fill_(weight)
             reached[weight] = measure()
         best = max(reached, key=lambda weight: (reached[weight], -weight))
         prior.weight.fill_(best)
-        log.info("weight of the prior %s: validation AUROC %.4f", best, reached[best])
-        return True
+        return {"weight of the prior": best}
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         """Scalar loss of each objective of the stage, unweighted."""

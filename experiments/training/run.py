@@ -122,7 +122,7 @@ def _execute(
     times = {"assemble": time.monotonic() - began}
     try:
         with joined(folder.path, root, experiment.devices) as world:
-            train(folder, made, world)
+            chosen = train(folder, made, world)
     except StopAsked as asked:
         log.warning("stopped by %s", signal.Signals(asked.number).name)
         spent = record.seconds + time.monotonic() - began
@@ -139,7 +139,7 @@ def _execute(
     seconds += record.seconds
     done = finished_record(record, made, measured, times)
     warnings = (*done.warnings, *_skipped_steps(folder))
-    replace(done, seconds=seconds, warnings=warnings).save(folder.record)
+    replace(done, seconds=seconds, chosen=chosen, warnings=warnings).save(folder.record)
     from experiments.reports.run_page import write_run_page
 
     write_run_page(folder.path)
@@ -153,8 +153,12 @@ def _skipped_steps(folder: RunFolder) -> Iterator[str]:
             yield f"stage {stage}: {count} steps were not finite and were skipped"
 
 
-def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> None:
-    """Fit what needs no gradients, run the stages that are not done, and load the best weights."""
+def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> Mapping[str, float]:
+    """Fit what needs no gradients, run the stages that are not done, and load the best weights.
+
+    Returns:
+        What the system chose on validation in the end.
+    """
     identity = made.identity()
     for place, stage in enumerate(made.system.stages):
         world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
@@ -176,10 +180,11 @@ def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> None:
         resume = last if begun and place == first else None
         fit_stage(folder, made, place, measure, world=world, resume=resume)
     best = folder.checkpoints / "best"
-    chosen = made.system.settle(lambda: measure()["auroc_macro"])
+    chosen = made.system.choose(lambda: measure()["auroc_macro"])
     if world.leads and (chosen or not made.system.stages):
         state = dict(load_checkpoint(best, identity=identity).state) if made.system.stages else {}
         save_checkpoint(best, made.system.state_dict(), state, identity)
+    return chosen
 
 
 def _locked_use(record: RunRecord) -> dict[str, str]:

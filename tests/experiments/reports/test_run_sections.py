@@ -198,7 +198,11 @@ def test_cards_tell_the_published_data_set_and_the_system() -> None:
     assert "'Sex: F', '4 (100%)'" in words(section)
     assert [*scored_section(files())] == []
     assert "https://" not in said
-    assert "concepts of the graph as queries" in words(model_section(files()))
+    model = words(model_section(files()))
+    assert "concepts of the graph as queries" in model
+    assert "Chosen on validation" not in model
+    chosen = {**RECORD, "chosen": {"weight of the prior": 2.0}}
+    assert "weight of the prior 2'" in words(model_section(files(chosen)))
 
 
 def test_a_name_in_a_record_imports_nothing(tmp_path: Path, monkeypatch) -> None:

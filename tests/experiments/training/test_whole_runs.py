@@ -362,6 +362,7 @@ def test_the_weight_of_the_prior_is_chosen_on_validation_and_kept(
     assert len(measured) == small["stages"][0]["epochs"] + 5
     kept = restore(folder).system.classifier.prior
     assert kept.weight.item() == 0.5
+    assert folder.load_record().chosen == {"weight of the prior": 0.5}
     assert torch.isfinite(kept.unit).any()
     state = load_checkpoint(folder.checkpoints / "best").state
     assert {"stage", "epoch", "value"} <= set(state)
