@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from experiments.config.load import resolve
+from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Plan, bootstrap, paired
 from experiments.metrics.ranking import auroc
 from experiments.targets import choose_findings, label_set_of, targets
@@ -33,6 +34,7 @@ RESULT = Path(__file__).parent / "results" / "untrained_graph.md"
 POLICIES = ("indication", "redacted", "impression", "findings")
 SHUFFLES = 100
 STEPS = 2
+CARRIERS = 3
 
 
 def influence(graph: KnowledgeGraph, steps: int, asked: list[int]) -> torch.Tensor:
@@ -43,6 +45,27 @@ def influence(graph: KnowledgeGraph, steps: int, asked: list[int]) -> torch.Tens
     one = torch.eye(len(graph.concepts))
     with torch.no_grad():
         return Spread(graph, steps)(one, torch.zeros_like(one))[:, asked]
+
+
+def carriers(
+    graph: KnowledgeGraph, stated: FloatArray, brought: FloatArray, truth: FloatArray
+) -> str:
+    """The statements that part studies with a finding from others most, as a table's cell.
+
+    Args:
+        graph: The graph.
+        stated: What studies state of each concept, `[n, N]`.
+        brought: What a statement on each concept brings to the finding, `[N]`.
+        truth: Labels of the finding, `[n]`.
+    """
+    ill, well = stated[truth == 1], stated[truth == 0]
+    part = (ill.mean(0) - well.mean(0)) * brought
+    return ", ".join(
+        f"{graph.concepts[place].label} ({(ill[:, place] > 0).sum()} of {len(ill)}, "
+        f"{(well[:, place] > 0).sum()} of {len(well)})"
+        for place in np.argsort(-part)[:CARRIERS]
+        if part[place] > 0
+    )
 
 
 def main() -> None:
@@ -76,6 +99,10 @@ def main() -> None:
         "| text | graph | " + " | ".join(graph.concept(f).label for f in findings) + " |",
         "|---" * (len(findings) + 2) + "|",
     ]
+    told_by = [
+        "| text | finding | what is stated: of studies with it, of others |",
+        "|---" * 3 + "|",
+    ]
     plan, rng = Plan(resamples=2000), np.random.default_rng
     for policy in POLICIES:
         words = WordReader(experiment.text, graph, findings, Path())
@@ -96,6 +123,9 @@ def main() -> None:
         for said, scores in (("none", nothing), ("the graph", told), ("shuffled", middle)):
             cells = " | ".join(f"{value:.3f}" for value in auroc(truth, scores))
             each.append(f"| {policy} | {said} | {cells} |")
+        for place, finding in enumerate(findings):
+            cell = carriers(graph, stated.numpy(), whole[:, place].numpy(), truth[:, place])
+            told_by.append(f"| {policy} | {graph.concept(finding).label} | {cell} |")
         sys.stdout.write(lines[-1] + "\n")
         sys.stdout.flush()
     about = (__doc__ or "").split("\n\n")[2].strip()
@@ -112,6 +142,11 @@ def main() -> None:
         "AUROC by finding (`shuffled` is the shuffle of median macro AUROC):",
         "",
         *each,
+        "",
+        "What parts studies with a finding from others most, statements times what the edges make",
+        "of them, with the number of studies that state each as present:",
+        "",
+        *told_by,
     ]
     RESULT.write_text("\n".join(text) + "\n", encoding="utf-8")
 
