@@ -85,7 +85,7 @@ class Prior(Spread):
     without the graph, and nothing is left for the edges to tell. Here strengths stay as they start,
     what arrives at a concept is put in units of its standard deviation over the training studies,
     and training never sees it; one weight, the same for every concept and chosen on validation,
-    adds it to the logits: a product of two experts of which one was trained.
+    adds it to the logits: a product of experts (Hinton 2002) of which one was trained.
 
     Args:
         graph: The graph whose edges carry it.
