@@ -163,7 +163,7 @@ def _verdicts(one: Audit, seconds: float) -> Iterator[str]:
 def by_source(root: Path, runs: Path) -> Iterator[str]:
     """AUROC of each source left out, within modality, with its class counts."""
     try:
-        found = align(gather(finished_runs(runs, list(BY_SOURCE))))
+        found = align(gather(finished_runs(runs, BY_SOURCE)))
     except InputError:
         return
     name = found.arms[0].runs[0].record.dataset

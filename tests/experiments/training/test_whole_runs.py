@@ -349,17 +349,12 @@ def test_signals_and_kills_leave_a_run_that_can_be_resumed(
 def test_the_weight_of_the_prior_is_chosen_on_validation_and_kept(
     small: Values, small_runs: Path, no_page: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured: list[float] = []
-
-    def half_is_best(targets: object, chances: object) -> float:
-        """Training looks once an epoch; then the weights 0, 1/4, 1/2, 1 and 2 are tried."""
-        measured.append(0.5)
-        return [*[0.5] * small["stages"][0]["epochs"], 0.5, 0.6, 0.7, 0.7, 0.2][len(measured) - 1]
-
-    monkeypatch.setattr("experiments.training.run.macro_auroc", half_is_best)
+    # training looks once an epoch; then the weights 0, 1/4, 1/2, 1 and 2 are tried
+    looks = iter([*[0.5] * small["stages"][0]["epochs"], 0.5, 0.6, 0.7, 0.7, 0.2])
+    monkeypatch.setattr("experiments.training.run.macro_auroc", lambda *_: next(looks))
     system = {**small["system"], "options": {**small["system"]["options"], "spread_as": "prior"}}
     folder = go({**small, "name": "prior", "system": system}, small_runs)
-    assert len(measured) == small["stages"][0]["epochs"] + 5
+    assert next(looks, None) is None
     kept = restore(folder).system.classifier.prior
     assert kept.weight.item() == 0.5
     assert folder.load_record().chosen == {"weight of the prior": 0.5}
