@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,8 @@ def wait_for_workers(folder: RunFolder) -> None:
             time.sleep(0.05)
 
 
-def weights(folder: RunFolder, name: str) -> dict[str, torch.Tensor]:
-    return dict(load_checkpoint(folder.checkpoints / name).tensors)
-
-
-def test_killed_in_an_epoch_and_resumed_ends_at_the_same_weights(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    straight = go(root, tmp_path / "straight")
+def train_until_killed(root: Path, runs: Path) -> None:
+    """Train as `go` does, with one worker, and be killed in the seventh step."""
     plain, steps = Task.training_step, 0
 
     def killed(task: Task, batch: Any, place: int) -> Any:
@@ -111,16 +106,23 @@ def test_killed_in_an_epoch_and_resumed_ends_at_the_same_weights(
             os.kill(os.getpid(), signal.SIGKILL)
         return plain(task, batch, place)
 
-    child = os.fork()
-    if not child:
-        Task.training_step = killed  # type: ignore[method-assign]
-        try:
-            go(root, tmp_path / "killed")
-        except BaseException:
-            os.write(2, traceback.format_exc().encode())  # or no one learns what it ended by
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    Task.training_step = killed  # type: ignore[method-assign]
+    os.cpu_count = lambda: 1
+    go(root, runs)
+
+
+def weights(folder: RunFolder, name: str) -> dict[str, torch.Tensor]:
+    return dict(load_checkpoint(folder.checkpoints / name).tensors)
+
+
+def test_killed_in_an_epoch_and_resumed_ends_at_the_same_weights(
+    root: Path, tmp_path: Path
+) -> None:
+    straight = go(root, tmp_path / "straight")
+    # a process of its own: a fork would inherit the threads and handles of the tests before
+    command = [sys.executable, __file__, str(root), str(tmp_path / "killed")]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
     (folder,) = [RunFolder(p.parent) for p in (tmp_path / "killed").glob("*/config.yaml")]
     assert load_checkpoint(folder.checkpoints / "last").state["global_step"] == 4
     assert folder.load_record().status != "finished"
@@ -168,3 +170,7 @@ def test_two_processes_train_what_one_does_on_the_same_studies(
     answers = [read_predictions(run.predictions) for run in (alone, shared)]
     for one, two in zip(*answers, strict=True):
         np.testing.assert_allclose(one.probabilities, two.probabilities, rtol=1e-3, atol=1e-4)
+
+
+if __name__ == "__main__":
+    train_until_killed(Path(sys.argv[1]), Path(sys.argv[2]))
