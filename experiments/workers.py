@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 
-__all__ = ["end_with_parent"]
+__all__ = ["end_with_input", "end_with_parent"]
 
 
 def end_with_parent() -> None:
@@ -19,9 +20,20 @@ def end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
+    _end_after(parent.join)
 
+
+def end_with_input() -> None:
+    """Have this process end when the one that holds its standard input open is gone.
+
+    For a process that was started as a command, of which `multiprocessing` knows no parent.
+    """
+    _end_after(lambda: os.read(0, 1))
+
+
+def _end_after(gone: Callable[[], object]) -> None:
     def wait() -> None:
-        parent.join()
+        gone()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from experiments.training.run import follow_run
+from experiments.workers import end_with_input
 
 __all__: list[str] = []
 
 if __name__ == "__main__":
+    end_with_input()
     follow_run(Path(sys.argv[1]))

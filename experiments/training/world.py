@@ -170,10 +170,11 @@ def _others(root: Path, devices: int, *, start: bool) -> Iterator[list[subproces
         return before | {key: str(value) for key, value in values.items()}
 
     # -P: a folder called `experiments` where the user stands is not this package;
-    # a session of its own: an interrupt from the keyboard is the leader's to pass on
+    # a session of its own: an interrupt from the keyboard is the leader's to pass on;
+    # a pipe that is never written: it closes with the leader, and they end with it
     command = [sys.executable, "-P", "-m", FOLLOW, str(root)]
     others = [
-        subprocess.Popen(command, env=place(rank), start_new_session=True)
+        subprocess.Popen(command, env=place(rank), stdin=subprocess.PIPE, start_new_session=True)
         for rank in range(1, devices)
     ]
     os.environ |= place(0)

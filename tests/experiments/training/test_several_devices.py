@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,22 @@ def test_a_process_that_dies_ends_the_run(
     monkeypatch.setattr("experiments.training.world.FOLLOW", "experiments.training.no_such_module")
     with pytest.raises(RunStopped, match="another process of the run ended with 1"):
         go({**values, "name": "died", "devices": 2})
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from experiments.training import world
+world._join = lambda folder, others: os.kill(os.getpid(), signal.SIGKILL)
+with world.joined(Path("run"), Path("."), devices=2):
+    pass
+"""
+
+
+def test_processes_that_wait_for_a_leader_end_when_it_is_killed() -> None:
+    """They hold its output open, so that this would wait for as long as they do: twelve hours."""
+    ended = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(go: Go, values: Values) -> None:
