@@ -213,8 +213,7 @@ def corrected(differences: Sequence[Difference], level: float) -> Iterator[Diffe
     tested = [d.p if d.verdict != "too few" else None for d in differences]
     after = holm([np.nan if p is None else p for p in tested])
     for difference, p in zip(differences, after, strict=True):
-        holds = difference.family == "secondary" or bool(p < 1 - level)
-        verdict = _verdict(difference, holds)
+        verdict = _verdict(difference, bool(p < 1 - level))
         yield replace(difference, p_holm=defined(float(p)), verdict=verdict)
 
 

@@ -201,8 +201,8 @@ class Difference:
         p_holm: The same after Holm within the family.
         p_delong: Two-sided p of DeLong, where there is one finding, one fold and one row a patient.
         by_seed: The difference with each seed alone.
-        verdict: `higher` or `lower` (the first entry) only where the interval leaves out zero and,
-            for all but secondary pairs, Holm's p is below 1 - level.
+        verdict: `higher` or `lower` (the first entry) only where the interval leaves out zero and
+            Holm's p is below 1 - level.
         over: Findings of a macro mean: `rare`, `common` or `rare minus common`; empty = all.
     """
 

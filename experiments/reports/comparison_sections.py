@@ -87,8 +87,7 @@ def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Bloc
     yield Words(
         f"Paired on the same patients: {comparison.resamples} resamples of {comparison.groups} "
         f"patient groups, {comparison.level:.0%} intervals, scores averaged over seeds first. A "
-        "difference is called only where its interval leaves out zero and, for primary ones, p "
-        "after Holm agrees.",
+        "difference is called only where its interval leaves out zero and p after Holm agrees.",
         "note",
     )
 
