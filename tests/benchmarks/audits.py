@@ -229,6 +229,8 @@ def main() -> None:
         "borders and pictures without lungs are seen at 32 x 32 pixels. A probe that tells nothing",
         "proves nothing: a stronger reader of the same may (borders of the COVID cohort through a",
         "network: `borders_only_covid`, 0.790 together).",
+        "A finding is asked for where 20 studies have it and 20 have not: 5 in figure1, too few",
+        "to judge (`kgdx data audit figure1` says so and judges no probe), 500 in padchest.",
         "",
         *told(audits),
         *by_source(given.root, given.runs),
