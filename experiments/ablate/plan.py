@@ -123,9 +123,12 @@ def _resolved(
 
 
 def _drawn(experiment: Experiment, fold: int | None, rotation: int | None, seed: int) -> Experiment:
-    """The configuration of one run."""
+    """The configuration of one run; what chance makes of its graph is drawn with every seed."""
     if experiment.seed == UNDRAWN:
         experiment = experiment.model_copy(update={"seed": seed})
+        if experiment.graph.by_chance:
+            graph = experiment.graph.model_copy(update={"seed": experiment.graph.seed + seed})
+            experiment = experiment.model_copy(update={"graph": graph})
     if experiment.split.fold == UNDRAWN:
         split = experiment.split.model_copy(update={"fold": fold})
         experiment = experiment.model_copy(update={"split": split})

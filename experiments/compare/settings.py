@@ -14,7 +14,7 @@ from experiments.records.folder import RunFolder
 __all__ = ["differing", "experiment_of", "flat", "same_but_for_the_draw"]
 
 _NAMED = ("name", "about", "published")
-_DRAWN = ("seed", "split.fold", "hold_out.rotation")
+_DRAWN = ("seed", "split.fold", "hold_out.rotation", "graph.seed")
 
 
 def experiment_of(folder: RunFolder) -> Experiment:

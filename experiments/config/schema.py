@@ -163,6 +163,11 @@ class GraphSection(Options):
     encoder: Literal["tfidf", "minilm"] = "tfidf"
     lexicon: Literal["all", "labels"] = "all"
 
+    @property
+    def by_chance(self) -> bool:
+        """Whether the seed has a part in what the model is given."""
+        return self.control in ("shuffled", "noisy") or self.vectors != "names"
+
 
 class Published(Options):
     """A number a paper printed, with where it was read.

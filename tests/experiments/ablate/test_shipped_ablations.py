@@ -9,6 +9,7 @@ import pytest
 from experiments.ablate.channels import CHANNELS, channels, table
 from experiments.ablate.plan import Plan, make_plan, stand
 from experiments.ablate.schema import SHIPPED, read_ablation, shipped_ablations
+from experiments.compare.settings import same_but_for_the_draw
 from experiments.config.load import resolve
 from kg.errors import InputError
 
@@ -52,6 +53,18 @@ def test_the_core_is_five_seeds_of_one_split_whose_quarter_is_locked() -> None:
     arms = {job.arm: job.experiment for job in plan.jobs}
     assert {arm: tuple(channels(one).values()) for arm, one in arms.items()} == PROTOCOL
     assert plan.file.ablation.primary == ("names only", "shuffled")
+
+
+def test_what_chance_makes_of_a_graph_is_drawn_with_every_seed() -> None:
+    plan = make_plan(read_ablation("ablate_graph_openi"))
+    drawn = {arm: [job.experiment.graph.seed for job in plan.of("", arm)] for arm in PROTOCOL}
+    by_chance = {"random vectors", "shuffled", "plain vectors"}
+    assert {arm for arm, seeds in drawn.items() if seeds == [0, 1, 2, 3, 4]} == by_chance
+    assert all(seeds == [0] * 5 for arm, seeds in drawn.items() if arm not in by_chance)
+    further = make_plan(read_ablation("ablate_graph_openi"), ["graph.seed=7"], ["shuffled"])
+    assert [job.experiment.graph.seed for job in further.of("", "shuffled")] == [7, 8, 9, 10, 11]
+    # and these are runs of one arm, to be compared as one
+    assert len({same_but_for_the_draw(job.experiment) for job in plan.of("", "shuffled")}) == 1
 
 
 def test_zero_shot_holds_every_finding_out_in_each_fold() -> None:
