@@ -147,7 +147,7 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("leakage", record.leakage),
         ("studies", ", ".join(f"{n} {part}" for part, n in record.split_counts.items())),
         ("split manifest", record.split_manifest[:12]),
-        ("graph", f"{graph.name} {graph.fingerprint[:12]}" if graph else "none"),
+        ("graph", f"{graph.name} {graph.words}" if graph else "none"),
         ("left out of the graph", left_out),
         ("seed", record.seed),
         ("device", record.device),

@@ -18,6 +18,13 @@ FEWEST_GROUPS = 50
 FEWEST_SEEDS = 3
 FEWEST_WITHOUT = 20
 """Studies without a finding, below which its AUROC says as little as with few positives."""
+DRAWN = {
+    "shuffled": "shuffled graph",
+    "noisy": "noisy graph",
+    "random": "random vectors",
+    "complex": "ComplEx vectors",
+}
+"""Controls and vectors of a graph that chance makes."""
 
 
 def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) -> Iterator[str]:
@@ -32,6 +39,7 @@ def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) ->
     yield from _shared(aligned)
     yield from _locked(aligned)
     yield from _too_few(aligned, entries)
+    yield from _one_draw(aligned.arms)
     yield from _parts(entries, unknown)
     yield from _surroundings([run for arm in aligned.arms for run in arm.runs])
     yield from _warnings(aligned)
@@ -108,6 +116,21 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
         lacking = _not_possible(aligned, arm)
         if lacking:
             yield f"{arm.name}: gives no answer for {lacking} findings; they count in no pair of it"
+
+
+def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
+    """What chance made of the graph once: its seed does not follow that of a run."""
+    drawn: dict[str, list[str]] = {}
+    for arm in arms:
+        graphs = [run.experiment.graph for run in arm.runs if run.record.graph]
+        if len({graph.seed for graph in graphs}) == 1:
+            for key in DRAWN.keys() & {graphs[0].control, graphs[0].vectors}:
+                drawn.setdefault(DRAWN[key], []).append(arm.name)
+    for what, names in sorted(drawn.items()):
+        yield (
+            f"{', '.join(names)}: one draw of the {what} stands for all seeds; intervals do not "
+            "include that draw"
+        )
 
 
 def _count(values: Sequence[int], what: str) -> str:

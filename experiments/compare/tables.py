@@ -198,11 +198,7 @@ def rarity_table(comparison: Comparison) -> Table:
 
 def graphs(entry: Entry) -> str:
     """Fingerprint and control of the graph of an entry."""
-    said = [
-        graph.fingerprint[:12] + (f" ({graph.control})" if graph.control != "none" else "")
-        for graph in entry.graphs
-    ]
-    return ", ".join(said) or "none"
+    return ", ".join(graph.words for graph in entry.graphs) or "none"
 
 
 def distances(entry: Entry) -> str:

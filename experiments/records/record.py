@@ -14,7 +14,16 @@ from pydantic import TypeAdapter, ValidationError
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 
-__all__ = ["DISTANCE", "FindingRow", "GraphUse", "Measured", "RunRecord", "Status", "defined"]
+__all__ = [
+    "DISTANCE",
+    "FindingRow",
+    "GraphUse",
+    "Measured",
+    "RunRecord",
+    "Status",
+    "control_words",
+    "defined",
+]
 
 Status = Literal["running", "finished", "stopped", "failed"]
 FORMAT = 1
@@ -94,7 +103,8 @@ class GraphUse:
         edges: Number of edges.
         left_out: Data sets and sources whose evidence was left out.
         control: Control it was replaced by, or `none`.
-        changed: Share of its clinical edges that the control changed.
+        changed: Share of its clinical edges that the control changed; of `noisy` the share that was
+            asked for, the most it can be.
         keeps_test_data: Whether evidence mined from the data under test is still in it.
     """
 
@@ -106,6 +116,24 @@ class GraphUse:
     control: str = "none"
     changed: float = 0.0
     keeps_test_data: bool = False
+
+    @property
+    def words(self) -> str:
+        """Beginning of its fingerprint, and what a control did: `f00d (shuffled, 66.3% ...)`."""
+        said = control_words(self.control, self.changed)
+        return self.fingerprint[:12] + (f" ({said})" if said else "")
+
+
+def control_words(control: str, changed: float | None) -> str:
+    """A control and the share of edges it changed, `shuffled, 66.3% of clinical edges changed`.
+
+    Empty where there is no control; without the share where an older record lacks it.
+    """
+    if control == "none":
+        return ""
+    most = "up to " if control == "noisy" else ""
+    share = "" if changed is None else f", {most}{changed:.1%} of clinical edges changed"
+    return control + share
 
 
 @dataclass(frozen=True)

@@ -315,10 +315,6 @@ def _sources(comparison: Comparison) -> Iterator[Block]:
 
 
 def _source(entry: Entry) -> Row:
-    graphs = ", ".join(
-        f"{graph.name} {graph.fingerprint[:12]}"
-        + (f" ({graph.control})" if graph.control != "none" else "")
-        for graph in entry.graphs
-    )
+    graphs = ", ".join(f"{graph.name} {graph.words}" for graph in entry.graphs)
     counted = (len(entry.runs), len(entry.seeds), len(entry.folds), round(entry.seconds))
     return Row((entry.name, *map(str, counted), entry.system, graphs or "none"))

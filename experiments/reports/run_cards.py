@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.datasets import DATASETS
+from experiments.records.record import control_words
 from experiments.records.studies import AGE_BANDS, ScoredStudy
 from experiments.reports.document import Pair, Pairs, Row, Section, Table, Words
 from experiments.reports.run_files import RunFiles
@@ -189,14 +190,14 @@ def _graph(graph: Any) -> tuple[Pair, ...]:
         return (Pair("Graph", "none is used"),)
     left_out = graph.get("left_out")
     size = "" if graph.get("concepts") is None else f"{graph['concepts']} and {graph.get('edges')}"
-    control = str(graph.get("control") or "none")
+    control = control_words(str(graph.get("control") or "none"), exact(graph.get("changed")))
     kept = "still in the graph: no claim can rest on this run"
     return (
         Pair("Graph", str(graph.get("name") or "")),
         Pair("Graph fingerprint", str(graph.get("fingerprint") or ""), exact=True),
         Pair("Concepts and edges", size),
         Pair("Left out of the graph", listed(left_out) or "nothing"),
-        Pair("Graph replaced by a control", "" if control == "none" else control),
+        Pair("Graph replaced by a control", control),
         Pair("Edges mined from the data under test", kept if graph.get("keeps_test_data") else ""),
     )
 

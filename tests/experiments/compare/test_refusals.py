@@ -10,10 +10,12 @@ import pytest
 
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
-from experiments.compare.tables import about
+from experiments.compare.tables import about, graphs
 from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
+from experiments.records.folder import RunFolder
 from experiments.records.ledger import note_use
+from experiments.records.record import GraphUse
 from kg.errors import InputError
 
 QUICK = Plan(resamples=20)
@@ -133,6 +135,36 @@ def test_few_patients_are_said(write) -> None:
     one, other = write("full"), write("names")
     assert "only 40 patients were tested" in "\n".join(
         compare({"full": [one], "names": [other]}, plan=QUICK).notes
+    )
+
+
+def test_a_graph_drawn_once_for_all_seeds_is_said(crossed, write) -> None:
+    used = GraphUse("clinical", "f00d" * 16, 400, 2300, control="shuffled", changed=0.6626)
+
+    def runs(name: str, **graph: object) -> list[RunFolder]:
+        return crossed(name, seeds=2, changes={"graph": graph}, graph=used)
+
+    noisy = {"control": "noisy", "noise": 0.2}
+    groups = {
+        "full": runs("full"),
+        "shuffled": runs("a", control="shuffled"),
+        "again": runs("b", control="shuffled", vectors="random"),
+        "no graph": crossed("c", seeds=2, changes={"graph": {"vectors": "random"}}),
+        "followed": [
+            write("e", seed=seed, fold=fold, graph=used, changes={"graph": noisy | {"seed": seed}})
+            for seed in (0, 1)
+            for fold in (0, 1)
+        ],
+    }
+    found = compare(groups, pairs=[], plan=QUICK)
+    assert [note for note in found.notes if "one draw" in note] == [
+        "again: one draw of the random vectors stands for all seeds; intervals do not include that "
+        "draw",
+        "shuffled, again: one draw of the shuffled graph stands for all seeds; intervals do not "
+        "include that draw",
+    ]
+    assert graphs(found.entry("shuffled")) == (
+        "f00df00df00d (shuffled, 66.3% of clinical edges changed)"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from experiments.compare.records import Comparison, PartScore, Printed
-from experiments.records.record import Measured
+from experiments.records.record import GraphUse, Measured
 from experiments.reports.comparison_page import (
     render_comparison_markdown,
     render_comparison_page,
@@ -79,6 +79,15 @@ def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_compar
 )
 def test_what_only_some_comparisons_have(make_comparison, changed, words) -> None:
     assert words in words_of(render_comparison_page(make_comparison(**changed)))
+
+
+def test_the_share_of_edges_a_control_changed_stands_beside_it(make_comparison) -> None:
+    made = make_comparison()
+    graph = GraphUse("rewired", "beef" * 16, 400, 2300, control="shuffled", changed=0.6626)
+    last = replace(made.entries[-1], graphs=(graph,))
+    text = render_comparison_markdown(replace(made, entries=(*made.entries[:-1], last)))
+    assert "| rewired beefbeefbeef (shuffled, 66.3% of clinical edges changed) |" in text
+    assert "| shipped f00df00df00d |" in text
 
 
 def test_modalities_and_printed_numbers_stand_in_tables_of_their_own(make_comparison) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli.main import main
+from experiments.records.record import GraphUse
 from experiments.reports.comparison_page import render_comparison_markdown, render_comparison_page
 
 
@@ -20,6 +21,16 @@ def test_a_run_by_name_or_folder_and_by_its_json(run: Path, kept_run: Path, caps
     text = run.parent / "page.md"
     assert main([*named, str(text)]) == 0
     assert text.read_text().startswith("# graph_fusion on synthetic\n")
+
+
+def test_a_run_is_shown_with_what_the_control_of_its_graph_changed(
+    run: Path, make_record, capsys
+) -> None:
+    graph = GraphUse("clinical", "f00d" * 16, 400, 2300, control="shuffled", changed=0.6626)
+    make_record(graph=graph).save(run / "record.json")
+    assert main(["experiment", "show", run.name, "--runs", str(run.parent)]) == 0
+    told = "graph\tclinical f00df00df00d (shuffled, 66.3% of clinical edges changed)\n"
+    assert told in capsys.readouterr().out
 
 
 def test_a_comparison_by_its_file(make_comparison, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from experiments.records.predictions import ScoredPart
 from experiments.records.studies import ScoredStudy
 from experiments.reports.checklist import checklist_items, checklist_section
-from experiments.reports.document import Folded, Heading, Section, Table
+from experiments.reports.document import Folded, Heading, Pair, Pairs, Section, Table
 from experiments.reports.limits import limits_section
 from experiments.reports.run_cards import data_section, model_section, scored_section
 from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
@@ -187,6 +187,22 @@ def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
     assert folded.title == "8 uses from 2026-01-01 to 2026-01-08"
     assert isinstance(folded.blocks[0], Table)
     assert len(folded.blocks[0].rows) == 8
+
+
+@pytest.mark.parametrize(
+    ("graph", "told"),
+    [
+        ({"control": "shuffled", "changed": 0.6626}, "shuffled, 66.3% of clinical edges changed"),
+        # an edge that no other object is free for stays as it is
+        ({"control": "noisy", "changed": 0.05}, "noisy, up to 5.0% of clinical edges changed"),
+        ({"control": "shuffled"}, "shuffled"),
+        ({"control": "none", "changed": 0.0}, ""),
+    ],
+)
+def test_the_card_of_the_model_tells_how_much_a_control_changed(graph, told) -> None:
+    (card,) = model_section(files({**RECORD, "graph": graph})).blocks
+    assert isinstance(card, Pairs)
+    assert Pair("Graph replaced by a control", told) in card.rows
 
 
 def test_cards_tell_the_published_data_set_and_the_system() -> None:
