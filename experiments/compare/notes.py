@@ -90,7 +90,12 @@ def _locked(aligned: Aligned) -> Iterator[str]:
     noted = {line["run"] for line in ledger_lines(aligned)}
     folders = dict.fromkeys(run.folder.path.parent for run in runs)
     uses = sum(len(read_ledger(folder)) for folder in folders)
-    yield f"tested on a locked part: the ledger notes {uses} uses, {len(noted)} of them these runs"
+    # a ledger lies in each folder of runs: what was opened from elsewhere is not known here
+    where = "this folder" if len(folders) == 1 else f"these {len(folders)} folders"
+    yield (
+        f"tested on a locked part: the ledger of {where} of runs notes {uses} uses, "
+        f"{len(noted)} of them these runs; uses from other folders are not counted"
+    )
     unnoted = [run.folder.run for run in runs if run.folder.run not in noted]
     if unnoted:
         yield f"not in the ledger of the locked part: {', '.join(unnoted)}"

@@ -54,9 +54,10 @@ def _badge(leakage: str) -> str:
 
 
 def ledger_section(ledger: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
-    """Uses of a locked part; nothing where there are none."""
+    """Uses of a locked part by a run; nothing where there are none."""
     if ledger:
-        yield Section("ledger", "Uses of the locked part", (ledger_block(ledger),), "Locked")
+        title = "Uses of the locked part by this run"
+        yield Section("ledger", title, (ledger_block(ledger),), "Locked")
 
 
 def ledger_block(ledger: Sequence[Mapping[str, Any]]) -> Table | Folded:

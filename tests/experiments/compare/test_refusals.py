@@ -177,5 +177,19 @@ def test_uses_of_a_locked_part_are_listed(write) -> None:
     found = compare({"full": [one], "names": [other]}, plan=QUICK)
     assert [line["why"] for line in found.ledger] == ["final"]
     notes = "\n".join(found.notes)
-    assert "the ledger notes 2 uses, 1 of them these runs" in notes
+    assert "the ledger of this folder of runs notes 2 uses, 1 of them these runs;" in notes
+    assert "uses from other folders are not counted" in notes
     assert f"not in the ledger of the locked part: {other.run}" in notes
+
+
+def test_uses_of_a_locked_part_are_counted_in_every_folder_of_these_runs(write, tmp_path) -> None:
+    locked = {"split": {"kind": "locked"}}
+    one, other = (write(name, changes=locked) for name in ("full", "names"))
+    moved = tmp_path / "elsewhere" / other.run
+    moved.parent.mkdir()
+    other.path.rename(moved)
+    use = dict.fromkeys(("config_hash", "dataset", "labels", "manifest", "why"), "x")
+    for run in (one.path, moved):
+        note_use(run.parent, use | {"run": run.name})
+    found = compare({"full": [one], "names": [RunFolder(moved)]}, plan=QUICK)
+    assert "ledger of these 2 folders of runs notes 2 uses, 2 of them" in "\n".join(found.notes)

@@ -74,7 +74,10 @@ def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_compar
     ("changed", "words"),
     [
         ({"differences": ()}, "Nothing was paired"),
-        ({"ledger": ({"date": "2026-01-01", "run": "r", "why": "final"},)}, "Uses of the locked"),
+        (
+            {"ledger": ({"date": "2026-01-01", "run": "r", "why": "final"},)},
+            "locked part by these runs",
+        ),
     ],
 )
 def test_what_only_some_comparisons_have(make_comparison, changed, words) -> None:

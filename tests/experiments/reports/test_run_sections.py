@@ -175,6 +175,7 @@ def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
     )
     assert second[5:8] == ("zero shot", "n/a", "")
     (ledger,) = ledger_section([{"date": "2026-01-01", "run": "r", "why": "final"}])
+    assert ledger.title == "Uses of the locked part by this run"
     (uses,) = ledger.blocks
     assert isinstance(uses, Table)
     assert uses.rows[0].cells == ("2026-01-01", "r", "", "", "final")
