@@ -124,7 +124,7 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
-    """What chance made of the graph once: its seed does not follow that of a run."""
+    """What chance made of the graph once for all runs: its seed does not follow theirs."""
     drawn: dict[str, list[str]] = {}
     for arm in arms:
         graphs = [run.experiment.graph for run in arm.runs if run.record.graph]
@@ -133,7 +133,7 @@ def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
                 drawn.setdefault(DRAWN[key], []).append(arm.name)
     for what, names in sorted(drawn.items()):
         yield (
-            f"{', '.join(names)}: one draw of the {what} stands for all seeds; intervals do not "
+            f"{', '.join(names)}: one draw of the {what} stands for all runs; intervals do not "
             "include that draw"
         )
 

@@ -138,7 +138,7 @@ def test_few_patients_are_said(write) -> None:
     )
 
 
-def test_a_graph_drawn_once_for_all_seeds_is_said(crossed, write) -> None:
+def test_a_graph_drawn_once_for_all_runs_is_said(crossed, write) -> None:
     used = GraphUse("clinical", "f00d" * 16, 400, 2300, control="shuffled", changed=0.6626)
 
     def runs(name: str, **graph: object) -> list[RunFolder]:
@@ -158,9 +158,9 @@ def test_a_graph_drawn_once_for_all_seeds_is_said(crossed, write) -> None:
     }
     found = compare(groups, pairs=[], plan=QUICK)
     assert [note for note in found.notes if "one draw" in note] == [
-        "again: one draw of the random vectors stands for all seeds; intervals do not include that "
+        "again: one draw of the random vectors stands for all runs; intervals do not include that "
         "draw",
-        "shuffled, again: one draw of the shuffled graph stands for all seeds; intervals do not "
+        "shuffled, again: one draw of the shuffled graph stands for all runs; intervals do not "
         "include that draw",
     ]
     assert graphs(found.entry("shuffled")) == (
