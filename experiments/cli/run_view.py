@@ -79,7 +79,7 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
             row["basis"],
             f"{row['positives']}/{row['studies']}",
             *(interval(row["metrics"].get(name)) for name in _SHOWN),
-            row["remark"],
+            _remark(row["positives"], row["remark"]),
         )
         for row in evaluation.get("findings", ())
     ]
@@ -156,6 +156,13 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
     ]
 
 
+def _remark(positives: int, remark: str) -> str:
+    """The remark on a finding; a run of one fold makes none on few positives."""
+    from experiments.metrics.bootstrap import USUAL
+
+    return remark or ("too few positives" if positives < USUAL.at_least else "")
+
+
 def _print_findings(record: RunRecord, part: str) -> None:
     rows = [row for row in record.findings if row.part == part]
     measured = {name for row in rows for name in row.metrics}
@@ -165,7 +172,11 @@ def _print_findings(record: RunRecord, part: str) -> None:
             row.label,
             f"{row.positives}/{row.studies}",
             *(interval(row.metrics.get(name)) for name in shown),
-            "; ".join(word for word in (row.basis, row.remark) if word not in ("trained", "")),
+            "; ".join(
+                word
+                for word in (row.basis, _remark(row.positives, row.remark))
+                if word not in ("trained", "")
+            ),
         )
         for row in rows
     ]

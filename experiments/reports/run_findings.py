@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.calibration import reliability
 from experiments.metrics.curves import curve
 from experiments.metrics.ranking import auroc, prevalence
@@ -25,10 +26,20 @@ from experiments.reports.document import (
 from experiments.reports.drawings import draw_curve, draw_reliability
 from experiments.reports.wording import exact, number, short_name, span
 
-__all__ = ["MOST_DRAWN", "curve_sections", "finding_rows", "findings_section", "interval_bar"]
+__all__ = [
+    "MOST_DRAWN",
+    "averaged_words",
+    "curve_sections",
+    "finding_rows",
+    "findings_section",
+    "interval_bar",
+]
 
 MOST_DRAWN = 30
 """Findings that get curves; a page with hundreds of drawings helps nobody."""
+
+FEWEST = USUAL.at_least
+"""Positives that a finding needs to be judged, whatever the run itself has averaged."""
 
 _COLUMNS = (
     *("auprc", "prevalence", "sensitivity", "specificity", "precision", "f1", "mcc"),
@@ -48,7 +59,13 @@ def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
             area = {"value": area, "low": row.get("auroc_low"), "high": row.get("auroc_high")}
         area = {end: exact(area.get(end)) for end in ("value", "low", "high")}
         remark = str(row.get("remark") or "")
-        few = bool(row.get("too_few")) or "fewer than" in remark or "too few" in remark
+        left_out = bool(row.get("too_few")) or "fewer than" in remark or "too few" in remark
+        # a run of one fold averages what the whole development part has enough of
+        positives = exact(row.get("positives"))
+        few = left_out or (positives is not None and positives < FEWEST)
+        averaged = not left_out and area["value"] is not None
+        if few and not remark:
+            remark = "too few positives" + ", yet averaged" * averaged
         rows.append(
             {
                 "finding": str(row.get("finding", "")),
@@ -61,10 +78,25 @@ def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
                 "area": area,
                 "metrics": metrics,
                 "few": few,
-                "remark": remark or ("too few" if few else ""),
+                "averaged": averaged,
+                "remark": remark,
             }
         )
     return rows
+
+
+def averaged_words(rows: Sequence[Mapping[str, Any]], scored: ScoredPart | None) -> str:
+    """Over how many findings the macro means are, and how many of those have too few positives.
+
+    Args:
+        rows: Rows of the table of findings.
+        scored: Probabilities of the part; findings held out of training are none of its own.
+    """
+    asked = {row["finding"] for row in rows} if scored is None else set(scored.findings)
+    averaged = [row for row in rows if row["averaged"] and row["finding"] in asked]
+    few = sum(row["few"] for row in averaged)
+    counted = f"{len(averaged)} finding{'s' * (len(averaged) != 1)}"
+    return f"{counted}, {few or 'none'} of them with fewer than {FEWEST} positives"
 
 
 def findings_section(rows: Sequence[Mapping[str, Any]], part: str) -> Section:
@@ -84,7 +116,7 @@ def findings_section(rows: Sequence[Mapping[str, Any]], part: str) -> Section:
         "validation."
     )
     if any(row["few"] for row in rows):
-        explained += " Grey rows have too few positives and are not averaged."
+        explained += " Grey rows have too few positives to be judged; averaged ones say so."
     table = Table(
         (*heads, "Threshold", "Basis"),
         tuple(_row(row, columns) for row in rows),

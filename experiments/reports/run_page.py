@@ -38,7 +38,12 @@ from experiments.reports.limits import limits_section
 from experiments.reports.run_cards import data_section, model_section, scored_section
 from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
 from experiments.reports.run_files import RunFiles, read_run_files
-from experiments.reports.run_findings import curve_sections, finding_rows, findings_section
+from experiments.reports.run_findings import (
+    averaged_words,
+    curve_sections,
+    finding_rows,
+    findings_section,
+)
 from experiments.reports.subgroups import subgroup_section
 from experiments.reports.wording import (
     INPUTS,
@@ -91,7 +96,7 @@ def run_page(files: RunFiles) -> Page:
         title=f"{heading} ({record.get('run')})",
         kicker=f"kgdx run {record.get('run')}",
         heading=heading,
-        lead=_lead(files),
+        lead=_lead(files, rows),
         badges=tuple(badges),
         note=leakage[2],
         asked=_asked(record),
@@ -106,7 +111,7 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
     if record.get("warnings"):
         warned = Bullets(tuple(map(str, record["warnings"])))
         yield Section("before", "Before you read on", (warned,))
-    yield _measured(record, files.part)
+    yield _measured(files, rows)
     yield findings_section(rows, files.part)
     yield from curve_sections(files.scored, names)
     yield subgroup_section(files.scored, files.told, rows)
@@ -130,7 +135,7 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
     yield limits_section(files, rows)
 
 
-def _lead(files: RunFiles) -> str:
+def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
     """The headline in a sentence."""
     record = files.record
     headline = _metrics(record, files.part).get("auroc_macro")
@@ -142,13 +147,13 @@ def _lead(files: RunFiles) -> str:
     if span(headline):
         said += f" (95% interval {span(headline)})"
     said += f" on {files.part}"
-    if files.scored is None:
-        return f"{said}."
-    groups = len(set(files.scored.patients))
-    return (
-        f"{said}: {len(files.scored.studies)} studies of {groups} patient groups, "
-        f"{len(files.scored.findings)} findings asked for."
-    )
+    if files.scored is not None:
+        groups = len(set(files.scored.patients))
+        said += (
+            f": {len(files.scored.studies)} studies of {groups} patient groups, "
+            f"{len(files.scored.findings)} findings asked for"
+        )
+    return f"{said}. It is the mean over {averaged_words(rows, files.scored)}."
 
 
 def _leakage(record: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -175,13 +180,14 @@ def _metrics(record: Mapping[str, Any], part: str) -> Mapping[str, Any]:
     return {name: value for name, value in metrics.items() if exact(value) is not None}
 
 
-def _measured(record: Mapping[str, Any], part: str) -> Section:
+def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
     """Summary metrics, and what was printed elsewhere."""
-    metrics = _metrics(record, part)
-    explained = (
-        "Intervals are 95%, from resampling patient groups. Macro values are unweighted means over "
-        "findings with enough positives."
-    )
+    record = files.record
+    metrics = _metrics(record, files.part)
+    explained = "Intervals are 95%, from resampling patient groups."
+    if metrics:
+        averaged = averaged_words(rows, files.scored)
+        explained += f" Macro values are unweighted means over {averaged}."
     tiles = [
         Tile(metric_name(name), number(value), span(value) or "no interval", metric_note(name))
         for name in _TILES
@@ -189,12 +195,12 @@ def _measured(record: Mapping[str, Any], part: str) -> Section:
     ]
     blocks: list[Block] = [Words(explained, "soft"), Tiles(tuple(tiles))]
     if metrics:
-        rows = (
+        lines = (
             Row((metric_name(name), number(value), span(value), metric_note(name)))
             for name, value in metrics.items()
         )
         heads = ("Metric", "Value", "95% interval", "Meaning")
-        every = Table(heads, tuple(rows), frozenset({3}))
+        every = Table(heads, tuple(lines), frozenset({3}))
         blocks.append(Folded("All summary metrics", (every,)))
     published = record.get("published") or (record.get("experiment") or {}).get("published") or ()
     if published:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,19 @@ def test_a_run_by_name_or_folder_and_by_its_json(run: Path, kept_run: Path, caps
     assert text.read_text().startswith("# graph_fusion on synthetic\n")
 
 
-def test_a_run_is_shown_with_what_the_control_of_its_graph_changed(
+def test_a_run_is_shown_with_what_a_control_changed_and_which_findings_are_few(
     run: Path, make_record, capsys
 ) -> None:
     graph = GraphUse("clinical", "f00d" * 16, 400, 2300, control="shuffled", changed=0.6626)
-    make_record(graph=graph).save(run / "record.json")
+    made = make_record(graph=graph)
+    few = replace(made.findings[0], positives=19)
+    replace(made, findings=(few, *made.findings[1:])).save(run / "record.json")
     assert main(["experiment", "show", run.name, "--runs", str(run.parent)]) == 0
     told = "graph\tclinical f00df00df00d (shuffled, 66.3% of clinical edges changed)\n"
-    assert told in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert told in out
+    assert "Cardiomegaly\t19/90\t0.800 [0.700, 0.900]\t0.500\ttoo few positives\n" in out
+    assert "Hernia\t3/90\t0.800 [0.700, 0.900]\t0.500\tfewer than 20 positives\n" in out
 
 
 def test_a_comparison_by_its_file(make_comparison, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def test_it_tells_the_run(page):
         "0.750 to 0.850",
         "label source read",
         "90 studies of 45 patient groups",
+        "It is the mean over 2 findings, none of them with fewer than 20 positives.",
+        "unweighted means over 2 findings",
         "the findings section of the report",
         "Printed elsewhere",
         "fewer than 20 positives",

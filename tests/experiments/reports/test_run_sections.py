@@ -14,7 +14,7 @@ from experiments.reports.limits import limits_section
 from experiments.reports.run_cards import data_section, model_section, scored_section
 from experiments.reports.run_elsewhere import elsewhere_section, ledger_section
 from experiments.reports.run_files import RunFiles
-from experiments.reports.run_findings import finding_rows
+from experiments.reports.run_findings import averaged_words, finding_rows, findings_section
 from experiments.reports.subgroups import subgroup_section
 
 RECORD = {
@@ -141,6 +141,37 @@ def test_limits_say_what_this_run_is() -> None:
 def test_each_limit_is_said_because_of_what_the_run_is(changed, sentence) -> None:
     assert sentence not in words(limits_section(files(), []))
     assert sentence in words(limits_section(files({**RECORD, **changed}), []))
+
+
+def test_a_finding_with_too_few_positives_is_marked_though_its_run_averaged_it() -> None:
+    area = {"value": 0.8, "low": 0.7, "high": 0.9}
+    rows = [
+        {"finding": f"ckg:{label}", "label": label, "part": "test", "studies": 80}
+        | {"positives": positives, "metrics": {"auroc": value}, "remark": remark}
+        for label, positives, value, remark in (
+            ("twenty", 20, area, ""),
+            ("nineteen", 19, area, ""),
+            ("none", 0, {"value": None}, "too few positives"),
+            ("nothing", 0, {"value": None}, ""),
+            ("held out", 13, area, ""),
+        )
+    ]
+    taught, each = tuple(row["finding"] for row in rows[:-1]), np.ones((80, 4))
+    part = replace(scored(), findings=taught, labels=each, probabilities=each)
+    known_rows = finding_rows({**RECORD, "findings": rows}, "test")
+    (table,) = [b for b in findings_section(known_rows, "test").blocks if isinstance(b, Table)]
+    assert [(row.cells[-1], row.faint) for row in table.rows] == [
+        ("trained", False),
+        ("trained; too few positives, yet averaged", True),
+        ("trained; too few positives", True),
+        ("trained; too few positives", True),
+        ("trained; too few positives, yet averaged", True),
+    ]
+    said = "2 findings, 1 of them with fewer than 20 positives"
+    assert averaged_words(known_rows, part) == said
+    # what was held out of training has a mean of its own
+    assert averaged_words(known_rows, None).startswith("3 findings, 2 of them")
+    assert averaged_words(known_rows[:1], None).startswith("1 finding, none of them")
 
 
 def test_several_modalities_are_limits_of_their_own() -> None:
