@@ -268,11 +268,6 @@ def _check_request(
         raise InputError(
             f"{dataset} has no locked part", "use split.kind folds or fixed for this data set"
         )
-    if split.kind == "folds" and not 0 <= split.fold < split.folds:
-        raise InputError(
-            f"split.fold {split.fold}: there are {split.folds} folds",
-            f"choose 0 to {split.folds - 1}",
-        )
     if not 0 < split.validation < 1 - FIXED_TEST:
         raise InputError(f"split.validation {split.validation}", "choose a share below 0.75")
 

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from experiments.ablate.schema import AblationFile, as_overrides
+from experiments.ablate.schema import AblationFile, Overrides, as_overrides
 from experiments.config.load import config_hash, read_config
 from experiments.config.parts import check_parts
 from experiments.config.schema import Experiment
@@ -21,7 +21,7 @@ State = Literal["finished", "running", "broken", "missing"]
 
 
 UNDRAWN = -1
-"""Stands for a seed, fold or rotation still to be drawn, unless the user has set one over it."""
+"""Stands for a seed or rotation still to be drawn, unless the user has set one over it."""
 
 
 @dataclass(frozen=True)
@@ -86,32 +86,36 @@ def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[
     file = _only(file, arms) if arms else file
     ablation = file.ablation
     settings = ablation.settings or {"": {}}
+    folds: dict[int | None, Overrides] = {fold: {"split.fold": fold} for fold in ablation.folds}
+    folds = folds or {None: {}}
     resolved = {
-        (setting, arm): _resolved(file, arm, {**ablation.set, **under, **values}, overrides)
-        for setting, under in settings.items()
-        for arm, values in file.arms.items()
+        fold: {
+            (setting, arm): _resolved(
+                file, arm, {**ablation.set, **under, **values, **tested}, overrides
+            )
+            for setting, under in settings.items()
+            for arm, values in file.arms.items()
+        }
+        for fold, tested in folds.items()
     }
-    draws = itertools.product(
-        ablation.seeds, ablation.folds or (None,), ablation.rotations or (None,)
-    )
+    draws = itertools.product(ablation.seeds, folds, ablation.rotations or (None,))
     return Plan(
         file,
         tuple(
-            Job(arm, setting, fold, rotation, seed, _drawn(experiment, fold, rotation, seed))
+            Job(arm, setting, fold, rotation, seed, _drawn(experiment, rotation, seed))
             for seed, fold, rotation in draws
-            for (setting, arm), experiment in resolved.items()
+            for (setting, arm), experiment in resolved[fold].items()
         ),
     )
 
 
 def _resolved(
-    file: AblationFile, arm: str, values: Mapping[str, Any], overrides: Sequence[str]
+    file: AblationFile, arm: str, values: Overrides, overrides: Sequence[str]
 ) -> Experiment:
-    """The checked configuration of an arm, before anything is drawn for it."""
+    """The checked configuration of an arm in a fold, before anything else is drawn for it."""
     ablation = file.ablation
     laid = {
         **values,
-        **({"split.fold": UNDRAWN} if ablation.folds else {}),
         **({"hold_out.rotation": UNDRAWN} if ablation.rotations else {}),
         "seed": UNDRAWN,
         "name": f"{ablation.name}-{arm}".replace(" ", "_"),
@@ -122,16 +126,13 @@ def _resolved(
     return found.experiment
 
 
-def _drawn(experiment: Experiment, fold: int | None, rotation: int | None, seed: int) -> Experiment:
+def _drawn(experiment: Experiment, rotation: int | None, seed: int) -> Experiment:
     """The configuration of one run; what chance makes of its graph is drawn with every seed."""
     if experiment.seed == UNDRAWN:
         experiment = experiment.model_copy(update={"seed": seed})
         if experiment.graph.by_chance:
             graph = experiment.graph.model_copy(update={"seed": experiment.graph.seed + seed})
             experiment = experiment.model_copy(update={"graph": graph})
-    if experiment.split.fold == UNDRAWN:
-        split = experiment.split.model_copy(update={"fold": fold})
-        experiment = experiment.model_copy(update={"split": split})
     held = experiment.hold_out
     if held is not None and held.rotation == UNDRAWN:
         held = held.model_copy(update={"rotation": rotation})

@@ -13,7 +13,7 @@ from experiments.config.mistakes import check_values
 from kg.errors import InputError, did_you_mean
 from kg.options import Options
 
-__all__ = ["Ablation", "AblationFile", "read_ablation", "shipped_ablations"]
+__all__ = ["Ablation", "AblationFile", "Overrides", "read_ablation", "shipped_ablations"]
 
 SHIPPED = Path(__file__).parent / "shipped"
 SHARED = "arms_"

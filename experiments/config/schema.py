@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
 from fusion.stage import Stage
 from kg.options import Options, Part
 
@@ -54,10 +57,23 @@ class SplitSection(Options):
 
     kind: Literal["folds", "fixed", "locked", "official", "sources"] = "folds"
     folds: int = 5
-    fold: int = 0
+    fold: int = Field(default=0, validate_default=True)
     seed: int = 0
     validation: float = 0.15
     fraction: float = 1.0
+
+    @field_validator("fold")
+    @classmethod
+    def _is_one_of_the_folds(cls, fold: int, info: ValidationInfo) -> int:
+        """How many sources there are, only the data say; keys that are wrong are not here."""
+        folds = info.data.get("folds")
+        if info.data.get("kind") == "folds" and folds is not None and not 0 <= fold < folds:
+            raise PydanticCustomError(
+                "no_such_fold",
+                "none of the {folds} folds has this number, they count from 0",
+                {"folds": folds},
+            )
+        return fold
 
     @property
     def one_of_several(self) -> bool:

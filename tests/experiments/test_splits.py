@@ -169,7 +169,6 @@ def test_a_manifest_that_is_not_whole_is_refused() -> None:
 @pytest.mark.parametrize(
     ("split", "says"),
     [
-        ({"fold": 5}, "split.fold 5: there are 5 folds"),
         ({"kind": "locked"}, "d has no locked part"),
         ({"validation": 0.0}, r"split\.validation 0\.0"),
         ({"folds": 1}, "nothing is left for train"),

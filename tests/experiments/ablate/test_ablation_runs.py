@@ -67,6 +67,16 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "ablation.yaml", folder / "runs"
 
 
+def test_a_fold_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(BASE.replace("fixed", "folds"), encoding="utf-8")
+    (tmp_path / "ablation.yaml").write_text(f"{ABLATION}folds: [0, 7]\n", encoding="utf-8")
+    file = read_ablation(str(tmp_path / "ablation.yaml"))
+    with pytest.raises(InputError, match="split.fold=7: split.fold: none of the 5 folds has"):
+        make_plan(file)
+    # what the user lays over the folds stands
+    assert {job.experiment.split.fold for job in make_plan(file, ["split.fold=1"]).jobs} == {1}
+
+
 def test_the_result_is_kept_and_read_back_equal(done: tuple[Path, Path]) -> None:
     file, runs = done
     kept = runs / "ablations" / "tiny_ablation" / "ablation.json"

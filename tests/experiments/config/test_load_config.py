@@ -60,6 +60,10 @@ def test_defaults_and_overrides(write) -> None:
         ("seed: many", 7, "seed", "it is 'many'"),
         ("seed: 1.5", 7, "seed", "it is 1.5"),
         ("split:\n  fold: null", 8, "split.fold", "it is None"),
+        ("split:\n  fold: 5", 8, "split.fold: none of the 5 folds", "it is 5"),
+        ("split:\n  fold: -1", 8, "split.fold: none of the 5 folds", "it is -1"),
+        ("split:\n  fold: 3\n  folds: 3", 8, "split.fold: none of the 3 folds", "it is 3"),
+        ("split:\n  folds: 0", 7, "split: none of the 0 folds", "it is 0"),
         ("stages:\n- learning_rate: nan", 8, "stages.0.learning_rate", "number"),
         ("stages:\n- learning_rate: 1e999", 8, "stages.0.learning_rate", "number"),
         ("name: again", 7, "name", "line 1"),
@@ -133,6 +137,11 @@ def test_a_wrong_override_is_named(write, override, says) -> None:
     error = refused(write(SMALL), override)
     assert error.message.startswith("--set ")
     assert says in f"{error.message} {error.hint}"
+
+
+def test_only_folds_are_counted_before_the_data_are_read(write) -> None:
+    for kind in ("sources", "fixed", "locked", "official"):
+        assert resolve(write(SMALL), [f"split.kind={kind}", "split.fold=7"]).split.fold == 7
 
 
 def test_yaml_words_stay_words(write) -> None:
