@@ -97,6 +97,7 @@ def print_comparison(made: Comparison) -> None:
 
     shown = [
         tables.entry_table(made),
+        tables.published_table(made),
         tables.difference_table(made),
         tables.rarity_table(made),
         tables.settings_table(made),

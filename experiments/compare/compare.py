@@ -14,6 +14,7 @@ from experiments.compare.align import Aligned, Arm, align
 from experiments.compare.notes import ledger_lines, notes_on
 from experiments.compare.paired import Scores, corrected, over_seeds
 from experiments.compare.parts import modalities, part_scores
+from experiments.compare.published import notes_on_printed, printed_beside
 from experiments.compare.rarity import rarity
 from experiments.compare.records import (
     METRICS,
@@ -23,7 +24,6 @@ from experiments.compare.records import (
     Family,
     FindingScore,
     Metric,
-    Printed,
 )
 from experiments.compare.settings import differing, flat
 from experiments.metrics.bootstrap import USUAL, Estimate, Intervals, Plan
@@ -62,8 +62,8 @@ def compare(
         primary: Pairs that were named before looking: corrected among themselves.
         metric: What is compared.
         plan: How intervals are made, and how many positives a macro mean asks for.
-        keep: What else the entries keep: every setting, not only those that differ; the numbers
-            that configurations say were printed elsewhere.
+        keep: What else the entries keep: every setting, not only those that differ; numbers
+            printed elsewhere (see `printed_beside`).
 
     Raises:
         InputError: If the runs may not share a table (see `align`), a pair names no entry, or the
@@ -83,8 +83,13 @@ def compare(
         _entry(scores, arm, {k: v for k, v in own.items() if shown is None or k in shown})
         for arm, own in zip(aligned.arms, settings, strict=True)
     )
-    if "published" not in keep:
-        entries = tuple(replace(entry, published=()) for entry in entries)
+    notes = list(notes_on(aligned, entries, unknown=taken.count("")))
+    if "published" in keep:
+        entries = tuple(
+            replace(entry, published=printed_beside(arm.runs[0]))
+            for entry, arm in zip(entries, aligned.arms, strict=True)
+        )
+        notes += notes_on_printed(entries)
     return Comparison(
         metric=metric,
         entries=entries,
@@ -95,7 +100,7 @@ def compare(
         resamples=plan.resamples,
         level=plan.level,
         at_least=plan.at_least,
-        notes=tuple(notes_on(aligned, entries, unknown=taken.count(""))),
+        notes=tuple(notes),
         ledger=ledger_lines(aligned),
         on=aligned.arms[0].runs[0].test.part,
         told=" and ".join(dict.fromkeys(r.answers.told for a in aligned.arms for r in a.runs)),
@@ -189,7 +194,6 @@ def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
         by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
         findings=findings,
         parts=part_scores(scores, arm),
-        published=tuple(Printed.of(each) for each in arm.runs[0].experiment.published),
         by_distance=_by_distance(findings, scores.plan),
     )
 

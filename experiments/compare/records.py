@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from experiments.config.schema import Published
+from experiments.config.schema import Mark, Published
 from experiments.metrics.ranking import Statistic
 from experiments.records.record import GraphUse, Measured
 from kg.errors import InputError
@@ -109,19 +109,23 @@ class Printed:
     Args:
         metric: What was measured.
         value: The number.
-        where: Table, page or file it was read in.
-        mark: Its evidence mark.
+        where: Work, and table, page or file it was read in.
+        mark: How it is known, one of `MARKS`.
+        differs: In what it is not of the task beside which it stands.
     """
 
     metric: str
     value: float
     where: str
-    mark: str
+    mark: Mark
+    differs: str = ""
 
     @staticmethod
     def of(published: Published) -> Printed:
         """As a configuration has it."""
-        return Printed(published.metric, published.value, published.where, published.mark)
+        return Printed(
+            published.metric, published.value, published.where, published.mark, published.differs
+        )
 
 
 @dataclass(frozen=True)

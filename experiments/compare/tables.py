@@ -20,6 +20,7 @@ __all__ = [
     "entry_table",
     "finding_difference_table",
     "finding_table",
+    "published_table",
     "rarity_table",
     "settings_table",
     "tables",
@@ -71,6 +72,7 @@ def tables(comparison: Comparison) -> list[Table]:
     """All tables of a comparison that have rows."""
     made = [
         entry_table(comparison),
+        published_table(comparison),
         difference_table(comparison),
         settings_table(comparison),
         finding_table(comparison),
@@ -82,7 +84,6 @@ def tables(comparison: Comparison) -> list[Table]:
 
 def entry_table(comparison: Comparison) -> Table:
     """One row a configuration: what it was given, what it scored."""
-    published = any(entry.published for entry in comparison.entries)
     far = any(entry.by_distance for entry in comparison.entries)
     names = [comparison.metric, *(m for m in SHOWN if m != comparison.metric)]
     heads = [macro_name(name) for name in names]
@@ -92,7 +93,6 @@ def entry_table(comparison: Comparison) -> Table:
         *("entry", "system", "inputs at test", "text policy", "leakage", "graph", "parameters"),
         *("seeds", "folds", *comparison.parts, *heads, "one seed alone"),
         *["rank correlation with distance"] * far,
-        *["published"] * published,
     )
     rows = [
         (
@@ -109,11 +109,21 @@ def entry_table(comparison: Comparison) -> Table:
             *(entry.metrics[name].words() for name in names),
             seeds_words(entry.by_seed),
             *([distances(entry)] if far else []),
-            *([printed(entry)] if published else []),
         )
         for entry in comparison.entries
     ]
     return Table("Configurations", columns, tuple(rows))
+
+
+def published_table(comparison: Comparison) -> Table:
+    """One row a number printed elsewhere, with the entry it stands beside and what differs."""
+    rows = [
+        (entry.name, one.metric, f"{one.value:g}", one.mark, one.where, one.differs or NOTHING)
+        for entry in comparison.entries
+        for one in entry.published
+    ]
+    columns = ("beside", "metric", "printed", "mark", "where", "what differs")
+    return Table("Printed elsewhere, not measured here", columns, tuple(rows))
 
 
 def difference_table(comparison: Comparison) -> Table:
@@ -209,8 +219,11 @@ def distances(entry: Entry) -> str:
 
 
 def printed(entry: Entry) -> str:
-    """Numbers printed elsewhere, each with where and its mark."""
-    each = [f"{p.metric} {p.value:.3f} ({p.where}; {p.mark})" for p in entry.published]
+    """Numbers printed elsewhere in one cell, each with where, its mark and what differs."""
+    each = [
+        f"{p.metric} {p.value:g} ({'; '.join(filter(None, (p.where, p.mark, p.differs)))})"
+        for p in entry.published
+    ]
     return "; ".join(each)
 
 

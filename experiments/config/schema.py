@@ -185,20 +185,35 @@ class GraphSection(Options):
         return self.control in ("shuffled", "noisy") or self.vectors != "names"
 
 
+Mark = Literal["A", "N", "C", "2nd", "M-hi", "M-med", "M-lo"]
+MARKS: Mapping[str, str] = {
+    "A": "read in the paper's own abstract or title page, or in the authors' README",
+    "N": "read in results the authors' repository keeps, perhaps not those of the paper's table",
+    "C": "read in the authors' source code",
+    "2nd": "read in another work, such as a survey or a comparison",
+    "M-hi": "from memory, rather sure; not verified",
+    "M-med": "from memory, not sure; not verified",
+    "M-lo": "from memory, hardly more than a guess: look it up before it is quoted",
+}
+"""How a number printed elsewhere came to be known, the surest first."""
+
+
 class Published(Options):
     """A number a paper printed, with where it was read.
 
     Args:
         metric: What was measured.
-        value: The number as printed.
-        where: Table, page or file.
-        mark: Evidence mark (`C`, `N`, `A`, `M-hi`, `M-med`, `M-lo`).
+        value: The number as printed, percent as a share.
+        where: Work, and table, page or file.
+        mark: How it is known, one of `MARKS`.
+        differs: In what it is not of the task beside which it stands: data, split, labels, inputs.
     """
 
     metric: str
     value: float
     where: str
-    mark: str
+    mark: Mark
+    differs: str = ""
 
 
 class Experiment(Options):

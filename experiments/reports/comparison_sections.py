@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from experiments.compare.records import Comparison, Difference, Entry, FindingScore
+from experiments.compare.tables import published_table
 from experiments.compare.wording import (
     macro_name,
     p_value,
@@ -156,15 +157,16 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
     words = frozenset({len(heads) - 3, len(heads) - 2})
     yield Table(heads, tuple(rows), words)
     yield Words("The dashed line of each bar stands at the first entry.", "note")
-    printed = [(entry, one) for entry in comparison.entries for one in entry.published]
-    if printed:
+    printed = published_table(comparison)
+    if printed.rows:
         yield Heading("Printed elsewhere")
-        yield Words("Not measured here, often on other studies and splits.", "note")
-        lines = (
-            Row((entry.name, one.metric, number(one.value), one.mark, one.where))
-            for entry, one in printed
+        yield Words(
+            "Not measured here, and not to be compared with ours. Notes and limits say what a mark "
+            "means.",
+            "note",
         )
-        yield Table(("Entry", "Metric", "Printed", "Mark", "Where"), tuple(lines), frozenset({4}))
+        heads = tuple(head.capitalize() for head in printed.columns)
+        yield Table(heads, tuple(map(Row, printed.rows)), frozenset({1, 4, 5}))
 
 
 def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from experiments.config.schema import MARKS
 from experiments.records.atomic import write_text
 from experiments.reports.checklist import checklist_section
 from experiments.reports.document import (
@@ -208,18 +209,22 @@ def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
     return Section("measured", "What was measured", tuple(blocks), "Measured")
 
 
-_PRINTED = (
-    "Not measured here, often on other studies and splits. The mark says how well the number is "
-    "known."
-)
+_PRINTED = "Not measured here, often on other studies and splits: not to be compared with what was."
 
 
 def _printed(published: Sequence[Mapping[str, Any]]) -> Table:
     rows = (
-        Row(tuple(str(row.get(name) or "") for name in ("metric", "value", "mark", "where")))
+        Row(
+            (
+                *(str(row.get(name) or "") for name in ("metric", "value")),
+                MARKS.get(str(row.get("mark")), ""),
+                *(str(row.get(name) or "") for name in ("where", "differs")),
+            )
+        )
         for row in published
     )
-    return Table(("Metric", "Printed", "Mark", "Where"), tuple(rows), frozenset({3}))
+    heads = ("Metric", "Printed", "How it is known", "Where", "What differs")
+    return Table(heads, tuple(rows), frozenset({2, 3, 4}))
 
 
 def _learning(journal: tuple[Mapping[str, Any], ...]) -> list[Markup]:

@@ -13,7 +13,7 @@ import pytest
 from experiments.compare.compare import compare
 from experiments.compare.long_csv import cell
 from experiments.compare.records import Comparison
-from experiments.compare.tables import entry_table, tables
+from experiments.compare.tables import published_table, tables
 from experiments.compare.wording import p_value
 from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
@@ -41,7 +41,7 @@ def test_the_same_comparison_is_the_same_bytes(made, ending) -> None:
 
 def test_every_table_has_rows_as_long_as_its_head(made) -> None:
     shown = tables(made)
-    assert len(shown) == 5
+    assert len(shown) == 6
     for table in shown:
         assert {len(row) for row in table.rows} == {len(table.columns)}
 
@@ -53,12 +53,12 @@ def test_pages_are_made_of_the_same_record(made) -> None:
     assert "table 2" in text
 
 
-def test_what_is_printed_elsewhere_has_a_column_of_its_own(made) -> None:
-    table = entry_table(made)
-    assert table.columns[-1] == "published"
-    assert [row[-1] for row in table.rows] == ["AUROC 0.800 (@table 2; C)", ""]
+def test_what_is_printed_elsewhere_has_a_table_of_its_own(made) -> None:
+    table = published_table(made)
+    assert table.rows == ((NASTY, "AUROC", "0.8", "C", "@table 2", "-"),)
+    assert "AUROC 0.8 (@table 2; C)" in render(made, ".csv")
     plain = replace(made, entries=tuple(replace(e, published=()) for e in made.entries))
-    assert "published" not in entry_table(plain).columns
+    assert table.title not in [each.title for each in tables(plain)]
 
 
 def test_tex_escapes_what_is_special(made) -> None:
@@ -67,7 +67,7 @@ def test_tex_escapes_what_is_special(made) -> None:
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     plain = [re.sub(r"\\[&%$#_{}]", "", line) for line in body]
     assert not [line for line in plain if re.search(r"[%#_]", line)]
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 5
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 6
 
 
 def test_no_cell_of_a_csv_is_a_formula(made) -> None:

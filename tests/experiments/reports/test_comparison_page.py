@@ -99,12 +99,12 @@ def test_modalities_and_printed_numbers_stand_in_tables_of_their_own(make_compar
         PartScore("ct", 90, 40, False, Measured(0.71, 0.6, 0.8)),
         PartScore("ultrasound", 20, 3, True, Measured(None)),
     )
-    printed = (Printed("auroc_macro", 0.841, "table 2", "[read]"),)
+    printed = (Printed("auroc_macro", 0.841, "table 2", "N", "other [split]"),)
     first = replace(made.entries[0], parts=parts, published=printed)
     text = render_comparison_markdown(replace(made, entries=(first, *made.entries[1:])))
     assert "| full | ct | 90 | 40 | 0.710 | 0.600 to 0.800 |" in text
     assert "| full | ultrasound | 20 | 3 | too few |  |" in text
-    assert "| 0.841 | \\[read\\] | table 2 |" in text
+    assert "| 0.841 | N | table 2 | other \\[split\\] |" in text
 
 
 def test_it_is_safe_whole_and_the_same_after_a_file(
