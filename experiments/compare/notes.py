@@ -115,9 +115,12 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
     groups = len(set(aligned.groups))
     if groups < FEWEST_GROUPS:
         yield f"only {groups} patients were tested: intervals are narrower than they should be"
+    for count in range(1, FEWEST_SEEDS):
+        names = [arm.name for arm in aligned.arms if arm.trained and len(arm.seeds) == count]
+        if names:
+            seeds = f"{count} seed{'s' if count > 1 else ''} only"
+            yield f"{', '.join(names)}: {seeds}; a difference may be one of the seed"
     for arm in aligned.arms:
-        if arm.trained and len(arm.seeds) < FEWEST_SEEDS:
-            yield f"{arm.name}: {_count(arm.seeds, 'seed')}; a difference may be one of the seed"
         lacking = _not_possible(aligned, arm)
         if lacking:
             yield f"{arm.name}: gives no answer for {lacking} findings; they count in no pair of it"
@@ -136,10 +139,6 @@ def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
             f"{', '.join(names)}: one draw of the {what} stands for all runs; intervals do not "
             "include that draw"
         )
-
-
-def _count(values: Sequence[int], what: str) -> str:
-    return f"{len(values)} {what}{'s' if len(values) > 1 else ''} only"
 
 
 def _not_possible(aligned: Aligned, arm: Arm) -> int:

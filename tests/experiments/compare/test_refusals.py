@@ -90,7 +90,7 @@ def test_what_a_reader_must_know_is_said(crossed) -> None:
     for said in (
         "reader: at test the system could read the text its labels were made from",
         "too few positives, not averaged: hernia",
-        "full: 1 seed only",
+        "full, reader: 1 seed only; a difference",
         "runs were made at 2 commits: beef+changed, c0ffeec0ffee",
         "not committed",
         "different versions of numpy",
