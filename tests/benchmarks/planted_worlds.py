@@ -242,7 +242,7 @@ def main() -> None:
         "--folder", type=Path, default=Path("runs/planted"), help="where comparisons are kept"
     )
     parser.add_argument(
-        "--unplanted", type=int, default=40, help="repeats where the graph cannot help"
+        "--unplanted", type=int, default=60, help="repeats where the graph cannot help"
     )
     parser.add_argument("--planted", type=int, default=8, help="repeats where it can")
     given = parser.parse_args()
