@@ -130,7 +130,7 @@ def _drawn(experiment: Experiment, rotation: int | None, seed: int) -> Experimen
     """The configuration of one run; what chance makes of its graph is drawn with every seed."""
     if experiment.seed == UNDRAWN:
         experiment = experiment.model_copy(update={"seed": seed})
-        if experiment.graph.by_chance:
+        if experiment.graph.drawn:
             graph = experiment.graph.model_copy(update={"seed": experiment.graph.seed + seed})
             experiment = experiment.model_copy(update={"graph": graph})
     held = experiment.hold_out

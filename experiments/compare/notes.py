@@ -18,13 +18,6 @@ FEWEST_GROUPS = 50
 FEWEST_SEEDS = 3
 FEWEST_WITHOUT = 20
 """Studies without a finding, below which its AUROC says as little as with few positives."""
-DRAWN = {
-    "shuffled": "shuffled graph",
-    "noisy": "noisy graph",
-    "random": "random vectors",
-    "complex": "ComplEx vectors",
-}
-"""Controls and vectors of a graph that chance makes."""
 
 
 def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) -> Iterator[str]:
@@ -132,8 +125,8 @@ def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
     for arm in arms:
         graphs = [run.experiment.graph for run in arm.runs if run.record.graph]
         if len({graph.seed for graph in graphs}) == 1:
-            for key in DRAWN.keys() & {graphs[0].control, graphs[0].vectors}:
-                drawn.setdefault(DRAWN[key], []).append(arm.name)
+            for what in graphs[0].drawn:
+                drawn.setdefault(what, []).append(arm.name)
     for what, names in sorted(drawn.items()):
         yield (
             f"{', '.join(names)}: one draw of the {what} stands for all runs; intervals do not "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from experiments.compare.records import Entry, Printed
@@ -31,6 +32,7 @@ class _File(Options):
     numbers: tuple[ShippedNumber, ...]
 
 
+@cache
 def shipped_numbers() -> tuple[ShippedNumber, ...]:
     """Every number that is shipped.
 

@@ -144,6 +144,15 @@ class ImageSection(Options):
     limit: int = 4
 
 
+DRAWN: Mapping[str, str] = {
+    "shuffled": "shuffled graph",
+    "noisy": "noisy graph",
+    "random": "random vectors",
+    "complex": "ComplEx vectors",
+}
+"""Controls and vectors of a graph that chance makes."""
+
+
 class GraphSection(Options):
     """Which graph the run uses.
 
@@ -180,9 +189,9 @@ class GraphSection(Options):
     lexicon: Literal["all", "labels"] = "all"
 
     @property
-    def by_chance(self) -> bool:
-        """Whether the seed has a part in what the model is given."""
-        return self.control in ("shuffled", "noisy") or self.vectors != "names"
+    def drawn(self) -> tuple[str, ...]:
+        """What chance makes of it, in words: only in these the seed has a part."""
+        return tuple(DRAWN[made] for made in (self.control, self.vectors) if made in DRAWN)
 
 
 Mark = Literal["A", "N", "C", "2nd", "M-hi", "M-med", "M-lo"]
