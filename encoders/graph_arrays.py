@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kg.arrays import clinical_edges
-from kg.edges import IS_A, RELATIONS
-from kg.graph import KnowledgeGraph
+from kg.model.arrays import clinical_edges
+from kg.model.edges import IS_A, RELATIONS
+from kg.model.graph import KnowledgeGraph
 
 __all__ = [
     "ANCESTOR",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from encoders.graph import GraphEmbedding
 from kg.errors import InputError
-from kg.store import write_whole
+from kg.files.store import write_whole
 
 __all__ = ["keep_vectors", "read_vectors"]
 

@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 
 from encoders.weights import MINILM
 from kg.errors import InputError, did_you_mean
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["name_vectors"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from encoders.study import Passage, Stated, Study
 from experiments.config.schema import TextPolicy
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph, LabelSet
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 Leakage = Literal["none", "partial", "label_source_read"]
 Uncertain = Literal["ignore", "zero", "one"]

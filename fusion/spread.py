@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.graph_arrays import KINDS, graph_tensors
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Prior", "Spread"]
 

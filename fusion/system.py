@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
 from fusion.stage import Stage
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options
 
 Basis = Literal["trained", "zero_shot", "not_possible"]

@@ -26,7 +26,7 @@ from experiments.records.folder import RunFolder
 from experiments.sources import FEWEST, count_sources
 from experiments.splits import official_parts
 from experiments.training.graphs import choose_graph
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["audit"]
 

@@ -22,7 +22,7 @@ from experiments.splits import locked_studies
 from experiments.targets import label_set_of, targets
 from experiments.training.assemble import choice_of, wanted_studies
 from experiments.training.holdout import equivalents
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Labelled", "PairShift", "crosswalk", "label_shift", "read_labelled"]
 

@@ -22,7 +22,7 @@ from experiments.splits import Manifest, locked_studies, make_manifest
 from experiments.targets import choose_findings, label_set_of, targets
 from experiments.training.assemble import choice_of, wanted_studies
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph, LabelSet
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["Asked", "Fold", "Subject", "open_subject"]
 

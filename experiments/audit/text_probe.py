@@ -20,9 +20,9 @@ from experiments.audit.subject import Fold, Subject
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_facts import LogisticFacts
 from experiments.systems.logistic_text import LogisticText
-from kg.graph import KnowledgeGraph
 from kg.mentions.linker import MentionLinker
 from kg.mentions.redact import redact
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["CutProbe", "Redacted", "RedactedProbe"]
 

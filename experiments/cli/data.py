@@ -231,7 +231,7 @@ def show_dataset(**given: Any) -> None:
 
 def _show_study(here: Held, study: str, page: Path | None, *, as_json: bool) -> None:
     """Print one study, or write its page."""
-    from kg.store import load_shipped
+    from kg.files.store import load_shipped
 
     found = here.study(study)
     graph = load_shipped()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["graph_option", "opened", "relation_option"]
 
@@ -21,7 +21,7 @@ graph_option = click.option(
 
 def opened(file: Path | None) -> KnowledgeGraph:
     """The graph a command is about."""
-    from kg.store import load, load_shipped
+    from kg.files.store import load, load_shipped
 
     return load_shipped() if file is None else load(file)
 
@@ -29,7 +29,7 @@ def opened(file: Path | None) -> KnowledgeGraph:
 def _known_relations(
     ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
 ) -> tuple[str, ...]:
-    from kg.edges import known_relation
+    from kg.model.edges import known_relation
 
     return tuple(known_relation(name) for name in given)
 

@@ -14,8 +14,8 @@ from experiments.cli import show
 from experiments.cli.arguments import talking
 
 if TYPE_CHECKING:
-    from kg.build import Taken
-    from kg.leave_out import LeftOut
+    from kg.build.recipe import Taken
+    from kg.controls.leave_out import LeftOut
     from kg.sources import Conflict
 
 __all__ = ["build"]
@@ -50,9 +50,9 @@ def build(
     `kgdx list sources` says what can be read. What does not go together is listed in a table
     beside the graph (OUTPUT.conflicts.tsv). An edge goes only when no evidence is left.
     """
-    from kg.build import build as build_graph
-    from kg.leave_out import leave_out
-    from kg.store import SHIPPED, check_ending, save
+    from kg.build.recipe import build as build_graph
+    from kg.controls.leave_out import leave_out
+    from kg.files.store import SHIPPED, check_ending, save
 
     check_ending(output)
     named = SHIPPED.parent / "recipe.yaml" if str(recipe) == SHIPPED_NAME else recipe
@@ -108,7 +108,7 @@ def _print_left_out(left_out: Sequence[LeftOut]) -> None:
 
 
 def _write_conflicts(path: Path, conflicts: Sequence[Conflict]) -> None:
-    from kg.store import write_whole
+    from kg.files.store import write_whole
 
     rows = [("kind", "about", "message"), *((c.kind, c.about, c.message) for c in conflicts)]
     lines = ("\t".join(" ".join(cell.split()) for cell in row) for row in rows)

@@ -32,11 +32,11 @@ def export(
 
     `kgdx list formats` says what each is.
     """
-    from kg.excerpt import excerpt
+    from kg.ask.excerpt import excerpt
+    from kg.ask.tree import Scope
+    from kg.files.store import write_whole
     from kg.options import parse_options
     from kg.render import RENDERERS
-    from kg.store import write_whole
-    from kg.tree import Scope
 
     kind = RENDERERS.load(output.suffix.removeprefix("."))
     given = dict(option.partition("=")[::2] for option in options)

@@ -16,7 +16,7 @@ from experiments.cli.arguments import talking
 from kg.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from kg.query import Answer
+    from kg.ask.query import Answer
 
 __all__ = ["query"]
 
@@ -48,7 +48,7 @@ def query(**given: Any) -> None:
     Edges are plain triples; the evidence of each stands in an rdf:Statement (kgdx:evidence).
     The prefixes rdf rdfs owl skos xsd ckg kgdx RO BFO are known.
     """
-    from kg import query as asking
+    from kg.ask import query as asking
 
     if given["listing"]:
         rows = [
@@ -75,8 +75,8 @@ def query(**given: Any) -> None:
 
 def _text(given: str | None, folder: Path) -> str:
     """The query itself, wherever it is."""
-    from kg import query as asking
-    from kg.tables import opened
+    from kg.ask import query as asking
+    from kg.files.tables import opened
 
     if not given:
         raise click.UsageError("Missing argument 'QUERY'.")
@@ -92,8 +92,8 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
     import pyoxigraph as ox
 
     from experiments.cli.graph_arguments import opened
-    from kg.rdf import iri
-    from kg.store import ENDINGS
+    from kg.files.rdf import iri
+    from kg.files.store import ENDINGS
 
     graph = None
     values = {}
@@ -117,11 +117,11 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
 
 
 def _answer(text: str, given: Mapping[str, Any]) -> Answer:
-    from kg.query import query_file
-    from kg.store import SHIPPED
+    from kg.ask.query import query_file
+    from kg.files.store import SHIPPED
 
     if given["endpoint"]:
-        from kg.endpoint import query_endpoint
+        from kg.ask.endpoint import query_endpoint
 
         return query_endpoint(given["endpoint"], text, seconds=given["timeout"])
     return query_file(given["file"] or SHIPPED, text, seconds=given["timeout"])
@@ -140,7 +140,7 @@ def _as_record(answer: Answer) -> Any:
 
 
 def _cells(answer: Answer) -> list[tuple[str, ...]]:
-    from kg.query import term
+    from kg.ask.query import term
 
     if answer.yes is not None:
         return [("yes" if answer.yes else "no",)]

@@ -12,10 +12,10 @@ import click
 from experiments.cli import show
 from experiments.cli.arguments import talking
 from experiments.cli.graph_arguments import graph_option, opened, relation_option
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
-from kg.tree import Branch, Scope, hidden, tree
+from kg.ask.tree import Branch, Scope, hidden, tree
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["figures", "show_concept", "stats"]
 
@@ -40,7 +40,7 @@ def stats(
     if label_set or labels:
         _print_coverage(graph, label_set, labels, as_json)
         return
-    from kg.stats import statistics
+    from kg.ask.stats import statistics
 
     counted = statistics(graph)
     known = {"name": graph.name, "fingerprint": graph.fingerprint, **asdict(counted)}
@@ -64,8 +64,8 @@ def stats(
 def _print_coverage(
     graph: KnowledgeGraph, label_set: str | None, labels: Path | None, as_json: bool
 ) -> None:
-    from kg.coverage import coverage, coverage_of_names
-    from kg.tables import read_lines
+    from kg.ask.coverage import coverage, coverage_of_names
+    from kg.files.tables import read_lines
 
     if label_set:
         rows = coverage(graph, graph.label_set(label_set))

@@ -13,14 +13,14 @@ from experiments.cli import show
 from experiments.cli.arguments import talking
 from experiments.cli.graph_arguments import graph_option, opened, relation_option
 from experiments.cli.graph_show import figures
-from kg.edges import RELATIONS, known_relation
 from kg.errors import CheckFailed
+from kg.model.edges import RELATIONS, known_relation
 
 if TYPE_CHECKING:
-    from kg.diff import Difference
-    from kg.edges import Edge
-    from kg.graph import KnowledgeGraph
-    from kg.paths import Path as Connection
+    from kg.ask.diff import Difference
+    from kg.ask.paths import Path as Connection
+    from kg.model.edges import Edge
+    from kg.model.graph import KnowledgeGraph
 
 __all__ = ["diff", "explain", "path"]
 
@@ -45,7 +45,7 @@ def path(**given: Any) -> None:
 
     Ends with 1 where nothing connects them.
     """
-    from kg.paths import Route, paths
+    from kg.ask.paths import Route, paths
 
     graph = opened(given["file"])
     ends = graph.resolve(given["start"]), graph.resolve(given["end"])
@@ -108,7 +108,7 @@ def explain(as_json: bool, subject: str, relation: str, object_: str, file: Path
 
     Ends with 1 where the graph neither states it nor entails it.
     """
-    from kg.explain import explain as explained
+    from kg.ask.explain import explain as explained
 
     graph = opened(file)
     one, two = graph.resolve(subject), graph.resolve(object_)
@@ -165,7 +165,7 @@ def diff(as_json: bool, before: Path, after: Path | None, limit: int) -> None:
     kgdx graph build clinical -o without.jsonl --without-dataset NIH
     kgdx graph diff without.jsonl
     """
-    from kg.diff import difference
+    from kg.ask.diff import difference
 
     found = difference(opened(before), opened(after))
     if as_json:

@@ -14,7 +14,7 @@ from experiments.cli.arguments import talking
 from kg.errors import CheckFailed
 
 if TYPE_CHECKING:
-    from kg.faults import Fault
+    from kg.check.faults import Fault
 
 __all__ = ["validate"]
 
@@ -50,10 +50,10 @@ def validate(**given: Any) -> None:
     if given["rules"]:
         _print_rules(given["as_json"])
         return
-    from kg.fault_report import check_report_ending, counted, write_report
-    from kg.faults import at_least
-    from kg.store import SHIPPED
-    from kg.validate import Validation, validate_file
+    from kg.check.fault_report import check_report_ending, counted, write_report
+    from kg.check.faults import at_least
+    from kg.check.validate import Validation, validate_file
+    from kg.files.store import SHIPPED
 
     file, output = given["file"] or SHIPPED, given["output"]
     if output is not None:
@@ -85,7 +85,7 @@ def _print_faults(faults: Sequence[Fault]) -> None:
 
 
 def _print_rules(as_json: bool) -> None:
-    from kg.faults import RULES
+    from kg.check.faults import RULES
 
     if as_json:
         show.json_result({name: rule._asdict() for name, rule in RULES.items()})

@@ -48,8 +48,8 @@ def label(**given: Any) -> None:
     _check_output(output, labels)
     from experiments.labelling.tables import label_rows, statement_rows
     from experiments.labelling.texts import Columns, read_texts
+    from kg.files.store import load_shipped
     from kg.mentions.linker import MentionLinker
-    from kg.store import load_shipped
 
     # a cell may hold a report of some megabytes, which is cut and flagged like any other
     csv.field_size_limit(LONGEST_CELL)

@@ -15,7 +15,7 @@ from experiments.cli.copies import copy_of, load_dataset
 
 if TYPE_CHECKING:
     from experiments.audit.label_shift import Labelled, PairShift
-    from kg.graph import KnowledgeGraph
+    from kg.model.graph import KnowledgeGraph
 
 __all__ = ["shift"]
 
@@ -44,7 +44,7 @@ def shift(**given: Any) -> None:
 
     from experiments.audit.label_shift import crosswalk, label_shift
     from experiments.metrics.bootstrap import Plan
-    from kg.store import load_shipped
+    from kg.files.store import load_shipped
 
     graph = load_shipped()
     one = _table(given["one"], given["root"], given["labels"], graph)

@@ -14,7 +14,7 @@ from encoders.study import Modality, SplitPart, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box, Region
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 logger = logging.getLogger(__name__)
 

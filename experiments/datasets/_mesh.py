@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from encoders.study import Stated
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 _SILENT = frozenset({"no indexing", "technical quality of image unsatisfactory", ""})
 

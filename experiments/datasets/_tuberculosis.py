@@ -15,7 +15,7 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Reading, Rejected
 from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._pictures import draw, stem
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 LABELS = {"tuberculosis": "ckg:pulmonary_tuberculosis", "normal": "ckg:no_finding"}
 _SEX = re.compile(r"\b(?:(f)|(m))(?:e?male?|ale|emal)?\b", re.IGNORECASE)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from encoders.study import Stated
 from experiments.datasets._columns import Columns, read_columns
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["COLUMNS", "FILES", "GLOBAL", "LOCAL", "image_labels", "label_set"]
 

@@ -21,10 +21,10 @@ from experiments.datasets import Download, LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading, present
 from experiments.datasets._near_duplicates import join
 from kg.errors import InputError
-from kg.graph import LabelSet
+from kg.files.store import load_shipped
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
+from kg.model.graph import LabelSet
 
 __all__ = ["CovidDialogue"]
 

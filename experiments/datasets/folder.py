@@ -40,8 +40,8 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._pictures import draw, stem
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph, LabelSet
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["Folder"]
 

@@ -21,7 +21,7 @@ from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._tables import read_lines
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["JSRT"]
 

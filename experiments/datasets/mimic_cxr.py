@@ -26,8 +26,8 @@ from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._tables import read_header
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import LabelSet
 
 __all__ = ["MimicCXR"]
 

@@ -27,7 +27,7 @@ from experiments.datasets._pictures import draw, stem
 from experiments.datasets._tables import open_table, read_lines
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["NIHChestXray14"]
 

@@ -28,7 +28,7 @@ from experiments.datasets._pictures import Pictures, stem
 from experiments.datasets._tables import Row, read_table, unique
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["OpenI"]
 

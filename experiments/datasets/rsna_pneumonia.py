@@ -24,7 +24,7 @@ from experiments.datasets._made_up import draw_dicom, write_table
 from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["RSNAPneumonia"]
 

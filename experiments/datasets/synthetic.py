@@ -18,7 +18,7 @@ from experiments.datasets._layout import Layout, Reading
 from experiments.datasets.drawing.generate import TRUTH, generate, key_of, read_truths
 from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.truth import Truth, read_study
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Synthetic"]
 
@@ -98,7 +98,7 @@ class Synthetic(Layout):
     def _shipped(self) -> KnowledgeGraph:
         """The graph to sample through; the shipped one is read when it is first needed."""
         if self._graph is None:
-            from kg.store import load_shipped
+            from kg.files.store import load_shipped
 
             self._graph = load_shipped()
         return self._graph

@@ -40,8 +40,8 @@ from experiments.datasets._pictures import draw
 from experiments.datasets._pseudonyms import pseudonym
 from experiments.datasets._tables import Row, read_header, read_table, unique
 from kg.errors import InputError, did_you_mean
-from kg.graph import LabelSet
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import LabelSet
 
 __all__ = ["Table"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from experiments.datasets import _mesh as mesh
 from experiments.labelling.texts import LabelText
-from kg.graph import KnowledgeGraph
 from kg.mentions.labels import STYLES, Labeler, Style, labeler
 from kg.mentions.statement import Statement
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["LABEL_TABLES", "label_rows", "statement_rows", "written"]
 

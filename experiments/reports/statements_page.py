@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from encoders.study import Passage
 from experiments.reports.pages import page_style, page_templates
-from kg.graph import KnowledgeGraph
 from kg.mentions.statement import Statement
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["LabelledText", "render_statements_page"]
 

@@ -16,7 +16,7 @@ from encoders.reading.places import share
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Stated, Study
 from experiments.reports.pages import page_style, page_templates
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["render_study_page"]
 

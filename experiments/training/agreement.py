@@ -15,8 +15,8 @@ from experiments.metrics.decisions import Thresholds
 from experiments.metrics.hierarchy import consistency, no_finding_agreement
 from experiments.records.predictions import ScoredPart
 from experiments.training.graphs import choose_graph
-from kg.edges import GROUPED_UNDER
-from kg.graph import KnowledgeGraph, LabelSet
+from kg.model.edges import GROUPED_UNDER
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["TOLERANCE", "agreement", "uncontrolled"]
 

@@ -23,7 +23,7 @@ from experiments.training.reader import StudyReader
 from experiments.training.source import PARTS, Cohorts, StudySource, those
 from fusion.system import System
 from kg.errors import InputError, did_you_mean
-from kg.graph import KnowledgeGraph, LabelSet
+from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
 __all__ = [

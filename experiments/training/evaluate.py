@@ -43,7 +43,7 @@ from experiments.training.seen import Seen
 from experiments.training.source import StudySource
 from experiments.training.wanted import Wanted, choose, data_of, findings_of
 from experiments.training.withhold import Source, given, withhold
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["evaluate_run"]
 

@@ -20,7 +20,7 @@ from experiments.training.assemble import Assembled
 from experiments.training.measure import MeasuredRun
 from fusion.joins import SOURCES
 from fusion.system import Output
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["evidence_lines", "write_examples"]
 

@@ -15,8 +15,7 @@ from encoders.names import name_vectors
 from experiments.config.schema import GraphSection
 from experiments.records.atomic import atomic_path
 from experiments.records.record import GraphUse
-from kg.graph import KnowledgeGraph
-from kg.rewire import (
+from kg.controls.graph_controls import (
     emptied,
     noise,
     shuffled,
@@ -25,7 +24,8 @@ from kg.rewire import (
     without_relation,
     without_source,
 )
-from kg.store import load, load_shipped
+from kg.files.store import load, load_shipped
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Graphs", "choose_graph", "concept_vectors", "structure_of"]
 

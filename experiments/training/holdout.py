@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from experiments.config.schema import HoldOut
 from experiments.records.record import GraphUse
-from kg.edges import Evidence
 from kg.errors import InputError, did_you_mean
-from kg.graph import KnowledgeGraph, LabelSet
+from kg.model.edges import Evidence
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["NOTHING_HELD", "Held", "deal", "equivalents", "hold_out", "without_mined"]
 

@@ -29,7 +29,7 @@ from experiments.training.restore import RULE, Restored, restore
 from experiments.training.source import StudySource
 from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Asked", "Predicted", "predict_inputs"]
 

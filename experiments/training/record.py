@@ -23,8 +23,8 @@ from experiments.training.measure import (
     summary,
 )
 from experiments.training.source import PARTS
-from kg.distance import distances
-from kg.graph import KnowledgeGraph
+from kg.ask.distance import distances
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["finished_record", "inputs_at_test", "started_record", "with_distances"]
 

@@ -28,7 +28,7 @@ from encoders.batch import StudyBatch
 from encoders.graph_arrays import KINDS, graph_tensors
 from experiments.training.cohort import Cohort, batches
 from experiments.training.score import Calibration, Matrix
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Asked", "Edges", "Evidence", "Memory", "Removable"]
 

@@ -24,7 +24,7 @@ from experiments.training.reader import StudyReader
 from experiments.training.score import Calibration
 from fusion.system import System
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Restored", "restore"]
 

@@ -19,7 +19,7 @@ from experiments.training.restore import Restored
 from experiments.training.seen import Seen
 from experiments.training.withhold import Source, given, read_by
 from kg.errors import InputError
-from kg.graph import LabelSet
+from kg.model.graph import LabelSet
 
 __all__ = ["Wanted", "choose", "data_of", "findings_of"]
 

@@ -18,12 +18,12 @@ from encoders.study import Passage, Stated, Study
 from encoders.text import TEXT_ENCODERS
 from experiments.config.schema import TextPolicy, TextSection
 from experiments.targets import passages_for
-from kg.graph import KnowledgeGraph
+from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
 from kg.mentions.redact import redact
+from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
-from kg.rewire import labels_only
 
 __all__ = ["WordReader"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from encoders.batch import StudyBatch
 from fusion.objectives import Forward
 from fusion.system import Setting
-from kg.edges import GROUPED_UNDER
+from kg.model.edges import GROUPED_UNDER
 from kg.options import Options as PartOptions
 
 __all__ = ["Hierarchy"]

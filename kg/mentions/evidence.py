@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kg.graph import KnowledgeGraph
 from kg.mentions.statement import Assertion, Statement
+from kg.model.graph import KnowledgeGraph
 
 _ABNORMAL = ("finding", "disease")
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kg.errors import InputError, did_you_mean
-from kg.graph import KnowledgeGraph, LabelSet
 from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion, Statement
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 Value = int | None
 """1 present, 0 absent, -1 uncertain, None not stated."""

@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from kg.concepts import Concept
-from kg.graph import KnowledgeGraph
 from kg.mentions.abbreviations import abbreviated
 from kg.mentions.matcher import FILLERS, Matcher
 from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion
 from kg.mentions.tokens import BLANK, words
 from kg.mentions.variants import variants
+from kg.model.concepts import Concept
+from kg.model.graph import KnowledgeGraph
 
 LINKED_KINDS = frozenset(
     {

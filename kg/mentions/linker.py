@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
-from kg.graph import KnowledgeGraph
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
@@ -27,6 +26,7 @@ from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
 from kg.mentions.tokens import Token, sentences
+from kg.model.graph import KnowledgeGraph
 
 LANGUAGES = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""

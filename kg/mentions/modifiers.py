@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from kg.graph import KnowledgeGraph
 from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
 from kg.mentions.tokens import words
+from kg.model.graph import KnowledgeGraph
 
 BEFORE, AFTER = 6, 12
 """How many tokens are looked at before and after a mention."""

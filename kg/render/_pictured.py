@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kg.edges import Edge
-from kg.graph import KnowledgeGraph
+from kg.model.edges import Edge
+from kg.model.graph import KnowledgeGraph
 
 COLOURS = {
     "finding": "#9ecae1",

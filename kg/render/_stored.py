@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kg.graph import KnowledgeGraph
+from kg.files.store import serialised
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
-from kg.store import serialised
 
 
 class Stored:

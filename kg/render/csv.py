@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import astuple, fields
 from typing import Literal
 
-from kg.edges import Evidence
-from kg.graph import KnowledgeGraph
+from kg.model.edges import Evidence
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
 
 __all__ = ["CsvTable"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kg.edges import RELATIONS
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
 from kg.render._pictured import colour, places, sources
 

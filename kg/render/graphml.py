@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
-from kg.edges import RELATIONS
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
 from kg.render._pictured import sources
 

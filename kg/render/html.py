@@ -8,9 +8,9 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-from kg.edges import RELATIONS
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
 
 __all__ = ["Page"]

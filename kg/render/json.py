@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
+from kg.model.plain import as_plain
 from kg.options import Options as BaseOptions
-from kg.plain import as_plain
 
 __all__ = ["JsonObject"]
 

@@ -8,6 +8,6 @@ __all__ = ["JsonLines"]
 
 
 class JsonLines(Stored):
-    """Writes a graph so that `kg.store.load` reads the same one back."""
+    """Writes a graph so that `kg.files.store.load` reads the same one back."""
 
     ending = ".jsonl"

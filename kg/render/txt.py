@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
 
 __all__ = ["Text"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kg.edges import RELATIONS
+from kg.check.faults import Fault, Severity
 from kg.errors import InputError
-from kg.faults import Fault, Severity
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 
 if TYPE_CHECKING:
     from rdflib import Graph, URIRef
@@ -87,7 +87,7 @@ def _rdf(graph: KnowledgeGraph) -> Graph:
 def _node(curie: str) -> URIRef:
     from rdflib import URIRef
 
-    from kg.rdf import iri
+    from kg.files.rdf import iri
 
     return URIRef(iri(curie).value)
 
@@ -96,7 +96,7 @@ def _faults(report: Any, shapes: Graph) -> Iterator[Fault]:
     """One fault a result; its rule is the name of the shape that it broke."""
     from rdflib import RDF, RDFS, SH, BNode
 
-    from kg.rdf import curie
+    from kg.files.rdf import curie
 
     for result in report.subjects(RDF.type, SH.ValidationResult):
         shape = report.value(result, SH.sourceShape)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from kg.catalog import Catalog
-from kg.concepts import Concept
-from kg.edges import Edge
-from kg.graph import LabelSet
+from kg.model.concepts import Concept
+from kg.model.edges import Edge
+from kg.model.graph import LabelSet
 
 __all__ = ["SOURCES", "Conflict", "Facts", "Source"]
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 
-from kg.edges import IS_A, Edge, Evidence
+from kg.model.edges import IS_A, Edge, Evidence
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from kg.align import normal_name
-from kg.concepts import Concept
+from kg.build.align import normal_name
 from kg.errors import InputError, did_you_mean
+from kg.model.concepts import Concept
 
 
 class Names:

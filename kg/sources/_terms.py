@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kg.concepts import ANY_KIND, Concept, Phrase
-from kg.curies import normal_curie
-from kg.edges import IS_A, RELATIONS, Edge, Evidence, known_relation
 from kg.errors import InputError
+from kg.model.concepts import ANY_KIND, Concept, Phrase
+from kg.model.curies import normal_curie
+from kg.model.edges import IS_A, RELATIONS, Edge, Evidence, known_relation
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
 

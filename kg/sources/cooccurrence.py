@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from kg.label_tables import TableOptions, read_labels
+from kg.check.label_tables import TableOptions, read_labels
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, seen_together
 from kg.sources._names import Names

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kg.errors import InputError
+from kg.files.tables import read_json
 from kg.options import Options as BaseOptions
 from kg.sources import Conflict, Facts
 from kg.sources._names import Names
-from kg.tables import read_json
 
 __all__ = ["Definitions"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from kg.concepts import Concept, Phrase
-from kg.edges import Edge
-from kg.judgements import DROP, Judgements, apply_mends, read_mends
+from kg.build.curation import DROP, Judgements, apply_mends, read_mends
+from kg.build.provenance import Registry
+from kg.files.tables import Row, read_rows
+from kg.model.concepts import Concept, Phrase
+from kg.model.edges import Edge
 from kg.options import Options as BaseOptions
-from kg.provenance import Registry
 from kg.sources import Conflict, Facts
-from kg.tables import Row, read_rows
 
 __all__ = ["FactTables"]
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kg.curies import normal_curie
-from kg.edges import known_relation
 from kg.errors import InputError
+from kg.files.tables import parsed_json
+from kg.model.curies import normal_curie
+from kg.model.edges import known_relation
 from kg.sources import Facts
 from kg.sources._names import Names
 from kg.sources._terms import Link, Term, TermOptions, facts_of
-from kg.tables import parsed_json
 
 __all__ = ["FindingModels"]
 

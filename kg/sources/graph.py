@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kg.files.store import SHIPPED, load
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
-from kg.store import SHIPPED, load
 
 __all__ = ["BuiltGraph"]
 

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from kg.concepts import Concept
-from kg.edges import IS_A, Edge, Evidence
 from kg.errors import InputError
+from kg.model.concepts import Concept
+from kg.model.edges import IS_A, Edge, Evidence
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kg.concepts import Concept, Phrase
-from kg.edges import MEMBER_OF, Edge, Evidence
+from kg.build.provenance import Registry
 from kg.errors import InputError
-from kg.graph import LabelSet
+from kg.files.tables import read_yaml
+from kg.model.concepts import Concept, Phrase
+from kg.model.edges import MEMBER_OF, Edge, Evidence
+from kg.model.graph import LabelSet
 from kg.options import Options as BaseOptions
 from kg.options import parse_options
-from kg.provenance import Registry
 from kg.sources import Conflict, Facts
-from kg.tables import read_yaml
 
 __all__ = ["LabelSetTable"]
 
@@ -22,7 +22,7 @@ ABNORMAL_KINDS = ("finding", "disease")
 
 
 class Declared(BaseOptions):
-    """A label set as written in the table; see `kg.graph.LabelSet`.
+    """A label set as written in the table; see `kg.model.graph.LabelSet`.
 
     Args:
         name: Short name.

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from kg.edges import Edge
+from kg.check.label_tables import training_patients, written_list
 from kg.errors import InputError, did_you_mean
-from kg.label_tables import training_patients, written_list
+from kg.files.tables import opened, parsed_json
+from kg.model.edges import Edge
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, mined
 from kg.sources._names import Names
-from kg.tables import opened, parsed_json
 
 __all__ = ["Locations"]
 

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Literal
 
-from kg.edges import IS_A, RELATIONS
 from kg.errors import InputError
+from kg.model.edges import IS_A, RELATIONS
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import
 

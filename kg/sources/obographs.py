@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from kg.curies import curie
-from kg.edges import IS_A
 from kg.errors import InputError
+from kg.files.tables import read_json
+from kg.model.curies import curie
+from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
-from kg.tables import read_json
 
 __all__ = ["OboGraphs"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from kg.curies import OBO, curie
-from kg.edges import IS_A
-from kg.rdf_files import quads_of
+from kg.files.rdf_files import quads_of
+from kg.model.curies import OBO, curie
+from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kg.concepts import Phrase
 from kg.errors import InputError
+from kg.files.tables import read_lines
+from kg.model.concepts import Phrase
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
 from kg.sources._names import Names
-from kg.tables import read_lines
 
 __all__ = ["PhraseLists"]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kg.edges import RELATIONS, Edge, known_relation
+from kg.check.label_tables import training_patients
 from kg.errors import InputError, did_you_mean
-from kg.label_tables import training_patients
+from kg.files.tables import read_json
+from kg.model.edges import RELATIONS, Edge, known_relation
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, mined
 from kg.sources._names import Names
-from kg.tables import read_json
 
 __all__ = ["RadGraph"]
 

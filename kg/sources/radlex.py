@@ -6,11 +6,11 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from kg.edges import IS_A
 from kg.errors import InputError
+from kg.files.tables import opened
+from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
-from kg.tables import opened
 
 __all__ = ["RadLexTable"]
 

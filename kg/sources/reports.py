@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from kg.concepts import Concept
-from kg.edges import Edge
+from kg.check.label_tables import training_patients
 from kg.errors import InputError, did_you_mean
-from kg.graph import KnowledgeGraph
-from kg.label_tables import training_patients
+from kg.files.tables import opened, parsed_json
 from kg.mentions.dialogue import SPEAKERS
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
+from kg.model.concepts import Concept
+from kg.model.edges import Edge
+from kg.model.graph import KnowledgeGraph
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, mined, seen_together
-from kg.tables import opened, parsed_json
 
 __all__ = ["Reports"]
 

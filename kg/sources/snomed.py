@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kg.edges import IS_A
 from kg.errors import InputError
+from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
 

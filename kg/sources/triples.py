@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kg.align import normal_name
-from kg.concepts import ANY_KIND, Concept
-from kg.edges import RELATIONS, Edge, Evidence, Status, is_curie, known_relation
+from kg.build.align import normal_name
 from kg.errors import InputError, did_you_mean
+from kg.files.tables import opened, parsed_json
+from kg.model.concepts import ANY_KIND, Concept
+from kg.model.edges import RELATIONS, Edge, Evidence, Status, is_curie, known_relation
 from kg.options import Options as BaseOptions
 from kg.options import parse_options
 from kg.sources import Facts
 from kg.sources._names import Names
-from kg.tables import opened, parsed_json
 
 __all__ = ["Triples"]
 

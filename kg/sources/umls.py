@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kg.concepts import Concept
-from kg.edges import IS_A
 from kg.errors import InputError
+from kg.model.concepts import Concept
+from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
 

@@ -22,10 +22,10 @@ import numpy as np
 from encoders.study import Study
 from experiments.datasets.cov_ctr import CovCTR
 from experiments.records.ledger import note_use
-from kg.graph import KnowledgeGraph
+from kg.files.store import load_shipped
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
+from kg.model.graph import KnowledgeGraph
 
 RESULTS = Path(__file__).parent / "results"
 RESAMPLES = 2000

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from encoders.reading.dialogue import Consultation, read_consultations
+from kg.files.store import load_shipped
 from kg.mentions.linker import MentionLinker
 from kg.mentions.statement import Statement
-from kg.store import load_shipped
 
 ANNOTATED = Path(__file__).parent / "annotated"
 

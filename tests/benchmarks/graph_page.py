@@ -18,9 +18,9 @@ from made_graph import made_graph
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from kg.graph import KnowledgeGraph
+from kg.files.store import load_shipped
+from kg.model.graph import KnowledgeGraph
 from kg.render.html import Page
-from kg.store import load_shipped
 
 RESULT = Path(__file__).parent / "results" / "graph_page.md"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

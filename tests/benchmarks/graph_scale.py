@@ -69,7 +69,7 @@ def write(rows: dict[str, list[str]], sizes: list[int]) -> None:
 
 def measure(step: str, file: Path, edges: int | None) -> None:
     """Run one step and print what it took."""
-    from kg.store import load, save
+    from kg.files.store import load, save
 
     concepts = int(file.stem)
     graph = made_graph(concepts, 10 * concepts) if step == "save" else None
@@ -86,13 +86,13 @@ def measure(step: str, file: Path, edges: int | None) -> None:
 
 def run(step: str, graph, file: Path, edges: int | None) -> str:
     """One step; what else there is to say about it."""
-    from kg.arrays import neighbourhood
-    from kg.excerpt import excerpt
-    from kg.paths import Route, paths
+    from kg.ask.excerpt import excerpt
+    from kg.ask.paths import Route, paths
+    from kg.ask.tree import Scope
+    from kg.check.validate import validate
+    from kg.files.store import load
+    from kg.model.arrays import neighbourhood
     from kg.render import RENDERERS
-    from kg.store import load
-    from kg.tree import Scope
-    from kg.validate import validate
 
     if step == "load":
         return f"{file.stat().st_size / 1e6:.0f} MB, {len(load(file).edges):,} edges"

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-from kg.build import build
-from kg.comparison import against_labels, against_vocabulary
-from kg.coverage import coverage, coverage_of_names
-from kg.store import load_shipped
-from kg.validate import validate
+from kg.ask.coverage import coverage, coverage_of_names
+from kg.build.recipe import build
+from kg.check.comparison import against_labels, against_vocabulary
+from kg.check.validate import validate
+from kg.files.store import load_shipped
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "graph_tools.md"
@@ -40,7 +40,7 @@ LABEL_SETS = ("chexpert14", "nih14", "padchest", "vinbigdata15")
 
 OURS = """
 from pathlib import Path
-from kg.sparql import store_of
+from kg.ask.sparql import store_of
 began = time.process_time()
 store = store_of(Path(sys.argv[1]))
 loaded = time.process_time()

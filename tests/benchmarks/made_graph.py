@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 KINDS = ("finding", "disease", "anatomy", "symptom", "device", "procedure")
 RELATIONS = ("co_occurs_with", "located_in", "has_phenotype", "has_symptom", "suggestive_of",

@@ -38,9 +38,9 @@ from experiments.training.cohort import Cohort
 from experiments.training.measure import score
 from experiments.training.run import settle, train
 from experiments.training.score import macro_auroc
-from kg.graph import KnowledgeGraph
-from kg.rewire import emptied, shuffled
-from kg.store import load_shipped, save
+from kg.controls.graph_controls import emptied, shuffled
+from kg.files.store import load_shipped, save
+from kg.model.graph import KnowledgeGraph
 
 RESULTS = Path(__file__).parent / "results"
 ARMS = ("full", "names only", "shuffled")

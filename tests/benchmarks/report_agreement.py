@@ -25,9 +25,9 @@ from rival_labelers import CheXpertRules, NegSpacy
 
 from encoders.study import Passage
 from experiments.datasets._label_columns import CHEXPERT14
+from kg.files.store import load_shipped
 from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
 
 ANNOTATED = Path(__file__).parent / "annotated"
 SAID = {"present": 1, "absent": 0, "uncertain": -1}

@@ -30,9 +30,9 @@ import experiments.datasets.locked as locked_parts
 import kg.mentions as kg_mentions
 from encoders.study import Passage
 from experiments.records.ledger import note_use
+from kg.files.store import load_shipped
 from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
 
 RESULTS = Path(__file__).parent / "results"
 PHRASES = Path("ontologies") / "stanfordmlgroup__chexpert-labeler"

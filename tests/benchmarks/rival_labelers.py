@@ -19,9 +19,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kg.graph import KnowledgeGraph
 from kg.mentions.lexicon import LINKED_KINDS, TOO_GENERAL
 from kg.mentions.statement import Assertion, Statement
+from kg.model.graph import KnowledgeGraph
 
 NIH_WORDS = {
     "Atelectasis": ("atelectasis.txt", r".*"),

@@ -158,7 +158,7 @@ def stream_through(copy: Path) -> tuple[float, int]:
     from experiments.config.schema import Experiment
     from experiments.training.assemble import build_reader
     from experiments.training.stream import StreamedCohort
-    from kg.store import load_shipped
+    from kg.files.store import load_shipped
 
     torch.set_num_threads(1)
     experiment = Experiment.model_validate(

@@ -27,8 +27,8 @@ from experiments.training.graphs import choose_graph
 from experiments.training.source import StudySource
 from experiments.training.words import WordReader
 from fusion.spread import Spread
-from kg.graph import KnowledgeGraph
-from kg.rewire import shuffled
+from kg.controls.graph_controls import shuffled
+from kg.model.graph import KnowledgeGraph
 
 RESULT = Path(__file__).parent / "results" / "untrained_graph.md"
 POLICIES = ("indication", "redacted", "impression", "findings")

@@ -14,10 +14,10 @@ from encoders.graph_arrays import (
     graph_tensors,
     memory,
 )
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 
 def edge(subject, relation, obj, weight=None):

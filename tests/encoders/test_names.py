@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from encoders.names import name_vectors, names_of
-from kg.concepts import Concept
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.graph import KnowledgeGraph
 
 
 def graph_of(*names):

@@ -13,8 +13,8 @@ from experiments.targets import (
     targets,
 )
 from kg.errors import InputError
-from kg.graph import LabelSet
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import LabelSet
 
 A, B, C = "ckg:atelectasis", "ckg:cardiomegaly", "ckg:no_finding"
 SET = LabelSet("own", "", (A, B, C), ("a", "b", "c"))

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from encoders.batch import StudyBatch, Text
 from fusion.classifier import ClassifierOptions, KnowledgeClassifier
 from fusion.system import Setting
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 WIDTH, TOKENS, IMAGE, WORDS, TEXT, STUDIES = 16, 4, 6, 5, 8, 7
 MANY = 70

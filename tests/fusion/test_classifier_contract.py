@@ -18,7 +18,7 @@ from fusion.heads import HEADS
 from fusion.joins import JOINS, SOURCES
 from fusion.system import Output, Setting
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 Build = Callable[..., KnowledgeClassifier]
 Rows = Callable[[StudyBatch, list[int]], StudyBatch]

@@ -12,9 +12,9 @@ from encoders.batch import StudyBatch
 from fusion.classifier import KnowledgeClassifier
 from fusion.spread import GAIN, START, Prior
 from fusion.system import Setting
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 BOOK = (Evidence("a textbook", "curated", "asserted"),)
 

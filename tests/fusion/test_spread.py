@@ -7,9 +7,9 @@ import torch
 
 from encoders.graph_arrays import KINDS
 from fusion.spread import GAIN, START, Spread
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 BOOK = (Evidence("a textbook", "curated", "asserted"),)
 SIGN, ILL, WELL, FAR = range(4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kg.concepts import Concept, Phrase
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph, LabelSet
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.concepts import Concept, Phrase
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 CURATED = Evidence("a textbook", "curated", "asserted")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from kg.ask.query import query_file
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
-from kg.query import query_file
+from kg.files.store import load
+from kg.model.graph import KnowledgeGraph
 from kg.shapes import shape_faults
 from kg.sources import SOURCES, Facts
-from kg.store import load
 
 
 @pytest.fixture

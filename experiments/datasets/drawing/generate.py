@@ -21,7 +21,7 @@ from experiments.datasets.drawing.truth import Truth, tell
 from experiments.datasets.drawing.world import Case, sample
 from experiments.datasets.drawing.writer import Writer
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 TRUTH = "truth.jsonl"
 VERSION = 1

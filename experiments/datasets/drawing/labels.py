@@ -12,7 +12,7 @@ from experiments.datasets.drawing.repertoire import (
     SUPPORT_DEVICES,
 )
 from experiments.datasets.drawing.world import Case
-from kg.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph
 
 
 def true_concepts(case: Case, graph: KnowledgeGraph) -> frozenset[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from experiments.datasets.drawing.repertoire import SITES, SYMPTOMS
-from kg.edges import Edge
-from kg.graph import KnowledgeGraph
+from kg.model.edges import Edge
+from kg.model.graph import KnowledgeGraph
 
 UNWEIGHTED = 0.5
 """Weight of an edge whose sources state none."""

@@ -30,9 +30,9 @@ from experiments.datasets.drawing.repertoire import LABELS, NO_FINDING
 from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.truth import Truth, written
 from experiments.datasets.drawing.writer import Writer
-from kg.edges import RELATIONS
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 
 TIES = (
     *("co_occurs_with", "suggestive_of", "has_phenotype"),

@@ -13,8 +13,8 @@ from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.studio import Shot
 from experiments.datasets.drawing.world import Case
 from experiments.datasets.drawing.writer import Writer
-from kg.graph import KnowledgeGraph
 from kg.mentions.statement import Statement
+from kg.model.graph import KnowledgeGraph
 
 Truth = dict[str, Any]
 """One study; keys: `study patient sex age modality world disease true findings symptoms edges

@@ -26,9 +26,9 @@ from experiments.training.links.measure import (
 from experiments.training.links.ranking import LinkMetrics, known_answers
 from experiments.training.links.triples import Triples, from_graph
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.files.store import load, load_shipped
+from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
-from kg.store import load, load_shipped
 
 __all__ = ["PLAIN", "LinkStudy", "Source", "opened", "run", "settings"]
 

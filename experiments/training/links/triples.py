@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.edges import RELATIONS
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 
 __all__ = ["PARTS", "Triples", "Row", "from_graph", "from_rows", "held_out_of"]
 

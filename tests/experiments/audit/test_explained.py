@@ -14,8 +14,8 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import RunRecord
 from kg.errors import InputError
+from kg.files.store import load_shipped
 from kg.options import Part
-from kg.store import load_shipped
 
 ASKED = Asked("planted", "covid", folds=3, at_least=5, resamples=50)
 

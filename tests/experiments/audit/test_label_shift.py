@@ -12,9 +12,9 @@ from experiments.audit.label_shift import Labelled, crosswalk, label_shift
 from experiments.cli.main import main
 from experiments.datasets import DATASETS
 from experiments.metrics.bootstrap import Plan
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 PLAN = Plan(resamples=300, at_least=1)
 NAN = np.nan

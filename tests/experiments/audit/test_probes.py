@@ -16,7 +16,7 @@ from experiments.audit.probes import FactProbe, NotPossible
 from experiments.audit.subject import Asked, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from kg.errors import InputError
-from kg.store import load_shipped
+from kg.files.store import load_shipped
 
 ASKED = Asked("planted", "covid", folds=3, at_least=5, resamples=100, shuffles=8)
 PROBES = (

@@ -194,7 +194,7 @@ def test_mistakes_in_a_recipe_are_told(capsys, tmp_path, text, said):
 
 def faulty(tmp_path):
     """The shipped graph with one edge that dangles."""
-    from kg.store import SHIPPED
+    from kg.files.store import SHIPPED
 
     lines = SHIPPED.read_text(encoding="utf-8").splitlines(keepends=True)
     place = next(n for n, line in enumerate(lines) if '"record": "edge"' in line)

@@ -14,8 +14,8 @@ from experiments.inspection import check, locate, read
 from experiments.inventory import Held
 from experiments.targets import choose_findings, label_set_of, targets
 from kg.errors import InputError
+from kg.files.store import load_shipped
 from kg.options import parse_options
-from kg.store import load_shipped
 
 NAMES = [
     name

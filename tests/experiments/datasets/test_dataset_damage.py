@@ -23,7 +23,7 @@ from experiments.datasets._pictures import Pictures
 from experiments.splits import check, make_manifest, official_parts
 from experiments.targets import targets
 from kg.errors import InputError
-from kg.store import load_shipped
+from kg.files.store import load_shipped
 
 NAMES = [
     name

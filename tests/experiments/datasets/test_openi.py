@@ -13,7 +13,7 @@ from experiments.datasets import _mesh as mesh
 from experiments.datasets._label_columns import CHEXPERT14, NIH14
 from experiments.datasets.openi import OpenI
 from kg.errors import InputError
-from kg.store import load_shipped
+from kg.files.store import load_shipped
 
 XML = """<eCitation><uId id="CXR{n}"/><MedlineCitation><Article><Abstract>
 <AbstractText Label="INDICATION">Cough</AbstractText>

@@ -18,7 +18,7 @@ from experiments.datasets import DATASETS
 from experiments.datasets._layout import Reading
 from experiments.datasets._torchxrayvision import shipped, table_of
 from kg.errors import InputError
-from kg.store import load_shipped
+from kg.files.store import load_shipped
 
 NOWHERE = Path(__file__).parent
 """A folder that is there and holds no data set: every table comes from the package."""

@@ -14,8 +14,8 @@ from experiments.datasets.drawing.repertoire import LABELS
 from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.synthetic import Synthetic
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import KnowledgeGraph
 
 
 @pytest.fixture(scope="module")

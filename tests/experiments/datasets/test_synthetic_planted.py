@@ -22,10 +22,10 @@ from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.truth import Truth
 from experiments.datasets.synthetic import Synthetic
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.files.store import load, load_shipped, save
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
-from kg.store import load, load_shipped, save
+from kg.model.graph import KnowledgeGraph
 
 STUDIES = 2000
 

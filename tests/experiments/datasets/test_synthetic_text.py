@@ -16,8 +16,8 @@ from experiments.datasets.drawing.report import write_report
 from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.world import Case, sample
 from experiments.datasets.drawing.writer import Writer
-from kg.graph import KnowledgeGraph
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import KnowledgeGraph
 
 NAMES = {
     **{concept: (words.noun, words.chinese) for concept, words in wording.FINDINGS.items()},

@@ -14,10 +14,10 @@ from experiments.datasets.drawing.links import Links, strength_of
 from experiments.datasets.drawing.repertoire import DISEASES, FINDINGS, NO_FINDING, SITES
 from experiments.datasets.drawing.rules import Rules
 from experiments.datasets.drawing.world import Case, sample
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import KnowledgeGraph
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 CHEST = dict(studies=1500, cxr=1.0, ct=0.0, healthy=0.0, seed=11)
 

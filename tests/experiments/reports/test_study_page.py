@@ -17,7 +17,7 @@ from experiments.inventory import Held
 from experiments.reports.study_page import MOST, render_study_page
 from experiments.splits import locked_studies
 from kg.errors import InputError
-from kg.store import load_shipped
+from kg.files.store import load_shipped
 
 SCRIPT = "<script>alert('x')</script>"
 

@@ -18,10 +18,10 @@ from experiments.systems._logistic import LogisticOptions, fit_logistic
 from experiments.systems.text_baseline import pooled_text
 from fusion.stage import Stage
 from fusion.system import Setting, System
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
 
 STUDIES, WORDS = 24, 6

@@ -10,8 +10,8 @@ from experiments.metrics.bootstrap import Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.records.predictions import ScoredPart
 from experiments.training.agreement import agreement, uncontrolled
-from kg.graph import KnowledgeGraph
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import KnowledgeGraph
 
 FINDINGS = (
     "ckg:no_finding",

@@ -27,10 +27,10 @@ from experiments.training.matching import match_findings
 from experiments.training.restore import restore
 from experiments.training.run import run_experiment
 from experiments.training.seen import SEEN, Seen
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 
 @pytest.fixture(scope="module")

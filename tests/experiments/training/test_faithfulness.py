@@ -27,10 +27,10 @@ from experiments.training.removable import Asked, Edges
 from experiments.training.run import run_experiment
 from experiments.training.score import Calibration
 from fusion.system import Output, Setting, System
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 PLACES = 9
 """The finding itself and eight neighbours, of which the third decides."""

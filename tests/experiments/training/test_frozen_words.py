@@ -10,8 +10,8 @@ import torch
 from encoders.study import Passage, Study
 from experiments.config.schema import TextSection
 from experiments.training.words import WordReader
-from kg.concepts import Concept
-from kg.graph import KnowledgeGraph
+from kg.model.concepts import Concept
+from kg.model.graph import KnowledgeGraph
 from kg.options import Part
 
 GRAPH = KnowledgeGraph((Concept("ckg:fever", "fever", "symptom"),), ())

@@ -14,9 +14,9 @@ from experiments.training.assemble import Assembled, assemble
 from experiments.training.graphs import choose_graph, concept_vectors, structure_of
 from experiments.training.restore import restore
 from experiments.training.run import run_experiment
-from kg.edges import RELATIONS
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.model.edges import RELATIONS
+from kg.model.graph import KnowledgeGraph
 
 
 def clinical(graph: KnowledgeGraph) -> set[tuple[str, ...]]:

@@ -19,8 +19,8 @@ from experiments.training.holdout import deal, hold_out
 from experiments.training.run import run_experiment
 from experiments.training.words import WordReader
 from kg.errors import InputError
-from kg.graph import LabelSet
-from kg.store import load_shipped
+from kg.files.store import load_shipped
+from kg.model.graph import LabelSet
 
 HELD = "ckg:pleural_effusion"
 

@@ -31,7 +31,7 @@ from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.restore import restore
 from experiments.training.run import resume_run, run_experiment, train
 from kg.errors import InputError, RunStopped
-from kg.store import load_shipped, save
+from kg.files.store import load_shipped, save
 
 Values = dict[str, Any]
 

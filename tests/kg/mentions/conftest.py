@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kg.concepts import Concept, Phrase
-from kg.edges import IS_A, Edge, Evidence
-from kg.graph import KnowledgeGraph
 from kg.mentions.linker import MentionLinker
+from kg.model.concepts import Concept, Phrase
+from kg.model.edges import IS_A, Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 CONCEPTS = {
     "pleural_effusion": ("finding", "Pleural effusion", ("Effusion", "Pleural fluid")),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from encoders.study import Passage
+from kg.files.store import load_shipped
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
 
 P, A, U = "present", "absent", "uncertain"
 GGO, OPA, CON, NOD = "ground_glass_opacity", "lung_opacity", "consolidation", "lung_nodule"

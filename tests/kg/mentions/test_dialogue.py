@@ -8,11 +8,11 @@ import pytest
 
 from encoders.reading.dialogue import read_dialogue, read_dialogue_with_flags
 from encoders.study import Passage
+from kg.files.store import load_shipped
 from kg.mentions.answers import Reply, replies
 from kg.mentions.exposures import exposures
 from kg.mentions.linker import MentionLinker
 from kg.mentions.tokens import words
-from kg.store import load_shipped
 
 P, A, U = "present", "absent", "uncertain"
 CONTACT, TRAVEL = "contact_with_confirmed_covid_19_case", "travel_to_epidemic_area"

@@ -9,11 +9,11 @@ import pytest
 
 from encoders.study import Passage
 from kg.errors import InputError
-from kg.graph import KnowledgeGraph
+from kg.files.store import load_shipped
 from kg.mentions.labels import STYLES, labeler
 from kg.mentions.lexicon import own_phrases
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
+from kg.model.graph import KnowledgeGraph
 
 
 @pytest.fixture(scope="module")

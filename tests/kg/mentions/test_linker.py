@@ -9,8 +9,6 @@ import time
 import pytest
 
 from encoders.study import Passage
-from kg.concepts import Concept
-from kg.graph import KnowledgeGraph
 from kg.mentions.evidence import expanded, study_evidence
 from kg.mentions.lexicon import own_phrases
 from kg.mentions.linker import MentionLinker
@@ -18,6 +16,8 @@ from kg.mentions.matcher import Matcher
 from kg.mentions.redact import redact
 from kg.mentions.statement import Statement
 from kg.mentions.tokens import normal_form, sentences, words
+from kg.model.concepts import Concept
+from kg.model.graph import KnowledgeGraph
 
 
 def link(linker: MentionLinker, *turns: tuple[str, str]) -> list[tuple[str, str, str]]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from encoders.study import Passage
+from kg.files.store import load_shipped
 from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
 
 DATA = Path(os.environ.get("KGDX_DATA", "../shared/data")) / "openi"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from encoders.study import Passage
+from kg.files.store import load_shipped
 from kg.mentions.linker import MentionLinker
-from kg.store import load_shipped
 
 SIGNS = {"present": "+", "absent": "-", "uncertain": "?"}
 TABLE = Path(__file__).with_name("english_sentences.tsv")

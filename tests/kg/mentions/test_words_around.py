@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from encoders.study import Passage
+from kg.files.store import load_shipped
 from kg.mentions.linker import MentionLinker
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Statement
-from kg.store import load_shipped
 
 
 @pytest.fixture(scope="module")

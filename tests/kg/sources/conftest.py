@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kg.concepts import Concept
-from kg.edges import Edge, Evidence
-from kg.graph import LabelSet
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import LabelSet
 from kg.sources import SOURCES, Facts
 
 SAID = (Evidence("a book", "curated", "asserted"),)

@@ -9,8 +9,8 @@ import tarfile
 import pytest
 
 from kg.errors import InputError
+from kg.files.store import save
 from kg.sources import Facts
-from kg.store import save
 
 
 def test_triples_find_known_ends_and_make_new_ones(read, known, tmp_path):

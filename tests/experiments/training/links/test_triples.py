@@ -10,7 +10,7 @@ import pytest
 from experiments.training.links.files import benchmark_folder, read_triples
 from experiments.training.links.triples import PARTS, Triples, from_graph, from_rows
 from kg.errors import InputError
-from kg.store import load_shipped
+from kg.files.store import load_shipped
 
 
 @pytest.fixture(scope="module")

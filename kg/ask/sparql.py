@@ -1,0 +1,73 @@
+"""Runs one SPARQL query on one file, as a process of its own that can be ended in time.
+
+Called by `kg.ask.query` as `python -P -m kg.ask.sparql FILE`, with the query on stdin and its
+result, in the form that fits it, on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyoxigraph as ox
+
+from kg.errors import InputError
+from kg.files.rdf import PREFIXES, quads
+from kg.files.rdf_files import fill
+from kg.files.store import ENDINGS, load
+
+WRONG_QUERY = 3
+TABLE, GRAPH = "table", "graph"
+
+
+def store_of(path: Path) -> ox.Store:
+    """A store with a graph file, or any RDF file.
+
+    A graph's edges are plain triples in the default graph and, once more, in one named graph for
+    each data set or source.
+
+    Raises:
+        InputError: If the file is missing or malformed.
+    """
+    store = ox.Store()
+    if path.suffix == ".jsonl":
+        store.bulk_extend(quads(load(path), plain=True, named=True))
+    else:
+        fill(store, path)
+    return store
+
+
+def run(path: Path, query: str) -> tuple[str, bytes]:
+    """The kind of a query's result and its content.
+
+    Raises:
+        InputError: If the file or the query is malformed.
+    """
+    store = store_of(path)
+    union = path.suffix != ENDINGS[0]
+    try:
+        result = store.query(query, prefixes=PREFIXES, use_default_graph_as_union=union)
+    except SyntaxError as error:
+        raise InputError(f"query: {error}", "see the SPARQL 1.1 query language") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"query: {error}", "mend the query") from None
+    if isinstance(result, ox.QueryTriples):
+        content = ox.serialize(result, format=ox.RdfFormat.TURTLE, prefixes=PREFIXES)
+        return GRAPH, bytes(content or b"")
+    return TABLE, bytes(result.serialize(format=ox.QueryResultsFormat.JSON) or b"")
+
+
+def main() -> int:
+    """Read the query, write the result; errors go to stdout as JSON and end with 3."""
+    try:
+        kind, content = run(Path(sys.argv[1]), sys.stdin.read())
+    except InputError as error:
+        sys.stdout.write(json.dumps({"message": error.message, "hint": error.hint}))
+        return WRONG_QUERY
+    sys.stdout.buffer.write(f"{kind}\n".encode() + content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

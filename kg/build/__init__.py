@@ -1,0 +1,1 @@
+"""Building a graph: a recipe's sources are read, aligned, merged and curated."""

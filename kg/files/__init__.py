@@ -1,0 +1,1 @@
+"""Graphs and tables of facts in files: JSON lines, RDF, tab-separated tables."""

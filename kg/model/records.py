@@ -1,0 +1,42 @@
+"""Records of a graph file as they stand there, before anything is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kg.model.concepts import Concept
+from kg.model.edges import Edge
+from kg.model.graph import KnowledgeGraph, LabelSet
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a graph file holds, whether or not it makes a graph.
+
+    Args:
+        name: What the graph is called.
+        concepts: Its concepts.
+        edges: Its edges.
+        label_sets: Its label sets.
+        fingerprint: The fingerprint it was written with, or empty.
+        counts: The numbers of records it was written with.
+        bare: Triples that RDF states without any evidence.
+    """
+
+    name: str
+    concepts: list[Concept] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    label_sets: list[LabelSet] = field(default_factory=list)
+    fingerprint: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    bare: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def graph(self) -> KnowledgeGraph:
+        """The graph they make.
+
+        Raises:
+            InputError: If they make none.
+        """
+        return KnowledgeGraph(
+            tuple(self.concepts), tuple(self.edges), tuple(self.label_sets), name=self.name
+        )

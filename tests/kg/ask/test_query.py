@@ -1,0 +1,217 @@
+"""SPARQL: answers, a time limit that holds, no other server asked, endpoints, saved queries."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+
+from kg.ask import query as asking
+from kg.ask.endpoint import query_endpoint
+from kg.ask.query import QueryTimeout, filled, query_file, refuse_service, save_query, saved
+from kg.errors import InputError
+from kg.files.store import SHIPPED, save
+
+
+@pytest.fixture
+def file(tiny, tmp_path: Path) -> Path:
+    save(tiny, tmp_path / "g.jsonl")
+    return tmp_path / "g.jsonl"
+
+
+def rows(answer: asking.Answer) -> list[tuple[str, ...]]:
+    return [tuple(asking.term(value) for value in row) for row in answer.rows]
+
+
+def test_a_table_an_answer_and_a_graph(file):
+    select = "SELECT ?l { ?s rdfs:subClassOf ckg:opacity ; rdfs:label ?l }"
+    answer = query_file(file, select, seconds=30)
+    assert (answer.columns, rows(answer)) == (("l",), [("consolidation",)])
+    assert query_file(file, "ASK { ckg:lung ?p ?o }", seconds=30).yes is True
+    made = query_file(file, "CONSTRUCT { ?s ckg:below ?o } { ?s rdfs:subClassOf ?o }", seconds=30)
+    assert made.turtle is not None
+    assert "ckg:consolidation ckg:below ckg:opacity" in made.turtle
+
+
+def test_evidence_and_data_sets_can_be_asked_for(file):
+    weights = """SELECT ?dataset ?weight { ?e rdf:predicate ckg:co_occurs_with ;
+      kgdx:evidence [ kgdx:dataset ?dataset ; kgdx:weight ?weight ] } ORDER BY ?dataset"""
+    found = rows(query_file(file, weights, seconds=30))
+    assert [name for name, _ in found] == ["NIH", "OpenI"]
+    assert float(found[0][1]) == 1 / 3
+    graphs = "SELECT (COUNT(*) AS ?n) { GRAPH <urn:kgdx:from:NIH> { ?s ?p ?o } }"
+    assert rows(query_file(file, graphs, seconds=30)) == [("1",)]
+
+
+def test_any_rdf_file_and_published_ids(tmp_path):
+    (tmp_path / "o.nt").write_text('<http://purl.obolibrary.org/obo/HP_0002202> <urn:p> "x" .\n')
+    answer = query_file(tmp_path / "o.nt", "SELECT ?s { ?s ?p ?o }", seconds=30)
+    assert rows(answer) == [("HP:0002202",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT ?s WHERE { ?s ?p }", "query: "),
+        ("INSERT DATA { ckg:a ckg:b ckg:c }", "query: "),
+        ("SELECT * { ?s nope:x ?o }", "query: "),
+        ("SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }", "ask another server"),
+    ],
+)
+def test_malformed_queries_are_refused(file, text, message):
+    with pytest.raises(InputError, match=message):
+        query_file(file, text, seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("SELECT * { service<urn:x> { ?s ?p ?o } }", True),
+        ("SELECT * { # a comment\n SERVICE\n SILENT ?x { ?s ?p ?o } }", True),
+        ("SELECT * { \\u0053ERVICE <urn:x> {} }", True),
+        ("SELECT * { ?s ?p '''a''' SERVICE <urn:x> {} }", True),
+        ("SELECT ?service { ?service ckg:service 'SERVICE' . # SERVICE\n }", False),
+        ('SELECT * { ?s <http://x/SERVICE> "\\" SERVICE " }', False),
+        ("PREFIX service: <urn:s:> SELECT * { ?s service:x ?o }", False),
+    ],
+)
+def test_service_is_found_wherever_it_is_a_clause(text, refused):
+    if refused:
+        with pytest.raises(InputError, match="another server"):
+            refuse_service(text)
+    else:
+        refuse_service(text)
+
+
+def test_time_is_up_for_a_query_that_never_ends(file):
+    endless = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }"
+    began = time.monotonic()
+    with pytest.raises(QueryTimeout) as caught:
+        query_file(file, endless, seconds=1.5)
+    assert time.monotonic() - began < 20
+    assert "--timeout" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("g.jsonl", "{", "g.jsonl, line 1"),
+        ("g.owl", '<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]><r>&e;</r>', "outside"),
+        ("g.nt", "<a> b\n", "g.nt, line 1"),
+        ("g.doc", "", "no RDF by its ending"),
+    ],
+)
+def test_malformed_files_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        query_file(tmp_path / name, "ASK {}", seconds=30)
+
+
+@contextmanager
+def endpoint(status: int, kind: str, body: bytes, *, slow: float = 0) -> Iterator[tuple[str, list]]:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            asked.append(parse_qs(self.rfile.read(length).decode())["query"][0])
+            time.sleep(slow)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/sparql", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+TABLE = json.dumps(
+    {
+        "head": {"vars": ["s", "n"]},
+        "results": {"bindings": [{"s": {"type": "uri", "value": "urn:ckg:lung"}}]},
+    }
+).encode()
+
+
+def test_a_remote_endpoint_is_asked_by_the_protocol():
+    with endpoint(200, "application/sparql-results+json", TABLE) as (url, asked):
+        answer = query_endpoint(url, "SELECT * { ?s ?p ?n }", seconds=10)
+    assert asked == ["SELECT * { ?s ?p ?n }"]
+    assert rows(answer) == [("ckg:lung", "")]
+    with endpoint(200, "text/turtle", b"<a> <b> <c> .") as (url, _):
+        assert query_endpoint(url, "CONSTRUCT {} {}", seconds=10).turtle == "<a> <b> <c> ."
+    with endpoint(200, "application/json", b'{"head": {}, "boolean": false}') as (url, _):
+        assert query_endpoint(url, "ASK {}", seconds=10).yes is False
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "message"),
+    [
+        (400, "text/plain", b"malformed: line 1\nmore", "400 Bad Request"),
+        (500, "text/plain", b"", "500 Internal"),
+        (200, "text/html", b"<html>", "answers with text/html"),
+        (200, "application/json", b"[1]", "no table of SPARQL results"),
+        (200, "application/json", b"{", "no table of SPARQL results"),
+    ],
+)
+def test_what_an_endpoint_may_answer_instead(status, kind, body, message):
+    with endpoint(status, kind, body) as (url, _), pytest.raises(InputError, match=message):
+        query_endpoint(url, "ASK {}", seconds=10)
+
+
+def test_an_endpoint_that_is_slow_or_not_there():
+    slow = endpoint(200, "application/json", TABLE, slow=1)
+    with slow as (url, _), pytest.raises(QueryTimeout):
+        query_endpoint(url, "ASK {}", seconds=0.3)
+    with pytest.raises(InputError, match="cannot be reached"):
+        query_endpoint(url, "ASK {}", seconds=5)
+    with pytest.raises(InputError, match="no address"):
+        query_endpoint("file:///etc/passwd", "ASK {}", seconds=5)
+
+
+def test_every_shipped_query_says_what_it_asks_and_answers():
+    values = {"concept": "<urn:ckg:atelectasis>", "dataset": '"NIH"', "one": '"nih14"',
+              "two": '"chexpert14"'}  # fmt: skip
+    found = asking.names()
+    assert len(found) == 6
+    text = found["crosswalk"].read_text()
+    assert len(rows(query_file(SHIPPED, filled(text, {k: values[k] for k in ("one", "two")}),
+                               seconds=60))) == 8  # fmt: skip
+    for path in found.values():
+        assert len(asking.describe(path).split()) > 4
+        needed = {k: v for k, v in values.items() if f"${k}" in path.read_text()}
+        filled(path.read_text(), needed)
+    together = filled(saved("seen_together"), {"concept": values["concept"]})
+    answer = query_file(SHIPPED, together, seconds=60)
+    assert ("ckg:pleural_effusion", "Pleural Effusion", "NIH", "0.246", "3275") in rows(answer)
+
+
+def test_queries_are_saved_and_found_by_name(tmp_path):
+    save_query("mine", "ASK { ?s ?p $what }", tmp_path / "own")
+    assert saved("mine", tmp_path / "own").startswith("# mine\nASK")
+    assert filled(saved("mine", tmp_path / "own"), {"what": "<urn:x>"}).endswith("<urn:x> }\n")
+    for broken, message in (
+        (lambda: saved("mien", tmp_path / "own"), "no query is called"),
+        (lambda: save_query("../x", "ASK {}", tmp_path), "no name"),
+        (lambda: filled("ASK { ?s ?p $what }", {}), "needs \\$what"),
+        (lambda: filled("ASK {}", {"waht": "1"}), "has no \\$waht"),
+    ):
+        with pytest.raises(InputError, match=message):
+            broken()

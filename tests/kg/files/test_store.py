@@ -1,0 +1,132 @@
+"""Stores lose nothing, are whole or absent, start fast, and refuse what is malformed by line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyoxigraph
+import pytest
+
+from kg.errors import InputError
+from kg.files.store import ENDINGS, SHIPPED, load, save
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_round_trip_of_the_shipped_graph(shipped, tmp_path, ending):
+    path = tmp_path / f"graph{ending}"
+    save(shipped, path)
+    again = load(path)
+    assert again.fingerprint == shipped.fingerprint
+    assert again == shipped
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_round_trip_keeps_odd_text_numbers_and_orders(tiny, tmp_path, ending):
+    path = tmp_path / f"graph{ending}"
+    save(tiny, path)
+    assert load(path) == tiny
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_one_graph_has_one_file(tiny, tmp_path, ending):
+    first, second = tmp_path / f"a{ending}", tmp_path / f"b{ending}"
+    save(tiny, first)
+    save(load(first), second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_trig_holds_one_named_graph_a_data_set(tiny, tmp_path):
+    path = tmp_path / "graph.trig"
+    save(tiny, path)
+    store = pyoxigraph.Store()
+    store.load(path.read_bytes(), format=pyoxigraph.RdfFormat.TRIG)
+    names = {str(name.value) for name in store.named_graphs()}
+    assert {"urn:kgdx:from:OpenI", "urn:kgdx:from:NIH", "urn:kgdx:from:a%20textbook"} == names
+    query = "SELECT ?s { GRAPH <urn:kgdx:from:OpenI> { ?s ?p ?o } }"
+    assert len(list(store.query(query))) == 3
+
+
+def test_the_shipped_graph_loads_without_heavy_libraries():
+    heavy = ("torch", "pandas", "rdflib", "pyoxigraph", "networkx", "pyshacl", "numpy", "pydantic")
+    code = (
+        "import sys; from kg.files.store import load_shipped; load_shipped(); "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_cut_file_is_refused(tmp_path):
+    path = tmp_path / "cut.jsonl"
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:-30]), encoding="utf-8")
+    with pytest.raises(InputError, match="edges where its first line says|label_sets where"):
+        load(path)
+
+
+HEAD = '{"record": "graph", "format": 1, "name": "g"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("g.jsonl", "", "g.jsonl, line 1: the file is empty"),
+        ("g.jsonl", "[]\n", "g.jsonl, line 1: is not a record"),
+        ("g.jsonl", '{"record": "concept"}\n', "line 1: is not the head"),
+        ("g.jsonl", '{"record": "graph", "format": 99}\n', "line 1: is not the head"),
+        ("g.jsonl", HEAD + "{broken\n", "g.jsonl, line 2: is not JSON"),
+        ("g.jsonl", HEAD + '{"record": "thing"}\n', "line 2: no record 'thing'"),
+        ("g.jsonl", HEAD + '{"record": "concept", "id": "a"}\n', "line 2: .*missing"),
+        ("g.jsonl", HEAD + '{"record": "concept", "colour": "a"}\n', "line 2: .*colour"),
+        ("g.ttl", "@prefix a: <urn:a> .\na:b a:c a:d .\nfoo\n", "g.ttl, line 3"),
+        ("g.ttl", "<urn:a> <urn:b> <urn:c> .\n", "holds no kgdx:KnowledgeGraph"),
+        (
+            "g.ttl",
+            "<urn:a> <http://www.w3.org/2002/07/owl#imports> <http://example.org/> .\n",
+            "imports",
+        ),
+        ("g.xml", "", "is not stored as .xml"),
+        ("nothing", "", "is not stored"),
+    ],
+)
+def test_malformed_files_are_refused_with_file_and_line(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        load(path)
+
+
+def test_an_edge_without_evidence_is_refused_in_turtle(tiny, tmp_path):
+    path = tmp_path / "g.ttl"
+    save(tiny, path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("ckg:lung <http://purl.obolibrary.org/obo/BFO_0000050> ckg:opacity .\n")
+    with pytest.raises(InputError, match="1 edges without evidence, first ckg:lung part_of"):
+        load(path)
+
+
+def test_missing_files_and_folders_are_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        load(tmp_path / "g.jsonl")
+    with pytest.raises(InputError, match="No such file"):
+        save(tiny, tmp_path / "nowhere" / "g.jsonl")
+
+
+def test_a_failing_save_leaves_the_old_file(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "g.jsonl"
+    save(tiny, path)
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(tiny.with_edges(()), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["g.jsonl"]
