@@ -12,11 +12,11 @@ from encoders.batch import Features, StudyBatch
 from encoders.graph import GRAPH_ENCODERS
 from encoders.graph_arrays import MEMORY_KINDS, graph_tensors
 from encoders.graph_arrays import memory as neighbourhoods
+from fusion.evidence_propagation import Prior, Spread
 from fusion.heads import HEADS
 from fusion.joins import JOINS, SOURCES, Joined, Memory
 from fusion.objectives import Forward
 from fusion.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
-from fusion.spread import Prior, Spread
 from fusion.system import Output, Setting
 from kg.options import Options as PartOptions
 from kg.options import Part, parse_options

@@ -12,7 +12,7 @@ from scipy.stats.contingency import crosstab
 
 from experiments.audit.record import Association, LabelCount, SourceRow
 from experiments.audit.subject import Subject
-from experiments.sources import count_sources
+from experiments.splits.origins import count_sources
 
 __all__ = ["associations", "label_counts", "source_rows"]
 

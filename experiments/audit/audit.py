@@ -13,19 +13,19 @@ from typing import Any, Protocol
 from experiments.audit.associations import associations, label_counts, source_rows
 from experiments.audit.explained import Rival, explain
 from experiments.audit.judging import judge, shuffled_check
-from experiments.audit.likeness import likeness
 from experiments.audit.picture_probe import BordersProbe, LungsMaskedProbe
 from experiments.audit.probes import FACT_PROBES, BearsOn, FactProbe, NotPossible, Probed
 from experiments.audit.record import Audit, ProbeResult, Shuffled
 from experiments.audit.subject import Asked, Subject, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
+from experiments.audit.train_test_overlap import likeness
 from experiments.audit.verdicts import probe_verdict
 from experiments.config.schema import GraphSection
+from experiments.loading.graphs import choose_graph
 from experiments.metrics.arrays import FloatArray
 from experiments.records.folder import RunFolder
-from experiments.sources import FEWEST, count_sources
-from experiments.splits import official_parts
-from experiments.training.graphs import choose_graph
+from experiments.splits.manifest import official_parts
+from experiments.splits.origins import FEWEST, count_sources
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["audit"]

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from experiments.config.schema import DataSection
+from experiments.loading.holdout import equivalents
+from experiments.loading.targets import label_set_of, targets
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.metrics.bootstrap import USUAL, Plan, draw_counts, estimate
 from experiments.records.record import Measured, defined
-from experiments.splits import locked_studies
-from experiments.targets import label_set_of, targets
-from experiments.training.assemble import choice_of, wanted_studies
-from experiments.training.holdout import equivalents
+from experiments.runs.build import choice_of, wanted_studies
+from experiments.splits.manifest import locked_studies
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Labelled", "PairShift", "crosswalk", "label_shift", "read_labelled"]

@@ -14,8 +14,8 @@ from PIL import Image, UnidentifiedImageError
 
 from encoders.reading.kinds import kind_of
 from encoders.study import Study
-from experiments.preparation.looking import stamp
-from experiments.sources import source_of
+from experiments.preparation.image_scan import stamp
+from experiments.splits.origins import source_of
 
 __all__ = ["with_measured_facts"]
 

@@ -18,9 +18,9 @@ from experiments.audit.subject import Subject
 from experiments.audit.thumbnail import NAME
 from experiments.config.schema import ImageSection
 from experiments.datasets._boxes import Region
+from experiments.loading.images import PictureReader
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_image import LogisticImage
-from experiments.training.pictures import PictureReader
 from kg.options import Part
 
 __all__ = ["BordersProbe", "LungsMaskedProbe"]

@@ -12,9 +12,9 @@ from torch import Tensor
 from encoders.study import Study
 from experiments.audit.fitting import scores_of_dense
 from experiments.audit.subject import Fold, Subject
+from experiments.loading.metadata import FactReader
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_facts import LogisticFacts
-from experiments.training.facts import FactReader
 
 __all__ = ["FACT_PROBES", "BearsOn", "FactProbe", "NotPossible", "Probed"]
 

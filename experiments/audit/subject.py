@@ -17,10 +17,10 @@ from encoders.study import Study
 from experiments.audit.measured_facts import with_measured_facts
 from experiments.config.schema import DataSection, SplitSection
 from experiments.datasets import LabelChoice
+from experiments.loading.targets import choose_findings, label_set_of, targets
 from experiments.metrics.arrays import FloatArray, IntArray, Units
-from experiments.splits import Manifest, locked_studies, make_manifest
-from experiments.targets import choose_findings, label_set_of, targets
-from experiments.training.assemble import choice_of, wanted_studies
+from experiments.runs.build import choice_of, wanted_studies
+from experiments.splits.manifest import Manifest, locked_studies, make_manifest
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 

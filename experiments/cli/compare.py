@@ -51,7 +51,7 @@ def compare(**given: Any) -> None:
     """
     from experiments.compare.compare import compare as compared
     from experiments.compare.gather import gather, named_runs
-    from experiments.compare.write import check_ending, render
+    from experiments.reports.write_comparison import check_ending, render
 
     output: Path | None = given["output"]
     if output is not None:

@@ -26,7 +26,7 @@ def load_dataset(name: str, options: tuple[str, ...] = ()) -> Any:
 def copy_of(name: str, part: Any, root: Path | None, *, needed: bool = True) -> Path:
     """The data set's own folder; one that kgdx makes itself is made in the cache of the runs."""
     from experiments.datasets._layout import present
-    from experiments.inspection import locate
+    from experiments.preparation.inspection import locate
 
     where = data_root(root, name)
     if is_made(name):

@@ -19,8 +19,8 @@ from experiments.cli.shift import shift
 from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
-    from experiments.inspection import FileCheck
-    from experiments.inventory import Held
+    from experiments.preparation.inspection import FileCheck
+    from experiments.preparation.inventory import Held
 
 __all__ = ["data"]
 
@@ -69,7 +69,7 @@ def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...])
     looked at by `data prepare`. Ends with 1 where something is missing or wrong, and says who gives
     it and what fetches or makes it.
     """
-    from experiments import inspection
+    from experiments.preparation import inspection
 
     part = load_dataset(name, options)
     folder = copy_of(name, part, root, needed=False)
@@ -193,8 +193,8 @@ def show_dataset(**given: Any) -> None:
     --root may be what `data prepare` wrote. Findings are counted, and studies shown, in the
     development part alone.
     """
-    from experiments.inventory import Held
     from experiments.preparation.copy import PreparedCopy
+    from experiments.preparation.inventory import Held
 
     name, root, study, page = (given[key] for key in ("name", "root", "study", "page"))
     as_json = given["as_json"]

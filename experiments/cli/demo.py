@@ -24,7 +24,7 @@ def demo(as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
 
     found = read_config("demo", overrides)
     check_parts(found.experiment, found.places)
-    from experiments.training.run import run_experiment
+    from experiments.runner.run import run_experiment
 
     run_id = run_experiment(found.experiment, root=Path(), runs=runs, command="kgdx demo")
     folder = find_run(run_id, runs)

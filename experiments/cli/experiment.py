@@ -97,7 +97,7 @@ def run(
     found = read_config(config, overrides)
     check_parts(found.experiment, found.places)
     where = data_root(root, found.experiment.data.name)
-    from experiments.training.run import run_experiment
+    from experiments.runner.run import run_experiment
 
     run_id = run_experiment(found.experiment, root=where, runs=runs, command=_command())
     _print_run(run_id, as_json)
@@ -114,7 +114,7 @@ def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
 
     folder = find_run(run_name, runs)
     where = data_root(root, folder.load_record().dataset)
-    from experiments.training.run import resume_run
+    from experiments.runner.run import resume_run
 
     resume_run(folder, where)
     _print_run(folder.run, as_json)
@@ -178,7 +178,7 @@ def evaluate(**given: Any) -> None:
 
     folder = find_run(given["run_name"], given["runs"])
     where = data_root(given["root"], given["dataset"])
-    from experiments.training.evaluate import evaluate_run
+    from experiments.tasks.evaluate import evaluate_run
 
     made = evaluate_run(
         folder,
@@ -217,7 +217,7 @@ def faithfulness(
 
     folder = find_run(run_name, runs)
     where = data_root(root, folder.load_record().dataset)
-    from experiments.training.faithfulness import faithfulness_of
+    from experiments.explanation.faithfulness import faithfulness_of
 
     made = faithfulness_of(folder, where)
     if output is not None:
@@ -241,7 +241,7 @@ def faithfulness(
 )
 def report(as_json: bool, told: str, runs: Path, output: Path) -> None:
     """Write the page of a RUN, a COMPARISON (its .json) or an ABLATION (its name) in one file."""
-    from experiments.reports.told import check_ending, page_of, rendered
+    from experiments.reports.report_resolver import check_ending, page_of, rendered
 
     check_ending(output)
     show.to_file(output, rendered(page_of(told, runs), output))
@@ -259,7 +259,7 @@ def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
     from dataclasses import asdict
 
     from experiments.records.folder import find_run
-    from experiments.training.verify import verify_run
+    from experiments.runs.verify import verify_run
     from kg.errors import CheckFailed
 
     folder = find_run(run_name, runs)

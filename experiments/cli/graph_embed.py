@@ -14,8 +14,8 @@ from experiments.cli.arguments import talking
 from kg.errors import InputError
 
 if TYPE_CHECKING:
-    from experiments.training.links.measure import Spread
-    from experiments.training.links.study import LinkStudy
+    from experiments.link_prediction.measure import Spread
+    from experiments.link_prediction.study import LinkStudy
 
 __all__ = ["embed"]
 
@@ -54,7 +54,7 @@ def embed(file: Path | None, output: Path | None, as_json: bool, **given: Any) -
     """
     if output is not None and output.suffix != ".safetensors":
         raise InputError(f"{output}: vectors are kept as .safetensors", "give it that ending")
-    from experiments.training.links import study
+    from experiments.link_prediction import study
 
     source = study.opened(file, given["benchmark"], bookkeeping=given["bookkeeping"])
     near = {term: source.resolve(term) for term in given["terms"]}

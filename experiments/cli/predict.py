@@ -16,7 +16,7 @@ from experiments.cli.arguments import root_option, runs_option, talking
 from kg.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from experiments.training.predict import Predicted
+    from experiments.inference.predict import Predicted
     from fusion.system import Prediction
 
 __all__ = ["predict", "prediction_rows"]
@@ -60,7 +60,7 @@ def predict(**given: Any) -> None:
     if output is not None:
         _check_ending(output)
     folder = find_run(given["run_name"], given["runs"])
-    from experiments.training.predict import Asked, predict_inputs
+    from experiments.inference.predict import Asked, predict_inputs
 
     asked = Asked(
         findings=given["findings"],

@@ -15,7 +15,7 @@ from experiments.compare.notes import ledger_lines, notes_on
 from experiments.compare.paired import Scores, corrected, over_seeds
 from experiments.compare.parts import modalities, part_scores
 from experiments.compare.published import notes_on_printed, printed_beside
-from experiments.compare.rarity import rarity
+from experiments.compare.rare_findings import rarity
 from experiments.compare.records import (
     METRICS,
     Comparison,

@@ -15,9 +15,9 @@ import kg.options
 from encoders.study import MODALITIES, Modality
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
-from experiments.datasets.drawing.generate import TRUTH, generate, key_of, read_truths
-from experiments.datasets.drawing.rules import Rules
-from experiments.datasets.drawing.truth import Truth, read_study
+from experiments.synthetic.generate import TRUTH, generate, key_of, read_truths
+from experiments.synthetic.rules import Rules
+from experiments.synthetic.truth import Truth, read_study
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Synthetic"]

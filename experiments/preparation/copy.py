@@ -23,7 +23,7 @@ from experiments.datasets._layout import Rejected
 from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected, study_of
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, PictureStore
-from experiments.splits import Manifest, manifest_name
+from experiments.splits.manifest import Manifest, manifest_name
 from kg.errors import InputError
 
 __all__ = ["RECORD", "PreparedCopy", "StudyTable"]

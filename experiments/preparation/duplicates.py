@@ -18,9 +18,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from encoders.study import Study
-from experiments.preparation.looking import Look
+from experiments.preparation.image_scan import Look
 from experiments.records.atomic import atomic_path
-from experiments.splits import Manifest
+from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 
 __all__ = ["duplicate_groups", "joined", "refuse_parted", "write_duplicates"]

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from experiments.datasets import Download, NeededFile
 from experiments.datasets._layout import present
-from experiments.inspection import how_to_get
 from experiments.preparation.download import Resumed, download
+from experiments.preparation.inspection import how_to_get
 from experiments.preparation.unpack import unpack
 from experiments.records.atomic import write_json
 from kg.errors import InputError

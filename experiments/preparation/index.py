@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from encoders.study import Passage, Study, StudyImage
 from experiments.datasets._layout import Rejected
-from experiments.preparation.looking import Look
+from experiments.preparation.image_scan import Look
 from experiments.records.atomic import atomic_path
 from kg.errors import InputError
 

@@ -28,7 +28,6 @@ from encoders.reading.transforms import RECIPES
 from encoders.study import SplitPart, Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
-from experiments.inspection import read
 from experiments.preparation.copy import RECORD, StudyTable
 from experiments.preparation.duplicates import (
     duplicate_groups,
@@ -36,6 +35,7 @@ from experiments.preparation.duplicates import (
     refuse_parted,
     write_duplicates,
 )
+from experiments.preparation.image_scan import Look, Looking, Recipe, stamp
 from experiments.preparation.index import (
     INDEX,
     REJECTED,
@@ -44,12 +44,12 @@ from experiments.preparation.index import (
     write_rejected,
     write_studies,
 )
-from experiments.preparation.looking import Look, Looking, Recipe, stamp
+from experiments.preparation.inspection import read
 from experiments.preparation.shards import FOLDER as SHARDS
 from experiments.preparation.shards import Sample, write_shards
 from experiments.preparation.store import ABOUT, SQUARES, PictureStore
 from experiments.records.atomic import remove_leftovers, write_json
-from experiments.splits import (
+from experiments.splits.manifest import (
     Manifest,
     locked_studies,
     make_manifest,

@@ -30,7 +30,7 @@ from experiments.reports.document import (
     Table,
     Words,
 )
-from experiments.reports.rarity import rarity_blocks
+from experiments.reports.rare_findings import rarity_blocks
 from experiments.reports.run_elsewhere import ledger_block
 from experiments.reports.wording import LEAKAGE, metric_name, number, span
 

@@ -12,7 +12,7 @@ from experiments.records.journal import read_metrics
 from experiments.records.ledger import read_ledger
 from experiments.records.predictions import ScoredPart, read_predictions
 from experiments.records.studies import ScoredStudy, read_studies
-from experiments.splits import Manifest
+from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 
 __all__ = ["RunFiles", "read_run_files"]

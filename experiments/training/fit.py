@@ -19,11 +19,11 @@ from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.training.assemble import Assembled
+from experiments.runs.build import Assembled
+from experiments.training.callbacks import Keeper
 from experiments.training.checkpoints import SafeCheckpointIO
-from experiments.training.keeper import Keeper
+from experiments.training.distributed import World
 from experiments.training.task import Task
-from experiments.training.world import World
 from fusion.stage import Stage
 from kg.errors import InputError, RunStopped, did_you_mean
 

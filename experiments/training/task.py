@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from encoders.batch import StudyBatch
-from experiments.training.cohort import StudyOrder
-from experiments.training.statistics import RunningStatistics
-from experiments.training.world import ALONE, World
+from experiments.loading.cohort import StudyOrder
+from experiments.training.distributed import ALONE, World
+from experiments.training.running_statistics import RunningStatistics
 from fusion.system import System
 from kg.errors import InputError, RunStopped
 

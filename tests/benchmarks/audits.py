@@ -26,14 +26,14 @@ from experiments.compare.align import align
 from experiments.compare.gather import finished_runs, gather
 from experiments.compare.runs import Run
 from experiments.datasets import DATASETS
-from experiments.inspection import locate
 from experiments.metrics.arrays import Units
 from experiments.metrics.bootstrap import Plan, bootstrap
+from experiments.preparation.inspection import locate
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured
 from experiments.reports.audit_page import shuffled_words, where
-from experiments.sources import FEWEST
-from experiments.splits import Manifest
+from experiments.splits.manifest import Manifest
+from experiments.splits.origins import FEWEST
 from kg.errors import InputError
 
 RESULTS = Path(__file__).parent / "results" / "audits.md"

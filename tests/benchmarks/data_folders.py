@@ -24,8 +24,8 @@ from broken_folders import broken_rows
 
 from experiments.datasets import DATASETS
 from experiments.datasets.nih_chestxray14 import LABELS
-from experiments.inventory import Held, Inventory
 from experiments.preparation.copy import PreparedCopy
+from experiments.preparation.inventory import Held, Inventory
 
 RESULTS = Path(__file__).parent / "results" / "data_folders.md"
 

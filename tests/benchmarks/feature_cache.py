@@ -14,7 +14,7 @@ from pathlib import Path
 
 from encoders.study import Study, StudyImage
 from experiments.config.schema import ImageSection
-from experiments.training.pictures import PictureReader
+from experiments.loading.images import PictureReader
 
 
 def main() -> None:

@@ -118,8 +118,8 @@ def train(graph, edges: int | None) -> str:
     """An epoch of CompGCN by neighbour sampling, or so many directed edges of it."""
     import torch
 
-    from experiments.training.links.fit import LinkOptions, Steps, build
-    from experiments.training.links.triples import from_graph
+    from experiments.link_prediction.fit import LinkOptions, Steps, build
+    from experiments.link_prediction.triples import from_graph
     from kg.options import Part
 
     torch.set_num_threads(1)

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import torch
 
-from experiments.training.links import study
-from experiments.training.links.fit import LinkOptions, fit
-from experiments.training.links.ranking import known_answers
+from experiments.link_prediction import study
+from experiments.link_prediction.fit import LinkOptions, fit
+from experiments.link_prediction.ranking import known_answers
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import torch
 
-from experiments.training.links import study
-from experiments.training.links.fit import Steps, build
-from experiments.training.links.triples import Triples
+from experiments.link_prediction import study
+from experiments.link_prediction.fit import Steps, build
+from experiments.link_prediction.triples import Triples
 
 RESULT = Path(__file__).parent / "results" / "link_speed.md"
 EPOCHS, TURNS, WIDTH, BATCH, RATE = 10, 3, 200, 256, 0.1

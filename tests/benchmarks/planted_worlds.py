@@ -28,16 +28,16 @@ import torch
 from scipy.stats import binomtest
 
 from experiments.config.schema import Experiment
-from experiments.datasets.drawing.planted import graph_of
+from experiments.inference.score import macro_auroc
+from experiments.loading.cohort import Cohort
 from experiments.metrics.bootstrap import Plan, paired
 from experiments.metrics.holm import holm
 from experiments.records.folder import RunFolder
+from experiments.runner.run import settle, train
+from experiments.runs.build import Assembled, assemble
+from experiments.synthetic.planted import graph_of
 from experiments.systems.graph_fusion import GraphFusion
-from experiments.training.assemble import Assembled, assemble
-from experiments.training.cohort import Cohort
-from experiments.training.measure import score
-from experiments.training.run import settle, train
-from experiments.training.score import macro_auroc
+from experiments.tasks.classification import score
 from kg.controls.graph_controls import emptied, shuffled
 from kg.files.store import load_shipped, save
 from kg.model.graph import KnowledgeGraph

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.compare.compare import compare
-from experiments.compare.write import render
 from experiments.config.load import config_hash, read_config
 from experiments.metrics.bootstrap import Plan
 from experiments.records.folder import RunFolder, list_runs
+from experiments.reports.write_comparison import render
 
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = {

@@ -30,13 +30,13 @@ from PIL import Image
 from encoders.study import Passage, Study, StudyImage
 from experiments.datasets.table import Table
 from experiments.preparation.copy import PreparedCopy, StudyTable
+from experiments.preparation.image_scan import Look, Looking, Recipe
 from experiments.preparation.index import (
     INDEX,
     STUDIES_FILE,
     write_pictures,
     write_studies,
 )
-from experiments.preparation.looking import Look, Looking, Recipe
 from experiments.preparation.prepare import prepare
 from experiments.preparation.shards import Sample, Shards, write_shards
 from experiments.records.atomic import write_json
@@ -156,8 +156,8 @@ def stream_through(copy: Path) -> tuple[float, int]:
     import torch
 
     from experiments.config.schema import Experiment
-    from experiments.training.assemble import build_reader
-    from experiments.training.stream import StreamedCohort
+    from experiments.loading.stream import StreamedCohort
+    from experiments.runs.build import build_reader
     from kg.files.store import load_shipped
 
     torch.set_num_threads(1)

@@ -18,15 +18,15 @@ import numpy as np
 import torch
 
 from experiments.config.load import resolve
+from experiments.loading.data_source import StudySource
+from experiments.loading.graphs import choose_graph
+from experiments.loading.targets import choose_findings, label_set_of, targets
+from experiments.loading.text import WordReader
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Plan, bootstrap, paired
 from experiments.metrics.ranking import auroc
-from experiments.targets import choose_findings, label_set_of, targets
-from experiments.training.assemble import open_dataset, wanted_studies
-from experiments.training.graphs import choose_graph
-from experiments.training.source import StudySource
-from experiments.training.words import WordReader
-from fusion.spread import Spread
+from experiments.runs.build import open_dataset, wanted_studies
+from fusion.evidence_propagation import Spread
 from kg.controls.graph_controls import shuffled
 from kg.model.graph import KnowledgeGraph
 

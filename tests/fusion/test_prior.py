@@ -10,7 +10,7 @@ import torch
 
 from encoders.batch import StudyBatch
 from fusion.classifier import KnowledgeClassifier
-from fusion.spread import GAIN, START, Prior
+from fusion.evidence_propagation import GAIN, START, Prior
 from fusion.system import Setting
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence

@@ -1,6 +1,7 @@
 """Proxies, on a CPU, for what matters on a GPU: one graph to compile, batches shared equally.
 
-That two processes train what one does is held by `experiments/training/test_several_devices.py`.
+That two processes train what one does is held by
+`tests/experiments/runner/test_several_devices.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
-from experiments.training.cohort import StudyOrder
+from experiments.loading.cohort import StudyOrder
 from fusion.classifier import ClassifierOptions, KnowledgeClassifier
 from fusion.objectives import OBJECTIVES
 from fusion.system import Setting

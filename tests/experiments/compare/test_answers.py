@@ -11,7 +11,6 @@ from sklearn.metrics import roc_auc_score
 from experiments.compare.compare import compare
 from experiments.compare.gather import gather
 from experiments.compare.tables import about, entry_table, finding_table
-from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
 from experiments.records.predictions import (
     ZERO_SHOT,
@@ -21,6 +20,7 @@ from experiments.records.predictions import (
     write_predictions,
 )
 from experiments.records.record import DISTANCE, FindingRow, Measured
+from experiments.reports.write_comparison import render
 from kg.errors import InputError
 
 QUICK = Plan(resamples=60, at_least=5)

@@ -10,10 +10,10 @@ import pytest
 from experiments.cli.main import main
 from experiments.compare.compare import compare
 from experiments.compare.published import notes_on_printed, shipped_numbers
-from experiments.compare.write import render
 from experiments.config.load import resolve, shipped_configs
 from experiments.config.schema import MARKS, Mark
 from experiments.metrics.bootstrap import Plan
+from experiments.reports.write_comparison import render
 
 QUICK = Plan(resamples=200)
 ZHENG = "0.99 | 2nd | Zheng 2021"

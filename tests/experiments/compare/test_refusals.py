@@ -11,11 +11,11 @@ import pytest
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
 from experiments.compare.tables import about, graphs
-from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
 from experiments.records.folder import RunFolder
 from experiments.records.ledger import note_use
 from experiments.records.record import GraphUse
+from experiments.reports.write_comparison import render
 from kg.errors import InputError
 
 QUICK = Plan(resamples=20)

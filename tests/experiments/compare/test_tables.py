@@ -15,8 +15,8 @@ from experiments.compare.long_csv import cell
 from experiments.compare.records import Comparison
 from experiments.compare.tables import published_table, tables
 from experiments.compare.wording import p_value
-from experiments.compare.write import render
 from experiments.metrics.bootstrap import Plan
+from experiments.reports.write_comparison import render
 from kg.errors import InputError
 
 NASTY = "=cmd|' /C calc'!A0 & 50% of <b>$x_1$</b> {a} ](http://x)"

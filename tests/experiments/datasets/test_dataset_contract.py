@@ -10,9 +10,9 @@ import pytest
 
 from encoders.study import MODALITIES, SECTIONS, VIEWS
 from experiments.datasets import DATASETS, DataSet
-from experiments.inspection import check, locate, read
-from experiments.inventory import Held
-from experiments.targets import choose_findings, label_set_of, targets
+from experiments.loading.targets import choose_findings, label_set_of, targets
+from experiments.preparation.inspection import check, locate, read
+from experiments.preparation.inventory import Held
 from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.options import parse_options

@@ -20,8 +20,8 @@ from experiments.config.schema import SplitSection
 from experiments.datasets import DATASETS, NeededFile
 from experiments.datasets._layout import present
 from experiments.datasets._pictures import Pictures
-from experiments.splits import check, make_manifest, official_parts
-from experiments.targets import targets
+from experiments.loading.targets import targets
+from experiments.splits.manifest import check, make_manifest, official_parts
 from kg.errors import InputError
 from kg.files.store import load_shipped
 

@@ -9,7 +9,7 @@ from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._pictures import draw
 from experiments.datasets.folder import Folder
-from experiments.splits import make_manifest, official_parts
+from experiments.splits.manifest import make_manifest, official_parts
 from kg.errors import InputError
 
 RNG = np.random.default_rng(0)

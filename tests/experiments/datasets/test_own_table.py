@@ -9,7 +9,7 @@ import pytest
 from experiments.datasets._pictures import draw
 from experiments.datasets._pseudonyms import KEY
 from experiments.datasets.table import Table
-from experiments.sources import source_of
+from experiments.splits.origins import source_of
 from kg.errors import InputError
 
 

@@ -17,8 +17,14 @@ from experiments.datasets import DATASETS
 from experiments.datasets._layout import Reading
 from experiments.datasets._mesh import concepts_of
 from experiments.datasets._openi_reports import read_reports
-from experiments.inspection import check, locate, reasons
-from experiments.splits import LOCKED_LISTS, fraction, locked_list, locked_studies, make_manifest
+from experiments.preparation.inspection import check, locate, reasons
+from experiments.splits.manifest import (
+    LOCKED_LISTS,
+    fraction,
+    locked_list,
+    locked_studies,
+    make_manifest,
+)
 
 DATA = Path(os.environ.get("KGDX_DATA", "../shared/data"))
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.datasets.table import Table
 from experiments.preparation.duplicates import NEAR, duplicate_groups, near_pairs
-from experiments.preparation.looking import Look
+from experiments.preparation.image_scan import Look
 from experiments.preparation.prepare import Plan, prepare
 from kg.errors import InputError
 

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from experiments.cli import data as data_commands
 from experiments.datasets import Download, NeededFile
 from experiments.datasets.table import Table
-from experiments.inspection import check
 from experiments.preparation import download as downloading
 from experiments.preparation.fetch import fetch
+from experiments.preparation.inspection import check
 from kg.errors import CheckFailed, InputError
 
 CONTENT = bytes(range(256)) * 4096

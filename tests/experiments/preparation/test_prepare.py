@@ -12,9 +12,9 @@ from experiments.datasets._pictures import draw
 from experiments.datasets.nih_chestxray14 import NIHChestXray14
 from experiments.datasets.openi import OpenI
 from experiments.datasets.table import Table
-from experiments.inspection import check, locate
+from experiments.preparation.inspection import check, locate
 from experiments.preparation.prepare import Plan, prepare
-from experiments.splits import Manifest
+from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 
 

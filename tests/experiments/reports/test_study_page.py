@@ -13,9 +13,9 @@ from PIL import Image
 from encoders.study import Passage, Study, StudyImage
 from experiments.cli.data import data
 from experiments.datasets.openi import OpenI
-from experiments.inventory import Held
+from experiments.preparation.inventory import Held
 from experiments.reports.study_page import MOST, render_study_page
-from experiments.splits import locked_studies
+from experiments.splits.manifest import locked_studies
 from kg.errors import InputError
 from kg.files.store import load_shipped
 

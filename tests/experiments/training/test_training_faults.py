@@ -14,8 +14,8 @@ from encoders.batch import StudyBatch
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.training.assemble import Assembled
-from experiments.training.run import train
+from experiments.runner.run import train
+from experiments.runs.build import Assembled
 from fusion.stage import Stage
 from kg.errors import InputError, RunStopped
 

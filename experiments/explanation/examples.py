@@ -1,0 +1,138 @@
+"""A few test studies as one can look at them: pictures, text, answers and what they rest on."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from encoders.reading.picture import read_picture
+from encoders.reading.transforms import whole
+from encoders.study import Study, StudyImage
+from experiments.records.atomic import write_json
+from experiments.records.folder import RunFolder
+from experiments.runs.build import Assembled
+from experiments.tasks.classification import MeasuredRun
+from fusion.joins import SOURCES
+from fusion.system import Output
+from kg.model.graph import KnowledgeGraph
+
+__all__ = ["evidence_lines", "write_examples"]
+
+EXAMPLES = 6
+LINES = 3
+SIDE = 192
+
+
+def write_examples(folder: RunFolder, made: Assembled, result: MeasuredRun) -> None:
+    """Write a few test studies with pictures, text, answers and what they rest on."""
+    cohort = made.cohorts["test"]
+    chosen = _telling(result)
+    batch = cohort.batch(chosen)
+    made.system.eval()
+    with torch.no_grad():
+        output = made.system.predict(batch, made.reader.findings)
+    rows = [
+        _example(made, result, study=cohort.studies[place], place=place, row=row, output=output)
+        for row, place in enumerate(chosen)
+    ]
+    write_json(folder.path / "examples.json", rows)
+
+
+def _telling(result: MeasuredRun) -> list[int]:
+    """Places of test studies worth a look: surest right answers and worst mistakes, in turn."""
+    part = result.parts[1]
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(part.labels - part.probabilities)
+    gap = np.where(part.labels == 1, gap, np.nan)
+    known = np.flatnonzero(np.isfinite(gap).any(1))
+    if not len(known):
+        return list(range(min(EXAMPLES, len(part.studies))))
+    order = known[np.argsort(np.nanmax(gap[known], 1), kind="stable")]
+    half = EXAMPLES // 2
+    return list(dict.fromkeys([*order[:half].tolist(), *order[::-1][:half].tolist()]))
+
+
+def _example(
+    made: Assembled, result: MeasuredRun, *, study: Study, place: int, row: int, output: Output
+) -> dict[str, Any]:
+    part = result.parts[1]
+    thresholds = result.calibration.thresholds.values
+    graph = made.reader.structure
+    text = made.reader.words.passages(study, made.experiment.text.test)
+    images = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
+    findings = []
+    for column, finding in enumerate(part.findings):
+        label = part.labels[place, column]
+        findings.append(
+            {
+                "finding": graph.concept(finding).label,
+                "label": None if np.isnan(label) else int(label),
+                "probability": float(part.probabilities[place, column]),
+                "threshold": None if np.isnan(thresholds[column]) else float(thresholds[column]),
+                "evidence": _lines(made, output, row, column),
+                "sources": _sources(output, row, column),
+            }
+        )
+    return {
+        "study": study.study,
+        "images": [_thumbnail(made, image) for image in images[:2]],
+        "text": "\n".join(f"{passage.name}: {passage.text}" for passage in text),
+        "findings": findings,
+    }
+
+
+def evidence_lines(
+    graph: KnowledgeGraph, finding: str, remembered: Sequence[str], weights: Sequence[float]
+) -> list[str]:
+    """The most attended neighbours of a finding, each with the edge that ties it and its source.
+
+    Args:
+        graph: The run's graph.
+        finding: Concept id.
+        remembered: Concepts in the finding's memory, in order.
+        weights: Attention on each of them.
+
+    Returns:
+        Only edges that are in the graph; a neighbour two steps away is not listed.
+    """
+    lines: list[str] = []
+    for weight, other in sorted(zip(weights, remembered, strict=False), key=lambda x: -x[0]):
+        ties = [e for e in graph.edges_of(finding) if other in (e.subject, e.object)]
+        if other == finding or not ties:
+            continue
+        edge = ties[0]
+        said = f"{graph.concept(edge.subject).label} {edge.relation.replace('_', ' ')} "
+        said += graph.concept(edge.object).label
+        lines.append(f"{said} (attention {weight:.2f}; {edge.evidence[0].source})")
+    return lines[:LINES]
+
+
+def _lines(made: Assembled, output: Output, row: int, column: int) -> list[str]:
+    finding = made.reader.findings[column]
+    remembered = made.system.remembered(finding)
+    if not remembered or "memory" not in output.attention:
+        return []
+    weights = output.attention["memory"][row, column].tolist()
+    return evidence_lines(made.reader.structure, finding, remembered, weights)
+
+
+def _sources(output: Output, row: int, column: int) -> dict[str, float]:
+    if output.gates is None:
+        return {}
+    return {name: float(output.gates[row, column, i]) for i, name in enumerate(SOURCES)}
+
+
+def _thumbnail(made: Assembled, image: StudyImage) -> str:
+    """A small PNG of a picture, in base64."""
+    window = made.experiment.image.window
+    path = made.root / image.path
+    grey = whole(read_picture(path, part=image.part, target=SIDE, window=window), SIDE)
+    buffer = io.BytesIO()
+    Image.fromarray((grey * 255).astype(np.uint8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,102 @@
+"""Faithfulness of a finished run: whether what it points to is what its answers rest on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.explanation.deletion_metric import DRAWS, Curve, deletion
+from experiments.loading.cohort import Cohort
+from experiments.loading.data_source import StudySource
+from experiments.loading.tolerant import read_readable
+from experiments.metrics.bootstrap import USUAL, Estimate
+from experiments.records.folder import RunFolder
+from experiments.runs.build import folder_of, open_dataset, wanted_studies
+from experiments.runs.restore import Restored, restore
+from experiments.tasks.classification import measured
+from kg.errors import InputError
+
+__all__ = ["faithfulness_of"]
+
+
+def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
+    """Delete what counts most in a run's answers on its own test part, and say what they lose.
+
+    Args:
+        folder: The run.
+        root: Folder that holds data sets by name, or its own.
+
+    Returns:
+        What was asked of which run, and a curve for each source, ready for JSON.
+
+    Raises:
+        InputError: If the run or its data are not as they must be, or there is nothing to delete.
+    """
+    restored = restore(folder)
+    cohort = _tested(restored, root)
+    seed = restored.experiment.seed
+    curves = deletion(
+        restored.system,
+        cohort,
+        restored.calibration,
+        rng=np.random.default_rng(seed),
+        plan=USUAL,
+    )
+    record = restored.record
+    return {
+        "run": record.run,
+        "system": record.system,
+        "dataset": record.dataset,
+        "labels": record.labels,
+        "inputs_at_test": list(record.inputs_at_test),
+        "graph_control": record.graph.control if record.graph else "none",
+        "part": "test",
+        "split_manifest": record.split_manifest,
+        "studies": len(cohort),
+        "patients": len({study.patient for study in cohort.studies}),
+        "random_draws": DRAWS,
+        "seed": seed,
+        "sources": {name: _plain(curve) for name, curve in curves.items()},
+    }
+
+
+def _tested(restored: Restored, root: Path) -> Cohort:
+    """The run's test part, which is never the locked one."""
+    if restored.experiment.split.kind == "locked":
+        raise InputError(
+            f"{restored.record.run}: its test part is the locked part",
+            "ask a run on the development part",
+        )
+    data = restored.experiment.data
+    part, _ = open_dataset(data)
+    where = folder_of(part, data.name, root, restored.folder.path.parent / "cache")
+    source = StudySource.open(part, data, where)
+    tested = set(restored.manifest.studies("test")) - source.locked(part)
+    studies = [study for study in source.everyone if study.study in tested]
+    if not studies:
+        raise InputError(
+            f"{where}: no study of the test part of {restored.record.run}",
+            "name the data it was run on with --root",
+        )
+    cohort, _ = read_readable(restored.reader, wanted_studies(studies, data), source.root)
+    return cohort
+
+
+def _plain(curve: Curve) -> dict[str, Any]:
+    """A curve as plain values, None where something is not defined."""
+    points = [
+        {field.name: _value(getattr(point, field.name)) for field in fields(point)}
+        for point in curve.points
+    ]
+    area = _value(curve.area)
+    return {"studies": curve.studies, "findings": curve.findings, "area": area, "points": points}
+
+
+def _value(value: Estimate | float) -> Any:
+    if isinstance(value, Estimate):
+        given = asdict(measured(value))
+        return {name: given[name] for name in ("value", "low", "high")}
+    return value if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Inference with a finished run: scores, answers for any findings, predictions for files."""

@@ -1,0 +1,88 @@
+"""Answers: what a system says of any findings, each marked with what its probability rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.inference.score import Calibration, Matrix, probabilities
+from experiments.loading.cohort import Cohort, batches
+from fusion.system import Basis, System
+
+__all__ = ["Answers", "answer"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers for `n` studies and `C` findings.
+
+    Args:
+        findings: Concept ids asked for.
+        probabilities: In [0, 1], `[n, C]`; NaN where not possible.
+        basis: How each finding is answered.
+        thresholds: Threshold of each trained finding; None for all others.
+        temperatures: Temperature of each trained finding; None for all others.
+    """
+
+    findings: tuple[str, ...]
+    probabilities: Matrix
+    basis: tuple[Basis, ...]
+    thresholds: tuple[float | None, ...]
+    temperatures: tuple[float | None, ...]
+
+
+def answer(
+    system: System, cohort: Cohort, findings: tuple[str, ...], calibration: Calibration
+) -> Answers:
+    """Ask a system for findings, trained on or not.
+
+    A trained finding is calibrated by what validation taught; of an exclusive set it takes its
+    share in the softmax over the whole set. Any other finding is the sigmoid of its logit, and
+    has neither calibration nor threshold.
+
+    Args:
+        system: The trained system.
+        cohort: The studies (`n`).
+        findings: Concept ids asked for (`C`).
+        calibration: Of the findings trained on, in their order.
+    """
+    trained = system.setting.findings
+    basis = tuple(system.basis(finding) for finding in findings)
+    made = np.full((len(cohort), len(findings)), np.nan)
+    every = range(len(cohort))
+    if "trained" in basis:
+        raw = probabilities(
+            system, batches(cohort, every), trained, exclusive=calibration.exclusive
+        )
+        calibrated = calibration.apply(raw)
+        for column, (finding, how) in enumerate(zip(findings, basis, strict=True)):
+            if how == "trained":
+                made[:, column] = calibrated[:, trained.index(finding)]
+    others = [column for column, how in enumerate(basis) if how == "zero_shot"]
+    if others:
+        asked = tuple(findings[column] for column in others)
+        made[:, others] = probabilities(system, batches(cohort, every), asked, exclusive=False)
+    thresholds, temperatures = _taught(findings, basis, trained, calibration)
+    return Answers(findings, made, basis, thresholds, temperatures)
+
+
+def _taught(
+    findings: tuple[str, ...],
+    basis: tuple[Basis, ...],
+    trained: tuple[str, ...],
+    calibration: Calibration,
+) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+    """Threshold and temperature of each finding, None for those not trained on."""
+    thresholds: list[float | None] = []
+    temperatures: list[float | None] = []
+    for finding, how in zip(findings, basis, strict=True):
+        if how != "trained":
+            thresholds.append(None)
+            temperatures.append(None)
+            continue
+        place = trained.index(finding)
+        value = calibration.thresholds.values[place]
+        thresholds.append(float(value) if np.isfinite(value) else None)
+        temperatures.append(calibration.temperatures[0 if calibration.exclusive else place])
+    return tuple(thresholds), tuple(temperatures)

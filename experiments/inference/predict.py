@@ -1,0 +1,267 @@
+"""Predict with a finished run: pictures, study folders or whole data sets in, answers out."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoders.reading.dialogue import read_dialogue
+from encoders.reading.folder import ENDINGS, study_pictures
+from encoders.reading.picture import look
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.report import read_report
+from encoders.reading.stack import About
+from encoders.study import Modality, Study, StudyImage, View
+from experiments.datasets import DATASETS
+from experiments.inference.answers import Answers, answer
+from experiments.inference.finding_matching import match_findings
+from experiments.loading.data_source import StudySource
+from experiments.loading.tolerant import has_input, read_readable
+from experiments.records.folder import RunFolder
+from experiments.runs.build import folder_of, open_dataset
+from experiments.runs.restore import RULE, Restored, restore
+from experiments.splits.manifest import locked_studies
+from fusion.system import Prediction
+from kg.errors import InputError, did_you_mean
+from kg.model.graph import KnowledgeGraph
+
+__all__ = ["Asked", "Predicted", "predict_inputs"]
+
+log = logging.getLogger(__name__)
+
+NOT_KNOWN: tuple[Modality, View] = ("cxr", "frontal")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked beside the inputs.
+
+    Args:
+        findings: Concepts (id, label or synonym) or names of label sets; empty = those trained.
+        report: Text file with the report of the one input.
+        dialogue: Text file with the dialogue of the one input.
+        root: Folder of data sets.
+        modality: How pictures without a data set were taken; the run's most frequent otherwise.
+        view: Their view; the most frequent of the modality otherwise.
+    """
+
+    findings: tuple[str, ...] = ()
+    report: Path | None = None
+    dialogue: Path | None = None
+    root: Path | None = None
+    modality: Modality | None = None
+    view: View | None = None
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Answers, and what could not be answered.
+
+    Args:
+        prediction: Probabilities, each with its basis.
+        labels: Preferred name of each finding.
+        rejected: Study, picture and reason of each picture that could not be read.
+        lost: Studies left out, because nothing of them could be read.
+        notes: What a reader must know.
+    """
+
+    prediction: Prediction
+    labels: tuple[str, ...]
+    rejected: tuple[tuple[str, str, str], ...] = ()
+    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Predicted:
+    """Predict the findings of each input with a finished run.
+
+    An input is a picture, a volume, a clip, a folder of one study (its pictures, DICOM slices,
+    `report*.txt`, `dialogue*.txt`), or the name of a data set; a folder called like a data set is
+    meant as `./name`. What an input lacks is missing, and nothing is put in its place.
+
+    Args:
+        inputs: Paths or names.
+        folder: The run.
+        asked: Findings asked for, and what is known of the inputs.
+
+    Raises:
+        InputError: If an input does not exist, or nothing of them can be read.
+    """
+    restored = restore(folder)
+    wanted = _wanted(restored, asked.findings)
+    studies, notes = _studies(restored, inputs, asked)
+    matches = match_findings(restored, wanted)
+    restored.reader.words.ask(wanted)
+    given_something = [study for study in studies if has_input(restored.reader, study)]
+    if not given_something:
+        read = ", ".join(restored.record.inputs_at_test)
+        raise InputError(f"none of the inputs has what {folder.run} reads", f"it reads: {read}")
+    cohort, refused = read_readable(restored.reader, given_something, Path())
+    reasons = {str(error.path): error.reason for error in refused}
+    rejected = tuple(
+        (study.study, image.path, reasons[image.path])
+        for study in studies
+        for image in study.images
+        if image.path in reasons
+    )
+    for _, path, reason in rejected:
+        log.warning("rejected: %s: %s", path, reason)
+    left = {study.study for study in cohort.studies}
+    lost = tuple(study.study for study in studies if study.study not in left)
+    given_findings = tuple(one.asked or one.finding for one in matches)
+    answers = answer(restored.system, cohort, given_findings, restored.calibration)
+    prediction = _prediction([study.study for study in cohort.studies], wanted, answers)
+    names = tuple(_name(restored.graph, finding) for finding in wanted)
+    return Predicted(prediction, names, rejected, lost, tuple(notes))
+
+
+def _studies(
+    restored: Restored, inputs: Sequence[str], asked: Asked
+) -> tuple[list[Study], list[str]]:
+    """The studies of all inputs, and what to know of them."""
+    studies: list[Study] = []
+    notes: list[str] = []
+    for given in inputs:
+        if given in DATASETS.names():
+            found, said = _of_dataset(restored, given, asked.root)
+            studies += found
+            notes += said
+        else:
+            study, said = _of_path(restored, given, asked)
+            studies.append(study)
+            notes += said
+    counts = Counter(study.study for study in studies)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise InputError(f"two inputs are called {twice[0]}", "give each of them once")
+    return studies, notes
+
+
+def _prediction(studies: Sequence[str], wanted: tuple[str, ...], answers: Answers) -> Prediction:
+    """Answers under the names they were asked for."""
+    return Prediction(
+        studies=tuple(studies),
+        findings=wanted,
+        probabilities=np.asarray(answers.probabilities, dtype=np.float64),
+        basis=answers.basis,
+        thresholds=answers.thresholds,
+        threshold_rule=RULE,
+        calibration=answers.temperatures,
+    )
+
+
+def _wanted(restored: Restored, terms: Sequence[str]) -> tuple[str, ...]:
+    """Concept ids of what is asked: label sets by name, concepts by id, label or synonym."""
+    if not terms:
+        return restored.reader.findings
+    sets = {one.name: one.findings for one in restored.graph.label_sets}
+    wanted: dict[str, None] = {}
+    for term in terms:
+        found = sets[term] if term in sets else (restored.graph.resolve(term).id,)
+        wanted |= dict.fromkeys(found)
+    return tuple(wanted)
+
+
+def _name(graph: KnowledgeGraph, finding: str) -> str:
+    return graph.concept(finding).label if finding in graph.index else finding
+
+
+def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[str]]:
+    """One study of a picture, or of a folder of pictures and texts; and what to know of it.
+
+    Raises:
+        InputError: If there is no such path, or nothing in the folder is known.
+    """
+    path = Path(given)
+    if path.is_dir():
+        files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+        pictures = study_pictures(path)
+        texts = [one for one in files if one.suffix.lower() == ".txt"]
+    elif path.is_file():
+        pictures, texts = [path], []
+    else:
+        hint = did_you_mean(given, DATASETS.names())
+        raise InputError(f"{given}: no such file or folder, and no data set", hint)
+    reports = [one for one in texts if one.name.lower().startswith("report")]
+    dialogues = [one for one in texts if one.name.lower().startswith("dialogue")]
+    reports += [asked.report] if asked.report else []
+    dialogues += [asked.dialogue] if asked.dialogue else []
+    if not (pictures or reports or dialogues):
+        raise InputError(
+            f"{given}: holds no picture, report*.txt or dialogue*.txt",
+            f"pictures end in {', '.join(ENDINGS)}",
+        )
+    images, notes = _images(restored, pictures, asked)
+    study = Study(
+        study=given,
+        patient=given,
+        images=tuple(images),
+        report=tuple(part for one in reports for part in read_report(one.read_bytes())),
+        dialogue=tuple(part for one in dialogues for part in read_dialogue(one.read_bytes())),
+        source="input",
+    )
+    return study, notes
+
+
+def _images(
+    restored: Restored, pictures: Sequence[Path], asked: Asked
+) -> tuple[list[StudyImage], list[str]]:
+    """Pictures with how they were taken, and what their headers say a reader must know.
+
+    The modality is the one asked for, else the one the file states, else the usual one of training
+    pictures; the view is the one asked for, or the usual one of the modality.
+    """
+    usual = restored.reader.usual
+    first: Modality = next(iter(usual)) if usual else NOT_KNOWN[0]
+    images, notes = [], []
+    for path in pictures:
+        try:
+            about = look(path)
+        except RejectedImage:
+            about = About()
+        notes += [f"{path}: {note}" for note in about.notes]
+        modality = asked.modality or about.modality or first
+        if usual and modality not in usual:
+            notes.append(f"{path}: taken as {modality}, which the run has not seen in training")
+        view = asked.view or usual.get(modality, NOT_KNOWN[1])
+        images.append(StudyImage(str(path.absolute()), modality, view))
+    return images, notes
+
+
+def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[Study], list[str]]:
+    """Studies of a data set, without its locked part; and what to know of them."""
+    own = restored.experiment.data
+    options = own.options if name == own.name else {}
+    part = DATASETS.load(name)
+    choices = [choice.name for choice in part(part.Options(**options)).label_choices]
+    labels = own.labels if own.labels in choices else choices[0]
+    data = own.model_copy(update={"name": name, "labels": labels, "options": options})
+    dataset, _ = open_dataset(data)
+    where = folder_of(dataset, name, root or Path(), restored.folder.path.parent / "cache")
+    source = StudySource.open(dataset, data, where)
+    studies, where = list(source.everyone), source.root
+    shut = locked_studies(dataset, studies)
+    notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []
+    learnt = {"train", "validation"}
+    parts = restored.manifest.assignments if name == own.name else {}
+    seen = sum(parts.get(study.study) in learnt for study in studies)
+    if seen:
+        notes.append(
+            f"{name}: {seen} of the studies were seen in training or validation: "
+            "their probabilities do not show how good the run is"
+        )
+    return [_absolute(study, where) for study in studies if study.study not in shut], notes
+
+
+def _absolute(study: Study, root: Path) -> Study:
+    """The study with whole paths, so that studies of several roots are read together."""
+    images: list[Any] = [
+        replace(image, path=str((root / image.path).absolute())) for image in study.images
+    ]
+    return replace(study, images=tuple(images))

@@ -1,0 +1,149 @@
+"""Which graph a run uses: what is left out of it, its structure under control, its vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from encoders.names import name_vectors
+from experiments.config.schema import GraphSection
+from experiments.records.atomic import atomic_path
+from experiments.records.record import GraphUse
+from kg.controls.graph_controls import (
+    emptied,
+    noise,
+    shuffled,
+    without_dataset,
+    without_evidence,
+    without_relation,
+    without_source,
+)
+from kg.files.store import load, load_shipped
+from kg.model.graph import KnowledgeGraph
+
+__all__ = ["Graphs", "choose_graph", "concept_vectors", "structure_of"]
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """The graph of a run, as text is read with it and as the system is given it.
+
+    Args:
+        known: Text is linked and supervision made with it.
+        structure: The same concepts, perhaps other edges.
+        vectors: Frozen concept vectors `[N, D]`.
+    """
+
+    known: KnowledgeGraph
+    structure: KnowledgeGraph
+    vectors: Tensor
+
+
+def choose_graph(
+    section: GraphSection, test_names: tuple[str, ...]
+) -> tuple[KnowledgeGraph, GraphUse]:
+    """The graph that text is read with, and the proof of what is not in it.
+
+    Args:
+        section: The graph section of the configuration.
+        test_names: Names under which the data under test stand in the graph's evidence; they
+            are left out unless the section keeps them.
+
+    Raises:
+        InputError: If the graph or a source does not exist.
+    """
+    graph = load_shipped() if section.source == "shipped" else load(Path(section.source))
+    datasets = () if section.keep_test_data else test_names
+    if datasets:
+        graph = without_dataset(graph, datasets)
+    for name in section.leave_out:
+        known = {item.dataset for edge in graph.edges for item in edge.evidence}
+        graph = without_dataset(graph, [name]) if name in known else without_source(graph, name)
+    use = GraphUse(
+        name=graph.name,
+        fingerprint=graph.fingerprint,
+        concepts=len(graph.concepts),
+        edges=len(graph.edges),
+        left_out=(*datasets, *section.leave_out),
+        keeps_test_data=section.keep_test_data,
+    )
+    return graph, use
+
+
+def structure_of(
+    section: GraphSection, graph: KnowledgeGraph, use: GraphUse
+) -> tuple[KnowledgeGraph, GraphUse]:
+    """The graph a model is given: the same concepts, with the edges the section asks for.
+
+    Args:
+        section: The graph section of the configuration.
+        graph: The graph that text is read with.
+        use: What was left out of it.
+
+    Raises:
+        InputError: If a relation or source does not exist, or a share of noise is none.
+    """
+    made, generator = graph, np.random.default_rng(section.seed)
+    for relation in section.drop_relations:
+        made = without_relation(made, relation)
+    for name in section.drop_sources:
+        made = without_evidence(made, name)
+    changed = 0.0
+    if section.control == "shuffled":
+        made, changed = shuffled(made, generator)
+    elif section.control == "noisy":
+        made, changed = noise(made, section.noise, generator), section.noise
+    elif section.control == "emptied":
+        made, changed = emptied(made), 1.0
+    return made, replace(
+        use,
+        name=made.name,
+        fingerprint=made.fingerprint,
+        edges=len(made.edges),
+        left_out=(*use.left_out, *section.drop_relations, *section.drop_sources),
+        control=section.control,
+        changed=changed,
+    )
+
+
+def concept_vectors(section: GraphSection, structure: KnowledgeGraph, cache: Path) -> Tensor:
+    """Frozen vectors of the concepts, `[N, width]`, each of length 1."""
+    if section.vectors == "random":
+        generator = torch.Generator().manual_seed(section.seed)
+        made = torch.randn(len(structure.concepts), section.width, generator=generator)
+        return normalize(made, dim=1)
+    if section.vectors == "complex":
+        return _learned(structure, section.width, section.seed, cache / "links")
+    return name_vectors(structure, section.encoder, section.width, folder=cache / "names")
+
+
+def _learned(graph: KnowledgeGraph, width: int, seed: int, folder: Path) -> Tensor:
+    """ComplEx vectors of the clinical edges, by the settings of `graph embed`; kept once made."""
+    from experiments.link_prediction.fit import embedded, fit
+    from experiments.link_prediction.ranking import known_answers
+    from experiments.link_prediction.study import PLAIN, settings
+    from experiments.link_prediction.triples import from_graph
+
+    options = settings(PLAIN, "complex", [f"width={width}"])
+    triples = from_graph(graph, seed=seed)
+    kept = folder / f"complex-{graph.fingerprint[:32]}-{width}-{seed}.safetensors"
+    if not kept.is_file():
+        state = torch.random.get_rng_state()
+        made = fit(triples, known_answers(triples), options, seed=seed)
+        torch.random.set_rng_state(state)  # whether vectors were kept changes nothing of a run
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(kept) as temporary:
+            save_file({"nodes": embedded(made.model, triples)}, temporary)
+    nodes = load_file(kept)["nodes"]
+    place = {name: row for row, name in enumerate(triples.concepts)}
+    vectors = torch.zeros(len(graph.concepts), width)
+    for row, concept in enumerate(graph.concepts):
+        if concept.id in place:
+            vectors[row] = nodes[place[concept.id]]
+    return normalize(vectors, dim=1)

@@ -1,0 +1,309 @@
+"""Pictures of a cohort as tensors: cached tokens of a frozen encoder, or pixels to train on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from encoders.cache import FeatureCache, image_key
+from encoders.contents import Contents
+from encoders.image import IMAGE_ENCODERS, Preprocessing
+from encoders.reading.picture import READING, Picture, look
+from encoders.reading.pixels import load_pixels
+from encoders.reading.places import share
+from encoders.reading.rejected import RejectedImage
+from encoders.reading.transforms import Augmentation
+from encoders.reduce import Reducer, pool_tokens
+from encoders.study import MODALITIES, VIEWS, Study, StudyImage
+from experiments.config.schema import ImageSection
+from experiments.loading.cohort import Pictures
+from kg.options import parse_options
+
+__all__ = ["PictureReader", "Squares"]
+
+log = logging.getLogger(__name__)
+
+NOTES = 20
+"""Most notes on files that are logged at a time."""
+
+
+class Squares(Protocol):
+    """Decoded stills that are there already, made by the view recipe at the encoder's size.
+
+    `side` and `view` say how they were made, `values` are all of them, `[P, H, W]` in [0, 1];
+    `kept` says whether they stay, or pass by with one batch.
+    """
+
+    @property
+    def side(self) -> int: ...  # noqa: D102
+
+    @property
+    def view(self) -> str: ...  # noqa: D102
+
+    @property
+    def kept(self) -> bool: ...  # noqa: D102
+
+    @property
+    def values(self) -> Tensor: ...  # noqa: D102
+
+    def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
+        """Row of each picture, by its path relative to the root; -1 = it is not among them."""
+
+
+class PictureReader:
+    """Reads the pictures of studies by one image section of a configuration.
+
+    Args:
+        section: Which encoder, whether it is frozen, how tokens are pooled and reduced.
+        cache: Folder of feature caches.
+        seed: Seed of what is drawn when fitting.
+    """
+
+    def __init__(self, section: ImageSection, cache: Path, seed: int) -> None:
+        if section.encoder is None:
+            raise ValueError("pictures are not used by this configuration")
+        self.section, self.cache, self.seed = section, cache, seed
+        part = IMAGE_ENCODERS.load(section.encoder.name)
+        where = f"image.encoder.{section.encoder.name}"
+        options = parse_options(part.Options, section.encoder.options, where=where)
+        self.encoder: Any = part(options)
+        self.encoder.eval()
+        if not section.frozen:
+            self.encoder.trainable(section.trains or -1)
+        self.reducer: Reducer | None = None
+        self.squares: Squares | None = None
+        self.contents = Contents()
+        self._parts: dict[Path, int] = {}
+        self._notes: dict[str, list[Path]] = {}
+
+    @property
+    def trainable_encoder(self) -> nn.Module | None:
+        """The encoder where it trains with the system."""
+        return None if self.section.frozen else self.encoder
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """How far training pixels are moved about; None for cached tokens."""
+        return Augmentation() if self.section.augment and not self.section.frozen else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Tokens of a picture and their width, as the system sees them."""
+        if not self.section.frozen:
+            return self._raw_shape()
+        tokens, width = self._pooled_shape()
+        return tokens, self.reducer.width if self.reducer else width
+
+    def fit(self, studies: Sequence[Study], root: Path) -> None:
+        """Fit the reduction on the pictures of training studies."""
+        if not (self.section.frozen and self.section.reduce):
+            return
+        chosen = [self.chosen(study, root) for study in studies]
+        self._say()
+        pictures = [Picture(root / image.path, image.part) for images in chosen for image in images]
+        array, rows = self._tokens(pictures)
+        generator = np.random.default_rng(self.seed)
+        width = min(self.section.reduce, self._pooled_shape()[1])
+        self.reducer = Reducer.fit(array[np.sort(rows)], generator, width, limit=20_000)
+
+    def allowed(self, study: Study) -> tuple[StudyImage, ...]:
+        """The pictures of a study whose view may be read."""
+        views = self.section.views
+        return tuple(image for image in study.images if not views or image.view in views)
+
+    def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
+        """The pictures of a study that are read, at most `limit`; see `encoders.reading.places`.
+
+        Args:
+            study: The study.
+            root: Folder its picture paths are relative to.
+        """
+        allowed = self.allowed(study)
+        known = self._held([one.path for one in allowed])
+        counts = [
+            1 if one.part is not None or still else self._count(root / one.path)
+            for one, still in zip(allowed, known, strict=True)
+        ]
+        shown = share(counts, self.section.limit)
+        return tuple(
+            image if count == 1 else replace(image, part=place)
+            for image, count, places in zip(allowed, counts, shown, strict=True)
+            for place in places
+        )
+
+    def _count(self, path: Path) -> int:
+        """Slices or frames of a file; one where it cannot be read, as reading it will tell."""
+        if path not in self._parts:
+            try:
+                about = look(path)
+            except RejectedImage:
+                return 1
+            for note in about.notes:
+                self._notes.setdefault(note, []).append(path)
+            self._parts[path] = about.parts
+        return self._parts[path]
+
+    def _say(self) -> None:
+        """Log what was noted of files since the last time, each note once with its files."""
+        for note, paths in list(self._notes.items())[:NOTES]:
+            more = f" (and {len(paths) - 1} more files)" if len(paths) > 1 else ""
+            log.warning("%s: %s%s", paths[0], note, more)
+        if len(self._notes) > NOTES:
+            log.warning("%d more notes of this kind", len(self._notes) - NOTES)
+        self._notes.clear()
+
+    def read(self, studies: Sequence[Study], root: Path) -> Pictures:
+        """Tensors of the pictures of studies, each picture once."""
+        chosen = [self.chosen(study, root) for study in studies]
+        self._say()
+        most = max([len(images) for images in chosen] + [1])
+        place: dict[Picture, int] = {}
+        rows, view, modality = (torch.zeros(len(studies), most, dtype=torch.long) for _ in range(3))
+        rows -= 1
+        for n, images in enumerate(chosen):
+            for v, image in enumerate(images):
+                picture = Picture(root / image.path, image.part)
+                rows[n, v] = place.setdefault(picture, len(place))
+                view[n, v] = VIEWS.index(image.view)
+                modality[n, v] = MODALITIES.index(image.modality)
+        pictures = list(place)
+        squares = self._squares_of(pictures, root)
+        if squares is not None:
+            values, at = squares
+            rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
+        else:
+            values = self._values(pictures) if self.section.frozen else self._grey(pictures)
+        if self.section.frozen:
+            return Pictures(values, rows, view, modality)
+        wanted: Preprocessing = self.encoder.preprocessing
+        return Pictures(values, rows, view, modality, wanted.mean, wanted.std)
+
+    def _held(self, paths: Sequence[str]) -> Sequence[bool]:
+        """Whether each picture is a still that is there as a square."""
+        if self.squares is None:
+            return [False] * len(paths)
+        held: list[bool] = (self.squares.places(paths) >= 0).tolist()
+        return held
+
+    def _squares_of(self, pictures: list[Picture], root: Path) -> tuple[Tensor, Tensor] | None:
+        """Squares, or tokens made of them, and the row of each picture; None = read the files.
+
+        Tokens of a frozen encoder are cached by the files, which are read once; only of squares
+        that pass by are they made anew.
+        """
+        squares, section = self.squares, self.section
+        if squares is None or not pictures or section.window:
+            return None
+        if (squares.side, squares.view) != (self.encoder.preprocessing.size, section.recipe):
+            return None
+        places = squares.places([one.path.relative_to(root).as_posix() for one in pictures])
+        if (places < 0).any() or any(one.part is not None for one in pictures):
+            return None
+        if not section.frozen:
+            return squares.values, torch.from_numpy(places)
+        return None if squares.kept else (self._passing(squares.values), torch.from_numpy(places))
+
+    def _passing(self, squares: Tensor) -> Tensor:
+        """Tokens `[P, S, D]` of squares, not kept."""
+        wanted: Preprocessing = self.encoder.preprocessing
+        mean, std = (torch.tensor(of)[:, None, None] for of in (wanted.mean, wanted.std))
+        parts = []
+        for start in range(0, len(squares), 16):
+            some = squares[start : start + 16]
+            with torch.inference_mode():
+                tokens = self._pool(self.encoder((some[:, None].float() - mean) / std))
+            # as a cache would give them
+            parts.append(tokens.half() if self.reducer is None else self._reduced(tokens))
+        return torch.cat(parts)
+
+    def _reduced(self, tokens: Tensor) -> Tensor:
+        assert self.reducer is not None
+        return self.reducer.apply(tokens.half())
+
+    def state(self) -> dict[str, Tensor]:
+        """What was fitted, as tensors."""
+        if self.reducer is None:
+            return {}
+        return {"reducer.mean": self.reducer.mean, "reducer.components": self.reducer.components}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        if "reducer.mean" in tensors:
+            self.reducer = Reducer(tensors["reducer.mean"], tensors["reducer.components"])
+
+    def _values(self, pictures: list[Picture]) -> Tensor:
+        """Tokens `[P, S, D]`, reduced where a reduction was fitted."""
+        if not pictures:
+            return torch.zeros(1, *self.shape)
+        array, rows = self._tokens(pictures)
+        parts = []
+        for start in range(0, len(rows), 512):
+            tokens = torch.from_numpy(np.asarray(array[rows[start : start + 512]]))
+            parts.append(self.reducer.apply(tokens) if self.reducer else tokens)
+        return torch.cat(parts)
+
+    def _tokens(self, pictures: list[Picture]) -> tuple[Any, Any]:
+        """The cache's array and the row of each picture; computes what is missing."""
+        key = image_key(self.encoder, self.section.recipe, READING)
+        key["pool"] = f"{self.section.grid} {self.section.pool}"
+        key |= self._windowed()
+        cache = self._cache(key, self._pooled_shape())
+        rows = cache.fill(pictures, self._encode, progress=_tell)
+        return cache.array(), rows
+
+    def _cache(self, key: Mapping[str, str], shape: tuple[int, int]) -> FeatureCache[Picture]:
+        return FeatureCache(self.cache, key, shape, self.contents)
+
+    def _encode(self, pictures: list[Picture]) -> np.ndarray[Any, Any]:
+        pixels = torch.from_numpy(self._load(pictures, self.encoder.preprocessing))
+        with torch.inference_mode():
+            tokens = self.encoder(pixels)
+        pooled: np.ndarray[Any, Any] = self._pool(tokens).numpy()
+        return pooled
+
+    def _load(self, pictures: list[Picture], wanted: Preprocessing) -> np.ndarray[Any, Any]:
+        section = self.section
+        return load_pixels(pictures, wanted, section.recipe, window=section.window, threads=2)
+
+    def _grey(self, pictures: list[Picture]) -> Tensor:
+        """Square grey pictures `[P, H, W]` in [0, 1], kept once made like tokens are."""
+        side = self.encoder.preprocessing.size
+        if not pictures:
+            return torch.zeros(1, side, side)
+        plain = Preprocessing(side, (0.0,), (1.0,))
+        key = {"pixels": str(side), "recipe": self.section.recipe, "version": READING}
+        key |= self._windowed()
+        cache = self._cache(key, (side, side))
+        rows = cache.fill(pictures, lambda part: self._load(part, plain)[:, 0], progress=_tell)
+        return torch.from_numpy(np.asarray(cache.array()[rows]))
+
+    def _windowed(self) -> dict[str, str]:
+        return {"window": self.section.window} if self.section.window else {}
+
+    def _pool(self, tokens: Tensor) -> Tensor:
+        return pool_tokens(tokens, self.section.grid, self.section.pool)
+
+    def _raw_shape(self) -> tuple[int, int]:
+        """Tokens of the encoder as it is."""
+        wanted = self.encoder.preprocessing
+        with torch.inference_mode():
+            tokens = self.encoder(torch.zeros(1, wanted.channels, wanted.size, wanted.size))
+        return int(tokens.shape[1]), int(tokens.shape[2])
+
+    def _pooled_shape(self) -> tuple[int, int]:
+        made = self._pool(torch.zeros(1, *self._raw_shape()))
+        return int(made.shape[1]), int(made.shape[2])
+
+
+def _tell(done: int, of: int) -> None:
+    """Progress of encoding, now and then."""
+    if done == of or done % 320 == 0:
+        log.info("encoded %d of %d new pictures", done, of)

@@ -1,0 +1,203 @@
+"""StudyReader: all that is fitted on training studies; reads any studies into a cohort."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from encoders.batch import Text
+from encoders.contents import Contents
+from encoders.study import Modality, Study, View
+from experiments.config.schema import Experiment
+from experiments.loading.cohort import Cohort
+from experiments.loading.graphs import Graphs
+from experiments.loading.holdout import NOTHING_HELD, Held
+from experiments.loading.images import PictureReader
+from experiments.loading.metadata import FactReader
+from experiments.loading.targets import targets
+from experiments.loading.text import WordReader
+from fusion.system import Setting
+
+__all__ = ["StudyReader"]
+
+
+class StudyReader:
+    """Reads studies for one experiment: pictures, text, evidence, facts and targets.
+
+    Built, then fitted on training studies or restored from a run; the same reader then reads
+    validation, test, another data set, or one file.
+
+    Args:
+        experiment: The configuration.
+        graphs: The run's graph.
+        findings: Concept ids trained on.
+        exclusive: Whether exactly one of them holds.
+        held: What training must not see.
+        cache: Folder of feature caches.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        graphs: Graphs,
+        findings: tuple[str, ...],
+        *,
+        exclusive: bool,
+        held: Held = NOTHING_HELD,
+        cache: Path,
+    ) -> None:
+        self.experiment, self.findings, self.exclusive = experiment, findings, exclusive
+        self.graph, self.structure, self.vectors = graphs.known, graphs.structure, graphs.vectors
+        self.held = held
+        self.pictures: PictureReader | None = None
+        if experiment.image.encoder is not None:
+            self.pictures = PictureReader(experiment.image, cache, experiment.seed)
+        asked = (*findings, *held.findings)
+        self.words = WordReader(
+            experiment.text,
+            self.graph,
+            asked,
+            cache,
+            masked=held.masked,
+            lexicon=experiment.graph.lexicon,
+        )
+        self.facts = FactReader(experiment.facts)
+        self.supervised: tuple[str, ...] = ()
+        self.prevalence: tuple[float, ...] = ()
+        self.usual: dict[Modality, View] = {}
+
+    @property
+    def contents(self) -> Contents | None:
+        """Gives hashes of pictures, those it gave before without reading; None = reads none."""
+        return None if self.pictures is None else self.pictures.contents
+
+    @property
+    def pairs(self) -> bool:
+        """Whether training contrasts pictures with their full report."""
+        stages = self.experiment.stages
+        named = any("contrast" in stage.objectives for stage in stages)
+        return named and self.pictures is not None
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the system is given text at all, in training or at test."""
+        policies = {self.words.training_policy, self.experiment.text.test}
+        return self.pairs or policies != {"none"}
+
+    def fit(self, studies: Sequence[Study], root: Path) -> None:
+        """Fit reduction, vocabulary, facts, prevalence and supervised concepts on training."""
+        if self.pictures is not None:
+            self.pictures.fit(studies, root)
+        if self.reads_text:
+            self.words.fit(studies, paired=self.pairs)
+        self.facts.fit(studies)
+        self.usual = usual_views(studies)
+        truth = torch.from_numpy(self._targets(studies, self.findings))
+        self.prevalence = tuple(truth.nanmean(0).nan_to_num(0.5).tolist())
+        stated = self.words.concept_targets(studies, self.experiment.concept_sources)
+        counts = (stated == 1).sum(0)
+        self.supervised = tuple(
+            concept.id
+            for concept, count in zip(self.graph.concepts, counts.tolist(), strict=True)
+            if count >= self.experiment.concept_studies and concept.id not in self.held.masked
+        )
+
+    def read(
+        self,
+        studies: Sequence[Study],
+        root: Path,
+        *,
+        training: bool = False,
+        findings: tuple[str, ...] | None = None,
+    ) -> Cohort:
+        """Read studies.
+
+        Args:
+            studies: The studies.
+            root: Folder their picture paths are relative to.
+            training: Read by the training policy, and add what only training may see.
+            findings: Concept ids to make targets for; those trained on where not given.
+        """
+        text = self.experiment.text
+        policy = self.words.training_policy if training else text.test
+        reads = self.reads_text and policy != "none"
+        sources = self.experiment.concept_sources
+        wanted = self.findings if findings is None else findings
+        return Cohort(
+            studies=tuple(studies),
+            targets=torch.from_numpy(self._targets(studies, wanted)),
+            pictures=None if self.pictures is None else self.pictures.read(studies, root),
+            text=self.words.text(studies, policy, training=training) if reads else None,
+            evidence=self.words.evidence(studies, policy, training=training) if reads else None,
+            concept_targets=self.words.concept_targets(studies, sources) if training else None,
+            paired_text=self._paired(studies) if training and self.pairs else None,
+            facts=self.facts.read(studies) if self.facts.names else None,
+            augmentation=self.pictures.augmentation if self.pictures and training else None,
+        )
+
+    def setting(self) -> Setting:
+        """What the system is told before it is built."""
+        tokens, width = self.pictures.shape if self.pictures else (0, 0)
+        return Setting(
+            graph=self.structure,
+            concept_vectors=self.vectors,
+            findings=self.findings,
+            exclusive=self.exclusive,
+            supervised=self.supervised,
+            image_width=width,
+            image_tokens=tokens,
+            text_width=self.words.encoder.width if self.reads_text else 0,
+            image_encoder=self.pictures.trainable_encoder if self.pictures else None,
+            text_encoder=self.words.trainable_encoder if self.reads_text else None,
+            prevalence=self.prevalence,
+            facts_width=self.facts.width,
+        )
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What was fitted: tensors, and the rest ready for JSON."""
+        tensors = self.pictures.state() if self.pictures else {}
+        plain = {
+            "words": self.words.state() if self.reads_text else {},
+            "facts": self.facts.state(),
+            "supervised": list(self.supervised),
+            "prevalence": list(self.prevalence),
+            "usual": dict(self.usual),
+            "held": {"findings": self.held.findings, "masked": sorted(self.held.masked)},
+            "exclusive": self.exclusive,
+        }
+        return tensors, plain
+
+    def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        if self.pictures is not None:
+            self.pictures.restore(tensors)
+        if self.reads_text:
+            self.words.restore(plain["words"])
+        self.facts.restore(plain["facts"])
+        self.supervised = tuple(plain["supervised"])
+        self.prevalence = tuple(plain["prevalence"])
+        self.usual = dict(plain.get("usual", {}))
+
+    def _paired(self, studies: Sequence[Study]) -> Text:
+        """Full reports for contrast, which are read in training only."""
+        return self.words.text(studies, "full", training=True)
+
+    def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
+        data = self.experiment.data
+        return targets(studies, findings, data.uncertain, data.blank)
+
+
+def usual_views(studies: Sequence[Study]) -> dict[Modality, View]:
+    """Most frequent view of each modality, the most frequent modality first.
+
+    A picture that comes without a word on how it was taken is taken for this.
+    """
+    pairs = Counter((image.modality, image.view) for study in studies for image in study.images)
+    counts = Counter(image.modality for study in studies for image in study.images)
+    best = {modality: view for (modality, view), _ in reversed(pairs.most_common())}
+    return {modality: best[modality] for modality, _ in counts.most_common()}

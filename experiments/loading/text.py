@@ -1,0 +1,203 @@
+"""Text of a cohort as tensors: what the policy allows, what it states, what training may add."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from encoders.batch import Text
+from encoders.cache import FeatureCache
+from encoders.study import Passage, Stated, Study
+from encoders.text import TEXT_ENCODERS
+from experiments.config.schema import TextPolicy, TextSection
+from experiments.loading.targets import passages_for
+from kg.controls.graph_controls import labels_only
+from kg.mentions.evidence import study_evidence
+from kg.mentions.linker import MentionLinker
+from kg.mentions.redact import redact
+from kg.model.graph import KnowledgeGraph
+from kg.options import parse_options
+
+__all__ = ["WordReader"]
+
+Passages = tuple[Passage, ...]
+EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
+TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
+
+
+class WordReader:
+    """Reads the text of studies by one text section of a configuration.
+
+    Args:
+        section: Policies and encoder.
+        graph: The run's graph, whose names the linker looks for.
+        asked: Concept ids of the findings, which `redacted` cuts.
+        cache: Folder of feature caches.
+        masked: Concepts held out of training, whose clauses training text loses.
+        lexicon: Names that are looked for: `all`, or concepts' `labels` alone.
+    """
+
+    def __init__(
+        self,
+        section: TextSection,
+        graph: KnowledgeGraph,
+        asked: Sequence[str],
+        cache: Path,
+        *,
+        masked: frozenset[str] = frozenset(),
+        lexicon: Literal["all", "labels"] = "all",
+    ) -> None:
+        self.section, self.graph, self.cache = section, graph, cache
+        self.linker = MentionLinker(graph if lexicon == "all" else labels_only(graph))
+        self.masked = masked
+        self.asked: set[str] = set()
+        self.ask(asked)
+        part = TEXT_ENCODERS.load(section.encoder.name)
+        where = f"text.encoder.{section.encoder.name}"
+        options = parse_options(part.Options, section.encoder.options, where=where)
+        self.encoder: Any = part(options)
+
+    @property
+    def trainable_encoder(self) -> nn.Module | None:
+        """The encoder where it trains with the system."""
+        return None if self.encoder.frozen else self.encoder
+
+    @property
+    def training_policy(self) -> TextPolicy:
+        """Text a system reads in training."""
+        same = self.section.train == "same"
+        return self.section.test if same else cast(TextPolicy, self.section.train)
+
+    def ask(self, findings: Sequence[str]) -> None:
+        """Cut these findings, and all narrower, from redacted text too."""
+        known = [finding for finding in findings if finding in self.graph.index]
+        self.asked |= set(known).union(*(self.graph.descendants(finding) for finding in known))
+
+    def fit(self, studies: Sequence[Study], *, paired: bool) -> None:
+        """Learn a vocabulary from the training text, and from full reports where they pair."""
+        policies = {self.training_policy, *(("full",) if paired else ())} - {"none"}
+        texts = [
+            self.passages(study, cast(TextPolicy, policy), training=True)
+            for policy in sorted(policies)
+            for study in studies
+        ]
+        self.encoder.fit(texts)
+
+    def passages(self, study: Study, policy: TextPolicy, *, training: bool = False) -> Passages:
+        """What a policy lets through of a study; training loses clauses on held-out concepts."""
+
+        def cut(passage: Passage) -> Passage:
+            return self._without(passage, self.asked)
+
+        allowed = passages_for(study, policy, self.section.language, cut)
+        if not (training and self.masked):
+            return allowed
+        left = (self._without(passage, self.masked) for passage in allowed)
+        return tuple(passage for passage in left if passage.text.strip())
+
+    def text(self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False) -> Text:
+        """Words or frozen tokens of the studies."""
+        passages = [self.passages(study, policy, training=training) for study in studies]
+        if not self.encoder.frozen:
+            words, mask, part = self.encoder.tokenize(passages)
+            return Text(words, None, mask, part)
+        return self._frozen(passages)
+
+    def evidence(
+        self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False
+    ) -> Tensor:
+        """What the allowed text states of each concept, `[n, N]`; see `StudyBatch.evidence`."""
+        made = torch.zeros(len(studies), len(self.graph.concepts))
+        for row, study in enumerate(studies):
+            allowed = self.passages(study, policy, training=training)
+            for concept, stated in self._stated(allowed).items():
+                if not (training and concept in self.masked):
+                    made[row, self.graph.index[concept]] = EVIDENCE[stated]
+        return made
+
+    def concept_targets(self, studies: Sequence[Study], sources: Sequence[str]) -> Tensor:
+        """What report and coding state, `[n, N]`: training only.
+
+        A concept that a study with report or coding does not name is taken as absent; what it
+        is present in, all its `is_a` ancestors are too. NaN where nothing was written at all, and
+        where the report leaves it open. Of a concept held out of training nothing is stated, and
+        what only follows from one is left open.
+        """
+        index = self.graph.index
+        made = torch.full((len(studies), len(index)), float("nan"))
+        for row, study in enumerate(studies):
+            stated: dict[str, Stated] = {}
+            full = self.passages(study, "full") if "stated" in sources else ()
+            stated |= self._stated(full)
+            coded = study.coded if "coded" in sources else {}
+            stated |= {concept: value for concept, value in coded.items() if concept in index}
+            if not full and not coded:
+                continue
+            made[row] = 0.0
+            for concept, value in stated.items():
+                made[row, index[concept]] = TARGET[value]
+            present = [concept for concept, value in stated.items() if value == "present"]
+            hidden = [name for name in present if name in self.masked]
+            for concept in self._wider(hidden):
+                if stated.get(concept) != "present":
+                    made[row, index[concept]] = float("nan")
+            for concept in self._wider(name for name in present if name not in self.masked):
+                made[row, index[concept]] = 1.0
+        made[:, [index[name] for name in sorted(self.masked)]] = float("nan")
+        return made
+
+    def state(self) -> dict[str, Any]:
+        """What was fitted, ready for JSON."""
+        state: dict[str, Any] = self.encoder.state()
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.encoder.restore(state)
+
+    def _wider(self, concepts: Iterable[str]) -> set[str]:
+        """Everything wider than one of the concepts."""
+        return {wide for name in concepts for wide in self.graph.ancestors(name)}
+
+    def _without(self, passage: Passage, concepts: Collection[str]) -> Passage:
+        """A passage without the clauses that speak of the concepts."""
+        left = redact([passage], self.linker.link([passage]), concepts)
+        return left[0] if left else Passage(passage.name, "", passage.language)
+
+    def _stated(self, passages: Passages) -> dict[str, Stated]:
+        return dict(study_evidence(self.linker.link(passages), self.graph))
+
+    def _frozen(self, passages: list[Passages]) -> Text:
+        """Tokens of a frozen encoder, each text encoded once; mask and part are made anew."""
+        words, mask, part = self.encoder.tokenize(passages)
+        length = self.encoder.max_length
+        key = {"weights": self.encoder.weights_hash(), "length": str(length)}
+        cache: FeatureCache[str] = FeatureCache(self.cache, key, (length, self.encoder.width))
+        names = [_digest(text) for text in passages]
+        place = {name: row for row, name in reversed(list(enumerate(names)))}
+
+        def encode(wanted: list[str]) -> np.ndarray[Any, Any]:
+            rows = torch.tensor([place[name] for name in wanted])
+            with torch.inference_mode():
+                tokens = self.encoder(words[rows], mask[rows], part[rows])
+            room = torch.zeros(len(rows), length, self.encoder.width)
+            room[:, : tokens.shape[1]] = tokens
+            filled: np.ndarray[Any, Any] = room.numpy()
+            return filled
+
+        rows = cache.fill(names, encode)
+        tokens = torch.from_numpy(np.asarray(cache.array()[rows][:, : mask.shape[1]]))
+        return Text(None, tokens, mask, part)
+
+
+def _digest(passages: Passages) -> str:
+    """Hash that names a text."""
+    plain = json.dumps([(p.name, p.text, p.language) for p in passages], ensure_ascii=False)
+    return hashlib.sha256(plain.encode()).hexdigest()

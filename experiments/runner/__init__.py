@@ -1,0 +1,1 @@
+"""The runner: an experiment from configuration to finished record, on one or more processes."""

@@ -1,0 +1,217 @@
+"""Run an experiment from configuration to record: assemble, train stage by stage, score, keep."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from experiments.config.load import resolve
+from experiments.config.schema import Experiment
+from experiments.explanation.examples import write_examples
+from experiments.inference.score import macro_auroc
+from experiments.loading.cohort import batches
+from experiments.records.checkpoint import load_checkpoint, save_checkpoint
+from experiments.records.folder import RunFolder
+from experiments.records.journal import log_to, read_metrics
+from experiments.records.ledger import note_use
+from experiments.records.record import RunRecord
+from experiments.runs.build import Assembled, assemble
+from experiments.runs.exposure import write_seen
+from experiments.runs.run_record import finished_record, started_record
+from experiments.tasks.classification import measure_run, score
+from experiments.training.callbacks import StopAsked
+from experiments.training.distributed import ALONE, World, follows, joined
+from experiments.training.fit import fit_stage
+from kg.errors import InputError
+
+__all__ = ["follow_run", "resume_run", "run_experiment", "train"]
+
+log = logging.getLogger(__name__)
+
+
+def run_experiment(experiment: Experiment, *, root: Path, runs: Path, command: str = "") -> str:
+    """Run an experiment in a new folder under `runs`.
+
+    Args:
+        experiment: The configuration.
+        root: Folder of the data set.
+        runs: Folder that holds runs; feature caches are kept in `runs/cache`.
+        command: Command line, for the record.
+
+    Returns:
+        The run id.
+
+    Raises:
+        InputError: If data, graph or a part are not what the configuration says.
+        RunStopped: If training could not go on; record and checkpoint are kept.
+    """
+    if follows():
+        return follow_run(root).run
+    folder = RunFolder.create(runs, experiment)
+    with folder.hold(), log_to(folder.log):
+        _execute(folder, experiment, root, command, resume=False)
+    return folder.run
+
+
+def resume_run(folder: RunFolder, root: Path) -> None:
+    """Go on with a run from its last checkpoint, to the very weights it would have had.
+
+    Raises:
+        InputError: If the run is finished, or data, graph or split are no longer the same.
+    """
+    if follows():
+        follow_run(root)
+        return
+    record = folder.load_record()
+    if record.status == "finished":
+        raise InputError(f"{folder.run} is finished", "look at it: kgdx experiment show")
+    experiment = resolve(str(folder.config))
+    with folder.hold(), log_to(folder.log):
+        _execute(folder, experiment, root, record.command, resume=True)
+
+
+def follow_run(root: Path) -> RunFolder:
+    """Train along with the process that leads a run: assemble the same, measure and write nothing.
+
+    Args:
+        root: Folder of the data set on this machine.
+
+    Returns:
+        The run's folder, as the leader told it.
+    """
+    with joined(Path(), root) as world:
+        folder = RunFolder(world.folder)
+        experiment = resolve(str(folder.config))
+        settle(experiment)
+        made = assemble(experiment, root, cache=folder.path.parent / "cache")
+        train(folder, made, world)
+    return folder
+
+
+def settle(experiment: Experiment) -> None:
+    """Set what is global to a process: seed, determinism, and how loud Lightning is."""
+    torch.manual_seed(experiment.seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # what Lightning says of itself is not for the user of a run; its warnings are
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _execute(
+    folder: RunFolder, experiment: Experiment, root: Path, command: str, *, resume: bool
+) -> None:
+    """Assemble, train what is not trained yet, and score."""
+    began = time.monotonic()
+    settle(experiment)
+    made = assemble(experiment, root, cache=folder.path.parent / "cache")
+    before = folder.load_record() if resume else None
+    record = started_record(folder, experiment, made, command, before)
+    if before is not None:
+        _check_same(before, record)
+    else:
+        made.manifest.save(folder.splits)
+        write_seen(folder, made)
+    record.save(folder.record)
+    times = {"assemble": time.monotonic() - began}
+    try:
+        with joined(folder.path, root, experiment.devices) as world:
+            chosen = train(folder, made, world)
+    except StopAsked as asked:
+        log.warning("stopped by %s", signal.Signals(asked.number).name)
+        spent = record.seconds + time.monotonic() - began
+        replace(record, status="stopped", seconds=spent).save(folder.record)
+        os.kill(os.getpid(), asked.number)  # now nothing is half done, the signal may do its work
+        raise KeyboardInterrupt from None
+    times["train"] = time.monotonic() - began - times["assemble"]
+    if experiment.split.kind == "locked":
+        note_use(folder.path.parent, _locked_use(record))
+    measured = measure_run(folder, made)
+    write_examples(folder, made, measured)
+    seconds = time.monotonic() - began
+    times["test"] = seconds - times["assemble"] - times["train"]
+    seconds += record.seconds
+    done = finished_record(record, made, measured, times)
+    warnings = (*done.warnings, *_skipped_steps(folder))
+    replace(done, seconds=seconds, chosen=chosen, warnings=warnings).save(folder.record)
+    from experiments.reports.run_page import write_run_page
+
+    write_run_page(folder.path)
+
+
+def _skipped_steps(folder: RunFolder) -> Iterator[str]:
+    """What a reader must know of steps that were not finite."""
+    counts = {row["stage"]: row["skipped"] for row in read_metrics(folder.metrics)}
+    for stage, count in counts.items():
+        if count:
+            yield f"stage {stage}: {count} steps were not finite and were skipped"
+
+
+def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> Mapping[str, float]:
+    """Fit what needs no gradients, run the stages that are not done, and load the best weights.
+
+    Returns:
+        What the system chose on validation in the end.
+    """
+    identity = made.identity()
+    for place, stage in enumerate(made.system.stages):
+        world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
+    if world.leads:
+        tensors, plain = made.reader.state()
+        save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
+    last = folder.checkpoints / "last"
+    begun = (last / "state.json").is_file()
+    if not begun:
+        training = made.cohorts["train"]
+        made.system.prepare(batches(training, range(len(training)), training=True))
+    first = int(load_checkpoint(last, identity=identity).state["stage"]) if begun else 0
+    validation = made.cohorts["validation"]
+
+    def measure() -> dict[str, float]:
+        return {"auroc_macro": macro_auroc(validation.targets.numpy(), score(made, validation))}
+
+    for place in range(first, len(made.system.stages)):
+        resume = last if begun and place == first else None
+        fit_stage(folder, made, place, measure, world=world, resume=resume)
+    best = folder.checkpoints / "best"
+    chosen = made.system.choose(lambda: measure()["auroc_macro"])
+    if world.leads and (chosen or not made.system.stages):
+        state = dict(load_checkpoint(best, identity=identity).state) if made.system.stages else {}
+        save_checkpoint(best, made.system.state_dict(), state, identity)
+    return chosen
+
+
+def _locked_use(record: RunRecord) -> dict[str, str]:
+    """What the ledger says of a run that is tested on the locked part."""
+    return {
+        "run": record.run,
+        "config_hash": record.config_hash,
+        "dataset": record.dataset,
+        "labels": record.labels,
+        "manifest": record.split_manifest,
+        "why": str(record.experiment.get("about") or record.experiment["name"]),
+    }
+
+
+def _check_same(before: RunRecord, now: RunRecord) -> None:
+    """Refuse to go on with other data, another graph or another split."""
+    pairs: Mapping[str, tuple[object, object]] = {
+        "data": (before.data_fingerprint, now.data_fingerprint),
+        "split": (before.split_manifest, now.split_manifest),
+        "graph": (
+            before.graph and before.graph.fingerprint,
+            now.graph and now.graph.fingerprint,
+        ),
+    }
+    changed = [name for name, (was, is_now) in pairs.items() if was != is_now]
+    if changed:
+        raise InputError(
+            f"{before.run}: {' and '.join(changed)} changed since it was started",
+            "put them back, or start a new run",
+        )

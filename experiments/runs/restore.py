@@ -1,0 +1,175 @@
+"""Restore a finished run for asking: graph, reader, system and calibration, from its folder alone.
+
+The data it was trained on need not be there any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.config.load import resolve
+from experiments.config.mistakes import check_values
+from experiments.config.schema import Experiment
+from experiments.inference.score import Calibration
+from experiments.loading.graphs import choose_graph, structure_of
+from experiments.loading.holdout import NOTHING_HELD, Held, without_mined
+from experiments.loading.preprocessor import StudyReader
+from experiments.metrics.decisions import Thresholds
+from experiments.records.checkpoint import load_checkpoint
+from experiments.records.folder import RunFolder
+from experiments.records.record import RunRecord
+from experiments.runs.build import build_reader, build_system, open_dataset
+from experiments.splits.manifest import Manifest
+from fusion.system import System
+from kg.errors import InputError
+from kg.model.graph import KnowledgeGraph
+
+__all__ = ["Restored", "restore"]
+
+RULE = "chosen on validation"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A finished run, ready to be asked.
+
+    Args:
+        folder: Its folder.
+        experiment: Its configuration.
+        graph: The graph that text is read and findings are matched with; the structure the system
+            was given is the reader's.
+        reader: Reads studies as in training.
+        system: The trained system, in evaluation mode.
+        calibration: What validation taught, of the findings trained on in their order.
+        record: Its record.
+        manifest: Its split.
+    """
+
+    folder: RunFolder
+    experiment: Experiment
+    graph: KnowledgeGraph
+    reader: StudyReader
+    system: System
+    calibration: Calibration
+    record: RunRecord
+    manifest: Manifest
+
+
+def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
+    """Restore a finished run.
+
+    Args:
+        folder: The run's folder.
+        cache: Folder of feature caches; beside the runs where not given.
+
+    Raises:
+        InputError: If the run is not finished, its configuration was changed, the graph is no
+            longer the one it was trained with, or a checkpoint is damaged.
+    """
+    record = folder.load_record()
+    if record.status != "finished":
+        raise InputError(
+            f"{folder.run} is {record.status}, not finished", f"kgdx experiment resume {folder.run}"
+        )
+    experiment = _experiment(folder, record)
+    manifest = Manifest.load(folder.splits)
+    kept = load_checkpoint(folder.checkpoints / "reader")
+    held = _held(kept.state)
+    graph, structure = _graphs(experiment, record, held)
+    findings = tuple(kept.identity["findings"])
+    reader = build_reader(
+        experiment,
+        graph,
+        structure,
+        findings,
+        exclusive=_exclusive(kept.state, experiment, graph),
+        held=held,
+        cache=cache or folder.path.parent / "cache",
+    )
+    reader.restore(kept.tensors, kept.state)
+    system = build_system(experiment, reader)
+    identity = {
+        "system": experiment.system.name,
+        "findings": list(findings),
+        "graph": structure.fingerprint,
+        "split": manifest.sha256,
+    }
+    best = load_checkpoint(folder.checkpoints / "best", like=system.state_dict(), identity=identity)
+    system.load_state_dict(dict(best.tensors))
+    system.eval()
+    calibration = _calibration(record, manifest, reader)
+    return Restored(folder, experiment, graph, reader, system, calibration, record, manifest)
+
+
+def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
+    """The run's configuration, which must still be what the run was started with."""
+    experiment = resolve(str(folder.config))
+    started = check_values(Experiment, dict(record.experiment), places={(): str(folder.record)})
+    if experiment != started:
+        raise InputError(
+            f"{folder.config} was changed since the run was started",
+            "put it back as record.json has it, or run the changed configuration as a new run",
+        )
+    return experiment
+
+
+def _graphs(
+    experiment: Experiment, record: RunRecord, held: Held
+) -> tuple[KnowledgeGraph, KnowledgeGraph]:
+    """The run's graph and its structure, made again and proved equal by its fingerprint."""
+    dataset, _ = open_dataset(experiment.data)
+    graph, use = choose_graph(experiment.graph, dataset.graph_names)
+    graph, use = without_mined(graph, use, held.masked)
+    structure, _ = structure_of(experiment.graph, graph, use)
+    if record.graph is None or structure.fingerprint != record.graph.fingerprint:
+        was = record.graph.fingerprint[:12] if record.graph else "none"
+        raise InputError(
+            f"{record.run}: its graph was {was}, graph.source {experiment.graph.source} now gives "
+            f"{structure.fingerprint[:12]}",
+            "install the version of kgdx that made the run, or put the graph file back",
+        )
+    return graph, structure
+
+
+def _held(state: Any) -> Held:
+    """What was held out of training."""
+    kept = state.get("held")
+    if not kept:
+        return NOTHING_HELD
+    return Held(tuple(kept["findings"]), frozenset(kept["masked"]))
+
+
+def _exclusive(state: Any, experiment: Experiment, graph: KnowledgeGraph) -> bool:
+    """Whether the findings exclude each other, as the reader kept it."""
+    if "exclusive" in state:
+        return bool(state["exclusive"])
+    sets = {one.name: one for one in graph.label_sets}
+    return experiment.data.labels in sets and sets[experiment.data.labels].exclusive
+
+
+def _calibration(record: RunRecord, manifest: Manifest, reader: StudyReader) -> Calibration:
+    """Temperatures and thresholds as the record's rows keep them.
+
+    Raises:
+        InputError: If the record has no row of a finding trained on.
+    """
+    rows = {row.finding: row for row in record.findings if row.basis == "trained"}
+    missing = [finding for finding in reader.findings if finding not in rows]
+    if missing:
+        raise InputError(
+            f"{record.run}: its record has no threshold of {missing[0]}", "run it again"
+        )
+    chosen = [rows[finding] for finding in reader.findings]
+    temperatures = tuple(1.0 if row.temperature is None else row.temperature for row in chosen)
+    nothing = float("nan")
+    return Calibration(
+        temperatures=temperatures[:1] if reader.exclusive else temperatures,
+        thresholds=Thresholds(
+            tuple(nothing if row.threshold is None else row.threshold for row in chosen),
+            RULE,
+            frozenset(manifest.groups[study] for study in manifest.studies("validation")),
+        ),
+        exclusive=reader.exclusive,
+    )

@@ -1,0 +1,130 @@
+"""Verify a finished run: every hash of its record is made again from what is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from encoders.contents import Contents
+from experiments.config.load import config_hash, resolve
+from experiments.loading.data_source import StudySource
+from experiments.metrics.ranking import auroc
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import read_predictions
+from experiments.records.record import RunRecord
+from experiments.records.studies import read_studies
+from experiments.runs.build import (
+    fingerprint,
+    folder_of,
+    open_dataset,
+    wanted_studies,
+)
+from experiments.runs.restore import restore
+from experiments.splits.manifest import Manifest
+from kg.errors import InputError
+
+__all__ = ["Verified", "verify_run"]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One thing that was looked at.
+
+    Args:
+        what: What it is.
+        holds: Whether it is still what the record says; None where it could not be looked at.
+        detail: What was found.
+    """
+
+    what: str
+    holds: bool | None
+    detail: str
+
+
+def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
+    """Make every hash of a run's record again, and its AUROCs from its predictions.
+
+    Args:
+        folder: The run's folder.
+        root: Folder of data sets; without it the data are not looked at.
+
+    Raises:
+        InputError: If there is no readable record.
+    """
+    record = folder.load_record()
+    looked: dict[str, Callable[[], tuple[bool, str]]] = {
+        "configuration": lambda: _equal(
+            config_hash(resolve(str(folder.config))), record.config_hash
+        ),
+        "split": lambda: _equal(Manifest.load(folder.splits).sha256, record.split_manifest),
+        "graph and weights": lambda: (True, restore(folder).reader.structure.fingerprint[:12]),
+        "predictions": lambda: _predictions(folder, record),
+    }
+    if folder.studies.is_file():
+        looked["studies"] = lambda: _studies(folder)
+    rows = [_look(what, check) for what, check in looked.items()]
+    if root is None:
+        return [*rows, Verified("data", None, "not looked at: no --root")]
+    return [*rows, _look("data", lambda: _equal(_data(folder, root), record.data_fingerprint))]
+
+
+def _look(what: str, check: Callable[[], tuple[bool, str]]) -> Verified:
+    try:
+        return Verified(what, *check())
+    except InputError as error:
+        return Verified(what, False, error.message)
+
+
+def _equal(now: str, recorded: str) -> tuple[bool, str]:
+    if now == recorded:
+        return True, now[:12]
+    return False, f"the record says {recorded[:12]}, now it is {now[:12]}"
+
+
+def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
+    """Whether every AUROC of the record is that of the predictions that are there."""
+    parts = {part.part: part for part in read_predictions(folder.predictions)}
+    if "test" not in parts:
+        return False, "they hold no test part"
+    test = parts["test"]
+    now = dict(zip(test.findings, auroc(test.labels, test.probabilities), strict=True))
+    rows = [row for row in record.findings if row.part == "test" and row.finding in now]
+    other = [row.label for row in rows if not _same(row.metrics["auroc"].value, now[row.finding])]
+    if other:
+        return False, f"they give another AUROC for {', '.join(other)}"
+    return True, f"they give the AUROC of all {len(rows)} findings"
+
+
+def _studies(folder: RunFolder) -> tuple[bool, str]:
+    """Whether what is known of studies is of the very studies the predictions are of."""
+    known = read_studies(folder.studies)
+    for part in read_predictions(folder.predictions):
+        rows = [(row.study, row.patient) for row in known if row.part == part.part]
+        if rows != list(zip(part.studies, part.patients, strict=True)):
+            return False, f"they are not those of the predictions of {part.part}"
+    return True, f"they are those of all {len(known)} predictions"
+
+
+def _same(said: float | None, now: float) -> bool:
+    """Whether a recorded number is the one found now; None stands for not defined."""
+    return not np.isfinite(now) if said is None else abs(said - now) < 1e-9
+
+
+def _data(folder: RunFolder, root: Path) -> str:
+    """Fingerprint of the studies of all parts as they are read now."""
+    experiment = resolve(str(folder.config))
+    dataset, _ = open_dataset(experiment.data)
+    place = folder_of(dataset, experiment.data.name, root, folder.path.parent / "cache")
+    manifest = Manifest.load(folder.splits)
+    used = {"train", "validation", "test"}
+    source = StudySource.open(dataset, experiment.data, place)
+    studies = wanted_studies(source.everyone, experiment.data)
+    return source.fingerprint or fingerprint(
+        [study for study in studies if manifest.assignments.get(study.study) in used],
+        source.root,
+        contents=Contents() if experiment.image.encoder is not None else None,
+        known=source.hashes(experiment.image),
+    )

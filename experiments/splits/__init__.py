@@ -1,0 +1,1 @@
+"""Splits of a data set by patient or origin, as manifests with a hash."""

@@ -1,0 +1,341 @@
+"""Who trains and who is tested: splits by group, written as a manifest with a hash.
+
+The locked part is decided first and by a hash of the group alone, so it never moves: a group is
+locked where the first 8 hex digits of the SHA-256 of its key, as a share of 16^8, are below the
+data set's share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.study import SplitPart, Study
+from experiments.config.schema import SplitSection
+from experiments.records.atomic import write_json
+from experiments.splits.balance import divide, fraction_of, weigh
+from experiments.splits.origins import source_groups, tested_source
+from kg.errors import InputError
+
+FIXED_TEST = 0.25
+LOCKED_LISTS = Path(__file__).parents[1] / "datasets" / "locked"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which study is in which part.
+
+    Args:
+        name: What the split is called.
+        dataset: Data set it divides.
+        kind: `folds`, `fixed`, `locked`, `official` or `sources`.
+        seed: Seed of the division.
+        assignments: Part of each study.
+        groups: Group of each study.
+    """
+
+    name: str
+    dataset: str
+    kind: str
+    seed: int
+    assignments: Mapping[str, SplitPart]
+    groups: Mapping[str, str]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the content in canonical JSON; equal content gives an equal hash."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def studies(self, part: SplitPart) -> tuple[str, ...]:
+        """Ids of the studies in a part, sorted."""
+        return tuple(sorted(study for study, where in self.assignments.items() if where == part))
+
+    def save(self, path: Path) -> None:
+        """Write the manifest with its hash, whole or not at all."""
+        write_json(path, asdict(self) | {"sha256": self.sha256})
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            InputError: If it is missing, not a manifest, changed by hand, or leaks.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            written = content.pop("sha256")
+            manifest = cls(**content)
+        except FileNotFoundError:
+            raise InputError(f"{path}: not found", "run `kgdx data prepare`") from None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{path}: not a split manifest: {error}", "write it again") from None
+        if manifest.sha256 != written:
+            raise InputError(f"{path}: its content is not that of its hash", "write it again")
+        check(manifest)
+        return manifest
+
+
+def check(manifest: Manifest) -> None:
+    """Refuse a manifest in which a group is in two parts, or a part or a group is unknown.
+
+    Raises:
+        InputError: `leakage`, with the first group and its studies, or what is unknown.
+    """
+    unknown = set(manifest.assignments.values()) - set(get_args(SplitPart))
+    if unknown:
+        parts = ", ".join(get_args(SplitPart))
+        raise InputError(f"{manifest.name}: no such part: {sorted(unknown)[0]}", f"use {parts}")
+    if set(manifest.groups) != set(manifest.assignments):
+        odd = sorted(set(manifest.groups) ^ set(manifest.assignments))[0]
+        raise InputError(f"{manifest.name}: study {odd} lacks a part or a group", "write it again")
+    first: dict[str, str] = {}
+    for study, part in manifest.assignments.items():
+        group = manifest.groups[study]
+        other = first.setdefault(group, study)
+        if manifest.assignments[other] != part:
+            raise InputError(
+                f"leakage: {manifest.name}: group {group} is in {manifest.assignments[other]} "
+                f"({other}) and in {part} ({study})",
+                "keep all studies of a patient or source document in one part",
+            )
+
+
+def fraction(key: str) -> float:
+    """Where a key falls in [0, 1): the first 8 hex digits of its SHA-256 over 2^32."""
+    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32
+
+
+def locked_groups(groups: Iterable[str], share: float) -> frozenset[str]:
+    """The groups that are locked under the hash rule."""
+    return frozenset(group for group in groups if fraction(group) < share)
+
+
+def locked_studies(dataset: object, studies: Iterable[Study]) -> frozenset[str]:
+    """Ids of the studies that development never sees.
+
+    A data set that is part of a cohort locks what the cohort locks: its group keys are hashed as
+    the cohort writes them, and studies in the cohort's committed list are locked too.
+
+    Args:
+        dataset: The data set; `locked_share`, `locked_as` and `locked_with` are read from it.
+        studies: All its studies.
+    """
+    share = float(getattr(dataset, "locked_share", 0.0))
+    prefix = str(getattr(dataset, "locked_as", ""))
+    listed = read_locked(str(getattr(dataset, "locked_with", "")))
+    return frozenset(
+        study.study
+        for study in studies
+        if fraction(prefix + study.patient) < share or prefix + study.study in listed
+    )
+
+
+def official_parts(dataset: object, root: Path) -> Mapping[str, SplitPart]:
+    """Part of each study in the split its publication gives; empty where it gives none.
+
+    Args:
+        dataset: The data set; its `official_split` is asked.
+        root: Its own folder.
+    """
+    given: Callable[[Path], Mapping[str, SplitPart]] | None
+    given = getattr(dataset, "official_split", None)
+    return given(root) if given is not None else {}
+
+
+def read_locked(name: str) -> frozenset[str]:
+    """Studies in the committed list of a data set's locked part; empty where there is none."""
+    path = LOCKED_LISTS / f"{name}.json"
+    if not name or not path.is_file():
+        return frozenset()
+    return frozenset(json.loads(path.read_text(encoding="utf-8"))["studies"])
+
+
+def locked_list(dataset: object, name: str, studies: Sequence[Study]) -> dict[str, object]:
+    """What is committed of a locked part: its rule, ids and their hash; no text and no labels."""
+    share = float(getattr(dataset, "locked_share", 0.0))
+    groups = locked_groups({study.patient for study in studies}, share)
+    ids = sorted(study.study for study in studies if study.patient in groups)
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    return {
+        "dataset": name,
+        "rule": f"first 8 hex digits of sha256(group) / 2^32 < {share}",
+        "groups": len(groups),
+        "of_groups": len({study.patient for study in studies}),
+        "of_studies": len(studies),
+        "sha256": digest,
+        "studies": ids,
+    }
+
+
+def make_manifest(
+    studies: Sequence[Study],
+    split: SplitSection,
+    *,
+    dataset: str,
+    locked: frozenset[str] = frozenset(),
+    official: Mapping[str, SplitPart] | None = None,
+) -> Manifest:
+    """Divide the studies by group, balanced by label, the same for the same seed.
+
+    `folds`: the development part in `split.folds` test folds, of which `split.fold` is tested;
+    each of its studies is tested once over the folds. `fixed`: about 60/15/25 of the development
+    part. `locked`: the development part trains, the locked part is tested. `official`: each study
+    stands where the publication puts it; without a published validation part one is divided off
+    training. `sources`: one source of the development part is tested, see `sources.py`; a group
+    with studies of it that is tested with another source is `unused`. In all but `locked`, locked
+    studies stand in the part `locked`, which no run reads. With `split.fraction` below 1, the
+    training groups that are not in it are `unused`.
+
+    Args:
+        studies: All studies of the data set, also those a run will not use, so that all runs
+            share one manifest; each with its group as `patient`. Their stated labels, not the
+            targets a label policy makes of them, balance the parts.
+        split: How to divide.
+        dataset: Name of the data set.
+        locked: Ids of the locked studies, from `locked_studies`.
+        official: Published part of each study, from `official_parts`.
+
+    Raises:
+        InputError: If there are too few groups, no such fold, no source or locked part to test,
+            no official split, or one that does not speak of a study or parts a patient.
+    """
+    _check_request(studies, split, locked, dataset)
+    groups = {study.study: study.patient for study in studies}
+    shut = {groups[study] for study in locked}
+    order: dict[str, list[int]] = defaultdict(list)
+    for row, study in enumerate(studies):
+        if study.patient not in shut:
+            order[study.patient].append(row)
+    weights = weigh(order, studies)
+    rng = np.random.default_rng(split.seed)
+    part: dict[str, SplitPart] = {group: "locked" for group in shut}
+    source = ""
+    if split.kind == "official":
+        placed = _published(studies, official or {}, dataset)
+        part |= _held_out(placed, groups, weights, split, rng)
+        assignments = {study: part.get(groups[study], placed[study]) for study in sorted(groups)}
+    else:
+        if split.kind == "locked":
+            part = dict.fromkeys(shut, "test")
+        silent: set[str] = set()
+        if split.kind == "sources":
+            open_ = [studies[row] for rows in order.values() for row in rows]
+            source = tested_source(open_, split.fold, dataset)
+            test, silent = source_groups(open_, source)
+        else:
+            test = _tested(weights, split, rng)
+        rest = {group: weights[group] for group in weights if group not in test | silent}
+        share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
+        held = divide(rest, [1 - share, share], rng)[1]
+        for group in weights:
+            part[group] = "test" if group in test else "validation" if group in held else "train"
+        part |= dict.fromkeys(silent, "unused")
+        assignments = {study: part[group] for study, group in sorted(groups.items())}
+    trained = {groups[study] for study, where in assignments.items() if where == "train"}
+    rest = {group: weights[group] for group in weights if group in trained}
+    left_out = trained - fraction_of(rest, split.fraction, split.seed)
+    assignments |= {study: "unused" for study in assignments if groups[study] in left_out}
+    manifest = Manifest(
+        name=manifest_name(dataset, split, source),
+        dataset=dataset,
+        kind=split.kind,
+        seed=split.seed,
+        assignments=assignments,
+        groups=dict(sorted(groups.items())),
+    )
+    check(manifest)
+    _check_filled(manifest)
+    return manifest
+
+
+def _check_request(
+    studies: Sequence[Study], split: SplitSection, locked: frozenset[str], dataset: str
+) -> None:
+    twice = [name for name, count in Counter(s.study for s in studies).items() if count > 1]
+    if twice:
+        raise InputError(f"{dataset}: two studies have the id {twice[0]!r}", "give each its own")
+    if split.kind == "locked" and not locked:
+        raise InputError(
+            f"{dataset} has no locked part", "use split.kind folds or fixed for this data set"
+        )
+    if not 0 < split.validation < 1 - FIXED_TEST:
+        raise InputError(f"split.validation {split.validation}", "choose a share below 0.75")
+
+
+def _check_filled(manifest: Manifest) -> None:
+    for part in ("train", "validation", "test"):
+        if not manifest.studies(part):
+            raise InputError(
+                f"{manifest.name}: nothing is left for {part}",
+                "give more patients, fewer folds or a larger split.validation",
+            )
+
+
+def _published(
+    studies: Sequence[Study], official: Mapping[str, SplitPart], dataset: str
+) -> Mapping[str, SplitPart]:
+    """The official split, once it places every study."""
+    if not official:
+        raise InputError(
+            f"{dataset}: no official split is here",
+            f"get its files (see `kgdx data check {dataset}`), or use split.kind folds or fixed",
+        )
+    silent = [study.study for study in studies if study.study not in official]
+    if silent:
+        raise InputError(
+            f"{dataset}: the official split does not place study {silent[0]} "
+            f"({len(silent)} such studies)",
+            "get the split's files again, or use split.kind folds or fixed",
+        )
+    return official
+
+
+def _held_out(
+    placed: Mapping[str, SplitPart],
+    groups: Mapping[str, str],
+    weights: Mapping[str, NDArray[np.float64]],
+    split: SplitSection,
+    rng: np.random.Generator,
+) -> dict[str, SplitPart]:
+    """Training groups held out for validation where the publication holds none out."""
+    parts = {groups[study]: part for study, part in placed.items() if study in groups}
+    if "validation" in parts.values():
+        return {}
+    rest = {group: weights[group] for group in weights if parts[group] == "train"}
+    held = divide(rest, [1 - split.validation, split.validation], rng)[1]
+    return dict.fromkeys(held, "validation")
+
+
+def manifest_name(dataset: str, split: SplitSection, source: str = "") -> str:
+    """What a split is called; shares of validation are not told apart by it.
+
+    Args:
+        dataset: Name of the data set.
+        split: The split.
+        source: The source that is tested, of `sources`.
+    """
+    fold = f"-{split.fold + 1}of{split.folds}" if split.kind == "folds" else ""
+    fold += f"-{source}" if source else ""
+    share = f"-{100 * split.fraction:g}pct" if split.fraction != 1 else ""
+    return f"{dataset}-{split.kind}{fold}-seed{split.seed}{share}"
+
+
+def _tested(
+    weights: Mapping[str, NDArray[np.float64]], split: SplitSection, rng: np.random.Generator
+) -> set[str]:
+    """Development groups that are tested."""
+    if split.kind == "folds":
+        return divide(weights, [1 / split.folds] * split.folds, rng)[split.fold]
+    if split.kind == "fixed":
+        return divide(weights, [1 - FIXED_TEST, FIXED_TEST], rng)[1]
+    return set()

@@ -1,0 +1,155 @@
+"""What is true of a made-up study, as one JSON record, and the study that is read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from encoders.study import Modality, Passage, Stated, Study, StudyImage
+from experiments.synthetic.canvas import Drawing
+from experiments.synthetic.labels import stated_labels, true_concepts
+from experiments.synthetic.repertoire import LABELS
+from experiments.synthetic.rules import Rules
+from experiments.synthetic.studio import Shot
+from experiments.synthetic.world import Case
+from experiments.synthetic.writer import Writer
+from kg.mentions.statement import Statement
+from kg.model.graph import KnowledgeGraph
+
+Truth = dict[str, Any]
+"""One study; keys: `study patient sex age modality world disease true findings symptoms edges
+images report dialogue labels`. A finding has `concept side zone extent shown hedged stated boxes`
+(box in pixels by picture: left, top, right, bottom); report and dialogue have `passages` (name,
+text, language) and `statements` (passage, start, end, concept, assertion)."""
+
+
+def tell(
+    case: Case,
+    rules: Rules,
+    graph: KnowledgeGraph,
+    pictures: Mapping[str, tuple[Shot, Drawing]],
+    texts: tuple[Writer, Writer],
+) -> Truth:
+    """Write down what is true of a study.
+
+    Args:
+        case: What was sampled.
+        rules: Settings of the world.
+        graph: Graph whose `is_a` closes what is true.
+        pictures: Drawn pictures by path.
+        texts: Report and dialogue.
+    """
+    true = true_concepts(case, graph)
+    report, dialogue = texts
+    return {
+        "study": case.study,
+        "patient": case.person.patient,
+        "sex": case.person.sex,
+        "age": case.age,
+        "modality": case.modality,
+        "world": rules.world,
+        "disease": case.disease,
+        "true": sorted(true),
+        "findings": [
+            {
+                "concept": finding.concept,
+                "side": finding.side,
+                "zone": finding.zone,
+                "extent": finding.extent,
+                "shown": finding.shown,
+                "hedged": finding.hedged,
+                "stated": finding.stated,
+                "boxes": {
+                    path: list(drawing.boxes[finding.concept])
+                    for path, (_, drawing) in pictures.items()
+                    if finding.concept in drawing.boxes
+                },
+            }
+            for finding in case.findings
+        ],
+        "symptoms": list(case.symptoms),
+        "edges": [list(edge) for edge in case.edges],
+        "images": [
+            {
+                "path": path,
+                "view": shot.view,
+                "height": int(drawing.pixels.shape[0]),
+                "width": int(drawing.pixels.shape[1]),
+            }
+            for path, (shot, drawing) in pictures.items()
+        ],
+        "report": written(report),
+        "dialogue": written(dialogue),
+        "labels": {
+            name: stated_labels(case, true, name)
+            for name, (modalities, _) in LABELS.items()
+            if case.modality in modalities
+        },
+    }
+
+
+def written(writer: Writer) -> dict[str, Any]:
+    """Passages and statements of a text."""
+    return {
+        "passages": [[p.name, p.text, p.language] for p in writer.passages],
+        "statements": [
+            [s.passage, s.start, s.end, s.concept, s.assertion] for s in writer.statements
+        ],
+    }
+
+
+def statements(truth: Truth, text: str) -> list[Statement]:
+    """What the report or the dialogue of a study states, with spans.
+
+    Args:
+        truth: The study.
+        text: `report` or `dialogue`.
+    """
+    passages = truth[text]["passages"]
+    return [
+        Statement(concept, assertion, passage, start, end, passages[passage][0], "written")
+        for passage, start, end, concept, assertion in truth[text]["statements"]
+    ]
+
+
+def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
+    """The study as the data set gives it, or None where its modality is not labelled.
+
+    Args:
+        truth: The study.
+        labels: Label set.
+        folder: What the paths of pictures start with, relative to the root.
+    """
+    if labels not in truth["labels"]:
+        return None
+    modality: Modality = truth["modality"]
+    images = tuple(
+        StudyImage(folder + image["path"], modality, image["view"]) for image in truth["images"]
+    )
+    coded: dict[str, Stated] = {}
+    for text in ("report", "dialogue"):
+        for statement in statements(truth, text):
+            if coded.get(statement.concept) != "present":
+                coded[statement.concept] = statement.assertion
+    return Study(
+        study=truth["study"],
+        patient=truth["patient"],
+        images=images,
+        report=tuple(Passage(*passage) for passage in truth["report"]["passages"]),
+        dialogue=tuple(Passage(*passage) for passage in truth["dialogue"]["passages"]),
+        stated=truth["labels"][labels],
+        coded=coded,
+        source="synthetic",
+        facts={
+            "sex": truth["sex"],
+            "age": str(truth["age"]),
+            "modality": modality,
+            "document": truth["patient"],
+            "pictures": str(len(images)),
+            **{
+                name: str(image[name])
+                for image in truth["images"][:1]
+                for name in ("view", "width", "height")
+            },
+        },
+    )

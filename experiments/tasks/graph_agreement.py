@@ -1,0 +1,107 @@
+"""Agreement of a run's answers with what the graph says of its findings.
+
+The same for every arm of an ablation: it is the graph as it was before any control that is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.config.schema import GraphSection
+from experiments.loading.graphs import choose_graph
+from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.decisions import Thresholds
+from experiments.metrics.hierarchy import consistency, no_finding_agreement
+from experiments.records.predictions import ScoredPart
+from kg.model.edges import GROUPED_UNDER
+from kg.model.graph import KnowledgeGraph, LabelSet
+
+__all__ = ["TOLERANCE", "agreement", "uncontrolled"]
+
+TOLERANCE = 0.01
+"""How far a narrower finding's probability may exceed the wider one's and still agree."""
+
+
+def uncontrolled(section: GraphSection) -> KnowledgeGraph:
+    """The graph a configuration names, whatever control replaced it or was taken out of it."""
+    plain = {"control": "none", "leave_out": (), "drop_relations": ()}
+    return choose_graph(section.model_copy(update=plain), ())[0]
+
+
+def agreement(
+    part: ScoredPart,
+    thresholds: Thresholds,
+    label_set: LabelSet,
+    graph: KnowledgeGraph,
+    *,
+    seed: int,
+    plan: Plan,
+) -> dict[str, Estimate]:
+    """Agreement of the answers of one part; NaN where the findings give nothing to compare.
+
+    `hierarchy_consistency` is over pairs by `is_a`, `convention_consistency` over what the label
+    set files under what, and the shares of `no_finding_contradiction` and `no_finding_neither`
+    leave out findings that may hold with No Finding (support devices).
+
+    Args:
+        part: Calibrated probabilities.
+        thresholds: Decision thresholds of the part's findings.
+        label_set: The label set they are from.
+        graph: The graph asked for pairs.
+        seed: Seed of the resamples.
+        plan: How intervals are made.
+    """
+    rng, groups = np.random.default_rng(seed), np.asarray(part.patients, dtype=object)
+    measured = {
+        name: consistency(
+            part.probabilities, pairs, groups, tolerance=TOLERANCE, rng=rng, plan=plan
+        )
+        for name, pairs in (
+            ("hierarchy_consistency", _entailed(graph, part.findings)),
+            ("convention_consistency", _filed(graph, part.findings, label_set)),
+        )
+    }
+    none = label_set.no_finding
+    if none not in part.findings or label_set.exclusive:
+        nothing = Estimate(np.nan)
+        return measured | {"no_finding_contradiction": nothing, "no_finding_neither": nothing}
+    apart = {none, *label_set.with_no_finding}
+    abnormal = [place for place, name in enumerate(part.findings) if name not in apart]
+    rates = no_finding_agreement(
+        part.probabilities,
+        thresholds.values,
+        (part.findings.index(none), abnormal),
+        groups,
+        rng=rng,
+        plan=plan,
+    )
+    return measured | {f"no_finding_{name}": rate for name, rate in rates._asdict().items()}
+
+
+def _entailed(graph: KnowledgeGraph, findings: Sequence[str]) -> list[tuple[int, int]]:
+    """Columns of each finding and each of the others that it entails by `is_a`."""
+    place = {finding: column for column, finding in enumerate(findings)}
+    return [
+        (place[child], place[parent])
+        for child in findings
+        if child in graph.index
+        for parent in graph.ancestors(child)
+        if parent in place
+    ]
+
+
+def _filed(
+    graph: KnowledgeGraph, findings: Sequence[str], label_set: LabelSet
+) -> list[tuple[int, int]]:
+    """Columns of each finding and what the label set files it under, where that is asked too."""
+    place = {finding: column for column, finding in enumerate(findings)}
+    return [
+        (place[edge.subject], place[edge.object])
+        for edge in graph.edges
+        if edge.relation == GROUPED_UNDER
+        and edge.label_set == label_set.name
+        and edge.subject in place
+        and edge.object in place
+    ]

@@ -1,0 +1,102 @@
+"""A run small enough to train in a second, assembled once and copied for every test."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from experiments.config.schema import Experiment
+from experiments.records.folder import RunFolder
+from experiments.runs.build import Assembled, assemble
+from fusion.stage import Stage
+
+OBJECTIVES = {
+    "classification": 1.0,
+    "concept_supervision": 1.0,
+    "hierarchy": 0.1,
+    "contrast": 0.05,
+    "link_prediction": 0.1,
+}
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "data": {
+        "name": "synthetic",
+        "labels": "nih14",
+        "options": {"studies": 40, "cxr": 1.0, "ct": 0.0, "size": 64},
+        "at_least": 4,
+        "blank": "ignore",
+    },
+    "split": {"kind": "fixed"},
+    "text": {"train": "full", "test": "redacted"},
+    "image": {
+        "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64}},
+        "grid": 2,
+        "reduce": 16,
+    },
+    "graph": {"width": 16},
+    "system": {
+        "name": "graph_fusion",
+        "options": {"width": 32, "memory": 4, "message_passing": {"name": "identity"}},
+    },
+    "stages": [{"epochs": 2, "batch_size": 6, "learning_rate": 1e-3, "objectives": OBJECTIVES}],
+    "concept_studies": 3,
+}
+
+
+@pytest.fixture(scope="session")
+def small_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of runs that share the made-up data set and the caches."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def small() -> dict[str, Any]:
+    """Configuration of the small run, as plain values."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def _assembled(small_runs: Path) -> Callable[[bool], Assembled]:
+    made: dict[bool, Assembled] = {}
+
+    def give(frozen: bool) -> Assembled:
+        if frozen not in made:
+            image = {**SMALL["image"], "frozen": frozen}
+            torch.manual_seed(0)
+            experiment = Experiment.model_validate({**SMALL, "image": image})
+            made[frozen] = assemble(experiment, small_runs, cache=small_runs / "cache")
+        return made[frozen]
+
+    return give
+
+
+@pytest.fixture
+def make(_assembled: Callable[[bool], Assembled]) -> Callable[..., Assembled]:
+    """A fresh copy of the small run, with other stages where some are given."""
+
+    def give(*stages: dict[str, Any], frozen: bool = True) -> Assembled:
+        first = _assembled(frozen)
+        graph = first.reader.graph  # large, and never changed
+        system = copy.deepcopy(first.system, {id(graph): graph})
+        if stages:
+            system.stages = tuple(
+                Stage(**{**SMALL["stages"][0], **stage})  # type: ignore[arg-type]
+                for stage in stages
+            )
+        torch.manual_seed(1)
+        return replace(first, system=system)
+
+    return give
+
+
+@pytest.fixture
+def new_folder(tmp_path: Path) -> Callable[[], RunFolder]:
+    """An empty folder of a run."""
+    return lambda: RunFolder.create(tmp_path, Experiment.model_validate(SMALL))
