@@ -37,11 +37,13 @@ class ClassifierOptions(PartOptions):
             equal size (an unseen finding then cannot be asked).
         message_passing: Graph encoder.
         messages: Pass messages along the edges; closed, the graph encoder keeps its parameters.
-        memory: Neighbours in each finding's memory; 0 closes the channel.
+        neighbourhood: Concepts of each finding's neighbourhood that are attended to; 0 closes the
+            channel.
         evidence: Most concepts stated by a study that are attended to; 0 closes the channel.
-        spread: Steps over the graph's edges that evidence is carried; 0 closes the channel.
-        spread_as: `learned` with the rest, or a `prior` kept out of training: what is carried of
-            statements alone, added to the answers by a weight chosen on validation.
+        propagation_steps: Steps that evidence is propagated over the graph's edges; 0 closes the
+            channel.
+        propagation: `learned` with the rest, or a `prior` kept out of training: what is propagated
+            of statements alone, added to the answers by a weight chosen on validation.
         concept_logit: Add the concept-by-study dot product to a finding's logit.
         join: Join of queries and sources.
         head: From joined query to logit.
@@ -54,10 +56,10 @@ class ClassifierOptions(PartOptions):
     vectors: Literal["given", "learned"] = "given"
     message_passing: Part = Part(name="rgcn")
     messages: bool = True
-    memory: int = 24
+    neighbourhood: int = 24
     evidence: int = 24
-    spread: int = 2
-    spread_as: Literal["learned", "prior"] = "learned"
+    propagation_steps: int = 2
+    propagation: Literal["learned", "prior"] = "learned"
     concept_logit: bool = True
     join: Part = Part(name="knowledge_attention")
     head: Part = Part(name="concept_dot")
@@ -82,8 +84,8 @@ class KnowledgeClassifier(nn.Module):
         self.join = build(JOINS, options.join, "join", width=width, kinds=MEMORY_KINDS)
         self.head = build(HEADS, options.head, "head", width=width)
         self.evidence_reader = EvidenceReader(width, options.evidence)
-        carrier = Prior if options.spread_as == "prior" else Spread
-        self.spread = carrier(setting.graph, options.spread)
+        carrier = Prior if options.propagation == "prior" else Spread
+        self.spread = carrier(setting.graph, options.propagation_steps)
         self.image_reader = self.build_image_reader()
         self.text_reader = self.build_text_reader()
         self.concept_direction = nn.Linear(width, width)
@@ -92,7 +94,8 @@ class KnowledgeClassifier(nn.Module):
     @property
     def prior(self) -> Prior | None:
         """What is added to trained answers, where it is asked for and open."""
-        return self.spread if isinstance(self.spread, Prior) and self.options.spread else None
+        is_open = self.options.propagation_steps > 0
+        return self.spread if is_open and isinstance(self.spread, Prior) else None
 
     def build_image_reader(self) -> ImageReader | None:
         """A reader where the run has pictures."""
@@ -248,7 +251,7 @@ class KnowledgeClassifier(nn.Module):
             seen: Logits of the supervised concepts from the pictures, `[B, K]`.
             scale: How much of each directed edge is there, `[E]`; None = all of it.
         """
-        if not self.options.spread:
+        if not self.options.propagation_steps:
             return None
         empty = seen.new_zeros(len(batch.ids), len(self.setting.graph.concepts))
         stated = empty if batch.evidence is None else batch.evidence
@@ -282,7 +285,7 @@ class ConceptReader(nn.Module):
 
     def __init__(self, options: ClassifierOptions, setting: Setting) -> None:
         super().__init__()
-        self.setting, self.limit = setting, options.memory
+        self.setting, self.limit = setting, options.neighbourhood
         edges, kinds, weights, relations = graph_tensors(setting.graph)
         if not options.messages:
             edges, kinds, weights = edges[:, :0], kinds[:0], weights[:0]

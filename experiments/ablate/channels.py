@@ -58,7 +58,7 @@ def channels(experiment: Experiment) -> dict[str, str]:
     return {
         "vectors": "learned, equal size" if learned else VECTORS[experiment.graph.vectors],
         "message passing": through(passes),
-        "memory": through(options.memory > 0),
+        "memory": through(options.neighbourhood > 0),
         "evidence": _evidence(options, structure, reads=reads),
         "concept supervision": OPEN if weights.get("concept_supervision") else CLOSED,
         "hierarchy": through(bool(weights.get("hierarchy"))),
@@ -88,8 +88,8 @@ def _structure(experiment: Experiment) -> str:
 def _evidence(options: ClassifierOptions, structure: str, *, reads: bool) -> str:
     """What is done with what a study states, and with what its pictures let one expect."""
     mentions = "mentions" if options.evidence and reads else ""
-    carried = options.spread > 0 and structure != CLOSED
-    word = "prior" if options.spread_as == "prior" else "spread"
+    carried = options.propagation_steps > 0 and structure != CLOSED
+    word = "prior" if options.propagation == "prior" else "spread"
     spread = {True: word if structure == OPEN else f"{word} {structure}", False: ""}[carried]
     if mentions and not carried:
         spread = "no spread"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.ablate.schema import AblationFile, Overrides, as_overrides
-from experiments.config.load import config_hash, read_config
+from experiments.config.hashing import config_hash
+from experiments.config.load import read_config
 from experiments.config.parts import check_parts
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder, list_runs

@@ -14,7 +14,7 @@ from experiments.audit.fitting import scores_of_dense
 from experiments.audit.subject import Fold, Subject
 from experiments.loading.metadata import FactReader
 from experiments.metrics.arrays import FloatArray
-from experiments.systems.logistic_facts import LogisticFacts
+from experiments.systems.logistic_metadata import LogisticMetadata
 
 __all__ = ["FACT_PROBES", "BearsOn", "FactProbe", "NotPossible", "Probed"]
 
@@ -43,7 +43,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class FactProbe:
-    """Logistic regression on some facts of a study (`logistic_facts`).
+    """Logistic regression on some facts of a study (`logistic_metadata`).
 
     Args:
         name: What it is called.
@@ -68,7 +68,7 @@ class FactProbe:
         told = [name for name in self.facts if _varies(subject.studies, name)]
         if not told:
             raise NotPossible(_why(subject.studies, self.facts))
-        options = LogisticFacts.Options()
+        options = LogisticMetadata.Options()
         return Probed(
             scores_of_dense(subject, _Facts(subject.studies, told), options, labels),
             reads=", ".join(name.replace("_", " ") for name in told),

@@ -18,7 +18,7 @@ from experiments.audit.fitting import scores_of_dense, scores_of_sparse
 from experiments.audit.probes import BearsOn, NotPossible, Probed
 from experiments.audit.subject import Fold, Subject
 from experiments.metrics.arrays import FloatArray
-from experiments.systems.logistic_facts import LogisticFacts
+from experiments.systems.logistic_metadata import LogisticMetadata
 from experiments.systems.logistic_text import LogisticText
 from kg.mentions.linker import MentionLinker
 from kg.mentions.redact import redact
@@ -157,7 +157,7 @@ class CutProbe:
         def features(fold: Fold) -> Tensor:
             return rows
 
-        options = LogisticFacts.Options()
+        options = LogisticMetadata.Options()
         return Probed(
             scores_of_dense(subject, features, options, labels),
             reads="characters cut, characters left",

@@ -66,7 +66,8 @@ def list_configs(as_json: bool) -> None:
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Write it resolved to a file.")
 def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path | None) -> None:
     """Check CONFIG (a shipped name or a YAML file) and every part and option it names."""
-    from experiments.config.load import config_hash, dump, read_config
+    from experiments.config.hashing import config_hash
+    from experiments.config.load import dump, read_config
     from experiments.config.parts import check_parts
 
     found = read_config(config, overrides)

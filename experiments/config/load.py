@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from experiments.config.aliases import renamed_path, with_todays_keys
 from experiments.config.document import Document, Dumper, KeyPath, read_document
 from experiments.config.mistakes import Places, check_values, point_at
 from experiments.config.schema import Experiment
@@ -19,7 +18,6 @@ from kg.errors import InputError, did_you_mean
 
 __all__ = [
     "Config",
-    "config_hash",
     "dump",
     "find_file",
     "read_config",
@@ -60,7 +58,7 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
 
 def read_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     """As `resolve`, and also where each key was written."""
-    document = read_file(find_file(name_or_path, shipped_configs(), "configuration"))
+    document = _read_todays(find_file(name_or_path, shipped_configs(), "configuration"))
     values, places = document.values, _places(document)
     if "base" in values:
         values, places = _on_base(document)
@@ -69,10 +67,12 @@ def read_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
         nested: Any = value
         for step in reversed(key):
             nested = {step: nested}
+        nested = with_todays_keys(nested)
         _check_reach(values, key, override)
         values = _merge(values, nested)
         above = {key[:length]: f"--set {override}" for length in range(1, len(key))}
-        places = {**above, **places, **{p: f"--set {override}" for p in _paths(value, key)}}
+        written = {renamed_path(path): f"--set {override}" for path in _paths(value, key)}
+        places = {**above, **places, **written}
     _refuse_not_finite(values, (), places)
     return Config(check_values(Experiment, values, places=places), places)
 
@@ -86,13 +86,6 @@ def dump(experiment: Experiment) -> str:
     """The resolved experiment as YAML that runs again as it is."""
     values = experiment.model_dump(mode="json")
     return yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
-
-
-def config_hash(experiment: Experiment) -> str:
-    """SHA-256 of the resolved experiment in canonical JSON."""
-    values = experiment.model_dump(mode="json")
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def find_file(name_or_path: str, known: Mapping[str, Path], noun: str) -> Path:
@@ -132,6 +125,26 @@ def read_file(path: Path) -> Document:
     return read_document(text, str(path))
 
 
+def _read_todays(path: Path) -> Document:
+    """A configuration file with former keys replaced by today's.
+
+    Raises:
+        InputError: If it cannot be read, or has a key under its former and its present name.
+    """
+    document = read_file(path)
+    lines: dict[KeyPath, int] = {}
+    for key, line in document.lines.items():
+        today = renamed_path(key)
+        if today != key and today in document.lines:
+            raise InputError(
+                f"{document.source}:{line}: {'.'.join(key)} is the former name of a key that is "
+                f"written on line {document.lines[today]}",
+                f"keep {'.'.join(today)}",
+            )
+        lines[today] = line
+    return Document(with_todays_keys(document.values), lines, document.source)
+
+
 def _places(document: Document) -> dict[KeyPath, str]:
     places = {path: f"{document.source}:{line}" for path, line in document.lines.items()}
     return {(): document.source, **places}
@@ -145,7 +158,7 @@ def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
     path = Path(document.source).parent / str(name)
     if not isinstance(name, str) or not path.is_file():
         raise InputError(f"{where}: base: there is no file {path}", "name it as seen from here")
-    base = read_file(path)
+    base = _read_todays(path)
     if "base" in base.values:
         raise InputError(f"{where}: base: {path} has a base itself", "name that one: one level")
     return _merge(base.values, own), {**_places(base), **_places(document)}
@@ -179,7 +192,7 @@ def _parse_override(override: str) -> tuple[KeyPath, Any]:
     values = read_document(f"value: {text.strip()}\n", f"--set {override}").values
     if set(values) != {"value"}:
         raise InputError(f"--set {override}: more than one value", "use --set once for each key")
-    return path, values["value"]
+    return renamed_path(path), values["value"]
 
 
 def _check_reach(values: Any, key: KeyPath, override: str) -> None:

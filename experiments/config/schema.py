@@ -225,6 +225,19 @@ class Published(Options):
     differs: str = ""
 
 
+class Start(Options):
+    """Weights of a finished run that another run begins with.
+
+    Args:
+        run: Run id, or the folder of the run.
+        take: Modules of the new system by name, each with the module of the finished run whose
+            weights it takes.
+    """
+
+    run: str
+    take: Mapping[str, str]
+
+
 class Experiment(Options):
     """One experiment: everything a run needs, nothing about this machine.
 
@@ -236,7 +249,7 @@ class Experiment(Options):
         text: Which text, encoded how.
         image: How pictures are encoded.
         graph: Which graph.
-        facts: Facts of a study given to the system (probes only).
+        metadata: Metadata of a study given to the system (probes only).
         system: The method.
         stages: Stages of training; empty = the system's own.
         seed: Seed of weights, order of studies and dropout.
@@ -249,6 +262,9 @@ class Experiment(Options):
             machines they are started by `torchrun`. What an objective averages over stated
             targets, or contrasts within the batch, it takes within each process's share.
         published: Numbers printed elsewhere, never mixed with ours.
+        also: Further data sets that a stage may train on by name; never tested.
+        start: Finished runs whose weights this run begins with.
+        tasks: What is measured once training is over, of the catalog of tasks.
     """
 
     name: str
@@ -258,7 +274,7 @@ class Experiment(Options):
     text: TextSection = TextSection()
     image: ImageSection = ImageSection()
     graph: GraphSection = GraphSection()
-    facts: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
     system: Part
     stages: tuple[Stage, ...] = ()
     seed: int = 0
@@ -268,3 +284,6 @@ class Experiment(Options):
     precision: Literal["32", "bf16"] = "32"
     devices: int = 1
     published: tuple[Published, ...] = ()
+    also: tuple[DataSection, ...] = ()
+    start: tuple[Start, ...] = ()
+    tasks: tuple[str, ...] = ("classification",)

@@ -112,7 +112,7 @@ def deletion(
         raise InputError(
             "nothing can be taken from this run: it attends to no concepts of the graph, and no "
             "edge of it reaches an answer",
-            "ask a run with system.options.memory over 1, with text at test, or with edges",
+            "ask a run with system.options.neighbourhood over 1, with text at test, or with edges",
         )
     return made
 

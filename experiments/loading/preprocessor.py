@@ -66,7 +66,7 @@ class StudyReader:
             masked=held.masked,
             lexicon=experiment.graph.lexicon,
         )
-        self.facts = FactReader(experiment.facts)
+        self.facts = FactReader(experiment.metadata)
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
         self.usual: dict[Modality, View] = {}

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from experiments.config.load import config_hash, dump
+from experiments.config.hashing import config_hash
+from experiments.config.load import dump
 from experiments.config.schema import Experiment
 from experiments.records.atomic import remove_leftovers, write_text
 from experiments.records.record import RunRecord, Status

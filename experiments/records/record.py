@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from experiments.config.aliases import VALUES, with_todays_keys
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 
@@ -23,6 +24,7 @@ __all__ = [
     "Status",
     "control_words",
     "defined",
+    "with_todays_names",
 ]
 
 Status = Literal["running", "finished", "stopped", "failed"]
@@ -228,7 +230,7 @@ class RunRecord:
             version = values.pop("format")
             if version != FORMAT:
                 raise InputError(f"{path} has format {version}", f"this kgdx reads {FORMAT}")
-            return _ADAPTER.validate_python(values)
+            return _ADAPTER.validate_python(with_todays_names(values))
         except FileNotFoundError:
             raise InputError(f"there is no record {path}", "name the folder of a run") from None
         except ValidationError as error:
@@ -237,6 +239,23 @@ class RunRecord:
             raise InputError(f"{path}: {where}: {first['msg'].lower()}", _DAMAGED) from None
         except (ValueError, KeyError, AttributeError, TypeError):
             raise InputError(f"{path} is not a run record", _DAMAGED) from None
+
+
+def with_todays_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as read, with former names of keys, inputs and systems replaced by today's."""
+
+    def inputs(of: Mapping[str, Any]) -> dict[str, Any]:
+        given = of.get("inputs_at_test", ())
+        return {"inputs_at_test": ["metadata" if one == "facts" else one for one in given]}
+
+    system = VALUES["system.name"].get(str(values.get("system")), values.get("system"))
+    return {
+        **values,
+        **inputs(values),
+        "system": system,
+        "experiment": with_todays_keys(values.get("experiment", {})),
+        "evaluations": [{**one, **inputs(one)} for one in values.get("evaluations", ())],
+    }
 
 
 def defined(value: float) -> float | None:

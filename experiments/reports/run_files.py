@@ -11,6 +11,7 @@ from typing import Any
 from experiments.records.journal import read_metrics
 from experiments.records.ledger import read_ledger
 from experiments.records.predictions import ScoredPart, read_predictions
+from experiments.records.record import with_todays_names
 from experiments.records.studies import ScoredStudy, read_studies
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -59,6 +60,7 @@ def read_run_files(folder: Path) -> RunFiles:
     record = _read_json(folder / "record.json")
     if not isinstance(record, Mapping):
         raise InputError(f"{folder / 'record.json'} is not a run record", _AGAIN)
+    record = with_todays_names(record)
     examples = _read_json(folder / "examples.json") if (folder / "examples.json").exists() else []
     if not isinstance(examples, list) or not all(isinstance(one, Mapping) for one in examples):
         raise InputError(f"{folder / 'examples.json'} is not a list of studies", _AGAIN)

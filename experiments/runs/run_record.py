@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from experiments.config.load import config_hash
+from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
 from experiments.loading.data_source import PARTS
 from experiments.loading.targets import leakage
@@ -36,8 +36,8 @@ def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
         inputs.append("image" if experiment.image.recipe == "whole" else experiment.image.recipe)
     if experiment.text.test != "none":
         inputs.append(experiment.text.test)
-    if experiment.facts:
-        inputs.append("facts")
+    if experiment.metadata:
+        inputs.append("metadata")
     return tuple(inputs)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from encoders.contents import Contents
-from experiments.config.load import config_hash, resolve
+from experiments.config.hashing import config_hash
+from experiments.config.load import resolve
 from experiments.loading.data_source import StudySource
 from experiments.metrics.ranking import auroc
 from experiments.records.folder import RunFolder

@@ -47,7 +47,7 @@ def given(experiment: Experiment, without: Collection[Source]) -> Experiment:
     if "text" in without:
         text = text.model_copy(update={"test": "none"})
     left = experiment.model_copy(update={"image": image, "text": text})
-    if not read_by(left) and not left.facts:
+    if not read_by(left) and not left.metadata:
         raise InputError(
             f"{experiment.name}: without {' and '.join(without)} nothing is left to answer from",
             "withhold fewer sources",

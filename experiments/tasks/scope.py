@@ -79,7 +79,7 @@ def data_of(
     if dataset != own.name:
         left = given(restored.experiment, without)
         # facts are of the pictures
-        reads = read_by(left) | ({"image"} if left.facts else set())
+        reads = read_by(left) | ({"image"} if left.metadata else set())
         require = tuple(one for one in own.require if _REQUIRES[one] in reads)
         data = data.model_copy(update={"require": require})
     _, choice = open_dataset(data)

@@ -132,7 +132,7 @@ class Keeper(pl.Callback):
         pl_module.check_finite()
         losses = pl_module.mean_losses()
         done, stage = trainer.current_epoch + 1, pl_module.stage
-        looks = done % stage.look_every == 0 or done == trainer.max_epochs
+        looks = done % stage.validate_every_n_epochs == 0 or done == trainer.max_epochs
         value = math.nan
         if self.world.leads:
             row: dict[str, Any] = {
@@ -166,7 +166,7 @@ class Keeper(pl.Callback):
         if better:
             self.best = value
         self.waited = 0 if better or self.best == float("-inf") else self.waited + 1
-        if self.world.leads and (not self.waited or task.stage.keep == "last"):
+        if self.world.leads and (not self.waited or task.stage.checkpoint == "last"):
             state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}
             value_or_none = value if value == value else None
             save_checkpoint(

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.compare.compare import compare
-from experiments.config.load import config_hash, read_config
+from experiments.config.hashing import config_hash
+from experiments.config.load import read_config
 from experiments.metrics.bootstrap import Plan
 from experiments.records.folder import RunFolder, list_runs
 from experiments.reports.write_comparison import render

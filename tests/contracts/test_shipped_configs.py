@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.load import config_hash, dump, read_config, resolve, shipped_configs
+from experiments.config.hashing import config_hash
+from experiments.config.load import dump, read_config, resolve, shipped_configs
 from experiments.config.parts import check_parts
 
 each_config = pytest.mark.parametrize("name", sorted(shipped_configs()))

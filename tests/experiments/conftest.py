@@ -43,7 +43,7 @@ SMALL: dict[str, Any] = {
     "graph": {"width": 16},
     "system": {
         "name": "graph_fusion",
-        "options": {"width": 32, "memory": 4, "message_passing": {"name": "identity"}},
+        "options": {"width": 32, "neighbourhood": 4, "message_passing": {"name": "identity"}},
     },
     "stages": [{"epochs": 2, "batch_size": 6, "learning_rate": 1e-3, "objectives": OBJECTIVES}],
     "concept_studies": 3,

@@ -27,7 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **{f"join {name}": {"join": {"name": name}} for name in JOINS.names()},
     **{f"head {name}": {"head": {"name": name}} for name in HEADS.names()},
     **{f"graph {name}": {"message_passing": {"name": name}} for name in GRAPH_ENCODERS.names()},
-    "no memory": {"memory": 0},
+    "no memory": {"neighbourhood": 0},
     "no evidence": {"evidence": 0},
     "no concept logit": {"concept_logit": False},
 }
@@ -81,7 +81,10 @@ def test_a_study_is_answered_alone_as_among_others(
 def test_edges_that_are_not_there_are_as_if_never_known(
     classifier: Build, batch: StudyBatch, setting: Setting, options: dict[str, Any]
 ) -> None:
-    model, closed = classifier(**options), classifier(**options, messages=False, spread=0)
+    model, closed = (
+        classifier(**options),
+        classifier(**options, messages=False, propagation_steps=0),
+    )
     closed.load_state_dict(model.state_dict())
     count = len(model.spread.share)
     with torch.no_grad():
@@ -208,7 +211,7 @@ def test_attention_is_a_share(
 def test_closed_memory_is_a_closed_gate(
     classifier: Build, batch: StudyBatch, setting: Setting
 ) -> None:
-    made = answer(classifier(memory=0), batch, setting.findings)
+    made = answer(classifier(neighbourhood=0), batch, setting.findings)
     assert made.gates is not None
     assert not made.gates[..., SOURCES.index("memory")].any()
     assert not made.attention["memory"].any()

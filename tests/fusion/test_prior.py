@@ -54,7 +54,7 @@ def test_training_never_sees_it(small: KnowledgeGraph) -> None:
 def test_answers_are_what_was_trained_and_the_prior(
     classifier: Callable[..., KnowledgeClassifier], batch: StudyBatch, setting: Setting
 ) -> None:
-    model = classifier(spread_as="prior")
+    model = classifier(propagation="prior")
     assert model.prior is not None
     assert batch.evidence is not None
     model.prior.fit(batch.evidence)
@@ -77,5 +77,5 @@ def test_answers_are_what_was_trained_and_the_prior(
 
 
 def test_closed_there_is_none(classifier: Callable[..., KnowledgeClassifier]) -> None:
-    assert classifier(spread_as="prior", spread=0).prior is None
+    assert classifier(propagation="prior", propagation_steps=0).prior is None
     assert classifier().prior is None

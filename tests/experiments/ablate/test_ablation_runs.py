@@ -43,7 +43,7 @@ reference: full
 primary: [no memory]
 arms:
   full: {}
-  no memory: {system.options.memory: 0}
+  no memory: {system.options.neighbourhood: 0}
 """
 
 

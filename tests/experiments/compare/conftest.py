@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.config.load import config_hash
+from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, write_predictions

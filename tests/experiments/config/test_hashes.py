@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from experiments.config.aliases import RENAMED, VALUES
 from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
+from kg.errors import InputError
 
 PINNED = {
     "borders_only_covid": "51ec61289f35db3a",
@@ -46,3 +49,40 @@ PINNED = {
 @pytest.mark.parametrize("name", sorted(PINNED))
 def test_a_shipped_configuration_keeps_its_hash(name: str) -> None:
     assert config_hash(resolve(name))[:16] == PINNED[name]
+
+
+def test_a_key_that_was_added_counts_where_it_has_another_value() -> None:
+    known = config_hash(resolve("demo"))
+    assert config_hash(resolve("demo", ["stages.0.sampler=shuffled"])) == known
+    assert config_hash(resolve("demo", ["stages.0.sampler=balanced"])) != known
+    assert config_hash(resolve("demo", ["stages.0.epochs=3"])) != known
+
+
+@pytest.mark.parametrize(
+    ("former", "today"),
+    [
+        ("stages.0.keep=last", "stages.0.checkpoint=last"),
+        ("stages.0.look_every=3", "stages.0.validate_every_n_epochs=3"),
+        ("system.options.memory=5", "system.options.neighbourhood=5"),
+        ("system.options.spread=1", "system.options.propagation_steps=1"),
+        ("system.options.spread_as=prior", "system.options.propagation=prior"),
+        ("facts=[view]", "metadata=[view]"),
+        ("system={name: logistic_facts}", "system={name: logistic_metadata}"),
+    ],
+)
+def test_a_former_key_is_read_as_todays(former: str, today: str) -> None:
+    assert resolve("demo", [former]) == resolve("demo", [today])
+
+
+def test_every_renamed_key_is_tried_above() -> None:
+    names: list[Any] = [*RENAMED, *(value for pairs in VALUES.values() for value in pairs)]
+    marks: Any = test_a_former_key_is_read_as_todays
+    tried = " ".join(row[0] for row in marks.pytestmark[0].args[1])
+    assert all(name.replace("*", "0") in tried for name in names)
+
+
+def test_a_key_under_both_names_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("name: a\nfacts: [view]\nmetadata: [view]\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"own.yaml:2: facts is the former name"):
+        resolve(str(path))

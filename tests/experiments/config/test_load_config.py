@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from experiments.config.load import config_hash, dump, read_config, resolve
+from experiments.config.hashing import config_hash
+from experiments.config.load import dump, read_config, resolve
 from experiments.config.parts import check_parts
 from kg.errors import InputError
 

@@ -38,7 +38,7 @@ CONFIG: dict[str, Any] = {
     "graph": {"width": 16},
     "system": {
         "name": "graph_fusion",
-        "options": {"width": 16, "memory": 4, "message_passing": {"name": "identity"}},
+        "options": {"width": 16, "neighbourhood": 4, "message_passing": {"name": "identity"}},
     },
     "stages": [{"epochs": 2, "batch_size": 8, "learning_rate": 1e-3,
                 "objectives": {"classification": 1.0}}],

@@ -31,7 +31,7 @@ Go = Callable[[Values], RunFolder]
 @pytest.fixture(scope="module")
 def values(small: Values) -> Values:
     """The small run without chance."""
-    options = {"width": 32, "memory": 4, "message_passing": {"name": "identity"}}
+    options = {"width": 32, "neighbourhood": 4, "message_passing": {"name": "identity"}}
     still = {"dropout": 0.0, "token_dropout": 0.0, "modality_dropout": 0.0}
     still |= {"join": {"name": "knowledge_attention", "options": {"dropout": 0.0}}}
     still |= {"head": {"name": "concept_dot", "options": {"dropout": 0.0}}}

@@ -30,7 +30,7 @@ from kg.errors import InputError
 
 STILL = {
     "width": 16,
-    "memory": 4,
+    "neighbourhood": 4,
     "message_passing": {"name": "identity"},
     "dropout": 0.0,
     "token_dropout": 0.0,

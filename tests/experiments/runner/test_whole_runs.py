@@ -141,7 +141,7 @@ def test_pixels_and_words_train_end_to_end(small: Values, small_runs: Path, no_p
         "image": {**small["image"], "frozen": False, "trains": 1},
         "text": {"train": "full", "test": "indication", "encoder": {"name": "tiny_transformer"}},
         "graph": {**small["graph"], "control": "shuffled"},
-        "system": {"name": "graph_fusion", "options": {"width": 32, "memory": 4}},
+        "system": {"name": "graph_fusion", "options": {"width": 32, "neighbourhood": 4}},
         "stages": [{**small["stages"][0], "epochs": 1}],
     }
     record = go(values, small_runs).load_record()
@@ -352,7 +352,7 @@ def test_the_weight_of_the_prior_is_chosen_on_validation_and_kept(
     # training looks once an epoch; then the weights 0, 1/4, 1/2, 1 and 2 are tried
     looks = iter([*[0.5] * small["stages"][0]["epochs"], 0.5, 0.6, 0.7, 0.7, 0.2])
     monkeypatch.setattr("experiments.runner.run.macro_auroc", lambda *_: next(looks))
-    system = {**small["system"], "options": {**small["system"]["options"], "spread_as": "prior"}}
+    system = {**small["system"], "options": {**small["system"]["options"], "propagation": "prior"}}
     folder = go({**small, "name": "prior", "system": system}, small_runs)
     assert next(looks, None) is None
     kept = restore(folder).system.classifier.prior

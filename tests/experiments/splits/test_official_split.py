@@ -22,8 +22,8 @@ def test_a_run_trains_and_tests_on_the_published_parts(tmp_path: Path) -> None:
         "data": {"name": "chexpert", "labels": "chexpert14", "at_least": 1},
         "split": {"kind": "official"},
         "image": {"encoder": None},
-        "facts": ["view"],
-        "system": {"name": "logistic_facts"},
+        "metadata": ["view"],
+        "system": {"name": "logistic_metadata"},
     }
     made = assemble(Experiment.model_validate(wanted), tmp_path, cache=tmp_path / "cache")
     assert made.manifest.kind == "official"

@@ -115,7 +115,7 @@ data: {{name: table, labels: own, at_least: 1}}
 split: {{kind: sources, fold: {fold}}}
 image: {{encoder: null}}
 facts: [sex]
-system: {{name: logistic_facts}}
+system: {{name: logistic_metadata}}
 """
 
 

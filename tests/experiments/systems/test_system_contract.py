@@ -194,7 +194,7 @@ def test_a_wrong_option_is_refused_by_name(
 @pytest.mark.parametrize(
     ("name", "lacks"),
     [
-        ("logistic_facts", {"facts_width": 0}),
+        ("logistic_metadata", {"facts_width": 0}),
         ("logistic_image", {"image_width": 0}),
         ("logistic_text", {"text_encoder": None}),
         ("text_baseline", {"text_width": 0}),

@@ -1,4 +1,4 @@
-"""logistic_facts: logistic regression on facts about a study that must not diagnose (probe).
+"""logistic_metadata: logistic regression on facts about a study that must not diagnose (probe).
 
 Source, document, picture size, sex, age: whatever `facts` names. A system's score stands only
 beside this one, because public COVID data tie the class to where a picture came from.
@@ -14,10 +14,10 @@ from fusion.stage import Stage
 from fusion.system import Setting
 from kg.errors import InputError
 
-__all__ = ["LogisticFacts"]
+__all__ = ["LogisticMetadata"]
 
 
-class LogisticFacts(LogisticSystem):
+class LogisticMetadata(LogisticSystem):
     """Logistic regression on encoded facts.
 
     Args:
@@ -32,7 +32,7 @@ class LogisticFacts(LogisticSystem):
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         if not setting.facts_width:
-            raise InputError("logistic_facts reads facts", "name some, as in facts: [document]")
+            raise InputError("logistic_metadata reads facts", "name some, as in facts: [document]")
         super().__init__(options, setting, stages, setting.facts_width)
 
     def features(self, batch: StudyBatch) -> Tensor:

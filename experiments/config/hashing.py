@@ -1,0 +1,56 @@
+"""The hash of a configuration, by which a finished run is known again.
+
+It is taken of the configuration as format 1 wrote it: under former key names, and without keys that
+were added since where they have their default. So a hash stays what it was when keys are renamed or
+added, and only a setting that differs gives another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from experiments.config.aliases import with_former_keys
+from experiments.config.schema import Experiment
+
+__all__ = ["ADDED", "config_hash"]
+
+ADDED: Mapping[str, frozenset[str]] = {
+    "Experiment": frozenset({"also", "start", "tasks"}),
+    "Stage": frozenset({"data", "optimiser", "rates", "sampler", "schedule", "steps"}),
+}
+"""By section: keys that format 1 did not have."""
+
+
+def config_hash(experiment: Experiment) -> str:
+    """SHA-256 of the resolved experiment in canonical JSON."""
+    values = with_former_keys(_without_added_defaults(experiment))
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_added_defaults(value: Any) -> Any:
+    """A section as plain values, without added keys that have their default."""
+    if isinstance(value, tuple) and any(isinstance(item, BaseModel) for item in value):
+        return [_without_added_defaults(item) for item in value]
+    if not isinstance(value, BaseModel):
+        return value
+    added = ADDED.get(type(value).__name__, frozenset())
+    plain = value.model_dump(mode="json")
+    return {
+        key: _without_added_defaults(inner)
+        if isinstance(inner := getattr(value, key), BaseModel | tuple) and _holds_sections(inner)
+        else plain[key]
+        for key, field in type(value).model_fields.items()
+        if not (key in added and getattr(value, key) == field.get_default())
+    }
+
+
+def _holds_sections(value: Any) -> bool:
+    """Whether a value is a section, or a list of them."""
+    inside = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(item, BaseModel) for item in inside)
