@@ -21,7 +21,7 @@ def gathered(rows: Tensor) -> Tensor:
     """
     if _devices() == 1:
         return rows
-    joined: Tensor = _AllGather.apply(rows)  # type: ignore[no-untyped-call]
+    joined: Tensor = _AllGather.apply(rows)
     return joined
 
 

@@ -34,7 +34,7 @@ def triplet_by_similarity(
     partner = (similar >= alike) & ~itself
     # [anchor, positive, negative]; nobody is the negative of itself
     chosen = partner[:, :, None] & (similar[:, None] < similar[:, :, None]) & ~itself[:, None]
-    apart = torch.linalg.vector_norm(embeddings[:, None] - embeddings[None], dim=-1)
+    apart: Tensor = torch.linalg.vector_norm(embeddings[:, None] - embeddings[None], dim=-1)
     each = (apart[:, :, None] - apart[:, None] + margin).relu()
     return (each * chosen).sum() / chosen.sum().clamp_min(1)
 
