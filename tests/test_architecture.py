@@ -22,6 +22,7 @@ CATALOGS = (
     "encoders/decoders",
     "fusion/joins",
     "fusion/heads",
+    "fusion/losses",
     "fusion/objectives",
     "experiments/systems",
     "experiments/datasets",

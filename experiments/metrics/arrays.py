@@ -59,6 +59,14 @@ def mean_of_defined(values: ArrayLike, axis: int = -1) -> FloatArray:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
+def ratio(part: ArrayLike, whole: ArrayLike) -> FloatArray:
+    """Part of a whole, element by element; NaN where the whole is nothing."""
+    above, below = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    share = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
+    np.divide(above, below, out=share, where=below > 0)
+    return share
+
+
 @dataclass(frozen=True)
 class Units:
     """How rows hang together: patients, folds whose scores never mix, parts judged apart.
@@ -116,6 +124,12 @@ class Units:
             ]
             for part in np.unique(parts)
         ]
+
+    def totals(self, values: FloatArray) -> FloatArray:
+        """Sums of `[n, k]` over the rows of each group, `[G, k]`."""
+        total = np.zeros((self.count, values.shape[1]))
+        np.add.at(total, self.member, values)
+        return total
 
     def _keys(self, keys: Sequence[Any] | NDArray[Any] | None) -> IntArray:
         """Keys as small integers; all zero where there are none."""

@@ -214,7 +214,7 @@ def replicates(
         for c in range(labels.shape[1])
     ]
     result = np.empty((len(counts), labels.shape[1]))
-    for start, block in _blocks(counts):
+    for start, block in blocks_of(counts):
         for c, parts in enumerate(columns):
             within = [
                 mean_of_defined([cell.statistic(name, block) for cell in part], axis=0)
@@ -372,7 +372,7 @@ def _corrected_ends(
     return np.asarray(ndtr(bias + shifted / (1 - skew * shifted)))
 
 
-def _blocks(counts: Counts) -> Iterator[tuple[int, Counts]]:
+def blocks_of(counts: Counts) -> Iterator[tuple[int, Counts]]:
     """Rows of counts in blocks that fit the cache, each with the place it starts at."""
     size = max(1, _BLOCK // max(1, counts.shape[1]))
     for start in range(0, len(counts), size):

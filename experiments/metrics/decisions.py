@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.metrics.arrays import BoolArray, FloatArray, mean_of_defined, paired_columns
+from experiments.metrics.arrays import BoolArray, FloatArray, mean_of_defined, paired_columns, ratio
 from kg.errors import InputError
 
 Rule = Literal["f1", "youden", "sensitivity"]
@@ -109,34 +109,34 @@ class Confusion:
     @cached_property
     def sensitivity(self) -> FloatArray:
         """Share of positives that were found (recall)."""
-        return _share(self.true_positive, self.true_positive + self.false_negative)
+        return ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @cached_property
     def specificity(self) -> FloatArray:
         """Share of negatives that were left alone."""
-        return _share(self.true_negative, self.true_negative + self.false_positive)
+        return ratio(self.true_negative, self.true_negative + self.false_positive)
 
     @cached_property
     def precision(self) -> FloatArray:
         """Share of alarms that were right (positive predictive value)."""
-        return _share(self.true_positive, self.true_positive + self.false_positive)
+        return ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @cached_property
     def negative_predictive_value(self) -> FloatArray:
         """Share of all-clears that were right."""
-        return _share(self.true_negative, self.true_negative + self.false_negative)
+        return ratio(self.true_negative, self.true_negative + self.false_negative)
 
     @cached_property
     def accuracy(self) -> FloatArray:
         """Share of answers that were right."""
         right = self.true_positive + self.true_negative
-        return _share(right, right + self.false_positive + self.false_negative)
+        return ratio(right, right + self.false_positive + self.false_negative)
 
     @cached_property
     def f1(self) -> FloatArray:
         """Harmonic mean of sensitivity and precision; NaN without a positive."""
         twice = 2 * self.true_positive
-        value = _share(twice, twice + self.false_positive + self.false_negative)
+        value = ratio(twice, twice + self.false_positive + self.false_negative)
         return np.where(self.true_positive + self.false_negative > 0, value, np.nan)
 
     @cached_property
@@ -198,17 +198,9 @@ def true_and_answered(
 
 def accuracy(matrix: FloatArray) -> float:
     """Share of the diagonal of a confusion matrix."""
-    return float(_share(np.trace(matrix), matrix.sum()))
+    return float(ratio(np.trace(matrix), matrix.sum()))
 
 
 def balanced_accuracy(matrix: FloatArray) -> float:
     """Mean sensitivity of the classes that occur."""
-    return float(mean_of_defined(_share(np.diag(matrix), matrix.sum(axis=1))))
-
-
-def _share(part: ArrayLike, whole: ArrayLike) -> FloatArray:
-    """Part of a whole; NaN where the whole is nothing."""
-    top, bottom = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    share = np.full(bottom.shape, np.nan)
-    np.divide(top, bottom, out=share, where=bottom > 0)
-    return share
+    return float(mean_of_defined(ratio(np.diag(matrix), matrix.sum(axis=1))))

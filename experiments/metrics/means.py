@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.metrics.arrays import Units, as_units
+from experiments.metrics.arrays import Units, as_units, ratio
 from experiments.metrics.bootstrap import Estimate, Plan, draw_counts, estimate
 
 
@@ -33,20 +33,13 @@ def ratios(
         One estimate a column; NaN where the sum of `among` is 0.
     """
     units, columns = as_units(groups), np.asarray(parts, dtype=np.float64)
-    sums = np.zeros((units.count, columns.shape[1] + 1))
-    np.add.at(sums, units.member, np.column_stack([columns, among]))
+    sums = units.totals(np.column_stack([columns, among]))
     drawn = draw_counts(units, plan.resamples, rng) @ sums
     return [
         estimate(
-            float(_ratio(sums[:, place].sum(), sums[:, -1].sum())),
-            _ratio(drawn[:, place], drawn[:, -1]),
+            float(ratio(sums[:, place].sum(), sums[:, -1].sum())),
+            ratio(drawn[:, place], drawn[:, -1]),
             plan,
         )
         for place in range(columns.shape[1])
     ]
-
-
-def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
-    """`part / whole`, NaN where there is no whole."""
-    above, below = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    return np.divide(above, below, out=np.full_like(below, np.nan), where=below > 0)

@@ -7,7 +7,7 @@ or of a thousand bootstrap resamples of them, is two gathers and one cumulative 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from experiments.metrics.arrays import (
     IntArray,
     mean_of_defined,
     paired_columns,
+    ratio,
 )
 
 Statistic = Literal["auroc", "auprc"]
@@ -74,7 +75,7 @@ class RankedScores:
         sick = np.take(counts, self.positive, axis=1)
         beaten = np.take(wells, self.below, axis=1) + np.take(wells, self.up_to, axis=1)
         won = np.einsum("rp,rp->r", sick, beaten, dtype=np.float64) / 2
-        return _ratio(won, sick.sum(axis=1, dtype=np.float64) * wells[:, -1])
+        return ratio(won, sick.sum(axis=1, dtype=np.float64) * wells[:, -1])
 
     def auprc(self, counts: Counts) -> FloatArray:
         """Average precision by steps (no interpolation), `[r]`; NaN without a positive."""
@@ -82,10 +83,10 @@ class RankedScores:
         sicks = _cumulative(counts, self.positive)
         hits = sicks[:, -1:] - np.take(sicks, self.tie_start, axis=1)
         alarms = hits + wells[:, -1:] - np.take(wells, self.below, axis=1)
-        precision = _ratio(hits.astype(np.float64), alarms)
+        precision = ratio(hits.astype(np.float64), alarms)
         weight = np.diff(sicks, axis=1)
         gained = np.where(weight > 0, weight * precision, 0.0).sum(axis=1)
-        return _ratio(gained, sicks[:, -1])
+        return ratio(gained, sicks[:, -1])
 
     def statistic(self, name: Statistic, counts: Counts) -> FloatArray:
         """The statistic of that name for each row of `counts`, `[r]`."""
@@ -158,10 +159,3 @@ def _cumulative(counts: Counts, groups: IntArray) -> Counts:
     total = np.zeros((len(counts), len(groups) + 1), dtype=np.int32)
     np.cumsum(np.take(counts, groups, axis=1), axis=1, out=total[:, 1:])
     return total
-
-
-def _ratio(part: FloatArray, whole: NDArray[Any]) -> FloatArray:
-    """Part of a whole; NaN where the whole is nothing."""
-    share = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=share, where=whole > 0)
-    return share

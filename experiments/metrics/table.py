@@ -331,7 +331,7 @@ def _decision_means(
     """Mean of each rate over findings, from answers `[4, n, C]`."""
     once = np.ones((1, units.count))
     whole, drawn = (
-        Confusion(*(weights @ _per_group(kind, units) for kind in answers.astype(np.float64)))
+        Confusion(*(weights @ units.totals(kind) for kind in answers.astype(np.float64)))
         for weights in (once, counts.astype(np.float64))
     )
     return {
@@ -357,8 +357,8 @@ def brier_mean(
         plan: How the interval is made.
     """
     stated = ~np.isnan(truth)
-    errors = _per_group(np.where(stated, (score - truth) ** 2, 0.0), units)
-    rows = _per_group(stated.astype(np.float64), units)
+    errors = units.totals(np.where(stated, (score - truth) ** 2, 0.0))
+    rows = units.totals(stated.astype(np.float64))
     total = counts.astype(np.float64) @ rows
     drawn = np.divide(counts @ errors, total, out=np.full(total.shape, np.nan), where=total > 0)
     return estimate(
@@ -366,13 +366,6 @@ def brier_mean(
         mean_of_defined(drawn),
         plan,
     )
-
-
-def _per_group(values: FloatArray, units: Units) -> FloatArray:
-    """Sums of `[n, C]` over each group's rows, `[G, C]`."""
-    total = np.zeros((units.count, values.shape[1]))
-    np.add.at(total, units.member, values)
-    return total
 
 
 def _without_nan(value: Any) -> Any:

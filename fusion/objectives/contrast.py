@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.batch import StudyBatch
+from fusion.losses.info_nce import info_nce
 from fusion.objectives import Forward
 from fusion.system import Setting
 from kg.options import Options as PartOptions
@@ -44,11 +45,4 @@ class Contrast(nn.Module):
         both = made.image.mask.any(1) & paired.mask.any(1)
         image = F.normalize(self.image(made.image.pooled), dim=-1)
         text = F.normalize(self.text(paired.pooled), dim=-1)
-        near = image @ text.T * self.scale.exp().clamp(max=100)
-        # a row or column without its other side is pushed out of every softmax
-        near = near.masked_fill(~(both[:, None] & both[None]), -1e4)
-        right = torch.arange(len(near), device=near.device)
-        each = F.cross_entropy(near, right, reduction="none")
-        back = F.cross_entropy(near.T, right, reduction="none")
-        enough = (both.sum() > 1).to(near.dtype)
-        return (0.5 * (each + back) * both).sum() / both.sum().clamp_min(1) * enough
+        return info_nce(image, text, scale=self.scale.exp().clamp(max=100), mask=both)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from encoders.batch import Features, StudyBatch
 from encoders.graph_arrays import graph_tensors
@@ -151,6 +152,24 @@ def test_three_pairs_by_hand(setting: Setting, batch: StudyBatch) -> None:
         for line in (row, column):
             total += math.log(sum(map(math.exp, line))) - line[place]
     assert float(loss) == pytest.approx(total / 6, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_contrast_is_what_it_was_before_it_shared_its_loss(
+    setting: Setting, batch: StudyBatch, seed: int
+) -> None:
+    """To the last bit, so that runs of before can be made again."""
+    generator = torch.Generator().manual_seed(seed)
+    pictures, reports = torch.randn(2, 9, 2, generator=generator)
+    both = torch.rand(9, generator=generator) < 0.8
+    objective = contrast(setting, 0.07)
+    sides = {"image": features(pictures, both), "paired": features(reports)}
+    image, text = (F.normalize(side, dim=-1) for side in (pictures, reports))
+    near = image @ text.T * objective.scale.exp().clamp(max=100)
+    near = near.masked_fill(~(both[:, None] & both[None]), -1e4)
+    each, back = (F.cross_entropy(way, torch.arange(9), reduction="none") for way in (near, near.T))
+    expected = (0.5 * (each + back) * both).sum() / both.sum()
+    assert torch.equal(objective(made(torch.zeros(9, 1), **sides), batch), expected)
 
 
 def test_who_lacks_a_side_is_no_pair_and_no_rival(setting: Setting, batch: StudyBatch) -> None:

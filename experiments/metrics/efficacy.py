@@ -1,0 +1,158 @@
+"""Clinical efficacy: whether written reports state the findings that the true ones state.
+
+Both are read by the project's own labelers, so a text is judged by what it says, not by its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+
+from encoders.reading.report import read_report
+from experiments.metrics.arrays import FloatArray, mean_of_defined
+from experiments.metrics.decisions import Confusion
+from experiments.metrics.sums import Metric, StudySums, Weighted
+from kg.mentions.evidence import study_evidence
+from kg.mentions.labels import Labeler, Value
+from kg.mentions.linker import MentionLinker
+from kg.mentions.statement import Statement
+from kg.model.graph import KnowledgeGraph
+
+__all__ = [
+    "STATEMENT_METRICS",
+    "label_metrics",
+    "label_sums",
+    "labels_of",
+    "statement_sums",
+    "statements_of",
+]
+
+Statements = Sequence[Statement]
+Labels = Mapping[str, Value]
+
+KINDS = ("finding", "site")
+"""What is compared of statements: concept and assertion, and these at a place."""
+
+OUTCOMES = ("tp", "fp", "fn")
+"""Right, made up, left out."""
+
+RATES = {"precision": "precision", "recall": "sensitivity", "f1": "f1"}
+"""Names in papers on reports, and what they are called of decisions."""
+
+
+def statements_of(texts: Sequence[str], linker: MentionLinker) -> list[list[Statement]]:
+    """What each report states about the concepts of a graph."""
+    return [linker.link(read_report(text)) for text in texts]
+
+
+def labels_of(statements: Sequence[Statements], labeler: Labeler) -> list[dict[str, Value]]:
+    """The value of each column of a label set for each report."""
+    return [labeler.label(each) for each in statements]
+
+
+def label_sums(
+    written: Sequence[Labels], references: Sequence[Labels], *, uncertain: bool = False
+) -> StudySums:
+    """True and false positives and false negatives of each study and label.
+
+    Args:
+        written: Labels read from what was written.
+        references: Labels read from the true reports, with the same columns.
+        uncertain: Whether an uncertain finding counts as there.
+    """
+    pairs = list(zip(written, references, strict=True))
+    columns = tuple(references[0])
+    yes = {1, -1} if uncertain else {1}
+    said, true = (
+        np.array([[pair[side][column] in yes for column in columns] for pair in pairs])
+        for side in (0, 1)
+    )
+    each = dict(zip(OUTCOMES, (said & true, said & ~true, ~said & true), strict=True))
+    return StudySums.of(
+        {
+            f"{label} {outcome}": values[:, place]
+            for place, label in enumerate(columns)
+            for outcome, values in each.items()
+        }
+    )
+
+
+def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:
+    """Metrics of `label_sums`: over all answers (micro), the mean F1 of labels, F1 of each label.
+
+    The mean is over labels that some true report states.
+    """
+    return {
+        **{f"{rate}_micro": metric for rate, metric in _micro(labels).items()},
+        "f1_macro": lambda studies: mean_of_defined(_counts(studies, labels).f1),
+        **{f"f1 {label}": _micro([label])["f1"] for label in labels},
+    }
+
+
+def statement_sums(
+    written: Sequence[Statements], references: Sequence[Statements], graph: KnowledgeGraph
+) -> StudySums:
+    """Statements of each study that are right, made up and left out.
+
+    A `finding` is a concept with what is asserted of it, a `site` such a finding at a place; each
+    counts once a study.
+
+    Args:
+        written: What the written reports state.
+        references: What the true ones state.
+        graph: Graph of the concepts.
+    """
+    rows = []
+    for said, true in zip(written, references, strict=True):
+        facts = zip(_facts(said, graph), _facts(true, graph), strict=True)
+        rows.append([count for one, other in facts for count in _outcomes(one, other)])
+    names = tuple(f"{kind} {outcome}" for kind in KINDS for outcome in OUTCOMES)
+    return StudySums(names, np.array(rows, dtype=np.float64).reshape(-1, len(names)))
+
+
+def _micro(names: Sequence[str]) -> dict[str, Metric]:
+    """Precision, recall and F1 over all answers of some names together."""
+
+    def rate(name: str) -> Metric:
+        def metric(studies: Weighted) -> FloatArray:
+            counts = _counts(studies, names)
+            kinds = (counts.true_positive, counts.false_positive, counts.false_negative)
+            tp, fp, fn = (kind.sum(axis=1) for kind in kinds)
+            value: FloatArray = getattr(Confusion(tp, fp, np.zeros_like(tp), fn), name)
+            return value
+
+        return metric
+
+    return {name: rate(called) for name, called in RATES.items()}
+
+
+def _counts(studies: Weighted, names: Sequence[str]) -> Confusion:
+    """Counts of some names, `[r, k]`; true negatives are in none of these rates."""
+    tp, fp, fn = (
+        np.stack([studies[f"{name} {kind}"] for name in names], axis=1) for kind in OUTCOMES
+    )
+    return Confusion(tp, fp, np.zeros_like(tp), fn)
+
+
+def _outcomes(said: set[Hashable], true: set[Hashable]) -> tuple[int, int, int]:
+    """How many are right, made up, left out."""
+    return len(said & true), len(said - true), len(true - said)
+
+
+def _facts(statements: Statements, graph: KnowledgeGraph) -> tuple[set[Hashable], set[Hashable]]:
+    """What a report comes to: concepts with their assertion, and these with their sites."""
+    evidence = study_evidence(statements, graph)
+    located: set[Hashable] = {
+        (each.concept, each.assertion, site)
+        for each in statements
+        if evidence.get(each.concept) == each.assertion
+        for site in each.sites
+    }
+    return set(evidence.items()), located
+
+
+STATEMENT_METRICS: Mapping[str, Metric] = {
+    f"{kind}_{rate}": metric for kind in KINDS for rate, metric in _micro([kind]).items()
+}
+"""Metrics of `statement_sums`."""

@@ -1,0 +1,95 @@
+"""Retrieval: how early a query finds what belongs to it, beside what chance would find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import hypergeom
+
+from experiments.metrics.arrays import BoolArray, FloatArray, ratio
+from experiments.metrics.sums import Metric, StudySums, share
+
+__all__ = ["CUTS", "retrieval_metrics", "retrieval_sums"]
+
+CUTS = (1, 5, 10)
+"""How many of the nearest candidates are looked at."""
+
+
+def retrieval_sums(
+    similarity: ArrayLike, relevant: ArrayLike, cuts: Sequence[int] = CUTS
+) -> StudySums:
+    """What each query contributes.
+
+    A candidate that is as near as a relevant one but is not relevant comes before it, so that
+    a system which gives all the same similarity finds nothing.
+
+    Args:
+        similarity: Of each query to each candidate, `[n, m]`; -inf = no candidate of this query
+            (itself, or another picture of the patient).
+        relevant: Whether a candidate belongs to the query, `[n, m]`. Reports that say the same
+            word for word belong to the same queries.
+        cuts: How many of the nearest candidates are looked at.
+
+    Returns:
+        One row a query; all zeros where none of its candidates is relevant.
+
+    Raises:
+        ValueError: If the shapes differ or a similarity is missing.
+    """
+    near = np.asarray(similarity, dtype=np.float64)
+    if near.shape != np.shape(relevant) or near.ndim != 2:
+        raise ValueError(f"similarity {near.shape}, relevant {np.shape(relevant)}: need [n, m]")
+    if np.isnan(near).any():
+        raise ValueError("a similarity is missing; -inf takes a candidate out")
+    there = near > -np.inf
+    belongs = np.asarray(relevant, dtype=bool) & there
+    order = np.lexsort((belongs, -near), axis=1)
+    hits = np.take_along_axis(belongs, order, axis=1)
+    pool, wanted = there.sum(axis=1), belongs.sum(axis=1)
+    asked = wanted > 0
+    columns: dict[str, ArrayLike] = {
+        "queries": asked,
+        "pool": pool,
+        "rank": hits.argmax(axis=1) + 1,
+        "reciprocal_rank": 1 / (hits.argmax(axis=1) + 1),
+        "average_precision": _average_precision(hits),
+    }
+    for cut in cuts:
+        columns |= {
+            f"hit@{cut}": hits[:, :cut].any(axis=1),
+            f"precision@{cut}": hits[:, :cut].sum(axis=1) / cut,
+            f"chance@{cut}": _chance(pool, wanted, cut),
+        }
+    return StudySums.of({name: np.where(asked, column, 0) for name, column in columns.items()})
+
+
+def retrieval_metrics(cuts: Sequence[int] = CUTS) -> dict[str, Metric]:
+    """Metrics of `retrieval_sums`, all means over queries but the median rank.
+
+    `recall_at_k` is the share of queries with something relevant among the first `k`, as papers
+    on pictures and reports call it, and `chance_at_k` what random orders would reach.
+    """
+    metrics: dict[str, Metric] = {}
+    for cut in cuts:
+        metrics[f"recall_at_{cut}"] = share(f"hit@{cut}", "queries")
+        metrics[f"precision_at_{cut}"] = share(f"precision@{cut}", "queries")
+        metrics[f"chance_at_{cut}"] = share(f"chance@{cut}", "queries")
+    return metrics | {
+        "mean_reciprocal_rank": share("reciprocal_rank", "queries"),
+        "mean_average_precision": share("average_precision", "queries"),
+        "median_rank": lambda queries: queries.median("rank", among="queries"),
+        "pool": share("pool", "queries"),
+    }
+
+
+def _average_precision(hits: BoolArray) -> FloatArray:
+    """Mean precision at the places of what is relevant, `[n]`; NaN where nothing is."""
+    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    return ratio((precision * hits).sum(axis=1), hits.sum(axis=1))
+
+
+def _chance(pool: ArrayLike, wanted: ArrayLike, cut: int) -> FloatArray:
+    """Probability that one of `cut` random candidates is relevant, `[n]`."""
+    return np.asarray(hypergeom.sf(0, pool, wanted, np.minimum(cut, pool)), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Layers: blocks of two systems or more."""

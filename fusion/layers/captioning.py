@@ -1,0 +1,104 @@
+"""Captioning: an LSTM that writes a text and looks at the picture again for every word."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from fusion.layers.generation import Generated, State, generate
+from fusion.layers.pools import masked_softmax
+
+__all__ = ["AttentionDecoder", "Decoded"]
+
+
+class Decoded(NamedTuple):
+    """What a decoder made of a text it was given.
+
+    Args:
+        logits: Of the word after each given one, `[B, T, W]`.
+        states: Hidden state after each given word, `[B, T, H]`.
+        attention: Where it looked, `[B, T, S]`; zeros where there is no picture.
+    """
+
+    logits: Tensor
+    states: Tensor
+    attention: Tensor
+
+
+class AttentionDecoder(nn.Module):
+    """LSTM with soft attention over image tokens (Show, Attend and Tell, Xu 2015).
+
+    Args:
+        vocabulary: Number of words, `W`; 0 is padding.
+        width: Width of an image token, `D`.
+        hidden: Width of the state, `H`.
+        words: Width of a word.
+        dropout: Dropout before the words are told.
+    """
+
+    def __init__(
+        self, vocabulary: int, width: int, *, hidden: int, words: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, words, padding_idx=0)
+        self.begin = nn.Linear(width, 2 * hidden)
+        self.key = nn.Linear(width, hidden)
+        self.query = nn.Linear(hidden, hidden)
+        self.score = nn.Linear(hidden, 1)
+        self.gate = nn.Linear(hidden, width)
+        self.cell = nn.LSTMCell(words + width, hidden)
+        self.tell = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, vocabulary))
+
+    def forward(self, tokens: Tensor, mask: Tensor, words: Tensor) -> Decoded:
+        """Read a given text over a picture.
+
+        Args:
+            tokens: Image tokens, `[B, S, D]`.
+            mask: True where there is one, `[B, S]`.
+            words: The word before the first one, then the text, `[B, T]`.
+        """
+        state = self.start(tokens, mask)
+        states, attention = [], []
+        for word in self.embed(words).unbind(1):
+            looked, state = self._look(word, state)
+            states.append(state[0])
+            attention.append(looked)
+        hidden = torch.stack(states, 1)
+        return Decoded(self.tell(hidden), hidden, torch.stack(attention, 1))
+
+    def start(self, tokens: Tensor, mask: Tensor) -> State:
+        """Hidden and cell state `[B, H]` that begin a text, and the picture it is about."""
+        real = mask[..., None]
+        mean = (tokens * real).sum(1) / real.sum(1).clamp_min(1)
+        hidden, cell = self.begin(mean).tanh().chunk(2, -1)
+        return hidden, cell, tokens, self.key(tokens), mask
+
+    def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits `[B, W]` of the next words after `[B]`, and the next state."""
+        _, state = self._look(self.embed(words), state)
+        return self.tell(state[0]), state
+
+    def write(
+        self,
+        tokens: Tensor,
+        mask: Tensor,
+        *,
+        ends: tuple[int, int],
+        limit: int,
+        beams: int = 1,
+        never: tuple[int, ...] = (0,),
+    ) -> Generated:
+        """Write a text of at most `limit` words about each picture; see `generate`."""
+        state = self.start(tokens, mask)
+        return generate(self.step, state, ends=ends, limit=limit, beams=beams, never=never)
+
+    def _look(self, word: Tensor, state: State) -> tuple[Tensor, State]:
+        """Attention `[B, S]` for a word `[B, E]`, and the state after it."""
+        hidden, cell, tokens, keys, mask = state
+        scores = self.score((keys + self.query(hidden)[:, None]).relu())[..., 0]
+        looked = masked_softmax(scores, mask)
+        seen = self.gate(hidden).sigmoid() * (looked[:, None] @ tokens)[:, 0]
+        hidden, cell = self.cell(torch.cat([word, seen], -1), (hidden, cell))
+        return looked, (hidden, cell, tokens, keys, mask)

@@ -1,0 +1,97 @@
+"""Generation: texts written word by word, by the likeliest word or a search with several beams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Generated", "State", "Step", "generate"]
+
+State = tuple[Tensor, ...]
+"""What a writer remembers; the first dimension of each tensor is that of the texts."""
+
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
+"""Last words `[R]` and a state to logits of the next words `[R, W]` and the next state."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Texts that were written.
+
+    Args:
+        words: Word ids without start and end, padded with the end, `[B, L]`.
+        mask: True where there is a word, `[B, L]`.
+        score: Log-probability of each text, end included, `[B]`.
+    """
+
+    words: Tensor
+    mask: Tensor
+    score: Tensor
+
+
+@torch.no_grad()
+def generate(
+    step: Step,
+    state: State,
+    *,
+    ends: tuple[int, int],
+    limit: int,
+    beams: int = 1,
+    never: tuple[int, ...] = (),
+    length: float = 0.0,
+) -> Generated:
+    """Write one text for each row of a state; a text never depends on the others.
+
+    Args:
+        step: What writes the next word.
+        state: What it starts from, tensors `[B, ...]`.
+        ends: Word before the first one, and word after the last.
+        limit: Most words of a text.
+        beams: Texts held in the search; 1 takes the likeliest word each time.
+        never: Words that are not written, for example padding.
+        length: Log-probabilities are divided by the number of words to this power before the
+            best of the held texts is chosen; 0 favours short texts, 1 compares means.
+    """
+    start, end = ends
+    texts = len(state[0])
+    device = state[0].device
+    state = tuple(each.repeat_interleave(beams, 0) for each in state)
+    first = torch.arange(texts, device=device)[:, None] * beams
+    written = torch.full((texts, beams, 1), start, device=device)
+    # all beams start the same, so that only one of them may go on at first
+    score = torch.zeros(texts, beams, device=device)
+    score[:, 1:] = float("-inf")
+    for _ in range(limit):
+        logits, state = step(written[..., -1].flatten(), state)
+        logits[:, list(never)] = float("-inf")
+        chance = logits.log_softmax(-1).view(texts, beams, -1)
+        chance = _ended(chance, written[..., -1] == end, end)
+        score, chosen = (score[..., None] + chance).flatten(1).topk(beams)
+        origin, word = chosen // chance.shape[-1], chosen % chance.shape[-1]
+        state = tuple(each[(first + origin).flatten()] for each in state)
+        before = written.gather(1, origin[..., None].expand_as(written))
+        written = torch.cat([before, word[..., None]], -1)
+        if bool((word == end).all()):
+            break
+    return _best(written[..., 1:], score, end, length)
+
+
+def _ended(chance: Tensor, done: Tensor, end: int) -> Tensor:
+    """Log-probabilities where a text that has ended can only go on with `end`, at no cost."""
+    only = torch.full_like(chance[0, 0], float("-inf"))
+    only[end] = 0.0
+    return torch.where(done[..., None], only, chance)
+
+
+def _best(written: Tensor, score: Tensor, end: int, length: float) -> Generated:
+    """The best of the texts held, `[B, K, L]`."""
+    there = (written != end).cumprod(-1).bool()
+    number = (there.sum(-1) + 1).clamp_max(written.shape[-1])
+    best = (score / number**length).argmax(1)
+    rows = torch.arange(len(best), device=best.device)
+    mask = there[rows, best]
+    longest = int(mask.sum(1).max()) if len(mask) else 0
+    return Generated(written[rows, best][:, :longest], mask[:, :longest], score[rows, best])

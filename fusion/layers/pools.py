@@ -1,0 +1,53 @@
+"""Pools: many tokens of a text or picture become one vector."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["SelfAttentivePool", "masked_max", "masked_softmax"]
+
+
+class SelfAttentivePool(nn.Module):
+    """Heads that each weigh the tokens by what they hold (Lin 2017), joined by their maximum.
+
+    The attention-encoded text embedding of TieNet (Wang 2018).
+
+    Args:
+        width: Width of a token, `D`.
+        hidden: Width of the layer between.
+        heads: Number of heads, `r`.
+    """
+
+    def __init__(self, width: int, hidden: int = 128, heads: int = 5) -> None:
+        super().__init__()
+        self.score = nn.Sequential(
+            nn.Linear(width, hidden, bias=False), nn.Tanh(), nn.Linear(hidden, heads, bias=False)
+        )
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Pool tokens `[B, T, D]` with mask `[B, T]`.
+
+        Returns:
+            One vector a study, `[B, D]`, and each head's weights of the tokens, `[B, r, T]`; zeros
+            where there is no token.
+        """
+        weights = masked_softmax(self.score(tokens).transpose(1, 2), mask[:, None])
+        return (weights @ tokens).amax(1), weights
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over what is there along the last dimension; zeros where nothing is.
+
+    Args:
+        scores: `[..., L]`.
+        mask: True where there is something; a shape that fits.
+    """
+    lowest = torch.finfo(scores.dtype).min
+    return scores.masked_fill(~mask, lowest).softmax(-1) * mask
+
+
+def masked_max(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Largest value of each channel of `[B, L, D]` over the tokens that are there, `[B, D]`."""
+    largest = tokens.masked_fill(~mask[..., None], float("-inf")).amax(1)
+    return largest.masked_fill(~mask.any(1, keepdim=True), 0.0)
