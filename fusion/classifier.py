@@ -15,8 +15,8 @@ from encoders.graph_arrays import memory as neighbourhoods
 from fusion.evidence_propagation import Prior, Spread
 from fusion.heads import HEADS
 from fusion.joins import JOINS, SOURCES, Joined, Memory
+from fusion.layers.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
 from fusion.objectives import Forward
-from fusion.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
 from fusion.system import Output, Setting
 from kg.options import Options as PartOptions
 from kg.options import Part, parse_options

@@ -179,7 +179,7 @@ def evaluate(**given: Any) -> None:
 
     folder = find_run(given["run_name"], given["runs"])
     where = data_root(given["root"], given["dataset"])
-    from experiments.tasks.evaluate import evaluate_run
+    from experiments.evaluation.evaluate import evaluate_run
 
     made = evaluate_run(
         folder,

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
+from fusion.layers.readers import nothing
 from fusion.objectives import Forward
 from fusion.objectives.classification import Classification
-from fusion.readers import nothing
 from fusion.stage import Stage
 from fusion.system import Basis, Output, Setting, System
 from kg.errors import InputError

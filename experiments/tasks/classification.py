@@ -22,7 +22,7 @@ from experiments.records.predictions import TEST, ZERO_SHOT, ScoredPart, write_p
 from experiments.records.record import FindingRow, Measured
 from experiments.records.studies import scored_study, write_studies
 from experiments.runs.build import Assembled
-from experiments.tasks.graph_agreement import agreement, uncontrolled
+from experiments.tasks._graph_agreement import agreement, uncontrolled
 
 __all__ = [
     "MeasuredRun",

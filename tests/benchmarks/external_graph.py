@@ -18,7 +18,7 @@ from experiments.ablate.plan import make_plan, stand
 from experiments.ablate.schema import read_ablation
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
-from experiments.tasks.evaluate import evaluate_run
+from experiments.evaluation.evaluate import evaluate_run
 
 RESULT = Path(__file__).parent / "results" / "external_graph.md"
 ABLATION, EXTERNAL = "ablate_graph_covid", "figure1"

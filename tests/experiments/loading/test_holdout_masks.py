@@ -11,13 +11,13 @@ import torch
 
 from encoders.study import Passage, Study
 from experiments.config.schema import Experiment, HoldOut
+from experiments.evaluation.evaluate import evaluate_run
 from experiments.loading.graphs import choose_graph
 from experiments.loading.holdout import deal, hold_out
 from experiments.loading.text import WordReader
 from experiments.records.folder import find_run
 from experiments.runner.run import run_experiment
 from experiments.runs.build import Assembled, assemble
-from experiments.tasks.evaluate import evaluate_run
 from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.model.graph import LabelSet

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from encoders.study import Study
+from experiments.evaluation.missing_modality import Source, given, withhold
+from experiments.evaluation.scope import Wanted, choose, data_of, findings_of
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import Match, match_findings
 from experiments.loading.cohort import Cohort
@@ -39,10 +41,8 @@ from experiments.runs.build import fingerprint, folder_of, open_dataset
 from experiments.runs.exposure import Seen
 from experiments.runs.restore import restore
 from experiments.runs.run_record import inputs_at_test, with_distances
+from experiments.tasks._graph_agreement import agreement, uncontrolled
 from experiments.tasks.classification import finding_rows, measure, measured, scored, summary
-from experiments.tasks.graph_agreement import agreement, uncontrolled
-from experiments.tasks.missing_modality import Source, given, withhold
-from experiments.tasks.scope import Wanted, choose, data_of, findings_of
 from kg.model.graph import LabelSet
 
 __all__ = ["evaluate_run"]

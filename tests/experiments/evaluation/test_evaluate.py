@@ -16,6 +16,7 @@ from encoders.contents import Contents
 from encoders.study import Study, StudyImage
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
+from experiments.evaluation.evaluate import evaluate_run
 from experiments.inference.finding_matching import match_findings
 from experiments.loading.holdout import equivalents
 from experiments.records.folder import RunFolder, find_run
@@ -26,7 +27,6 @@ from experiments.records.studies import read_studies
 from experiments.runner.run import run_experiment
 from experiments.runs.exposure import SEEN, Seen
 from experiments.runs.restore import restore
-from experiments.tasks.evaluate import evaluate_run
 from kg.errors import InputError
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence

@@ -12,15 +12,15 @@ import pytest
 from experiments.compare.compare import compare
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
+from experiments.evaluation.evaluate import evaluate_run
+from experiments.evaluation.missing_modality import SOURCES, given
+from experiments.evaluation.scope import data_of
 from experiments.inference.answers import answer
 from experiments.metrics.bootstrap import Plan
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.predictions import read_predictions
 from experiments.runner.run import run_experiment
 from experiments.runs.restore import restore
-from experiments.tasks.evaluate import evaluate_run
-from experiments.tasks.missing_modality import SOURCES, given
-from experiments.tasks.scope import data_of
 from kg.errors import InputError
 
 

@@ -12,12 +12,12 @@ from encoders.contents import Contents
 from encoders.study import Study
 from experiments.config.schema import DataSection
 from experiments.datasets import DATASETS, LabelChoice
+from experiments.evaluation.missing_modality import Source, given, read_by
 from experiments.loading.targets import choose_findings
 from experiments.runs.build import open_dataset, wanted_studies
 from experiments.runs.exposure import Seen
 from experiments.runs.restore import Restored
 from experiments.splits.manifest import locked_studies
-from experiments.tasks.missing_modality import Source, given, read_by
 from kg.errors import InputError
 from kg.model.graph import LabelSet
 
