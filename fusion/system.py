@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
+from fusion.needs import Needs
 from fusion.stage import Stage
 from kg.model.graph import KnowledgeGraph
 from kg.options import Options
@@ -66,15 +67,48 @@ class Output:
     gates: Tensor | None = None
 
 
-class System(nn.Module, ABC):
-    """A method: what it learns from a batch and what it answers.
+@dataclass(frozen=True)
+class Module:
+    """A module of a system that another run may take over.
 
-    A published system is one file in `experiments/systems`. Built as `Part(options, setting)`.
+    Args:
+        prefix: Prefix of its parameters in the system.
+        reads: The fitted reading its weights rest on, which is handed over with it: the reduction
+            of image tokens (`image`), the vocabulary (`text`), or none.
+    """
+
+    prefix: str
+    reads: Literal["image", "text", ""] = ""
+
+
+class System(nn.Module, ABC):
+    """A method: what it needs, how it is trained, and what it learns from a batch.
+
+    A published system is one file in `experiments/systems`. Built as
+    `Part(options, setting, stages)`. What it can do once trained is a capability
+    (`fusion.capabilities`): it has the methods of it, and says so nowhere else.
     """
 
     Options: ClassVar[type[Options]]
+    MODULES: ClassVar[Mapping[str, Module]] = {}
+    """What another run may take over, by name."""
     setting: Setting
     stages: tuple[Stage, ...]
+
+    @classmethod
+    def default_stages(cls, options: Any) -> tuple[Stage, ...]:
+        """Stages of training where the configuration names none."""
+        return ()
+
+    @classmethod
+    def loss_names(cls, options: Any) -> tuple[str, ...]:
+        """Losses that a stage may weigh, its own and shared ones."""
+        return ("classification",)
+
+    @classmethod
+    def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
+        """What it asks of its input beside studies and labels, when trained in these stages."""
+        return Needs()
 
     def prepare(self, batches: Iterable[StudyBatch]) -> None:  # noqa: B027
         """Fit what is not trained by gradients on the training studies; most systems do nothing."""
@@ -94,38 +128,12 @@ class System(nn.Module, ABC):
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         """Scalar loss of each objective of the stage, unweighted; NaN targets never count."""
 
-    @abstractmethod
-    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Answer for any findings (concept ids), trained or not, independently of each other."""
-
-    @abstractmethod
-    def basis(self, finding: str) -> Basis:
-        """Whether a finding was trained, can be asked zero-shot, or cannot be asked."""
-
     def remembered(self, finding: str) -> tuple[str, ...]:
         """Concepts that attention on `memory` is about, in its order; none without a graph."""
         return ()
 
     def after_step(self) -> None:  # noqa: B027
-        """Called after each optimiser step (momentum encoders, queues); most systems do nothing."""
-
-
-@runtime_checkable
-class Forgets(Protocol):
-    """A system that can be asked as if some of what its answers rest on were not there."""
-
-    def predict_without(
-        self, batch: StudyBatch, findings: tuple[str, ...], hidden: Tensor
-    ) -> Output:
-        """As `predict`, without the places of each finding's memory that are True, `[C, K]`."""
-
-    def predict_on_edges(
-        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
-    ) -> Tensor:
-        """Logits `[B, C]`, each finding with so much of each edge of `graph_tensors`, `[C, E]`."""
-
-    def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
-        """Concept of each token of evidence and whether there is one, `[B, L]` each."""
+        """Called once after each optimiser step (momentum encoders, queues)."""
 
 
 @dataclass(frozen=True)

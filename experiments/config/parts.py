@@ -33,7 +33,8 @@ def check_parts(experiment: Experiment, places: Places | None = None) -> None:
         )
         _check_inner(options, (*path, "options"), written)
     _check_labels(experiment, written)
-    _check_objectives(experiment, written)
+    _check_losses(experiment, written)
+    _check_tasks(experiment, written)
 
 
 def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath]]:
@@ -105,10 +106,27 @@ def _check_labels(experiment: Experiment, places: Places) -> None:
         )
 
 
-def _check_objectives(experiment: Experiment, places: Places) -> None:
-    """Objectives named in stages must be in the catalog."""
-    from fusion.objectives import OBJECTIVES
+def _check_losses(experiment: Experiment, places: Places) -> None:
+    """Losses named in stages must be ones the system has."""
+    from experiments.systems import SYSTEMS
 
+    part = SYSTEMS.load(experiment.system.name)
+    known = part.loss_names(part.Options.model_validate(dict(experiment.system.options)))
     for place, stage in enumerate(experiment.stages):
         for name in stage.objectives:
-            _load(OBJECTIVES, name, ("stages", str(place), "objectives", name), places)
+            # a loss of another package is looked for when the system is built
+            if name not in known and ":" not in name:
+                where = point_at(("stages", str(place), "objectives", name), places)
+                raise InputError(
+                    f"{where}: {experiment.system.name} has no loss {name!r}",
+                    did_you_mean(name, known) if known else "it is not trained by gradients",
+                )
+
+
+def _check_tasks(experiment: Experiment, places: Places) -> None:
+    """Tasks must be in the catalog; whether the system is able to is asked when it is built."""
+    known = Catalog[Any]("experiments.tasks", "task").names()
+    for name in experiment.tasks:
+        if name not in known:
+            where = point_at(("tasks",), places)
+            raise InputError(f"{where}: there is no task {name!r}", did_you_mean(name, known))

@@ -19,6 +19,16 @@ from experiments.evaluation.missing_modality import Source, given, withhold
 from experiments.evaluation.scope import Wanted, choose, data_of, findings_of
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import Match, match_findings
+from experiments.inference.finding_tables import (
+    finding_rows,
+    keep_parts,
+    measure,
+    measured,
+    scored,
+    summary,
+    with_distances,
+)
+from experiments.inference.graph_agreement import agreement, uncontrolled
 from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import StudySource
 from experiments.loading.targets import label_set_of, leakage, targets
@@ -31,18 +41,13 @@ from experiments.records.ledger import note_use
 from experiments.records.predictions import (
     ScoredPart,
     evaluated_part,
-    read_predictions,
-    write_predictions,
 )
 from experiments.records.record import FindingRow
-from experiments.records.studies import read_studies, scored_study, write_studies
 from experiments.records.surroundings import now
 from experiments.runs.build import fingerprint, folder_of, open_dataset
-from experiments.runs.exposure import Seen
+from experiments.runs.exposure import Exposure
 from experiments.runs.restore import restore
-from experiments.runs.run_record import inputs_at_test, with_distances
-from experiments.tasks._graph_agreement import agreement, uncontrolled
-from experiments.tasks.classification import finding_rows, measure, measured, scored, summary
+from experiments.runs.run_record import inputs_at_test
 from kg.model.graph import LabelSet
 
 __all__ = ["evaluate_run"]
@@ -176,7 +181,7 @@ def _agreement(
         probabilities=np.concatenate([part.probabilities for part in parts], axis=1),
     )
     cuts = tuple(float("nan") if one["threshold"] is None else one["threshold"] for one in rows)
-    chosen = replace(wanted.restored.calibration.thresholds, values=cuts)
+    chosen = replace(wanted.restored.thresholds, values=cuts)
     graph = uncontrolled(experiment.graph)
     found = agreement(whole, chosen, label_set, graph, seed=experiment.seed, plan=USUAL)
     return {name: asdict(measured(value)) for name, value in found.items()}
@@ -229,7 +234,7 @@ def _table(
     thresholds = None
     if chosen[0].basis == "trained":
         cuts = tuple(float("nan") if cut is None else cut for cut in given.thresholds)
-        before = restored.calibration.thresholds
+        before = restored.thresholds
         thresholds = Thresholds(cuts, before.rule, before.chosen_on if wanted.home else frozenset())
     whole = restored.reader.exclusive and set(given.findings) == set(restored.reader.findings)
     plan = Plan(at_least=1 if wanted.fold else data.at_least)
@@ -248,7 +253,7 @@ def _warnings(wanted: Wanted, part: Any) -> list[str]:
             f"{mined} edges of the run's graph hold evidence mined from {wanted.data.name}: for a "
             f"claim, train with --set graph.leave_out=[{', '.join(sorted(names))}]"
         )
-    seen = Seen.of(wanted.restored.folder, wanted.restored.manifest)
+    seen = Exposure.of(wanted.restored.folder, wanted.restored.manifest)
     if seen.hashes is None and not wanted.home:
         said.append("the run kept no hashes of its pictures: equal pictures could not be refused")
     return said
@@ -261,16 +266,8 @@ def _keep(
     studies: Sequence[Study],
 ) -> None:
     """Append the evaluation to the record, its probabilities and studies to the tables."""
-    names = {part.part for part in parts}
     with folder.hold():
         record = folder.load_record()
         replace(record, evaluations=(*record.evaluations, result)).save(folder.record)
-        if not parts:
-            return
-        before = read_predictions(folder.predictions) if folder.predictions.is_file() else []
-        write_predictions(
-            folder.predictions, [*(part for part in before if part.part not in names), *parts]
-        )
-        known = [row for row in read_studies(folder.studies) if row.part not in names]
-        now_known = [scored_study(study, part) for part in sorted(names) for study in studies]
-        write_studies(folder.studies, [*known, *now_known])
+        if parts:
+            keep_parts(folder, parts, {part.part: studies for part in parts})

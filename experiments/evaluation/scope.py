@@ -15,7 +15,7 @@ from experiments.datasets import DATASETS, LabelChoice
 from experiments.evaluation.missing_modality import Source, given, read_by
 from experiments.loading.targets import choose_findings
 from experiments.runs.build import open_dataset, wanted_studies
-from experiments.runs.exposure import Seen
+from experiments.runs.exposure import Exposure
 from experiments.runs.restore import Restored
 from experiments.splits.manifest import locked_studies
 from kg.errors import InputError
@@ -126,7 +126,7 @@ def choose(
         if not reason:
             kept.append(study)
     if kept and not wanted.home:
-        seen = Seen.of(wanted.restored.folder, wanted.restored.manifest)
+        seen = Exposure.of(wanted.restored.folder, wanted.restored.manifest)
         contents = wanted.restored.reader.contents or Contents()
         kept, refused = seen.refuse(wanted.data.name, kept, wanted.root, contents)
         skipped.update({f"seen in training ({reason})": n for reason, n in refused.items()})

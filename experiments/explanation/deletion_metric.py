@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.explanation.perturbation import Asked, Edges, Evidence, Memory, Removable
-from experiments.inference.score import Calibration, Matrix
 from experiments.loading.cohort import Cohort
-from experiments.metrics.arrays import mean_of_defined
+from experiments.metrics.arrays import FloatArray, mean_of_defined
 from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.calibration import Calibration
 from experiments.metrics.means import ratios
 from experiments.metrics.ranking import auroc
-from fusion.system import Forgets, System
+from fusion.capabilities import Perturbs
+from fusion.system import System
 from kg.errors import InputError
 
 __all__ = ["DELETED", "DRAWS", "Curve", "Point", "deletion"]
@@ -93,7 +94,7 @@ def deletion(
         InputError: If the system cannot be asked without some of what it attends to, its findings
             exclude each other, or nothing is left to take away.
     """
-    if not isinstance(system, Forgets):
+    if not isinstance(system, Perturbs):
         raise InputError(
             "this system answers without concepts of the graph", "ask a run of graph_fusion"
         )
@@ -163,6 +164,6 @@ def _top(weight: NDArray[np.float64], free: NDArray[np.bool_], number: int) -> N
     return taken
 
 
-def _area(labels: NDArray[Any], chances: Matrix) -> float:
+def _area(labels: NDArray[Any], chances: FloatArray) -> float:
     """Macro AUROC over the findings that have one."""
     return float(mean_of_defined(np.asarray(auroc(labels, chances), dtype=np.float64)))

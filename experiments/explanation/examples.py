@@ -17,7 +17,8 @@ from encoders.study import Study, StudyImage
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.runs.build import Assembled
-from experiments.tasks.classification import MeasuredRun
+from experiments.tasks.classification import ClassificationResult
+from fusion.capabilities import Classifies, able
 from fusion.joins import SOURCES
 from fusion.system import Output
 from kg.model.graph import KnowledgeGraph
@@ -29,14 +30,15 @@ LINES = 3
 SIDE = 192
 
 
-def write_examples(folder: RunFolder, made: Assembled, result: MeasuredRun) -> None:
+def write_examples(folder: RunFolder, made: Assembled, result: ClassificationResult) -> None:
     """Write a few test studies with pictures, text, answers and what they rest on."""
     cohort = made.cohorts["test"]
     chosen = _telling(result)
     batch = cohort.batch(chosen)
     made.system.eval()
+    classifier: Classifies = able(made.system, Classifies)
     with torch.no_grad():
-        output = made.system.predict(batch, made.reader.findings)
+        output = classifier.predict(batch, made.reader.findings)
     rows = [
         _example(made, result, study=cohort.studies[place], place=place, row=row, output=output)
         for row, place in enumerate(chosen)
@@ -44,9 +46,9 @@ def write_examples(folder: RunFolder, made: Assembled, result: MeasuredRun) -> N
     write_json(folder.path / "examples.json", rows)
 
 
-def _telling(result: MeasuredRun) -> list[int]:
+def _telling(result: ClassificationResult) -> list[int]:
     """Places of test studies worth a look: surest right answers and worst mistakes, in turn."""
-    part = result.parts[1]
+    part = result.test
     with np.errstate(invalid="ignore"):
         gap = np.abs(part.labels - part.probabilities)
     gap = np.where(part.labels == 1, gap, np.nan)
@@ -59,9 +61,15 @@ def _telling(result: MeasuredRun) -> list[int]:
 
 
 def _example(
-    made: Assembled, result: MeasuredRun, *, study: Study, place: int, row: int, output: Output
+    made: Assembled,
+    result: ClassificationResult,
+    *,
+    study: Study,
+    place: int,
+    row: int,
+    output: Output,
 ) -> dict[str, Any]:
-    part = result.parts[1]
+    part = result.test
     thresholds = result.calibration.thresholds.values
     graph = made.reader.structure
     text = made.reader.words.passages(study, made.experiment.text.test)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.explanation.deletion_metric import DRAWS, Curve, deletion
+from experiments.inference.finding_tables import measured
 from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import StudySource
 from experiments.loading.tolerant import read_readable
@@ -16,7 +17,6 @@ from experiments.metrics.bootstrap import USUAL, Estimate
 from experiments.records.folder import RunFolder
 from experiments.runs.build import folder_of, open_dataset, wanted_studies
 from experiments.runs.restore import Restored, restore
-from experiments.tasks.classification import measured
 from kg.errors import InputError
 
 __all__ = ["faithfulness_of"]
@@ -36,6 +36,11 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
         InputError: If the run or its data are not as they must be, or there is nothing to delete.
     """
     restored = restore(folder)
+    if restored.calibration is None:
+        raise InputError(
+            f"{folder.run} was not measured by classification: it gives no answers to judge",
+            "ask a run with `tasks: [classification]`",
+        )
     cohort = _tested(restored, root)
     seed = restored.experiment.seed
     curves = deletion(

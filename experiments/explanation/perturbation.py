@@ -26,8 +26,9 @@ from torch import Tensor
 
 from encoders.batch import StudyBatch
 from encoders.graph_arrays import KINDS, graph_tensors
-from experiments.inference.score import Calibration, Matrix
 from experiments.loading.cohort import Cohort, batches
+from experiments.metrics.arrays import FloatArray
+from experiments.metrics.calibration import Calibration
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Asked", "Edges", "Evidence", "Memory", "Removable"]
@@ -41,7 +42,7 @@ class Asked:
     """A system and what it is asked.
 
     Args:
-        system: A system that can be asked without something (`Forgets`).
+        system: A system that can be asked without something (`Perturbs`).
         cohort: The studies (`n`).
         findings: The findings trained on (`C`).
         calibration: What validation taught.
@@ -57,7 +58,7 @@ class Asked:
         return batches(self.cohort, range(len(self.cohort)))
 
     @cached_property
-    def whole(self) -> Matrix:
+    def whole(self) -> FloatArray:
         """Calibrated probabilities `[n, C]` with nothing taken away."""
         return self.chances()
 
@@ -68,7 +69,7 @@ class Asked:
         return np.greater_equal(self.whole, np.where(np.isnan(cuts), UNDECIDED, cuts))
 
     @torch.no_grad()
-    def chances(self, hidden: Tensor | None = None) -> Matrix:
+    def chances(self, hidden: Tensor | None = None) -> FloatArray:
         """Calibrated probabilities `[n, C]`, without some places of memory `[C, K]`."""
         made = (
             self.system.predict(each, self.findings)
@@ -80,7 +81,7 @@ class Asked:
         return self.calibration.apply(logits.double().sigmoid().numpy())
 
     @torch.no_grad()
-    def attention(self) -> Mapping[str, Matrix]:
+    def attention(self) -> Mapping[str, FloatArray]:
         """Attention on memory and evidence, `[n, C, L]`; empty where the system gives none."""
         made = [self.system.predict(each, self.findings).attention for each in self.batches()]
         names = ("memory", "evidence") if made[0] else ()
@@ -98,7 +99,7 @@ class Removable(Protocol):
     free: NDArray[np.bool_]
     weight: NDArray[np.float64]
 
-    def without(self, gone: NDArray[np.bool_]) -> Matrix:
+    def without(self, gone: NDArray[np.bool_]) -> FloatArray:
         """Probabilities `[n, C]` without some of it, `[rows, places]`."""
 
     def counted(self) -> NDArray[np.bool_]:
@@ -113,7 +114,7 @@ class Memory:
         attention: `[n, C, K]`.
     """
 
-    def __init__(self, asked: Asked, attention: Matrix) -> None:
+    def __init__(self, asked: Asked, attention: FloatArray) -> None:
         self.asked = asked
         sizes = [len(asked.system.remembered(finding)) for finding in asked.findings]
         places = np.arange(attention.shape[2])
@@ -121,7 +122,7 @@ class Memory:
         self.free = (places > 0) & (places < np.array(sizes)[:, None])
         self.weight = attention.mean(0)
 
-    def without(self, gone: NDArray[np.bool_]) -> Matrix:
+    def without(self, gone: NDArray[np.bool_]) -> FloatArray:
         """Probabilities without some places `[C, K]`."""
         return self.asked.chances(torch.from_numpy(gone))
 
@@ -138,14 +139,14 @@ class Evidence:
         attention: `[n, C, L]`.
     """
 
-    def __init__(self, asked: Asked, attention: Matrix) -> None:
+    def __init__(self, asked: Asked, attention: FloatArray) -> None:
         self.asked = asked
         stated = [asked.system.stated(each) for each in asked.batches()]
         self.concepts = torch.cat([each[0] for each in stated])
         self.free = torch.cat([each[1] for each in stated]).numpy()
         self.weight = attention.mean(1)[:, : self.free.shape[1]]
 
-    def without(self, gone: NDArray[np.bool_]) -> Matrix:
+    def without(self, gone: NDArray[np.bool_]) -> FloatArray:
         """Probabilities without some statements `[n, L]`."""
         evidence = self.asked.cohort.evidence
         assert evidence is not None
@@ -177,7 +178,7 @@ class Edges:
         self.free = near & bool(np.any(shares))
 
     @torch.no_grad()
-    def without(self, gone: NDArray[np.bool_]) -> Matrix:
+    def without(self, gone: NDArray[np.bool_]) -> FloatArray:
         """Probabilities, of each finding without its edges `[C, P]`."""
         scale = torch.from_numpy(~gone[:, self.edge]).float()
         asked = self.asked
@@ -190,7 +191,7 @@ class Edges:
         """Answers that had anything to lose, `[n, C]`."""
         return _for_each_study(self.asked, self.free)
 
-    def _shares(self) -> Matrix:
+    def _shares(self) -> FloatArray:
         """Share of each directed edge in the answers to each finding, `[C, E]`."""
         asked = self.asked
         towards = torch.from_numpy(np.where(asked.says, 1.0, -1.0)).float()

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.inference.score import Calibration, Matrix, probabilities
+from experiments.inference.score import probabilities
 from experiments.loading.cohort import Cohort, batches
+from experiments.metrics.arrays import FloatArray
+from experiments.metrics.calibration import Calibration
+from fusion.capabilities import Classifies, able
 from fusion.system import Basis, System
 
 __all__ = ["Answers", "answer"]
@@ -26,14 +29,14 @@ class Answers:
     """
 
     findings: tuple[str, ...]
-    probabilities: Matrix
+    probabilities: FloatArray
     basis: tuple[Basis, ...]
     thresholds: tuple[float | None, ...]
     temperatures: tuple[float | None, ...]
 
 
 def answer(
-    system: System, cohort: Cohort, findings: tuple[str, ...], calibration: Calibration
+    system: System, cohort: Cohort, findings: tuple[str, ...], calibration: Calibration | None
 ) -> Answers:
     """Ask a system for findings, trained on or not.
 
@@ -45,13 +48,14 @@ def answer(
         system: The trained system.
         cohort: The studies (`n`).
         findings: Concept ids asked for (`C`).
-        calibration: Of the findings trained on, in their order.
+        calibration: Of the findings trained on, in their order; None where none was trained on.
     """
     trained = system.setting.findings
-    basis = tuple(system.basis(finding) for finding in findings)
+    classifier: Classifies = able(system, Classifies)
+    basis = tuple(classifier.basis(finding) for finding in findings)
     made = np.full((len(cohort), len(findings)), np.nan)
     every = range(len(cohort))
-    if "trained" in basis:
+    if calibration is not None and "trained" in basis:
         raw = probabilities(
             system, batches(cohort, every), trained, exclusive=calibration.exclusive
         )
@@ -71,13 +75,13 @@ def _taught(
     findings: tuple[str, ...],
     basis: tuple[Basis, ...],
     trained: tuple[str, ...],
-    calibration: Calibration,
+    calibration: Calibration | None,
 ) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
     """Threshold and temperature of each finding, None for those not trained on."""
     thresholds: list[float | None] = []
     temperatures: list[float | None] = []
     for finding, how in zip(findings, basis, strict=True):
-        if how != "trained":
+        if how != "trained" or calibration is None:
             thresholds.append(None)
             temperatures.append(None)
             continue

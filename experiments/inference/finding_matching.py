@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from experiments.loading.holdout import equivalents
 from experiments.runs.restore import Restored
+from fusion.capabilities import Classifies, able
 
 __all__ = ["Match", "match_findings"]
 
@@ -31,6 +32,7 @@ class Match:
 def match_findings(restored: Restored, findings: Sequence[str]) -> tuple[Match, ...]:
     """Match findings of another label set to what a run can be asked, through its graph."""
     trained = restored.reader.findings
+    classifier: Classifies = able(restored.system, Classifies)
     matches = []
     for finding in findings:
         if finding not in restored.graph.index:
@@ -39,9 +41,9 @@ def match_findings(restored: Restored, findings: Sequence[str]) -> tuple[Match, 
         same = [name for name in equivalents(restored.graph, finding) if name in trained]
         if same:
             how = "same" if same[0] == finding else "exact_match"
-            matches.append(Match(finding, same[0], how, "trained"))
+            matches.append(Match(finding, same[0], how, classifier.basis(same[0])))
             continue
-        basis = restored.system.basis(finding)
+        basis = classifier.basis(finding)
         asked = finding if basis != "not_possible" else None
         matches.append(Match(finding, asked, "no_equivalent", basis))
     return tuple(matches)

@@ -23,13 +23,17 @@ from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import Augmentation
 from encoders.reduce import Reducer, pool_tokens
 from encoders.study import MODALITIES, VIEWS, Study, StudyImage
+from encoders.weights import RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
 from kg.options import parse_options
 
-__all__ = ["PictureReader", "Squares"]
+__all__ = ["FROM_RUN", "PictureReader", "Squares"]
 
 log = logging.getLogger(__name__)
+
+FROM_RUN = "run:"
+"""How `image.encoder.options.weights` begins where a finished run trained the encoder."""
 
 NOTES = 20
 """Most notes on files that are logged at a time."""
@@ -73,8 +77,14 @@ class PictureReader:
         self.section, self.cache, self.seed = section, cache, seed
         part = IMAGE_ENCODERS.load(section.encoder.name)
         where = f"image.encoder.{section.encoder.name}"
-        options = parse_options(part.Options, section.encoder.options, where=where)
-        self.encoder: Any = part(options)
+        given = dict(section.encoder.options)
+        file = str(given.get("weights", ""))
+        if file.startswith(FROM_RUN):
+            given["weights"] = RANDOM
+        self.encoder: Any = part(parse_options(part.Options, given, where=where))
+        if file.startswith(FROM_RUN):
+            file = file.removeprefix(FROM_RUN)
+            load_into(self.encoder, read_weights(file), name=file)
         self.encoder.eval()
         if not section.frozen:
             self.encoder.trainable(section.trains or -1)

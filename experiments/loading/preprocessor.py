@@ -21,9 +21,12 @@ from experiments.loading.images import PictureReader
 from experiments.loading.metadata import FactReader
 from experiments.loading.targets import targets
 from experiments.loading.text import WordReader
+from fusion.needs import Needs
 from fusion.system import Setting
 
 __all__ = ["StudyReader"]
+
+NOTHING_NEEDED = Needs()
 
 
 class StudyReader:
@@ -38,6 +41,7 @@ class StudyReader:
         findings: Concept ids trained on.
         exclusive: Whether exactly one of them holds.
         held: What training must not see.
+        needs: What the system asks of its input.
         cache: Folder of feature caches.
     """
 
@@ -49,11 +53,13 @@ class StudyReader:
         *,
         exclusive: bool,
         held: Held = NOTHING_HELD,
+        needs: Needs = NOTHING_NEEDED,
         cache: Path,
     ) -> None:
         self.experiment, self.findings, self.exclusive = experiment, findings, exclusive
         self.graph, self.structure, self.vectors = graphs.known, graphs.structure, graphs.vectors
-        self.held = held
+        self.held, self.needs = held, needs
+        self._taken_over: set[str] = set()
         self.pictures: PictureReader | None = None
         if experiment.image.encoder is not None:
             self.pictures = PictureReader(experiment.image, cache, experiment.seed)
@@ -78,10 +84,8 @@ class StudyReader:
 
     @property
     def pairs(self) -> bool:
-        """Whether training contrasts pictures with their full report."""
-        stages = self.experiment.stages
-        named = any("contrast" in stage.objectives for stage in stages)
-        return named and self.pictures is not None
+        """Whether training has the full report beside the pictures."""
+        return self.needs.paired_report and self.pictures is not None
 
     @property
     def reads_text(self) -> bool:
@@ -91,9 +95,9 @@ class StudyReader:
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
         """Fit reduction, vocabulary, facts, prevalence and supervised concepts on training."""
-        if self.pictures is not None:
+        if self.pictures is not None and "image" not in self._taken_over:
             self.pictures.fit(studies, root)
-        if self.reads_text:
+        if self.reads_text and "text" not in self._taken_over:
             self.words.fit(studies, paired=self.pairs)
         self.facts.fit(studies)
         self.usual = usual_views(studies)
@@ -157,6 +161,25 @@ class StudyReader:
             prevalence=self.prevalence,
             facts_width=self.facts.width,
         )
+
+    def take_over(
+        self,
+        kind: str,
+        tensors: Mapping[str, Tensor],
+        plain: Mapping[str, Any],
+    ) -> None:
+        """Take what another run fitted to read pictures or text, instead of fitting it.
+
+        Args:
+            kind: The reduction of image tokens (`image`), or the vocabulary (`text`).
+            tensors: Tensors of the other run's `state`.
+            plain: The rest of it.
+        """
+        if kind == "image" and self.pictures is not None:
+            self.pictures.restore(tensors)
+        if kind == "text" and self.reads_text:
+            self.words.restore(plain["words"])
+        self._taken_over.add(kind)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was fitted: tensors, and the rest ready for JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_softmax, logit, softmax
 
 from experiments.metrics.arrays import FloatArray, mean_of_defined, paired_columns
+from experiments.metrics.decisions import Thresholds, choose_thresholds
 
 _EDGE = 1e-7
 _COLDEST, _HOTTEST = 0.05, 20.0
@@ -189,3 +190,39 @@ def _rising_root(slope: Callable[[FloatArray], FloatArray], columns: int) -> Flo
 def _logit(probabilities: FloatArray) -> FloatArray:
     """Logits of probabilities kept off 0 and 1; NaN stays NaN."""
     return np.asarray(logit(np.clip(probabilities, _EDGE, 1 - _EDGE)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What validation taught about a system's probabilities.
+
+    Args:
+        temperatures: One a finding trained on; one for all of an exclusive set.
+        thresholds: Decision thresholds, with the patients they were chosen on.
+        exclusive: Whether the findings exclude each other.
+    """
+
+    temperatures: tuple[float, ...]
+    thresholds: Thresholds
+    exclusive: bool
+
+    def apply(self, raw: FloatArray) -> FloatArray:
+        """Calibrated probabilities `[n, C]` of the findings trained on."""
+        if self.exclusive:
+            return apply_exclusive_temperature(raw, self.temperatures[0])
+        return apply_temperature(raw, self.temperatures)
+
+
+def calibrate(
+    labels: ArrayLike, raw: FloatArray, patients: Sequence[str], *, exclusive: bool
+) -> Calibration:
+    """Fit temperatures and thresholds on validation studies."""
+    if exclusive:
+        one = fit_exclusive_temperature(labels, raw)
+        calibrated = apply_exclusive_temperature(raw, one)
+        temperatures: tuple[float, ...] = (one,)
+    else:
+        each = fit_temperature(labels, raw)
+        calibrated = apply_temperature(raw, each)
+        temperatures = tuple(float(value) for value in each)
+    return Calibration(temperatures, choose_thresholds(labels, calibrated, patients), exclusive)

@@ -40,11 +40,13 @@ class Checkpoint:
         tensors: Tensors by name, on the CPU.
         state: Everything else: counters, schedules, states of random generators.
         identity: What the weights belong to: system, findings in order, graph, ...
+        sha256: Hash of the file of tensors.
     """
 
     tensors: Mapping[str, Tensor]
     state: Mapping[str, Any]
     identity: Mapping[str, Any]
+    sha256: str = ""
 
 
 def save_checkpoint(
@@ -108,7 +110,9 @@ def load_checkpoint(
     path = path_dir / Path(str(values["tensors"])).name
     if not path.is_file() or _sha256(path) != values["sha256"]:
         raise InputError(f"{path} is missing or was changed since it was saved", _HINT)
-    found = Checkpoint(load_tensors(path), values["state"], values["identity"])
+    found = Checkpoint(
+        load_tensors(path), values["state"], values["identity"], str(values["sha256"])
+    )
     differences = [*_other_identity(found.identity, identity or {})]
     if like is not None:
         differences += _other_tensors(found.tensors, like)

@@ -79,6 +79,11 @@ class RunFolder:
         return self.path / "studies.parquet"
 
     @property
+    def scores(self) -> Path:
+        """What each study contributes to metrics of retrieval and of written text."""
+        return self.path / "scores.parquet"
+
+    @property
     def splits(self) -> Path:
         """The split manifest."""
         return self.path / "splits.json"
@@ -87,6 +92,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of encoders that were trained, each as a file other runs can read with."""
+        return self.path / "weights"
 
     @property
     def log(self) -> Path:

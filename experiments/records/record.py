@@ -21,6 +21,7 @@ __all__ = [
     "GraphUse",
     "Measured",
     "RunRecord",
+    "StartedFrom",
     "Status",
     "control_words",
     "defined",
@@ -139,6 +140,24 @@ def control_words(control: str, changed: float | None) -> str:
 
 
 @dataclass(frozen=True)
+class StartedFrom:
+    """A finished run whose weights a run began with.
+
+    Args:
+        run: Its id.
+        config_hash: Hash of its configuration.
+        sha256: Hash of its weights.
+        take: Modules that were taken, each with the module it was there; none where a trained
+            encoder of it reads pictures or text.
+    """
+
+    run: str
+    config_hash: str
+    sha256: str
+    take: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """The record of one run.
 
@@ -175,6 +194,10 @@ class RunRecord:
         findings: One row a finding and part.
         warnings: What a reader must know (skipped batches, too few positives, ...).
         evaluations: Tests on other data sets, as `evaluate` returned them.
+        tasks: What was measured.
+        started_from: Finished runs whose weights it began with.
+        supervision: What its weights were taught by, its parents' included: `labels`, `reports`
+            (as text), `statements` (read from reports), `coded` (indexing terms).
     """
 
     run: str
@@ -209,6 +232,9 @@ class RunRecord:
     findings: tuple[FindingRow, ...] = ()
     warnings: tuple[str, ...] = ()
     evaluations: tuple[Mapping[str, Any], ...] = ()
+    tasks: tuple[str, ...] = ("classification",)
+    started_from: tuple[StartedFrom, ...] = ()
+    supervision: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain values, as `record.json` and `experiment show --json` have it."""

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,20 +16,23 @@ import torch
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment
 from experiments.explanation.examples import write_examples
-from experiments.inference.score import macro_auroc
 from experiments.loading.cohort import batches
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import log_to, read_metrics
 from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
+from experiments.runner.monitors import check_monitor, monitored
 from experiments.runs.build import Assembled, assemble
-from experiments.runs.exposure import write_seen
+from experiments.runs.exposure import write_exposure
 from experiments.runs.run_record import finished_record, started_record
-from experiments.tasks.classification import measure_run, score
+from experiments.runs.start import write_trained_encoder
+from experiments.tasks import TASKS, check_tasks
+from experiments.tasks.classification import ClassificationResult
 from experiments.training.callbacks import StopAsked
 from experiments.training.distributed import ALONE, World, follows, joined
 from experiments.training.fit import fit_stage
+from fusion.stage import Stage
 from kg.errors import InputError
 
 __all__ = ["follow_run", "resume_run", "run_experiment", "train"]
@@ -111,13 +115,14 @@ def _execute(
     began = time.monotonic()
     settle(experiment)
     made = assemble(experiment, root, cache=folder.path.parent / "cache")
+    check_tasks(made.system, made.tasks)
     before = folder.load_record() if resume else None
     record = started_record(folder, experiment, made, command, before)
     if before is not None:
         _check_same(before, record)
     else:
         made.manifest.save(folder.splits)
-        write_seen(folder, made)
+        write_exposure(folder, made, [parent.exposure for parent in made.parents])
     record.save(folder.record)
     times = {"assemble": time.monotonic() - began}
     try:
@@ -132,12 +137,15 @@ def _execute(
     times["train"] = time.monotonic() - began - times["assemble"]
     if experiment.split.kind == "locked":
         note_use(folder.path.parent, _locked_use(record))
-    measured = measure_run(folder, made)
-    write_examples(folder, made, measured)
+    results = [TASKS.load(name)().measure(folder, made) for name in made.tasks]
+    for result in results:
+        if isinstance(result, ClassificationResult):
+            write_examples(folder, made, result)
+    write_trained_encoder(folder, made.reader)
     seconds = time.monotonic() - began
     times["test"] = seconds - times["assemble"] - times["train"]
     seconds += record.seconds
-    done = finished_record(record, made, measured, times)
+    done = finished_record(record, results, times)
     warnings = (*done.warnings, *_skipped_steps(folder))
     replace(done, seconds=seconds, chosen=chosen, warnings=warnings).save(folder.record)
     from experiments.reports.run_page import write_run_page
@@ -162,6 +170,7 @@ def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> Mapping[s
     identity = made.identity()
     for place, stage in enumerate(made.system.stages):
         world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
+        check_monitor(made, place)
     if world.leads:
         tensors, plain = made.reader.state()
         save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
@@ -171,16 +180,12 @@ def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> Mapping[s
         training = made.cohorts["train"]
         made.system.prepare(batches(training, range(len(training)), training=True))
     first = int(load_checkpoint(last, identity=identity).state["stage"]) if begun else 0
-    validation = made.cohorts["validation"]
-
-    def measure() -> dict[str, float]:
-        return {"auroc_macro": macro_auroc(validation.targets.numpy(), score(made, validation))}
-
     for place in range(first, len(made.system.stages)):
         resume = last if begun and place == first else None
+        measure = partial(monitored, made, made.system.stages[place])
         fit_stage(folder, made, place, measure, world=world, resume=resume)
     best = folder.checkpoints / "best"
-    chosen = made.system.choose(lambda: measure()["auroc_macro"])
+    chosen = made.system.choose(lambda: monitored(made, Stage())["auroc_macro"])
     if world.leads and (chosen or not made.system.stages):
         state = dict(load_checkpoint(best, identity=identity).state) if made.system.stages else {}
         save_checkpoint(best, made.system.state_dict(), state, identity)

@@ -7,20 +7,30 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from encoders.contents import Contents
 from encoders.study import SplitPart, Study
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
+from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import PARTS, Cohorts, StudySource, those
 from experiments.loading.graphs import Graphs, choose_graph, concept_vectors, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.loading.preprocessor import StudyReader
 from experiments.loading.targets import choose_findings, label_set_of
 from experiments.records.record import GraphUse
+from experiments.runs.exposure import check_unseen
+from experiments.runs.start import (
+    Parent,
+    hand_over_reading,
+    open_parents,
+    take_weights,
+    with_encoder_file,
+)
 from experiments.splits.manifest import Manifest
 from experiments.systems import SYSTEMS
+from fusion.stage import Stage
 from fusion.system import System
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -53,6 +63,7 @@ class Assembled:
         cohorts: Studies of each part; training ones hold what only training may see.
         system: The system, untrained.
         fingerprint: SHA-256 over the studies of all parts, their pictures included.
+        parents: Finished runs whose weights it starts with.
     """
 
     experiment: Experiment
@@ -65,6 +76,19 @@ class Assembled:
     cohorts: Cohorts
     system: System
     fingerprint: str
+    parents: tuple[Parent, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What is measured: as configured, and zero-shot where findings are held out."""
+        named = self.experiment.tasks
+        held = bool(self.reader.held.findings) and "zero_shot" not in named
+        return (*named, "zero_shot") if held else named
+
+    def with_training_text(self, part: Literal["validation", "test"]) -> Cohort:
+        """Studies of a part with what only training may see, for losses and retrieval."""
+        studies = self.cohorts[part].studies
+        return self.reader.read(studies, self.root, training=True)
 
     def identity(self) -> dict[str, Any]:
         """What the weights belong to."""
@@ -76,17 +100,23 @@ class Assembled:
         }
 
 
-def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
+def assemble(
+    experiment: Experiment, root: Path, *, cache: Path, runs: Path | None = None
+) -> Assembled:
     """Read the data, choose the graph, divide, fit the reader on training, build the system.
 
     Args:
         experiment: The configuration.
         root: Folder that holds data sets by name, or the data set's own.
         cache: Folder of feature caches.
+        runs: Folder of the runs whose weights it may start with; where the caches are by default.
 
     Raises:
-        InputError: If data, graph or a part are not what the configuration says.
+        InputError: If data, graph or a part are not what the configuration says, or a run it
+            starts with has seen a study that is tested here.
     """
+    runs = cache.parent if runs is None else runs
+    parents = open_parents(experiment, runs)
     data = experiment.data
     dataset, choice = open_dataset(data)
     root = folder_of(dataset, data.name, root, cache)
@@ -107,14 +137,19 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
     }
     reader = build_reader(
         experiment,
-        graph,
-        structure,
+        (graph, structure),
         findings,
         exclusive=label_set.exclusive,
         held=held,
         cache=cache,
+        runs=runs,
     )
+    seen = {parent.folder.run: parent.exposure for parent in parents}
+    check_unseen(seen, data.name, parts["test"], source.root)
+    hand_over_reading(parents, reader)
     source.fit(reader, parts["train"])
+    system = build_system(experiment, reader)
+    take_weights(parents, system)
     return Assembled(
         experiment=experiment,
         root=source.root,
@@ -124,7 +159,8 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
         graph_use=use,
         reader=reader,
         cohorts=source.cohorts(reader, parts),
-        system=build_system(experiment, reader),
+        system=system,
+        parents=parents,
         fingerprint=source.fingerprint
         or fingerprint(
             [study for chosen in parts.values() for study in chosen],
@@ -194,31 +230,41 @@ def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Stud
 
 def build_reader(
     experiment: Experiment,
-    graph: KnowledgeGraph,
-    structure: KnowledgeGraph,
+    graphs: tuple[KnowledgeGraph, KnowledgeGraph],
     findings: tuple[str, ...],
     *,
     exclusive: bool,
     held: Held = NOTHING_HELD,
     cache: Path,
+    runs: Path,
 ) -> StudyReader:
     """A reader that still has to be fitted or restored."""
+    graph, structure = graphs
+    system, options, stages = chosen_system(experiment)
     return StudyReader(
-        experiment,
+        with_encoder_file(experiment, runs),
         Graphs(graph, structure, concept_vectors(experiment.graph, structure, cache)),
         findings,
         exclusive=exclusive,
         held=held,
+        needs=system.needs(options, stages),
         cache=cache,
     )
 
 
-def build_system(experiment: Experiment, reader: StudyReader) -> System:
-    """The system of a configuration for what the reader gives."""
-    part = SYSTEMS.load(experiment.system.name)
+def chosen_system(experiment: Experiment) -> tuple[type[System], Any, tuple[Stage, ...]]:
+    """Class and options of the system of a configuration, and the stages it is trained in."""
+    part: Any = SYSTEMS.load(experiment.system.name)
     where = f"system.{experiment.system.name}"
     options = parse_options(part.Options, experiment.system.options, where=where)
-    system: System = part(options, reader.setting(), experiment.stages)
+    return part, options, experiment.stages or part.default_stages(options)
+
+
+def build_system(experiment: Experiment, reader: StudyReader) -> System:
+    """The system of a configuration for what the reader gives."""
+    part: Any
+    part, options, stages = chosen_system(experiment)
+    system: System = part(options, reader.setting(), stages)
     return system
 
 

@@ -1,13 +1,13 @@
-"""What a run has seen in training and validation, so that no test elsewhere meets it again."""
+"""Exposure: what a run has seen in training and validation, so that no test meets it again."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from encoders.contents import Contents
 from encoders.study import Study
@@ -15,10 +15,13 @@ from experiments.datasets import DATASETS
 from experiments.datasets._near_duplicates import Picture, published, read_pairs
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
-from experiments.runs.build import Assembled
 from experiments.splits.manifest import Manifest
+from kg.errors import InputError
 
-__all__ = ["SEEN", "Seen", "write_seen"]
+if TYPE_CHECKING:  # what a run has seen is checked while it is built
+    from experiments.runs.build import Assembled
+
+__all__ = ["SEEN", "Exposure", "check_unseen", "write_exposure"]
 
 SEEN = "seen.json"
 """File of a run folder: hash, data set and published name of each picture it learnt from."""
@@ -26,53 +29,100 @@ SEEN = "seen.json"
 LEARNT: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
-def write_seen(folder: RunFolder, made: Assembled) -> None:
-    """Write the hashes of the pictures a run learns from into its folder."""
-    reader = made.reader.pictures
-    rows = set()
+def write_exposure(folder: RunFolder, context: Assembled, parents: Sequence[Exposure] = ()) -> None:
+    """Write what a run learns from, and what the runs it started with have seen, into its folder.
+
+    Args:
+        folder: The run's folder.
+        context: The run.
+        parents: What the runs it started with have seen.
+    """
+    reader = context.reader.pictures
+    rows = {row for parent in parents for row in parent.pictures}
     if reader is not None:
         for part in LEARNT:
-            for study in made.cohorts[part].studies:
-                for path in {image.path for image in reader.chosen(study, made.root)}:
-                    digest = reader.contents.hash(made.root / path)
+            for study in context.cohorts[part].studies:
+                for path in {image.path for image in reader.chosen(study, context.root)}:
+                    digest = reader.contents.hash(context.root / path)
                     rows.add((digest, study.source, published(path)))
-    write_json(folder.path / SEEN, {"pictures": sorted(rows)})
+    values: dict[str, list[Any]] = {"pictures": sorted(rows)}
+    if parents:
+        values["studies"] = sorted({name for parent in parents for name in parent.studies})
+        values["groups"] = sorted({name for parent in parents for name in parent.groups})
+    write_json(folder.path / SEEN, values)
+
+
+def check_unseen(
+    parents: Mapping[str, Exposure],
+    dataset: str,
+    tested: Sequence[Study],
+    root: Path,
+) -> None:
+    """Refuse to test a study that a run has seen whose weights are taken.
+
+    Args:
+        parents: What each of these runs has seen.
+        dataset: Name of the data set.
+        tested: Studies of the test part.
+        root: Folder their picture paths are relative to.
+
+    Raises:
+        InputError: With how many studies, and by what they are known.
+    """
+    for run, exposure in parents.items():
+        kept, counts = exposure.refuse(dataset, tested, root, Contents())
+        if len(kept) < len(tested):
+            left = {study.study for study in kept}
+            ids = [study.study for study in tested if study.study not in left]
+            known = ", ".join(f"{count} by {reason}" for reason, count in sorted(counts.items()))
+            raise InputError(
+                f"start: {run} has seen {len(ids)} of the {len(tested)} studies tested here "
+                f"({known}): {', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''}",
+                "give both runs the same split (split.kind, fold and seed), or test other data",
+            )
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Studies, groups and pictures of training and validation.
+class Exposure:
+    """Studies, groups and pictures a run has seen in training and validation.
+
+    What the runs have seen whose weights it started with counts as seen by it.
 
     Args:
         studies: Ids, each with the data set it is from (`openi:CXR1`).
         groups: Group keys, written alike.
         hashes: SHA-256 of the pictures; None where the run did not keep them.
         names: Data set and published name of the pictures.
+        pictures: Hash, data set and published name of each picture.
     """
 
     studies: frozenset[str]
     groups: frozenset[str]
     hashes: frozenset[str] | None
     names: frozenset[Picture]
+    pictures: frozenset[tuple[str, str, str]] = frozenset()
 
     @staticmethod
-    def of(folder: RunFolder, manifest: Manifest) -> Seen:
+    def of(folder: RunFolder, manifest: Manifest) -> Exposure:
         """What a run has seen, from its manifest and the hashes it kept."""
         known = DATASETS.names()
         learnt = [study for part in ("train", "validation") for study in manifest.studies(part)]
-        hashes, names = None, frozenset[Picture]()
+        studies = {_full(manifest.dataset, study, known) for study in learnt}
+        groups = {_full(manifest.dataset, manifest.groups[study], known) for study in learnt}
+        hashes, rows = None, frozenset[tuple[str, str, str]]()
         path = folder.path / SEEN
         if path.is_file():
-            rows = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+            values = json.loads(path.read_text(encoding="utf-8"))
+            rows = frozenset((row[0], row[1], row[2]) for row in values["pictures"])
             hashes = frozenset(row[0] for row in rows)
-            names = frozenset((row[1], row[2]) for row in rows)
-        return Seen(
-            studies=frozenset(_full(manifest.dataset, study, known) for study in learnt),
-            groups=frozenset(
-                _full(manifest.dataset, manifest.groups[study], known) for study in learnt
-            ),
+            studies |= set(values.get("studies", ()))
+            groups |= set(values.get("groups", ()))
+        return Exposure(
+            studies=frozenset(studies),
+            groups=frozenset(groups),
             hashes=hashes,
-            names=names,
+            names=frozenset((row[1], row[2]) for row in rows),
+            pictures=rows,
         )
 
     def refuse(

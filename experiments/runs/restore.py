@@ -12,10 +12,10 @@ from typing import Any
 from experiments.config.load import resolve
 from experiments.config.mistakes import check_values
 from experiments.config.schema import Experiment
-from experiments.inference.score import Calibration
 from experiments.loading.graphs import choose_graph, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, without_mined
 from experiments.loading.preprocessor import StudyReader
+from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
@@ -42,7 +42,8 @@ class Restored:
             was given is the reader's.
         reader: Reads studies as in training.
         system: The trained system, in evaluation mode.
-        calibration: What validation taught, of the findings trained on in their order.
+        calibration: What validation taught, of the findings trained on in their order; None where
+            the run was not measured by classification.
         record: Its record.
         manifest: Its split.
     """
@@ -52,9 +53,15 @@ class Restored:
     graph: KnowledgeGraph
     reader: StudyReader
     system: System
-    calibration: Calibration
+    calibration: Calibration | None
     record: RunRecord
     manifest: Manifest
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Thresholds chosen on validation; none where classification was not measured."""
+        empty = Thresholds((), RULE, frozenset())
+        return empty if self.calibration is None else self.calibration.thresholds
 
 
 def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
@@ -81,12 +88,12 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     findings = tuple(kept.identity["findings"])
     reader = build_reader(
         experiment,
-        graph,
-        structure,
+        (graph, structure),
         findings,
         exclusive=_exclusive(kept.state, experiment, graph),
         held=held,
         cache=cache or folder.path.parent / "cache",
+        runs=folder.path.parent,
     )
     reader.restore(kept.tensors, kept.state)
     system = build_system(experiment, reader)
@@ -149,13 +156,15 @@ def _exclusive(state: Any, experiment: Experiment, graph: KnowledgeGraph) -> boo
     return experiment.data.labels in sets and sets[experiment.data.labels].exclusive
 
 
-def _calibration(record: RunRecord, manifest: Manifest, reader: StudyReader) -> Calibration:
-    """Temperatures and thresholds as the record's rows keep them.
+def _calibration(record: RunRecord, manifest: Manifest, reader: StudyReader) -> Calibration | None:
+    """Temperatures and thresholds as the record's rows keep them; None where it has none.
 
     Raises:
-        InputError: If the record has no row of a finding trained on.
+        InputError: If the record has a row of some finding trained on, and of another it has none.
     """
     rows = {row.finding: row for row in record.findings if row.basis == "trained"}
+    if not rows:
+        return None
     missing = [finding for finding in reader.findings if finding not in rows]
     if missing:
         raise InputError(

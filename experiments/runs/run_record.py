@@ -11,22 +11,14 @@ from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
 from experiments.loading.data_source import PARTS
 from experiments.loading.targets import leakage
-from experiments.metrics.bootstrap import Estimate
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import TEST, ZERO_SHOT
-from experiments.records.record import DISTANCE, FindingRow, RunRecord
+from experiments.records.record import Measured, RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
+from experiments.records.task_result import TaskResult
 from experiments.runs.build import Assembled
-from experiments.tasks.classification import (
-    MeasuredRun,
-    finding_rows,
-    measured,
-    summary,
-)
-from kg.ask.distance import distances
-from kg.model.graph import KnowledgeGraph
+from fusion.capabilities import Classifies
 
-__all__ = ["finished_record", "inputs_at_test", "started_record", "with_distances"]
+__all__ = ["finished_record", "inputs_at_test", "started_record", "supervision"]
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
@@ -39,6 +31,25 @@ def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
     if experiment.metadata:
         inputs.append("metadata")
     return tuple(inputs)
+
+
+def supervision(made: Assembled) -> tuple[str, ...]:
+    """What the weights of a run are taught by, those it starts with included."""
+    system, needs, sources = made.system, made.reader.needs, made.experiment.concept_sources
+    concepts = any(stage.objectives.get("concept_supervision") for stage in system.stages)
+    taught = {
+        "labels": isinstance(system, Classifies) and _learns_labels(system, made.reader.findings),
+        "reports": needs.paired_report or needs.sentences,
+        "statements": needs.statements or (concepts and "stated" in sources),
+        "coded": concepts and "coded" in sources,
+    }
+    before = {word for parent in made.parents for word in parent.record.supervision}
+    return tuple(word for word, there in taught.items() if there or word in before)
+
+
+def _learns_labels(system: Classifies, findings: Sequence[str]) -> bool:
+    """Whether any finding is trained on."""
+    return any(system.basis(finding) == "trained" for finding in findings)
 
 
 def started_record(
@@ -74,6 +85,9 @@ def started_record(
         split_counts={part: len(made.cohorts[part]) for part in PARTS},
         graph=made.graph_use,
         seed=experiment.seed,
+        tasks=made.tasks,
+        started_from=tuple(parent.started_from() for parent in made.parents),
+        supervision=supervision(made),
         device=device,
         started=before.started if before else now(),
         seconds=before.seconds if before else 0.0,
@@ -82,49 +96,19 @@ def started_record(
 
 
 def finished_record(
-    record: RunRecord, made: Assembled, result: MeasuredRun, times: Mapping[str, float]
+    record: RunRecord, results: Sequence[TaskResult], times: Mapping[str, float]
 ) -> RunRecord:
-    """The record of a run that is finished."""
-    table, held = result.table, made.reader.held.findings
-    asked = (*made.reader.findings, *held)
-    labels = {name: made.reader.graph.concept(name).label for name in asked}
-    metrics = {TEST: summary(table)}
-    basis = [made.system.basis(name) for name in made.reader.findings]
-    rows = finding_rows(table, TEST, labels, basis, result.calibration)
-    if result.zero_shot is not None:
-        metrics[ZERO_SHOT] = summary(result.zero_shot)
-        basis = [made.system.basis(name) for name in held]
-        zero_shot = finding_rows(result.zero_shot, TEST, labels, basis, None)
-        taught = made.reader.findings
-        rows += with_distances(zero_shot, made.reader.graph, taught)
-    few = [row.finding for row in table.findings if row.too_few]
-    warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
+    """The record of a run that is finished, with what its tasks measured."""
+    metrics: dict[str, dict[str, Measured]] = {}
+    for result in results:
+        for part, values in result.metrics.items():
+            metrics.setdefault(part, {}).update(values)
     return replace(
         record,
         status="finished",
         finished=now(),
         times=dict(times),
         metrics=metrics,
-        findings=rows,
-        warnings=warnings,
-    )
-
-
-def with_distances(
-    rows: Sequence[FindingRow], graph: KnowledgeGraph, taught: Sequence[str]
-) -> tuple[FindingRow, ...]:
-    """Rows of findings answered zero-shot with their distance in the graph to those taught.
-
-    Args:
-        rows: The rows.
-        graph: The run's graph.
-        taught: Findings trained on; that nothing was found is none to be near to.
-    """
-    nothing = {one.no_finding for one in graph.label_sets}
-    goals = [name for name in taught if name not in nothing]
-    return tuple(
-        replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})
-        for row, far in zip(
-            rows, distances(graph, [row.finding for row in rows], goals), strict=True
-        )
+        findings=tuple(row for result in results for row in result.findings),
+        warnings=tuple(text for result in results for text in result.warnings),
     )

@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
+from fusion.capabilities import ClassifiesTrained
 from fusion.stage import Stage
-from fusion.system import Basis, Output, Setting, System
+from fusion.system import Setting
 from kg.options import Options
 
 
@@ -30,7 +31,7 @@ class LogisticOptions(Options):
     standardise: bool = True
 
 
-class LogisticSystem(System):
+class LogisticSystem(ClassifiesTrained):
     """A system of one regression a finding on features that need no training.
 
     Args:
@@ -61,19 +62,15 @@ class LogisticSystem(System):
         """Nothing is trained by gradients."""
         return {}
 
-    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Logits of the findings it was fitted on; NaN for others."""
+    def logits(self, batch: StudyBatch) -> Tensor:
+        """Logits of the findings it was fitted on, `[B, C]`."""
         logits: Tensor = self.line(self.features(batch))
-        trained = self.setting.findings
-        made = logits.new_full((len(logits), len(findings)), float("nan"))
-        for column, finding in enumerate(findings):
-            if finding in trained:
-                made[:, column] = logits[:, trained.index(finding)]
-        return Output(made)
+        return logits
 
-    def basis(self, finding: str) -> Basis:
-        """Only what it was fitted on."""
-        return "trained" if finding in self.setting.findings else "not_possible"
+    @classmethod
+    def loss_names(cls, options: LogisticOptions) -> tuple[str, ...]:
+        """None: nothing is trained by gradients."""
+        return ()
 
 
 def fit_logistic(

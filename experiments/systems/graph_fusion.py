@@ -8,16 +8,17 @@ concept targets and for contrast.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
 from fusion.classifier import ClassifierOptions, KnowledgeClassifier
+from fusion.needs import Needs
 from fusion.objectives import OBJECTIVES
 from fusion.stage import Stage
-from fusion.system import Basis, Output, Setting, System
+from fusion.system import Basis, Module, Output, Setting, System
 from kg.errors import InputError, did_you_mean
 from kg.options import parse_options
 
@@ -26,15 +27,13 @@ __all__ = ["GraphFusion"]
 PRIOR_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Weights of the graph's prior that validation chooses from."""
 
-DEFAULT_STAGE = Stage(
-    objectives={
-        "classification": 1.0,
-        "concept_supervision": 1.0,
-        "hierarchy": 0.1,
-        "contrast": 0.05,
-        "link_prediction": 0.1,
-    }
-)
+DEFAULT_OBJECTIVES = {
+    "classification": 1.0,
+    "concept_supervision": 1.0,
+    "hierarchy": 0.1,
+    "contrast": 0.05,
+    "link_prediction": 0.1,
+}
 
 
 class GraphFusion(System):
@@ -54,10 +53,31 @@ class GraphFusion(System):
 
         objectives: Mapping[str, Mapping[str, Any]] = {}
 
+    MODULES: ClassVar[Mapping[str, Module]] = {
+        "image_tower": Module("classifier.image_reader.", "image"),
+        "text_tower": Module("classifier.text_reader.", "text"),
+        "concepts": Module("classifier.concept_reader."),
+    }
+
+    @classmethod
+    def default_stages(cls, options: Options) -> tuple[Stage, ...]:
+        """One stage of every objective."""
+        return (Stage(objectives=DEFAULT_OBJECTIVES),)
+
+    @classmethod
+    def loss_names(cls, options: Options) -> tuple[str, ...]:
+        """Every objective of the catalog."""
+        return tuple(OBJECTIVES.names())
+
+    @classmethod
+    def needs(cls, options: Options, stages: tuple[Stage, ...]) -> Needs:
+        """The whole report beside the pictures where they are contrasted."""
+        return Needs(paired_report=any("contrast" in stage.objectives for stage in stages))
+
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__()
         self.options, self.setting = options, setting
-        self.stages = stages or (DEFAULT_STAGE,)
+        self.stages = stages or self.default_stages(options)
         self.classifier = KnowledgeClassifier(options, setting)
         names = dict.fromkeys(name for stage in self.stages for name in stage.objectives)
         unused = set(options.objectives) - set(names)

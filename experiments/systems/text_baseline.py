@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
+from fusion.capabilities import ClassifiesTrained
 from fusion.layers.readers import nothing
 from fusion.objectives import Forward
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
-from fusion.system import Basis, Output, Setting, System
+from fusion.system import Setting
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -29,7 +30,7 @@ __all__ = ["TextBaseline"]
 Pool = Literal["first", "mean", "max", "ends"]
 
 
-class TextBaseline(System):
+class TextBaseline(ClassifiesTrained):
     """Tokens of a text encoder, pooled, and a linear layer with one output a finding.
 
     Args:
@@ -56,18 +57,17 @@ class TextBaseline(System):
         if not setting.text_width:
             raise InputError("text_baseline reads text alone", "set text.test to a policy but none")
         self.options, self.setting = options, setting
-        self.stages = stages or (Stage(),)
-        others = {name for stage in self.stages for name in stage.objectives} - {"classification"}
-        if others:
-            raise InputError(
-                f"text_baseline cannot be trained towards {min(others)}",
-                "its only objective is classification",
-            )
+        self.stages = stages or self.default_stages(options)
         self.encoder = setting.text_encoder
         self.drop = nn.Dropout(options.dropout)
         self.line = nn.Linear(setting.text_width, len(setting.findings))
         width = setting.text_width
         self.objective = Classification(options.objective, setting=setting, width=width)
+
+    @classmethod
+    def default_stages(cls, options: Options) -> tuple[Stage, ...]:
+        """One stage of classification."""
+        return (Stage(),)
 
     def logits(self, batch: StudyBatch) -> Tensor:
         """Logits of the findings trained on, `[B, C]`; a study without text gets the bias."""
@@ -91,19 +91,6 @@ class TextBaseline(System):
         empty = nothing(len(batch.ids), 1, logits)
         made = Forward(logits, logits[:, :0], logits[:0], image=empty, text=empty)
         return {"classification": self.objective(made, batch)}
-
-    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Logits of the findings it was trained on; NaN for others."""
-        logits = self.logits(batch)
-        made = logits.new_full((len(logits), len(findings)), float("nan"))
-        for column, finding in enumerate(findings):
-            if finding in self.setting.findings:
-                made[:, column] = logits[:, self.setting.findings.index(finding)]
-        return Output(made)
-
-    def basis(self, finding: str) -> Basis:
-        """Only what it was trained on."""
-        return "trained" if finding in self.setting.findings else "not_possible"
 
 
 def pooled_text(tokens: Tensor, mask: Tensor, pool: Pool) -> Tensor:

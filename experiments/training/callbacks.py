@@ -147,10 +147,12 @@ class Keeper(pl.Callback):
                 measured = self.measure()
                 pl_module.system.train()
                 row |= {f"validation/{name}": number for name, number in measured.items()}
-                value = measured[stage.monitor]
+                value = measured.get(stage.monitor, math.nan)
             append_metrics(self.journal, row)
         if looks:
-            self._keep(pl_module, self.world.agree(value), trainer.current_epoch)
+            # a loss is better where it is lower
+            sign = -1.0 if stage.monitor.startswith("loss") else 1.0
+            self._keep(pl_module, sign * self.world.agree(value), trainer.current_epoch)
         if stage.patience and self.waited >= stage.patience:
             trainer.should_stop = True
         trainer.save_checkpoint(self.checkpoints / "last")
@@ -168,7 +170,7 @@ class Keeper(pl.Callback):
         self.waited = 0 if better or self.best == float("-inf") else self.waited + 1
         if self.world.leads and (not self.waited or task.stage.checkpoint == "last"):
             state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}
-            value_or_none = value if value == value else None
+            value_or_none = abs(value) if value == value else None
             save_checkpoint(
                 self.checkpoints / "best",
                 task.system.state_dict(),

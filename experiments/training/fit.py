@@ -25,14 +25,11 @@ from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.distributed import World
 from experiments.training.task import Task
 from fusion.stage import Stage
-from kg.errors import InputError, RunStopped, did_you_mean
+from kg.errors import RunStopped
 
 __all__ = ["fit_stage"]
 
 log = logging.getLogger(__name__)
-
-MONITORS = ("auroc_macro",)
-"""What is measured on validation after each epoch."""
 
 KNOWN = (
     ".*treespec.*",
@@ -67,15 +64,10 @@ def fit_stage(
         resume: Checkpoint to go on from, or None.
 
     Raises:
-        InputError: If the stage trains nothing, or what it monitors is not measured.
+        InputError: If the stage trains nothing.
         RunStopped: If a single study does not fit into memory, or gradients stay not finite.
     """
     stage = made.system.stages[place]
-    if stage.monitor not in MONITORS:
-        raise InputError(
-            f"stages.{place}.monitor: {stage.monitor!r} is not measured while training",
-            did_you_mean(stage.monitor, MONITORS),
-        )
     trained = [parameter for parameter in made.system.parameters() if parameter.requires_grad]
     split = 1
     while True:
@@ -141,7 +133,9 @@ def _fit(
     share = {"rank": world.rank, "processes": world.processes}
     order = cohort.order(size, made.experiment.seed, **share)
     together = stage.accumulate * split
-    task = Task(made.system, place, stage.epochs * -(-len(order) // together), order, world)
+    steps = stage.epochs * -(-len(order) // together)
+    steps = min(steps, stage.steps) if stage.steps else steps
+    task = Task(made.system, place, steps, order, world)
     progress = _progress(world)
     keeper = Keeper(folder, measure, made.identity(), stage=place, world=world)
     if resume is not None and world.leads:
@@ -149,6 +143,7 @@ def _fit(
     trainer = pl.Trainer(
         **_places(world),
         max_epochs=stage.epochs,
+        max_steps=stage.steps or -1,
         accumulate_grad_batches=together,
         precision="bf16-mixed" if _half(made.experiment.precision) else "32-true",
         callbacks=[keeper, *progress],

@@ -13,6 +13,7 @@ from torch import Tensor
 from encoders.batch import StudyBatch
 from experiments.loading.cohort import StudyOrder
 from experiments.training.distributed import ALONE, World
+from experiments.training.optimisers import optimiser_of, schedule_of
 from experiments.training.running_statistics import RunningStatistics
 from fusion.system import System
 from kg.errors import InputError, RunStopped
@@ -32,7 +33,7 @@ class Task(pl.LightningModule):
     Args:
         system: The system.
         place: Place of the stage among the system's stages.
-        steps: Optimiser steps of the whole stage, for the schedule.
+        steps: Optimiser steps of the whole stage, for the schedule of its rate.
         order: Order of the training studies, put where a checkpoint left it.
         world: The processes that train together.
 
@@ -84,26 +85,23 @@ class Task(pl.LightningModule):
         return batch.to(device)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """AdamW with warm-up and cosine decay; biases, norms and embeddings do not decay."""
-        trained = [p for p in self.system.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.stage.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.stage.learning_rate, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        """The stage's optimiser, with its schedule after the warm-up."""
+        where = f"stages.{self.place}"
+        optimizer = optimiser_of(self.stage, self.system, where)
+        rate = schedule_of(self.stage, self.steps, where)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _rate(self, step: int) -> float:
-        """Share of the peak rate at a step."""
-        rise = max(int(self.steps * self.stage.warmup), 1)
-        if step < rise:
-            return (step + 1) / rise
-        done = min((step - rise) / max(self.steps - rise, 1), 1.0)
-        return 0.5 * (1 + math.cos(math.pi * done))
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Take a step, and let the system follow it.
+
+        Batches whose gradients are summed are one step, however many memory has room for.
+        """
+        super().optimizer_step(*arguments, **named)
+        self.system.after_step()
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the norm, and have the optimiser skip a step that is not finite."""
@@ -132,8 +130,7 @@ class Task(pl.LightningModule):
             self.restored = []
 
     def on_train_batch_end(self, outputs: Any, batch: StudyBatch, place: int) -> None:
-        """Let the system follow its step, and give up after too many steps that were skipped."""
-        self.system.after_step()
+        """Give up after too many steps that were skipped."""
         if self.global_step % PATIENCE_FOR_NAN == 0:
             self.check_finite()
 

@@ -37,7 +37,7 @@ from experiments.runner.run import settle, train
 from experiments.runs.build import Assembled, assemble
 from experiments.synthetic.planted import graph_of
 from experiments.systems.graph_fusion import GraphFusion
-from experiments.tasks.classification import score
+from experiments.tasks.classification import _score as score
 from kg.controls.graph_controls import emptied, shuffled
 from kg.files.store import load_shipped, save
 from kg.model.graph import KnowledgeGraph

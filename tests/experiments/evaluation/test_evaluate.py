@@ -25,7 +25,7 @@ from experiments.records.predictions import read_predictions
 from experiments.records.record import DISTANCE
 from experiments.records.studies import read_studies
 from experiments.runner.run import run_experiment
-from experiments.runs.exposure import SEEN, Seen
+from experiments.runs.exposure import SEEN, Exposure
 from experiments.runs.restore import restore
 from kg.errors import InputError
 from kg.model.concepts import Concept
@@ -193,8 +193,8 @@ def test_a_use_that_cannot_be_noted_is_refused(tmp_path: Path) -> None:
         note_use(tmp_path / "not there", use)
 
 
-def seen(studies: tuple[str, ...] = (), hashes: tuple[str, ...] = ()) -> Seen:
-    return Seen(
+def seen(studies: tuple[str, ...] = (), hashes: tuple[str, ...] = ()) -> Exposure:
+    return Exposure(
         frozenset(f"openi:{one}" for one in studies),
         frozenset(f"openi:p{one}" for one in studies),
         frozenset(hashes),

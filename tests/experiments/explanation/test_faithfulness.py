@@ -20,9 +20,9 @@ from experiments.cli.run_view import print_faithfulness
 from experiments.config.schema import Experiment
 from experiments.explanation.deletion_metric import DELETED, Curve, deletion
 from experiments.explanation.perturbation import Asked, Edges
-from experiments.inference.score import Calibration
 from experiments.loading.cohort import Cohort
 from experiments.metrics.bootstrap import Plan
+from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from experiments.records.folder import RunFolder, find_run
 from experiments.runner.run import run_experiment

@@ -351,7 +351,7 @@ def test_the_weight_of_the_prior_is_chosen_on_validation_and_kept(
 ) -> None:
     # training looks once an epoch; then the weights 0, 1/4, 1/2, 1 and 2 are tried
     looks = iter([*[0.5] * small["stages"][0]["epochs"], 0.5, 0.6, 0.7, 0.7, 0.2])
-    monkeypatch.setattr("experiments.runner.run.macro_auroc", lambda *_: next(looks))
+    monkeypatch.setattr("experiments.runner.monitors.macro_auroc", lambda *_: next(looks))
     system = {**small["system"], "options": {**small["system"]["options"], "propagation": "prior"}}
     folder = go({**small, "name": "prior", "system": system}, small_runs)
     assert next(looks, None) is None

@@ -13,6 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
+from experiments.config.load import read_config
+from experiments.config.parts import check_parts
 from experiments.systems import SYSTEMS
 from experiments.systems._logistic import LogisticOptions, fit_logistic
 from experiments.systems.text_baseline import pooled_text
@@ -254,8 +256,12 @@ def test_text_is_pooled_over_its_words_alone() -> None:
     assert not any(made[1].any() for made in pooled.values())
 
 
-def test_text_alone_trains_towards_classification_alone(setting: Setting) -> None:
-    stage = Stage(objectives={"classification": 1.0, "contrast": 1.0})
-    part = SYSTEMS.load("text_baseline")
-    with pytest.raises(InputError, match="towards contrast"):
-        part(part.Options(), setting, (stage,))
+@pytest.mark.parametrize(
+    ("name", "loss"), [("text_baseline_openi_redacted", "contrast"), ("demo", "contrst")]
+)
+def test_a_loss_the_system_has_not_is_refused_by_name(name: str, loss: str) -> None:
+    found = read_config(name, [f"stages.0.objectives.{loss}=1"])
+    with pytest.raises(InputError, match=f"has no loss '{loss}'") as caught:
+        check_parts(found.experiment, found.places)
+    assert "stages.0.objectives" in caught.value.message
+    assert caught.value.hint

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from experiments.config.schema import GraphSection
+from experiments.inference.graph_agreement import agreement, uncontrolled
 from experiments.metrics.bootstrap import Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.records.predictions import ScoredPart
-from experiments.tasks._graph_agreement import agreement, uncontrolled
 from kg.files.store import load_shipped
 from kg.model.graph import KnowledgeGraph
 

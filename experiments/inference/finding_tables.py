@@ -1,0 +1,177 @@
+"""Tables of answers: metrics of findings with intervals by patient, as rows of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.study import Study
+from experiments.loading.cohort import Cohort
+from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.calibration import Calibration
+from experiments.metrics.decisions import Thresholds
+from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
+from experiments.records.record import DISTANCE, FindingRow, Measured
+from experiments.records.studies import read_studies, scored_study, write_studies
+from experiments.runs.build import Assembled
+from kg.ask.distance import distances
+from kg.model.graph import KnowledgeGraph
+
+__all__ = [
+    "finding_rows",
+    "keep_parts",
+    "measure",
+    "measured",
+    "plan_of",
+    "scored",
+    "summary",
+    "with_distances",
+]
+
+REPORTED = (
+    *("auprc", "prevalence", "f1", "mcc", "sensitivity", "specificity", "precision", "accuracy"),
+    *("brier", "ece"),
+)
+"""Columns of a row beside AUROC that a record keeps."""
+
+
+def measure(
+    part: ScoredPart, thresholds: Thresholds | None, plan: Plan, seed: int, exclusive: bool
+) -> MetricTable:
+    """Metrics of one part, the patient as the unit of every interval."""
+    rng = np.random.default_rng(seed)
+    groups: Any = np.asarray(part.patients, dtype=object)
+    table = evaluate(
+        part.labels,
+        part.probabilities,
+        groups,
+        thresholds,
+        findings=part.findings,
+        rng=rng,
+        plan=plan,
+    )
+    if not exclusive:
+        return table
+    return with_exclusive(table, part.labels, part.probabilities, groups, rng=rng)
+
+
+def scored(
+    name: str, cohort: Cohort, findings: Sequence[str], chances: NDArray[np.float64]
+) -> ScoredPart:
+    """Probabilities of a cohort as a table part."""
+    return ScoredPart(
+        part=name,
+        studies=tuple(study.study for study in cohort.studies),
+        patients=tuple(study.patient for study in cohort.studies),
+        findings=tuple(findings),
+        labels=cohort.targets.numpy().astype(np.float64),
+        probabilities=chances,
+    )
+
+
+def measured(estimate: Estimate, findings: int | None = None) -> Measured:
+    """An estimate as records keep it: None where it is not defined."""
+    return Measured.of(estimate.value, estimate.low, estimate.high, findings)
+
+
+def summary(table: MetricTable) -> dict[str, Measured]:
+    """Summary metrics of a table as records keep them."""
+    averaged = len(table.averaged)
+    return {
+        name: measured(value, averaged if name.endswith("macro") else None)
+        for name, value in table.metrics.items()
+    }
+
+
+def finding_rows(
+    table: MetricTable,
+    part: str,
+    labels: dict[str, str],
+    basis: Sequence[str],
+    calibration: Calibration | None,
+) -> tuple[FindingRow, ...]:
+    """Rows of a record from a table of metrics."""
+    rows = []
+    for place, row in enumerate(table.findings):
+        temperature = None
+        if calibration is not None:
+            temperature = calibration.temperatures[0 if calibration.exclusive else place]
+        rows.append(
+            FindingRow(
+                finding=row.finding,
+                label=labels[row.finding],
+                part=part,
+                studies=row.n,
+                positives=row.positives,
+                basis=basis[place],
+                threshold=float(row.threshold) if np.isfinite(row.threshold) else None,
+                temperature=temperature,
+                metrics=_columns(row),
+                remark="too few positives" if row.too_few else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _columns(row: Row) -> dict[str, Measured]:
+    area = Estimate(row.auroc, row.auroc_low, row.auroc_high)
+    return {
+        "auroc": measured(area),
+        **{name: measured(Estimate(getattr(row, name))) for name in REPORTED},
+    }
+
+
+def with_distances(
+    rows: Sequence[FindingRow], graph: KnowledgeGraph, taught: Sequence[str]
+) -> tuple[FindingRow, ...]:
+    """Rows of findings answered zero-shot with their distance in the graph to those taught.
+
+    Args:
+        rows: The rows.
+        graph: The run's graph.
+        taught: Findings trained on; that nothing was found is none to be near to.
+    """
+    nothing = {one.no_finding for one in graph.label_sets}
+    goals = [name for name in taught if name not in nothing]
+    return tuple(
+        replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})
+        for row, far in zip(
+            rows, distances(graph, [row.finding for row in rows], goals), strict=True
+        )
+    )
+
+
+def plan_of(context: Assembled) -> Plan:
+    """How intervals of a run's test part are made.
+
+    Findings of folds were chosen by their positives in the whole development part, so a fold
+    leaves none out that has few.
+    """
+    one_of_several = context.experiment.split.one_of_several
+    return Plan(at_least=1 if one_of_several else context.experiment.data.at_least)
+
+
+def keep_parts(
+    folder: RunFolder, parts: Sequence[ScoredPart], studies: Mapping[str, Sequence[Study]]
+) -> None:
+    """Write parts into the tables of a run, in place of those of the same name.
+
+    Args:
+        folder: The run.
+        parts: Probabilities.
+        studies: Studies of each part.
+    """
+    names = {part.part for part in parts}
+    before = read_predictions(folder.predictions) if folder.predictions.is_file() else []
+    write_predictions(
+        folder.predictions, [*(one for one in before if one.part not in names), *parts]
+    )
+    known = [row for row in read_studies(folder.studies) if row.part not in names]
+    rows = [scored_study(study, part.part) for part in parts for study in studies[part.part]]
+    write_studies(folder.studies, [*known, *rows])

@@ -1,0 +1,66 @@
+"""Monitors: what a stage may watch on the validation studies while it trains."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import torch
+
+from experiments.inference.score import macro_auroc, probabilities
+from experiments.loading.cohort import batches
+from experiments.runs.build import Assembled
+from experiments.tasks.retrieval import mean_reciprocal_rank
+from fusion.capabilities import Classifies, Embeds
+from fusion.stage import Stage
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["check_monitor", "monitored"]
+
+METRICS = {"auroc_macro": Classifies, "mean_reciprocal_rank": Embeds}
+"""Metrics by name, each with the capability it needs."""
+
+
+def check_monitor(context: Assembled, place: int) -> None:
+    """Refuse a monitor that cannot be measured.
+
+    Raises:
+        InputError: With those that can.
+    """
+    stage = context.system.stages[place]
+    able = [name for name, needs in METRICS.items() if isinstance(context.system, needs)]
+    known = [*able, "loss", *(f"loss/{name}" for name in stage.objectives), "none"]
+    if stage.monitor not in known:
+        raise InputError(
+            f"stages.{place}.monitor: {stage.monitor!r} is not measured while training",
+            did_you_mean(stage.monitor, known),
+        )
+
+
+def monitored(context: Assembled, stage: Stage) -> dict[str, float]:
+    """What a stage watches, of the system as it stands; NaN where it is not defined."""
+    if stage.monitor == "auroc_macro":
+        cohort = context.cohorts["validation"]
+        findings, exclusive = context.reader.findings, context.reader.exclusive
+        scores = probabilities(
+            context.system, batches(cohort, range(len(cohort))), findings, exclusive=exclusive
+        )
+        return {"auroc_macro": macro_auroc(cohort.targets.numpy(), scores)}
+    if stage.monitor == "mean_reciprocal_rank":
+        return {stage.monitor: mean_reciprocal_rank(context)}
+    return _losses(context, stage) if stage.monitor != "none" else {}
+
+
+@torch.no_grad()
+def _losses(context: Assembled, stage: Stage) -> dict[str, float]:
+    """Mean of each loss over the validation studies, in batches of the stage, and their sum."""
+    system = context.system
+    device = next(system.parameters()).device
+    cohort = context.with_training_text("validation")
+    totals: defaultdict[str, float] = defaultdict(float)
+    for batch in batches(cohort, range(len(cohort)), stage.batch_size, training=True):
+        for name, loss in system.losses(batch.to(device), stage).items():
+            totals[name] += float(loss) * len(batch.ids)
+    means = {f"loss/{name}": total / max(len(cohort), 1) for name, total in totals.items()}
+    whole = sum(stage.objectives[name] * means[f"loss/{name}"] for name in stage.objectives)
+    return {**means, "loss": whole if math.isfinite(whole) else math.nan}

@@ -1,0 +1,228 @@
+"""Starting a run with weights of finished runs: what is taken, and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from experiments.config.schema import Experiment, Start
+from experiments.loading.images import FROM_RUN
+from experiments.loading.preprocessor import StudyReader
+from experiments.records.atomic import atomic_path
+from experiments.records.checkpoint import Checkpoint, load_checkpoint
+from experiments.records.folder import RunFolder, find_run
+from experiments.records.record import RunRecord, StartedFrom
+from experiments.runs.exposure import Exposure
+from experiments.splits.manifest import Manifest
+from experiments.systems import SYSTEMS
+from fusion.system import Module, System
+from kg.errors import InputError, did_you_mean
+
+__all__ = [
+    "Parent",
+    "hand_over_reading",
+    "open_parents",
+    "take_weights",
+    "with_encoder_file",
+    "write_trained_encoder",
+]
+
+IMAGE_ENCODER = "image_encoder.safetensors"
+
+SAME_IMAGES = ("encoder", "recipe", "window", "frozen", "grid", "pool", "reduce")
+"""Keys of `image` that tokens hang on."""
+
+LISTED = 10
+"""Most names that an error lists."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A finished run that hands weights on.
+
+    Args:
+        folder: Its folder.
+        record: Its record.
+        take: Modules taken: of the new system by name, each with the parent's.
+        weights: Its best checkpoint.
+        reading: What it fitted to read studies with.
+        modules: Its modules by name.
+    """
+
+    folder: RunFolder
+    record: RunRecord
+    take: Mapping[str, str]
+    weights: Checkpoint
+    reading: Checkpoint
+    modules: Mapping[str, Module]
+
+    @classmethod
+    def open(cls, start: Start, runs: Path) -> Parent:
+        """Open a run and check the hashes of its checkpoints.
+
+        Raises:
+            InputError: If there is no such run, it is not finished, or a file of it was changed.
+        """
+        folder = find_run(start.run, runs)
+        record = folder.load_record()
+        if record.status != "finished":
+            raise InputError(
+                f"start: {folder.run} is {record.status}, not finished",
+                f"kgdx experiment resume {folder.run}",
+            )
+        return cls(
+            folder=folder,
+            record=record,
+            take=start.take,
+            weights=load_checkpoint(folder.checkpoints / "best"),
+            reading=load_checkpoint(folder.checkpoints / "reader"),
+            modules=SYSTEMS.load(record.system).MODULES,
+        )
+
+    @property
+    def exposure(self) -> Exposure:
+        """What it has seen, and the runs it started with itself."""
+        return Exposure.of(self.folder, Manifest.load(self.folder.splits))
+
+    def started_from(self) -> StartedFrom:
+        """The parent as a record keeps it."""
+        return StartedFrom(
+            run=self.folder.run,
+            config_hash=self.record.config_hash,
+            sha256=self.weights.sha256,
+            take=dict(self.take),
+        )
+
+
+def open_parents(experiment: Experiment, runs: Path) -> tuple[Parent, ...]:
+    """The runs an experiment starts from: those of `start`, and that whose encoder it reads with.
+
+    Args:
+        experiment: The configuration.
+        runs: Folder that holds the runs.
+
+    Raises:
+        InputError: As `Parent.open`.
+    """
+    run = _encoder_run(experiment)
+    starts = [*experiment.start, *([Start(run=run, take={})] if run else [])]
+    return tuple(Parent.open(start, runs) for start in starts)
+
+
+def with_encoder_file(experiment: Experiment, runs: Path) -> Experiment:
+    """The experiment with the file of the image encoder that a finished run trained.
+
+    Where its configuration has the weights `run:RUN`, they become `run:FILE`.
+
+    Raises:
+        InputError: If there is no such run, or it trained no image encoder.
+    """
+    run = _encoder_run(experiment)
+    if not run or experiment.image.encoder is None:
+        return experiment
+    path = find_run(run, runs).weights / IMAGE_ENCODER
+    if not path.is_file():
+        raise InputError(
+            f"image.encoder.options.weights: {run} trained no image encoder",
+            "name a run with image.frozen: false, or take a module of it by `start:`",
+        )
+    options = {**experiment.image.encoder.options, "weights": f"{FROM_RUN}{path}"}
+    encoder = experiment.image.encoder.model_copy(update={"options": options})
+    image = experiment.image.model_copy(update={"encoder": encoder})
+    return experiment.model_copy(update={"image": image})
+
+
+def write_trained_encoder(folder: RunFolder, reader: StudyReader) -> None:
+    """Write the image encoder of a run, where it was trained, as other runs can read with it."""
+    encoder = reader.pictures.trainable_encoder if reader.pictures else None
+    if encoder is not None:
+        folder.weights.mkdir(exist_ok=True)
+        with atomic_path(folder.weights / IMAGE_ENCODER) as temporary:
+            save_file(dict(encoder.state_dict()), temporary)
+
+
+def hand_over_reading(parents: Sequence[Parent], reader: StudyReader) -> None:
+    """Give a preprocessor what the parents fitted and the weights taken rest on.
+
+    Raises:
+        InputError: If pictures or text are read otherwise than by the parent.
+    """
+    system = SYSTEMS.load(reader.experiment.system.name)
+    for parent in parents:
+        for ours, theirs in parent.take.items():
+            module = _module(system.MODULES, ours, f"start.take.{ours}")
+            source = _module(parent.modules, theirs, f"start.take.{ours} of {parent.folder.run}")
+            for kind in sorted({module.reads, source.reads} - {""}):
+                _check_same_reading(parent, reader.experiment, kind)
+                reader.take_over(kind, parent.reading.tensors, parent.reading.state)
+
+
+def take_weights(parents: Sequence[Parent], system: System) -> None:
+    """Put the weights of the parents into a system that was just built.
+
+    Raises:
+        InputError: Listing every tensor that is missing or does not fit.
+    """
+    state = system.state_dict()
+    for parent in parents:
+        for ours, theirs in parent.take.items():
+            taken = _taken(parent, system.MODULES[ours], parent.modules[theirs])
+            wanted = {name for name in state if name.startswith(system.MODULES[ours].prefix)}
+            faults = [f"{name} is not there" for name in sorted(wanted - set(taken))]
+            faults += [f"{name} has no place" for name in sorted(set(taken) - wanted)]
+            faults += [
+                f"{name} is {tuple(taken[name].shape)}, wanted {tuple(state[name].shape)}"
+                for name in sorted(wanted & set(taken))
+                if taken[name].shape != state[name].shape
+            ]
+            if faults:
+                shown = "".join(f"\n    - {line}" for line in faults[:LISTED])
+                more = f"\n    - and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
+                raise InputError(
+                    f"start: {theirs} of {parent.folder.run} does not fit {ours}:{shown}{more}",
+                    "give both systems the same sizes and the same input",
+                )
+            state |= taken
+    system.load_state_dict(state)
+
+
+def _taken(parent: Parent, ours: Module, theirs: Module) -> dict[str, Tensor]:
+    """The parent's tensors of a module under the names they get."""
+    return {
+        ours.prefix + name.removeprefix(theirs.prefix): tensor
+        for name, tensor in parent.weights.tensors.items()
+        if name.startswith(theirs.prefix)
+    }
+
+
+def _module(modules: Mapping[str, Module], name: str, where: str) -> Module:
+    if name not in modules:
+        raise InputError(f"{where}: there is no module {name!r}", did_you_mean(name, modules))
+    return modules[name]
+
+
+def _check_same_reading(parent: Parent, experiment: Experiment, kind: str) -> None:
+    """Refuse weights whose input is read otherwise here."""
+    theirs: Mapping[str, Any] = parent.record.experiment.get(kind, {})
+    ours: Mapping[str, Any] = getattr(experiment, kind).model_dump(mode="json")
+    keys = SAME_IMAGES if kind == "image" else ("encoder", "language")
+    differing = [key for key in keys if key in theirs and theirs[key] != ours[key]]
+    if differing:
+        key = differing[0]
+        raise InputError(
+            f"start: {parent.folder.run} read with {kind}.{key} {theirs[key]!r}, "
+            f"this run reads with {ours[key]!r}",
+            f"give both runs the same {', '.join(f'{kind}.{name}' for name in differing)}",
+        )
+
+
+def _encoder_run(experiment: Experiment) -> str:
+    """The run whose trained image encoder is read with; empty = none."""
+    encoder = experiment.image.encoder
+    weights = "" if encoder is None else str(encoder.options.get("weights", ""))
+    return weights.removeprefix(FROM_RUN) if weights.startswith(FROM_RUN) else ""

@@ -1,0 +1,108 @@
+"""Retrieval: finds the report of a picture, and the picture of a report, among all tested."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from experiments.loading.cohort import Cohort, batches
+from experiments.metrics.retrieval import retrieval_metrics, retrieval_sums
+from experiments.metrics.sums import StudySums, measure
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import TEST
+from experiments.records.record import Measured
+from experiments.records.scores import ScoredStudies, write_scores
+from experiments.records.task_result import TaskResult
+from experiments.runs.build import Assembled
+from fusion.capabilities import Embeds, able
+from kg.errors import InputError
+
+__all__ = ["Retrieval"]
+
+DIRECTIONS = ("image_to_text", "text_to_image")
+
+
+class Retrieval:
+    """Recall, mean reciprocal rank and median rank both ways, beside what chance would find."""
+
+    capability: ClassVar[type] = Embeds
+    table: ClassVar[str] = "scores.parquet"
+    metrics: ClassVar[tuple[str, ...]] = tuple(
+        f"{way}_{name}" for way in DIRECTIONS for name in retrieval_metrics()
+    )
+
+    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+        """Embed the test studies that have picture and report, and look for each in the others.
+
+        Raises:
+            InputError: If no test study has both.
+        """
+        cohort = context.with_training_text("test")
+        found = retrieved(context, cohort)
+        if found is None:
+            raise InputError(
+                "no test study has picture and report", "retrieval needs both: see `data check`"
+            )
+        places, sums = found
+        patients = np.asarray([cohort.studies[at].patient for at in places], dtype=object)
+        measured: dict[str, Measured] = {}
+        for way, numbers in sums.items():
+            rng = np.random.default_rng(context.experiment.seed)
+            for name, estimate in measure(numbers, retrieval_metrics(), patients, rng=rng).items():
+                measured[f"{way}_{name}"] = Measured.of(estimate.value, estimate.low, estimate.high)
+        studies = tuple(cohort.studies[at].study for at in places)
+        rows = [
+            ScoredStudies(TEST, f"retrieval_{way}", studies, tuple(patients), numbers)
+            for way, numbers in sums.items()
+        ]
+        write_scores(folder.scores, rows)
+        return TaskResult(metrics={TEST: measured})
+
+
+def retrieved(context: Assembled, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
+    """Places of the studies with both sides, and what each contributes both ways; None = none.
+
+    Reports that say the same word for word belong to the same pictures.
+    """
+    image, text = _embedded(context, cohort)
+    there = (~image.isnan().any(1) & ~text.isnan().any(1)).nonzero().squeeze(1).tolist()
+    if not there:
+        return None
+    near = (image[there] @ text[there].T).double().numpy()
+    words = [context.reader.words.passages(cohort.studies[at], "full") for at in there]
+    said: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
+    same = said[:, None] == said[None]
+    return there, {
+        "image_to_text": retrieval_sums(near, same),
+        "text_to_image": retrieval_sums(near.T, same.T),
+    }
+
+
+@torch.no_grad()
+def _embedded(context: Assembled, cohort: Cohort) -> tuple[Tensor, Tensor]:
+    """Unit vectors of pictures and reports, `[n, D]` each; NaN where there is none."""
+    system: Embeds = able(context.system, Embeds)
+    was_training = context.system.training
+    context.system.eval()
+    device = next(context.system.parameters()).device
+    images, texts = [], []
+    for batch in batches(cohort, range(len(cohort)), training=True):
+        moved = batch.to(device)
+        images.append(system.embed_image(moved).cpu())
+        if moved.paired_text is None:
+            texts.append(torch.full_like(images[-1], float("nan")))
+        else:
+            texts.append(system.embed_text(moved.paired_text).cpu())
+    context.system.train(was_training)
+    return torch.cat(images), torch.cat(texts)
+
+
+def mean_reciprocal_rank(context: Assembled) -> float:
+    """Mean of both ways on the validation studies; NaN where none has both sides."""
+    found = retrieved(context, context.with_training_text("validation"))
+    if found is None:
+        return float("nan")
+    return float(np.mean([each["reciprocal_rank"].mean() for each in found[1].values()]))

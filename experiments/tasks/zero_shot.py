@@ -1,0 +1,69 @@
+"""Zero-shot: findings that training was shown no label of, without threshold or calibration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+
+from experiments.inference.answers import answer
+from experiments.inference.finding_tables import (
+    finding_rows,
+    keep_parts,
+    measure,
+    plan_of,
+    scored,
+    summary,
+    with_distances,
+)
+from experiments.loading.targets import targets
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import ZERO_SHOT
+from experiments.records.task_result import TaskResult
+from experiments.runs.build import Assembled
+from fusion.capabilities import Classifies, able
+from kg.errors import InputError
+
+__all__ = ["ZeroShot"]
+
+
+class ZeroShot:
+    """Probabilities of findings held out of training, and of those never trained at all."""
+
+    capability: ClassVar[type] = Classifies
+    table: ClassVar[str] = "predictions.parquet"
+    metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro")
+
+    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+        """Ask the test studies for every finding that was not trained.
+
+        Raises:
+            InputError: If there is none, or the system answers for none of them.
+        """
+        reader = context.reader
+        system: Classifies = able(context.system, Classifies)
+        held = (
+            *(name for name in reader.findings if system.basis(name) == "zero_shot"),
+            *reader.held.findings,
+        )
+        if not held:
+            raise InputError(
+                f"{context.experiment.system.name} was trained on every finding",
+                "hold findings out (`hold_out:`), or leave out `tasks: [zero_shot]`",
+            )
+        test, data = context.cohorts["test"], context.experiment.data
+        truth = targets(test.studies, held, data.uncertain, data.blank)
+        answers = answer(context.system, test, held, None)
+        asked = replace(test, targets=torch.from_numpy(truth))
+        part = scored(ZERO_SHOT, asked, held, answers.probabilities)
+        keep_parts(folder, (part,), {ZERO_SHOT: test.studies})
+        table = measure(part, None, plan_of(context), context.experiment.seed, False)
+        labels = {name: reader.graph.concept(name).label for name in held}
+        basis = [system.basis(name) for name in held]
+        rows = finding_rows(table, "test", labels, basis, None)
+        taught = [name for name in reader.findings if name not in held]
+        return TaskResult(
+            metrics={ZERO_SHOT: summary(table)},
+            findings=with_distances(rows, reader.graph, taught),
+        )
