@@ -42,8 +42,9 @@ def mean_of(values: Tensor, counts: Tensor) -> Tensor:
         values: Finite numbers of any shape.
         counts: True, or a weight, where a value counts; the same shape.
     """
-    number = total_of(counts.to(values.dtype)) / _devices()
-    # a whole that is nothing has no part either
+    # a bfloat16 cannot count beyond 256
+    precise = torch.promote_types(values.dtype, torch.float32)
+    number = total_of(counts.to(precise)) / _devices()
     return (values * counts).sum() / number.where(number > 0, torch.ones_like(number))
 
 

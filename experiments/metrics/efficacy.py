@@ -14,7 +14,7 @@ from experiments.metrics.arrays import FloatArray, mean_of_defined
 from experiments.metrics.decisions import Confusion
 from experiments.metrics.sums import Metric, StudySums, Weighted
 from kg.mentions.evidence import study_evidence
-from kg.mentions.labels import Labeler, Value
+from kg.mentions.labels import ABNORMAL_KINDS, Labeler, Value
 from kg.mentions.linker import MentionLinker
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
@@ -31,8 +31,9 @@ __all__ = [
 Statements = Sequence[Statement]
 Labels = Mapping[str, Value]
 
-KINDS = ("finding", "site")
-"""What is compared of statements: concept and assertion, and these at a place."""
+KINDS = ("finding", "abnormal", "site")
+"""What is compared of statements: concepts with what is asserted of them, abnormal ones that are
+said to be there, and concepts with their assertion at a place."""
 
 OUTCOMES = ("tp", "fp", "fn")
 """Right, made up, left out."""
@@ -81,7 +82,8 @@ def label_sums(
 def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:
     """Metrics of `label_sums`: over all answers (micro), the mean F1 of labels, F1 of each label.
 
-    The mean is over labels that some true report states.
+    The mean is over labels that some true report states. One normal report for all does well on a
+    column for normal studies: leave that out of `labels` to ask for findings alone.
     """
     return {
         **{f"{rate}_micro": metric for rate, metric in _micro(labels).items()},
@@ -95,8 +97,9 @@ def statement_sums(
 ) -> StudySums:
     """Statements of each study that are right, made up and left out.
 
-    A `finding` is a concept with what is asserted of it, a `site` such a finding at a place; each
-    counts once a study.
+    A `finding` is a concept with what is asserted of it, denials included, so that one normal
+    report for all is often right; `abnormal` are findings and diseases said to be there; a `site`
+    is a finding at a place. Each counts once a study.
 
     Args:
         written: What the written reports state.
@@ -140,16 +143,21 @@ def _outcomes(said: set[Hashable], true: set[Hashable]) -> tuple[int, int, int]:
     return len(said & true), len(said - true), len(true - said)
 
 
-def _facts(statements: Statements, graph: KnowledgeGraph) -> tuple[set[Hashable], set[Hashable]]:
-    """What a report comes to: concepts with their assertion, and these with their sites."""
+def _facts(statements: Statements, graph: KnowledgeGraph) -> tuple[set[Hashable], ...]:
+    """What a report comes to, by `KINDS`."""
     evidence = study_evidence(statements, graph)
+    abnormal: set[Hashable] = {
+        concept
+        for concept, assertion in evidence.items()
+        if assertion == "present" and graph.concept(concept).kind in ABNORMAL_KINDS
+    }
     located: set[Hashable] = {
         (each.concept, each.assertion, site)
         for each in statements
         if evidence.get(each.concept) == each.assertion
         for site in each.sites
     }
-    return set(evidence.items()), located
+    return set(evidence.items()), abnormal, located
 
 
 STATEMENT_METRICS: Mapping[str, Metric] = {

@@ -38,19 +38,19 @@ def retrieval_sums(
     Raises:
         ValueError: If the shapes differ or a similarity is missing.
     """
-    near = np.asarray(similarity, dtype=np.float64)
-    if near.shape != np.shape(relevant) or near.ndim != 2:
-        raise ValueError(f"similarity {near.shape}, relevant {np.shape(relevant)}: need [n, m]")
-    if np.isnan(near).any():
+    scores = np.asarray(similarity, dtype=np.float64)
+    if scores.shape != np.shape(relevant) or scores.ndim != 2:
+        raise ValueError(f"similarity {scores.shape}, relevant {np.shape(relevant)}: need [n, m]")
+    if np.isnan(scores).any():
         raise ValueError("a similarity is missing; -inf takes a candidate out")
-    there = near > -np.inf
-    belongs = np.asarray(relevant, dtype=bool) & there
-    order = np.lexsort((belongs, -near), axis=1)
-    hits = np.take_along_axis(belongs, order, axis=1)
-    pool, wanted = there.sum(axis=1), belongs.sum(axis=1)
-    asked = wanted > 0
+    candidates = scores > -np.inf
+    matches = np.asarray(relevant, dtype=bool) & candidates
+    order = np.lexsort((matches, -scores), axis=1)
+    hits = np.take_along_axis(matches, order, axis=1)
+    pool, number = candidates.sum(axis=1), matches.sum(axis=1)
+    counted = number > 0
     columns: dict[str, ArrayLike] = {
-        "queries": asked,
+        "queries": counted,
         "pool": pool,
         "rank": hits.argmax(axis=1) + 1,
         "reciprocal_rank": 1 / (hits.argmax(axis=1) + 1),
@@ -60,9 +60,9 @@ def retrieval_sums(
         columns |= {
             f"hit@{cut}": hits[:, :cut].any(axis=1),
             f"precision@{cut}": hits[:, :cut].sum(axis=1) / cut,
-            f"chance@{cut}": _chance(pool, wanted, cut),
+            f"chance@{cut}": _chance(pool, number, cut),
         }
-    return StudySums.of({name: np.where(asked, column, 0) for name, column in columns.items()})
+    return StudySums.of({name: np.where(counted, column, 0) for name, column in columns.items()})
 
 
 def retrieval_metrics(cuts: Sequence[int] = CUTS) -> dict[str, Metric]:
@@ -90,6 +90,6 @@ def _average_precision(hits: BoolArray) -> FloatArray:
     return ratio((precision * hits).sum(axis=1), hits.sum(axis=1))
 
 
-def _chance(pool: ArrayLike, wanted: ArrayLike, cut: int) -> FloatArray:
+def _chance(pool: ArrayLike, number: ArrayLike, cut: int) -> FloatArray:
     """Probability that one of `cut` random candidates is relevant, `[n]`."""
-    return np.asarray(hypergeom.sf(0, pool, wanted, np.minimum(cut, pool)), dtype=np.float64)
+    return np.asarray(hypergeom.sf(0, pool, number, np.minimum(cut, pool)), dtype=np.float64)

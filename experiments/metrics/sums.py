@@ -160,8 +160,8 @@ def measure(
         rng: Source of the resamples.
         plan: How intervals are made.
     """
-    found = resample(Sample.draw(as_units(groups), plan, rng), numbers, list(metrics.values()))
-    each = zip(metrics, found.apart(), strict=True)
+    resampled = resample(Sample.draw(as_units(groups), plan, rng), numbers, list(metrics.values()))
+    each = zip(metrics, resampled.apart(), strict=True)
     return {name: estimate(*one.alone, plan, one.left_out) for name, one in each}
 
 

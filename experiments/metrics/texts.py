@@ -5,9 +5,11 @@ One reference a text. They count words, not findings: `efficacy` says what a tex
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import snowballstemmer
@@ -144,7 +146,8 @@ def _meteor(written: Words, truth: Words) -> float:
 def _aligned(written: Words, truth: Words) -> list[tuple[int, int]]:
     """Places of matched words, in the order of what was written."""
     matched: dict[int, int] = {}
-    for one, other in ((written, truth), (_stems(written), _stems(truth))):
+    stems = [[_stem(word) for word in words] for words in (written, truth)]
+    for one, other in ((written, truth), stems):
         free: dict[str, list[int]] = {}
         taken = set(matched.values())
         for place, word in enumerate(other):
@@ -156,9 +159,10 @@ def _aligned(written: Words, truth: Words) -> list[tuple[int, int]]:
     return sorted(matched.items())
 
 
-def _stems(words: Words) -> list[str]:
-    stems: list[str] = _STEMMER.stemWords(list(words))
-    return stems
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str) -> str:
+    stem: str = _STEMMER.stemWord(word)
+    return stem
 
 
 def _cider(pairs: Sequence[tuple[Words, Words]]) -> FloatArray:
@@ -177,7 +181,7 @@ def _cider(pairs: Sequence[tuple[Words, Words]]) -> FloatArray:
 
 def _weighed(grams: Grams, known: Grams, texts: int) -> dict[tuple[str, ...], float]:
     """TF-IDF of a text's n-grams; one in no reference is as rare as one in a single one."""
-    return {gram: n * np.log(texts / max(known[gram], 1)) for gram, n in grams.items()}
+    return {gram: n * math.log(texts / max(known[gram], 1)) for gram, n in grams.items()}
 
 
 def _cosine(text: Mapping[tuple[str, ...], float], truth: Mapping[tuple[str, ...], float]) -> float:
@@ -187,5 +191,5 @@ def _cosine(text: Mapping[tuple[str, ...], float], truth: Mapping[tuple[str, ...
         for gram, weight in text.items():
             yield min(weight, truth.get(gram, 0.0)) * truth.get(gram, 0.0)
 
-    length = np.sqrt(sum(w * w for w in text.values()) * sum(w * w for w in truth.values()))
-    return float(sum(clipped()) / length) if length > 0 else 0.0
+    length = math.sqrt(sum(w * w for w in text.values()) * sum(w * w for w in truth.values()))
+    return sum(clipped()) / length if length > 0 else 0.0

@@ -35,7 +35,7 @@ class AttentionDecoder(nn.Module):
         width: Width of an image token, `D`.
         hidden: Width of the state, `H`.
         words: Width of a word.
-        dropout: Dropout before the words are told.
+        dropout: Dropout before the output layer.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class AttentionDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.embed = nn.Embedding(vocabulary, words, padding_idx=0)
-        self.begin = nn.Linear(width, 2 * hidden)
+        self.initial = nn.Linear(width, 2 * hidden)
         self.key = nn.Linear(width, hidden)
         self.query = nn.Linear(hidden, hidden)
         self.score = nn.Linear(hidden, 1)
         self.gate = nn.Linear(hidden, width)
         self.cell = nn.LSTMCell(words + width, hidden)
-        self.tell = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, vocabulary))
+        self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, vocabulary))
 
     def forward(self, tokens: Tensor, mask: Tensor, words: Tensor) -> Decoded:
         """Read a given text over a picture.
@@ -62,23 +62,23 @@ class AttentionDecoder(nn.Module):
         state = self.start(tokens, mask)
         states, attention = [], []
         for word in self.embed(words).unbind(1):
-            looked, state = self._look(word, state)
+            weights, state = self._attend(word, state)
             states.append(state[0])
-            attention.append(looked)
+            attention.append(weights)
         hidden = torch.stack(states, 1)
-        return Decoded(self.tell(hidden), hidden, torch.stack(attention, 1))
+        return Decoded(self.output(hidden), hidden, torch.stack(attention, 1))
 
     def start(self, tokens: Tensor, mask: Tensor) -> State:
-        """Hidden and cell state `[B, H]` that begin a text, and the picture it is about."""
+        """Hidden and cell state `[B, H]` at the start of a text, and the picture it is about."""
         real = mask[..., None]
         mean = (tokens * real).sum(1) / real.sum(1).clamp_min(1)
-        hidden, cell = self.begin(mean).tanh().chunk(2, -1)
+        hidden, cell = self.initial(mean).tanh().chunk(2, -1)
         return hidden, cell, tokens, self.key(tokens), mask
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits `[B, W]` of the next words after `[B]`, and the next state."""
-        _, state = self._look(self.embed(words), state)
-        return self.tell(state[0]), state
+        _, state = self._attend(self.embed(words), state)
+        return self.output(state[0]), state
 
     def write(
         self,
@@ -94,11 +94,11 @@ class AttentionDecoder(nn.Module):
         state = self.start(tokens, mask)
         return generate(self.step, state, ends=ends, limit=limit, beams=beams, never=never)
 
-    def _look(self, word: Tensor, state: State) -> tuple[Tensor, State]:
+    def _attend(self, word: Tensor, state: State) -> tuple[Tensor, State]:
         """Attention `[B, S]` for a word `[B, E]`, and the state after it."""
         hidden, cell, tokens, keys, mask = state
         scores = self.score((keys + self.query(hidden)[:, None]).relu())[..., 0]
-        looked = masked_softmax(scores, mask)
-        seen = self.gate(hidden).sigmoid() * (looked[:, None] @ tokens)[:, 0]
-        hidden, cell = self.cell(torch.cat([word, seen], -1), (hidden, cell))
-        return looked, (hidden, cell, tokens, keys, mask)
+        weights = masked_softmax(scores, mask)
+        context = self.gate(hidden).sigmoid() * (weights[:, None] @ tokens)[:, 0]
+        hidden, cell = self.cell(torch.cat([word, context], -1), (hidden, cell))
+        return weights, (hidden, cell, tokens, keys, mask)

@@ -41,7 +41,7 @@ def generate(
     limit: int,
     beams: int = 1,
     never: tuple[int, ...] = (),
-    length: float = 0.0,
+    length_penalty: float = 0.0,
 ) -> Generated:
     """Write one text for each row of a state; a text never depends on the others.
 
@@ -52,8 +52,8 @@ def generate(
         limit: Most words of a text.
         beams: Texts held in the search; 1 takes the likeliest word each time.
         never: Words that are not written, for example padding.
-        length: Log-probabilities are divided by the number of words to this power before the
-            best of the held texts is chosen; 0 favours short texts, 1 compares means.
+        length_penalty: Log-probabilities are divided by the number of words to this power before
+            the best of the held texts is chosen; 0 favours short texts, 1 compares means.
     """
     start, end = ends
     texts = len(state[0])
@@ -76,7 +76,7 @@ def generate(
         written = torch.cat([before, word[..., None]], -1)
         if bool((word == end).all()):
             break
-    return _best(written[..., 1:], score, end, length)
+    return _best(written[..., 1:], score, end, length_penalty)
 
 
 def _ended(chance: Tensor, done: Tensor, end: int) -> Tensor:
@@ -86,11 +86,11 @@ def _ended(chance: Tensor, done: Tensor, end: int) -> Tensor:
     return torch.where(done[..., None], only, chance)
 
 
-def _best(written: Tensor, score: Tensor, end: int, length: float) -> Generated:
+def _best(written: Tensor, score: Tensor, end: int, length_penalty: float) -> Generated:
     """The best of the texts held, `[B, K, L]`."""
     there = (written != end).cumprod(-1).bool()
     number = (there.sum(-1) + 1).clamp_max(written.shape[-1])
-    best = (score / number**length).argmax(1)
+    best = (score / number**length_penalty).argmax(1)
     rows = torch.arange(len(best), device=best.device)
     mask = there[rows, best]
     longest = int(mask.sum(1).max()) if len(mask) else 0

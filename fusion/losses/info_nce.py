@@ -41,14 +41,14 @@ def info_nce(
     rivals = pairs[:, None] & pairs[None]
     if same is not None:
         rivals = rivals & ~_alike(gathered(same))
-    near = a @ b.T * scale
+    logits = a @ b.T * scale
     # who is no rival is pushed out of every softmax
-    near = near.masked_fill(~rivals, torch.finfo(near.dtype).min)
-    own = torch.arange(len(near), device=near.device)
-    forth = F.cross_entropy(near, own, reduction="none")
-    back = F.cross_entropy(near.T, own, reduction="none")
-    enough = (pairs.sum() > 1).to(near.dtype)
-    each = weight * forth + (1 - weight) * back
+    logits = logits.masked_fill(~rivals, torch.finfo(logits.dtype).min)
+    targets = torch.arange(len(logits), device=logits.device)
+    a_to_b = F.cross_entropy(logits, targets, reduction="none")
+    b_to_a = F.cross_entropy(logits.T, targets, reduction="none")
+    enough = (pairs.sum() > 1).to(logits.dtype)
+    each = weight * a_to_b + (1 - weight) * b_to_a
     return (each * pairs).sum() / pairs.sum().clamp_min(1) * enough
 
 

@@ -24,8 +24,8 @@ def sequence_cross_entropy(
     Returns:
         Mean over words, not over texts; zero where there is no word.
     """
-    known = words.where(mask, 0)
+    targets = words.where(mask, 0)
     each = F.cross_entropy(
-        logits.transpose(1, 2), known, reduction="none", label_smoothing=smoothing
+        logits.transpose(1, 2), targets, reduction="none", label_smoothing=smoothing
     )
     return mean_of(each, mask)

@@ -31,24 +31,24 @@ def soft_info_nce(
             orders them.
         scale: What dot products are multiplied by: one over the temperature.
         weight: Weight of finding `b` by `a`; finding `a` by `b` has the rest.
-        masks: True where a row is there, `[A]` and `[B]`; the others are neither asked nor rivals.
+        masks: True where a row is there, `[A]` and `[B]`; the others neither count nor are rivals.
 
     Returns:
         Mean over the rows that have a partner; zero where none has.
     """
-    there = masks or tuple(torch.ones(len(x), dtype=torch.bool, device=x.device) for x in (a, b))
-    a, b, of_a, of_b = gathered(a), gathered(b), gathered(there[0]), gathered(there[1])
+    present = masks or tuple(torch.ones(len(x), dtype=torch.bool, device=x.device) for x in (a, b))
+    a, b, of_a, of_b = gathered(a), gathered(b), gathered(present[0]), gathered(present[1])
     both = of_a[:, None] & of_b[None]
-    near = a @ b.T * scale
-    near = near.masked_fill(~both, torch.finfo(near.dtype).min)
-    wanted = targets * both
-    return weight * _one_way(near, wanted) + (1 - weight) * _one_way(near.T, wanted.T)
+    logits = a @ b.T * scale
+    logits = logits.masked_fill(~both, torch.finfo(logits.dtype).min)
+    partners = targets * both
+    return weight * _one_way(logits, partners) + (1 - weight) * _one_way(logits.T, partners.T)
 
 
-def _one_way(near: Tensor, wanted: Tensor) -> Tensor:
+def _one_way(logits: Tensor, partners: Tensor) -> Tensor:
     """Cross-entropy of the rows that have a partner."""
-    total = wanted.sum(1, keepdim=True)
-    asked = total[:, 0] > 0
-    shares = wanted / total.where(total > 0, torch.ones_like(total))
-    each = F.cross_entropy(near, shares, reduction="none")
-    return (each * asked).sum() / asked.sum().clamp_min(1)
+    total = partners.sum(1, keepdim=True)
+    counted = total[:, 0] > 0
+    shares = partners / total.where(total > 0, torch.ones_like(total))
+    each = F.cross_entropy(logits, shares, reduction="none")
+    return (each * counted).sum() / counted.sum().clamp_min(1)

@@ -110,6 +110,16 @@ def test_statements_by_hand(graph, linker):
     assert found["site_f1"] < found["finding_f1"]
 
 
+def test_one_normal_report_for_all_is_right_in_what_it_denies_alone(graph, linker):
+    normal = "The heart is normal in size. No pleural effusion. No pneumothorax. No edema."
+    said, true = statements_of([normal] * 4, linker), statements_of(TRUE, linker)
+    sums = statement_sums(said, true, graph)
+    assert sums["finding tp"].sum() > 0
+    assert sums["abnormal tp"].sum() == sums["abnormal fp"].sum() == 0
+    assert sums["abnormal fn"].tolist() == [2, 0, 1, 1]
+    assert values(sums, STATEMENT_METRICS)["abnormal_recall"] == 0.0
+
+
 def test_nothing_written_states_nothing(graph, linker):
     said, true = statements_of(["", ""], linker), statements_of(TRUE[:2], linker)
     found = values(statement_sums(said, true, graph), STATEMENT_METRICS)

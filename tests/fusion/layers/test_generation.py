@@ -47,7 +47,9 @@ def text_of(generated: object, row: int) -> list[int]:
 @pytest.mark.parametrize("length", [0.0, 1.0])
 def test_enough_beams_find_the_likeliest_text(seed: int, length: float) -> None:
     limit, tables = 3, chain(seed)
-    found = generate(step, (tables,), ends=ENDS, limit=limit, beams=WORDS**limit, length=length)
+    found = generate(
+        step, (tables,), ends=ENDS, limit=limit, beams=WORDS**limit, length_penalty=length
+    )
     for row, table in enumerate(tables):
         best = max(every_text(limit), key=lambda text: score(table, text) / len(text) ** length)
         assert text_of(found, row) == [word for word in best if word != END]

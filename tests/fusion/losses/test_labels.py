@@ -136,7 +136,7 @@ def test_triplets_by_hand() -> None:
     loss = triplet_by_similarity(places, labels, margin=0.1)
     assert float(loss) == pytest.approx((2.1 + 1.1) / 2, abs=1e-6)
     # once a third of a label is enough, 2 is a partner too, but it has no less similar study
-    more = triplet_by_similarity(places, labels, margin=0.1, alike=0.3)
+    more = triplet_by_similarity(places, labels, margin=0.1, positive_at=0.3)
     assert float(more) == pytest.approx((2.1 + 1.1) / 2, abs=1e-6)
     far = triplet_by_similarity(torch.tensor([[0.0], [0.1], [9.0]]), labels)
     assert float(far) == 0.0
@@ -158,7 +158,7 @@ def test_triplets_of_every_anchor_written_out(draw: Draw) -> None:
         if len({i, j, k}) == 3 and similar(i, j) >= 0.5 and similar(i, k) < similar(i, j)
     ]
     assert len(found) > 5
-    loss = triplet_by_similarity(places, labels, margin=0.2, alike=0.5)
+    loss = triplet_by_similarity(places, labels, margin=0.2, positive_at=0.5)
     assert float(loss) == pytest.approx(sum(found) / len(found), abs=1e-9)
 
 
