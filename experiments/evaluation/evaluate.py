@@ -42,7 +42,14 @@ from experiments.runs.exposure import Seen
 from experiments.runs.restore import restore
 from experiments.runs.run_record import inputs_at_test, with_distances
 from experiments.tasks._graph_agreement import agreement, uncontrolled
-from experiments.tasks.classification import finding_rows, measure, measured, scored, summary
+from experiments.tasks.classification import (
+    finding_rows,
+    measure,
+    measured,
+    not_averaged,
+    scored,
+    summary,
+)
 from kg.model.graph import LabelSet
 
 __all__ = ["evaluate_run"]
@@ -153,11 +160,10 @@ def _measure(
         ]
         parts.append(part)
     described = _described(wanted, cohort, matches)
-    few = [row.label for row in rows if row.remark]
     described |= {
         "metrics": metrics,
         "findings": [asdict(row) for row in rows],
-        "warnings": [f"too few positives to average in: {', '.join(few)}"] if few else [],
+        "warnings": list(not_averaged((row.label, row.remark) for row in rows)),
     }
     return described, parts
 

@@ -21,6 +21,7 @@ from experiments.tasks.classification import (
     MeasuredRun,
     finding_rows,
     measured,
+    not_averaged,
     summary,
 )
 from kg.ask.distance import distances
@@ -97,8 +98,6 @@ def finished_record(
         zero_shot = finding_rows(result.zero_shot, TEST, labels, basis, None)
         taught = made.reader.findings
         rows += with_distances(zero_shot, made.reader.graph, taught)
-    few = [row.finding for row in table.findings if row.too_few]
-    warnings = (f"too few positives to average in: {', '.join(few)}",) if few else ()
     return replace(
         record,
         status="finished",
@@ -106,7 +105,7 @@ def finished_record(
         times=dict(times),
         metrics=metrics,
         findings=rows,
-        warnings=warnings,
+        warnings=not_averaged((row.finding, row.remark) for row in table.findings),
     )
 
 
