@@ -45,7 +45,8 @@ def query(**given: Any) -> None:
     kgdx graph query differential --bind concept=consolidation
     kgdx graph query --list
 
-    Edges are plain triples; the evidence of each stands in an rdf:Statement (kgdx:evidence).
+    Edges are plain triples, those of a symmetric relation in both directions; each has one
+    rdf:Statement, where its evidence stands (kgdx:evidence).
     The prefixes rdf rdfs owl skos xsd ckg kgdx RO BFO are known.
     """
     from kg.ask import query as asking
