@@ -93,6 +93,7 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
     import pyoxigraph as ox
 
     from experiments.cli.graph_arguments import opened
+    from kg.files.native import native
     from kg.files.rdf import iri
     from kg.files.store import ENDINGS
 
@@ -103,7 +104,8 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
         if not equals:
             raise InputError(f"--bind {pair}: has no value", "write NAME=VALUE")
         if value.startswith(("http://", "https://", "urn:")):
-            values[name] = str(ox.NamedNode(value))
+            with native(f"--bind {name}", "an IRI"):
+                values[name] = str(ox.NamedNode(value))
             continue
         if not name.startswith("concept"):
             values[name] = str(ox.Literal(value))
