@@ -46,8 +46,8 @@ def _turn_symmetric(store: ox.Store) -> None:
     """Add the other direction of every statement of a symmetric relation."""
     known = [name.iri for name in RELATIONS.values() if name.symmetric]
     predicates = {iri(name) for name in (*known, *SYMMETRIC_ELSEWHERE)}
-    predicates |= {quad.subject for quad in store.quads_for_pattern(None, A, SYMMETRIC)}
-    for predicate in predicates:
+    declared = (quad.subject for quad in store.quads_for_pattern(None, A, SYMMETRIC))
+    for predicate in predicates.union(one for one in declared if isinstance(one, ox.NamedNode)):
         stated = list(store.quads_for_pattern(None, predicate, None))
         store.extend(
             ox.Quad(quad.object, predicate, quad.subject, quad.graph_name)
