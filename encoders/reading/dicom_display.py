@@ -77,11 +77,10 @@ def warnings_of(header: Dataset, frames: int = 1) -> list[str]:
     found = []
     if text(header, "BurnedInAnnotation").upper() == "YES":
         found.append("text is burned into the pixels (BurnedInAnnotation)")
-    if (
-        whole(header, "SamplesPerPixel") < 2
-        and text(header, "PhotometricInterpretation") != PALETTE
-    ):
-        for frame in range(frames):
+    palette = text(header, "PhotometricInterpretation") == PALETTE
+    if whole(header, "SamplesPerPixel") < 2 and not palette:
+        differ = "PerFrameFunctionalGroupsSequence" in header
+        for frame in range(frames if differ else min(frames, 1)):
             found += [display_of(header, frame).note, rescale_of(header, frame).note]
     return [note for note in dict.fromkeys(found) if note]
 
@@ -163,8 +162,7 @@ def _windows(header: Dataset, frame: int) -> list[Window]:
 
 def _few_bits(header: Dataset, frame: int) -> bool:
     """Whether values are whole numbers of at most 8 bits, from 0, as in a PNG."""
-    plain = rescale_of(header, frame)[:2] == (1, 0) and not sequence(header, "ModalityLUTSequence")
-    whole_numbers = whole(header, "BitsAllocated") <= 16 and not whole(
-        header, "PixelRepresentation"
-    )
-    return plain and whole_numbers and 0 < whole(header, "BitsStored") <= 8
+    if sequence(header, "ModalityLUTSequence") or rescale_of(header, frame)[:2] != (1, 0):
+        return False
+    floats, signed = whole(header, "BitsAllocated") > 16, whole(header, "PixelRepresentation")
+    return 0 < whole(header, "BitsStored") <= 8 and not floats and not signed
