@@ -24,8 +24,17 @@ import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.pixels import apply_color_lut
 
+from encoders.reading.dicom_display import (
+    PALETTE,
+    display_of,
+    grouped,
+    is_ct,
+    rescaled,
+    warnings_of,
+    windowed,
+)
 from encoders.reading.dicom_header import (
     MODALITIES,
     PIXELS,
@@ -35,7 +44,6 @@ from encoders.reading.dicom_header import (
     parse,
     sequence,
     text,
-    warnings_of,
     whole,
 )
 from encoders.reading.dicom_pixels import decode
@@ -44,7 +52,7 @@ from encoders.reading.geometry import Placed, put_in_order
 from encoders.reading.limits import Grey, check_file, check_parts, check_size
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
-from encoders.reading.windowing import WINDOWS, Function, Window, spread, window_named
+from encoders.reading.windowing import window_named
 
 FILMS: dict[str, str] = {
     **{f"1.2.840.10008.1.2.4.{number}": "mpegvideo" for number in ("100", "100.1", "101", "101.1")},
@@ -75,17 +83,17 @@ class DicomFile:
         check_size(path, whole(self.header, "Columns"), whole(self.header, "Rows"))
         if not any(field in self.header for field in PIXELS):
             raise RejectedImage(path, "truncated", "no pixel data")
-        notes = warnings_of(self.header)
         self._windows = self.header
         self._film = self._opened_film()
         if self._film is not None:
+            notes = warnings_of(self.header, frames=0)
             self._frames = tuple(range(self._film.about.parts))
         else:
             count = check_parts(path, max(whole(self.header, "NumberOfFrames"), 1))
             ordered = put_in_order([placed_frame(self.header, at) for at in range(count)])
             sorts = count > 1 and ordered.step is not None
             self._frames = ordered.places if sorts else tuple(range(count))
-            notes += ordered.notes if sorts else ()
+            notes = [*warnings_of(self.header, count), *(ordered.notes if sorts else ())]
         self.about = About(
             len(self._frames),
             MODALITIES.get(text(self.header, "Modality").upper()),
@@ -140,16 +148,16 @@ def show(
         window: Name of a CT window; empty = the file's own.
         like: Header whose window is taken in its place.
     """
-    if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+    if text(header, "PhotometricInterpretation") == PALETTE:
         stored = apply_color_lut(stored, header)
     if stored.ndim == 3:
         return cut_to_region(header, _luma(header, stored))
     padding = _padding(header, stored)
-    values = _rescaled(header, stored, frame)
-    if window and _is_ct(header):
+    values = rescaled(header, stored, frame)
+    if window and is_ct(header):
         grey = window_named(window).apply(values)
     else:
-        grey = _windowed(header if like is None else like, values, padding, frame)
+        grey = windowed(header if like is None else like, values, padding, frame)
     if text(header, "PhotometricInterpretation") == "MONOCHROME1":
         grey = np.float32(1) - grey
     if padding is not None:
@@ -162,28 +170,6 @@ def placed_frame(header: Dataset, frame: int) -> Placed:
     position = numbers(grouped(header, "PlanePositionSequence", frame), "ImagePositionPatient", 3)
     turned = grouped(header, "PlaneOrientationSequence", frame)
     return Placed(position, numbers(turned, "ImageOrientationPatient", 6))
-
-
-def grouped(header: Dataset, group: str, frame: int) -> Dataset:
-    """Fields of a frame in a functional group: its own, else those shared, else the file's."""
-    own = sequence(header, "PerFrameFunctionalGroupsSequence")[frame : frame + 1]
-    for place in (*own, *sequence(header, "SharedFunctionalGroupsSequence")[:1]):
-        found = sequence(place, group)
-        if found:
-            return found[0]
-    return header
-
-
-def window_of(header: Dataset, frame: int = 0) -> Window | None:
-    """The first usable window a file states for a frame."""
-    group = grouped(header, "FrameVOILUTSequence", frame)
-    centres = numbers(group, "WindowCenter") or ()
-    widths = numbers(group, "WindowWidth") or ()
-    function = text(group, "VOILUTFunction").upper()
-    kinds: dict[str, Function] = {"SIGMOID": "SIGMOID", "LINEAR_EXACT": "LINEAR_EXACT"}
-    usable = (pair for pair in zip(centres, widths, strict=False) if pair[1] > 0)
-    pair = next(usable, None)
-    return None if pair is None else Window(*pair, kinds.get(function, "LINEAR"))
 
 
 def spacing_of(header: Dataset) -> tuple[float, float] | None:
@@ -233,7 +219,7 @@ def _luma(header: Dataset, frame: np.ndarray) -> Grey:
     if frame.dtype == np.uint8:
         luma = np.asarray(Image.fromarray(frame, "RGB").convert("L"))
         return luma.astype(np.float32) / np.float32(255)
-    palette = text(header, "PhotometricInterpretation") == "PALETTE COLOR"
+    palette = text(header, "PhotometricInterpretation") == PALETTE
     bits = frame.dtype.itemsize * 8 if palette else whole(header, "BitsStored")
     weights = np.array([0.299, 0.587, 0.114]) / (2**bits - 1)
     deep: Grey = (frame @ weights).astype(np.float32)
@@ -244,44 +230,7 @@ def _shown_by_header_alone(header: Dataset, windows: Dataset, frame: int) -> boo
     """Whether a smaller frame is shown as the whole one is: by no range or place of its own."""
     if _region(header) is not None or get(header, "PixelPaddingValue") is not None:
         return False
-    stated = sequence(windows, "VOILUTSequence") or window_of(windows, frame)
-    return bool(stated) or whole(header, "BitsAllocated") == 8 or _is_ct(header)
-
-
-def _is_ct(header: Dataset) -> bool:
-    return text(header, "Modality").upper() == "CT"
-
-
-def _windowed(header: Dataset, values: np.ndarray, padding: np.ndarray | None, frame: int) -> Grey:
-    """Values in the window their header states, or the one they need, in [0, 1]."""
-    table = sequence(header, "VOILUTSequence")
-    if table:
-        shown = apply_voi(np.round(values).astype(np.int32), header)
-        return spread(shown, 0, 2 ** int(table[0].LUTDescriptor[2]) - 1)
-    own = window_of(header, frame)
-    if own is None and _is_ct(header):
-        own = WINDOWS["lung"]
-    if own is not None:
-        return own.apply(values)
-    if values.dtype == np.uint8:
-        return spread(values, 0, 2 ** (whole(header, "BitsStored") or 8) - 1)
-    seen = values if padding is None else values[~padding]
-    return (
-        spread(values, float(seen.min()), float(seen.max())) if seen.size else spread(values, 0, 1)
-    )
-
-
-def _rescaled(header: Dataset, stored: np.ndarray, frame: int) -> np.ndarray:
-    """Values after the modality's table, or slope and intercept; as stored where neither is."""
-    if sequence(header, "ModalityLUTSequence"):
-        table: np.ndarray = apply_modality_lut(stored, header)
-        return table
-    group = grouped(header, "PixelValueTransformationSequence", frame)
-    slope, intercept = first(group, "RescaleSlope"), first(group, "RescaleIntercept")
-    if slope in (None, 0, 1) and not intercept:
-        return stored
-    values = stored.astype(np.float32) * np.float32(slope or 1)
-    return values + np.float32(intercept or 0)
+    return display_of(windows, frame).span != "range"
 
 
 def _padding(header: Dataset, frame: np.ndarray) -> np.ndarray | None:

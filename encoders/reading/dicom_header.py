@@ -156,23 +156,6 @@ def check_deflated(path: Path) -> bool:
     return True
 
 
-def warnings_of(header: Dataset) -> list[str]:
-    """What a header warns of, and which defaults stand in for what it does not say."""
-    found = []
-    if text(header, "BurnedInAnnotation").upper() == "YES":
-        found.append("text is burned into the pixels (BurnedInAnnotation)")
-    widths = numbers(header, "WindowWidth")
-    if widths and max(widths) <= 0:
-        found.append("its window has no width and is ignored (WindowWidth)")
-    elif widths and len(widths) > 1:
-        found.append("the first of its windows is shown (WindowWidth)")
-    elif not widths and get(header, "VOILUTSequence") is None:
-        found.append("it has no window: its own range of values is shown (WindowWidth)")
-    if text(header, "Modality") == "CT" and first(header, "RescaleSlope") is None:
-        found.append("values are taken as stored: slope 1, intercept 0 (RescaleSlope)")
-    return found
-
-
 def placed(header: Dataset) -> Placed:
     """Where a slice lies."""
     return Placed(

@@ -2,13 +2,15 @@
 
 A compressed frame is looked at before it is decoded: a size other than its header's is damage, so
 that a small file cannot unpack into a large one. JPEG of 8 bits and JPEG 2000 are decoded at a
-half, a quarter or an eighth of their size where that is enough.
+half, a quarter or an eighth of their size where that is enough. Of every value only the bits that
+the header calls stored are kept, in all syntaxes.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -24,6 +26,9 @@ NATIVE = tuple(f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.9
 
 SHRINKS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 90, 91))
 """Transfer syntaxes that can be decoded smaller: JPEG of 8 bits, JPEG 2000."""
+
+LOSSY = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 81, 91, 203))
+"""Transfer syntaxes whose values need not be those that were put in."""
 
 _SIZES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """JPEG markers behind which the size of the picture stands."""
@@ -42,9 +47,13 @@ def decode(path: Path, header: Dataset, frame: int, target: int | None = None) -
         RejectedImage: If no decoder is installed, or the frame is cut off or damaged.
     """
     syntax = header.file_meta.TransferSyntaxUID
+    held = whole(header, "BitsAllocated")
     if syntax not in NATIVE:
-        coded = _coded(path, header, frame)
-        smaller = _smaller(header, coded, target) if target and syntax in SHRINKS else None
+        coded, stated = _coded(path, header, frame)
+        held = stated.bits if stated else held
+        # what is not stored cannot be taken out of values that were averaged
+        shrinks = target and syntax in SHRINKS and held <= whole(header, "BitsStored")
+        smaller = _smaller(header, coded, target) if target and shrinks else None
         if smaller is not None:
             return smaller
     try:
@@ -58,30 +67,75 @@ def decode(path: Path, header: Dataset, frame: int, target: int | None = None) -
     # Pillow refuses 12-bit JPEG, so pylibjpeg goes first
     for plugin in ("pylibjpeg", "") if "pylibjpeg" in plugins else ("",):
         try:
-            decoded: np.ndarray = pixel_array(header, index=frame, decoding_plugin=plugin)
+            decoded: np.ndarray = pixel_array(
+                header, index=frame, decoding_plugin=plugin, correct_unused_bits=False
+            )
         except Exception:  # noqa: PERF203 - decoders raise whatever they like, and it is not shown
             continue
-        return decoded
+        return _stored_bits(path, header, decoded, held)
     raise RejectedImage(path, _broken(header), syntax.name)
 
 
-def codestream_size(coded: bytes) -> tuple[int, int] | None:
-    """Width and height a compressed frame states, None where it is of another kind."""
+class Codestream(NamedTuple):
+    """What a compressed frame states of itself: size in pixels, bits of a value."""
+
+    width: int
+    height: int
+    bits: int
+
+
+def codestream(coded: bytes) -> Codestream | None:
+    """What a compressed frame states of itself, None where it is of another kind."""
     start = coded.find(b"\xff\x4f\xff\x51", 0, 4096)
     if start >= 0:
         right, bottom, left, top = np.frombuffer(coded[start + 8 : start + 24], ">u4").tolist()
-        return right - left, bottom - top
+        return Codestream(right - left, bottom - top, coded[start + 42] % 128 + 1)
     at = 2
     while coded[:2] == b"\xff\xd8" and at + 9 <= len(coded) and coded[at] == 0xFF:
         if coded[at + 1] in _SIZES:
             height, width = np.frombuffer(coded[at + 5 : at + 9], ">u2").tolist()
-            return (width, height) if height else None
+            return Codestream(width, height, coded[at + 4]) if height else None
         at += 1 if coded[at + 1] == 0xFF else 2 + int.from_bytes(coded[at + 2 : at + 4])
     return None
 
 
-def _coded(path: Path, header: Dataset, frame: int) -> bytes:
-    """Bytes of a compressed frame, whose size is what the header says."""
+def _stored_bits(path: Path, header: Dataset, values: np.ndarray, held: int) -> np.ndarray:
+    """The stored bits of every value: those that end at the high bit, and none beyond it.
+
+    Args:
+        path: The file, for messages.
+        header: Its header.
+        values: Values as decoded.
+        held: Bits of a value in the file: those allocated, or those of a compressed frame.
+
+    Raises:
+        RejectedImage: If the stored bits are not where the header says.
+    """
+    stored, high = whole(header, "BitsStored"), whole(header, "HighBit")
+    beyond = values.dtype.itemsize * 8 - stored
+    if values.dtype.kind == "f" or beyond <= 0:
+        return values
+    # a frame of no more than the stored bits has nothing below them, whatever its header says
+    unused = max(high - stored + 1, 0) if held > stored else 0
+    if unused and high >= held:
+        detail = f"HighBit is {high}, while a value has {held} bits"
+        raise RejectedImage(path, "damaged", detail, "export it again, HighBit below BitsAllocated")
+    if header.file_meta.TransferSyntaxUID in LOSSY and held > stored:
+        return _near(path, values >> unused, stored)
+    return values << (beyond - unused) >> beyond
+
+
+def _near(path: Path, values: np.ndarray, stored: int) -> np.ndarray:
+    """Values of a lossy frame, cut to what the stored bits hold; no bit of them is exact."""
+    low = -(2 ** (stored - 1)) if values.dtype.kind == "i" else 0
+    high, slack = low + 2**stored - 1, 2**stored // 4
+    if values.min() < low - slack or values.max() > high + slack:
+        raise RejectedImage(path, "damaged", f"lossy values beyond the {stored} bits of BitsStored")
+    return values.clip(low, high)
+
+
+def _coded(path: Path, header: Dataset, frame: int) -> tuple[bytes, Codestream | None]:
+    """Bytes of a compressed frame, whose size is what the header says, and what they state."""
     offsets = get(header, "ExtendedOffsetTable")
     try:
         coded: bytes = get_frame(
@@ -90,17 +144,19 @@ def _coded(path: Path, header: Dataset, frame: int) -> bytes:
             number_of_frames=max(whole(header, "NumberOfFrames"), 1),
             extended_offsets=offsets and (offsets, header.ExtendedOffsetTableLengths),
         )
-        size = codestream_size(coded)
+        stated = codestream(coded)
     except Exception:  # broken encapsulation
         raise RejectedImage(path, "damaged", "its frames cannot be told apart") from None
-    if size is not None and b"\xff\xd9" not in coded[-1024:]:
+    if stated is None:
+        return coded, None
+    if b"\xff\xd9" not in coded[-1024:]:
         # some decoders fill what is missing with grey
         raise RejectedImage(path, "truncated", "a frame has no end")
-    stated = whole(header, "Columns"), whole(header, "Rows")
-    if size is not None and size != stated:
-        said = "{} x {}, while its header says {} x {}".format(*size, *stated)
+    size = whole(header, "Columns"), whole(header, "Rows")
+    if stated[:2] != size:
+        said = "{} x {}, while its header says {} x {}".format(*stated[:2], *size)
         raise RejectedImage(path, "damaged", f"a frame is {said}")
-    return coded
+    return coded, stated
 
 
 def _smaller(header: Dataset, coded: bytes, target: int) -> np.ndarray | None:

@@ -21,7 +21,7 @@ from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About, Stack
 from kg.errors import KgdxError
 
-READING = "2"
+READING = "3"
 """Version of the reading code; change it when the same file gives other pixels."""
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from encoders.reading.dicom import DicomFile, spacing_of
-from encoders.reading.dicom_header import MODALITIES, parse, placed, text, warnings_of, whole
+from encoders.reading.dicom_display import warnings_of
+from encoders.reading.dicom_header import MODALITIES, parse, placed, text, whole
 from encoders.reading.geometry import put_in_order
 from encoders.reading.kinds import kind_of
 from encoders.reading.limits import Grey, check_parts

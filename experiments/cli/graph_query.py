@@ -45,7 +45,8 @@ def query(**given: Any) -> None:
     kgdx graph query differential --bind concept=consolidation
     kgdx graph query --list
 
-    Edges are plain triples; the evidence of each stands in an rdf:Statement (kgdx:evidence).
+    Edges are plain triples, those of a symmetric relation in both directions; each has one
+    rdf:Statement, where its evidence stands (kgdx:evidence).
     The prefixes rdf rdfs owl skos xsd ckg kgdx RO BFO are known.
     """
     from kg.ask import query as asking
@@ -92,6 +93,7 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
     import pyoxigraph as ox
 
     from experiments.cli.graph_arguments import opened
+    from kg.files.native import native
     from kg.files.rdf import iri
     from kg.files.store import ENDINGS
 
@@ -102,7 +104,8 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
         if not equals:
             raise InputError(f"--bind {pair}: has no value", "write NAME=VALUE")
         if value.startswith(("http://", "https://", "urn:")):
-            values[name] = str(ox.NamedNode(value))
+            with native(f"--bind {name}", "an IRI"):
+                values[name] = str(ox.NamedNode(value))
             continue
         if not name.startswith("concept"):
             values[name] = str(ox.Literal(value))

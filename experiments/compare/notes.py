@@ -95,7 +95,10 @@ def _locked(aligned: Aligned) -> Iterator[str]:
 
 
 def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
-    few = [row.label for row in entries[0].findings if row.too_few]
+    always = [row for row in entries[0].findings if row.studies and row.positives == row.studies]
+    if always:
+        yield f"no negatives, not averaged: {', '.join(row.label for row in always)}"
+    few = [row.label for row in entries[0].findings if row.too_few and row not in always]
     if few:
         yield f"too few positives, not averaged: {', '.join(few)}"
     everyone = [
@@ -175,9 +178,9 @@ def _surroundings(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _warnings(aligned: Aligned) -> Iterator[str]:
-    """What runs said of themselves; positives are counted here over all folds."""
+    """What runs said of themselves; positives and negatives are counted here over all folds."""
     for arm in aligned.arms:
         for run in arm.runs:
             for warning in run.answers.warnings:
-                if not warning.startswith("too few positives"):
+                if not warning.startswith(("too few positives", "no negatives")):
                     yield f"{run.folder.run}: {warning}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -38,10 +38,17 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read under a root: the studies, and all that did not become one."""
+    """What was read under a root.
+
+    Args:
+        studies: The studies.
+        rejected: All that did not become one.
+        warnings: What may be wrong with the studies, in a sentence each.
+    """
 
     studies: tuple[Study, ...]
     rejected: tuple[Rejected, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Layout:
@@ -93,6 +100,7 @@ class Layout:
         reading = self.read(root, labels=labels)
         for reason, count in Counter(item.reason for item in reading.rejected).items():
             logger.warning("%s: %d left out: %s", root.name, count, reason)
+        log_warnings(root, reading.warnings)
         return list(reading.studies)
 
     def read(self, root: Path, *, labels: str) -> Reading:
@@ -158,6 +166,12 @@ class Layout:
         for file in self.files:
             if not self.spares(file) and not present(root, file):
                 raise InputError(f"{root / file.path}: not found ({file.what})", file.giver)
+
+
+def log_warnings(root: Path, warnings: Iterable[str]) -> None:
+    """Log what may be wrong with the studies under a root."""
+    for warning in warnings:
+        logger.warning("%s: %s", root.name, warning)
 
 
 def first(root: Path, places: str, giver: str) -> Path:

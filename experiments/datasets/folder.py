@@ -38,6 +38,7 @@ from encoders.reading.report import read_report
 from encoders.study import Modality, Passage, SplitPart, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
+from experiments.datasets._patients import warnings_on
 from experiments.datasets._pictures import draw, stem
 from kg.errors import InputError
 from kg.files.store import load_shipped
@@ -108,7 +109,8 @@ class Folder(Layout):
             tuple(
                 self._study(root, name, study, stated[study.finding])
                 for name, study in sorted(found.items())
-            )
+            ),
+            warnings=warnings_on(study.patient for study in found.values()),
         )
 
     def label_set(self, root: Path, labels: str) -> LabelSet:

@@ -1,15 +1,15 @@
-"""Your own studies: one csv, a folder of pictures, reports as text or files.
+r"""Your own studies: one csv, a folder of pictures, reports as text or files.
 
 Columns of the csv (comma-separated, UTF-8), one row a study, in any order:
 
     study       an id, unique                                        required
     patient     group key; all studies of one patient share it       default: the study
-    image       picture path under the csv's folder; several with ;
+    image       picture path under the csv's folder, with / or \; several with ;
     report      the report's text, or the path of a .txt file
     dialogue    the dialogue's text, or the path of a .txt file
     indication, comparison, findings, impression, note, comment      sections, instead of report
     modality    cxr, ct or ultrasound; one, or one a picture with ;  default: cxr
-    view        frontal, lateral, axial, convex, linear, unknown     default: unknown
+    view        frontal (PA, AP), lateral (LL), axial, convex, linear, unknown; default: unknown
     sex, age    facts, for subgroups and probes
     source      hospital or collection the study is from, which can be left out and tested
 
@@ -23,7 +23,8 @@ what the csv calls them, in everything that is written. Names of files stay: nam
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, TypeVar, get_args
 
@@ -33,9 +34,10 @@ import kg.options
 from encoders.reading.dialogue import read_dialogue
 from encoders.reading.plain import language_of
 from encoders.reading.report import read_report
-from encoders.study import MODALITIES, VIEWS, Modality, Passage, Stated, Study, StudyImage
+from encoders.study import MODALITIES, VIEWS, Modality, Passage, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
+from experiments.datasets._patients import warnings_on
 from experiments.datasets._pictures import draw
 from experiments.datasets._pseudonyms import pseudonym
 from experiments.datasets._tables import Row, read_header, read_table, unique
@@ -59,6 +61,16 @@ COLUMNS = (
     *FACTS,
     "source",
 )
+KNOWN_MODALITIES: dict[str, Modality] = {one: one for one in MODALITIES}
+KNOWN_VIEWS: dict[str, View] = {
+    **{one: one for one in VIEWS},
+    **dict.fromkeys(("pa", "ap", "ap supine", "ap erect", "ap semi erect"), "frontal"),
+    **dict.fromkeys(("ap lld", "ap rld", "pa lld", "pa rld", "ap axial"), "frontal"),
+    **dict.fromkeys(("l", "ll", "rl", "lat", "left lateral", "right lateral"), "lateral"),
+    "xtable lateral": "lateral",
+}
+"""Views by the words of this project, and by the projections that DICOM headers state."""
+
 Word = TypeVar("Word", bound=str)
 
 
@@ -98,7 +110,10 @@ class Table(Layout):
         path = self._file(root)
         rows = unique(read_table(path, ("study",)), "study")
         concepts = _findings(path, rows)
-        return Reading(tuple(_study(root, row, concepts) for row in rows.values()))
+        return Reading(
+            tuple(_study(root, row, concepts) for row in rows.values()),
+            warnings=warnings_on(map(_patient, rows.values())),
+        )
 
     def label_set(self, root: Path, labels: str) -> LabelSet:
         """The csv's finding columns as a label set."""
@@ -189,6 +204,11 @@ def _findings(path: Path, rows: dict[str, Row]) -> dict[str, str]:
     return concepts
 
 
+def _patient(row: Row) -> str:
+    """The patient as the csv says, else the study."""
+    return row.get("patient") or row["study"]
+
+
 def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
     stated: dict[str, Stated] = {}
     for column, concept in concepts.items():
@@ -204,7 +224,7 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         facts["view"] = "+".join(sorted({image.view for image in images}))
     return Study(
         study=pseudonym("study", row["study"]),
-        patient=pseudonym("patient", row.get("patient") or row["study"]),
+        patient=pseudonym("patient", _patient(row)),
         images=images,
         report=tuple(_report(root, row)),
         dialogue=read_dialogue(_text(root, row, "dialogue")) if row.get("dialogue") else (),
@@ -215,9 +235,9 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
 
 
 def _images(root: Path, row: Row) -> tuple[StudyImage, ...]:
-    paths = _parts(row.get("image"))
-    modalities = _each(row, "modality", "cxr", MODALITIES, len(paths))
-    views = _each(row, "view", "unknown", VIEWS, len(paths))
+    paths = [_place(root, part) for part in _parts(row.get("image"))]
+    modalities = _each(row, "modality", "cxr", KNOWN_MODALITIES, len(paths))
+    views = _each(row, "view", "unknown", KNOWN_VIEWS, len(paths))
     for path in paths:
         if not (root / path).exists():  # a folder is a series of slices
             raise InputError(
@@ -230,9 +250,16 @@ def _images(root: Path, row: Row) -> tuple[StudyImage, ...]:
     )
 
 
-def _each(row: Row, column: str, default: Word, known: tuple[Word, ...], count: int) -> list[Word]:
-    """One of the `known` words a picture, from a cell with one word or one a picture."""
-    words = _parts(row.get(column)) or [default]
+def _place(root: Path, path: str) -> str:
+    r"""A path under the root; where no file is called so, `\` in it is read as `/`."""
+    return path if (root / path).exists() else path.replace("\\", "/")
+
+
+def _each(
+    row: Row, column: str, default: Word, known: Mapping[str, Word], count: int
+) -> list[Word]:
+    """What the words of a cell mean, one word a picture or one for all."""
+    words: list[str] = _parts(row.get(column)) or [default]
     if len(words) not in (1, count) and count:
         raise InputError(
             f"{row.file}: row {row.number}: {count} pictures but {len(words)} in {column!r}",
@@ -240,10 +267,11 @@ def _each(row: Row, column: str, default: Word, known: tuple[Word, ...], count: 
         )
     found = []
     for word in words:
-        match = next((choice for choice in known if choice == word.lower()), None)
+        match = known.get(re.sub(r"[\s_-]+", " ", word.lower()))
         if match is None:
+            choices = dict.fromkeys(known.values())
             raise InputError(
-                f"{row.file}: row {row.number}: {column} {word!r}", did_you_mean(word, known)
+                f"{row.file}: row {row.number}: {column} {word!r}", did_you_mean(word, choices)
             )
         found.append(match)
     return found * count if len(found) == 1 else found[:count]
@@ -262,7 +290,7 @@ def _text(root: Path, row: Row, column: str) -> bytes | str:
     cell = row[column]
     if not cell.lower().endswith(".txt") or "\n" in cell or " " in cell.strip():
         return cell
-    path = root / cell
+    path = root / _place(root, cell)
     if not path.is_file():
         raise InputError(
             f"{row.file}: row {row.number}, column {column!r}: no file {cell!r}",

@@ -24,6 +24,7 @@ from experiments.inference.finding_tables import (
     keep_parts,
     measure,
     measured,
+    not_averaged,
     scored,
     summary,
     with_distances,
@@ -158,11 +159,10 @@ def _measure(
         ]
         parts.append(part)
     described = _described(wanted, cohort, matches)
-    few = [row.label for row in rows if row.remark]
     described |= {
         "metrics": metrics,
         "findings": [asdict(row) for row in rows],
-        "warnings": [f"too few positives to average in: {', '.join(few)}"] if few else [],
+        "warnings": list(not_averaged((row.label, row.remark) for row in rows)),
     }
     return described, parts
 

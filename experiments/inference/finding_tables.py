@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "keep_parts",
     "measure",
     "measured",
+    "not_averaged",
     "plan_of",
     "scored",
     "summary",
@@ -113,10 +114,24 @@ def finding_rows(
                 threshold=float(row.threshold) if np.isfinite(row.threshold) else None,
                 temperature=temperature,
                 metrics=_columns(row),
-                remark="too few positives" if row.too_few else "",
+                remark=row.remark,
             )
         )
     return tuple(rows)
+
+
+def not_averaged(remarks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Warnings that name the findings no mean is over, one a reason.
+
+    Args:
+        remarks: Name and remark of each finding.
+    """
+    named: dict[str, list[str]] = {}
+    for name, remark in remarks:
+        named.setdefault(remark, []).append(name)
+    return tuple(
+        f"{remark} to average in: {', '.join(names)}" for remark, names in named.items() if remark
+    )
 
 
 def _columns(row: Row) -> dict[str, Measured]:

@@ -78,7 +78,10 @@ class RankedScores:
         return ratio(won, sick.sum(axis=1, dtype=np.float64) * wells[:, -1])
 
     def auprc(self, counts: Counts) -> FloatArray:
-        """Average precision by steps (no interpolation), `[r]`; NaN without a positive."""
+        """Average precision by steps (no interpolation), `[r]`; NaN where `auroc` is.
+
+        Without a negative every order of the studies gives 1, which says nothing of the scores.
+        """
         wells = _cumulative(counts, self.negative)
         sicks = _cumulative(counts, self.positive)
         hits = sicks[:, -1:] - np.take(sicks, self.tie_start, axis=1)
@@ -86,7 +89,7 @@ class RankedScores:
         precision = ratio(hits.astype(np.float64), alarms)
         weight = np.diff(sicks, axis=1)
         gained = np.where(weight > 0, weight * precision, 0.0).sum(axis=1)
-        return ratio(gained, sicks[:, -1])
+        return np.where(wells[:, -1] > 0, ratio(gained, sicks[:, -1]), np.nan)
 
     def statistic(self, name: Statistic, counts: Counts) -> FloatArray:
         """The statistic of that name for each row of `counts`, `[r]`."""
@@ -99,7 +102,10 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> FloatArray:
 
 
 def auprc(labels: ArrayLike, scores: ArrayLike) -> FloatArray:
-    """Average precision of each finding, `[C]`; chance level is its `prevalence`."""
+    """Average precision of each finding, `[C]`; chance level is its `prevalence`.
+
+    NaN where only one class is stated.
+    """
     return _each_finding(labels, scores, "auprc")
 
 

@@ -62,7 +62,7 @@ class Row:
         auroc: Area under the ROC curve.
         auroc_low: Lower end of its interval.
         auroc_high: Upper end.
-        auprc: Average precision.
+        auprc: Average precision; as `auroc` not defined where only one class is stated.
         prevalence: Share of positives, the chance level of `auprc`.
         threshold: Decision threshold, chosen on validation.
         f1: F1 at the threshold.
@@ -101,6 +101,13 @@ class Row:
     ece_adaptive: float
     calibration_slope: float
     calibration_intercept: float
+
+    @property
+    def remark(self) -> str:
+        """Why no mean is over this finding; empty where one is."""
+        if self.too_few:
+            return "too few positives"
+        return "no negatives" if self.positives == self.n else ""
 
     def measured(self) -> dict[str, Estimate]:
         """Every metric of the row by name, as a run record keeps them."""

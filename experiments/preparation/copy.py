@@ -105,7 +105,8 @@ class PreparedCopy:
             return None
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            return cls(folder, {key: record[key] for key in (*KEPT, "root", "fingerprint")})
+            kept = {key: record[key] for key in (*KEPT, "root", "fingerprint")}
+            return cls(folder, {**kept, "warnings": record.get("warnings", ())})
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not readable: {error}", "prepare again") from None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.datasets import NeededFile
-from experiments.datasets._layout import Layout, Reading, Rejected, present
+from experiments.datasets._layout import Layout, Reading, Rejected, log_warnings, present
 from experiments.datasets._tables import read_header
 from kg.errors import InputError
 
@@ -97,9 +97,13 @@ def how_to_get(file: NeededFile, root: Path, name: str = "NAME") -> str:
 
 
 def read(dataset: Any, root: Path, labels: str) -> Reading:
-    """The studies and what was left out; a data set without such a record left nothing out."""
+    """The studies and what was left out; a data set without such a record left nothing out.
+
+    What may be wrong with them is logged.
+    """
     if hasattr(dataset, "read"):
         reading: Reading = dataset.read(root, labels=labels)
+        log_warnings(root, reading.warnings)
         return reading
     return Reading(tuple(dataset.studies(root, labels=labels)))
 

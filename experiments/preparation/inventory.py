@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from encoders.study import Study
 from experiments.config.schema import SplitSection
-from experiments.datasets._layout import Rejected
+from experiments.datasets._layout import Rejected, log_warnings
 from experiments.preparation.copy import PreparedCopy
 from experiments.preparation.inspection import read, reasons
 from experiments.splits.manifest import Manifest, locked_studies, make_manifest, official_parts
@@ -112,6 +112,7 @@ class Held:
             return cls(name, dataset, root, labels, reading.studies, reading.rejected)
         labels = labels or str(copy.record["labels"])
         copy.check(name, labels, dataset.options.model_dump(mode="json"))
+        log_warnings(root, copy.record["warnings"])
         return cls(name, dataset, root, labels, list(copy.studies), copy.rejected, copy)
 
     @property

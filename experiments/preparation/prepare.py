@@ -158,12 +158,12 @@ def prepare(
         with lock.acquire(timeout=0):
             remove_leftovers(out)
             looks = _look(root, out, reading.studies, plan)
-            refused = [*reading.rejected, *_unreadable(looks)]
+            refused = (*reading.rejected, *_unreadable(looks))
             if strict and refused:
                 raise _refusal(root, refused)
             (out / RECORD).unlink(missing_ok=True)
             work = _Work(name, dataset, root, out, labels, plan, official)
-            return work.write(reading.studies, looks, refused, fingerprint)
+            return work.write(replace(reading, rejected=refused), looks, fingerprint)
     except Timeout:
         raise InputError(f"{out}: another process prepares it", "wait for it to end") from None
     except OSError as error:
@@ -265,14 +265,9 @@ class _Work:
     plan: Plan
     official: Mapping[str, SplitPart]
 
-    def write(
-        self,
-        studies: Sequence[Study],
-        looks: Mapping[str, Look],
-        refused: Sequence[Rejected],
-        fingerprint: str,
-    ) -> Prepared:
+    def write(self, reading: Reading, looks: Mapping[str, Look], fingerprint: str) -> Prepared:
         """Write everything, and last the record that says it is whole."""
+        studies: Sequence[Study] = reading.studies
         duplicates = duplicate_groups(list(looks.values()))
         if self.plan.duplicates == "join":
             groups = joined(studies, duplicates)
@@ -285,7 +280,7 @@ class _Work:
         pictures = write_pictures(self.out / INDEX, studies, looks, duplicates)
         write_studies(self.out / STUDIES_FILE, studies, looks)
         write_duplicates(self.out / "duplicates.csv", studies, duplicates)
-        write_rejected(self.out / REJECTED, refused)
+        write_rejected(self.out / REJECTED, reading.rejected)
         self._about(looks)
         self._shards()
         record = {
@@ -297,7 +292,8 @@ class _Work:
             "studies": len(studies),
             "pictures": pictures,
             "duplicates": len(duplicates),
-            "rejected": len(refused),
+            "rejected": len(reading.rejected),
+            "warnings": reading.warnings,
             "manifests": manifests,
             "unmade": unmade,
         }

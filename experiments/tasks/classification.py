@@ -9,6 +9,7 @@ from experiments.inference.finding_tables import (
     finding_rows,
     keep_parts,
     measure,
+    not_averaged,
     plan_of,
     scored,
     summary,
@@ -74,11 +75,10 @@ class Classification:
         keep_parts(folder, parts, {"validation": validation.studies, TEST: test.studies})
         table = _table(context, parts[1], calibration)
         labels = {name: reader.graph.concept(name).label for name in reader.findings}
-        few = [row.finding for row in table.findings if row.too_few]
         return ClassificationResult(
             metrics={TEST: summary(table)},
             findings=finding_rows(table, TEST, labels, basis, calibration),
-            warnings=(f"too few positives to average in: {', '.join(few)}",) if few else (),
+            warnings=not_averaged((row.finding, row.remark) for row in table.findings),
             calibration=calibration,
             test=parts[1],
         )

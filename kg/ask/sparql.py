@@ -13,9 +13,11 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from kg.errors import InputError
-from kg.files.rdf import PREFIXES, quads
+from kg.files.native import native
+from kg.files.rdf import PREFIXES, SYMMETRIC, A, iri, quads
 from kg.files.rdf_files import fill
 from kg.files.store import ENDINGS, load
+from kg.model.edges import RELATIONS, SYMMETRIC_ELSEWHERE
 
 WRONG_QUERY = 3
 TABLE, GRAPH = "table", "graph"
@@ -25,7 +27,8 @@ def store_of(path: Path) -> ox.Store:
     """A store with a graph file, or any RDF file.
 
     A graph's edges are plain triples in the default graph and, once more, in one named graph for
-    each data set or source.
+    each data set or source. What is symmetric is stated from both sides, in graphs and in other
+    files that declare it, so that it answers from either.
 
     Raises:
         InputError: If the file is missing or malformed.
@@ -35,7 +38,22 @@ def store_of(path: Path) -> ox.Store:
         store.bulk_extend(quads(load(path), plain=True, named=True))
     else:
         fill(store, path)
+    _turn_symmetric(store)
     return store
+
+
+def _turn_symmetric(store: ox.Store) -> None:
+    """Add the other direction of every statement of a symmetric relation."""
+    known = [name.iri for name in RELATIONS.values() if name.symmetric]
+    predicates = {iri(name) for name in (*known, *SYMMETRIC_ELSEWHERE)}
+    declared = (quad.subject for quad in store.quads_for_pattern(None, A, SYMMETRIC))
+    for predicate in predicates.union(one for one in declared if isinstance(one, ox.NamedNode)):
+        stated = list(store.quads_for_pattern(None, predicate, None))
+        store.extend(
+            ox.Quad(quad.object, predicate, quad.subject, quad.graph_name)
+            for quad in stated
+            if isinstance(quad.object, ox.NamedNode | ox.BlankNode)
+        )
 
 
 def run(path: Path, query: str) -> tuple[str, bytes]:
@@ -46,16 +64,12 @@ def run(path: Path, query: str) -> tuple[str, bytes]:
     """
     store = store_of(path)
     union = path.suffix != ENDINGS[0]
-    try:
+    with native("query", "SPARQL", hint="see the SPARQL 1.1 query language"):
         result = store.query(query, prefixes=PREFIXES, use_default_graph_as_union=union)
-    except SyntaxError as error:
-        raise InputError(f"query: {error}", "see the SPARQL 1.1 query language") from None
-    except (ValueError, OSError) as error:
-        raise InputError(f"query: {error}", "mend the query") from None
-    if isinstance(result, ox.QueryTriples):
-        content = ox.serialize(result, format=ox.RdfFormat.TURTLE, prefixes=PREFIXES)
-        return GRAPH, bytes(content or b"")
-    return TABLE, bytes(result.serialize(format=ox.QueryResultsFormat.JSON) or b"")
+        if isinstance(result, ox.QueryTriples):
+            content = ox.serialize(result, format=ox.RdfFormat.TURTLE, prefixes=PREFIXES)
+            return GRAPH, bytes(content or b"")
+        return TABLE, bytes(result.serialize(format=ox.QueryResultsFormat.JSON) or b"")
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 import pyoxigraph as ox
 
 from kg.errors import InputError
+from kg.files.native import native
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import RELATIONS, Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -82,11 +83,8 @@ def from_rdf(name: str, content: bytes, ending: str) -> Records:
     Raises:
         InputError: If the file is no Turtle or TriG (names the line), or holds no graph.
     """
-    try:
+    with native(name, "RDF"):
         parsed = list(ox.parse(io.BytesIO(content), format=FORMATS[ending]))
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise InputError(f"{name}{line}: {error.msg}", "mend the line") from None
     try:
         return _Reader(name, parsed).records()
     except ValueError as error:
@@ -121,6 +119,7 @@ def curie(iri: str) -> str:
 _Triple = tuple[Any, Any, Any]
 
 A = iri("rdf:type")
+SYMMETRIC = iri("owl:SymmetricProperty")
 FIELD = {
     field: iri(f"kgdx:{field}")
     for field in (
@@ -137,6 +136,10 @@ def _head(graph: KnowledgeGraph) -> Iterator[_Triple]:
     yield node, A, iri("kgdx:KnowledgeGraph")
     yield node, FIELD["name"], ox.Literal(graph.name)
     yield node, FIELD["fingerprint"], ox.Literal(graph.fingerprint)
+    used = {RELATIONS[name] for name in {edge.relation for edge in graph.edges}}
+    # what other vocabularies say of their own relations is not repeated
+    for own in sorted(one.iri for one in used if one.symmetric and one.iri.startswith("ckg:")):
+        yield iri(own), A, SYMMETRIC
 
 
 def _concept(concept: Concept) -> Iterator[_Triple]:

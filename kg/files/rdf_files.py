@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from kg.errors import InputError, did_you_mean
+from kg.files.native import native
 
 FORMATS = {
     ".owl": ox.RdfFormat.RDF_XML,
@@ -77,7 +77,7 @@ def quads_of(path: Path) -> Iterator[ox.Quad]:
             lie outside it.
     """
     check_entities(path)
-    with _refused(path):
+    with native(path.name, "RDF"):
         yield from ox.parse(path=str(path), format=rdf_format(path), base_iri=BASE)
 
 
@@ -88,17 +88,6 @@ def fill(store: ox.Store, path: Path) -> None:
         InputError: As `quads_of`.
     """
     check_entities(path)
-    with _refused(path):
+    with native(path.name, "RDF"):
         # in memory, `bulk_load` takes a tenth longer and half as much memory again
         store.load(path=str(path), format=rdf_format(path), base_iri=BASE, lenient=True)
-
-
-@contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise InputError(f"{path.name}{line}: {error.msg}", "mend the line") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: cannot be read ({error})", "is it RDF?") from None

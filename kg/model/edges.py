@@ -76,17 +76,21 @@ GROUPED_UNDER = "grouped_under"
 MEMBER_OF = "member_of"
 
 
+SYMMETRIC_ELSEWHERE = ("skos:related", "skos:relatedMatch", "skos:closeMatch")
+"""Relations of other vocabularies that these declare symmetric."""
+
+
 class Relations(dict[str, Relation]):
     """The project's relations; one of another vocabulary is named by its CURIE.
 
-    Looking up a CURIE (`RO:0002566`, `x:treats`) gives a plain relation: neither symmetric nor
-    bookkeeping. It is not listed, and `in` says no.
+    Looking up a CURIE (`RO:0002566`, `x:treats`) gives a plain relation, symmetric where its
+    vocabulary says so and never bookkeeping. It is not listed, and `in` says no.
     """
 
     def __missing__(self, name: str) -> Relation:
         if not is_curie(name):
             raise KeyError(name)
-        return Relation(name, f"A {name} B")
+        return Relation(name, f"A {name} B", symmetric=name in SYMMETRIC_ELSEWHERE)
 
 
 def is_curie(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kg.errors import InputError
@@ -94,7 +94,8 @@ def facts_of(
     Raises:
         InputError: If a relation or root that the options name does not exist.
     """
-    taken = {term.id: term for term in terms if _is_taken(term, options, dropped)}
+    trimmed = (_trimmed(term) for term in terms)
+    taken = {term.id: term for term in trimmed if _is_taken(term, options, dropped)}
     renamed = [(s, _relation(relation, options), o) for s, relation, o in links]
     wider = defaultdict(set)
     for subject, relation, target in renamed:
@@ -109,7 +110,23 @@ def facts_of(
         dropped["term outside the roots asked for"] += len(taken) - len(inside)
         taken = {name: term for name, term in taken.items() if name in inside}
     concepts = [_concept(term, options, above[term.id]) for term in taken.values()]
-    return Facts(concepts, _edges(renamed, taken, options, known, dropped), dropped=dropped)
+    return Facts(concepts, _edges(renamed, taken, options, known, dropped), dropped=+dropped)
+
+
+def stated_true(value: object) -> bool:
+    """Whether a value, as files write truth (`true`, `1`), says yes."""
+    return str(value).strip().casefold() in ("true", "1")
+
+
+def _trimmed(term: Term) -> Term:
+    """The term with single spaces in its names, and none around them."""
+    spaced = (" ".join(name.split()) for name in term.synonyms)
+    return replace(
+        term,
+        label=" ".join(term.label.split()),
+        synonyms=tuple(name for name in spaced if name),
+        definition=term.definition.strip(),
+    )
 
 
 def _is_taken(term: Term, options: TermOptions, dropped: Counter[str]) -> bool:

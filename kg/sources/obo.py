@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from kg.errors import InputError
+from kg.files.native import native
+from kg.files.tables import opened
 from kg.model.edges import IS_A, RELATIONS
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import
@@ -47,14 +49,15 @@ class OboOntology:
         Raises:
             InputError: If the file is missing or malformed (names the line), or imports others.
         """
-        document = _parsed(folder / self.options.file)
         dropped: Counter[str] = Counter()
-        for clause in document.header:
+        documents = list(_documents(folder / self.options.file, dropped))
+        frames = [frame for document in documents for frame in document]
+        for clause in documents[0].header:
             if _kind(clause) == "ImportClause":
                 note_import(self.options.file, str(clause), self.options.imports, dropped)
-        names = _relation_names(document)
+        names = _relation_names(frames)
         terms, links = [], []
-        for frame in document:
+        for frame in frames:
             if _kind(frame) == "TermFrame":
                 term, own = _read_term(frame, names, dropped)
                 terms.append(term)
@@ -62,30 +65,42 @@ class OboOntology:
         return facts_of(terms, links, self.options, known, dropped)
 
 
-def _parsed(path: Path) -> Any:
+def _documents(path: Path, dropped: Counter[str]) -> Iterator[Any]:
+    """The header, then each frame as a document of its own, so that an error has its line."""
     import fastobo
 
-    try:
-        return fastobo.load(str(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder", "name an .obo file") from None
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise InputError(f"{path.name}{line}: is not OBO ({error.msg})", "mend it") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: cannot be read ({error})", "is it UTF-8 text?") from None
+    for begins, lines in _frames(opened(path)):
+        if lines[:1] == ["[Instance]"]:
+            dropped["instance"] += 1
+            continue
+        with native(path.name, "OBO", begins=begins):
+            document = fastobo.loads("\n".join(lines) + "\n", threads=1)
+        yield document
+
+
+def _frames(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """The header and the frames of a file, each with the number of its first line.
+
+    The parser takes no comment lines: they become empty ones.
+    """
+    begins, frame = 1, list[str]()
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text.startswith("["):
+            yield begins, frame
+            begins, frame = number, []
+        frame.append("" if text.startswith("!") else text)
+    yield begins, frame
 
 
 def _kind(part: Any) -> str:
     return type(part).__name__
 
 
-def _relation_names(document: Any) -> dict[str, str]:
+def _relation_names(frames: Iterable[Any]) -> dict[str, str]:
     """The CURIE or name of the graph for each of the file's own short relation names."""
     names = {}
-    for frame in document:
+    for frame in frames:
         if _kind(frame) == "TypedefFrame":
             short = str(frame.id)
             xrefs = [str(c.xref.id) for c in frame if _kind(c) == "XrefClause"]

@@ -11,7 +11,7 @@ from kg.files.tables import read_json
 from kg.model.curies import curie
 from kg.model.edges import IS_A
 from kg.sources import Facts
-from kg.sources._terms import Link, Term, TermOptions, facts_of
+from kg.sources._terms import Link, Term, TermOptions, facts_of, stated_true
 
 __all__ = ["OboGraphs"]
 
@@ -71,7 +71,7 @@ def _term(node: dict[str, Any], dropped: Counter[str]) -> Term:
         synonyms=tuple(exact),
         xrefs=tuple(xref["val"] for xref in meta.get("xrefs", ())),
         definition=meta.get("definition", {}).get("val", ""),
-        obsolete=bool(meta.get("deprecated")),
+        obsolete=stated_true(meta.get("deprecated")),
     )
 
 

@@ -11,7 +11,7 @@ from kg.files.rdf_files import quads_of
 from kg.model.curies import OBO, curie
 from kg.model.edges import IS_A
 from kg.sources import Facts
-from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import
+from kg.sources._terms import Link, Term, TermOptions, facts_of, note_import, stated_true
 
 __all__ = ["RdfOntology"]
 
@@ -21,12 +21,39 @@ OWL = "http://www.w3.org/2002/07/owl#"
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 OIO = "http://www.geneontology.org/formats/oboInOwl#"
 
-TYPES = {f"{OWL}Class", f"{RDFS}Class", f"{SKOS}Concept"}
+TYPES = {f"{OWL}Class", f"{RDFS}Class", f"{SKOS}Concept", f"{OWL}DeprecatedClass"}
 LABELS = (f"{SKOS}prefLabel", f"{RDFS}label")
 SYNONYMS = (f"{OIO}hasExactSynonym", f"{SKOS}altLabel", f"{OBO}IAO_0000118")
 DEFINITIONS = (f"{OBO}IAO_0000115", f"{SKOS}definition")
 XREFS = (f"{OIO}hasDbXref", f"{SKOS}exactMatch")
 LOOSE = (f"{OIO}hasRelatedSynonym", f"{OIO}hasBroadSynonym", f"{OIO}hasNarrowSynonym")
+
+OBSOLETE = {f"{OWL}DeprecatedClass", f"{OIO}ObsoleteClass"}
+"""A term of this type, or below it, is obsolete."""
+
+SEVERAL = f"{OWL}AllDisjointClasses"
+
+LINKS = {
+    f"{OWL}disjointWith": ("disjoint_with", False),
+    **{
+        f"{SKOS}{name}": (f"skos:{name}", False)
+        for name in ("broader", "broaderTransitive", "broadMatch")
+    },
+    f"{SKOS}narrower": ("skos:broader", True),
+    f"{SKOS}narrowerTransitive": ("skos:broaderTransitive", True),
+    f"{SKOS}narrowMatch": ("skos:broadMatch", True),
+    **{
+        f"{SKOS}{name}": (f"skos:{name}", False)
+        for name in ("related", "relatedMatch", "closeMatch")
+    },
+}
+"""The relation that a plain statement becomes, and whether it is read from its other end."""
+
+READ = {
+    *(f"{RDF}type", f"{RDFS}subClassOf", f"{OWL}deprecated", f"{OWL}equivalentClass"),
+    *(*LABELS, *SYNONYMS, *DEFINITIONS, *XREFS, *LOOSE, *LINKS),
+}
+"""All that is read of a term; other statements are counted."""
 
 Values = dict[str, list[Any]]
 
@@ -76,6 +103,7 @@ class RdfOntology:
                 note_import(path.name, str(quad.object), chosen.imports, dropped)
             nodes[quad.subject][predicate].append(quad.object)
         reader = _Reader(nodes, chosen, dropped)
+        reader.count_unread()
         return facts_of(reader.terms(), reader.links(), chosen, known, dropped)
 
 
@@ -95,14 +123,13 @@ class _Reader:
             labels = self._texts(values, LABELS)
             synonyms = self._texts(values, SYNONYMS)
             self.dropped["synonym that is not exact"] += len(self._texts(values, LOOSE))
-            deprecated = values.get(f"{OWL}deprecated", ())
             yield Term(
                 id=curie(node.value),
                 label=labels[0] if labels else "",
                 synonyms=tuple(dict.fromkeys((*labels[1:], *synonyms))),
                 xrefs=tuple(value.value for name in XREFS for value in values.get(name, ())),
                 definition=next(iter(self._texts(values, DEFINITIONS)), ""),
-                obsolete=any(value.value == "true" for value in deprecated),
+                obsolete=_is_obsolete(values),
             )
 
     def links(self) -> list[Link]:
@@ -113,15 +140,24 @@ class _Reader:
                 found += self._axiom(own, parent)
             for same in values.get(f"{OWL}equivalentClass", ()):
                 found += self._definition(own, same)
-            for other in values.get(f"{OWL}disjointWith", ()):
-                found += self._plain(own, "disjoint_with", other)
-            for wide in values.get(f"{SKOS}broader", ()):
-                found += self._plain(own, self.options.broader, wide)
-            for narrow in values.get(f"{SKOS}narrower", ()):
-                found += self._turned(own, narrow)
-            for near in values.get(f"{SKOS}related", ()):
-                found += self._plain(own, "skos:related", near)
+            for predicate, (relation, turned) in LINKS.items():
+                name = self.options.broader if relation == "skos:broader" else relation
+                for other in values.get(predicate, ()):
+                    plain = self._plain(own, name, other)
+                    found += [(last, name, first) for first, _, last in plain] if turned else plain
         return found
+
+    def count_unread(self) -> None:
+        """Count what is said beyond what is read: of terms, and of other things with a name."""
+        for node, values in self.nodes.items():
+            if node in self.named:
+                for predicate in sorted(values.keys() - READ):
+                    what = curie(predicate) if predicate.startswith(SKOS) else "statement"
+                    self.dropped[f"{what} that is not taken in"] += len(values[predicate])
+            elif _is_named(node) and not values.keys().isdisjoint(LABELS):
+                self.dropped["named thing that is no class or concept"] += 1
+            elif any(value.value == SEVERAL for value in values.get(f"{RDF}type", ())):
+                self.dropped["axiom about several classes at once"] += 1
 
     def _axiom(self, own: str, parent: Any) -> list[Link]:
         """A parent class, or a restriction `property some class`."""
@@ -162,17 +198,13 @@ class _Reader:
         self.dropped["axiom about a class expression"] += 1
         return []
 
-    def _turned(self, own: str, narrow: Any) -> list[Link]:
-        if _is_named(narrow):
-            return [(curie(narrow.value), self.options.broader, own)]
-        return []
-
     def _texts(self, values: Values, names: tuple[str, ...]) -> list[str]:
         """Texts in the language asked for, then those without a language."""
         found = [value for name in names for value in values.get(name, ()) if _is_literal(value)]
         chosen = self.options.language
         ours = [v.value for v in found if v.language and v.language.partition("-")[0] == chosen]
         plain = [v.value for v in found if not v.language]
+        self.dropped["text in another language"] += len(found) - len(ours) - len(plain)
         return [" ".join(text.split()) for text in dict.fromkeys((*ours, *plain)) if text.strip()]
 
 
@@ -180,6 +212,13 @@ def _is_term(node: Any, values: Values) -> bool:
     """Whether a node is a class or concept: it is said to be one, or to be below one."""
     types = {value.value for value in values.get(f"{RDF}type", ())}
     return _is_named(node) and (not TYPES.isdisjoint(types) or f"{RDFS}subClassOf" in values)
+
+
+def _is_obsolete(values: Values) -> bool:
+    """Whether a term is said to be obsolete, by mark, type or place in the hierarchy."""
+    places = (*values.get(f"{RDF}type", ()), *values.get(f"{RDFS}subClassOf", ()))
+    marked = any(stated_true(value.value) for value in values.get(f"{OWL}deprecated", ()))
+    return marked or any(place.value in OBSOLETE for place in places)
 
 
 def _is_named(node: Any) -> bool:

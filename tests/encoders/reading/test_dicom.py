@@ -90,7 +90,9 @@ def test_window_of_width_zero_is_ignored(
     written: Written, tmp_path: Path, ramp: np.ndarray
 ) -> None:
     path = written(tmp_path / "a.dcm", ramp, WindowCenter=100, WindowWidth=0)
-    assert look(path).notes == ("its window has no width and is ignored (WindowWidth)",)
+    assert look(path).notes == (
+        "its window has no width and is ignored: its own range of values is shown (WindowWidth)",
+    )
     assert look(written(tmp_path / "b.dcm", ramp, WindowCenter=1, WindowWidth=9)).notes == ()
     np.testing.assert_allclose(read_picture(path), ramp / ramp.max(), atol=1e-6)
 

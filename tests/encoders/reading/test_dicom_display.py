@@ -242,6 +242,85 @@ def test_frames_of_an_enhanced_ct_lie_in_space(written: Written, tmp_path: Path)
     assert shown == pytest.approx([0, 10, 20, 30], abs=1e-3)
 
 
+NO_WIDTH = ("it has no window", "its window has no width and is ignored")
+FIRST = "the first of its windows is shown (WindowWidth)"
+FIRST_WIDE = "the first of its windows that has a width is shown (WindowWidth)"
+NO_SLOPE = "values are taken with slope 1, intercept -1024 (RescaleSlope)"
+NO_INTERCEPT = "values are taken with intercept 0 (RescaleIntercept)"
+TABLE = table(0, np.arange(1024))
+LUNG = "it has no window: it is shown in the lung window (WindowWidth)"
+OWN = "its own range of values is shown (WindowWidth)"
+BITS = "it is shown from 0 to the largest value of its bits (WindowWidth)"
+CT = {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024}
+WINDOWED = item(WindowCenter=-600, WindowWidth=1500)
+
+
+@pytest.mark.parametrize(
+    ("fields", "notes"),
+    [
+        (CT, (LUNG,)),
+        ({**CT, "WindowCenter": 40, "WindowWidth": 0}, (LUNG.replace(*NO_WIDTH),)),
+        ({**CT, "WindowCenter": [9, 40], "WindowWidth": [0, 400]}, (FIRST_WIDE,)),
+        ({**CT, "WindowCenter": [9, 40], "WindowWidth": [90, 400]}, (FIRST,)),
+        ({"WindowWidth": [90, 400]}, ("it has no window: " + OWN,)),
+        ({"WindowCenter": [9, 4], "WindowWidth": [9, 4], "VOILUTSequence": [TABLE]}, ()),
+        ({**CT, "RescaleIntercept": None, "WindowCenter": 1, "WindowWidth": 9}, (NO_INTERCEPT,)),
+        ({**CT, "RescaleSlope": None, "WindowCenter": 1, "WindowWidth": 9}, (NO_SLOPE,)),
+        ({"Modality": "CT", "ModalityLUTSequence": [TABLE]}, (LUNG,)),
+    ],
+)
+def test_notes_say_what_was_done(
+    written: Written,
+    tmp_path: Path,
+    ramp: np.ndarray,
+    fields: dict[str, object],
+    notes: tuple[str, ...],
+) -> None:
+    assert look(written(tmp_path / "a.dcm", ramp, **fields)).notes == notes
+
+
+def test_notes_of_bytes_and_colour(written: Written, tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(40, 90, (20, 24), np.uint8)
+    path = written(tmp_path / "a.dcm", grey, Modality="US")
+    assert look(path).notes == ("it has no window: " + BITS,)
+    np.testing.assert_allclose(read_picture(path), grey / 255, atol=1e-6)
+    line = written(tmp_path / "b.dcm", grey, RescaleSlope=2, RescaleIntercept=3)
+    assert look(line).notes == ("it has no window: " + OWN,)
+    wide = written(tmp_path / "c.dcm", grey.astype(np.uint16), BitsStored=8, HighBit=7)
+    np.testing.assert_array_equal(read_picture(wide), read_picture(path))
+    assert look(wide).notes == look(path).notes
+    colour = written(tmp_path / "d.dcm", np.stack([grey] * 3, axis=-1), Modality="US")
+    assert look(colour).notes == ()
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "per frame"])
+@pytest.mark.parametrize("windows", [3, 0])
+def test_notes_follow_the_groups_of_frames(
+    written: Written, tmp_path: Path, ramp: np.ndarray, own: bool, windows: int
+) -> None:
+    line = item(RescaleSlope=1, RescaleIntercept=-1024)
+    group = item(PixelValueTransformationSequence=[line])
+    if windows:
+        group.FrameVOILUTSequence = [WINDOWED]
+    fields = {
+        "PerFrameFunctionalGroupsSequence": [group] * 3 if own else [Dataset()] * 3,
+        "SharedFunctionalGroupsSequence": [Dataset() if own else group],
+    }
+    path = written(tmp_path / "a.dcm", np.stack([ramp] * 3), Modality="CT", **fields)
+    assert look(path).notes == (() if windows else (LUNG,))
+    assert len({grey.tobytes() for grey in read_parts(path, [0, 1, 2])}) == 1
+
+
+def test_a_frame_without_a_window_among_others_is_noted(
+    written: Written, tmp_path: Path, ramp: np.ndarray
+) -> None:
+    groups = [item(FrameVOILUTSequence=[WINDOWED]), Dataset(), Dataset()]
+    path = written(
+        tmp_path / "a.dcm", np.stack([ramp] * 3), PerFrameFunctionalGroupsSequence=groups
+    )
+    assert look(path).notes == ("it has no window: " + OWN,)
+
+
 def test_burned_in_text_is_warned_of(written: Written, tmp_path: Path, ramp: np.ndarray) -> None:
     path = written(tmp_path / "a.dcm", ramp, BurnedInAnnotation="YES")
     assert look(path).notes[0] == "text is burned into the pixels (BurnedInAnnotation)"

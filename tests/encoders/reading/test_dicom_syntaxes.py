@@ -16,7 +16,7 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import _PIXEL_DATA_DECODERS
 
-from encoders.reading.dicom_pixels import NATIVE, codestream_size
+from encoders.reading.dicom_pixels import NATIVE, codestream
 from encoders.reading.picture import read_picture
 from encoders.reading.rejected import RejectedImage
 
@@ -48,7 +48,7 @@ ENCODERS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
     "1.2.840.10008.1.2.4.81": (lambda a: imagecodecs.jpegls_encode(a, level=2), 0.001),
     J2K: (lambda a: imagecodecs.jpeg2k_encode(a, **LOSSLESS), 0),
     "1.2.840.10008.1.2.4.91": (
-        lambda a: imagecodecs.jpeg2k_encode(a, codecformat="j2k", level=90),
+        lambda a: imagecodecs.jpeg2k_encode(a, codecformat="j2k", level=90, bitspersample=12),
         0.01,
     ),
     HTJ2K: (imagecodecs.htj2k_encode, 0),
@@ -135,7 +135,7 @@ def test_a_frame_larger_than_its_header_says(
     compressed: Callable[..., Path], scan: np.ndarray, syntax: str
 ) -> None:
     encode = ENCODERS[syntax][0]
-    assert codestream_size(encode(scan)) == (80, 96)
+    assert codestream(encode(scan))[:2] == (80, 96)
     path = compressed(scan, syntax, encode(np.kron(scan, np.ones((4, 4), np.uint16))))
     with pytest.raises(RejectedImage, match="320 x 384, while its header says 80 x 96") as caught:
         read_picture(path)
@@ -207,3 +207,119 @@ def test_files_of_the_library_are_read_or_refused_by_reason() -> None:
     for name, why in refused.items():
         parts = next((parts for reason, parts in EXPECTED.items() if reason == why), ())
         assert any(part in name for part in parts), (name, why)
+
+
+def ramp_of(bits: int, signed: bool) -> np.ndarray:
+    """Every 16th part of the values that so many bits can hold."""
+    values = np.linspace(0, 2**bits - 1, 24 * 20).astype(int).reshape(24, 20)
+    return values - (2 ** (bits - 1) if signed else 0)
+
+
+WHOLE: dict[str, Callable[[np.ndarray], bytes] | None] = {
+    "1.2.840.10008.1.2.1": None,
+    RUNS: run_lengths,
+    "1.2.840.10008.1.2.4.70": lambda a: imagecodecs.ljpeg_encode(a, bitspersample=16),
+    "1.2.840.10008.1.2.4.80": imagecodecs.jpegls_encode,
+    J2K: lambda a: imagecodecs.jpeg2k_encode(
+        a, codecformat="j2k", reversible=True, bitspersample=16
+    ),
+    HTJ2K: imagecodecs.htj2k_encode,
+}
+"""Lossless syntaxes, and how all 16 bits of a value are put in."""
+
+
+@pytest.fixture
+def stored(written: Written, tmp_path: Path) -> Callable[..., Path]:
+    """Writes 16-bit words in a syntax, windowed over the values their stored bits hold."""
+
+    def write(words: np.ndarray, syntax: str, bits: int, high: int, signed: bool = False) -> Path:
+        path = written(
+            tmp_path / f"{syntax}.dcm",
+            words.astype(np.uint16),
+            BitsStored=bits,
+            HighBit=high,
+            PixelRepresentation=int(signed),
+            WindowCenter=0 if signed else 2 ** (bits - 1),
+            WindowWidth=2**bits,
+        )
+        encode = WHOLE[syntax]
+        if encode is not None:
+            ds = pydicom.dcmread(path)
+            ds.file_meta.TransferSyntaxUID = syntax
+            ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+            ds.PixelData = encapsulate([encode(words.astype(np.uint16))])
+            ds.save_as(path)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("syntax", WHOLE)
+@pytest.mark.parametrize(
+    ("bits", "signed", "junk"),
+    [(12, False, 1 << 15), (12, True, 0), (10, True, 0), (12, True, 0xA000), (9, False, 0x7E00)],
+)
+def test_bits_that_are_not_stored_are_not_shown(
+    stored: Callable[..., Path], syntax: str, bits: int, signed: bool, junk: int
+) -> None:
+    """Old overlays above the stored bits, and signs that are not extended."""
+    values = ramp_of(bits, signed)
+    words = values & (2**bits - 1)
+    words[:, ::2] |= junk
+    grey = read_picture(stored(words, syntax, bits, bits - 1, signed))
+    np.testing.assert_allclose(grey, (values - values.min()) / (2**bits - 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("syntax", WHOLE)
+@pytest.mark.parametrize(
+    ("bits", "high", "signed", "junk"),
+    [(12, 15, False, 0), (12, 13, False, 0x8001), (8, 15, False, 0), (12, 15, True, 0x000F)],
+)
+def test_stored_bits_end_at_the_high_bit(
+    stored: Callable[..., Path], syntax: str, bits: int, high: int, signed: bool, junk: int
+) -> None:
+    values = ramp_of(bits, signed)
+    words = (values & (2**bits - 1)) << (high - bits + 1)
+    words[:, ::2] |= junk
+    grey = read_picture(stored(words, syntax, bits, high, signed))
+    np.testing.assert_allclose(grey, (values - values.min()) / (2**bits - 1), atol=1e-6)
+
+
+def test_a_high_bit_outside_the_values_is_refused(stored: Callable[..., Path]) -> None:
+    with pytest.raises(RejectedImage, match="HighBit is 16, while a value has 16 bits"):
+        read_picture(stored(ramp_of(12, False), "1.2.840.10008.1.2.1", 12, 16))
+
+
+@pytest.mark.parametrize("syntax", [J2K, "1.2.840.10008.1.2.4.57"])
+def test_a_frame_of_the_stored_bits_alone_has_none_below(
+    compressed: Callable[..., Path], scan: np.ndarray, syntax: str
+) -> None:
+    grey = read_picture(compressed(scan, syntax, HighBit=15))
+    np.testing.assert_allclose(grey, scan / 4095, atol=1e-6)
+
+
+def test_bits_that_are_not_stored_are_not_averaged(
+    stored: Callable[..., Path], scan: np.ndarray
+) -> None:
+    large = np.kron(scan, np.ones((4, 4), np.uint16))
+    words = large | (np.arange(large.shape[1]) % 2 << 15).astype(np.uint16)
+    grey = read_picture(stored(words, J2K, 12, 11), target=80)
+    np.testing.assert_allclose(grey, large / 4095, atol=1e-6)
+
+
+LOSSY_OF_16_BITS = {
+    "1.2.840.10008.1.2.4.81": lambda a: imagecodecs.jpegls_encode(a, level=3),
+    "1.2.840.10008.1.2.4.91": lambda a: imagecodecs.jpeg2k_encode(a, codecformat="j2k", level=70),
+}
+
+
+@pytest.mark.parametrize("syntax", LOSSY_OF_16_BITS)
+def test_an_overshoot_of_a_lossy_frame_stays_white(
+    compressed: Callable[..., Path], scan: np.ndarray, syntax: str
+) -> None:
+    sharp = np.where(scan > 1500, 4095, 0).astype(np.uint16)
+    encode = LOSSY_OF_16_BITS[syntax]
+    grey = read_picture(compressed(sharp, syntax, encode(sharp)))
+    np.testing.assert_allclose(grey, sharp / 4095, atol=0.05)
+    with pytest.raises(RejectedImage, match="beyond the 12 bits of BitsStored"):
+        read_picture(compressed(sharp, syntax, encode(sharp | 1 << 15)))

@@ -267,6 +267,7 @@ def test_query_prints_saves_and_writes(capsys, tmp_path, monkeypatch):
         (("query", "SELECT {", "-g", "g.nt"), 3),
         (("query", ask, "-g", "g.nt", "-o", "a.doc"), 3),
         (("query", "findings_of"), 3),
+        (("query", "findings_of", "--bind", "concept=http://not an iri"), 3),
         (("query", ask, "--timeout", "0"), 2),
     ):
         assert ran(capsys, *wrong)[0] == code

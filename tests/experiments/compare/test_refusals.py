@@ -107,18 +107,19 @@ def test_a_patient_tested_in_two_folds_is_refused(write) -> None:
         compare({"full": runs}, plan=QUICK)
 
 
-def test_a_finding_without_positives_is_told_and_never_averaged(write) -> None:
-    def none_has(p):
+@pytest.mark.parametrize(("label", "said"), [(0, "too few positives"), (1, "no negatives")])
+def test_a_finding_of_one_class_is_told_and_never_averaged(write, label, said) -> None:
+    def alike(p):
         labels = p.labels.copy()
-        labels[:, 0] = 0
+        labels[:, 0] = label
         return labels
 
-    runs = [write(name, scored=scored(labels=none_has)) for name in ("full", "names")]
+    runs = [write(name, scored=scored(labels=alike)) for name in ("full", "names")]
     plan = Plan(resamples=20, at_least=1)
     found = compare({"full": runs[:1], "names": runs[1:]}, plan=plan)
     assert found.entries[0].findings[0].value.value is None
     assert found.entries[0].metrics["auroc_macro"].findings == 2
-    assert "too few positives, not averaged: edema" in found.notes
+    assert f"{said}, not averaged: edema" in found.notes
     assert {d.verdict for d in found.differences if d.finding == "ckg:a"} == {"too few"}
     assert "the 2 of 3 findings" in about(found)
 

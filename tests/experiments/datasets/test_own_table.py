@@ -125,3 +125,83 @@ def test_a_key_turns_ids_into_pseudonyms(root: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(KEY, "short")
     with pytest.raises(InputError, match="fewer than 16 characters"):
         names()
+
+
+@pytest.mark.parametrize(
+    ("word", "view"),
+    [
+        ("PA", "frontal"),
+        ("ap", "frontal"),
+        ("AP Supine", "frontal"),
+        ("AP_supine", "frontal"),
+        ("LL", "lateral"),
+        ("LATERAL", "lateral"),
+        ("Left  Lateral", "lateral"),
+        ("L", "lateral"),
+        ("Frontal", "frontal"),
+        ("axial", "axial"),
+        ("", "unknown"),
+    ],
+)
+def test_views_as_headers_state_them(root: Path, word: str, view: str) -> None:
+    (study,) = table(root, f"study,image,view,Edema\ns1,a.png,{word},1\n")
+    assert [image.view for image in study.images] == [view]  # type: ignore[attr-defined]
+
+
+def test_a_view_for_each_of_two_pictures(root: Path) -> None:
+    (study,) = table(root, "study,image,view,Edema\ns1,a.png;b.png,PA;LL,1\n")
+    assert [i.view for i in study.images] == ["frontal", "lateral"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", [r"in\deep\c.png", r".\in\deep\c.png", r"in/deep\c.png"])
+def test_backslashes_in_paths(root: Path, path: str) -> None:
+    draw(root / "in" / "deep" / "c.png", np.random.default_rng(0))
+    (root / "in" / "r.txt").write_text("FINDINGS: Clear.")
+    (study,) = table(root, f"study,image,report,Edema\ns1,{path},in\\r.txt,1\n")
+    (image,) = study.images  # type: ignore[attr-defined]
+    assert "\\" not in image.path
+    assert (root / image.path).samefile(root / "in" / "deep" / "c.png")
+    assert study.report[0].text == "Clear."  # type: ignore[attr-defined]
+
+
+def test_a_file_that_is_called_with_a_backslash(root: Path) -> None:
+    (root / "a.png").rename(root / "odd\\name.png")
+    (study,) = table(root, "study,image,Edema\ns1,odd\\name.png,1\n")
+    assert [image.path for image in study.images] == ["odd\\name.png"]  # type: ignore[attr-defined]
+
+
+def warnings_of(root: Path, *patients: str) -> tuple[str, ...]:
+    rows = "".join(f"s{place},{patient},well\n" for place, patient in enumerate(patients))
+    (root / "s.csv").write_text(f"study,patient,note\n{rows}", encoding="utf-8")
+    return Table().read(root, labels="own").warnings
+
+
+@pytest.mark.parametrize(
+    "patients",
+    [("3", "3.0"), ("P7", "p7"), ("003", "3"), ("P 7", "p7"), ("3.", "3.00"), ("p3.0", "P3")],
+)
+def test_a_patient_written_in_two_ways_is_named(root: Path, patients: tuple[str, str]) -> None:
+    (warning,) = warnings_of(root, *patients, "other", patients[0])
+    assert "differ only in how they are written" in warning
+    assert " and ".join(map(repr, patients)) in warning
+    assert "other" not in warning
+
+
+@pytest.mark.parametrize(
+    "patients", [("3", "30"), ("3.0", "3.1"), ("P7", "P70"), ("a", "b"), ("3", "P3"), ("0", "00a")]
+)
+def test_patients_that_differ_are_not_warned_of(root: Path, patients: tuple[str, str]) -> None:
+    assert warnings_of(root, *patients, *patients) == ()
+
+
+def test_one_warning_names_all_and_no_patient_where_there_is_a_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"{form}{number}" for number in range(22) for form in ("A", "a")]
+    (warning,) = warnings_of(root, *ids)
+    assert "'A19' and 'a19'; and 2 more" in warning
+    monkeypatch.setenv(KEY, "a key of some length")
+    (warning,) = warnings_of(root, "Canary", "CANARY")
+    assert "canary" not in warning.lower()
+    patients = [study.patient for study in Table().read(root, labels="own").studies]
+    assert " and ".join(map(repr, patients)) in warning

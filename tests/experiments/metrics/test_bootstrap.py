@@ -100,6 +100,32 @@ def test_rare_findings_are_not_averaged():
     )
 
 
+@pytest.mark.parametrize("name", ["auroc", "auprc"])
+@pytest.mark.parametrize("always", [(0,), (0, 2), (0, 1, 2)])
+def test_findings_without_negatives_are_not_averaged(name, always):
+    labels, scores, groups = table(4, rows=200)
+    labels[:, always] = 1
+    result = bootstrap(labels, scores, groups, rng=np.random.default_rng(0), name=name)
+    others = [one.value for c, one in enumerate(result.findings) if c not in always]
+    assert all(np.isnan(result.findings[c].value) for c in always)
+    assert result.macro.value == pytest.approx(np.mean(others) if others else np.nan, nan_ok=True)
+
+
+def test_a_fold_without_negatives_is_no_part_of_the_mean():
+    labels, scores = np.array([1, 0, 1, 0, 1, 1, 1.0]), np.array([0.1, 0.4, 0.3, 0.2, 0.9, 0.8, 1])
+    units = Units(np.arange(7), folds=np.array([0, 0, 0, 0, 1, 1, 1]))
+    plan = Plan(resamples=20, at_least=1)
+    both, first = (
+        bootstrap(
+            truth, scores[: len(truth)], of, rng=np.random.default_rng(0), name="auprc", plan=plan
+        )
+        .findings[0]
+        .value
+        for truth, of in ((labels, units), (labels[:4], np.arange(4)))
+    )
+    assert both == first < 1
+
+
 def test_seeds_are_averaged_before_anything_is_ranked():
     labels, scores, groups = table(5)
     stacked = np.stack([scores, scores[::-1], scores * 2])

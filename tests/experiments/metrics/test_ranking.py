@@ -38,11 +38,16 @@ def test_by_hand_with_a_tie():
     assert auprc(labels, scores)[0] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
 
 
-def test_one_class_is_not_applicable():
-    labels = np.array([[1, 0], [1, 0], [np.nan, 0]])
-    assert np.isnan(auroc(labels, np.random.default_rng(0).random((3, 2)))).all()
-    assert auprc([1, 1], [0.2, 0.3])[0] == 1
-    assert np.isnan(auprc([0, 0], [0.2, 0.3])[0])
+@pytest.mark.parametrize("statistic", [auroc, auprc])
+@pytest.mark.parametrize(
+    "labels",
+    [[1, 1, 1, 1], [0, 0, 0, 0], [1, np.nan, 1, np.nan], [np.nan, 0, 0, 0], [np.nan] * 4],
+)
+def test_one_class_is_not_applicable(statistic, labels):
+    for scores in ([0.2, 0.3, 0.3, 0.9], [0.5] * 4):
+        assert np.isnan(statistic(labels, scores)[0])
+    assert np.isnan(statistic([1, 1, 0], [0.2, 0.3, np.nan])[0])
+    assert statistic([1, 1, 0], [0.2, 0.3, 0.1])[0] == 1
 
 
 def test_macro_names_what_it_averages():

@@ -57,6 +57,20 @@ def test_rows_and_means(answers):
     assert (table.studies, table.groups, table.threshold_rule) == (300, 150, "by hand")
 
 
+def test_a_row_says_why_no_mean_is_over_it(answers):
+    labels, said, groups = answers
+    labels = labels.copy()
+    labels[:, 1] = np.where(np.isnan(labels[:, 1]), np.nan, 1)
+    table = measure((labels, said, groups))
+    assert [row.remark for row in table.findings] == [
+        *("too few positives", "no negatives", "", "too few positives"),
+    ]
+    c = table.findings[2]
+    assert table.averaged == ("c",)
+    assert table.metrics["auprc_macro"].value == c.auprc
+    assert np.isnan(table.findings[1].auprc)
+
+
 def test_rare_findings_count_when_asked_to(answers):
     table = measure(answers, plan=Plan(resamples=50, at_least=1))
     assert table.averaged == ("rare", "b", "c")

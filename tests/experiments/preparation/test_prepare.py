@@ -13,6 +13,7 @@ from experiments.datasets.nih_chestxray14 import NIHChestXray14
 from experiments.datasets.openi import OpenI
 from experiments.datasets.table import Table
 from experiments.preparation.inspection import check, locate
+from experiments.preparation.inventory import Held
 from experiments.preparation.prepare import Plan, prepare
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -178,3 +179,25 @@ def test_a_copy_without_the_official_test_part_has_the_other_splits(tmp_path: Pa
     (root / "test_list.txt").write_text(first)
     with pytest.raises(InputError, match="leakage"):
         prepare("nih_chestxray14", dataset, root, tmp_path / "part")
+
+
+def test_a_patient_written_in_two_ways_is_warned_of_once_a_command(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root, out = tmp_path / "own", tmp_path / "out"
+    rows = "".join(f"s{n},{n // 2}{'.0' * (n % 2)},well,{n % 2}\n" for n in range(24))
+    root.mkdir()
+    (root / "own.csv").write_text(f"study,patient,note,Edema\n{rows}", encoding="utf-8")
+    commands = (
+        lambda: check(Table(), root),
+        lambda: prepare("table", Table(), root, out),
+        lambda: prepare("table", Table(), root, out),
+        lambda: Held.open("table", Table(), root).count(),
+        lambda: Held.open("table", Table(), out).count(),
+        lambda: Table().studies(root, labels="own"),
+    )
+    for command in commands:
+        caplog.clear()
+        command()
+        (warning,) = [one.getMessage() for one in caplog.records if "written" in one.getMessage()]
+        assert "'3' and '3.0'" in warning

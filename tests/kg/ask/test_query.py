@@ -17,7 +17,7 @@ from kg.ask import query as asking
 from kg.ask.endpoint import query_endpoint
 from kg.ask.query import QueryTimeout, filled, query_file, refuse_service, save_query, saved
 from kg.errors import InputError
-from kg.files.store import SHIPPED, save
+from kg.files.store import SHIPPED, load, save
 
 
 @pytest.fixture
@@ -46,8 +46,72 @@ def test_evidence_and_data_sets_can_be_asked_for(file):
     found = rows(query_file(file, weights, seconds=30))
     assert [name for name, _ in found] == ["NIH", "OpenI"]
     assert float(found[0][1]) == 1 / 3
-    graphs = "SELECT (COUNT(*) AS ?n) { GRAPH <urn:kgdx:from:NIH> { ?s ?p ?o } }"
-    assert rows(query_file(file, graphs, seconds=30)) == [("1",)]
+    graphs = "SELECT ?s ?p ?o { GRAPH <urn:kgdx:from:NIH> { ?s ?p ?o } }"
+    (one, other) = rows(query_file(file, graphs, seconds=30))
+    assert one[::-1] == other  # one edge, of a symmetric relation
+
+
+@pytest.mark.parametrize(
+    ("concept", "relation", "count"),
+    [
+        ("pneumothorax", "ckg:co_occurs_with", 14),
+        ("cardiomegaly", "ckg:co_occurs_with", 47),
+        ("pneumonia", "ckg:co_occurs_with", 19),
+        ("pneumothorax", "owl:disjointWith", 1),
+        ("no_finding", "owl:disjointWith", None),
+    ],
+)
+def test_a_symmetric_relation_answers_from_either_side(concept, relation, count):
+    sides = [
+        {row[0] for row in rows(query_file(SHIPPED, f"SELECT ?x {{ {ends} }}", seconds=60))}
+        for ends in (
+            f"ckg:{concept} {relation} ?x",
+            f"?x {relation} ckg:{concept}",
+            f"GRAPH ?g {{ ckg:{concept} {relation} ?x }}",
+        )
+    ]
+    assert sides[0] == sides[1] == sides[2] != set()
+    assert count in (None, len(sides[0]))
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".ttl", ".trig"])
+def test_every_form_of_a_graph_answers_from_either_side_and_counts_an_edge_once(
+    tiny, tmp_path, ending
+):
+    path = tmp_path / f"g{ending}"
+    save(tiny, path)
+    stated = [edge for edge in tiny.edges if edge.relation == "co_occurs_with"]
+    both = {(edge.subject, edge.object) for edge in stated}
+    both |= {(last, first) for first, last in both}
+    found = query_file(path, "SELECT DISTINCT * { ?a ckg:co_occurs_with ?b }", seconds=30)
+    assert set(rows(found)) == both
+    edges = "SELECT (COUNT(?e) AS ?n) { ?e rdf:predicate ckg:co_occurs_with }"
+    assert rows(query_file(path, edges, seconds=30)) == [(str(len(stated)),)]
+    assert load(path).fingerprint == tiny.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("statement", "turned"),
+    [
+        ("skos:related", True),
+        ("skos:closeMatch", True),
+        ("owl:disjointWith", True),
+        ("<urn:meets>", True),
+        ("<urn:causes>", False),
+        ("skos:broader", False),
+    ],
+)
+def test_other_files_answer_from_either_side_of_what_is_declared_symmetric(
+    tmp_path, statement, turned
+):
+    (tmp_path / "o.ttl").write_text(
+        "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .\n"
+        "@prefix owl: <http://www.w3.org/2002/07/owl#> .\n"
+        "<urn:meets> a owl:SymmetricProperty .\n"
+        f'<urn:a> {statement} <urn:b> , "a text" .\n'
+    )
+    asked = query_file(tmp_path / "o.ttl", f"ASK {{ <urn:b> {statement} <urn:a> }}", seconds=30)
+    assert asked.yes is turned
 
 
 def test_any_rdf_file_and_published_ids(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -187,6 +188,142 @@ def test_malformed_files_are_refused_by_line(read, tmp_path, name, file, content
     (tmp_path / file).unlink()
     with pytest.raises(InputError):
         read(name, file=file, source="T")
+
+
+HEAD = "format-version: 1.4\nontology: x\n\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        ("! by us\n" + HEAD + "[Term]\nid: X:1\nname: a\n", ["a"]),
+        (HEAD + "[Term]\nid: X:1\nname: a\n\n! middle\n\n[Term]\nid: X:2\nname: b\n", ["a", "b"]),
+        (HEAD + "[Term]\nid: X:1\n! inside\nname: a\n", ["a"]),
+        (HEAD + "  !indented\n[Term]\n!\nid: X:1\nname: a\n! last", ["a"]),
+        (HEAD + "! is_a: X:9\n[Term] \nid: X:1 ! one\nname: a ! its name\n", ["a"]),
+        ("! alone\n", []),
+        ((HEAD + "! c\n[Term]\nid: X:1\nname: a").replace("\n", "\r\n"), ["a"]),
+        ("\ufeff" + HEAD + "[Term]\nid: X:1\nname: no end of line", ["no end of line"]),
+        (HEAD + "[Term]\nid: X:1\nname: a\n[Instance]\nid: I:1\nrelationship: p X:1\n", ["a"]),
+        (HEAD + "[Term]\nid: X:1\nname:  tension  pneumothorax\t \n", ["tension pneumothorax"]),
+        (HEAD + "[Term]\nid: X:1\nname: not\\! a comment\n", ["not! a comment"]),
+    ],
+)
+def test_comments_spaces_and_ends_of_an_obo_file(read, tmp_path, content, labels):
+    (tmp_path / "t.obo").write_bytes(content.encode())
+    facts = read("obo", file="t.obo", source="T")
+    assert [concept.label for concept in facts.concepts] == labels
+
+
+def test_an_instance_is_counted(read, tmp_path):
+    (tmp_path / "t.obo").write_text(HEAD + "[Instance]\nid: I:1\ninstance_of: X:1\n")
+    assert read("obo", file="t.obo", source="T").dropped == {"instance": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("! c\n! c\nformat-version 1.4\n", 3),
+        (
+            HEAD + "! c\n[Term]\nid: X:1\nname: a\n\n[Term]\nid: X:2\n! c\nis_obsolete: perhaps\n",
+            12,
+        ),
+        (HEAD + "[Term]\nid: X:1\n\n[Typedef]\nname: no id\n", 8),
+        (HEAD + "[Nothing]\nid: X:1\n", 4),
+    ],
+)
+def test_a_line_of_an_obo_file_is_counted_with_its_comments(read, tmp_path, content, line):
+    (tmp_path / "t.obo").write_text(content)
+    with pytest.raises(InputError, match=f"t.obo, line {line}: is not OBO"):
+        read("obo", file="t.obo", source="T")
+
+
+SKOS_HEAD = """@prefix e: <urn:e:> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+@prefix oio: <http://www.geneontology.org/formats/oboInOwl#> .
+e:A a skos:Concept ; skos:prefLabel "alpha sign"@en .
+e:B a skos:Concept ; skos:prefLabel "beta sign"@en .
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "edge"),
+    [
+        ("e:B skos:broader e:A", ("urn:e:B", "skos:broader", "urn:e:A")),
+        ("e:A skos:narrower e:B", ("urn:e:B", "skos:broader", "urn:e:A")),
+        ("e:B skos:broaderTransitive e:A", ("urn:e:B", "skos:broaderTransitive", "urn:e:A")),
+        ("e:A skos:narrowerTransitive e:B", ("urn:e:B", "skos:broaderTransitive", "urn:e:A")),
+        ("e:B skos:broadMatch e:A", ("urn:e:B", "skos:broadMatch", "urn:e:A")),
+        ("e:A skos:narrowMatch e:B", ("urn:e:B", "skos:broadMatch", "urn:e:A")),
+        ("e:B skos:relatedMatch e:A", ("urn:e:B", "skos:relatedMatch", "urn:e:A")),
+        ("e:A skos:closeMatch e:B", ("urn:e:A", "skos:closeMatch", "urn:e:B")),
+    ],
+)
+def test_relations_of_skos(read, tmp_path, said, edge):
+    (tmp_path / "t.ttl").write_text(f"{SKOS_HEAD}{said} .\n")
+    facts = read("owl", file="t.ttl", source="T")
+    assert keys(facts) == [edge]
+    assert facts.dropped == {}
+    asked = read("owl", file="t.ttl", source="T", broader="is_a", relations={edge[1]: "is_a"})
+    assert keys(asked) == [(edge[0], "is_a", edge[2])]
+
+
+@pytest.mark.parametrize(
+    ("said", "dropped"),
+    [
+        ('e:A skos:hiddenLabel "alfa sign"@en', {"skos:hiddenLabel that is not taken in": 1}),
+        ('e:A skos:notation "1" , "2"', {"skos:notation that is not taken in": 2}),
+        ("e:A skos:inScheme e:S", {"skos:inScheme that is not taken in": 1}),
+        ('e:A skos:altLabel "Alphazeichen"@de', {"text in another language": 1}),
+        ('e:A rdfs:comment "x" ; e:other e:B', {"statement that is not taken in": 2}),
+        (
+            'e:S a skos:ConceptScheme ; rdfs:label "s"',
+            {"named thing that is no class or concept": 1},
+        ),
+        ("[] a owl:AllDisjointClasses", {"axiom about several classes at once": 1}),
+        ("e:A skos:narrower [ ]", {"axiom about a class expression": 1}),
+        ("e:A skos:broadMatch e:Z", {"edge to a term that is not taken in": 1}),
+    ],
+)
+def test_what_is_lost_of_an_ontology_is_counted(read, tmp_path, said, dropped):
+    (tmp_path / "t.ttl").write_text(f"{SKOS_HEAD}{said} .\n")
+    facts = read("owl", file="t.ttl", source="T")
+    assert len(facts.concepts) == 2
+    assert facts.dropped == dropped
+
+
+@pytest.mark.parametrize(
+    ("said", "obsolete"),
+    [
+        ('owl:deprecated "1"^^xsd:boolean', True),
+        ("owl:deprecated true", True),
+        ('owl:deprecated "true"', True),
+        ('owl:deprecated "TRUE"^^xsd:string', True),
+        ("a owl:DeprecatedClass", True),
+        ("rdfs:subClassOf oio:ObsoleteClass", True),
+        ('owl:deprecated "0"^^xsd:boolean', False),
+        ("owl:deprecated false", False),
+    ],
+)
+def test_obsolete_terms_are_dropped_however_they_are_marked(read, tmp_path, said, obsolete):
+    (tmp_path / "t.ttl").write_text(
+        f'{SKOS_HEAD}e:C a skos:Concept ; rdfs:label "old" ; {said} .\n'
+    )
+    facts = read("owl", file="t.ttl", source="T")
+    assert ("old" in {concept.label for concept in facts.concepts}) is not obsolete
+    assert facts.dropped.get("obsolete term", 0) == obsolete
+
+
+@pytest.mark.parametrize(("mark", "obsolete"), [(True, 1), ("true", 1), (False, 0), ("false", 0)])
+def test_a_deprecated_node_of_an_obo_graph(read, tmp_path, mark, obsolete):
+    node = {"id": "urn:e:C", "lbl": " old  sign ", "meta": {"deprecated": mark}}
+    (tmp_path / "t.json").write_text(json.dumps({"graphs": [{"nodes": [node]}]}))
+    facts = read("obographs", file="t.json", source="T")
+    assert [concept.label for concept in facts.concepts] == ["old sign"] * (1 - obsolete)
+    assert facts.dropped.get("obsolete term", 0) == obsolete
 
 
 def test_radlex_tables(read, tmp_path):
