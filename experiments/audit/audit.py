@@ -23,8 +23,8 @@ from experiments.audit.verdicts import probe_verdict
 from experiments.config.schema import GraphSection
 from experiments.loading.graphs import choose_graph
 from experiments.metrics.arrays import FloatArray
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
-from experiments.splits.manifest import official_parts
 from experiments.splits.origins import FEWEST, count_sources
 from kg.model.graph import KnowledgeGraph
 
@@ -51,8 +51,7 @@ class Probe(Protocol):
 
 def audit(
     asked: Asked,
-    dataset: Any,
-    root: Path,
+    opened: OpenDataset,
     *,
     cache: Path,
     encoder: str = "",
@@ -61,9 +60,8 @@ def audit(
     """Audit the development part of a data set.
 
     Args:
-        asked: Data set, labels and folds.
-        dataset: The data set.
-        root: Its own folder.
+        asked: Folds, and what is asked for.
+        opened: The data set.
         cache: Folder of feature caches.
         encoder: Image encoder of the probe of borders; empty = thumbnails.
         runs: Finished runs to set beside the probes.
@@ -71,20 +69,21 @@ def audit(
     Raises:
         InputError: If the data set is wrong, has no labels to audit, or a run is not of its folds.
     """
+    dataset = opened.dataset
     graph, _ = choose_graph(GraphSection(), dataset.graph_names)
-    subject = open_subject(asked, dataset, root, graph)
+    subject = open_subject(asked, opened, graph)
     names = finding_names(subject, graph)
     results = []
     rivals: list[Rival] = []
-    for probe in _probes(subject, graph, dataset, cache, encoder):
+    for probe in _probes(subject, graph, cache, encoder):
         result, given = _run(probe, subject, names)
         results.append(result)
         if given is not None:
             rivals.append(Rival(probe.name, probe.bears_on, given))
     return Audit(
-        dataset=asked.name,
-        labels=subject.choice.name,
-        label_source=subject.choice.source,
+        dataset=opened.name,
+        labels=subject.opened.choice.name,
+        label_source=subject.opened.choice.source,
         version=version("kgdx"),
         studies=len(subject.studies),
         patients=len(set(subject.groups)),
@@ -100,7 +99,7 @@ def audit(
         shuffled=_shuffled(subject),
         associations=associations(subject, names),
         sources=source_rows(subject),
-        likeness=likeness(subject, official_parts(dataset, root), cache / "audit" / asked.name),
+        likeness=likeness(subject, opened.official, cache / "audit" / opened.name),
         explained=explain(subject, rivals, runs),
         remarks=_remarks(subject),
         options={
@@ -121,15 +120,16 @@ def finding_names(subject: Subject, graph: KnowledgeGraph) -> dict[str, str]:
 
 def _remarks(subject: Subject) -> tuple[str, ...]:
     """What was not asked for, and what cannot be tested."""
-    silent = len(subject.label_set.findings) - len(subject.findings)
+    labels = subject.label_set.findings
+    silent = len(labels) - len(subject.findings)
     counts = count_sources(subject.studies)
     able = [row.source for row in counts if row.can_be_tested]
     remarks = []
     if silent:
         fewest = subject.asked.at_least
         remarks.append(
-            f"{silent} of {len(subject.label_set.findings)} findings of {subject.choice.name} have "
-            f"fewer than {fewest} positives here and were not asked for."
+            f"{silent} of {len(labels)} findings of {subject.opened.choice.name} have fewer than "
+            f"{fewest} positives here and were not asked for."
         )
     rare = [
         finding
@@ -150,11 +150,9 @@ def _remarks(subject: Subject) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _probes(
-    subject: Subject, graph: KnowledgeGraph, dataset: Any, cache: Path, encoder: str
-) -> list[Probe]:
+def _probes(subject: Subject, graph: KnowledgeGraph, cache: Path, encoder: str) -> list[Probe]:
     """Every probe there is, cheap ones first."""
-    marks: Callable[[Path], Any] | None = getattr(dataset, "lungs", None)
+    marks: Callable[[Path], Any] | None = getattr(subject.opened.dataset, "lungs", None)
     texts = Redacted(graph, subject)
     return [
         *FACT_PROBES,
@@ -163,7 +161,7 @@ def _probes(
         CutProbe(texts, "dialogue"),
         RedactedProbe(texts, "dialogue"),
         BordersProbe(cache, encoder),
-        LungsMaskedProbe(marks(subject.root) if marks is not None else {}),
+        LungsMaskedProbe(marks(subject.opened.root) if marks is not None else {}),
     ]
 
 

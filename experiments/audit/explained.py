@@ -72,14 +72,15 @@ def explain(
 def _check(subject: Subject, aligned: Aligned) -> None:
     """Refuse runs that were tested on anything but the folds of the audit."""
     asked = subject.asked
+    name, labels = subject.opened.name, subject.opened.choice.name
     (arm,) = aligned.arms
     for run in arm.runs:
-        same = (asked.name, subject.choice.name) == (run.record.dataset, run.record.labels)
+        same = (name, labels) == (run.record.dataset, run.record.labels)
         folds = {manifest.sha256 for manifest in subject.manifests}
         if not same or run.record.split_manifest not in folds:
             raise InputError(
-                f"{run.folder.run} was not tested on the folds of this audit ({asked.name}, "
-                f"{subject.choice.name}, {asked.folds} folds of seed {asked.seed})",
+                f"{run.folder.run} was not tested on the folds of this audit ({name}, "
+                f"{labels}, {asked.folds} folds of seed {asked.seed})",
                 "name runs of split {kind: folds} with the same data set, labels, folds and seed",
             )
     if len(arm.folds) < asked.folds:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +17,9 @@ from experiments.loading.holdout import equivalents
 from experiments.loading.targets import label_set_of, targets
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.metrics.bootstrap import USUAL, Plan, draw_counts, estimate
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.record import Measured, defined
-from experiments.runs.build import choice_of, wanted_studies
-from experiments.splits.manifest import locked_studies
+from experiments.runs.build import wanted_studies
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Labelled", "PairShift", "crosswalk", "label_shift", "read_labelled"]
@@ -68,33 +66,25 @@ class PairShift:
     too_few: bool
 
 
-def read_labelled(
-    name: str, dataset: Any, root: Path, labels: str, graph: KnowledgeGraph
-) -> Labelled:
+def read_labelled(opened: OpenDataset, graph: KnowledgeGraph) -> Labelled:
     """The label table of the development part of a data set; no picture is opened.
 
     Args:
-        name: Data set of the catalog.
-        dataset: The data set.
-        root: Its own folder.
-        labels: Label set; empty = the data set's first.
+        opened: The data set.
         graph: The graph its label set is from.
 
     Raises:
-        InputError: If it is not labelled that way, or no study is.
+        InputError: If no study is labelled.
     """
-    data = DataSection(name=name, labels=labels or dataset.label_choices[0].name)
-    blank = choice_of(dataset, data).blank
-    everyone = dataset.studies(root, labels=data.labels)
-    locked = locked_studies(dataset, everyone)
-    studies = wanted_studies([one for one in everyone if one.study not in locked], data)
-    label_set = label_set_of(dataset, root, data.labels, graph)
+    data = DataSection(name=opened.name, labels=opened.choice.name)
+    studies = wanted_studies(opened.development, data)
+    label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     findings = tuple(one for one in label_set.findings if one != label_set.no_finding)
     return Labelled(
-        name=f"{name} {data.labels}",
+        name=f"{opened.name} {opened.choice.name}",
         findings=findings,
         patients=tuple(study.patient for study in studies),
-        labels=targets(studies, findings, data.uncertain, blank).astype(np.float64),
+        labels=targets(studies, findings, data.uncertain, opened.choice.blank).astype(np.float64),
     )
 
 

@@ -59,7 +59,7 @@ class BordersProbe:
             encoder=part, recipe="borders", grid=0, reduce=0, pool="mean", limit=MOST
         )
         reader = PictureReader(section, self.cache, subject.asked.seed)
-        pictures = reader.read(subject.studies, subject.root)
+        pictures = reader.read(subject.studies, subject.opened.root)
         tokens = pictures.values.float().mean(1)
         rows = pooled([tokens[at[at >= 0]] for at in pictures.rows], tokens.shape[1])
         size = reader.encoder.preprocessing.size
@@ -97,7 +97,7 @@ class LungsMaskedProbe:
             raise NotPossible("no outline or box of the lungs is given for these pictures")
         rows = pooled(
             [
-                torch.stack([self._masked(subject.root, path) for path in paths]) if paths
+                torch.stack([self._masked(subject.opened.root, path) for path in paths]) if paths
                 else torch.zeros(0, SIDE**2)
                 for paths in marked
             ],

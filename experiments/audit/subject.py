@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from encoders.study import Study
 from experiments.audit.measured_facts import with_measured_facts
 from experiments.config.schema import DataSection, SplitSection
-from experiments.datasets import LabelChoice
 from experiments.loading.targets import choose_findings, label_set_of, targets
 from experiments.metrics.arrays import FloatArray, IntArray, Units
-from experiments.runs.build import choice_of, wanted_studies
-from experiments.splits.manifest import Manifest, locked_studies, make_manifest
+from experiments.preparation.open_dataset import OpenDataset
+from experiments.runs.build import wanted_studies
+from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 
@@ -29,11 +27,9 @@ __all__ = ["Asked", "Fold", "Subject", "open_subject"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be audited, and on which folds.
+    """On which folds a data set is to be audited, and how closely.
 
     Args:
-        name: Data set of the catalog.
-        labels: Label set; empty = the data set's first.
         folds: Number of folds.
         seed: Seed of the folds, and of whatever else is drawn.
         at_least: Findings with fewer positives in the development part are left out.
@@ -41,8 +37,6 @@ class Asked:
         shuffles: How often labels are shuffled for the check of the audit itself.
     """
 
-    name: str
-    labels: str = ""
     folds: int = 5
     seed: int = 0
     at_least: int = 20
@@ -64,8 +58,7 @@ class Subject:
 
     Args:
         asked: What was asked for.
-        root: Folder of the data set.
-        choice: How it is labelled.
+        opened: The data set.
         label_set: Its label set.
         findings: Concept ids that are asked for (`C`).
         studies: Labelled development studies, with measured facts (`n`).
@@ -75,8 +68,7 @@ class Subject:
     """
 
     asked: Asked
-    root: Path
-    choice: LabelChoice
+    opened: OpenDataset
     label_set: LabelSet
     findings: tuple[str, ...]
     studies: tuple[Study, ...]
@@ -124,49 +116,37 @@ class Subject:
         return Units(self.groups, folds=self.tested_in, parts=parts)
 
 
-def open_subject(asked: Asked, dataset: Any, root: Path, graph: KnowledgeGraph) -> Subject:
+def open_subject(asked: Asked, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:
     """Read a data set and divide it.
 
     Args:
-        asked: What is to be audited.
-        dataset: The data set.
-        root: Its own folder.
+        asked: Folds, and what is asked for.
+        opened: The data set.
         graph: The graph its label set is from.
 
     Raises:
-        InputError: If it is not labelled that way, no study is, or no finding is frequent enough.
+        InputError: If no study is labelled, or no finding is frequent enough.
     """
-    data = DataSection(
-        name=asked.name,
-        labels=asked.labels or dataset.label_choices[0].name,
-        at_least=asked.at_least,
-    )
-    choice = choice_of(dataset, data)
-    everyone = dataset.studies(root, labels=data.labels)
-    locked = locked_studies(dataset, everyone)
-    development = [study for study in everyone if study.study not in locked]
+    data = DataSection(name=opened.name, labels=opened.choice.name, at_least=asked.at_least)
+    development = opened.development
     if not development:
-        raise InputError(f"no study of {asked.name} is left to develop on", "see `kgdx data check`")
+        raise InputError(
+            f"no study of {opened.name} is left to develop on", "see `kgdx data check`"
+        )
     studies = wanted_studies(development, data)
-    label_set = label_set_of(dataset, root, data.labels, graph)
+    label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     findings = choose_findings(label_set, studies, data.at_least)
     manifests = tuple(
-        make_manifest(
-            everyone,
-            SplitSection(kind="folds", folds=asked.folds, fold=fold, seed=asked.seed),
-            dataset=asked.name,
-            locked=locked,
-        )
+        opened.manifest(SplitSection(kind="folds", folds=asked.folds, fold=fold, seed=asked.seed))
         for fold in range(asked.folds)
     )
     return Subject(
         asked=asked,
-        root=root,
-        choice=choice,
+        opened=opened,
         label_set=label_set,
         findings=findings,
-        studies=tuple(with_measured_facts(study, root) for study in studies),
-        labels=targets(studies, findings, data.uncertain, choice.blank).astype(np.float64),
+        studies=tuple(with_measured_facts(study, opened.root) for study in studies),
+        labels=targets(studies, findings, data.uncertain, opened.choice.blank).astype(np.float64),
         manifests=manifests,
         unlabelled=len(development) - len(studies),
     )

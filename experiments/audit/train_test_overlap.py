@@ -26,7 +26,7 @@ def likeness(subject: Subject, official: Mapping[str, str], folder: Path) -> Lik
     """
     paths = list(dict.fromkeys(image.path for one in subject.studies for image in one.images))
     folder.mkdir(parents=True, exist_ok=True)
-    looks = Looking(subject.root, folder, Recipe(READING), folder / "squares").look(paths, 1)
+    looks = Looking(subject.opened.root, folder, Recipe(READING), folder / "squares").look(paths, 1)
     groups = duplicate_groups(looks)
     members: dict[int, set[int]] = defaultdict(set)
     for row, study in enumerate(subject.studies):

@@ -102,8 +102,9 @@ def data_root(root: Path | None, dataset: str) -> Path:
 def is_made(dataset: str) -> bool:
     """Whether a data set is made by kgdx itself, from no files."""
     from experiments.datasets import DATASETS
+    from experiments.preparation import inspection
 
-    return all(file.optional for file in DATASETS.load(dataset).files)
+    return inspection.is_made(DATASETS.load(dataset))
 
 
 def complete_configs(

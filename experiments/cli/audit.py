@@ -11,7 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import options_option, root_option, runs_option, talking
-from experiments.cli.copies import copy_of, load_dataset
+from experiments.cli.copies import load_dataset, open_copy
 from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -65,11 +65,10 @@ def audit(**given: Any) -> None:
 
     name = given["name"]
     part = load_dataset(name, given["options"])
-    asked = ("labels", "folds", "seed", "at_least", "resamples")
+    asked = ("folds", "seed", "at_least", "resamples")
     made = make(
-        Asked(name, **{key: given[key] for key in asked}),
-        part,
-        copy_of(name, part, given["root"]),
+        Asked(**{key: given[key] for key in asked}),
+        open_copy(name, part, given["root"], given["labels"]),
         cache=given["runs"] / "cache",
         encoder=given["encoder"],
         runs=named_runs(given["runs"], given["run_names"], given["experiments"]),

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import data_root, is_made
+from experiments.cli.arguments import data_root
 from kg.errors import InputError
 
-__all__ = ["copy_of", "load_dataset"]
+if TYPE_CHECKING:
+    from experiments.preparation.open_dataset import OpenDataset
 
-MADE = Path("runs") / "cache" / "datasets"
+__all__ = ["load_dataset", "open_copy", "raw_folder"]
+
+CACHE = Path("runs") / "cache"
 
 
 def load_dataset(name: str, options: tuple[str, ...] = ()) -> Any:
     """A data set with its options, `key=value`; those not written are the usual ones."""
-    from experiments.datasets import DATASETS
-    from kg.options import parse_options
+    from experiments.preparation.open_dataset import build_dataset
 
-    part = DATASETS.load(name)
     given = dict(option.partition("=")[::2] for option in options)
-    return part(parse_options(part.Options, given, where=name))
+    return build_dataset(name, given, where=name)
 
 
-def copy_of(name: str, part: Any, root: Path | None, *, needed: bool = True) -> Path:
-    """The data set's own folder; one that kgdx makes itself is made in the cache of the runs."""
+def open_copy(name: str, part: Any, root: Path | None, labels: str = "") -> OpenDataset:
+    """The data set as it is on this machine, in a raw folder or a prepared copy."""
+    from experiments.preparation.open_dataset import OpenDataset
+
+    return OpenDataset.find(name, part, data_root(root, name), CACHE, labels)
+
+
+def raw_folder(name: str, part: Any, root: Path | None, *, needed: bool = True) -> Path:
+    """The data set's own raw folder; where it is not needed yet, the one it will be in."""
     from experiments.datasets._layout import present
     from experiments.preparation.inspection import locate
 
     where = data_root(root, name)
-    if is_made(name):
-        return where / name if (where / name).is_dir() else MADE / name
     try:
-        return locate(name, part, where)
+        return locate(name, part, where, CACHE)
     except InputError:
         if needed:
             raise

@@ -12,7 +12,7 @@ import click
 from experiments.cli import show
 from experiments.cli.arguments import is_made, options_option, root_option, talking
 from experiments.cli.audit import audit
-from experiments.cli.copies import copy_of, load_dataset
+from experiments.cli.copies import load_dataset, open_copy, raw_folder
 from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
 from experiments.cli.shift import shift
@@ -20,7 +20,7 @@ from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from experiments.preparation.inspection import FileCheck
-    from experiments.preparation.inventory import Held
+    from experiments.preparation.open_dataset import OpenDataset
 
 __all__ = ["data"]
 
@@ -72,7 +72,7 @@ def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...])
     from experiments.preparation import inspection
 
     part = load_dataset(name, options)
-    folder = copy_of(name, part, root, needed=False)
+    folder = raw_folder(name, part, root, needed=False)
     rows = inspection.check(part, folder, name)
     if as_json:
         show.json_result([{**asdict(row), "passes": row.passes} for row in rows])
@@ -99,7 +99,7 @@ def fetch(as_json: bool, name: str, root: Path | None) -> None:
 
     part = load_dataset(name)
     show.note(f"{name}: {part.licence}")
-    folder = copy_of(name, part, root, needed=False)
+    folder = raw_folder(name, part, root, needed=False)
     rows = fetch_files(part, folder, _telling())
     if as_json:
         show.json_result([asdict(row) for row in rows])
@@ -154,7 +154,7 @@ def prepare(**given: Any) -> None:
 
     name = given["name"]
     part = load_dataset(name, given["options"])
-    folder = copy_of(name, part, given["root"])
+    folder = raw_folder(name, part, given["root"])
     kept = ("workers", "side", "view", "shards", "duplicates")
     plan = Plan(**{key: given[key] for key in kept})
     made = make(
@@ -193,8 +193,7 @@ def show_dataset(**given: Any) -> None:
     --root may be what `data prepare` wrote. Findings are counted, and studies shown, in the
     development part alone.
     """
-    from experiments.preparation.copy import PreparedCopy
-    from experiments.preparation.inventory import Held
+    from experiments.preparation.inventory import take_inventory
 
     name, root, study, page = (given[key] for key in ("name", "root", "study", "page"))
     as_json = given["as_json"]
@@ -203,14 +202,12 @@ def show_dataset(**given: Any) -> None:
         raise InputError("-o writes the page of one study", "name it with --study ID")
     here = None
     if study or root is not None or is_made(name):
-        prepared = root is not None and PreparedCopy.find(root) is not None
-        folder = root if prepared else copy_of(name, part, root)
-        here = Held.open(name, part, folder, given["labels"])
+        here = open_copy(name, part, root, given["labels"])
     if study and here is not None:
         _show_study(here, study, page, as_json=as_json)
         return
     known = _describe(name, part)
-    held = here.count() if here is not None else None
+    held = take_inventory(here) if here is not None else None
     if as_json:
         show.json_result({**known, "holds": asdict(held) if held else None})
         return
@@ -229,16 +226,17 @@ def show_dataset(**given: Any) -> None:
     show.table(columns, [astuple(row) for row in held.findings])
 
 
-def _show_study(here: Held, study: str, page: Path | None, *, as_json: bool) -> None:
+def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bool) -> None:
     """Print one study, or write its page."""
+    from experiments.preparation.inventory import development_study
     from kg.files.store import load_shipped
 
-    found = here.study(study)
+    found = development_study(here, study)
     graph = load_shipped()
     if page is not None:
         from experiments.reports.study_page import render_study_page
 
-        show.to_file(page, render_study_page(found, here.pictures, graph))
+        show.to_file(page, render_study_page(found, here.root, graph))
         return
     if as_json:
         show.json_result(asdict(found))

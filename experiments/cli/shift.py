@@ -11,7 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import root_option, talking
-from experiments.cli.copies import copy_of, load_dataset
+from experiments.cli.copies import load_dataset, open_copy
 
 if TYPE_CHECKING:
     from experiments.audit.label_shift import Labelled, PairShift
@@ -73,7 +73,7 @@ def _table(name: str, root: Path | None, labels: str, graph: KnowledgeGraph) -> 
     part = load_dataset(name)
     if "pictures" in part.Options.model_fields:
         part = load_dataset(name, ("pictures=optional",))
-    return read_labelled(name, part, copy_of(name, part, root), labels, graph)
+    return read_labelled(open_copy(name, part, root, labels), graph)
 
 
 def _print(

@@ -31,12 +31,12 @@ from experiments.inference.finding_tables import (
 )
 from experiments.inference.graph_agreement import agreement, uncontrolled
 from experiments.loading.cohort import Cohort
-from experiments.loading.data_source import StudySource
 from experiments.loading.targets import label_set_of, leakage, targets
 from experiments.loading.tolerant import read_readable
 from experiments.metrics.bootstrap import USUAL, Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable
+from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
 from experiments.records.ledger import note_use
 from experiments.records.predictions import (
@@ -45,7 +45,7 @@ from experiments.records.predictions import (
 )
 from experiments.records.record import FindingRow
 from experiments.records.surroundings import now
-from experiments.runs.build import fingerprint, folder_of, open_dataset
+from experiments.runs.build import fingerprint
 from experiments.runs.exposure import Exposure
 from experiments.runs.restore import restore
 from experiments.runs.run_record import inputs_at_test
@@ -89,22 +89,19 @@ def evaluate_run(
     """
     restored = restore(folder)
     given(restored.experiment, without)  # refuses what cannot be withheld before anything is read
-    data, choice = data_of(restored, dataset, labels, without)
-    part, _ = open_dataset(data)
-    where = folder_of(part, dataset, root, folder.path.parent / "cache")
-    source = StudySource.open(part, data, where)
-    everyone, where = list(source.everyone), source.root
+    data = data_of(restored, dataset, labels, without)
+    opened = open_dataset(data, root, folder.path.parent / "cache")
     known = restored.manifest.assignments
-    home = dataset == restored.record.dataset and any(one.study in known for one in everyone)
-    wanted = Wanted(restored, data, choice, where, locked, home, without)
-    studies, skipped = choose(wanted, part, everyone)
+    home = dataset == restored.record.dataset and any(one.study in known for one in opened.studies)
+    wanted = Wanted(restored, data, opened, locked, home, without)
+    studies, skipped = choose(wanted)
     if locked:
         _note(wanted, why)
-    label_set = label_set_of(part, where, data.labels, restored.graph)
-    findings = findings_of(wanted, label_set, part, everyone)
+    label_set = label_set_of(opened.dataset, opened.root, data.labels, restored.graph)
+    findings = findings_of(wanted, label_set)
     matches = match_findings(restored, findings)
     restored.reader.words.ask([*findings, *(one.asked for one in matches if one.asked)])
-    cohort, rejected = read_readable(restored.reader, studies, where)
+    cohort, rejected = read_readable(restored.reader, studies, opened.root)
     if rejected:
         skipped["unreadable pictures"] = len(rejected)
     result, parts = _measure(wanted, withhold(cohort, without), matches)
@@ -113,7 +110,7 @@ def evaluate_run(
     result |= {
         "skipped": skipped,
         "too_rare": rare,
-        "warnings": [*_warnings(wanted, part), *result["warnings"]],
+        "warnings": [*_warnings(wanted), *result["warnings"]],
     }
     _keep(folder, result, parts, cohort.studies)
     return result
@@ -199,17 +196,17 @@ def _described(wanted: Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict
         "trained_on": f"{record.dataset} {record.labels}",
         "dataset": data.name,
         "labels": data.labels,
-        "label_source": list(wanted.choice.source),
+        "label_source": list(wanted.opened.choice.source),
         "label_policy": {"uncertain": data.uncertain, "blank": data.blank},
         "part": "locked" if wanted.locked else "development",
         "external": not wanted.home,
         "without": list(wanted.without),
         "inputs_at_test": list(inputs_at_test(left)),
         "text_policy": left.text.test,
-        "leakage": leakage(left.text.test, wanted.choice.source),
+        "leakage": leakage(left.text.test, wanted.opened.choice.source),
         "split_manifest": record.split_manifest,
         "data_fingerprint": fingerprint(
-            cohort.studies, wanted.root, contents=restored.reader.contents
+            cohort.studies, wanted.opened.root, contents=restored.reader.contents
         ),
         "studies": len(cohort),
         "patients": len({study.patient for study in cohort.studies}),
@@ -242,11 +239,11 @@ def _table(
     return part, measure(part, thresholds, plan, seed, whole and thresholds is not None)
 
 
-def _warnings(wanted: Wanted, part: Any) -> list[str]:
+def _warnings(wanted: Wanted) -> list[str]:
     """What a reader must know before believing the numbers."""
     said = []
     graph = wanted.restored.graph
-    names = set(part.graph_names)
+    names = set(wanted.opened.dataset.graph_names)
     mined = sum(any(item.dataset in names for item in edge.evidence) for edge in graph.edges)
     if mined:
         said.append(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from encoders.contents import Contents
 from encoders.study import Study
 from experiments.config.schema import DataSection
-from experiments.datasets import DATASETS, LabelChoice
 from experiments.evaluation.missing_modality import Source, given, read_by
 from experiments.loading.targets import choose_findings
-from experiments.runs.build import open_dataset, wanted_studies
+from experiments.preparation.open_dataset import OpenDataset, build_dataset
+from experiments.runs.build import wanted_studies
 from experiments.runs.exposure import Exposure
 from experiments.runs.restore import Restored
-from experiments.splits.manifest import locked_studies
 from kg.errors import InputError
 from kg.model.graph import LabelSet
 
@@ -31,8 +28,7 @@ class Wanted:
     Args:
         restored: The run.
         data: Data set, label set and label policy.
-        choice: How the data set is labelled.
-        root: Folder of the data set.
+        opened: The data set.
         locked: Whether the locked part is tested, and nothing else.
         home: Whether it is the very data the run was split on.
         without: Sources that are withheld.
@@ -40,8 +36,7 @@ class Wanted:
 
     restored: Restored
     data: DataSection
-    choice: LabelChoice
-    root: Path
+    opened: OpenDataset
     locked: bool
     home: bool
     without: tuple[Source, ...] = ()
@@ -63,8 +58,8 @@ _REQUIRES: Mapping[str, Source] = {
 
 def data_of(
     restored: Restored, dataset: str, labels: str | None, without: Collection[Source] = ()
-) -> tuple[DataSection, LabelChoice]:
-    """The data section of the test, under one stated label policy, and the label choice.
+) -> DataSection:
+    """The data section of the test, under one stated label policy.
 
     On its own labels a run is tested as it was; on others blank labels mean what their
     publication says. Of other data only what is read is required: a run that reads pictures alone,
@@ -72,9 +67,8 @@ def data_of(
     """
     own = restored.experiment.data
     options = own.options if dataset == own.name else {}
-    part = DATASETS.load(dataset)
-    first = part(part.Options(**options)).label_choices[0].name
-    name = labels or (own.labels if dataset == own.name else first)
+    choices = {one.name: one for one in build_dataset(dataset, options).label_choices}
+    name = labels or (own.labels if dataset == own.name else next(iter(choices)))
     data = own.model_copy(update={"name": dataset, "labels": name, "options": options})
     if dataset != own.name:
         left = given(restored.experiment, without)
@@ -82,15 +76,12 @@ def data_of(
         reads = read_by(left) | ({"image"} if left.metadata else set())
         require = tuple(one for one in own.require if _REQUIRES[one] in reads)
         data = data.model_copy(update={"require": require})
-    _, choice = open_dataset(data)
-    if (dataset, name) != (own.name, own.labels):
-        data = data.model_copy(update={"blank": choice.blank})
-    return data, choice
+    if (dataset, name) != (own.name, own.labels) and name in choices:
+        data = data.model_copy(update={"blank": choices[name].blank})
+    return data
 
 
-def findings_of(
-    wanted: Wanted, label_set: LabelSet, part: Any, everyone: Sequence[Study]
-) -> tuple[str, ...]:
+def findings_of(wanted: Wanted, label_set: LabelSet) -> tuple[str, ...]:
     """The findings to test: all of the label set, or on the run's own labels what it tested.
 
     Redacted text loses the clauses of every finding asked for, so asking for more than the run
@@ -102,33 +93,27 @@ def findings_of(
         return (*restored.reader.findings, *restored.reader.held.findings)
     if not wanted.fold:
         return label_set.findings
-    shut = locked_studies(part, everyone)
-    development = [study for study in everyone if study.study not in shut]
-    return choose_findings(
-        label_set, wanted_studies(development, wanted.data), wanted.data.at_least
-    )
+    studies = wanted_studies(wanted.opened.development, wanted.data)
+    return choose_findings(label_set, studies, wanted.data.at_least)
 
 
-def choose(
-    wanted: Wanted, part: Any, everyone: Sequence[Study]
-) -> tuple[list[Study], dict[str, int]]:
+def choose(wanted: Wanted) -> tuple[list[Study], dict[str, int]]:
     """The studies that may be scored, and how many may not, by reason.
 
     Raises:
         InputError: If none is left.
     """
     skipped: Counter[str] = Counter()
-    shut = locked_studies(part, everyone)
     kept = []
-    for study in everyone:
-        reason = _not_allowed(wanted, study.study, shut)
+    for study in wanted.opened.studies:
+        reason = _not_allowed(wanted, study.study)
         skipped[reason] += 1
         if not reason:
             kept.append(study)
     if kept and not wanted.home:
         seen = Exposure.of(wanted.restored.folder, wanted.restored.manifest)
         contents = wanted.restored.reader.contents or Contents()
-        kept, refused = seen.refuse(wanted.data.name, kept, wanted.root, contents)
+        kept, refused = seen.refuse(wanted.data.name, kept, wanted.opened.root, contents)
         skipped.update({f"seen in training ({reason})": n for reason, n in refused.items()})
     del skipped[""]
     if not kept:
@@ -143,9 +128,9 @@ def choose(
     return list(left), dict(skipped)
 
 
-def _not_allowed(wanted: Wanted, study: str, shut: frozenset[str]) -> str:
+def _not_allowed(wanted: Wanted, study: str) -> str:
     """Why a study may not be scored; empty where it may."""
-    if wanted.locked != (study in shut):
+    if wanted.locked != (study in wanted.opened.locked):
         return "not in the locked part" if wanted.locked else "locked"
     if not wanted.home:
         return ""

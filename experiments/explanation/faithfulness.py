@@ -11,11 +11,11 @@ import numpy as np
 from experiments.explanation.deletion_metric import DRAWS, Curve, deletion
 from experiments.inference.finding_tables import measured
 from experiments.loading.cohort import Cohort
-from experiments.loading.data_source import StudySource
 from experiments.loading.tolerant import read_readable
 from experiments.metrics.bootstrap import USUAL, Estimate
+from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
-from experiments.runs.build import folder_of, open_dataset, wanted_studies
+from experiments.runs.build import wanted_studies
 from experiments.runs.restore import Restored, restore
 from kg.errors import InputError
 
@@ -76,17 +76,15 @@ def _tested(restored: Restored, root: Path) -> Cohort:
             "ask a run on the development part",
         )
     data = restored.experiment.data
-    part, _ = open_dataset(data)
-    where = folder_of(part, data.name, root, restored.folder.path.parent / "cache")
-    source = StudySource.open(part, data, where)
-    tested = set(restored.manifest.studies("test")) - source.locked(part)
-    studies = [study for study in source.everyone if study.study in tested]
+    opened = open_dataset(data, root, restored.folder.path.parent / "cache")
+    tested = set(restored.manifest.studies("test"))
+    studies = [study for study in opened.development if study.study in tested]
     if not studies:
         raise InputError(
-            f"{where}: no study of the test part of {restored.record.run}",
+            f"{opened.folder}: no study of the test part of {restored.record.run}",
             "name the data it was run on with --root",
         )
-    cohort, _ = read_readable(restored.reader, wanted_studies(studies, data), source.root)
+    cohort, _ = read_readable(restored.reader, wanted_studies(studies, data), opened.root)
     return cohort
 
 

@@ -21,12 +21,10 @@ from encoders.study import Modality, Study, StudyImage, View
 from experiments.datasets import DATASETS
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import match_findings
-from experiments.loading.data_source import StudySource
 from experiments.loading.tolerant import has_input, read_readable
+from experiments.preparation.open_dataset import OpenDataset, build_dataset
 from experiments.records.folder import RunFolder
-from experiments.runs.build import folder_of, open_dataset
 from experiments.runs.restore import RULE, Restored, restore
-from experiments.splits.manifest import locked_studies
 from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import KnowledgeGraph
@@ -238,25 +236,22 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
     """Studies of a data set, without its locked part; and what to know of them."""
     own = restored.experiment.data
     options = own.options if name == own.name else {}
-    part = DATASETS.load(name)
-    choices = [choice.name for choice in part(part.Options(**options)).label_choices]
+    dataset = build_dataset(name, options)
+    choices = [choice.name for choice in dataset.label_choices]
     labels = own.labels if own.labels in choices else choices[0]
-    data = own.model_copy(update={"name": name, "labels": labels, "options": options})
-    dataset, _ = open_dataset(data)
-    where = folder_of(dataset, name, root or Path(), restored.folder.path.parent / "cache")
-    source = StudySource.open(dataset, data, where)
-    studies, where = list(source.everyone), source.root
-    shut = locked_studies(dataset, studies)
+    cache = restored.folder.path.parent / "cache"
+    opened = OpenDataset.find(name, dataset, root or Path(), cache, labels)
+    shut = opened.locked
     notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []
     learnt = {"train", "validation"}
     parts = restored.manifest.assignments if name == own.name else {}
-    seen = sum(parts.get(study.study) in learnt for study in studies)
+    seen = sum(parts.get(study.study) in learnt for study in opened.studies)
     if seen:
         notes.append(
             f"{name}: {seen} of the studies were seen in training or validation: "
             "their probabilities do not show how good the run is"
         )
-    return [_absolute(study, where) for study in studies if study.study not in shut], notes
+    return [_absolute(study, opened.root) for study in opened.development], notes
 
 
 def _absolute(study: Study, root: Path) -> Study:

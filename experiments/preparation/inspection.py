@@ -46,12 +46,22 @@ class FileCheck:
         return self.state == "found" or (self.state == "missing" and self.optional)
 
 
-def locate(name: str, dataset: Any, root: Path) -> Path:
+def locate(name: str, dataset: Any, root: Path, cache: Path | None = None) -> Path:
     """The data set's own folder: `root/name`, or `root` itself where its files are in it.
+
+    Args:
+        name: Name of the data set.
+        dataset: The data set.
+        root: Folder that holds data sets by name, or the data set's own.
+        cache: Folder of caches, where a data set that needs no files is made unless `root/name`
+            holds a copy of it.
 
     Raises:
         InputError: If it is in neither.
     """
+    if cache is not None and is_made(dataset):
+        copied = any(present(root / name, file) for file in dataset.files)
+        return root / name if copied else cache / "datasets" / name
     needed = [file for file in dataset.files if not _spared(dataset, file)]
     for folder in (root / name, root):
         if folder.is_dir() and all(present(folder, file) for file in needed):
@@ -64,6 +74,11 @@ def locate(name: str, dataset: Any, root: Path) -> Path:
         f"--root names the folder that holds {name!r}, or {name}'s own folder; "
         f"`kgdx data check {name}` lists its files and their givers",
     )
+
+
+def is_made(dataset: Any) -> bool:
+    """Whether a data set is made by kgdx itself, from no files."""
+    return all(file.optional for file in dataset.files)
 
 
 def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from encoders.study import Study
 from experiments.config.schema import SplitSection
-from experiments.datasets._layout import Rejected, log_warnings
-from experiments.preparation.copy import PreparedCopy
-from experiments.preparation.inspection import read, reasons
-from experiments.splits.manifest import Manifest, locked_studies, make_manifest, official_parts
+from experiments.preparation.inspection import reasons
+from experiments.preparation.open_dataset import OpenDataset
+from experiments.splits.manifest import Manifest
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["FindingCount", "Held", "Inventory"]
+__all__ = ["FindingCount", "Inventory", "development_study", "take_inventory"]
 
 
 @dataclass(frozen=True)
@@ -69,112 +67,52 @@ class Inventory:
     published: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Held:
-    """What is under a root: studies, what was left out, and where the pictures are.
+def take_inventory(opened: OpenDataset) -> Inventory:
+    """Count what is there; findings in the development part alone."""
+    studies, development = list(opened.studies), opened.development
+    splits = _planned(opened) if opened.copy is None else opened.copy.manifests()
+    return Inventory(
+        dataset=opened.name,
+        labels=opened.choice.name,
+        studies=len(studies),
+        groups=len({study.patient for study in studies}),
+        pictures=sum(len(study.images) for study in studies),
+        parts={"development": len(development), "locked": len(opened.locked)},
+        splits={one.name: _counted(one.assignments.values()) for one in splits},
+        findings=_findings(development),
+        views=_counted(image.view for study in studies for image in study.images),
+        modalities=_counted(m for s in studies for m in {i.modality for i in s.images}),
+        passages=_counted(
+            part for s in studies for part in {f"{p.name} {p.language}" for p in s.report}
+        ),
+        left_out=reasons(opened.rejected),
+        published=dict(opened.dataset.expected),
+    )
 
-    Args:
-        name: Name of the data set.
-        dataset: The data set.
-        root: Its own folder, or a prepared copy.
-        labels: Label choice the studies are labelled by.
-        studies: The studies.
-        rejected: Rows and pictures left out.
-        copy: The prepared copy they are of, or None.
+
+def development_study(opened: OpenDataset, study: str) -> Study:
+    """One study of the development part.
+
+    Raises:
+        InputError: If there is none of that id, or it is locked.
     """
-
-    name: str
-    dataset: Any
-    root: Path
-    labels: str
-    studies: Sequence[Study]
-    rejected: Sequence[Rejected]
-    copy: PreparedCopy | None = None
-
-    @classmethod
-    def open(cls, name: str, dataset: Any, root: Path, labels: str = "") -> Held:
-        """Read what is under a root.
-
-        Args:
-            name: Name of the data set.
-            dataset: The data set.
-            root: Its own folder, or a prepared copy.
-            labels: Label choice; empty = that of the copy, else the data set's first.
-
-        Raises:
-            InputError: If a file is missing or wrong, there is no such label choice, or the copy
-                is of something else.
-        """
-        copy = PreparedCopy.find(root)
-        if copy is None:
-            labels = labels or dataset.label_choices[0].name
-            reading = read(dataset, root, labels)
-            return cls(name, dataset, root, labels, reading.studies, reading.rejected)
-        labels = labels or str(copy.record["labels"])
-        copy.check(name, labels, dataset.options.model_dump(mode="json"))
-        log_warnings(root, copy.record["warnings"])
-        return cls(name, dataset, root, labels, list(copy.studies), copy.rejected, copy)
-
-    @property
-    def pictures(self) -> Path:
-        """Folder the paths of pictures start from.
-
-        Raises:
-            InputError: If a copy's raw folder is no longer there.
-        """
-        return self.root if self.copy is None else self.copy.raw
-
-    def count(self) -> Inventory:
-        """Count what is there; findings in the development part alone."""
-        studies = self.studies
-        locked = locked_studies(self.dataset, studies)
-        development = [study for study in studies if study.study not in locked]
-        splits = _planned(self, locked) if self.copy is None else self.copy.manifests()
-        return Inventory(
-            dataset=self.name,
-            labels=self.labels,
-            studies=len(studies),
-            groups=len({study.patient for study in studies}),
-            pictures=sum(len(study.images) for study in studies),
-            parts={"development": len(development), "locked": len(locked)},
-            splits={one.name: _counted(one.assignments.values()) for one in splits},
-            findings=_findings(development),
-            views=_counted(image.view for study in studies for image in study.images),
-            modalities=_counted(m for s in studies for m in {i.modality for i in s.images}),
-            passages=_counted(
-                part for s in studies for part in {f"{p.name} {p.language}" for p in s.report}
-            ),
-            left_out=reasons(self.rejected),
-            published=dict(self.dataset.expected),
+    found = {one.study: one for one in opened.studies}
+    if study not in found:
+        raise InputError(f"{opened.name} has no study {study!r}", did_you_mean(study, found))
+    if study in opened.locked:
+        raise InputError(
+            f"{opened.name}: study {study!r} is in the locked part, which is not looked at",
+            "choose a study of the development part",
         )
-
-    def study(self, study: str) -> Study:
-        """One study of the development part.
-
-        Raises:
-            InputError: If there is none of that id, or it is locked.
-        """
-        found = {one.study: one for one in self.studies}
-        if study not in found:
-            raise InputError(f"{self.name} has no study {study!r}", did_you_mean(study, found))
-        if study in locked_studies(self.dataset, self.studies):
-            raise InputError(
-                f"{self.name}: study {study!r} is in the locked part, which is not looked at",
-                "choose a study of the development part",
-            )
-        return found[study]
+    return found[study]
 
 
-def _planned(held: Held, locked: frozenset[str]) -> Iterator[Manifest]:
+def _planned(opened: OpenDataset) -> Iterator[Manifest]:
     """The splits a run can ask for by kind; one that cannot be made is not there."""
-    official = official_parts(held.dataset, held.root)
-    kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if locked else "fixed"]
-    for kind in (*kinds, *(("official",) if official else ())):
-        split = SplitSection(kind=kind)
+    kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if opened.locked else "fixed"]
+    for kind in (*kinds, *(("official",) if opened.official else ())):
         try:
-            yield make_manifest(
-                held.studies, split, dataset=held.name, locked=locked, official=official
-            )
+            yield opened.manifest(SplitSection(kind=kind))
         except InputError:
             continue
 

@@ -12,13 +12,21 @@ from typing import Any, Literal
 from encoders.contents import Contents
 from encoders.study import SplitPart, Study
 from experiments.config.schema import DataSection, Experiment
-from experiments.datasets import DATASETS, LabelChoice
+from experiments.datasets import LabelChoice
 from experiments.loading.cohort import Cohort
-from experiments.loading.data_source import PARTS, Cohorts, StudySource, those
+from experiments.loading.data_source import (
+    PARTS,
+    Cohorts,
+    fit_reader,
+    image_hashes,
+    read_cohorts,
+    those,
+)
 from experiments.loading.graphs import Graphs, choose_graph, concept_vectors, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.loading.preprocessor import StudyReader
 from experiments.loading.targets import choose_findings, label_set_of
+from experiments.preparation.open_dataset import open_dataset
 from experiments.records.record import GraphUse
 from experiments.runs.exposure import check_unseen
 from experiments.runs.start import (
@@ -32,18 +40,11 @@ from experiments.splits.manifest import Manifest
 from experiments.systems import SYSTEMS
 from fusion.stage import Stage
 from fusion.system import System
-from kg.errors import InputError, did_you_mean
+from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
-__all__ = [
-    "Assembled",
-    "assemble",
-    "build_reader",
-    "build_system",
-    "choice_of",
-    "open_dataset",
-]
+__all__ = ["Assembled", "assemble", "build_reader", "build_system"]
 
 NO_HASHES: Mapping[str, str] = {}
 
@@ -118,15 +119,12 @@ def assemble(
     runs = cache.parent if runs is None else runs
     parents = open_parents(experiment, runs)
     data = experiment.data
-    dataset, choice = open_dataset(data)
-    root = folder_of(dataset, data.name, root, cache)
-    graph, use = choose_graph(experiment.graph, dataset.graph_names)
-    source = StudySource.open(dataset, data, root)
-    locked = source.locked(dataset)
-    manifest = source.manifest(dataset, data.name, experiment.split, locked)
-    studies = wanted_studies(source.everyone, data)
-    label_set = label_set_of(dataset, source.root, data.labels, graph)
-    development = (study for study in studies if study.study not in locked)
+    opened = open_dataset(data, root, cache)
+    graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
+    manifest = opened.manifest(experiment.split)
+    studies = wanted_studies(opened.studies, data)
+    label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
+    development = (study for study in studies if study.study not in opened.locked)
     findings = choose_findings(label_set, development, data.at_least)
     held = hold_out(experiment.hold_out, findings, label_set, graph)
     graph, use = without_mined(graph, use, held.masked)
@@ -145,66 +143,34 @@ def assemble(
         runs=runs,
     )
     seen = {parent.folder.run: parent.exposure for parent in parents}
-    check_unseen(seen, data.name, parts["test"], source.root)
+    check_unseen(seen, data.name, parts["test"], opened.root)
     hand_over_reading(parents, reader)
-    source.fit(reader, parts["train"])
+    fit_reader(reader, opened, parts["train"])
     system = build_system(experiment, reader)
     take_weights(parents, system)
     return Assembled(
         experiment=experiment,
-        root=source.root,
-        choice=choice,
+        root=opened.root,
+        choice=opened.choice,
         label_set=label_set,
         manifest=manifest,
         graph_use=use,
         reader=reader,
-        cohorts=source.cohorts(reader, parts),
+        cohorts=read_cohorts(reader, opened, parts),
         system=system,
         parents=parents,
-        fingerprint=source.fingerprint
+        fingerprint=opened.fingerprint
         or fingerprint(
             [study for chosen in parts.values() for study in chosen],
-            source.root,
+            opened.root,
             contents=reader.contents,
-            known=source.hashes(experiment.image),
+            known=image_hashes(opened, experiment.image),
         ),
     )
 
 
 def _part(studies: Sequence[Study], manifest: Manifest, part: SplitPart) -> Sequence[Study]:
     return those(studies, lambda study: manifest.assignments[study.study] == part)
-
-
-def open_dataset(data: DataSection) -> tuple[Any, LabelChoice]:
-    """The data set with its options, and how it is labelled.
-
-    Raises:
-        InputError: If there is no such data set or it is not labelled that way.
-    """
-    part = DATASETS.load(data.name)
-    dataset = part(parse_options(part.Options, data.options, where="data.options"))
-    return dataset, choice_of(dataset, data)
-
-
-def choice_of(dataset: Any, data: DataSection) -> LabelChoice:
-    """How a data set is labelled.
-
-    Raises:
-        InputError: If it is not labelled that way.
-    """
-    choices: dict[str, LabelChoice] = {choice.name: choice for choice in dataset.label_choices}
-    if data.labels not in choices:
-        raise InputError(
-            f"{data.name} is not labelled with {data.labels!r}", did_you_mean(data.labels, choices)
-        )
-    return choices[data.labels]
-
-
-def folder_of(dataset: Any, name: str, root: Path, cache: Path) -> Path:
-    """The data set's own folder; one that needs no files is written beside the caches."""
-    if all(file.optional for file in dataset.files):
-        return cache / "datasets" / name
-    return root / name if (root / name).is_dir() else root
 
 
 def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:

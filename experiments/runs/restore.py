@@ -17,10 +17,11 @@ from experiments.loading.holdout import NOTHING_HELD, Held, without_mined
 from experiments.loading.preprocessor import StudyReader
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
+from experiments.preparation.open_dataset import build_dataset
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.record import RunRecord
-from experiments.runs.build import build_reader, build_system, open_dataset
+from experiments.runs.build import build_reader, build_system
 from experiments.splits.manifest import Manifest
 from fusion.system import System
 from kg.errors import InputError
@@ -126,7 +127,7 @@ def _graphs(
     experiment: Experiment, record: RunRecord, held: Held
 ) -> tuple[KnowledgeGraph, KnowledgeGraph]:
     """The run's graph and its structure, made again and proved equal by its fingerprint."""
-    dataset, _ = open_dataset(experiment.data)
+    dataset = build_dataset(experiment.data.name, experiment.data.options)
     graph, use = choose_graph(experiment.graph, dataset.graph_names)
     graph, use = without_mined(graph, use, held.masked)
     structure, _ = structure_of(experiment.graph, graph, use)

@@ -11,18 +11,14 @@ import numpy as np
 from encoders.contents import Contents
 from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
-from experiments.loading.data_source import StudySource
+from experiments.loading.data_source import image_hashes
 from experiments.metrics.ranking import auroc
+from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import read_predictions
 from experiments.records.record import RunRecord
 from experiments.records.studies import read_studies
-from experiments.runs.build import (
-    fingerprint,
-    folder_of,
-    open_dataset,
-    wanted_studies,
-)
+from experiments.runs.build import fingerprint, wanted_studies
 from experiments.runs.restore import restore
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -117,15 +113,13 @@ def _same(said: float | None, now: float) -> bool:
 def _data(folder: RunFolder, root: Path) -> str:
     """Fingerprint of the studies of all parts as they are read now."""
     experiment = resolve(str(folder.config))
-    dataset, _ = open_dataset(experiment.data)
-    place = folder_of(dataset, experiment.data.name, root, folder.path.parent / "cache")
+    opened = open_dataset(experiment.data, root, folder.path.parent / "cache")
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
-    source = StudySource.open(dataset, experiment.data, place)
-    studies = wanted_studies(source.everyone, experiment.data)
-    return source.fingerprint or fingerprint(
+    studies = wanted_studies(opened.studies, experiment.data)
+    return opened.fingerprint or fingerprint(
         [study for study in studies if manifest.assignments.get(study.study) in used],
-        source.root,
+        opened.root,
         contents=Contents() if experiment.image.encoder is not None else None,
-        known=source.hashes(experiment.image),
+        known=image_hashes(opened, experiment.image),
     )

@@ -29,6 +29,7 @@ from experiments.datasets import DATASETS
 from experiments.metrics.arrays import Units
 from experiments.metrics.bootstrap import Plan, bootstrap
 from experiments.preparation.inspection import locate
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured
 from experiments.reports.audit_page import shuffled_words, where
@@ -80,10 +81,9 @@ def made(one: Set, root: Path, runs: Path, folders: Sequence[RunFolder]) -> Audi
     """The audit of a data set, beside the runs that are of it."""
     part = DATASETS.load(one.name)
     dataset = part(part.Options(**one.options))
-    folder = locate(one.name, dataset, root / one.folder)
-    asked = Asked(one.name, one.labels, at_least=one.at_least)
+    opened = OpenDataset.find(one.name, dataset, root / one.folder, runs / "cache", one.labels)
     own = [run for run in folders if run.load_record().dataset == one.name]
-    return audit(asked, dataset, folder, cache=runs / "cache", runs=own)
+    return audit(Asked(at_least=one.at_least), opened, cache=runs / "cache", runs=own)
 
 
 def told(audits: Sequence[tuple[Audit, float]]) -> Iterator[str]:

@@ -25,7 +25,8 @@ from broken_folders import broken_rows
 from experiments.datasets import DATASETS
 from experiments.datasets.nih_chestxray14 import LABELS
 from experiments.preparation.copy import PreparedCopy
-from experiments.preparation.inventory import Held, Inventory
+from experiments.preparation.inventory import Inventory, take_inventory
+from experiments.preparation.open_dataset import OpenDataset
 
 RESULTS = Path(__file__).parent / "results" / "data_folders.md"
 
@@ -43,7 +44,7 @@ class Said:
 
     what: str
     published: int
-    found: Callable[[Inventory, Held], int]
+    found: Callable[[Inventory, OpenDataset], int]
     why: str = ""
 
 
@@ -64,35 +65,35 @@ class Folder:
     options: Mapping[str, str]
 
 
-def studies(inventory: Inventory, _: Held) -> int:
+def studies(inventory: Inventory, _: OpenDataset) -> int:
     return inventory.studies
 
 
-def groups(inventory: Inventory, _: Held) -> int:
+def groups(inventory: Inventory, _: OpenDataset) -> int:
     return inventory.groups
 
 
-def pictures(inventory: Inventory, _: Held) -> int:
+def pictures(inventory: Inventory, _: OpenDataset) -> int:
     return inventory.pictures
 
 
-def passage(name: str) -> Callable[[Inventory, Held], int]:
+def passage(name: str) -> Callable[[Inventory, OpenDataset], int]:
     return lambda inventory, _: inventory.passages.get(name, 0)
 
 
-def fact(name: str, value: str) -> Callable[[Inventory, Held], int]:
+def fact(name: str, value: str) -> Callable[[Inventory, OpenDataset], int]:
     return lambda _, held: sum(study.facts.get(name) == value for study in held.studies)
 
 
-def stating(concept: str) -> Callable[[Inventory, Held], int]:
+def stating(concept: str) -> Callable[[Inventory, OpenDataset], int]:
     return lambda _, held: sum(s.stated.get(concept) == "present" for s in held.studies)
 
 
-def with_left_out(*reasons: str) -> Callable[[Inventory, Held], int]:
+def with_left_out(*reasons: str) -> Callable[[Inventory, OpenDataset], int]:
     return lambda inventory, _: inventory.pictures + sum(inventory.left_out[r] for r in reasons)
 
 
-def frontal_with_report(_: Inventory, held: Held) -> int:
+def frontal_with_report(_: Inventory, held: OpenDataset) -> int:
     named = {"findings", "impression"}
     return sum(
         any(image.view == "frontal" for image in study.images)
@@ -102,16 +103,16 @@ def frontal_with_report(_: Inventory, held: Held) -> int:
     )
 
 
-def boxes(_: Inventory, held: Held) -> int:
-    return len(held.dataset.boxes(held.pictures))
+def boxes(_: Inventory, held: OpenDataset) -> int:
+    return len(held.dataset.boxes(held.root))
 
 
-def boxed(_: Inventory, held: Held) -> int:
-    return len({box.study for box in held.dataset.boxes(held.pictures)})
+def boxed(_: Inventory, held: OpenDataset) -> int:
+    return len({box.study for box in held.dataset.boxes(held.root)})
 
 
-def reread(_: Inventory, held: Held) -> int:
-    studies = held.dataset.studies(held.pictures, labels="nih_google4")
+def reread(_: Inventory, held: OpenDataset) -> int:
+    studies = held.dataset.studies(held.root, labels="nih_google4")
     return sum(bool(study.stated) for study in studies)
 
 
@@ -252,8 +253,8 @@ def check_folder(folder: Folder, root: Path, out: Path) -> tuple[str, list[str],
     part = DATASETS.load(folder.name)
     copy = PreparedCopy.find(out)
     assert copy is not None
-    held = Held.open(folder.name, part(part.Options(**folder.options)), out)
-    inventory = held.count()
+    held = OpenDataset.open(folder.name, part(part.Options(**folder.options)), out)
+    inventory = take_inventory(held)
     assert (inventory.studies, inventory.pictures) == (made["studies"], made["pictures"])
     row = (
         f"| {name} | {code} | {files[-1]['what']} | {told} | {made['studies']:,} | "

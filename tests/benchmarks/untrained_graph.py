@@ -18,14 +18,14 @@ import numpy as np
 import torch
 
 from experiments.config.load import resolve
-from experiments.loading.data_source import StudySource
 from experiments.loading.graphs import choose_graph
 from experiments.loading.targets import choose_findings, label_set_of, targets
 from experiments.loading.text import WordReader
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Plan, bootstrap, paired
 from experiments.metrics.ranking import auroc
-from experiments.runs.build import open_dataset, wanted_studies
+from experiments.preparation.open_dataset import open_dataset
+from experiments.runs.build import wanted_studies
 from fusion.evidence_propagation import Spread
 from kg.controls.graph_controls import shuffled
 from kg.model.graph import KnowledgeGraph
@@ -75,12 +75,10 @@ def main() -> None:
     parser.add_argument("--shuffles", type=int, default=SHUFFLES)
     given = parser.parse_args()
     experiment = resolve("graph_fusion_openi")
-    dataset, _ = open_dataset(experiment.data)
-    graph, use = choose_graph(experiment.graph, dataset.graph_names)
-    source = StudySource.open(dataset, experiment.data, given.root / experiment.data.name)
-    locked = source.locked(dataset)
-    studies = [s for s in wanted_studies(source.everyone, experiment.data) if s.study not in locked]
-    label_set = label_set_of(dataset, source.root, experiment.data.labels, graph)
+    opened = open_dataset(experiment.data, given.root, Path("runs") / "cache")
+    graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
+    studies = list(wanted_studies(opened.development, experiment.data))
+    label_set = label_set_of(opened.dataset, opened.root, experiment.data.labels, graph)
     findings = choose_findings(label_set, studies, experiment.data.at_least)
     truth = targets(studies, findings, "ignore", "zero")
     groups = [study.patient for study in studies]

@@ -10,6 +10,7 @@ import pytest
 from experiments.audit.explained import Rival, explain
 from experiments.audit.subject import Asked, open_subject
 from experiments.config.schema import DataSection, Experiment, SplitSection
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import RunRecord
@@ -17,13 +18,13 @@ from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.options import Part
 
-ASKED = Asked("planted", "covid", folds=3, at_least=5, resamples=50)
+ASKED = Asked(folds=3, at_least=5, resamples=50)
 
 
 @pytest.fixture
 def subject(planted):
     dataset, root = planted("source")
-    return open_subject(ASKED, dataset, root, load_shipped())
+    return open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
 
 
 def write_run(runs: Path, subject, fold: int, scores, **changed) -> RunFolder:

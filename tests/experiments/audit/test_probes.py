@@ -15,10 +15,11 @@ from experiments.audit.picture_probe import BordersProbe
 from experiments.audit.probes import FactProbe, NotPossible
 from experiments.audit.subject import Asked, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
+from experiments.preparation.open_dataset import OpenDataset
 from kg.errors import InputError
 from kg.files.store import load_shipped
 
-ASKED = Asked("planted", "covid", folds=3, at_least=5, resamples=100, shuffles=8)
+ASKED = Asked(folds=3, at_least=5, resamples=100, shuffles=8)
 PROBES = (
     "source",
     "picture files",
@@ -34,7 +35,7 @@ PROBES = (
 
 def run(made, tmp_path):
     dataset, root = made
-    return audit(ASKED, dataset, root, cache=tmp_path / "cache")
+    return audit(ASKED, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("shortcut", [*PROBES, "modality"])
@@ -65,7 +66,7 @@ def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
 
 def test_shuffled_labels_stay_with_their_patient(planted):
     dataset, root = planted()
-    subject = open_subject(ASKED, dataset, root, load_shipped())
+    subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
     dealt = shuffled_labels(subject, np.random.default_rng(0))
     for patient in set(subject.groups):
         rows = [row for row, group in enumerate(subject.groups) if group == patient]
@@ -75,7 +76,7 @@ def test_shuffled_labels_stay_with_their_patient(planted):
 
 def test_folds_that_leak_do_not_pass_the_check(planted):
     dataset, root = planted()
-    subject = open_subject(ASKED, dataset, root, load_shipped())
+    subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
     probe = FactProbe("patient", "who it is", ("patient",))
     for study in subject.studies:
         study.facts["patient"] = f"p{study.patient}"
@@ -91,7 +92,7 @@ def test_folds_that_leak_do_not_pass_the_check(planted):
 
 def test_borders_are_seen_by_any_image_encoder(planted, tmp_path):
     dataset, root = planted("borders", patients=30)
-    subject = open_subject(ASKED, dataset, root, load_shipped())
+    subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
     probed = BordersProbe(tmp_path / "cache", "tiny_cnn").run(subject, subject.labels)
     assert probed.reads == "tiny_cnn of the frame at 64 x 64"
     assert judge(subject, probed.scores, across=False)[0].macro.value > 0.9
@@ -99,13 +100,13 @@ def test_borders_are_seen_by_any_image_encoder(planted, tmp_path):
 
 def test_what_cannot_be_audited_says_so(planted):
     dataset, root = planted(patients=3)
-    graph = load_shipped()
+    graph, opened = load_shipped(), OpenDataset.open("planted", dataset, root)
     with pytest.raises(InputError, match="not labelled with 'nih14'"):
-        open_subject(Asked("planted", "nih14"), dataset, root, graph)
+        OpenDataset.open("planted", dataset, root, "nih14")
     with pytest.raises(InputError, match="no finding of covid is present in 20 or more"):
-        open_subject(Asked("planted", "covid"), dataset, root, graph)
+        open_subject(Asked(), opened, graph)
     with pytest.raises(InputError, match="nothing is left for"):
-        open_subject(Asked("planted", "covid", at_least=1, folds=9), dataset, root, graph)
+        open_subject(Asked(at_least=1, folds=9), opened, graph)
 
 
 def test_text_in_a_language_that_is_not_read_is_no_redacted_text():

@@ -12,7 +12,8 @@ from encoders.study import MODALITIES, SECTIONS, VIEWS
 from experiments.datasets import DATASETS, DataSet
 from experiments.loading.targets import choose_findings, label_set_of, targets
 from experiments.preparation.inspection import check, locate, read
-from experiments.preparation.inventory import Held
+from experiments.preparation.inventory import take_inventory
+from experiments.preparation.open_dataset import OpenDataset
 from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.options import parse_options
@@ -142,7 +143,7 @@ def test_check_and_show_agree_with_what_is_read(name: str, tmp_path: Path) -> No
     assert locate(name, dataset, tmp_path) == root
     assert locate(name, dataset, root) == root
     assert all(row.passes for row in check(dataset, root))
-    counts = Held.open(name, dataset, root).count()
+    counts = take_inventory(OpenDataset.open(name, dataset, root))
     reading = read(dataset, root, dataset.label_choices[0].name)
     assert counts.studies == len(reading.studies) == sum(counts.parts.values())
     assert sum(counts.left_out.values()) == len(reading.rejected)

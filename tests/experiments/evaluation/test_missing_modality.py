@@ -116,8 +116,8 @@ def test_other_data_need_not_have_what_is_not_read(run: RunFolder) -> None:
         ("nih_chestxray14", ("evidence",), ("frontal", "report")),
         ("synthetic", ("text",), ("frontal", "report")),  # its own data: the same studies
     ):
-        section, _ = data_of(restored, dataset, None, without)  # type: ignore[arg-type]
+        section = data_of(restored, dataset, None, without)  # type: ignore[arg-type]
         assert section.require == require
     pictures = asks.model_copy(update={"text": asks.text.model_copy(update={"test": "none"})})
-    section, _ = data_of(replace(restored, experiment=pictures), "nih_chestxray14", None)
+    section = data_of(replace(restored, experiment=pictures), "nih_chestxray14", None)
     assert section.require == ("frontal",)

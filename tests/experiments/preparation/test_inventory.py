@@ -8,7 +8,8 @@ import pytest
 
 from experiments.cli.main import main
 from experiments.datasets.openi import OpenI
-from experiments.preparation.inventory import Held
+from experiments.preparation.inventory import take_inventory
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.preparation.prepare import prepare
 from experiments.splits.manifest import locked_studies
 from kg.errors import InputError
@@ -26,7 +27,7 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_a_prepared_copy_is_counted_as_it_was_written(places: tuple[Path, Path]) -> None:
     root, out = places
-    raw, copy = (Held.open("openi", OpenI(), place).count() for place in places)
+    raw, copy = (take_inventory(OpenDataset.open("openi", OpenI(), place)) for place in places)
     assert copy.pictures == raw.pictures - 1
     assert copy.left_out == raw.left_out | {"empty": 1}
     assert copy.splits["openi-locked-seed0"] == raw.splits["openi-locked-seed0"]
@@ -37,8 +38,8 @@ def test_a_prepared_copy_is_counted_as_it_was_written(places: tuple[Path, Path])
     for name in set(raw.__dataclass_fields__) - same:
         assert getattr(copy, name) == getattr(raw, name), name
     with pytest.raises(InputError, match="is a copy with labels 'nih14'"):
-        Held.open("openi", OpenI(), out, "mesh")
-    assert Held.open("openi", OpenI(), out).pictures == root.resolve()
+        OpenDataset.open("openi", OpenI(), out, "mesh")
+    assert OpenDataset.open("openi", OpenI(), out).root == root.resolve()
 
 
 def test_a_prepared_copy_is_a_root_to_show(places: tuple[Path, Path], capsys) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 from encoders.study import Passage, Study, StudyImage
 from experiments.cli.data import data
 from experiments.datasets.openi import OpenI
-from experiments.preparation.inventory import Held
+from experiments.preparation.inventory import development_study
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.reports.study_page import MOST, render_study_page
 from experiments.splits.manifest import locked_studies
 from kg.errors import InputError
@@ -76,12 +77,12 @@ def test_locked_studies_are_not_shown(tmp_path: Path) -> None:
     studies = OpenI().studies(tmp_path / "openi", labels="nih14")
     shut = sorted(locked_studies(OpenI(), studies))
     free = next(study for study in studies if study.study not in shut)
-    held = Held.open("openi", OpenI(), tmp_path / "openi")
-    assert held.study(free.study) == free
+    opened = OpenDataset.open("openi", OpenI(), tmp_path / "openi")
+    assert development_study(opened, free.study) == free
     with pytest.raises(InputError, match="is in the locked part"):
-        held.study(shut[0])
+        development_study(opened, shut[0])
     with pytest.raises(InputError, match="has no study 'CXR99'"):
-        held.study("CXR99")
+        development_study(opened, "CXR99")
 
     def run(*words: str) -> str:
         done = CliRunner().invoke(data, ["show", "openi", "--root", str(tmp_path), *words])

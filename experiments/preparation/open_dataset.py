@@ -1,0 +1,193 @@
+"""A data set opened at one place on disk: its studies, locked ids, splits and raw folder.
+
+The place is a raw folder or a copy that `data prepare` wrote. Every command and every run opens a
+data set here, so that all of them look for it, check it and divide it alike.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from encoders.study import SplitPart, Study
+from experiments.config.schema import DataSection, SplitSection
+from experiments.datasets import DATASETS, LabelChoice
+from experiments.datasets._layout import Reading, Rejected, log_warnings
+from experiments.preparation.copy import RECORD, PreparedCopy
+from experiments.preparation.inspection import locate, read, reasons
+from experiments.splits.manifest import Manifest, locked_studies, make_manifest, official_parts
+from kg.errors import InputError, did_you_mean
+from kg.options import parse_options
+
+__all__ = ["OpenDataset", "build_dataset", "open_dataset"]
+
+log = logging.getLogger(__name__)
+
+DEFAULT: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class OpenDataset:
+    """A data set, the folder it is in and how it is labelled; studies are read on first use.
+
+    Args:
+        name: Name of the data set.
+        dataset: The data set with its options.
+        choice: How its studies are labelled.
+        folder: Its own raw folder, or a prepared copy.
+        copy: The prepared copy that the folder is, or None.
+    """
+
+    name: str
+    dataset: Any
+    choice: LabelChoice
+    folder: Path
+    copy: PreparedCopy | None = None
+
+    @classmethod
+    def open(cls, name: str, dataset: Any, folder: Path, labels: str = "") -> OpenDataset:
+        """Open exactly this folder.
+
+        Args:
+            name: Name of the data set.
+            dataset: The data set.
+            folder: Its own raw folder, or a prepared copy.
+            labels: Label set; empty = that of the copy, else the data set's first.
+
+        Raises:
+            InputError: If there is no such label set, or the copy is of something else.
+        """
+        copy = PreparedCopy.find(folder)
+        usual = copy.record["labels"] if copy is not None else dataset.label_choices[0].name
+        choice = _choice(name, dataset, labels or str(usual))
+        if copy is not None:
+            copy.check(name, choice.name, dataset.options.model_dump(mode="json"))
+            log_warnings(folder, copy.record["warnings"])
+        return cls(name, dataset, choice, folder, copy)
+
+    @classmethod
+    def find(
+        cls, name: str, dataset: Any, root: Path, cache: Path, labels: str = ""
+    ) -> OpenDataset:
+        """Look for a data set under a root, and open it.
+
+        Args:
+            name: Name of the data set.
+            dataset: The data set.
+            root: Folder that holds data sets or prepared copies by name, or is one.
+            cache: Folder of caches; a data set that kgdx makes itself is made there.
+            labels: Label set; empty = that of the copy, else the data set's first.
+
+        Raises:
+            InputError: If it is not there or not labelled that way, or a copy is of something else.
+        """
+        copies = [place for place in (root / name, root) if (place / RECORD).is_file()]
+        folder = copies[0] if copies else locate(name, dataset, root, cache)
+        return cls.open(name, dataset, folder, labels)
+
+    @property
+    def root(self) -> Path:
+        """The raw folder, which the paths of images start from.
+
+        Raises:
+            InputError: If a copy's raw folder is no longer there.
+        """
+        return self.folder if self.copy is None else self.copy.raw
+
+    @cached_property
+    def studies(self) -> Sequence[Study]:
+        """All studies, locked ones included; a `StudyTable` where a copy has shards to stream.
+
+        Raises:
+            InputError: If a file is missing or wrong.
+        """
+        if self.copy is None:
+            return self._reading.studies
+        return self.copy.studies if self.copy.shards is not None else list(self.copy.studies)
+
+    @property
+    def rejected(self) -> Sequence[Rejected]:
+        """Rows and images that did not become part of a study."""
+        return self._reading.rejected if self.copy is None else self.copy.rejected
+
+    @cached_property
+    def locked(self) -> frozenset[str]:
+        """Ids of the studies that development never sees."""
+        return locked_studies(self.dataset, self.studies)
+
+    @property
+    def development(self) -> list[Study]:
+        """The studies that are not locked."""
+        return [study for study in self.studies if study.study not in self.locked]
+
+    @cached_property
+    def official(self) -> Mapping[str, SplitPart]:
+        """Subset of each study in the split its publication gives; empty where it gives none."""
+        return official_parts(self.dataset, self.root)
+
+    def manifest(self, split: SplitSection) -> Manifest:
+        """The split of all studies, so that every experiment on a data set shares it."""
+        known = self.copy.manifest(split) if self.copy is not None else None
+        if known is not None:
+            return known
+        official = self.official if split.kind == "official" else None
+        return make_manifest(
+            self.studies, split, dataset=self.name, locked=self.locked, official=official
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What a streamed copy was made of; empty where the studies themselves are at hand."""
+        if self.copy is None or self.copy.shards is None:
+            return ""
+        return str(self.copy.record["fingerprint"])
+
+    @cached_property
+    def _reading(self) -> Reading:
+        reading = read(self.dataset, self.folder, self.choice.name)
+        for reason, count in reasons(reading.rejected).items():
+            log.warning("%s: %d left out: %s", self.folder.name, count, reason)
+        return reading
+
+
+def open_dataset(data: DataSection, root: Path, cache: Path) -> OpenDataset:
+    """Open the data set of a configuration.
+
+    Args:
+        data: What the configuration says of it.
+        root: Folder that holds data sets or prepared copies by name, or is one.
+        cache: Folder of caches; a data set that kgdx makes itself is made there.
+
+    Raises:
+        InputError: If it is not there, is not labelled that way, or a copy is of something else.
+    """
+    dataset = build_dataset(data.name, data.options)
+    return OpenDataset.find(data.name, dataset, root, cache, data.labels)
+
+
+def build_dataset(
+    name: str, options: Mapping[str, Any] = DEFAULT, where: str = "data.options"
+) -> Any:
+    """A data set of the catalog with its options, wherever its files are.
+
+    Args:
+        name: Name of the data set.
+        options: Its options; those not given have their defaults.
+        where: What the options are called where they were written, for errors.
+
+    Raises:
+        InputError: If there is no such data set or option.
+    """
+    part = DATASETS.load(name)
+    return part(parse_options(part.Options, options, where=where))
+
+
+def _choice(name: str, dataset: Any, labels: str) -> LabelChoice:
+    choices: dict[str, LabelChoice] = {choice.name: choice for choice in dataset.label_choices}
+    if labels not in choices:
+        raise InputError(f"{name} is not labelled with {labels!r}", did_you_mean(labels, choices))
+    return choices[labels]
