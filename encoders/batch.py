@@ -17,16 +17,33 @@ class Text:
     """Text of a batch, as word ids for a trainable encoder or as tokens of a frozen one.
 
     Args:
-        words: Word ids, `[B, T]`, or None where `tokens` is given.
+        words: Word ids, `[B, T]`; None where `tokens` is given and nothing is written.
         tokens: Token vectors of a frozen encoder, `[B, T, D]`, or None.
         mask: True where there is a word, `[B, T]`; a study without text has an all-False row.
         part: Index of the section or speaker of each word, `[B, T]`.
+        sentence: Which sentence of the text each token belongs to, `[B, T]`; -1 = none, as of
+            padding and of a language model's marks of start and end.
+        word: Which word of the text each token is, or is a part of, `[B, T]`; -1 = none.
     """
 
     words: Tensor | None
     tokens: Tensor | None
     mask: Tensor
     part: Tensor
+    sentence: Tensor | None = None
+    word: Tensor | None = None
+
+    def rows(self, at: Tensor) -> Text:
+        """The texts at these places, cut to the longest of them."""
+        mask = self.mask[at]
+        longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
+        cut = {
+            f.name: None if (value := getattr(self, f.name)) is None else value[at][:, :longest]
+            for f in fields(self)
+        }
+        if cut["tokens"] is not None:
+            cut["tokens"] = cut["tokens"].float()
+        return Text(**cut)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from encoders.batch import StudyBatch, Text
 from encoders.reading.transforms import Augmentation, augment
+from encoders.sentences import one_sentence
 from encoders.study import Study
 
 __all__ = ["Cohort", "Pictures", "StudyOrder", "batches"]
@@ -53,6 +54,9 @@ class Cohort:
         paired_text: Full report for contrast, or None.
         facts: Encoded facts `[n, F]`, or None.
         augmentation: How far pixels are moved about in training, or None.
+        sentences: Whether a training batch holds one sentence of each paired report.
+        reports: Findings and impression of each study in words, by study; empty where no system
+            writes.
     """
 
     studies: tuple[Study, ...]
@@ -64,6 +68,8 @@ class Cohort:
     paired_text: Text | None = None
     facts: Tensor | None = None
     augmentation: Augmentation | None = None
+    sentences: bool = False
+    reports: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.studies)
@@ -80,13 +86,14 @@ class Cohort:
         Args:
             chosen: Places, length `B`.
             training: Adds what only training may see.
-            generator: Moves pixels about where the cohort has an augmentation; None = as they are.
+            generator: Moves pixels about where the cohort has an augmentation, and draws sentences;
+                None = pixels as they are, and always the same sentences.
         """
         at = torch.as_tensor(list(chosen), dtype=torch.long)
         made = StudyBatch(
             ids=tuple(self.studies[int(place)].study for place in chosen),
             **self._seen(at, generator),
-            text=_rows(self.text, at),
+            text=None if self.text is None else self.text.rows(at),
             evidence=None if self.evidence is None else self.evidence[at],
             targets=self.targets[at],
             facts=None if self.facts is None else self.facts[at],
@@ -96,8 +103,12 @@ class Cohort:
         return replace(
             made,
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
-            paired_text=_rows(self.paired_text, at),
+            paired_text=self._paired(at, generator),
         )
+
+    def report_text(self, study: str) -> str:
+        """Findings and impression of a study, as a system is to write them."""
+        return self.reports[study]
 
     def order(
         self, batch_size: int, seed: int | None, *, rank: int = 0, processes: int = 1
@@ -118,6 +129,15 @@ class Cohort:
             # a loader draws a seed for each epoch; it must not come from the run's own generator
             generator=torch.Generator(),
         )
+
+    def _paired(self, at: Tensor, generator: np.random.Generator | None) -> Text | None:
+        """Full reports, or one sentence of each."""
+        if self.paired_text is None:
+            return None
+        text = self.paired_text.rows(at)
+        if not self.sentences:
+            return text
+        return one_sentence(text, generator or np.random.default_rng(0))
 
     def _seen(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
         """Picture fields of a batch."""
@@ -236,17 +256,3 @@ def batches(
     """Batches of some studies in their order."""
     for start in range(0, len(places), size):
         yield cohort.batch(places[start : start + size], training=training)
-
-
-def _rows(text: Text | None, at: Tensor) -> Text | None:
-    """Rows of a text, cut to the longest of them."""
-    if text is None:
-        return None
-    mask = text.mask[at]
-    longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
-    return Text(
-        words=None if text.words is None else text.words[at][:, :longest],
-        tokens=None if text.tokens is None else text.tokens[at][:, :longest].float(),
-        mask=mask[:, :longest],
-        part=text.part[at][:, :longest],
-    )

@@ -21,6 +21,7 @@ from experiments.loading.targets import choose_findings, label_set_of
 from experiments.records.record import GraphUse
 from experiments.splits.manifest import Manifest
 from experiments.systems import SYSTEMS
+from fusion.needs import Needs
 from fusion.system import System
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -210,7 +211,13 @@ def build_reader(
         exclusive=exclusive,
         held=held,
         cache=cache,
+        needs=needs_of(experiment),
     )
+
+
+def needs_of(experiment: Experiment) -> Needs:
+    """What the system of a configuration asks of its input."""
+    return Needs(paired_report=any("contrast" in stage.objectives for stage in experiment.stages))
 
 
 def build_system(experiment: Experiment, reader: StudyReader) -> System:
