@@ -65,6 +65,8 @@ class StudyBatch:
             stated; or None.
         facts: Encoded facts of the studies, `[B, F]`, for probes only; or None.
         paired_text: Training only: text of the full report for contrast, never an input; or None.
+        boxes: Where the lesion lies that is meant, `[B, V, 4]`: left, top, right and bottom in
+            shares of the square view; NaN where none is meant. None where no system asks.
     """
 
     ids: tuple[str, ...]
@@ -79,6 +81,7 @@ class StudyBatch:
     concept_targets: Tensor | None = None
     facts: Tensor | None = None
     paired_text: Text | None = None
+    boxes: Tensor | None = None
 
     def to(self, device: torch.device | str) -> StudyBatch:
         """The same batch with every tensor on `device`."""

@@ -73,7 +73,7 @@ def _tested(restored: Restored, root: Path) -> Cohort:
     data = restored.experiment.data
     part, _ = open_dataset(data)
     where = folder_of(part, data.name, root, restored.folder.path.parent / "cache")
-    source = StudySource.open(part, data, where)
+    source = StudySource.open(part, data, where, boxes=restored.reader.needs.boxes)
     tested = set(restored.manifest.studies("test")) - source.locked(part)
     studies = [study for study in source.everyone if study.study in tested]
     if not studies:

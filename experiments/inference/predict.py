@@ -244,7 +244,7 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
     data = own.model_copy(update={"name": name, "labels": labels, "options": options})
     dataset, _ = open_dataset(data)
     where = folder_of(dataset, name, root or Path(), restored.folder.path.parent / "cache")
-    source = StudySource.open(dataset, data, where)
+    source = StudySource.open(dataset, data, where, boxes=restored.reader.needs.boxes)
     studies, where = list(source.everyone), source.root
     shut = locked_studies(dataset, studies)
     notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []

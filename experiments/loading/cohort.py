@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from encoders.batch import StudyBatch, Text
-from encoders.reading.transforms import Augmentation, augment
+from encoders.reading.augmentation import Augmentation, draw_change
 from encoders.sentences import one_sentence
 from encoders.study import Study
 
@@ -30,6 +31,7 @@ class Pictures:
         modality: Index into `MODALITIES`, `[n, V]`.
         mean: Subtracted from pixels, one a channel; empty for tokens.
         std: Divides pixels after that.
+        boxes: Boxes in the square views, `[n, V, 4]`, NaN = none; or None.
     """
 
     values: Tensor
@@ -38,6 +40,7 @@ class Pictures:
     modality: Tensor
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    boxes: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -155,25 +158,47 @@ class Cohort:
         values = self.pictures.values[rows.clamp_min(0)].float()
         values[~mask] = 0.0  # what stands in for no picture must not spread, were it not finite
         tokens = not self.pictures.mean
+        boxes = None if self.pictures.boxes is None else self.pictures.boxes[at]
         if not tokens:
-            values = self._pixels(values, generator)
+            if generator is not None and self.augmentation is not None:
+                values, boxes = _changed(values, boxes, self.augmentation, generator)
+            values = self._pixels(values)
         return {
             "pixels": None if tokens else values,
             "image_tokens": values if tokens else None,
             "image_mask": mask,
             "view": self.pictures.view[at],
             "modality": self.pictures.modality[at],
+            "boxes": boxes,
         }
 
-    def _pixels(self, grey: Tensor, generator: np.random.Generator | None) -> Tensor:
+    def _pixels(self, grey: Tensor) -> Tensor:
         """Normalised pixels `[B, V, c, H, W]` from grey ones `[B, V, H, W]`."""
         assert self.pictures is not None
-        if generator is not None and self.augmentation is not None:
-            moved = [augment(g, self.augmentation, generator) for g in grey.flatten(0, 1).numpy()]
-            grey = torch.from_numpy(np.stack(moved)).view_as(grey)
         mean = torch.tensor(self.pictures.mean)[:, None, None]
         std = torch.tensor(self.pictures.std)[:, None, None]
         return (grey[:, :, None] - mean) / std
+
+
+def _changed(
+    squares: Tensor,
+    boxes: Tensor | None,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
+) -> tuple[Tensor, Tensor | None]:
+    """Pictures `[B, V, H, W]` changed at random, and their boxes with them."""
+    side = squares.shape[-1]
+    planes = squares.flatten(0, 1).numpy()
+    changes = [draw_change(augmentation, side, side, generator) for _ in planes]
+    moved = [change.pixels(plane) for change, plane in zip(changes, planes, strict=True)]
+    if boxes is not None:
+        none = (float("nan"),) * 4
+        placed = [
+            none if math.isnan(box[0]) else change.box(tuple(box), side) or none
+            for change, box in zip(changes, boxes.flatten(0, 1).tolist(), strict=True)
+        ]
+        boxes = torch.tensor(placed).view_as(boxes)
+    return torch.from_numpy(np.stack(moved)).view_as(squares), boxes
 
 
 class StudyOrder(Sampler[list[int]]):

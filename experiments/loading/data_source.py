@@ -7,7 +7,7 @@ are taken from it as they are wanted. Validation and test are read whole either 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -16,11 +16,13 @@ import numpy as np
 
 from encoders.study import SplitPart, Study
 from experiments.config.schema import DataSection, ImageSection, SplitSection
+from experiments.datasets._boxes import Box, with_boxes
 from experiments.loading.cohort import Cohort
 from experiments.loading.preprocessor import StudyReader
 from experiments.loading.stream import StreamedCohort
 from experiments.preparation.copy import PreparedCopy, StudyTable
 from experiments.splits.manifest import Manifest, locked_studies, make_manifest, official_parts
+from kg.errors import InputError
 
 __all__ = ["PARTS", "Cohorts", "StudySource", "those"]
 
@@ -54,23 +56,35 @@ class StudySource:
     copy: PreparedCopy | None = None
 
     @classmethod
-    def open(cls, dataset: Any, data: DataSection, root: Path) -> StudySource:
+    def open(
+        cls, dataset: Any, data: DataSection, root: Path, *, boxes: bool = False
+    ) -> StudySource:
         """The studies under a root, which may be a prepared copy.
 
         Args:
             dataset: The data set.
             data: What a configuration says of it.
             root: Its raw folder, or a prepared copy.
+            boxes: Whether pictures come with what was marked in them.
 
         Raises:
-            InputError: If a file is missing or wrong, or the copy is of something else.
+            InputError: If a file is missing or wrong, the copy is of something else, or boxes are
+                wanted of studies that are streamed.
         """
         copy = PreparedCopy.find(root)
         if copy is None:
-            return cls(root, dataset.studies(root, labels=data.labels))
+            studies = dataset.studies(root, labels=data.labels)
+            return cls(root, _marked(dataset, studies, root) if boxes else studies)
         copy.check(data.name, data.labels, dataset.options.model_dump(mode="json"))
-        streamed = copy.shards is not None
-        return cls(copy.raw, copy.studies if streamed else list(copy.studies), copy)
+        if copy.shards is None:
+            studies = list(copy.studies)
+            return cls(copy.raw, _marked(dataset, studies, copy.raw) if boxes else studies, copy)
+        if boxes:
+            raise InputError(
+                f"{root}: its shards hold no boxes, which the system reads",
+                f"name the raw folder {copy.raw} with --root, or prepare without --shards",
+            )
+        return cls(copy.raw, copy.studies, copy)
 
     def manifest(
         self, dataset: Any, name: str, split: SplitSection, locked: frozenset[str]
@@ -124,6 +138,12 @@ class StudySource:
             validation=reader.read(list(parts["validation"]), self.root),
             test=reader.read(list(parts["test"]), self.root),
         )
+
+
+def _marked(dataset: Any, studies: Sequence[Study], root: Path) -> list[Study]:
+    """The studies with what their data set's publication marked in the pictures."""
+    marks: Callable[[Path], Iterable[Box]] | None = getattr(dataset, "boxes", None)
+    return with_boxes(studies, marks(root) if marks is not None else (), root)
 
 
 def those(studies: Sequence[Study], keep: Callable[[Study], bool]) -> Sequence[Study]:

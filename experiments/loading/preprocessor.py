@@ -59,7 +59,7 @@ class StudyReader:
         self.held = held
         self.pictures: PictureReader | None = None
         if experiment.image.encoder is not None:
-            self.pictures = PictureReader(experiment.image, cache, experiment.seed)
+            self.pictures = PictureReader(experiment.image, cache, experiment.seed, needs)
         asked = (*findings, *held.findings)
         self.words = WordReader(
             experiment.text,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from encoders.contents import Contents
-from encoders.study import SplitPart, Study
+from encoders.study import SplitPart, Study, plain
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.loading.data_source import PARTS, Cohorts, StudySource, those
@@ -33,6 +33,7 @@ __all__ = [
     "build_reader",
     "build_system",
     "choice_of",
+    "needs_of",
     "open_dataset",
 ]
 
@@ -92,7 +93,7 @@ def assemble(experiment: Experiment, root: Path, *, cache: Path) -> Assembled:
     dataset, choice = open_dataset(data)
     root = folder_of(dataset, data.name, root, cache)
     graph, use = choose_graph(experiment.graph, dataset.graph_names)
-    source = StudySource.open(dataset, data, root)
+    source = StudySource.open(dataset, data, root, boxes=needs_of(experiment).boxes)
     locked = source.locked(dataset)
     manifest = source.manifest(dataset, data.name, experiment.split, locked)
     studies = wanted_studies(source.everyone, data)
@@ -247,7 +248,7 @@ def fingerprint(
     """
     digest = hashlib.sha256()
     for study in sorted(studies, key=lambda one: one.study):
-        digest.update(json.dumps(asdict(study), sort_keys=True).encode())
+        digest.update(json.dumps(plain(study), sort_keys=True).encode())
         if contents is not None:
             for image in study.images:
                 found = known.get(image.path) or contents.hash(root / image.path)

@@ -19,6 +19,7 @@ from experiments.records.studies import read_studies
 from experiments.runs.build import (
     fingerprint,
     folder_of,
+    needs_of,
     open_dataset,
     wanted_studies,
 )
@@ -120,7 +121,7 @@ def _data(folder: RunFolder, root: Path) -> str:
     place = folder_of(dataset, experiment.data.name, root, folder.path.parent / "cache")
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
-    source = StudySource.open(dataset, experiment.data, place)
+    source = StudySource.open(dataset, experiment.data, place, boxes=needs_of(experiment).boxes)
     studies = wanted_studies(source.everyone, experiment.data)
     return source.fingerprint or fingerprint(
         [study for study in studies if manifest.assignments.get(study.study) in used],

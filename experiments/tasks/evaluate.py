@@ -86,7 +86,7 @@ def evaluate_run(
     data, choice = data_of(restored, dataset, labels, without)
     part, _ = open_dataset(data)
     where = folder_of(part, dataset, root, folder.path.parent / "cache")
-    source = StudySource.open(part, data, where)
+    source = StudySource.open(part, data, where, boxes=restored.reader.needs.boxes)
     everyone, where = list(source.everyone), source.root
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in everyone)

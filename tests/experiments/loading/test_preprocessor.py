@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from encoders.reading.transforms import in_square
 from encoders.study import Study
 from experiments.config.schema import Experiment
+from experiments.datasets._boxes import with_boxes
 from experiments.datasets.synthetic import Synthetic
 from experiments.loading.graphs import Graphs
 from experiments.loading.holdout import NOTHING_HELD, Held
@@ -61,6 +64,10 @@ def build(small: dict[str, Any], studies: list[Study], root: Path) -> Build:
     return give
 
 
+PIXELS = {
+    "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64}},
+    "frozen": False,
+}
 SILENT = {"text": {"train": "none", "test": "none"}}
 
 
@@ -196,3 +203,36 @@ def test_held_out_concepts_leave_the_report_that_training_writes(
     assert named
     for study in named:
         assert "effusion" not in training.report_text(study).lower()
+
+
+def test_boxes_reach_a_batch_in_shares_of_what_the_encoder_sees(
+    build: Build, studies: list[Study], root: Path
+) -> None:
+    marked = with_boxes(studies, Synthetic(RULES).boxes(root), root)
+    assert build(image={**PIXELS}).read(marked, root).batch([0]).boxes is None
+    reader = build(Needs(boxes=True), image=PIXELS)
+    cohort = reader.read(marked, root, training=True)
+    given = [[image.box for image in study.images] for study in marked]
+    places = [n for n, boxes in enumerate(given) if any(boxes)]
+    assert places
+    still = cohort.batch(places)
+    assert still.boxes is not None
+    assert still.boxes.shape == (*still.image_mask.shape, 4)
+    for row, n in enumerate(places):
+        for v, box in enumerate(given[n]):
+            if box is None:
+                assert still.boxes[row, v].isnan().all()
+            else:  # made-up pictures are square
+                np.testing.assert_allclose(still.boxes[row, v], box, atol=1e-6)
+    moved = cohort.batch(places, generator=np.random.default_rng(0)).boxes
+    assert moved is not None
+    assert not torch.equal(moved.nan_to_num(), still.boxes.nan_to_num())
+    assert (moved - still.boxes).nan_to_num().abs().max() < 0.3
+    assert torch.equal(moved.isnan(), still.boxes.isnan())
+
+
+def test_a_box_on_a_wide_picture_is_moved_into_its_square() -> None:
+    box = (0.0, 0.0, 0.5, 1.0)
+    assert in_square(box, (40, 80), 32, "whole") == (0.0, 0.25, 0.5, 0.75)
+    assert in_square(box, (80, 40), 32, "borders") == (0.25, 0.0, 0.5, 1.0)
+    assert in_square(box, (40, 80), 32, "squash") == box
