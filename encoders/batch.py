@@ -17,16 +17,33 @@ class Text:
     """Text of a batch, as word ids for a trainable encoder or as tokens of a frozen one.
 
     Args:
-        words: Word ids, `[B, T]`, or None where `tokens` is given.
+        words: Word ids, `[B, T]`; None where `tokens` is given and nothing is written.
         tokens: Token vectors of a frozen encoder, `[B, T, D]`, or None.
         mask: True where there is a word, `[B, T]`; a study without text has an all-False row.
         part: Index of the section or speaker of each word, `[B, T]`.
+        sentence: Which sentence of the text each token belongs to, `[B, T]`; -1 = none, as of
+            padding and of a language model's marks of start and end.
+        word: Which word of the text each token is, or is a part of, `[B, T]`; -1 = none.
     """
 
     words: Tensor | None
     tokens: Tensor | None
     mask: Tensor
     part: Tensor
+    sentence: Tensor | None = None
+    word: Tensor | None = None
+
+    def rows(self, at: Tensor) -> Text:
+        """The texts at these places, cut to the longest of them."""
+        mask = self.mask[at]
+        longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
+        cut = {
+            f.name: None if (value := getattr(self, f.name)) is None else value[at][:, :longest]
+            for f in fields(self)
+        }
+        if cut["tokens"] is not None:
+            cut["tokens"] = cut["tokens"].float()
+        return Text(**cut)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,8 @@ class StudyBatch:
             stated; or None.
         facts: Encoded facts of the studies, `[B, F]`, for probes only; or None.
         paired_text: Training only: text of the full report for contrast, never an input; or None.
+        boxes: Where the lesion lies that is meant, `[B, V, 4]`: left, top, right and bottom in
+            shares of the square view; NaN where none is meant. None where no system asks.
     """
 
     ids: tuple[str, ...]
@@ -62,6 +81,7 @@ class StudyBatch:
     concept_targets: Tensor | None = None
     facts: Tensor | None = None
     paired_text: Text | None = None
+    boxes: Tensor | None = None
 
     def to(self, device: torch.device | str) -> StudyBatch:
         """The same batch with every tensor on `device`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Modality = Literal["cxr", "ct", "ultrasound"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
@@ -42,12 +42,15 @@ class StudyImage:
         modality: How it was taken.
         view: Projection or probe.
         part: Place of the slice or frame that is meant; None = whatever the file holds.
+        box: Where the lesion lies that is meant: left, top, right and bottom in shares of the
+            picture's sides, from its upper left corner; None = none is meant.
     """
 
     path: str
     modality: Modality
     view: View = "unknown"
     part: int | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,12 @@ class Study:
     coded: Mapping[str, Stated] = field(default_factory=dict)
     source: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def plain(study: Study) -> dict[str, Any]:
+    """A study as plain values, ready for JSON; a picture without a box has no such key."""
+    record = asdict(study)
+    for image in record["images"]:
+        if image["box"] is None:
+            del image["box"]
+    return record

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from encoders.study import View
 
-__all__ = ["Needs"]
+__all__ = ["NO_NEEDS", "Needs"]
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,6 @@ class Needs:
     vocabulary: bool = False
     definitions: bool = False
     views: tuple[View, ...] = ()
+
+
+NO_NEEDS = Needs()

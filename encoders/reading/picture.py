@@ -16,7 +16,7 @@ import numpy as np
 
 from encoders.reading.kinds import Kind, kind_of
 from encoders.reading.limits import Grey, check_content, check_file
-from encoders.reading.raster import read_raster
+from encoders.reading.raster import raster_shape, read_raster
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About, Stack
 from kg.errors import KgdxError
@@ -49,6 +49,25 @@ def look(path: Path | str) -> About:
         check_file(file)
         kind = kind_of(file)
         return About() if kind == "raster" else _open(file, kind).about
+
+
+def shape_of(path: Path | str, part: int | None = None) -> tuple[int, int]:
+    """Height and width of a picture as it is shown; of a still its header tells.
+
+    Args:
+        path: A file, or a folder of DICOM slices.
+        part: Place of the slice or frame; None = the one in the middle.
+
+    Raises:
+        RejectedImage: If it cannot be read; see `rejected.py`.
+    """
+    file = Path(path)
+    with _guarded(file):
+        check_file(file)
+        if kind_of(file) == "raster":
+            return raster_shape(file)
+    height, width = read_picture(file, part=part).shape
+    return height, width
 
 
 def read_picture(

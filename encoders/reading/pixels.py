@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from encoders.reading.augmentation import Augmentation, augment
 from encoders.reading.limits import Grey
 from encoders.reading.picture import Picture, read_parts
 from encoders.reading.rejected import RejectedImage
-from encoders.reading.transforms import Augmentation, augment, normalise, to_square
+from encoders.reading.transforms import normalise, to_square
 
 if TYPE_CHECKING:
     from encoders.image import Preprocessing

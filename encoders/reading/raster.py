@@ -22,7 +22,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from encoders.reading.kinds import first_bytes
 from encoders.reading.limits import Grey, check_content, check_file, check_size
@@ -95,6 +95,20 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
         except DECODING as error:
             raise RejectedImage(path, reason_of(error)) from None
         return check_content(path, grey_of(upright))
+
+
+def raster_shape(path: Path) -> tuple[int, int]:
+    """Height and width of a picture as it is shown, by its header.
+
+    Raises:
+        RejectedImage: If it is no picture.
+    """
+    if path.stat().st_size == LENGTH and first_bytes(path)[:4] not in TIFF:
+        return read_raster(path).shape  # type: ignore[return-value]
+    with open_raster(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return (width, height) if turned else (height, width)
 
 
 def _shrink(image: Image.Image, target: int) -> None:

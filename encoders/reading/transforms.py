@@ -1,13 +1,8 @@
-"""Turn a grey picture into what a backbone wants to see: square views, augmentation, normalising.
-
-Chest pictures are never mirrored: which side a finding is on is part of its meaning.
-"""
+"""Turn a grey picture into what a backbone wants to see: square views, normalising."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,11 +28,16 @@ def resize(grey: Grey, width: int, height: int) -> Grey:
     return clipped
 
 
+def fitted(shape: tuple[int, int], size: int) -> tuple[int, int]:
+    """Height and width of a picture, aspect kept, within a square of this side."""
+    scale = size / max(shape)
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
 def whole(grey: Grey, size: int) -> Grey:
     """The whole picture, aspect kept, centred on a black square."""
-    height, width = grey.shape
-    scale = size / max(height, width)
-    inner = resize(grey, max(1, round(width * scale)), max(1, round(height * scale)))
+    high, wide = fitted(grey.shape, size)
+    inner = resize(grey, wide, high)
     square = np.zeros((size, size), np.float32)
     top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
     square[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
@@ -69,6 +69,26 @@ RECIPES: dict[str, Callable[[Grey, int], Grey]] = {
 """Fixed views by name; the name is part of the feature cache's key."""
 
 
+def in_square(
+    box: tuple[float, float, float, float], shape: tuple[int, int], size: int, recipe: str
+) -> tuple[float, float, float, float]:
+    """Where a box of a picture lies in its square view, both in shares of the sides.
+
+    Args:
+        box: Left, top, right, bottom.
+        shape: Height and width of the picture.
+        size: Side of the view in pixels.
+        recipe: Name of the view.
+    """
+    if recipe == "squash":
+        return box
+    wide, high = fitted(shape, size)[::-1]
+    left, top = (size - wide) // 2, (size - high) // 2
+    across = [(left + edge * wide) / size for edge in box[::2]]
+    down = [(top + edge * high) / size for edge in box[1::2]]
+    return across[0], down[0], across[1], down[1]
+
+
 def to_square(grey: Grey, size: int, recipe: str = "whole") -> Grey:
     """A fixed square view `[size, size]` of a picture `[H, W]`, values in [0, 1].
 
@@ -86,46 +106,3 @@ def normalise(grey: Grey, preprocessing: Preprocessing) -> Grey:
     std = np.asarray(preprocessing.std, np.float32)[:, None, None]
     pixels: Grey = (grey[None].astype(np.float32) - mean) / std
     return pixels
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training pictures are moved about; every value is the largest change either way.
-
-    Args:
-        degrees: Rotation in degrees.
-        shift: Translation as a share of the side.
-        scale: Zoom as a share.
-        contrast: Change of contrast around the picture's mean, as a share.
-        brightness: Added to pixels in [0, 1].
-    """
-
-    degrees: float = 7.0
-    shift: float = 0.04
-    scale: float = 0.08
-    contrast: float = 0.2
-    brightness: float = 0.05
-
-
-def augment(grey: Grey, augmentation: Augmentation, generator: np.random.Generator) -> Grey:
-    """A slightly moved copy of a square view `[H, W]`, never mirrored, values in [0, 1]."""
-    turn, across, down, zoom, contrast, brightness = generator.uniform(-1, 1, 6)
-    height, width = grey.shape
-    angle = math.radians(turn * augmentation.degrees)
-    factor = 1 + zoom * augmentation.scale
-    cos, sin = math.cos(angle) / factor, math.sin(angle) / factor
-    # maps each output pixel back into the input, turning around the centre
-    x0, y0 = (width - 1) / 2, (height - 1) / 2
-    dx, dy = across * augmentation.shift * width, down * augmentation.shift * height
-    matrix = (
-        *(cos, sin, x0 - cos * (x0 + dx) - sin * (y0 + dy)),
-        *(-sin, cos, y0 + sin * (x0 + dx) - cos * (y0 + dy)),
-    )
-    image = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
-    moved = np.asarray(
-        image.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    )
-    middle = moved.mean()
-    changed = (moved - middle) * (1 + contrast * augmentation.contrast) + middle
-    clipped: Grey = np.clip(changed + brightness * augmentation.brightness, 0, 1)
-    return clipped.astype(np.float32)

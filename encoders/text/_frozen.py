@@ -20,7 +20,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from encoders.study import Passage
-from encoders.text import PARTS
+from encoders.text import Vocabulary
+from encoders.text._tokens import NOWHERE, Piece, Token, Tokenized, located, tokenized
 from encoders.weights import CONVERT, load_into, read_weights, seeded, state_hash
 from kg.errors import InputError, did_you_mean
 
@@ -85,34 +86,63 @@ class FrozenTransformer(nn.Module):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
 
-    def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
+    def mark_ends(self) -> None:
+        """Start and end of a text are marked as the model knows them."""
+
+    def vocabulary(self) -> Vocabulary:
+        """The tokenizer's words."""
+        unknown, mask = self.tokenizer.unk_token_id, self.tokenizer.mask_token_id
+        silent = {self.padding, self.first, self.last, mask}
+
+        def decode(ids: Sequence[int]) -> str:
+            text: str = self.tokenizer.decode([number for number in ids if number not in silent])
+            return text
+
+        return Vocabulary(
+            len(self.tokenizer), self.padding, unknown, mask, self.first, self.last, decode
+        )
+
+    def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
+        """Tokens of each text and where they stand; no text gives no token."""
         rows = [self._row(passages) for passages in texts]
-        longest = max((len(row) for row in rows), default=0)
-        words = torch.full((len(rows), max(longest, 1)), self.padding)
-        part = torch.zeros_like(words)
-        for place, row in enumerate(rows):
-            if row:
-                words[place, : len(row)] = torch.tensor([word for word, _ in row])
-                part[place, : len(row)] = torch.tensor([name for _, name in row])
         cut = sum(len(row) == self.max_length for row in rows)
         if cut:
             log.info("%d of %d texts reach the limit of %d tokens", cut, len(rows), self.max_length)
-        return words, part > 0, part
+        return tokenized(rows, self.padding)
 
-    def _row(self, passages: Sequence[Passage]) -> list[tuple[int, int]]:
-        """Word id and part of each token of one study, special tokens included."""
-        row: list[tuple[int, int]] = []
-        for passage in passages:
-            name = PARTS.index(passage.name)
-            ids = self.tokenizer(
-                passage.text, add_special_tokens=False, truncation=True, max_length=self.max_length
-            )["input_ids"]
-            row.extend((int(word), name) for word in ids)
+    def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
+        return self.tokenized(texts).inputs
+
+    def _row(self, passages: Sequence[Passage]) -> list[Token]:
+        """The tokens of one study, special tokens included."""
+        row = located(passages, self._pieces)[: self.max_length - 2]
         if not row:
             return []
-        row = row[: self.max_length - 2]
-        return [(self.first, row[0][1]), *row, (self.last, row[-1][1])]
+        first, last = (
+            Token(mark, at.part, *[NOWHERE] * 5)
+            for mark, at in ((self.first, row[0]), (self.last, row[-1]))
+        )
+        return [first, *row, last]
+
+    def _pieces(self, passage: Passage) -> list[Piece]:
+        """The tokens of one passage; one whose tokenizer tells no places is one sentence."""
+        places = bool(self.tokenizer.is_fast)
+        read = self.tokenizer(
+            passage.text,
+            add_special_tokens=False,
+            truncation=True,
+            max_length=self.max_length,
+            return_offsets_mapping=places,
+        )
+        ids = [int(word) for word in read["input_ids"]]
+        if not places:
+            return [Piece(word, number, 0, 0) for number, word in enumerate(ids)]
+        words = read.word_ids()
+        return [
+            Piece(id_, word, *span)
+            for id_, word, span in zip(ids, words, read["offset_mapping"], strict=True)
+        ]
 
     @torch.no_grad()
     def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from encoders.study import Passage
-from encoders.text import TEXT_ENCODERS
+from encoders.text import TEXT_ENCODERS, Vocabulary
+from encoders.text._tokens import Tokenized
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 from kg.options import Part, parse_options
@@ -45,10 +46,23 @@ class OnTokens(nn.Module):
         """Learn what the encoder below must learn from the training texts."""
         self.below.fit(texts)
 
+    def mark_ends(self) -> None:
+        """Have the encoder below mark a text's start and end."""
+        self.below.mark_ends()
+
+    def vocabulary(self) -> Vocabulary:
+        """The words of the encoder below."""
+        words: Vocabulary = self.below.vocabulary()
+        return words
+
+    def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
+        """Tokens of the encoder below, and where they stand."""
+        made: Tokenized = self.below.tokenized(texts)
+        return made
+
     def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
         """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`, as the encoder below."""
-        words, mask, part = self.below.tokenize(texts)
-        return words, mask, part
+        return self.tokenized(texts).inputs
 
     def tokens(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
         """Tokens of the encoder below, `[B, T, D]`; zeros where there is no word."""

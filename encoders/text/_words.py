@@ -7,20 +7,24 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from encoders.study import Passage
-from encoders.text import PARTS
+from encoders.text import PARTS, Vocabulary
+from encoders.text._tokens import Piece, Token, Tokenized, located, tokenized
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
-WORD = re.compile(r"<mask>|[a-z]+(?:'[a-z]+)?|[0-9]+|[\u3400-\u9fff]|[.,;:?!。，；：？！、]")
+MARKS = ".,;:?!。，；：？！、"
+"""Marks that end clauses; each is a word."""
+WORD = re.compile(rf"<mask>|[a-z]+(?:'[a-z]+)?|[0-9]+|[\u3400-\u9fff]|[{MARKS}]")
 SPECIAL = ("<padding>", "<unknown>", "<mask>")
-UNKNOWN = SPECIAL.index("<unknown>")
+PADDING, UNKNOWN, MASK = range(len(SPECIAL))
+ENDS = ("<start>", "<end>")
+"""Words that only a vocabulary has that texts are written with."""
 
 TOGETHER = 8
 """Texts of like length that are encoded at once."""
@@ -50,7 +54,7 @@ class WordEncoder(nn.Module):
     """
 
     frozen = False
-    special: ClassVar[tuple[str, ...]] = SPECIAL
+    special: tuple[str, ...] = SPECIAL
     """Words every vocabulary begins with; 0 is padding."""
 
     def __init__(self, options: WordOptions) -> None:
@@ -64,6 +68,28 @@ class WordEncoder(nn.Module):
         """Take words into the vocabulary, with new vectors."""
         self.index = {word: place for place, word in enumerate((*self.special, *words))}
         self.words = nn.Embedding(len(self.index), self.width, padding_idx=0)
+
+    def mark_ends(self) -> None:
+        """Take the marks of a text's start and end into the vocabulary, before it is learnt."""
+        self.special = (*self.special, *ENDS)
+        self._use(())
+
+    def vocabulary(self) -> Vocabulary:
+        """The words by number.
+
+        Raises:
+            ValueError: If the marks of start and end are not among them.
+        """
+        if not set(ENDS) <= set(self.special):
+            raise ValueError("this vocabulary has no marks of start and end: call mark_ends first")
+        start, end = (self.index[mark] for mark in ENDS)
+        silent = {PADDING, MASK, start, end}
+        words = list(self.index)
+
+        def decode(ids: Sequence[int]) -> str:
+            return joined([words[number] for number in ids if number not in silent])
+
+        return Vocabulary(len(words), PADDING, UNKNOWN, MASK, start, end, decode)
 
     def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
         """Learn the vocabulary from the training texts; vectors are new afterwards."""
@@ -94,24 +120,22 @@ class WordEncoder(nn.Module):
             )
         self._use(words)
 
+    def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
+        """Words of each text and where they stand; no text gives no word."""
+        return tokenized([self.row(passages) for passages in texts])
+
     def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
         """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
-        rows = [self.row(passages) for passages in texts]
-        longest = max((len(row) for row in rows), default=0)
-        both = torch.zeros(len(rows), max(longest, 1), 2, dtype=torch.int64)
-        for place, row in enumerate(rows):
-            both[place, : len(row)] = torch.tensor(row, dtype=torch.int64).view(-1, 2)
-        words, part = both.unbind(-1)
-        return words, part > 0, part
+        return self.tokenized(texts).inputs
 
-    def row(self, passages: Sequence[Passage]) -> list[tuple[int, int]]:
-        """Word id and part of each word of one study."""
-        row = (
-            (self.index.get(word, UNKNOWN), PARTS.index(passage.name))
-            for passage in passages
-            for word in words_of(passage.text)
-        )
-        return list(islice(row, self.limits.max_length))
+    def row(self, passages: Sequence[Passage]) -> list[Token]:
+        """The words of one study."""
+        return located(passages, self.pieces)[: self.limits.max_length]
+
+    def pieces(self, passage: Passage) -> Iterator[Piece]:
+        """The words of one passage."""
+        for number, match in enumerate(WORD.finditer(passage.text.lower())):
+            yield Piece(self.index.get(match[0], UNKNOWN), number, *match.span())
 
     def weights_hash(self) -> str:
         """SHA-256 of the vocabulary."""
@@ -121,6 +145,22 @@ class WordEncoder(nn.Module):
 def words_of(text: str) -> list[str]:
     """English words in lower case, numbers, single Chinese characters, and marks of clauses."""
     return WORD.findall(text.lower())
+
+
+def joined(words: Sequence[str]) -> str:
+    """A text of these words: blanks between English words, none before marks or in Chinese."""
+    text = ""
+    for word in words:
+        close = word in MARKS or (is_chinese(word) and is_chinese(text[-1:]))
+        text += word if close or not text else f" {word}"
+    return text
+
+
+def is_chinese(letters: str) -> bool:
+    """Whether text is Chinese, marks of clauses included."""
+    return bool(letters) and all(
+        "\u3000" <= letter <= "\u9fff" or letter > "\uff00" for letter in letters
+    )
 
 
 def of_like_length(mask: Tensor) -> Iterator[tuple[Tensor, int]]:

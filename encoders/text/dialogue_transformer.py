@@ -9,23 +9,20 @@ text beyond the limit the middle is left out: how it began and how it ended stay
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.study import Passage
-from encoders.text import PARTS
+from encoders.text._tokens import Piece, Token, located
 from encoders.text._words import (
     SPECIAL,
-    UNKNOWN,
     WordEncoder,
     WordOptions,
     attention_layer,
     ignored_padding,
-    words_of,
 )
 from encoders.text.tiny_transformer import sinusoids
 from kg.errors import InputError
@@ -38,7 +35,7 @@ TURN = len(SPECIAL)
 class DialogueTransformer(WordEncoder):
     """Attention within windows of a dialogue and across them, with speaker and turn."""
 
-    special: ClassVar[tuple[str, ...]] = (*SPECIAL, "<turn>")
+    special: tuple[str, ...] = (*SPECIAL, "<turn>")
 
     class Options(WordOptions):
         """Options of the encoder.
@@ -82,14 +79,17 @@ class DialogueTransformer(WordEncoder):
         self.across = attention_layer(width, options.heads, options.dropout)
         self.norm = nn.LayerNorm(width)
 
-    def row(self, passages: Sequence[Passage]) -> list[tuple[int, int]]:
-        """Word id and speaker of each word of one study, a mark before each turn."""
-        row: list[tuple[int, int]] = []
-        for passage in passages:
-            name = PARTS.index(passage.name)
-            words = [(self.index.get(word, UNKNOWN), name) for word in words_of(passage.text)]
-            row += [(TURN, name), *words] if words else []
+    def row(self, passages: Sequence[Passage]) -> list[Token]:
+        """The words of one study; of a text beyond the limit its beginning and its end."""
+        row = located(passages, self.pieces)
         return _ends(row, self.options.max_length, self.options.opening)
+
+    def pieces(self, passage: Passage) -> Iterator[Piece]:
+        """The words of one turn, a mark before them."""
+        for piece in super().pieces(passage):
+            if piece.word == 0:
+                yield Piece(TURN, 0, piece.start, piece.start)
+            yield piece._replace(word=piece.word + 1)
 
     def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
@@ -138,7 +138,7 @@ class DialogueTransformer(WordEncoder):
         return carried
 
 
-def _ends(row: list[tuple[int, int]], limit: int, opening: float) -> list[tuple[int, int]]:
+def _ends(row: list[Token], limit: int, opening: float) -> list[Token]:
     """A row within the limit: its beginning and its end."""
     if len(row) <= limit:
         return row

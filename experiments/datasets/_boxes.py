@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from encoders.reading.picture import shape_of
+from encoders.study import Study, StudyImage
 from kg.errors import InputError
 
 
@@ -20,6 +23,8 @@ class Box:
         width: Width in pixels.
         height: Height in pixels.
         reader: Who marked it, where that is told.
+        picture: Path of the picture relative to the root; empty = the study's only one.
+        sides: Width and height of the published picture; None = those of the file.
     """
 
     study: str
@@ -29,6 +34,13 @@ class Box:
     width: float
     height: float
     reader: str = ""
+    picture: str = ""
+    sides: tuple[int, int] | None = None
+
+    @property
+    def area(self) -> float:
+        """Area in pixels."""
+        return self.width * self.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,38 @@ class Region:
     top: float
     right: float
     bottom: float
+
+
+def with_boxes(studies: Sequence[Study], boxes: Iterable[Box], root: Path) -> list[Study]:
+    """The studies with a box on each picture in which one was marked.
+
+    A picture has one box: of several the largest, of equally large ones the first.
+
+    Args:
+        studies: The studies.
+        boxes: The boxes of their data set.
+        root: Folder the paths of pictures are relative to.
+    """
+    largest: dict[tuple[str, str], Box] = {}
+    for box in boxes:
+        known = largest.setdefault((box.study, box.picture), box)
+        if box.area > known.area:
+            largest[box.study, box.picture] = box
+
+    def marked(study: Study, image: StudyImage) -> StudyImage:
+        one = largest.get((study.study, image.path))
+        if one is None and len(study.images) == 1:
+            one = largest.get((study.study, ""))
+        if one is None or image.box is not None:
+            return image
+        wide, high = one.sides or shape_of(root / image.path, image.part)[::-1]
+        right, bottom = one.x + one.width, one.y + one.height
+        return replace(image, box=(one.x / wide, one.y / high, right / wide, bottom / high))
+
+    return [
+        replace(study, images=tuple(marked(study, image) for image in study.images))
+        for study in studies
+    ]
 
 
 def four_numbers(cells: Sequence[str], where: str) -> tuple[float, float, float, float]:

@@ -105,7 +105,12 @@ class JSRT(Pictured):
     def boxes(self, root: Path) -> tuple[Box, ...]:
         """A square around each nodule, in pixels of 2048."""
         return tuple(
-            Box(case.name, LABELS["nodule"], case.x - side / 2, case.y - side / 2, side, side)
+            Box(
+                case.name,
+                LABELS["nodule"],
+                *(case.x - side / 2, case.y - side / 2, side, side),
+                sides=(2048, 2048),
+            )
             for path in _tables(root)
             for case in _cases(path)
             if (side := case.size / MILLIMETRE)

@@ -247,4 +247,4 @@ def _boxes(path: Path) -> Iterator[Box]:
             if number == 1 or not row:
                 continue
             box = four_numbers(row[BOX_NUMBERS], f"{path}: row {number}")
-            yield Box(stem(row[0]), _concept(row[1], path, number), *box)
+            yield Box(stem(row[0]), _concept(row[1], path, number), *box, sides=(1024, 1024))

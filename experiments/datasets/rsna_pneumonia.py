@@ -221,4 +221,4 @@ def _boxes(table: Columns) -> Iterator[Box]:
         if not any(cells):
             continue
         box = four_numbers(cells, f"{table.path}: row {row}")
-        yield Box(name, RSNA3["Lung Opacity"], *box)
+        yield Box(name, RSNA3["Lung Opacity"], *box, sides=(1024, 1024))

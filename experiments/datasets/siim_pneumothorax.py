@@ -134,4 +134,4 @@ def _boxes(table: Columns) -> Iterator[Box]:
             top, bottom = np.array([0]), np.array([SIDE - 1])
         left, upper = int(columns.min()), int(top.min())
         width, height = int(last.max()) - left + 1, int(bottom.max()) - upper + 1
-        yield Box(name, PNEUMOTHORAX, left, upper, width, height)
+        yield Box(name, PNEUMOTHORAX, left, upper, width, height, sides=(SIDE, SIDE))

@@ -8,12 +8,14 @@ and which sentence states it is known: ground truth for tests of evidence, and t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import kg.options
 from encoders.study import MODALITIES, Modality
 from experiments.datasets import LabelChoice, NeededFile
+from experiments.datasets._boxes import Box
 from experiments.datasets._layout import Layout, Reading
 from experiments.synthetic.generate import TRUTH, generate, key_of, read_truths
 from experiments.synthetic.rules import Rules
@@ -75,6 +77,11 @@ class Synthetic(Layout):
         studies = (read_study(truth, labels, folder) for truth in truths)
         return Reading(tuple(study for study in studies if study is not None))
 
+    def boxes(self, root: Path) -> tuple[Box, ...]:
+        """Where each finding is drawn, in every picture that shows it."""
+        truths, folder = self.truths(root)
+        return tuple(box for truth in truths for box in _boxes(truth, folder))
+
     def truths(self, root: Path) -> tuple[list[Truth], str]:
         """What is true of each study, and what the paths of pictures start with under `root`."""
         if (root / TRUTH).is_file():
@@ -102,3 +109,22 @@ class Synthetic(Layout):
 
             self._graph = load_shipped()
         return self._graph
+
+
+def _boxes(truth: Truth, folder: str) -> Iterator[Box]:
+    """Where the findings of a study are drawn.
+
+    Args:
+        truth: The study.
+        folder: What the paths of pictures start with, relative to the root.
+    """
+    sides = {image["path"]: (image["width"], image["height"]) for image in truth["images"]}
+    for finding in truth["findings"]:
+        for path, (left, top, right, bottom) in finding["boxes"].items():
+            yield Box(
+                truth["study"],
+                finding["concept"],
+                *(left, top, right - left, bottom - top),
+                picture=folder + path,
+                sides=sides[path],
+            )

@@ -90,7 +90,9 @@ def evaluate_run(
     restored = restore(folder)
     given(restored.experiment, without)  # refuses what cannot be withheld before anything is read
     data = data_of(restored, dataset, labels, without)
-    opened = open_dataset(data, root, folder.path.parent / "cache")
+    opened = open_dataset(
+        data, root, folder.path.parent / "cache", boxes=restored.reader.needs.boxes
+    )
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in opened.studies)
     wanted = Wanted(restored, data, opened, locked, home, without)

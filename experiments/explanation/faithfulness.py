@@ -76,7 +76,9 @@ def _tested(restored: Restored, root: Path) -> Cohort:
             "ask a run on the development part",
         )
     data = restored.experiment.data
-    opened = open_dataset(data, root, restored.folder.path.parent / "cache")
+    opened = open_dataset(
+        data, root, restored.folder.path.parent / "cache", boxes=restored.reader.needs.boxes
+    )
     tested = set(restored.manifest.studies("test"))
     studies = [study for study in opened.development if study.study in tested]
     if not studies:

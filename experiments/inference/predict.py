@@ -241,6 +241,7 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
     labels = own.labels if own.labels in choices else choices[0]
     cache = restored.folder.path.parent / "cache"
     opened = OpenDataset.find(name, dataset, root or Path(), cache, labels)
+    opened = replace(opened, boxes=restored.reader.needs.boxes)
     shut = opened.locked
     notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []
     learnt = {"train", "validation"}

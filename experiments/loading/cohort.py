@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from encoders.batch import StudyBatch, Text
-from encoders.reading.transforms import Augmentation, augment
+from encoders.reading.augmentation import Augmentation, draw_change
+from encoders.sentences import one_sentence
 from encoders.study import Study
 
 __all__ = ["Cohort", "Pictures", "StudyOrder", "batches"]
@@ -29,6 +31,7 @@ class Pictures:
         modality: Index into `MODALITIES`, `[n, V]`.
         mean: Subtracted from pixels, one a channel; empty for tokens.
         std: Divides pixels after that.
+        boxes: Boxes in the square views, `[n, V, 4]`, NaN = none; or None.
     """
 
     values: Tensor
@@ -37,6 +40,7 @@ class Pictures:
     modality: Tensor
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    boxes: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Cohort:
         paired_text: Full report for contrast, or None.
         facts: Encoded facts `[n, F]`, or None.
         augmentation: How far pixels are moved about in training, or None.
+        sentences: Whether a training batch holds one sentence of each paired report.
+        reports: Findings and impression of each study in words, by study; empty where no system
+            writes.
     """
 
     studies: tuple[Study, ...]
@@ -64,6 +71,8 @@ class Cohort:
     paired_text: Text | None = None
     facts: Tensor | None = None
     augmentation: Augmentation | None = None
+    sentences: bool = False
+    reports: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.studies)
@@ -80,13 +89,14 @@ class Cohort:
         Args:
             chosen: Places, length `B`.
             training: Adds what only training may see.
-            generator: Moves pixels about where the cohort has an augmentation; None = as they are.
+            generator: Moves pixels about where the cohort has an augmentation, and draws sentences;
+                None = pixels as they are, and always the same sentences.
         """
         at = torch.as_tensor(list(chosen), dtype=torch.long)
         made = StudyBatch(
             ids=tuple(self.studies[int(place)].study for place in chosen),
             **self._seen(at, generator),
-            text=_rows(self.text, at),
+            text=None if self.text is None else self.text.rows(at),
             evidence=None if self.evidence is None else self.evidence[at],
             targets=self.targets[at],
             facts=None if self.facts is None else self.facts[at],
@@ -96,8 +106,12 @@ class Cohort:
         return replace(
             made,
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
-            paired_text=_rows(self.paired_text, at),
+            paired_text=self._paired(at, generator),
         )
+
+    def report_text(self, study: str) -> str:
+        """Findings and impression of a study, as a system is to write them."""
+        return self.reports[study]
 
     def order(
         self, batch_size: int, seed: int | None, *, rank: int = 0, processes: int = 1
@@ -119,6 +133,15 @@ class Cohort:
             generator=torch.Generator(),
         )
 
+    def _paired(self, at: Tensor, generator: np.random.Generator | None) -> Text | None:
+        """Full reports, or one sentence of each."""
+        if self.paired_text is None:
+            return None
+        text = self.paired_text.rows(at)
+        if not self.sentences:
+            return text
+        return one_sentence(text, generator or np.random.default_rng(0))
+
     def _seen(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
         """Picture fields of a batch."""
         if self.pictures is None:
@@ -135,25 +158,47 @@ class Cohort:
         values = self.pictures.values[rows.clamp_min(0)].float()
         values[~mask] = 0.0  # what stands in for no picture must not spread, were it not finite
         tokens = not self.pictures.mean
+        boxes = None if self.pictures.boxes is None else self.pictures.boxes[at]
         if not tokens:
-            values = self._pixels(values, generator)
+            if generator is not None and self.augmentation is not None:
+                values, boxes = _changed(values, boxes, self.augmentation, generator)
+            values = self._pixels(values)
         return {
             "pixels": None if tokens else values,
             "image_tokens": values if tokens else None,
             "image_mask": mask,
             "view": self.pictures.view[at],
             "modality": self.pictures.modality[at],
+            "boxes": boxes,
         }
 
-    def _pixels(self, grey: Tensor, generator: np.random.Generator | None) -> Tensor:
+    def _pixels(self, grey: Tensor) -> Tensor:
         """Normalised pixels `[B, V, c, H, W]` from grey ones `[B, V, H, W]`."""
         assert self.pictures is not None
-        if generator is not None and self.augmentation is not None:
-            moved = [augment(g, self.augmentation, generator) for g in grey.flatten(0, 1).numpy()]
-            grey = torch.from_numpy(np.stack(moved)).view_as(grey)
         mean = torch.tensor(self.pictures.mean)[:, None, None]
         std = torch.tensor(self.pictures.std)[:, None, None]
         return (grey[:, :, None] - mean) / std
+
+
+def _changed(
+    squares: Tensor,
+    boxes: Tensor | None,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
+) -> tuple[Tensor, Tensor | None]:
+    """Pictures `[B, V, H, W]` changed at random, and their boxes with them."""
+    side = squares.shape[-1]
+    planes = squares.flatten(0, 1).numpy()
+    changes = [draw_change(augmentation, side, side, generator) for _ in planes]
+    moved = [change.pixels(plane) for change, plane in zip(changes, planes, strict=True)]
+    if boxes is not None:
+        none = (float("nan"),) * 4
+        placed = [
+            none if math.isnan(box[0]) else change.box(tuple(box), side) or none
+            for change, box in zip(changes, boxes.flatten(0, 1).tolist(), strict=True)
+        ]
+        boxes = torch.tensor(placed).view_as(boxes)
+    return torch.from_numpy(np.stack(moved)).view_as(squares), boxes
 
 
 class StudyOrder(Sampler[list[int]]):
@@ -236,17 +281,3 @@ def batches(
     """Batches of some studies in their order."""
     for start in range(0, len(places), size):
         yield cohort.batch(places[start : start + size], training=training)
-
-
-def _rows(text: Text | None, at: Tensor) -> Text | None:
-    """Rows of a text, cut to the longest of them."""
-    if text is None:
-        return None
-    mask = text.mask[at]
-    longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
-    return Text(
-        words=None if text.words is None else text.words[at][:, :longest],
-        tokens=None if text.tokens is None else text.tokens[at][:, :longest].float(),
-        mask=mask[:, :longest],
-        part=text.part[at][:, :longest],
-    )

@@ -16,16 +16,18 @@ from torch import Tensor, nn
 from encoders.cache import FeatureCache, image_key
 from encoders.contents import Contents
 from encoders.image import IMAGE_ENCODERS, Preprocessing
-from encoders.reading.picture import READING, Picture, look
+from encoders.reading.augmentation import Augmentation
+from encoders.reading.picture import READING, Picture, look, shape_of
 from encoders.reading.pixels import load_pixels
 from encoders.reading.places import share
 from encoders.reading.rejected import RejectedImage
-from encoders.reading.transforms import Augmentation
+from encoders.reading.transforms import in_square
 from encoders.reduce import Reducer, pool_tokens
 from encoders.study import MODALITIES, VIEWS, Study, StudyImage
 from encoders.weights import RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
+from fusion.needs import NO_NEEDS, Needs
 from kg.options import parse_options
 
 __all__ = ["FROM_RUN", "PictureReader", "Squares"]
@@ -69,12 +71,15 @@ class PictureReader:
         section: Which encoder, whether it is frozen, how tokens are pooled and reduced.
         cache: Folder of feature caches.
         seed: Seed of what is drawn when fitting.
+        needs: What the system asks of its input.
     """
 
-    def __init__(self, section: ImageSection, cache: Path, seed: int) -> None:
+    def __init__(
+        self, section: ImageSection, cache: Path, seed: int, needs: Needs = NO_NEEDS
+    ) -> None:
         if section.encoder is None:
             raise ValueError("pictures are not used by this configuration")
-        self.section, self.cache, self.seed = section, cache, seed
+        self.section, self.cache, self.seed, self.needs = section, cache, seed, needs
         part = IMAGE_ENCODERS.load(section.encoder.name)
         where = f"image.encoder.{section.encoder.name}"
         given = dict(section.encoder.options)
@@ -191,10 +196,26 @@ class PictureReader:
             rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
         else:
             values = self._values(pictures) if self.section.frozen else self._grey(pictures)
+        made = Pictures(values, rows, view, modality, boxes=self._boxes(chosen, root, most))
         if self.section.frozen:
-            return Pictures(values, rows, view, modality)
+            return made
         wanted: Preprocessing = self.encoder.preprocessing
-        return Pictures(values, rows, view, modality, wanted.mean, wanted.std)
+        return replace(made, mean=wanted.mean, std=wanted.std)
+
+    def _boxes(
+        self, chosen: Sequence[Sequence[StudyImage]], root: Path, most: int
+    ) -> Tensor | None:
+        """Boxes in the square views, `[n, V, 4]`, NaN where there is none."""
+        if not self.needs.boxes:
+            return None
+        size, recipe = self.encoder.preprocessing.size, self.section.recipe
+        made = torch.full((len(chosen), most, 4), float("nan"))
+        for n, images in enumerate(chosen):
+            for v, image in enumerate(images):
+                if image.box is not None:
+                    shape = shape_of(root / image.path, image.part)
+                    made[n, v] = torch.tensor(in_square(image.box, shape, size, recipe))
+        return made
 
     def _held(self, paths: Sequence[str]) -> Sequence[bool]:
         """Whether each picture is a still that is there as a square."""

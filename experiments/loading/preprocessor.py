@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from encoders.batch import Text
 from encoders.contents import Contents
 from encoders.study import Modality, Study, View
 from experiments.config.schema import Experiment
@@ -21,12 +20,10 @@ from experiments.loading.images import PictureReader
 from experiments.loading.metadata import FactReader
 from experiments.loading.targets import targets
 from experiments.loading.text import WordReader
-from fusion.needs import Needs
+from fusion.needs import NO_NEEDS, Needs
 from fusion.system import Setting
 
 __all__ = ["StudyReader"]
-
-NOTHING_NEEDED = Needs()
 
 
 class StudyReader:
@@ -53,7 +50,7 @@ class StudyReader:
         *,
         exclusive: bool,
         held: Held = NOTHING_HELD,
-        needs: Needs = NOTHING_NEEDED,
+        needs: Needs = NO_NEEDS,
         cache: Path,
     ) -> None:
         self.experiment, self.findings, self.exclusive = experiment, findings, exclusive
@@ -62,7 +59,7 @@ class StudyReader:
         self._taken_over: set[str] = set()
         self.pictures: PictureReader | None = None
         if experiment.image.encoder is not None:
-            self.pictures = PictureReader(experiment.image, cache, experiment.seed)
+            self.pictures = PictureReader(experiment.image, cache, experiment.seed, needs)
         asked = (*findings, *held.findings)
         self.words = WordReader(
             experiment.text,
@@ -71,6 +68,7 @@ class StudyReader:
             cache,
             masked=held.masked,
             lexicon=experiment.graph.lexicon,
+            needs=needs,
         )
         self.facts = FactReader(experiment.metadata)
         self.supervised: tuple[str, ...] = ()
@@ -84,7 +82,7 @@ class StudyReader:
 
     @property
     def pairs(self) -> bool:
-        """Whether training has the full report beside the pictures."""
+        """Whether training sees pictures beside their full report."""
         return self.needs.paired_report and self.pictures is not None
 
     @property
@@ -117,6 +115,7 @@ class StudyReader:
         root: Path,
         *,
         training: bool = False,
+        extras: bool = False,
         findings: tuple[str, ...] | None = None,
     ) -> Cohort:
         """Read studies.
@@ -125,12 +124,13 @@ class StudyReader:
             studies: The studies.
             root: Folder their picture paths are relative to.
             training: Read by the training policy, and add what only training may see.
+            extras: Add what only training may see to what is read as at test, so that a loss can be
+                measured on validation.
             findings: Concept ids to make targets for; those trained on where not given.
         """
         text = self.experiment.text
         policy = self.words.training_policy if training else text.test
         reads = self.reads_text and policy != "none"
-        sources = self.experiment.concept_sources
         wanted = self.findings if findings is None else findings
         return Cohort(
             studies=tuple(studies),
@@ -138,10 +138,10 @@ class StudyReader:
             pictures=None if self.pictures is None else self.pictures.read(studies, root),
             text=self.words.text(studies, policy, training=training) if reads else None,
             evidence=self.words.evidence(studies, policy, training=training) if reads else None,
-            concept_targets=self.words.concept_targets(studies, sources) if training else None,
-            paired_text=self._paired(studies) if training and self.pairs else None,
             facts=self.facts.read(studies) if self.facts.names else None,
             augmentation=self.pictures.augmentation if self.pictures and training else None,
+            reports=self._reports(studies, training=training),
+            **(self._extras(studies) if training or extras else {}),
         )
 
     def setting(self) -> Setting:
@@ -206,9 +206,20 @@ class StudyReader:
         self.prevalence = tuple(plain["prevalence"])
         self.usual = dict(plain.get("usual", {}))
 
-    def _paired(self, studies: Sequence[Study]) -> Text:
-        """Full reports for contrast, which are read in training only."""
-        return self.words.text(studies, "full", training=True)
+    def _extras(self, studies: Sequence[Study]) -> dict[str, Any]:
+        """What only training may see: what reports and coding state, and the reports themselves."""
+        sources = self.experiment.concept_sources
+        return {
+            "concept_targets": self.words.concept_targets(studies, sources),
+            "paired_text": self.words.text(studies, "full", training=True) if self.pairs else None,
+            "sentences": self.needs.sentences,
+        }
+
+    def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:
+        """Findings and impression by study, where a system writes them."""
+        if not self.needs.vocabulary:
+            return {}
+        return {study.study: self.words.report(study, training=training) for study in studies}
 
     def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
         data = self.experiment.data

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from encoders.batch import Text
 from encoders.cache import FeatureCache
 from encoders.study import Passage, Stated, Study
-from encoders.text import TEXT_ENCODERS
+from encoders.text import TEXT_ENCODERS, Vocabulary
+from encoders.text._tokens import Tokenized
 from experiments.config.schema import TextPolicy, TextSection
 from experiments.loading.targets import passages_for
+from fusion.needs import NO_NEEDS, Needs
 from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
@@ -30,6 +32,8 @@ __all__ = ["WordReader"]
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
+WRITTEN = ("findings", "impression")
+"""Sections of the report a system writes."""
 
 
 class WordReader:
@@ -42,6 +46,7 @@ class WordReader:
         cache: Folder of feature caches.
         masked: Concepts held out of training, whose clauses training text loses.
         lexicon: Names that are looked for: `all`, or concepts' `labels` alone.
+        needs: What the system asks of its input.
     """
 
     def __init__(
@@ -53,8 +58,9 @@ class WordReader:
         *,
         masked: frozenset[str] = frozenset(),
         lexicon: Literal["all", "labels"] = "all",
+        needs: Needs = NO_NEEDS,
     ) -> None:
-        self.section, self.graph, self.cache = section, graph, cache
+        self.section, self.graph, self.cache, self.needs = section, graph, cache, needs
         self.linker = MentionLinker(graph if lexicon == "all" else labels_only(graph))
         self.masked = masked
         self.asked: set[str] = set()
@@ -63,6 +69,13 @@ class WordReader:
         where = f"text.encoder.{section.encoder.name}"
         options = parse_options(part.Options, section.encoder.options, where=where)
         self.encoder: Any = part(options)
+        if needs.vocabulary:
+            self.encoder.mark_ends()
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The encoder's words by number, where the system asks for them."""
+        return self.encoder.vocabulary() if self.needs.vocabulary else None
 
     @property
     def trainable_encoder(self) -> nn.Module | None:
@@ -105,10 +118,16 @@ class WordReader:
     def text(self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False) -> Text:
         """Words or frozen tokens of the studies."""
         passages = [self.passages(study, policy, training=training) for study in studies]
-        if not self.encoder.frozen:
-            words, mask, part = self.encoder.tokenize(passages)
-            return Text(words, None, mask, part)
-        return self._frozen(passages)
+        made: Tokenized = self.encoder.tokenized(passages)
+        tokens = self._frozen(passages, made) if self.encoder.frozen else None
+        words = made.words if tokens is None or self.needs.vocabulary else None
+        return Text(words, tokens, made.mask, made.part, made.sentence, made.word)
+
+    def report(self, study: Study, *, training: bool = False) -> str:
+        """Findings and impression as one text; training loses clauses on held-out concepts."""
+        passages = self.passages(study, "full", training=training)
+        written = (passage.text.strip() for passage in passages if passage.name in WRITTEN)
+        return "\n".join(text for text in written if text)
 
     def evidence(
         self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False
@@ -174,9 +193,9 @@ class WordReader:
     def _stated(self, passages: Passages) -> dict[str, Stated]:
         return dict(study_evidence(self.linker.link(passages), self.graph))
 
-    def _frozen(self, passages: list[Passages]) -> Text:
-        """Tokens of a frozen encoder, each text encoded once; mask and part are made anew."""
-        words, mask, part = self.encoder.tokenize(passages)
+    def _frozen(self, passages: list[Passages], made: Tokenized) -> Tensor:
+        """Tokens of a frozen encoder, each text encoded once, `[n, T, D]`."""
+        words, mask, part = made.inputs
         length = self.encoder.max_length
         key = {"weights": self.encoder.weights_hash(), "length": str(length)}
         cache: FeatureCache[str] = FeatureCache(self.cache, key, (length, self.encoder.width))
@@ -193,8 +212,7 @@ class WordReader:
             return filled
 
         rows = cache.fill(names, encode)
-        tokens = torch.from_numpy(np.asarray(cache.array()[rows][:, : mask.shape[1]]))
-        return Text(None, tokens, mask, part)
+        return torch.from_numpy(np.asarray(cache.array()[rows][:, : mask.shape[1]]))
 
 
 def _digest(passages: Passages) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import astuple, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from encoders.study import Passage, Study, StudyImage
+from encoders.study import Passage, Study, StudyImage, plain
 from experiments.datasets._layout import Rejected
 from experiments.preparation.image_scan import Look
 from experiments.records.atomic import atomic_path
@@ -97,7 +97,7 @@ def write_studies(path: Path, studies: Sequence[Study], looks: Mapping[str, Look
 
     def rows() -> Iterator[dict[str, Any]]:
         for study in studies:
-            record = asdict(study)
+            record = plain(study)
             kept = [image for image in record["images"] if not looks[image["path"]].reason]
             record["images"] = kept
             text = json.dumps(record, ensure_ascii=False)
@@ -132,7 +132,10 @@ def read_rejected(path: Path) -> tuple[Rejected, ...]:
 
 def study_of(record: Mapping[str, Any]) -> Study:
     """A study from its JSON record."""
-    images = tuple(StudyImage(**image) for image in record["images"])
+    images = tuple(
+        StudyImage(**(image | {"box": tuple(image["box"])} if "box" in image else image))
+        for image in record["images"]
+    )
     report, dialogue = (
         tuple(Passage(**passage) for passage in record[part]) for part in ("report", "dialogue")
     )

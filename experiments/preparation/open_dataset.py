@@ -7,8 +7,8 @@ data set here, so that all of them look for it, check it and divide it alike.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from encoders.study import SplitPart, Study
 from experiments.config.schema import DataSection, SplitSection
 from experiments.datasets import DATASETS, LabelChoice
+from experiments.datasets._boxes import Box, with_boxes
 from experiments.datasets._layout import Reading, Rejected, log_warnings
 from experiments.preparation.copy import RECORD, PreparedCopy
 from experiments.preparation.inspection import locate, read, reasons
@@ -40,6 +41,7 @@ class OpenDataset:
         choice: How its studies are labelled.
         folder: Its own raw folder, or a prepared copy.
         copy: The prepared copy that the folder is, or None.
+        boxes: Whether pictures come with what was marked in them.
     """
 
     name: str
@@ -47,6 +49,7 @@ class OpenDataset:
     choice: LabelChoice
     folder: Path
     copy: PreparedCopy | None = None
+    boxes: bool = False
 
     @classmethod
     def open(cls, name: str, dataset: Any, folder: Path, labels: str = "") -> OpenDataset:
@@ -103,11 +106,19 @@ class OpenDataset:
         """All studies, locked ones included; a `StudyTable` where a copy has shards to stream.
 
         Raises:
-            InputError: If a file is missing or wrong.
+            InputError: If a file is missing or wrong, or boxes are wanted of studies that are
+                streamed.
         """
         if self.copy is None:
-            return self._reading.studies
-        return self.copy.studies if self.copy.shards is not None else list(self.copy.studies)
+            return self._marked(self._reading.studies)
+        if self.copy.shards is None:
+            return self._marked(list(self.copy.studies))
+        if self.boxes:
+            raise InputError(
+                f"{self.folder}: its shards hold no boxes, which the system reads",
+                f"name the raw folder {self.copy.raw} with --root, or prepare without --shards",
+            )
+        return self.copy.studies
 
     @property
     def rejected(self) -> Sequence[Rejected]:
@@ -146,6 +157,13 @@ class OpenDataset:
             return ""
         return str(self.copy.record["fingerprint"])
 
+    def _marked(self, studies: Sequence[Study]) -> Sequence[Study]:
+        """The studies, with what their publication marked in the pictures where it is wanted."""
+        marks: Callable[[Path], Iterable[Box]] | None = getattr(self.dataset, "boxes", None)
+        if not self.boxes or marks is None:
+            return studies
+        return with_boxes(studies, marks(self.root), self.root)
+
     @cached_property
     def _reading(self) -> Reading:
         reading = read(self.dataset, self.folder, self.choice.name)
@@ -154,19 +172,21 @@ class OpenDataset:
         return reading
 
 
-def open_dataset(data: DataSection, root: Path, cache: Path) -> OpenDataset:
+def open_dataset(data: DataSection, root: Path, cache: Path, *, boxes: bool = False) -> OpenDataset:
     """Open the data set of a configuration.
 
     Args:
         data: What the configuration says of it.
         root: Folder that holds data sets or prepared copies by name, or is one.
         cache: Folder of caches; a data set that kgdx makes itself is made there.
+        boxes: Whether pictures come with what was marked in them.
 
     Raises:
         InputError: If it is not there, is not labelled that way, or a copy is of something else.
     """
     dataset = build_dataset(data.name, data.options)
-    return OpenDataset.find(data.name, dataset, root, cache, data.labels)
+    opened = OpenDataset.find(data.name, dataset, root, cache, data.labels)
+    return replace(opened, boxes=boxes)
 
 
 def build_dataset(

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from encoders.contents import file_hash
 from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
-from encoders.study import SplitPart, Study
+from encoders.study import SplitPart, Study, plain
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.preparation.copy import RECORD, StudyTable
@@ -182,7 +182,7 @@ def fingerprint_of(
     wanted = asdict(replace(plan, workers=1))
     digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(wanted)}\n".encode())
     for study in reading.studies:
-        digest.update(json.dumps(asdict(study), sort_keys=True).encode())
+        digest.update(json.dumps(plain(study), sort_keys=True).encode())
         for image in study.images:
             digest.update(f"{stamp(root / image.path)}\n".encode())
     digest.update(json.dumps([astuple(item) for item in reading.rejected]).encode())

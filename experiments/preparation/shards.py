@@ -18,7 +18,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.contents import file_hash
-from encoders.study import Study
+from encoders.study import Study, plain
 from experiments.preparation.index import study_of
 from experiments.records.atomic import write_json
 from kg.errors import InputError
@@ -159,7 +159,7 @@ def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], co
         for sample in samples:
             written: dict[str, str | bytes] = {
                 "__key__": f"{sample.row:09d}",
-                RECORD: json.dumps({"study": asdict(sample.study), "held": sample.held}).encode(),
+                RECORD: json.dumps({"study": plain(sample.study), "held": sample.held}).encode(),
             }
             if len(sample.squares):
                 written[SQUARES] = _packed(sample.squares)

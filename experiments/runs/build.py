@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from encoders.contents import Contents
-from encoders.study import SplitPart, Study
+from encoders.study import SplitPart, Study, plain
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import LabelChoice
 from experiments.loading.cohort import Cohort
@@ -38,13 +38,14 @@ from experiments.runs.start import (
 )
 from experiments.splits.manifest import Manifest
 from experiments.systems import SYSTEMS
+from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import System
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
-__all__ = ["Assembled", "assemble", "build_reader", "build_system"]
+__all__ = ["Assembled", "assemble", "build_reader", "build_system", "needs_of"]
 
 NO_HASHES: Mapping[str, str] = {}
 
@@ -89,7 +90,7 @@ class Assembled:
     def with_training_text(self, part: Literal["validation", "test"]) -> Cohort:
         """Studies of a part with what only training may see, for losses and retrieval."""
         studies = self.cohorts[part].studies
-        return self.reader.read(studies, self.root, training=True)
+        return self.reader.read(studies, self.root, extras=True)
 
     def identity(self) -> dict[str, Any]:
         """What the weights belong to."""
@@ -119,7 +120,7 @@ def assemble(
     runs = cache.parent if runs is None else runs
     parents = open_parents(experiment, runs)
     data = experiment.data
-    opened = open_dataset(data, root, cache)
+    opened = open_dataset(data, root, cache, boxes=needs_of(experiment).boxes)
     graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
     manifest = opened.manifest(experiment.split)
     studies = wanted_studies(opened.studies, data)
@@ -206,16 +207,21 @@ def build_reader(
 ) -> StudyReader:
     """A reader that still has to be fitted or restored."""
     graph, structure = graphs
-    system, options, stages = chosen_system(experiment)
     return StudyReader(
         with_encoder_file(experiment, runs),
         Graphs(graph, structure, concept_vectors(experiment.graph, structure, cache)),
         findings,
         exclusive=exclusive,
         held=held,
-        needs=system.needs(options, stages),
+        needs=needs_of(experiment),
         cache=cache,
     )
+
+
+def needs_of(experiment: Experiment) -> Needs:
+    """What the system of a configuration asks of its input."""
+    system, options, stages = chosen_system(experiment)
+    return system.needs(options, stages)
 
 
 def chosen_system(experiment: Experiment) -> tuple[type[System], Any, tuple[Stage, ...]]:
@@ -252,7 +258,7 @@ def fingerprint(
     """
     digest = hashlib.sha256()
     for study in sorted(studies, key=lambda one: one.study):
-        digest.update(json.dumps(asdict(study), sort_keys=True).encode())
+        digest.update(json.dumps(plain(study), sort_keys=True).encode())
         if contents is not None:
             for image in study.images:
                 found = known.get(image.path) or contents.hash(root / image.path)

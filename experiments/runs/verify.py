@@ -18,7 +18,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import read_predictions
 from experiments.records.record import RunRecord
 from experiments.records.studies import read_studies
-from experiments.runs.build import fingerprint, wanted_studies
+from experiments.runs.build import fingerprint, needs_of, wanted_studies
 from experiments.runs.restore import restore
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -113,7 +113,12 @@ def _same(said: float | None, now: float) -> bool:
 def _data(folder: RunFolder, root: Path) -> str:
     """Fingerprint of the studies of all parts as they are read now."""
     experiment = resolve(str(folder.config))
-    opened = open_dataset(experiment.data, root, folder.path.parent / "cache")
+    opened = open_dataset(
+        experiment.data,
+        root,
+        folder.path.parent / "cache",
+        boxes=needs_of(experiment).boxes,
+    )
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
     studies = wanted_studies(opened.studies, experiment.data)

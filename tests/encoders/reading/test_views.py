@@ -1,4 +1,4 @@
-"""Views, augmentation, normalising, and loading many pictures at once."""
+"""Views, normalising, and loading many pictures at once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 
 from encoders.image import Preprocessing
+from encoders.reading.augmentation import Augmentation
 from encoders.reading.pixels import load_pixels, load_readable
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import (
     RECIPES,
-    Augmentation,
-    augment,
     borders,
     normalise,
     squash,
@@ -75,30 +74,6 @@ def test_normalise_by_hand() -> None:
     pixels = normalise(np.full((2, 2), 0.5, np.float32), SMALL)
     assert pixels.shape == (3, 2, 2)
     np.testing.assert_allclose(pixels[:, 0, 0], [0, 0.4, 1.0], atol=1e-6)
-
-
-def test_augmentation_is_drawn_from_the_generator_and_small() -> None:
-    grey = np.zeros((64, 64), np.float32)
-    grey[20:40, 10:30] = 1
-    moved = augment(grey, Augmentation(), np.random.default_rng(3))
-    np.testing.assert_array_equal(moved, augment(grey, Augmentation(), np.random.default_rng(3)))
-    assert (moved != augment(grey, Augmentation(), np.random.default_rng(4))).any()
-    assert abs(moved - grey).mean() < 0.2
-
-
-def test_augmentation_of_zero_is_the_picture() -> None:
-    grey = np.random.default_rng(0).random((32, 32), np.float32)
-    none = Augmentation(0, 0, 0, 0, 0)
-    np.testing.assert_allclose(augment(grey, none, np.random.default_rng(0)), grey, atol=1e-5)
-
-
-def test_augmentation_never_mirrors() -> None:
-    grey = np.zeros((64, 64), np.float32)
-    grey[:, :16] = 1
-    strong = Augmentation(15, 0.1, 0.2, 0.3, 0.1)
-    for seed in range(50):
-        moved = augment(grey, strong, np.random.default_rng(seed))
-        assert moved[:, :32].mean() > moved[:, 32:].mean()
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""Tokens of texts, and where each stands: its section, sentence, word and characters."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from encoders.study import Passage
+from encoders.text import PARTS
+from kg.mentions.tokens import sentences
+
+NOWHERE = -1
+"""Sentence, word and place of padding, and of marks that belong to no passage."""
+
+
+class Piece(NamedTuple):
+    """A token of one passage.
+
+    Args:
+        id: Number in the vocabulary.
+        word: Which word of the passage it is, or is a part of.
+        start: First character in the passage's text.
+        end: One past the last character.
+    """
+
+    id: int
+    word: int
+    start: int
+    end: int
+
+
+class Token(NamedTuple):
+    """A token of the text of a study; sentences and words are counted through all passages."""
+
+    id: int
+    part: int
+    sentence: int
+    word: int
+    passage: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """Tokens of texts, as rows of one length.
+
+    Args:
+        words: Number of each token in the vocabulary, `[B, T]`.
+        part: Index in `PARTS` of its section or speaker, `[B, T]`; 0 = padding.
+        sentence: Which sentence of the text it belongs to, `[B, T]`; -1 = none.
+        word: Which word of the text it belongs to, `[B, T]`; -1 = none.
+        place: Its passage, first character and one past the last, `[B, T, 3]`; -1 = none.
+    """
+
+    words: Tensor
+    part: Tensor
+    sentence: Tensor
+    word: Tensor
+    place: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """True where there is a token, `[B, T]`."""
+        return self.part > 0
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What an encoder is called with: words, mask, part."""
+        return self.words, self.mask, self.part
+
+
+def located(
+    passages: Sequence[Passage], pieces_of: Callable[[Passage], Iterable[Piece]]
+) -> list[Token]:
+    """Tokens of one text.
+
+    Args:
+        passages: Its passages.
+        pieces_of: Cuts a passage into pieces.
+    """
+    row: list[Token] = []
+    sentence, word = 0, 0
+    for place, passage in enumerate(passages):
+        starts = [found[0].start for found in sentences(passage.text)]
+        part, words = PARTS.index(passage.name), 0
+        for piece in pieces_of(passage):
+            inside = max(bisect_right(starts, piece.start) - 1, 0)
+            row.append(
+                Token(
+                    piece.id,
+                    part,
+                    sentence + inside,
+                    word + piece.word,
+                    place,
+                    piece.start,
+                    piece.end,
+                )
+            )
+            words = piece.word + 1
+        sentence, word = sentence + len(starts), word + words
+    return row
+
+
+def tokenized(rows: Sequence[Sequence[Token]], padding: int = 0) -> Tokenized:
+    """Rows of tokens, each filled up to the longest.
+
+    Args:
+        rows: Tokens of each text.
+        padding: Number of padding in the vocabulary.
+    """
+    longest = max((len(row) for row in rows), default=0)
+    filler = Token(padding, 0, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE)
+    made = torch.tensor(filler).repeat(len(rows), max(longest, 1), 1)
+    for place, row in enumerate(rows):
+        if row:
+            made[place, : len(row)] = torch.tensor(row)
+    words, part, sentence, word = made[..., :4].unbind(-1)
+    return Tokenized(words, part, sentence, word, made[..., 4:])
