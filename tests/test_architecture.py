@@ -6,10 +6,10 @@ import ast
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,13 +123,11 @@ def test_the_rooms_are_the_ones_agreed() -> None:
     assert folders - {"build", "dist"} == {*ROOMS, "tests"}
 
 
-def test_import_linter_agrees() -> None:
+def test_import_linter_agrees(processes: Any) -> None:
     command = shutil.which("lint-imports", path=os.path.dirname(sys.executable))  # noqa: PTH120
     if command is None:
         pytest.skip("import-linter is not installed")
-    done = subprocess.run(
-        [command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = processes.run(command, "--no-cache", cwd=ROOT)
     assert done.returncode == 0, done.stdout
 
 

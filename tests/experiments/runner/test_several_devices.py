@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,9 +136,9 @@ with world.joined(Path("run"), Path("."), devices=2):
 """
 
 
-def test_processes_that_wait_for_a_leader_end_when_it_is_killed() -> None:
+def test_processes_that_wait_for_a_leader_end_when_it_is_killed(processes: Any) -> None:
     """They hold its output open, so that this would wait for as long as they do: twelve hours."""
-    ended = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, timeout=120)
+    ended = processes.python(KILLED)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
