@@ -118,7 +118,6 @@ def studies(folder: Path, count: int) -> Path:
 KILLED = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
-from typing import Any
 from experiments.datasets.table import Table
 from experiments.preparation import image_scan as looking
 from experiments.preparation.prepare import Plan, prepare

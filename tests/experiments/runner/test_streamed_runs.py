@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from experiments.records.journal import read_metrics
 from experiments.records.predictions import read_predictions
 from experiments.runner.run import resume_run, run_experiment
 from experiments.training.task import Task
+from kg.errors import InputError
 
 STILL = {
     "width": 16,
@@ -80,6 +83,14 @@ def go(root: Path, runs: Path, **changed: Any) -> RunFolder:
     return find_run(run_experiment(experiment, root=root, runs=runs), runs)
 
 
+def wait_for_workers(folder: RunFolder) -> None:
+    """Those that read for a killed run end with it, and let go of its lock."""
+    while True:
+        with suppress(InputError), folder.hold():
+            return
+        time.sleep(0.05)
+
+
 def train_until_killed(root: Path, runs: Path) -> None:
     """Train as `go` does, with one worker, and be killed in the seventh step."""
     plain, steps = Task.training_step, 0
@@ -104,13 +115,13 @@ def test_killed_in_an_epoch_and_resumed_ends_at_the_same_weights(
     root: Path, tmp_path: Path, processes: Any
 ) -> None:
     straight = go(root, tmp_path / "straight")
-    # a process of its own: a fork would inherit the threads and handles of the tests before;
-    # the one that reads for it holds its output open, so that this waits for the end of both
+    # a process of its own: a fork would inherit the threads and handles of the tests before
     ended = processes.run(sys.executable, __file__, root, tmp_path / "killed")
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     (folder,) = [RunFolder(p.parent) for p in (tmp_path / "killed").glob("*/config.yaml")]
     assert load_checkpoint(folder.checkpoints / "last").state["global_step"] == 4
     assert folder.load_record().status != "finished"
+    wait_for_workers(folder)
     torch.manual_seed(99)  # another process would not have the same randomness
     resume_run(folder, root)
     assert folder.load_record().status == "finished"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -310,8 +310,7 @@ def test_signals_and_kills_leave_a_run_that_can_be_resumed(
 
     def begun(*words: object) -> subprocess.Popen[str]:
         with said.open("a", encoding="utf-8") as stream:
-            started = processes.start(*command, *words, *where, stdout=stream, stderr=stream)
-        return cast(subprocess.Popen[str], started)
+            return processes.start(*command, *words, *where, stdout=stream, stderr=stream)
 
     process = begun("run", config)
 
