@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -133,6 +134,7 @@ WIDER = KINDS.index(f"inverse of {IS_A}")
 """Kind of the message from a wider concept."""
 
 
+@lru_cache(maxsize=1)
 def _around(graph: KnowledgeGraph) -> Around:
     around: Around = [{} for _ in graph.concepts]
 

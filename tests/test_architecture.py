@@ -6,10 +6,10 @@ import ast
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +35,12 @@ PARTS = sorted(
 )
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 BANNED = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
+NOT_IN_TESTS = {
+    *("subprocess.run", "subprocess.Popen", "subprocess.check_output", "subprocess.check_call"),
+    *("os.fork", "os.system", "os.popen", "multiprocessing.Process", "multiprocessing.get_context"),
+    *("time.time", "time.monotonic", "time.perf_counter", "time.process_time"),
+}
+"""Processes are started by the fixture that ends them; what is bounded is counted, not timed."""
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 each_part = pytest.mark.parametrize("path", PARTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -123,14 +129,24 @@ def test_the_rooms_are_the_ones_agreed() -> None:
     assert folders - {"build", "dist"} == {*ROOMS, "tests"}
 
 
-def test_import_linter_agrees() -> None:
+def test_import_linter_agrees(processes: Any) -> None:
     command = shutil.which("lint-imports", path=os.path.dirname(sys.executable))  # noqa: PTH120
     if command is None:
         pytest.skip("import-linter is not installed")
-    done = subprocess.run(
-        [command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = processes.run(command, "--no-cache", cwd=ROOT)
     assert done.returncode == 0, done.stdout
+
+
+def test_tests_start_processes_that_end_with_them_and_read_no_clock() -> None:
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if "benchmarks" not in path.parts]
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node.func)}"
+        for path in tests
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in NOT_IN_TESTS
+    ]
+    assert tests
+    assert not found
 
 
 def test_the_wheel_holds_the_four_rooms_with_their_tables() -> None:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,9 @@ def read_records(path: Path) -> Records:
     return from_rdf(path.name, content, ending)
 
 
+@cache
 def load_shipped() -> KnowledgeGraph:
-    """The clinical graph this project ships."""
+    """The clinical graph this project ships, read once in a process."""
     return load(SHIPPED)
 
 

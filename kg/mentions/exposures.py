@@ -102,6 +102,8 @@ def exposures(words: Sequence[str]) -> list[Exposure]:
 
 def _matches(text: str) -> Iterator[Exposure]:
     for concept, pattern in _COMPILED:
+        start = counted = 0
         for match in pattern.finditer(text):
-            start = text.count(" ", 0, match.start())
+            start += text.count(" ", counted, match.start())
+            counted = match.start()
             yield Exposure(concept, start, start + match[0].count(" ") + 1)

@@ -65,6 +65,9 @@ class KnowledgeGraph:
         object.__setattr__(self, "edges", tuple(sorted(self.edges, key=lambda e: e.key)))
         self._check()
 
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
     def _check(self) -> None:
         if len(self.index) != len(self.concepts):
             ids = [concept.id for concept in self.concepts]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -132,30 +133,22 @@ def test_features_must_be_finite(tmp_path, pictures, bad):
         cache.fill(pictures, lambda paths: np.zeros((len(paths), 1, 3)))
 
 
-def write_forty(folder, pause):
+def write_forty(folder, killed_after):
     def encode(names):
-        time.sleep(pause)
+        if int(names[0]) >= killed_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.001)  # so that another process has its turn
         return np.array([[[int(name)] * 64] for name in names])
 
     FeatureCache[str](folder, KEY, (1, 64)).fill([str(n) for n in range(40)], encode, 2)
 
 
-def writer(folder, pause):
-    process = multiprocessing.get_context("fork").Process(target=write_forty, args=(folder, pause))
-    process.start()
-    return process
-
-
-def test_two_processes_and_a_kill(tmp_path):
-    killed = writer(tmp_path, 0.05)
-    index = tmp_path / FeatureCache(tmp_path / "x", KEY, (1, 64)).folder.name / "index.jsonl"
-    deadline = time.monotonic() + 60
-    while not index.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    killed.kill()
+def test_two_processes_and_a_kill(tmp_path, processes):
+    killed = processes.fork(write_forty, tmp_path, 12)
     killed.join()
-    assert 0 < len(FeatureCache[str](tmp_path, KEY, (1, 64))) < 40
-    both = [writer(tmp_path, 0.001), writer(tmp_path, 0.001)]
+    assert killed.exitcode == -signal.SIGKILL
+    assert len(FeatureCache[str](tmp_path, KEY, (1, 64))) == 12
+    both = [processes.fork(write_forty, tmp_path, 40) for _ in range(2)]
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]

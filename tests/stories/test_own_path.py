@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import csv
 import os
-import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,26 +75,20 @@ def _draw(path: Path, rng: np.random.Generator, large: bool, fluid: bool) -> Non
     Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(path)
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def run(folder: Path, processes: Any) -> Callable[..., Any]:
+    """Runs a command in the user's folder."""
     plain = {name: value for name, value in os.environ.items() if name != "KGDX_DATA"}
-    return subprocess.run(
-        [KGDX, *words],
-        cwd=folder,
-        env={**plain, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    return partial(processes.run, KGDX, cwd=folder, env=plain)
 
 
 @pytest.mark.skipif(not KGDX.exists(), reason="kgdx is not installed")
-def test_four_commands_from_own_files_to_a_page(folder: Path) -> None:
-    checked = run(folder, "data", "check", "table", "--root", ".")
+def test_four_commands_from_own_files_to_a_page(folder: Path, run: Callable[..., Any]) -> None:
+    checked = run("data", "check", "table", "--root", ".")
     assert checked.returncode == 0, checked.stderr
     assert "studies.csv" in checked.stdout
 
-    trained = run(folder, "experiment", "run", "own.yaml", "--root", ".")
+    trained = run("experiment", "run", "own.yaml", "--root", ".")
     assert trained.returncode == 0, trained.stderr
     name = trained.stdout.strip()
     assert trained.stdout == f"{name}\n"
@@ -104,7 +100,7 @@ def test_four_commands_from_own_files_to_a_page(folder: Path) -> None:
     (case / "report.txt").write_text("Findings: Sternotomy wires.")
     (folder / "broken.png").write_bytes(b"")
     inputs = ("table", "new patient", "broken.png")
-    predicted = run(folder, "predict", *inputs, "--run", name, "--root", ".", "-o", "out.csv")
+    predicted = run("predict", *inputs, "--run", name, "--root", ".", "-o", "out.csv")
     assert predicted.returncode == 0, predicted.stderr
     assert predicted.stdout == ""
     assert "44 of the studies were seen in training" in predicted.stderr
@@ -116,7 +112,7 @@ def test_four_commands_from_own_files_to_a_page(folder: Path) -> None:
     assert all(row["basis"] == "trained" and row["threshold"] for row in rows[:-1])
     assert rows[-1]["basis"] == "rejected: empty"
 
-    reported = run(folder, "experiment", "report", name, "-o", "page.html")
+    reported = run("experiment", "report", name, "-o", "page.html")
     assert reported.returncode == 0, reported.stderr
     page = (folder / "page.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
@@ -124,5 +120,5 @@ def test_four_commands_from_own_files_to_a_page(folder: Path) -> None:
     assert name in page
 
     # the predictions now beside the studies do not confuse the next command
-    again = run(folder, "data", "check", "table", "--root", ".")
+    again = run("data", "check", "table", "--root", ".")
     assert again.returncode == 0, again.stderr

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -377,13 +376,13 @@ def test_fields_that_hold_nonsense(
 
 
 def test_what_a_field_holds_is_never_printed(
-    written: Written, tmp_path: Path, ramp: np.ndarray
+    written: Written, tmp_path: Path, ramp: np.ndarray, processes: Any
 ) -> None:
     """The library's own warning would quote it: seen where nothing catches warnings."""
     path = written(tmp_path / "a.dcm", ramp, NumberOfFrames=1173)
     path.write_bytes(path.read_bytes().replace(b"1173", b"Name"))
     code = f"from encoders.reading.picture import read_picture; read_picture({str(path)!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.python(code)
     assert "RejectedImage" in done.stderr
     assert "Name" not in done.stderr + done.stdout
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,9 +125,9 @@ def test_no_pictures() -> None:
     assert load_pixels([], SMALL).shape == (0, 3, 32, 32)
 
 
-def test_reading_needs_no_torch() -> None:
+def test_reading_needs_no_torch(processes: Any) -> None:
     code = (
         "import sys, encoders.reading.pixels, encoders.reading.dialogue, kg.mentions.redact;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'pydicom')))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert processes.python(code).returncode == 0

@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -168,19 +168,7 @@ def test_metrics_are_listed(capsys) -> None:
     assert "positives" not in names
 
 
-def fresh(code: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **settings}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        timeout=60,
-    )
-
-
-def test_help_and_lists_import_nothing_heavy() -> None:
+def test_help_and_lists_import_nothing_heavy(processes: Any) -> None:
     lists = ["systems", "encoders", "joins", "heads", "objectives", "metrics", "datasets"]
     lines = [["--help"], ["experiment", "--help"], ["data", "list"], ["experiment", "list"]]
     lines += [["list", kind] for kind in lists]
@@ -192,11 +180,11 @@ for words in {lines!r}:
     loaded = sorted(set({HEAVY!r}) & set(sys.modules))
     assert not loaded, (words, loaded)
 """
-    done = fresh(code)
+    done = processes.python(code)
     assert done.returncode == 0, done.stderr
 
 
-def test_completion_imports_nothing_heavy() -> None:
+def test_completion_imports_nothing_heavy(processes: Any) -> None:
     code = f"""
 import sys
 sys.argv = ["kgdx"]
@@ -206,7 +194,8 @@ try:
 finally:
     assert not set({HEAVY!r}) & set(sys.modules)
 """
-    done = fresh(code, _KGDX_COMPLETE="bash_complete", COMP_WORDS="kgdx exp", COMP_CWORD="1")
+    asked = {"_KGDX_COMPLETE": "bash_complete", "COMP_WORDS": "kgdx exp", "COMP_CWORD": "1"}
+    done = processes.python(code, env=os.environ | asked)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "plain,experiment\n"
 
@@ -215,7 +204,7 @@ LIST = "import sys; from experiments.cli.main import main; sys.exit(main(['list'
 
 
 @pytest.mark.parametrize("words", ["'list', 'metrics'", "'--help'"])
-def test_a_closed_pipe_is_no_error(words: str) -> None:
+def test_a_closed_pipe_is_no_error(words: str, processes: Any) -> None:
     code = f"""
 import os, sys
 from experiments.cli.main import main
@@ -224,12 +213,13 @@ os.close(read)
 os.dup2(write, 1)
 sys.exit(main([{words}]))
 """
-    done = fresh(code)
+    done = processes.python(code)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_home_colour_or_terminal(tmp_path: Path) -> None:
-    plain = fresh(LIST, HOME="/nonexistent", NO_COLOR="1", TERM="dumb", LANG="C")
+def test_without_home_colour_or_terminal(processes: Any) -> None:
+    bare = {"HOME": "/nonexistent", "NO_COLOR": "1", "TERM": "dumb", "LANG": "C"}
+    plain = processes.python(LIST, env=os.environ | bare)
     assert plain.returncode == 0
     assert plain.stderr == ""
     assert "\x1b" not in plain.stdout
@@ -369,7 +359,7 @@ def test_json_has_no_numbers_that_are_none(capsys) -> None:
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.0], "path": "x"}
 
 
-def test_the_console_script_is_this_one(tmp_path: Path) -> None:
+def test_the_console_script_is_this_one(tmp_path: Path, processes: Any) -> None:
     assert entry.main is main
     script = Path(sys.executable).parent / "kgdx"
     if not script.exists():
@@ -379,7 +369,5 @@ def test_the_console_script_is_this_one(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('not ours')")
     for words in (["--version"], ["list", "heads"]):
-        done = subprocess.run(
-            [script, *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        done = processes.run(script, *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -92,15 +90,13 @@ def test_labels_of_a_file_are_looked_up_by_name(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["show", "atelectasis"], ["stats"], ["--help"]])
-def test_reading_commands_load_nothing_heavy(words):
+def test_reading_commands_load_nothing_heavy(words, processes):
     script = (
         "import sys\nfrom experiments.cli.main import main\n"
         f"code = main(['graph', *{words!r}])\n"
         f"print(code, [m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = processes.python(script)
     assert done.stderr.splitlines()[-1] == "0 []"
 
 

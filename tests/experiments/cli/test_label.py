@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -310,13 +309,11 @@ def test_sample_reports_of_the_chexpert_labeler(tmp_path: Path) -> None:
         assert {c: int(v) for c, v in made.items() if c != "id" and v} == labels
 
 
-def test_it_needs_neither_torch_nor_pandas(report: Path) -> None:
+def test_it_needs_neither_torch_nor_pandas(report: Path, processes: Any) -> None:
     code = (
         "import sys; from experiments.cli.label import label;"
         "label([sys.argv[1], '--labels', 'nih14'], standalone_mode=False);"
         "sys.exit(any(m in sys.modules for m in ('torch', 'pandas', 'rdflib', 'networkx')))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(report)], check=False, capture_output=True, text=True
-    )
+    done = processes.python(code, report)
     assert done.returncode == 0, done.stderr

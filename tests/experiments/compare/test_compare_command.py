@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
@@ -100,15 +99,13 @@ def test_names_with_a_colon_still_make_a_pair(told, crossed) -> None:
     assert json.loads(out)["differences"][0]["first"] == "a:b"
 
 
-def test_comparing_loads_no_torch(tmp_path) -> None:
-    import subprocess
-
+def test_comparing_loads_no_torch(tmp_path, processes) -> None:
     code = (
         "import sys; from experiments.cli.main import main; "
         f"main(['experiment', 'compare', 'x', '--runs', {str(tmp_path)!r}]); "
         "assert not {'torch', 'pandas', 'lightning'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.python(code)
     assert done.returncode == 0, done.stderr
 
 

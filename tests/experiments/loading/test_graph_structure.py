@@ -94,7 +94,8 @@ def test_a_source_or_share_that_is_none_is_refused() -> None:
 
 
 def test_vectors_of_the_structure_are_made_once_and_disturb_nothing(tmp_path: Path) -> None:
-    graph, _ = choose_graph(GraphSection(), ())
+    whole, _ = choose_graph(GraphSection(), ())
+    graph = whole.with_edges(whole.edges[::10])
     section = GraphSection(vectors="complex", width=8)
     torch.manual_seed(3)
     first = concept_vectors(section, graph, tmp_path)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -118,33 +116,31 @@ def studies(folder: Path, count: int) -> Path:
 
 
 KILLED = """
-import sys
+import multiprocessing, os, signal, sys
 from pathlib import Path
 from experiments.datasets.table import Table
 from experiments.preparation import image_scan as looking
 from experiments.preparation.prepare import Plan, prepare
+def killed(self, looks, note=looking.Looking._note):
+    note(self, looks)
+    if self.journal.read_bytes().count(b"\\n") > 16:
+        print(len(multiprocessing.active_children()), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
 if __name__ == "__main__":
-    looking.TOGETHER = 8
+    looking.TOGETHER, looking.Looking._note = 8, killed
     plan = Plan(workers=2, side=32, duplicates="list")
     prepare("table", Table(), Path(sys.argv[1]), Path(sys.argv[2]), plan=plan)
 """
 
 
-def test_a_killed_preparation_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
+def test_a_killed_preparation_goes_on_and_leaves_no_process(tmp_path: Path, processes: Any) -> None:
     root, out, script = studies(tmp_path / "raw", 150), tmp_path / "out", tmp_path / "run.py"
     script.write_text(KILLED)
     journal = out / looking.JOURNAL
-    begun = subprocess.Popen([sys.executable, str(script), str(root), str(out)])
-    while not (journal.is_file() and journal.read_bytes().count(b"\n") > 8):
-        assert begun.poll() is None
-        time.sleep(0.005)
-    workers = psutil.Process(begun.pid).children(recursive=True)
-    begun.send_signal(signal.SIGKILL)
-    begun.wait()
-    assert workers
-    assert not psutil.wait_procs(workers, timeout=20)[1]
-    found = journal.read_text().count("\n") - 1
-    assert 8 <= found < 150
+    # workers hold its output open, so that this waits for their end
+    begun = processes.run(sys.executable, script, root, out)
+    assert (begun.returncode, begun.stdout) == (-signal.SIGKILL, "2\n"), begun.stderr
+    assert journal.read_text().count("\n") == 1 + 16
     assert not (out / "prepared.json").exists()
     plan = Plan(side=32, duplicates="list")
     from experiments.datasets.table import Table

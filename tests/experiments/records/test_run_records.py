@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -96,24 +95,23 @@ def test_a_folder_that_cannot_be_made(tmp_path, experiment) -> None:
 
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from experiments.records.folder import RunFolder
 with RunFolder(Path(sys.argv[1])).hold():
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
-def test_one_process_a_run_and_a_dead_one_holds_nothing(folder) -> None:
-    command = [sys.executable, "-c", HOLD, str(folder.path)]
-    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
+def test_one_process_a_run_and_a_dead_one_holds_nothing(folder, processes) -> None:
+    command = (sys.executable, "-c", HOLD, folder.path)
+    holder = processes.start(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(InputError) as caught, folder.hold():
         pass
     assert f"process {holder.pid} since" in caught.value.message
-    holder.send_signal(signal.SIGKILL)
+    holder.kill()
     holder.wait()
     (folder.path / ".unfinished-1-ab-record.json").write_text("half")
     with folder.hold():

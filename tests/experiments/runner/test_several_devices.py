@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,9 @@ from experiments.records.folder import RunFolder, find_run
 from experiments.records.journal import read_metrics
 from experiments.records.predictions import read_predictions
 from experiments.runner import run as running
-from experiments.runner.run import resume_run, run_experiment
+from experiments.runner.run import resume_run, run_experiment, train
+from experiments.runs.build import Assembled
+from experiments.training.distributed import World
 from experiments.training.task import Task
 from kg.errors import InputError, RunStopped
 
@@ -138,16 +138,17 @@ with world.joined(Path("run"), Path("."), devices=2):
 """
 
 
-def test_processes_that_wait_for_a_leader_end_when_it_is_killed() -> None:
+def test_processes_that_wait_for_a_leader_end_when_it_is_killed(processes: Any) -> None:
     """They hold its output open, so that this would wait for as long as they do: twelve hours."""
-    ended = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, timeout=120)
+    ended = processes.python(KILLED)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(go: Go, values: Values) -> None:
-    stages = [{**values["stages"][0], "batch_size": 5}]
+def test_a_batch_that_cannot_be_shared_is_refused(
+    make: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+) -> None:
     with pytest.raises(InputError, match=r"stages\.0\.batch_size: 2 devices cannot share"):
-        go({**values, "name": "odd", "devices": 2, "stages": stages})
+        train(new_folder(), make({"batch_size": 5}), World(processes=2))
 
 
 def test_torchrun_with_another_number_is_refused(

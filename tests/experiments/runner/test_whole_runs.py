@@ -288,19 +288,9 @@ def test_a_pickle_in_the_place_of_a_checkpoint_is_never_opened(
     assert not (tmp_path / "pwned").exists()
 
 
-def child(arguments: list[str], said: Path) -> int:
-    """The command line in a process of its own; returns the process id."""
-    start = "import sys; from experiments.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    with said.open("a", encoding="utf-8") as stream:
-        command = [sys.executable, "-c", start, *arguments]
-        return subprocess.Popen(command, stdout=stream, stderr=stream).pid
-
-
-def wait_for(found: Callable[[], bool], process: int) -> None:
-    end = time.monotonic() + 60
+def wait_for(found: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not found():
-        assert time.monotonic() < end, "it never came"
-        assert os.waitpid(process, os.WNOHANG) == (0, 0), "the process ended too early"
+        assert process.poll() is None, "the process ended too early"
         time.sleep(0.02)
 
 
@@ -309,14 +299,20 @@ def step_of(run: RunFolder) -> int:
 
 
 def test_signals_and_kills_leave_a_run_that_can_be_resumed(
-    small: Values, small_runs: Path, tmp_path: Path
+    small: Values, small_runs: Path, tmp_path: Path, processes: Any
 ) -> None:
     config = tmp_path / "config.yaml"
     endless = {**small["stages"][0], "epochs": 10_000, "patience": 0}
     config.write_text(json.dumps({**small, "name": "endless", "stages": [endless]}), "utf-8")
     where = ["--runs", str(small_runs), "--root", str(small_runs)]
     said = tmp_path / "said.txt"
-    process = child(["experiment", "run", str(config), *where], said)
+    command = (sys.executable, "-m", "experiments.cli.main", "experiment")
+
+    def begun(*words: object) -> subprocess.Popen[str]:
+        with said.open("a", encoding="utf-8") as stream:
+            return processes.start(*command, *words, *where, stdout=stream, stderr=stream)
+
+    process = begun("run", config)
 
     def trained() -> list[RunFolder]:
         return [RunFolder(p.parent) for p in small_runs.glob("endless-*/metrics.jsonl")]
@@ -325,22 +321,22 @@ def test_signals_and_kills_leave_a_run_that_can_be_resumed(
     (folder,) = trained()
     with pytest.raises(InputError, match="in use by another process"), folder.hold():
         pass
-    os.kill(process, signal.SIGTERM)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 143
+    process.terminate()
+    assert process.wait() == 143
     assert folder.load_record().status == "stopped"
     assert "resume with: kgdx experiment resume" in said.read_text(encoding="utf-8")
     reached = step_of(folder)
     assert reached > 0
 
     lines = folder.metrics.read_text(encoding="utf-8").count("\n")
-    process = child(["experiment", "resume", folder.run, *where], said)
+    process = begun("resume", folder.run)
 
     def further() -> bool:
         return folder.metrics.read_text(encoding="utf-8").count("\n") > lines + 1
 
     wait_for(further, process)
-    os.kill(process, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     assert step_of(folder) > reached
     with folder.hold():  # the lock went with the process, and so do its leftovers
         assert not list(folder.path.rglob(".unfinished-*"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import psutil
 import pytest
 
 from kg.ask import query as asking
@@ -18,6 +18,9 @@ from kg.ask.endpoint import query_endpoint
 from kg.ask.query import QueryTimeout, filled, query_file, refuse_service, save_query, saved
 from kg.errors import InputError
 from kg.files.store import SHIPPED, load, save
+
+PLENTY = 600
+"""Seconds no query here takes."""
 
 
 @pytest.fixture
@@ -32,10 +35,12 @@ def rows(answer: asking.Answer) -> list[tuple[str, ...]]:
 
 def test_a_table_an_answer_and_a_graph(file):
     select = "SELECT ?l { ?s rdfs:subClassOf ckg:opacity ; rdfs:label ?l }"
-    answer = query_file(file, select, seconds=30)
+    answer = query_file(file, select, seconds=PLENTY)
     assert (answer.columns, rows(answer)) == (("l",), [("consolidation",)])
-    assert query_file(file, "ASK { ckg:lung ?p ?o }", seconds=30).yes is True
-    made = query_file(file, "CONSTRUCT { ?s ckg:below ?o } { ?s rdfs:subClassOf ?o }", seconds=30)
+    assert query_file(file, "ASK { ckg:lung ?p ?o }", seconds=PLENTY).yes is True
+    made = query_file(
+        file, "CONSTRUCT { ?s ckg:below ?o } { ?s rdfs:subClassOf ?o }", seconds=PLENTY
+    )
     assert made.turtle is not None
     assert "ckg:consolidation ckg:below ckg:opacity" in made.turtle
 
@@ -43,11 +48,11 @@ def test_a_table_an_answer_and_a_graph(file):
 def test_evidence_and_data_sets_can_be_asked_for(file):
     weights = """SELECT ?dataset ?weight { ?e rdf:predicate ckg:co_occurs_with ;
       kgdx:evidence [ kgdx:dataset ?dataset ; kgdx:weight ?weight ] } ORDER BY ?dataset"""
-    found = rows(query_file(file, weights, seconds=30))
+    found = rows(query_file(file, weights, seconds=PLENTY))
     assert [name for name, _ in found] == ["NIH", "OpenI"]
     assert float(found[0][1]) == 1 / 3
     graphs = "SELECT ?s ?p ?o { GRAPH <urn:kgdx:from:NIH> { ?s ?p ?o } }"
-    (one, other) = rows(query_file(file, graphs, seconds=30))
+    (one, other) = rows(query_file(file, graphs, seconds=PLENTY))
     assert one[::-1] == other  # one edge, of a symmetric relation
 
 
@@ -63,7 +68,7 @@ def test_evidence_and_data_sets_can_be_asked_for(file):
 )
 def test_a_symmetric_relation_answers_from_either_side(concept, relation, count):
     sides = [
-        {row[0] for row in rows(query_file(SHIPPED, f"SELECT ?x {{ {ends} }}", seconds=60))}
+        {row[0] for row in rows(query_file(SHIPPED, f"SELECT ?x {{ {ends} }}", seconds=PLENTY))}
         for ends in (
             f"ckg:{concept} {relation} ?x",
             f"?x {relation} ckg:{concept}",
@@ -83,10 +88,10 @@ def test_every_form_of_a_graph_answers_from_either_side_and_counts_an_edge_once(
     stated = [edge for edge in tiny.edges if edge.relation == "co_occurs_with"]
     both = {(edge.subject, edge.object) for edge in stated}
     both |= {(last, first) for first, last in both}
-    found = query_file(path, "SELECT DISTINCT * { ?a ckg:co_occurs_with ?b }", seconds=30)
+    found = query_file(path, "SELECT DISTINCT * { ?a ckg:co_occurs_with ?b }", seconds=PLENTY)
     assert set(rows(found)) == both
     edges = "SELECT (COUNT(?e) AS ?n) { ?e rdf:predicate ckg:co_occurs_with }"
-    assert rows(query_file(path, edges, seconds=30)) == [(str(len(stated)),)]
+    assert rows(query_file(path, edges, seconds=PLENTY)) == [(str(len(stated)),)]
     assert load(path).fingerprint == tiny.fingerprint
 
 
@@ -110,13 +115,13 @@ def test_other_files_answer_from_either_side_of_what_is_declared_symmetric(
         "<urn:meets> a owl:SymmetricProperty .\n"
         f'<urn:a> {statement} <urn:b> , "a text" .\n'
     )
-    asked = query_file(tmp_path / "o.ttl", f"ASK {{ <urn:b> {statement} <urn:a> }}", seconds=30)
+    asked = query_file(tmp_path / "o.ttl", f"ASK {{ <urn:b> {statement} <urn:a> }}", seconds=PLENTY)
     assert asked.yes is turned
 
 
 def test_any_rdf_file_and_published_ids(tmp_path):
     (tmp_path / "o.nt").write_text('<http://purl.obolibrary.org/obo/HP_0002202> <urn:p> "x" .\n')
-    answer = query_file(tmp_path / "o.nt", "SELECT ?s { ?s ?p ?o }", seconds=30)
+    answer = query_file(tmp_path / "o.nt", "SELECT ?s { ?s ?p ?o }", seconds=PLENTY)
     assert rows(answer) == [("HP:0002202",)]
 
 
@@ -131,7 +136,7 @@ def test_any_rdf_file_and_published_ids(tmp_path):
 )
 def test_malformed_queries_are_refused(file, text, message):
     with pytest.raises(InputError, match=message):
-        query_file(file, text, seconds=30)
+        query_file(file, text, seconds=PLENTY)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +161,11 @@ def test_service_is_found_wherever_it_is_a_clause(text, refused):
 
 def test_time_is_up_for_a_query_that_never_ends(file):
     endless = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }"
-    began = time.monotonic()
+    before = psutil.Process().children()
     with pytest.raises(QueryTimeout) as caught:
         query_file(file, endless, seconds=1.5)
-    assert time.monotonic() - began < 20
     assert "--timeout" in caught.value.hint
+    assert psutil.Process().children() == before
 
 
 @pytest.mark.parametrize(
@@ -175,18 +180,21 @@ def test_time_is_up_for_a_query_that_never_ends(file):
 def test_malformed_files_are_refused(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
-        query_file(tmp_path / name, "ASK {}", seconds=30)
+        query_file(tmp_path / name, "ASK {}", seconds=PLENTY)
 
 
 @contextmanager
-def endpoint(status: int, kind: str, body: bytes, *, slow: float = 0) -> Iterator[tuple[str, list]]:
+def endpoint(
+    status: int, kind: str, body: bytes, *, after: threading.Event | None = None
+) -> Iterator[tuple[str, list]]:
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             asked.append(parse_qs(self.rfile.read(length).decode())["query"][0])
-            time.sleep(slow)
+            if after is not None:
+                after.wait()
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.end_headers()
@@ -216,13 +224,13 @@ TABLE = json.dumps(
 
 def test_a_remote_endpoint_is_asked_by_the_protocol():
     with endpoint(200, "application/sparql-results+json", TABLE) as (url, asked):
-        answer = query_endpoint(url, "SELECT * { ?s ?p ?n }", seconds=10)
+        answer = query_endpoint(url, "SELECT * { ?s ?p ?n }", seconds=PLENTY)
     assert asked == ["SELECT * { ?s ?p ?n }"]
     assert rows(answer) == [("ckg:lung", "")]
     with endpoint(200, "text/turtle", b"<a> <b> <c> .") as (url, _):
-        assert query_endpoint(url, "CONSTRUCT {} {}", seconds=10).turtle == "<a> <b> <c> ."
+        assert query_endpoint(url, "CONSTRUCT {} {}", seconds=PLENTY).turtle == "<a> <b> <c> ."
     with endpoint(200, "application/json", b'{"head": {}, "boolean": false}') as (url, _):
-        assert query_endpoint(url, "ASK {}", seconds=10).yes is False
+        assert query_endpoint(url, "ASK {}", seconds=PLENTY).yes is False
 
 
 @pytest.mark.parametrize(
@@ -237,17 +245,19 @@ def test_a_remote_endpoint_is_asked_by_the_protocol():
 )
 def test_what_an_endpoint_may_answer_instead(status, kind, body, message):
     with endpoint(status, kind, body) as (url, _), pytest.raises(InputError, match=message):
-        query_endpoint(url, "ASK {}", seconds=10)
+        query_endpoint(url, "ASK {}", seconds=PLENTY)
 
 
 def test_an_endpoint_that_is_slow_or_not_there():
-    slow = endpoint(200, "application/json", TABLE, slow=1)
-    with slow as (url, _), pytest.raises(QueryTimeout):
-        query_endpoint(url, "ASK {}", seconds=0.3)
+    given_up = threading.Event()
+    with endpoint(200, "application/json", TABLE, after=given_up) as (url, _):
+        with pytest.raises(QueryTimeout):
+            query_endpoint(url, "ASK {}", seconds=0.3)
+        given_up.set()
     with pytest.raises(InputError, match="cannot be reached"):
-        query_endpoint(url, "ASK {}", seconds=5)
+        query_endpoint(url, "ASK {}", seconds=PLENTY)
     with pytest.raises(InputError, match="no address"):
-        query_endpoint("file:///etc/passwd", "ASK {}", seconds=5)
+        query_endpoint("file:///etc/passwd", "ASK {}", seconds=PLENTY)
 
 
 def test_every_shipped_query_says_what_it_asks_and_answers():
@@ -257,13 +267,13 @@ def test_every_shipped_query_says_what_it_asks_and_answers():
     assert len(found) == 6
     text = found["crosswalk"].read_text()
     assert len(rows(query_file(SHIPPED, filled(text, {k: values[k] for k in ("one", "two")}),
-                               seconds=60))) == 8  # fmt: skip
+                               seconds=PLENTY))) == 8  # fmt: skip
     for path in found.values():
         assert len(asking.describe(path).split()) > 4
         needed = {k: v for k, v in values.items() if f"${k}" in path.read_text()}
         filled(path.read_text(), needed)
     together = filled(saved("seen_together"), {"concept": values["concept"]})
-    answer = query_file(SHIPPED, together, seconds=60)
+    answer = query_file(SHIPPED, together, seconds=PLENTY)
     assert ("ckg:pleural_effusion", "Pleural Effusion", "NIH", "0.246", "3275") in rows(answer)
 
 

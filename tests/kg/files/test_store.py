@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pyoxigraph
@@ -49,16 +47,13 @@ def test_trig_holds_one_named_graph_a_data_set(tiny, tmp_path):
     assert len(list(store.query(query))) == 3
 
 
-def test_the_shipped_graph_loads_without_heavy_libraries():
+def test_the_shipped_graph_loads_without_heavy_libraries(processes):
     heavy = ("torch", "pandas", "rdflib", "pyoxigraph", "networkx", "pyshacl", "numpy", "pydantic")
     code = (
         "import sys; from kg.files.store import load_shipped; load_shipped(); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert processes.python(code).stdout.strip() == "[]"
 
 
 def test_a_cut_file_is_refused(tmp_path):

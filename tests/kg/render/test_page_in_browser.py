@@ -7,20 +7,11 @@ import html
 import io
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
 from PIL import Image
 
 from kg.render.html import Page
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--window-size=1440,900",
-         "--virtual-time-budget=20000", "--dump-dom")  # fmt: skip
 
 READER = r"""
 const told = {}, { cy } = viewer, byId = name => document.getElementById(name);
@@ -85,23 +76,15 @@ const without = words => { tick(words); const left = seen(); tick(words); return
 
 
 @pytest.fixture(scope="module")
-def told(shipped, tmp_path_factory):
+def told(shipped, opened):
     """What a reader saw who started at atelectasis."""
-    if BROWSER is None:
-        pytest.skip("no browser on this machine")
-    folder = tmp_path_factory.mktemp("page")
     page = Page(Page.Options(start="atelectasis", drawn=500)).render(shipped).decode()
     start = {"far": shipped.index["ckg:lingula"], "source": "repo auriml"}
     script = READER.replace("START.far", str(start["far"])).replace(
         "START.source", json.dumps(start["source"])
     )
     said = f'<p id="said" hidden></p><script>{script}</script></body>'
-    (folder / "page.html").write_text(page.replace("</body>", said), encoding="utf-8")
-    profile = f"--user-data-dir={folder / 'profile'}"
-    shown = subprocess.run(
-        [BROWSER, *FLAGS, profile, (folder / "page.html").as_uri()],
-        check=True, capture_output=True, text=True, timeout=280,
-    ).stdout  # fmt: skip
+    shown = opened(page.replace("</body>", said))
     found = json.loads(html.unescape(re.search(r'<p id="said" hidden="">(.*?)</p>', shown)[1]))
     assert "error" not in found
     return found
