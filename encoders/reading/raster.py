@@ -104,7 +104,7 @@ def raster_shape(path: Path) -> tuple[int, int]:
         RejectedImage: If it is no picture.
     """
     if path.stat().st_size == LENGTH and first_bytes(path)[:4] not in TIFF:
-        return read_raster(path).shape  # type: ignore[return-value]
+        return read_raster(path).shape
     with open_raster(path) as image:
         width, height = image.size
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
