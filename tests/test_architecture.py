@@ -149,11 +149,18 @@ def test_tests_start_processes_that_end_with_them_and_read_no_clock() -> None:
     assert not found
 
 
-def test_the_wheel_holds_the_four_rooms_with_their_tables() -> None:
+def test_the_wheel_holds_the_four_rooms_with_their_tables_and_the_package_kgdx() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
     # hatchling takes every file of a named package unless it is told or ignored otherwise.
-    assert wheel == {"packages": list(ROOMS)}
+    assert wheel.pop("packages") == list(ROOMS)
+    # beside them stands `import kgdx`, a folder of names alone; an editable install has it too
+    assert wheel.pop("force-include") == {"experiments/api/kgdx": "kgdx"}
+    assert {path.name for path in (ROOT / "experiments/api/kgdx").glob("*.*")} == {
+        "__init__.py",
+        "py.typed",
+    }
+    assert wheel == {"dev-mode-dirs": ["."]}
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     # a line that begins with a slash speaks of the top folder alone
     names = {line.strip("/") for line in ignored if line[0] != "/"} - {"__pycache__"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from experiments.ablate.schema import AblationFile, Overrides, as_overrides
+from experiments.ablate.schema import AblationFile, Overrides
 from experiments.config.hashing import config_hash
-from experiments.config.load import read_config
-from experiments.config.parts import check_parts
+from experiments.config.load import as_overrides
+from experiments.config.parts import read_checked
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder, list_runs
 from kg.errors import InputError, did_you_mean
@@ -122,9 +122,7 @@ def _resolved(
         "name": f"{ablation.name}-{arm}".replace(" ", "_"),
         "about": f"{ablation.about} Arm: {arm}.",
     }
-    found = read_config(file.base, (*as_overrides(laid), *overrides))
-    check_parts(found.experiment, found.places)
-    return found.experiment
+    return read_checked(file.base, (*as_overrides(laid), *overrides))
 
 
 def _drawn(experiment: Experiment, rotation: int | None, seed: int) -> Experiment:

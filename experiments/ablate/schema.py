@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,11 +110,6 @@ def shipped_ablations() -> dict[str, Path]:
     """Shipped ablations by name, sorted."""
     found = sorted(SHIPPED.glob("*.yaml"))
     return {path.stem: path for path in found if not path.stem.startswith(SHARED)}
-
-
-def as_overrides(values: Overrides) -> tuple[str, ...]:
-    """Values by dotted key in the words of `--set`."""
-    return tuple(f"{key}={json.dumps(value)}" for key, value in values.items())
 
 
 def _shared_arms(path: Path, ablation: Ablation) -> dict[str, Overrides]:

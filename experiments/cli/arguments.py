@@ -11,8 +11,6 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from kg.errors import InputError
-
 __all__ = [
     "Talk",
     "complete_configs",
@@ -84,19 +82,10 @@ runs_option = click.option(
 
 
 def data_root(root: Path | None, dataset: str) -> Path:
-    """The folder of data sets; only a data set that needs no files can do without.
+    """The folder of data sets, of which a data set that needs no files can do without."""
+    from experiments.preparation import inspection
 
-    Raises:
-        InputError: If none was named for any other data set.
-    """
-    if root is not None:
-        return root
-    if not is_made(dataset):
-        raise InputError(
-            f"no folder of data sets is named, and {dataset} reads files",
-            f"--root DIR (or KGDX_DATA), where DIR/{dataset} holds it",
-        )
-    return Path()
+    return inspection.data_root(root, dataset)
 
 
 def is_made(dataset: str) -> bool:

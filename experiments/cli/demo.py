@@ -18,15 +18,13 @@ __all__ = ["demo"]
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key.")
 def demo(as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
     """Train, test and report on the built-in synthetic data set; takes minutes on two cores."""
-    from experiments.config.load import read_config
-    from experiments.config.parts import check_parts
+    from experiments.config.parts import read_checked
     from experiments.records.folder import find_run
 
-    found = read_config("demo", overrides)
-    check_parts(found.experiment, found.places)
+    experiment = read_checked("demo", overrides)
     from experiments.runner.run import run_experiment
 
-    run_id = run_experiment(found.experiment, root=Path(), runs=runs, command="kgdx demo")
+    run_id = run_experiment(experiment, root=Path(), runs=runs, command="kgdx demo")
     folder = find_run(run_id, runs)
     page = folder.report.absolute()
     record = folder.load_record()

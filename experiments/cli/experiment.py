@@ -67,19 +67,18 @@ def list_configs(as_json: bool) -> None:
 def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path | None) -> None:
     """Check CONFIG (a shipped name or a YAML file) and every part and option it names."""
     from experiments.config.hashing import config_hash
-    from experiments.config.load import dump, read_config
-    from experiments.config.parts import check_parts
+    from experiments.config.load import dump
+    from experiments.config.parts import read_checked
 
-    found = read_config(config, overrides)
-    check_parts(found.experiment, found.places)
+    checked = read_checked(config, overrides)
     if output is not None:
-        show.to_file(output, dump(found.experiment))
-    digest = config_hash(found.experiment)
+        show.to_file(output, dump(checked))
+    digest = config_hash(checked)
     if as_json:
-        values = found.experiment.model_dump(mode="json")
+        values = checked.model_dump(mode="json")
         show.json_result({"ok": True, "config_hash": digest, "experiment": values})
     else:
-        show.result(f"{found.experiment.name}: fine ({digest[:8]})")
+        show.result(f"{checked.name}: fine ({digest[:8]})")
 
 
 @experiment.command()
@@ -92,15 +91,13 @@ def run(
     as_json: bool, config: str, overrides: tuple[str, ...], runs: Path, root: Path | None
 ) -> None:
     """Run CONFIG (a shipped name or a YAML file); prints the run id alone."""
-    from experiments.config.load import read_config
-    from experiments.config.parts import check_parts
+    from experiments.config.parts import read_checked
 
-    found = read_config(config, overrides)
-    check_parts(found.experiment, found.places)
-    where = data_root(root, found.experiment.data.name)
+    checked = read_checked(config, overrides)
+    where = data_root(root, checked.data.name)
     from experiments.runner.run import run_experiment
 
-    run_id = run_experiment(found.experiment, root=where, runs=runs, command=_command())
+    run_id = run_experiment(checked, root=where, runs=runs, command=_command())
     _print_run(run_id, as_json)
 
 

@@ -46,18 +46,16 @@ def label(**given: Any) -> None:
     """
     output, labels = given["output"], given["labels"]
     _check_output(output, labels)
-    from experiments.labelling.tables import label_rows, statement_rows
+    from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, link, statement_rows
     from experiments.labelling.texts import Columns, read_texts
     from kg.files.store import load_shipped
-    from kg.mentions.linker import MentionLinker
 
     # a cell may hold a report of some megabytes, which is cut and flagged like any other
     csv.field_size_limit(LONGEST_CELL)
     columns = Columns(given["id_column"], given["text_column"])
     texts = read_texts(given["file"], "dialogue" if given["dialogue"] else "report", columns)
     graph = load_shipped()
-    linker = MentionLinker(graph)
-    linked = [(text, linker.link(text.passages)) for text in texts]
+    linked = link(texts, graph)
     _tell(linked)
     if output is not None and output.suffix == PAGE:
         show.to_file(output, _page(linked, graph))
@@ -69,12 +67,6 @@ def label(**given: Any) -> None:
     from experiments.labelling.tables import written
 
     show.to_file(output, written(rows, output.suffix, STATEMENT_COLUMNS))
-
-
-STATEMENT_COLUMNS = (
-    *("id", "passage", "section", "start", "end", "text", "concept", "label", "assertion"),
-    *("rule", "sites", "side", "severity", "change"),
-)
 
 
 def _check_output(output: Path | None, labels: str | None) -> None:

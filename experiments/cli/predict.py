@@ -17,12 +17,11 @@ from kg.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from experiments.inference.predict import Predicted
-    from fusion.system import Prediction
 
-__all__ = ["predict", "prediction_rows"]
+__all__ = ["predict"]
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
-NOT_POSSIBLE = "not possible"
+_NOT_POSSIBLE = "not possible"
 
 
 @click.command()
@@ -61,6 +60,7 @@ def predict(**given: Any) -> None:
         _check_ending(output)
     folder = find_run(given["run_name"], given["runs"])
     from experiments.inference.predict import Asked, predict_inputs
+    from experiments.inference.prediction_rows import prediction_rows
 
     asked = Asked(
         findings=given["findings"],
@@ -71,9 +71,12 @@ def predict(**given: Any) -> None:
         view=given["view"],
     )
     made = predict_inputs(inputs, folder, asked)
-    rows = [*prediction_rows(made.prediction, made.labels), *_lost_rows(made)]
-    if output is not None:
-        _write(output, rows)
+    found = prediction_rows(made)
+    rows = _in_words(found)
+    if output is not None and output.suffix == ".parquet":
+        _write_table(output, found)
+    elif output is not None:
+        show.to_file(output, _as_text(rows, output.suffix))
     if given["as_json"]:
         show.json_result(rows)
     elif output is None:
@@ -81,48 +84,10 @@ def predict(**given: Any) -> None:
     _tell(made)
 
 
-def prediction_rows(
-    prediction: Prediction, labels: tuple[str, ...] | None = None
-) -> list[dict[str, Any]]:
-    """One row a study and finding; `not possible` in the place of a number where there is none."""
-    rows = []
-    calibration = prediction.calibration or (None,) * len(prediction.findings)
-    names = labels or prediction.findings
-    for place, study in enumerate(prediction.studies):
-        for column, finding in enumerate(prediction.findings):
-            value = float(prediction.probabilities[place, column])
-            possible = prediction.basis[column] != "not_possible" and value == value
-            threshold = prediction.thresholds[column]
-            decided = threshold is not None and possible
-            row = {
-                "study": study,
-                "finding": finding,
-                "label": names[column],
-                "probability": value if possible else NOT_POSSIBLE,
-                "basis": prediction.basis[column],
-                "threshold": threshold,
-                "above": value >= threshold if decided and threshold is not None else None,
-                "calibrated": calibration[column] is not None,
-            }
-            rows.append(row)
-    return rows
-
-
-def _lost_rows(made: Predicted) -> list[dict[str, Any]]:
-    """One row for each study of which nothing could be read, with the reason."""
-    reasons = {study: reason for study, _, reason in made.rejected}
+def _in_words(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with `not possible` in the place of a number where there is none."""
     return [
-        {
-            "study": study,
-            "finding": "",
-            "label": "",
-            "probability": NOT_POSSIBLE,
-            "basis": f"rejected: {reasons.get(study, 'nothing to read')}",
-            "threshold": None,
-            "above": None,
-            "calibrated": False,
-        }
-        for study in made.lost
+        {**row, "probability": _NOT_POSSIBLE} if row["probability"] is None else row for row in rows
     ]
 
 
@@ -148,23 +113,15 @@ def _check_ending(path: Path) -> None:
         )
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows in the form the ending names, whole or not at all."""
-    if path.suffix != ".parquet":
-        show.to_file(path, _as_text(rows, path.suffix))
-        return
+def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as a typed table, whole or not at all; what is not possible is null there."""
     import pyarrow
     from pyarrow import parquet
 
     from experiments.records.atomic import atomic_path
 
-    # a column of a typed table holds numbers alone: what is not possible is null there
-    plain = [
-        {**row, "probability": None if row["probability"] == NOT_POSSIBLE else row["probability"]}
-        for row in rows
-    ]
     with atomic_path(path) as temporary:
-        parquet.write_table(pyarrow.Table.from_pylist(plain), temporary)
+        parquet.write_table(pyarrow.Table.from_pylist(rows), temporary)
     show.note(f"written to {path}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from kg.errors import InputError, did_you_mean
 
 __all__ = [
     "Config",
+    "as_overrides",
     "dump",
     "find_file",
     "read_config",
@@ -56,12 +58,9 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
     return read_config(name_or_path, overrides).experiment
 
 
-def read_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
-    """As `resolve`, and also where each key was written."""
-    document = _read_todays(find_file(name_or_path, shipped_configs(), "configuration"))
-    values, places = document.values, _places(document)
-    if "base" in values:
-        values, places = _on_base(document)
+def read_config(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """As `resolve`, also of values that stand in no file, and where each key was written."""
+    values, places = _written(config)
     for override in overrides:
         key, value = _parse_override(override)
         nested: Any = value
@@ -75,6 +74,19 @@ def read_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
         places = {**above, **places, **written}
     _refuse_not_finite(values, (), places)
     return Config(check_values(Experiment, values, places=places), places)
+
+
+def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    """What a configuration says before anything is overridden, and where."""
+    if isinstance(config, Mapping):
+        return with_todays_keys(dict(config)), {(): "configuration"}
+    document = _read_todays(find_file(config, shipped_configs(), "configuration"))
+    return _on_base(document) if "base" in document.values else (document.values, _places(document))
+
+
+def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Values by dotted key in the words of `--set`."""
+    return tuple(f"{key}={json.dumps(value, default=str)}" for key, value in values.items())
 
 
 def shipped_configs() -> dict[str, Path]:

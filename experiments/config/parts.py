@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.config.document import KeyPath
+from experiments.config.load import read_config
 from experiments.config.mistakes import Places, check_values, point_at
 from experiments.config.schema import Experiment
 from kg.catalog import Catalog
 from kg.errors import InputError, did_you_mean
 from kg.options import Part
 
-__all__ = ["check_parts"]
+__all__ = ["check_parts", "read_checked"]
+
+
+def read_checked(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment of a configuration, with every key, part and option it names checked.
+
+    Args:
+        config: A shipped name, a path to a YAML file, or the values themselves.
+        overrides: `key.path=value`, applied in order; values are read as YAML.
+
+    Raises:
+        InputError: With file, line, key and the closest right one.
+    """
+    found = read_config(config, overrides)
+    check_parts(found.experiment, found.places)
+    return found.experiment
 
 
 def check_parts(experiment: Experiment, places: Places | None = None) -> None:

@@ -10,16 +10,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from experiments.datasets import _mesh as mesh
 from experiments.labelling.texts import LabelText
 from kg.mentions.labels import STYLES, Labeler, Style, labeler
+from kg.mentions.linker import MentionLinker
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["LABEL_TABLES", "label_rows", "statement_rows", "written"]
+__all__ = ["LABEL_TABLES", "STATEMENT_COLUMNS", "label_rows", "link", "statement_rows", "written"]
 
 Linked = Sequence[tuple[LabelText, Sequence[Statement]]]
 Record = Mapping[str, object]
 
 LABEL_TABLES = (*STYLES, "mesh")
 """Label sets a table can be written in."""
+
+
+STATEMENT_COLUMNS = (
+    *("id", "passage", "section", "start", "end", "text", "concept", "label", "assertion"),
+    *("rule", "sites", "side", "severity", "change"),
+)
+
+
+def link(texts: Iterable[LabelText], graph: KnowledgeGraph) -> Linked:
+    """Each text with what it states about the concepts of a graph."""
+    linker = MentionLinker(graph)
+    return [(text, linker.link(text.passages)) for text in texts]
 
 
 def statement_rows(linked: Linked, graph: KnowledgeGraph) -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ from encoders.study import SECTIONS, Passage
 from experiments.datasets._tables import Row, read_header, read_table, unique
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["Columns", "LabelText", "read_texts"]
+__all__ = ["Columns", "LabelText", "read_text", "read_texts"]
 
 Kind = Literal["report", "dialogue"]
 
@@ -69,14 +69,16 @@ def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) 
         if not files:
             raise InputError(f"{path}: no text file in it", "name a folder of .txt files, or a csv")
         names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
-        return [_text(name, _bytes(file), kind) for name, file in zip(names, files, strict=True)]
+        return [
+            read_text(name, _bytes(file), kind) for name, file in zip(names, files, strict=True)
+        ]
     if not path.is_file():
         raise InputError(f"{path}: not found", "name a text file, a folder of them, or a csv")
     if path.suffix.lower() in (".csv", ".gz"):
         return list(_rows(path, kind, columns))
     if path.suffix.lower() in NO_TEXT:
         raise InputError(f"{path}: not plain text", "save it as .txt, or a table as .csv")
-    return [_text(path.stem, _bytes(path), kind)]
+    return [read_text(path.stem, _bytes(path), kind)]
 
 
 def _bytes(path: Path) -> bytes:
@@ -86,7 +88,8 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read: {error.strerror}", "mend its rights") from None
 
 
-def _text(name: str, raw: bytes | str, kind: Kind) -> LabelText:
+def read_text(name: str, raw: bytes | str, kind: Kind = "report") -> LabelText:
+    """One text and the sections or turns it has."""
     read = read_dialogue_with_flags if kind == "dialogue" else read_report_with_flags
     found = read(raw)
     return LabelText(name, found.passages, found.flags)
@@ -101,7 +104,7 @@ def _rows(path: Path, kind: Kind, columns: Columns) -> Iterator[LabelText]:
         one = _column(path, header, one, TEXT_COLUMNS, "--text")
     rows = unique(read_table(path, (key, *([one] if one else sections))), key)
     for name, row in rows.items():
-        yield _text(name, row[one], kind) if one else _sectioned(name, row, sections)
+        yield read_text(name, row[one], kind) if one else _sectioned(name, row, sections)
 
 
 def _sectioned(name: str, row: Row, sections: Sequence[str]) -> LabelText:

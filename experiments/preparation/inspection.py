@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.datasets import NeededFile
+from experiments.datasets import DATASETS, NeededFile
 from experiments.datasets._layout import Layout, Reading, Rejected, log_warnings, present
 from experiments.datasets._tables import read_header
 from kg.errors import InputError
@@ -74,6 +74,22 @@ def locate(name: str, dataset: Any, root: Path, cache: Path | None = None) -> Pa
         f"--root names the folder that holds {name!r}, or {name}'s own folder; "
         f"`kgdx data check {name}` lists its files and their givers",
     )
+
+
+def data_root(root: Path | None, name: str) -> Path:
+    """The folder of data sets; only a data set that needs no files can do without.
+
+    Raises:
+        InputError: If none was named for any other data set.
+    """
+    if root is not None:
+        return root
+    if not is_made(DATASETS.load(name)):
+        raise InputError(
+            f"no folder of data sets is named, and {name} reads files",
+            f"--root DIR (or KGDX_DATA), where DIR/{name} holds it",
+        )
+    return Path()
 
 
 def is_made(dataset: Any) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "ZERO_SHOT",
     "ScoredPart",
     "evaluated_part",
+    "predictions_table",
     "read_predictions",
     "write_predictions",
 ]
@@ -99,17 +100,26 @@ def read_predictions(path: Path) -> list[ScoredPart]:
     Raises:
         InputError: If the file is missing or damaged.
     """
+    table = predictions_table(path)
+    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _COLUMNS}
+    names = dict.fromkeys(columns["part"].tolist())
+    return [_part(name, columns, path) for name in names]
+
+
+def predictions_table(path: Path) -> pa.Table:
+    """All parts as the one table they were written as, a row a study and finding.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
     hint = "run the experiment again, or `experiment evaluate` it"
     if not path.is_file():
         raise InputError(f"there is no {path}", hint)
     try:
-        table = pq.read_table(path, columns=list(_COLUMNS))
+        return pq.read_table(path, columns=list(_COLUMNS))
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{path} cannot be read: {first}", hint) from None
-    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _COLUMNS}
-    names = dict.fromkeys(columns["part"].tolist())
-    return [_part(name, columns, path) for name in names]
 
 
 def _table(part: ScoredPart) -> pa.Table:

@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pytest
 
 from experiments.cli import main as entry
 from experiments.cli import show
 from experiments.cli.main import kgdx, main
 from experiments.cli.parts import CATALOGS
-from experiments.cli.predict import prediction_rows
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import DATASETS
 from experiments.records.folder import RunFolder
-from fusion.system import Prediction
 from kg.errors import CheckFailed, InputError, RunStopped
 from kg.options import Part
 
@@ -337,21 +334,6 @@ def test_runs_without_a_record_are_listed_as_such(capsys, tmp_path: Path) -> Non
     assert main(["experiment", "show", folder.run, "--runs", str(tmp_path)]) == 3
     assert main(["experiment", "show", "smal1", "--runs", str(tmp_path)]) == 3
     assert folder.run in capsys.readouterr().err
-
-
-def test_predictions_say_what_is_not_possible() -> None:
-    prediction = Prediction(
-        studies=("s1",),
-        findings=("ckg:a", "ckg:b", "ckg:c"),
-        probabilities=np.array([[0.7, np.nan, 0.2]]),
-        basis=("trained", "not_possible", "zero_shot"),
-        thresholds=(0.5, None, None),
-        calibration=(1.5, None, None),
-    )
-    first, second, third = prediction_rows(prediction)
-    assert (first["probability"], first["above"], first["calibrated"]) == (0.7, True, True)
-    assert (second["probability"], second["above"]) == ("not possible", None)
-    assert (third["threshold"], third["above"], third["calibrated"]) == (None, None, False)
 
 
 def test_json_has_no_numbers_that_are_none(capsys) -> None:

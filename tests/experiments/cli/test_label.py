@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from experiments.cli.label import LABELS, STATEMENT_COLUMNS, label
-from experiments.labelling.tables import LABEL_TABLES
+from experiments.cli.label import LABELS, label
+from experiments.labelling.tables import LABEL_TABLES, STATEMENT_COLUMNS
 from experiments.labelling.texts import Columns, read_texts
 from kg.errors import InputError
 
