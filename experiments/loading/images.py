@@ -96,8 +96,11 @@ class PictureReader:
 
     @property
     def augmentation(self) -> Augmentation | None:
-        """How far training pixels are moved about; None for cached tokens."""
-        return Augmentation() if self.section.augment and not self.section.frozen else None
+        """How far training pixels are changed; None for cached tokens."""
+        asked = self.section.augment
+        if self.section.frozen or asked is False:
+            return None
+        return Augmentation() if asked is True else asked
 
     @property
     def shape(self) -> tuple[int, int]:
