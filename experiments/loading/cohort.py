@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from encoders.batch import StudyBatch, Text
+from encoders.batch import Statements, StudyBatch, Text
 from encoders.reading.augmentation import Augmentation, draw_change
 from encoders.sentences import one_sentence
 from encoders.study import Study
@@ -55,6 +55,7 @@ class Cohort:
         evidence: What it states, `[n, N]`, or None.
         concept_targets: What the full report or coding states, `[n, N]`, NaN = not stated.
         paired_text: Full report for contrast, or None.
+        statements: What the full reports state, or None.
         facts: Encoded facts `[n, F]`, or None.
         augmentation: How far pixels are moved about in training, or None.
         sentences: Whether a training batch holds one sentence of each paired report.
@@ -69,6 +70,7 @@ class Cohort:
     evidence: Tensor | None = None
     concept_targets: Tensor | None = None
     paired_text: Text | None = None
+    statements: Statements | None = None
     facts: Tensor | None = None
     augmentation: Augmentation | None = None
     sentences: bool = False
@@ -107,6 +109,7 @@ class Cohort:
             made,
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
             paired_text=self._paired(at, generator),
+            statements=None if self.statements is None else self.statements.rows(at),
         )
 
     def report_text(self, study: str) -> str:

@@ -124,8 +124,12 @@ class PictureReader:
 
     def allowed(self, study: Study) -> tuple[StudyImage, ...]:
         """The pictures of a study whose view may be read."""
-        views = self.section.views
-        return tuple(image for image in study.images if not views or image.view in views)
+        both = (self.section.views, self.needs.views)
+        return tuple(
+            image
+            for image in study.images
+            if all(not views or image.view in views for views in both)
+        )
 
     def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
         """The pictures of a study that are read, at most `limit`; see `encoders.reading.places`.
