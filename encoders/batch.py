@@ -124,9 +124,8 @@ class StudyBatch:
             if isinstance(value, Tensor):
                 return value.to(device, non_blocking=True)
             if isinstance(value, Text | Statements):
-                return replace(
-                    value, **{f.name: move(getattr(value, f.name)) for f in fields(value)}
-                )
+                parts = {f.name: move(getattr(value, f.name)) for f in fields(value)}
+                return type(value)(**parts)  # type: ignore[arg-type]
             return value
 
         moved = {f.name: move(getattr(self, f.name)) for f in fields(self)}

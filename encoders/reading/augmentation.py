@@ -163,7 +163,8 @@ def draw_change(
 
 def augment(square: Grey, augmentation: Augmentation, generator: np.random.Generator) -> Grey:
     """A changed copy of a square view `[H, W]` or `[c, H, W]`, never mirrored, in [0, 1]."""
-    return draw_change(augmentation, *square.shape[-2:], generator).pixels(square)
+    height, width = square.shape[-2:]
+    return draw_change(augmentation, height, width, generator).pixels(square)
 
 
 def _hidden(

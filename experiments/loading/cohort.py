@@ -25,7 +25,8 @@ class Pictures:
     """Pictures of a cohort.
 
     Args:
-        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1] `[P, H, W]`.
+        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1]: grey ones `[P, H, W]`,
+            or colours `[P, 3, H, W]`.
         rows: Row of each picture of each study, `[n, V]`, -1 = no picture.
         view: Index into `VIEWS`, `[n, V]`.
         modality: Index into `MODALITIES`, `[n, V]`.
@@ -175,12 +176,12 @@ class Cohort:
             "boxes": boxes,
         }
 
-    def _pixels(self, grey: Tensor) -> Tensor:
-        """Normalised pixels `[B, V, c, H, W]` from grey ones `[B, V, H, W]`."""
+    def _pixels(self, squares: Tensor) -> Tensor:
+        """Normalised pixels `[B, V, c, H, W]` of grey ones `[B, V, H, W]`, or of colours."""
         assert self.pictures is not None
         mean = torch.tensor(self.pictures.mean)[:, None, None]
         std = torch.tensor(self.pictures.std)[:, None, None]
-        return (grey[:, :, None] - mean) / std
+        return ((squares[:, :, None] if squares.ndim == 4 else squares) - mean) / std
 
 
 def _changed(
@@ -189,7 +190,7 @@ def _changed(
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> tuple[Tensor, Tensor | None]:
-    """Pictures `[B, V, H, W]` changed at random, and their boxes with them."""
+    """Pictures `[B, V, H, W]` or `[B, V, 3, H, W]` changed at random, and their boxes with them."""
     side = squares.shape[-1]
     planes = squares.flatten(0, 1).numpy()
     changes = [draw_change(augmentation, side, side, generator) for _ in planes]
