@@ -47,6 +47,38 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Statements:
+    """What the training reports state, one after the other, each row filled up to the longest.
+
+    Args:
+        concept: Index of the concept in the graph, `[B, M]`; -1 = no further statement.
+        assertion: 1 present, -1 absent, 0.5 uncertain, 0 no further statement, `[B, M]`.
+        site: Index of the anatomy concept it is said to lie at, `[B, M]`; -1 = none is named.
+        sentence: Which sentence of the paired report states it, as `Text.sentence`, `[B, M]`; -1 =
+            one beyond the limit of the text encoder.
+        first: The first word of it, as `Text.word`, `[B, M]`; -1 likewise.
+        last: The last word of it, `[B, M]`.
+    """
+
+    concept: Tensor
+    assertion: Tensor
+    site: Tensor
+    sentence: Tensor
+    first: Tensor
+    last: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """True where there is a statement, `[B, M]`."""
+        return self.concept >= 0
+
+    def rows(self, at: Tensor) -> Statements:
+        """The statements of the studies at these places, cut to the most of them."""
+        most = max(int(self.mask[at].sum(1).max()) if len(at) else 0, 1)
+        return Statements(*(getattr(self, f.name)[at][:, :most] for f in fields(self)))
+
+
+@dataclass(frozen=True)
 class StudyBatch:
     """Studies on their way into a system; a field that no study of the run has is None.
 
@@ -65,6 +97,7 @@ class StudyBatch:
             stated; or None.
         facts: Encoded facts of the studies, `[B, F]`, for probes only; or None.
         paired_text: Training only: text of the full report for contrast, never an input; or None.
+        statements: Training only: what the full report states; or None.
         boxes: Where the lesion lies that is meant, `[B, V, 4]`: left, top, right and bottom in
             shares of the square view; NaN where none is meant. None where no system asks.
     """
@@ -81,6 +114,7 @@ class StudyBatch:
     concept_targets: Tensor | None = None
     facts: Tensor | None = None
     paired_text: Text | None = None
+    statements: Statements | None = None
     boxes: Tensor | None = None
 
     def to(self, device: torch.device | str) -> StudyBatch:
@@ -89,8 +123,9 @@ class StudyBatch:
         def move(value: object) -> object:
             if isinstance(value, Tensor):
                 return value.to(device, non_blocking=True)
-            if isinstance(value, Text):
-                return Text(*(move(getattr(value, f.name)) for f in fields(value)))  # type: ignore[arg-type]
+            if isinstance(value, Text | Statements):
+                parts = {f.name: move(getattr(value, f.name)) for f in fields(value)}
+                return type(value)(**parts)  # type: ignore[arg-type]
             return value
 
         moved = {f.name: move(getattr(self, f.name)) for f in fields(self)}

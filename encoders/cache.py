@@ -15,7 +15,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -64,7 +63,7 @@ def image_key(
         )
     return {
         "weights": encoder.weights_hash(),
-        "preprocessing": json.dumps(asdict(encoder.preprocessing), sort_keys=True),
+        "preprocessing": json.dumps(encoder.preprocessing.plain(), sort_keys=True),
         "recipe": recipe,
         "version": version,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -20,16 +20,23 @@ class Preprocessing:
         size: Side of the square input in pixels.
         mean: Subtracted from pixels in [0, 1], one value a channel.
         std: Divides after that, one value a channel.
+        colour: Whether pictures come in the colours they are stored in; else all channels hold the
+            grey picture.
     """
 
     size: int
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    colour: bool = False
 
     @property
     def channels(self) -> int:
         """Number of channels; a grey picture is repeated."""
         return len(self.mean)
+
+    def plain(self) -> dict[str, Any]:
+        """What it says, ready for JSON; grey pictures have no key `colour`."""
+        return {key: value for key, value in asdict(self).items() if key != "colour" or value}
 
 
 @runtime_checkable

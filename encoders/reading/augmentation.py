@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from kg.options import Options
 
@@ -20,6 +22,9 @@ __all__ = ["Augmentation", "Change", "augment", "draw_change"]
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in shares of a picture's sides, from its upper left corner."""
+
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Augmentation(Options):
@@ -38,15 +43,22 @@ class Augmentation(Options):
         erase: Largest share of the area that a rectangle of the picture's mean hides.
     """
 
-    turn: float = 7.0
-    shift: float = 0.04
-    zoom: float = 0.08
-    contrast: float = 0.2
-    brightness: float = 0.05
-    crop: tuple[float, float] = (1.0, 1.0)
-    gamma: float = 0.0
-    blur: float = 0.0
-    erase: float = 0.0
+    turn: float = Field(default=7.0, ge=0, le=180)
+    shift: float = Field(default=0.04, ge=0, le=1)
+    zoom: float = Field(default=0.08, ge=0, lt=1)
+    contrast: float = Field(default=0.2, ge=0, le=1)
+    brightness: float = Field(default=0.05, ge=0, le=1)
+    crop: tuple[Share, Share] = (1.0, 1.0)
+    gamma: float = Field(default=0.0, ge=0)
+    blur: float = Field(default=0.0, ge=0)
+    erase: float = Field(default=0.0, ge=0, le=0.5)
+
+    @field_validator("crop")
+    @classmethod
+    def _smaller_first(cls, crop: tuple[float, float]) -> tuple[float, float]:
+        if crop[0] > crop[1]:
+            raise PydanticCustomError("crop_order", "the smaller share stands first")
+        return crop
 
 
 @dataclass(frozen=True)

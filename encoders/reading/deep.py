@@ -32,20 +32,21 @@ _TURNS = {
 """How a picture is turned upright, by its EXIF orientation."""
 
 
-def read_deep_png(path: Path, image: Image.Image) -> Grey:
+def read_deep_png(path: Path, image: Image.Image, *, colour: bool = False) -> Grey:
     """Read a PNG of 16 bits a colour; `image` is what Pillow opened, its size checked."""
     try:
         values = imagecodecs.png_decode(path.read_bytes())
     except Exception:  # the decoder's own kinds of error
         raise RejectedImage(path, "truncated") from None
     shown = scaled(values)
-    colour, alpha = (shown, None) if shown.shape[2] == 3 else (shown[..., :-1], shown[..., -1])
-    grey = colour[..., 0] if colour.shape[2] == 1 else colour @ LUMA
-    return upright(grey if alpha is None else grey * alpha, image.getexif().get(0x0112, 1))
+    seen, alpha = (shown, None) if shown.shape[2] == 3 else (shown[..., :-1], shown[..., -1])
+    picture = _mixed(seen, colour=colour)
+    faded = picture if alpha is None else _faded(picture, alpha)
+    return upright(faded, image.getexif().get(0x0112, 1))
 
 
-def read_tiff(path: Path) -> Grey:
-    """Read the first page of a TIFF.
+def read_tiff(path: Path, *, colour: bool = False) -> Grey:
+    """Read the first page of a TIFF, in grey `[H, W]` or in colour `[3, H, W]`.
 
     Raises:
         RejectedImage: If it is cut off, damaged, too large or too small.
@@ -55,9 +56,9 @@ def read_tiff(path: Path) -> Grey:
             page = file.pages.first
             _check(path, page)
             stored = np.atleast_3d(page.asarray())
-            shown = _shown(page, np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored)
+            values = np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored
             turn = page.tags.get(274)
-            return upright(shown, int(turn.value) if turn else 1)
+            return upright(_shown(page, values, colour=colour), int(turn.value) if turn else 1)
     except RejectedImage:
         raise
     except Exception:  # whatever a decoder makes of broken bytes
@@ -74,30 +75,45 @@ def _check(path: Path, page: Any) -> None:
         raise RejectedImage(path, "not_an_image", f"axes {page.axes}")
 
 
-def upright(grey: Grey, orientation: int) -> Grey:
-    """A picture turned as its EXIF orientation asks."""
+def upright(picture: Grey, orientation: int) -> Grey:
+    """A picture turned as its EXIF orientation asks; of colours `[H, W, 3]` come `[3, H, W]`."""
+    if picture.ndim == 3:
+        return np.stack([upright(plane, orientation) for plane in np.moveaxis(picture, -1, 0)])
     if orientation not in _TURNS:
-        return np.ascontiguousarray(grey)
-    image = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
+        return np.ascontiguousarray(picture)
+    image = Image.fromarray(np.ascontiguousarray(picture, dtype=np.float32))
     return np.asarray(image.transpose(_TURNS[orientation]))
 
 
-def _shown(page: Any, values: np.ndarray) -> Grey:
-    """Grey of stored values `[H, W, samples]`, by what their page says they are."""
+def _mixed(values: Grey, *, colour: bool) -> Grey:
+    """Grey `[H, W]` or colours `[H, W, 3]` of pixels with one value or three."""
+    if values.shape[2] == 1:
+        return np.repeat(values, 3, axis=2) if colour else values[..., 0]
+    return values if colour else values @ LUMA
+
+
+def _faded(picture: Grey, alpha: Grey) -> Grey:
+    """A picture over black, as far as it is opaque."""
+    return picture * (alpha if picture.ndim == 2 else alpha[..., None])
+
+
+def _shown(page: Any, values: np.ndarray, *, colour: bool) -> Grey:
+    """Grey or colours of stored values `[H, W, samples]`, by what their page says they are."""
     if int(page.photometric) == _PALETTE and page.colormap is not None:
         # some write a level as v * 256, some as v * 257
         levels = (page.colormap.T >> 8).astype(np.uint8)
-        return scaled(levels[values[..., 0]]) @ LUMA
+        return _mixed(scaled(levels[values[..., 0]]), colour=colour)
     stored = page.bitspersample if isinstance(page.bitspersample, int) else 0
     bits = stored if values.dtype.kind == "u" and stored < values.dtype.itemsize * 8 else 0
     shown = scaled(values, bits)
     kind, more = int(page.photometric), [int(one) for one in page.extrasamples]
     if kind == _COLOUR and shown.shape[2] >= 3:
-        grey = shown[..., :3] @ LUMA
+        seen = shown[..., :3]
     elif kind == _SEPARATED and shown.shape[2] >= 4:
-        grey = ((1 - shown[..., :3]) * (1 - shown[..., 3:4])) @ LUMA
+        seen = (1 - shown[..., :3]) * (1 - shown[..., 3:4])
     else:
-        grey = 1 - shown[..., 0] if kind == _WHITE_IS_ZERO else shown[..., 0]
+        seen = 1 - shown[..., :1] if kind == _WHITE_IS_ZERO else shown[..., :1]
+    picture = _mixed(seen, colour=colour)
     if _ALPHA in more:
-        grey = grey * shown[..., shown.shape[2] - len(more) + more.index(_ALPHA)]
-    return grey
+        return _faded(picture, shown[..., shown.shape[2] - len(more) + more.index(_ALPHA)])
+    return picture

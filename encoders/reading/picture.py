@@ -1,5 +1,8 @@
 """The one way in: any picture, volume, series or clip, as grey arrays in [0, 1].
 
+Where colours are asked for they are kept of stills other than DICOM; all else is the grey picture
+three times.
+
 What a file holds is told by its content, never by its ending. A still picture has one part; a
 volume, a folder of slices, a clip or a DICOM file of several frames has many, and which of them
 are shown is said in `places.py`.
@@ -19,6 +22,7 @@ from encoders.reading.limits import Grey, check_content, check_file
 from encoders.reading.raster import raster_shape, read_raster
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About, Stack
+from encoders.reading.values import in_colour
 from kg.errors import KgdxError
 
 READING = "3"
@@ -98,6 +102,7 @@ def read_parts(
     *,
     target: int | None = None,
     window: str = "",
+    colour: bool = False,
 ) -> Iterator[Grey]:
     """Slices or frames of one file, opened once; see `read_picture`.
 
@@ -108,18 +113,20 @@ def read_parts(
         parts: Their places, ascending; None = the one in the middle.
         target: Side in pixels they will be resized to.
         window: Name of a CT window.
+        colour: Give red, green and blue `[3, H, W]`.
     """
     file = Path(path)
     with _guarded(file):
         check_file(file)
         kind = kind_of(file)
-        if kind == "raster":
+        if kind == "raster" or (colour and kind == "animation" and look(file).parts == 1):
             if any(parts):
                 raise RejectedImage(file, "truncated", "it is one picture")
-            grey = read_raster(file, target=target)
-            yield from (grey for _ in parts)
-        else:
-            yield from _read_stack(_open(file, kind), file, parts, target, window)
+            shown = read_raster(file, target=target, colour=colour)
+            yield from (shown for _ in parts)
+            return
+        for grey in _read_stack(_open(file, kind), file, parts, target, window):
+            yield in_colour(grey) if colour else grey
 
 
 def _read_stack(

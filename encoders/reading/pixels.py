@@ -121,8 +121,9 @@ def _squares(
     window: str = "",
 ) -> Iterator[Grey]:
     """Square views of parts of one file, one by one."""
-    for grey in read_parts(path, parts, target=preprocessing.size, window=window):
-        yield to_square(grey, preprocessing.size, recipe)
+    side, colour = preprocessing.size, preprocessing.colour
+    for shown in read_parts(path, parts, target=side, window=window, colour=colour):
+        yield to_square(shown, side, recipe)
 
 
 def _seeds(

@@ -28,7 +28,7 @@ from encoders.reading.kinds import first_bytes
 from encoders.reading.limits import Grey, check_content, check_file, check_size
 from encoders.reading.raw import LENGTH, read_raw
 from encoders.reading.rejected import Reason, RejectedImage
-from encoders.reading.values import scaled
+from encoders.reading.values import in_colour, planes_first, scaled
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG2000")
 """Formats that are tried; others (that start programs or hide archives) are not opened at all."""
@@ -54,7 +54,7 @@ MAGIC: tuple[bytes, ...] = (
 DECODING = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
 
 
-def read_raster(path: Path, *, target: int | None = None) -> Grey:
+def read_raster(path: Path, *, target: int | None = None, colour: bool = False) -> Grey:
     """Read one picture.
 
     Args:
@@ -62,9 +62,10 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
         target: Side in pixels the picture will be resized to. A large JPEG or JPEG 2000 is then
             decoded at a half, a quarter or an eighth of its size, both sides staying at least
             `target`.
+        colour: Keep the colours.
 
     Returns:
-        Grey values `[H, W]` in [0, 1].
+        Grey values `[H, W]` in [0, 1]; red, green and blue `[3, H, W]` where colours are kept.
 
     Raises:
         RejectedImage: If it is missing, empty, cut off, no picture, too large or small, or blank.
@@ -74,27 +75,27 @@ def read_raster(path: Path, *, target: int | None = None) -> Grey:
     if begins[:4] in TIFF and not _reads_tiff(path):
         from encoders.reading.deep import read_tiff
 
-        return check_content(path, read_tiff(path))
+        return check_content(path, read_tiff(path, colour=colour))
     try:
         image = open_raster(path)
     except RejectedImage as error:
         if error.reason == "not_an_image" and path.stat().st_size == LENGTH:
-            return read_raw(path)
+            return in_colour(read_raw(path)) if colour else read_raw(path)
         raise
     with image:
         check_size(path, *image.size)
         if begins[:4] == MAGIC[1][:4] and begins[24:26] in DEEP_PNG:
             from encoders.reading.deep import read_deep_png
 
-            return check_content(path, read_deep_png(path, image))
+            return check_content(path, read_deep_png(path, image, colour=colour))
         if target is not None:
-            _shrink(image, target)
+            _shrink(image, target, "RGB" if colour else "L")
         try:
             image.load()  # a TIFF is turned here, and its orientation forgotten
             upright = ImageOps.exif_transpose(image)
         except DECODING as error:
             raise RejectedImage(path, reason_of(error)) from None
-        return check_content(path, grey_of(upright))
+        return check_content(path, colours_of(upright) if colour else grey_of(upright))
 
 
 def raster_shape(path: Path) -> tuple[int, int]:
@@ -111,10 +112,10 @@ def raster_shape(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def _shrink(image: Image.Image, target: int) -> None:
+def _shrink(image: Image.Image, target: int, mode: str) -> None:
     """Have a picture decoded at a half, a quarter or an eighth, where its format can."""
     if image.format == "JPEG" and image.mode in ("L", "RGB"):
-        image.draft("L", (target, target))
+        image.draft(mode, (target, target))
     elif image.format == "JPEG2000" and min(image.size) >= 2 * target:
         levels = (min(image.size) // target).bit_length() - 1
         image.reduce = min(3, levels)  # type: ignore[assignment, method-assign]
@@ -159,14 +160,24 @@ def reason_of(error: Exception) -> Reason:
 
 def grey_of(image: Image.Image) -> Grey:
     """Grey values of a decoded picture, by its mode."""
-    mode = image.mode
-    if mode[0] in "IF":
+    if image.mode[0] in "IF":
         return scaled(np.asarray(image), bits=16)
-    if "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        image = _over_black(image)
-    elif mode not in ("L", "RGB", "1"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("L")).astype(np.float32) / np.float32(255)
+    return np.asarray(_opaque(image).convert("L")).astype(np.float32) / np.float32(255)
+
+
+def colours_of(image: Image.Image) -> Grey:
+    """Red, green and blue `[3, H, W]` of a decoded picture; a grey one three times."""
+    if image.mode[0] in "IF":
+        return in_colour(grey_of(image))
+    values = np.asarray(_opaque(image).convert("RGB")).astype(np.float32) / np.float32(255)
+    return planes_first(values)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """A picture in grey, black and white, or red, green and blue, over black."""
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        return _over_black(image)
+    return image if image.mode in ("L", "RGB", "1") else image.convert("RGB")
 
 
 def _over_black(image: Image.Image) -> Image.Image:

@@ -90,19 +90,21 @@ def in_square(
 
 
 def to_square(grey: Grey, size: int, recipe: str = "whole") -> Grey:
-    """A fixed square view `[size, size]` of a picture `[H, W]`, values in [0, 1].
+    """A fixed square view `[size, size]` of a picture `[H, W]`, or of each of its colours.
 
     Raises:
         InputError: If there is no recipe of that name.
     """
     if recipe not in RECIPES:
         raise InputError(f"no view recipe {recipe!r}", did_you_mean(recipe, RECIPES))
-    return RECIPES[recipe](grey, size)
+    view = RECIPES[recipe]
+    return view(grey, size) if grey.ndim == 2 else np.stack([view(plane, size) for plane in grey])
 
 
 def normalise(grey: Grey, preprocessing: Preprocessing) -> Grey:
-    """Pixels `[c, H, W]` as the backbone expects them, the grey picture in every channel."""
+    """Pixels `[c, H, W]` as the backbone expects them, a grey picture in every channel."""
     mean = np.asarray(preprocessing.mean, np.float32)[:, None, None]
     std = np.asarray(preprocessing.std, np.float32)[:, None, None]
-    pixels: Grey = (grey[None].astype(np.float32) - mean) / std
+    planes = grey if grey.ndim == 3 else grey[None]
+    pixels: Grey = (planes.astype(np.float32) - mean) / std
     return pixels

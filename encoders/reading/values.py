@@ -27,6 +27,16 @@ def scaled(values: np.ndarray, bits: int = 0) -> Grey:
     return grey
 
 
+def in_colour(grey: Grey) -> Grey:
+    """A grey picture `[H, W]` as red, green and blue `[3, H, W]`."""
+    return np.repeat(grey[None], 3, axis=0)
+
+
+def planes_first(values: Grey) -> Grey:
+    """Colours of pixels `[H, W, 3]` as planes `[3, H, W]`."""
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
 def _scaled_floats(values: Grey) -> Grey:
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):

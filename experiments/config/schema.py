@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from encoders.reading.augmentation import Augmentation
 from fusion.stage import Stage
 from kg.options import Options, Part
 
@@ -123,7 +124,7 @@ class ImageSection(Options):
         window: Window CT is shown in, in HU; empty = the file's own, or the lung window.
         frozen: Whether tokens are cached; a trainable backbone never reads the cache.
         trains: Last stages of a backbone that train where it is not frozen; 0 = all.
-        augment: Move training pixels about where the backbone is not frozen.
+        augment: Change training pixels where the backbone is not frozen; options say how far.
         grid: Side of the token grid after pooling; 0 keeps the encoder's own.
         pool: What a pooled token holds: the mean of its cell, or mean and maximum side by side.
         reduce: Width after PCA fitted on training pictures; 0 = no reduction.
@@ -136,7 +137,12 @@ class ImageSection(Options):
     window: Literal["", "lung", "mediastinum", "bone"] = ""
     frozen: bool = True
     trains: int = 0
-    augment: bool = True
+    augment: Annotated[
+        Annotated[bool, Tag("switch")] | Annotated[Augmentation, Tag("options")],
+        Discriminator(
+            lambda given: "options" if isinstance(given, Mapping | Augmentation) else "switch"
+        ),
+    ] = True
     grid: int = 4
     pool: Literal["mean", "mean_max"] = "mean_max"
     reduce: int = 256

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from encoders.batch import StudyBatch, Text
+from encoders.batch import Statements, StudyBatch, Text
 from encoders.reading.augmentation import Augmentation, draw_change
 from encoders.sentences import one_sentence
 from encoders.study import Study
@@ -25,7 +25,8 @@ class Pictures:
     """Pictures of a cohort.
 
     Args:
-        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1] `[P, H, W]`.
+        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1]: grey ones `[P, H, W]`,
+            or colours `[P, 3, H, W]`.
         rows: Row of each picture of each study, `[n, V]`, -1 = no picture.
         view: Index into `VIEWS`, `[n, V]`.
         modality: Index into `MODALITIES`, `[n, V]`.
@@ -55,6 +56,7 @@ class Cohort:
         evidence: What it states, `[n, N]`, or None.
         concept_targets: What the full report or coding states, `[n, N]`, NaN = not stated.
         paired_text: Full report for contrast, or None.
+        statements: What the full reports state, or None.
         facts: Encoded facts `[n, F]`, or None.
         augmentation: How far pixels are moved about in training, or None.
         sentences: Whether a training batch holds one sentence of each paired report.
@@ -69,6 +71,7 @@ class Cohort:
     evidence: Tensor | None = None
     concept_targets: Tensor | None = None
     paired_text: Text | None = None
+    statements: Statements | None = None
     facts: Tensor | None = None
     augmentation: Augmentation | None = None
     sentences: bool = False
@@ -107,6 +110,7 @@ class Cohort:
             made,
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
             paired_text=self._paired(at, generator),
+            statements=None if self.statements is None else self.statements.rows(at),
         )
 
     def report_text(self, study: str) -> str:
@@ -172,12 +176,12 @@ class Cohort:
             "boxes": boxes,
         }
 
-    def _pixels(self, grey: Tensor) -> Tensor:
-        """Normalised pixels `[B, V, c, H, W]` from grey ones `[B, V, H, W]`."""
+    def _pixels(self, squares: Tensor) -> Tensor:
+        """Normalised pixels `[B, V, c, H, W]` of grey ones `[B, V, H, W]`, or of colours."""
         assert self.pictures is not None
         mean = torch.tensor(self.pictures.mean)[:, None, None]
         std = torch.tensor(self.pictures.std)[:, None, None]
-        return (grey[:, :, None] - mean) / std
+        return ((squares[:, :, None] if squares.ndim == 4 else squares) - mean) / std
 
 
 def _changed(
@@ -186,7 +190,7 @@ def _changed(
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> tuple[Tensor, Tensor | None]:
-    """Pictures `[B, V, H, W]` changed at random, and their boxes with them."""
+    """Pictures `[B, V, H, W]` or `[B, V, 3, H, W]` changed at random, and their boxes with them."""
     side = squares.shape[-1]
     planes = squares.flatten(0, 1).numpy()
     changes = [draw_change(augmentation, side, side, generator) for _ in planes]

@@ -28,6 +28,7 @@ from encoders.weights import RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
 from fusion.needs import NO_NEEDS, Needs
+from kg.errors import InputError
 from kg.options import parse_options
 
 __all__ = ["FROM_RUN", "PictureReader", "Squares"]
@@ -90,6 +91,8 @@ class PictureReader:
         if file.startswith(FROM_RUN):
             file = file.removeprefix(FROM_RUN)
             load_into(self.encoder, read_weights(file), name=file)
+        if needs.colour:
+            self.encoder.preprocessing = coloured(self.encoder.preprocessing, section.encoder.name)
         self.encoder.eval()
         if not section.frozen:
             self.encoder.trainable(section.trains or -1)
@@ -106,8 +109,11 @@ class PictureReader:
 
     @property
     def augmentation(self) -> Augmentation | None:
-        """How far training pixels are moved about; None for cached tokens."""
-        return Augmentation() if self.section.augment and not self.section.frozen else None
+        """How far training pixels are changed; None for cached tokens."""
+        asked = self.section.augment
+        if self.section.frozen or asked is False:
+            return None
+        return Augmentation() if asked is True else asked
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -131,8 +137,12 @@ class PictureReader:
 
     def allowed(self, study: Study) -> tuple[StudyImage, ...]:
         """The pictures of a study whose view may be read."""
-        views = self.section.views
-        return tuple(image for image in study.images if not views or image.view in views)
+        both = (self.section.views, self.needs.views)
+        return tuple(
+            image
+            for image in study.images
+            if all(not views or image.view in views for views in both)
+        )
 
     def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
         """The pictures of a study that are read, at most `limit`; see `encoders.reading.places`.
@@ -195,7 +205,7 @@ class PictureReader:
             values, at = squares
             rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
         else:
-            values = self._values(pictures) if self.section.frozen else self._grey(pictures)
+            values = self._values(pictures) if self.section.frozen else self._squares(pictures)
         made = Pictures(values, rows, view, modality, boxes=self._boxes(chosen, root, most))
         if self.section.frozen:
             return made
@@ -231,7 +241,7 @@ class PictureReader:
         that pass by are they made anew.
         """
         squares, section = self.squares, self.section
-        if squares is None or not pictures or section.window:
+        if squares is None or not pictures or section.window or self.needs.colour:
             return None
         if (squares.side, squares.view) != (self.encoder.preprocessing.size, section.recipe):
             return None
@@ -304,17 +314,26 @@ class PictureReader:
         section = self.section
         return load_pixels(pictures, wanted, section.recipe, window=section.window, threads=2)
 
-    def _grey(self, pictures: list[Picture]) -> Tensor:
-        """Square grey pictures `[P, H, W]` in [0, 1], kept once made like tokens are."""
-        side = self.encoder.preprocessing.size
+    def _squares(self, pictures: list[Picture]) -> Tensor:
+        """Square pictures in [0, 1], kept once made like tokens are.
+
+        Grey ones are `[P, H, W]`, those in colour `[P, 3, H, W]`.
+        """
+        side, colour = self.encoder.preprocessing.size, self.needs.colour
+        planes = 3 if colour else 1
+        shape = (side, side) if not colour else (planes, side, side)
         if not pictures:
-            return torch.zeros(1, side, side)
-        plain = Preprocessing(side, (0.0,), (1.0,))
+            return torch.zeros(1, *shape)
+        plain = Preprocessing(side, (0.0,) * planes, (1.0,) * planes, colour=colour)
         key = {"pixels": str(side), "recipe": self.section.recipe, "version": READING}
-        key |= self._windowed()
-        cache = self._cache(key, (side, side))
-        rows = cache.fill(pictures, lambda part: self._load(part, plain)[:, 0], progress=_tell)
-        return torch.from_numpy(np.asarray(cache.array()[rows]))
+        key |= self._windowed() | ({"colour": "red, green, blue"} if colour else {})
+        cache = self._cache(key, (planes * side, side))
+
+        def load(some: list[Picture]) -> np.ndarray[Any, Any]:
+            return self._load(some, plain).reshape(len(some), planes * side, side)
+
+        rows = cache.fill(pictures, load, progress=_tell)
+        return torch.from_numpy(np.asarray(cache.array()[rows])).view(len(rows), *shape)
 
     def _windowed(self) -> dict[str, str]:
         return {"window": self.section.window} if self.section.window else {}
@@ -332,6 +351,20 @@ class PictureReader:
     def _pooled_shape(self) -> tuple[int, int]:
         made = self._pool(torch.zeros(1, *self._raw_shape()))
         return int(made.shape[1]), int(made.shape[2])
+
+
+def coloured(wanted: Preprocessing, name: str) -> Preprocessing:
+    """What a backbone wants to see, in colour.
+
+    Raises:
+        InputError: If it sees one channel alone.
+    """
+    if wanted.channels != 3:
+        raise InputError(
+            f"image.encoder {name} sees grey pictures alone, the system asks for colour",
+            "choose an encoder of three channels",
+        )
+    return replace(wanted, colour=True)
 
 
 def _tell(done: int, of: int) -> None:

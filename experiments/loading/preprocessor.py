@@ -213,6 +213,7 @@ class StudyReader:
             "concept_targets": self.words.concept_targets(studies, sources),
             "paired_text": self.words.text(studies, "full", training=True) if self.pairs else None,
             "sentences": self.needs.sentences,
+            "statements": self.words.statements(studies) if self.needs.statements else None,
         }
 
     def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from encoders.batch import Text
+from encoders.batch import Statements, Text
 from encoders.cache import FeatureCache
 from encoders.study import Passage, Stated, Study
 from encoders.text import TEXT_ENCODERS, Vocabulary
@@ -24,6 +24,7 @@ from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
 from kg.mentions.redact import redact
+from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
 
@@ -172,6 +173,27 @@ class WordReader:
         made[:, [index[name] for name in sorted(self.masked)]] = float("nan")
         return made
 
+    def statements(self, studies: Sequence[Study]) -> Statements:
+        """What the full reports state, with its words: training only, held-out concepts left out.
+
+        Sentences and words are counted as in `text(studies, "full", training=True)`.
+        """
+        passages = [self.passages(study, "full", training=True) for study in studies]
+        made: Tokenized = self.encoder.tokenized(passages)
+        rows = [
+            [
+                (*self._about(stated), *_words(stated, made, row))
+                for stated in self.linker.link(allowed)
+                if stated.concept in self.graph.index and stated.concept not in self.masked
+            ]
+            for row, allowed in enumerate(passages)
+        ]
+        most = max((len(row) for row in rows), default=0)
+        filler = (-1.0, 0.0, -1.0, -1.0, -1.0, -1.0)
+        values = torch.tensor([[*row, *[filler] * (max(most, 1) - len(row))] for row in rows])
+        concept, assertion, *places = values.view(len(rows), -1, len(filler)).unbind(-1)
+        return Statements(concept.long(), assertion, *(place.long() for place in places))
+
     def state(self) -> dict[str, Any]:
         """What was fitted, ready for JSON."""
         state: dict[str, Any] = self.encoder.state()
@@ -180,6 +202,12 @@ class WordReader:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
         self.encoder.restore(state)
+
+    def _about(self, stated: Statement) -> tuple[int, float, int]:
+        """Concept, assertion and site of a statement."""
+        index = self.graph.index
+        site = next((index[name] for name in stated.sites if name in index), -1)
+        return index[stated.concept], EVIDENCE[stated.assertion], site
 
     def _wider(self, concepts: Iterable[str]) -> set[str]:
         """Everything wider than one of the concepts."""
@@ -213,6 +241,16 @@ class WordReader:
 
         rows = cache.fill(names, encode)
         return torch.from_numpy(np.asarray(cache.array()[rows][:, : mask.shape[1]]))
+
+
+def _words(stated: Statement, made: Tokenized, row: int) -> tuple[int, int, int]:
+    """Sentence, first and last word of a statement; -1 where its words were cut off."""
+    passage, start, end = made.place[row].unbind(-1)
+    here = (passage == stated.passage) & (start < stated.end) & (stated.start < end)
+    words = made.word[row][here]
+    if not len(words):
+        return -1, -1, -1
+    return int(made.sentence[row][here][0]), int(words[0]), int(words[-1])
 
 
 def _digest(passages: Passages) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from encoders.reading.augmentation import Augmentation
 from experiments.config.hashing import config_hash
 from experiments.config.load import dump, read_config, resolve
 from experiments.config.parts import check_parts
@@ -226,3 +228,31 @@ def test_a_label_set_the_data_do_not_have(write) -> None:
         check_parts(config.experiment, config.places)
     assert f"{path}:4: data.labels" in caught.value.message
     assert "nih14" in caught.value.hint
+
+
+def test_augmentation_is_a_switch_or_options_and_survives_its_own_dump(tmp_path: Path) -> None:
+    plain = resolve("demo")
+    assert plain.image.augment is True
+    assert config_hash(resolve("demo", ["image.augment=true"])) == config_hash(plain)
+    chosen = resolve("demo", ["image.augment={crop: [0.6, 1.0], turn: 0}"])
+    assert isinstance(chosen.image.augment, Augmentation)
+    assert chosen.image.augment.crop == (0.6, 1.0)
+    assert config_hash(chosen) != config_hash(plain)
+    path = tmp_path / "chosen.yaml"
+    path.write_text(dump(chosen))
+    assert resolve(str(path)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("{crp: [0.6, 1]}", "image.augment.crp: there is no such key"),
+        ("{crop: [1.0, 0.6]}", "image.augment.crop: the smaller share stands first"),
+        ("{crop: 0.6}", "image.augment.crop: a list belongs here"),
+        ("{erase: 0.9}", "image.augment.erase: input should be less than or equal to 0.5"),
+        ("often", "image.augment: true or false belongs here"),
+    ],
+)
+def test_a_wrong_augmentation_is_told_by_its_key(written: str, says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
+        resolve("demo", [f"image.augment={written}"])

