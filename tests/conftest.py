@@ -85,7 +85,7 @@ def _forked(work: Callable[..., object], *given: object) -> None:
 
 
 @contextmanager
-def _processes() -> Iterator[Processes]:
+def _started() -> Iterator[Processes]:
     processes = Processes()
     try:
         yield processes
@@ -96,7 +96,14 @@ def _processes() -> Iterator[Processes]:
 @pytest.fixture
 def processes() -> Iterator[Processes]:
     """The only way a test starts a process."""
-    with _processes() as given:
+    with _started() as given:
+        yield given
+
+
+@pytest.fixture(scope="module")
+def module_processes() -> Iterator[Processes]:
+    """The same for fixtures of a module."""
+    with _started() as given:
         yield given
 
 
@@ -116,7 +123,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         folder = tmp_path_factory.mktemp("browser")
         (folder / "page.html").write_text(page, encoding="utf-8")
         profile = f"--user-data-dir={folder / 'profile'}"
-        with _processes() as processes:
+        with _started() as processes:
             shown = processes.run(browser, *flags, profile, (folder / "page.html").as_uri())
         assert shown.returncode == 0, shown.stderr
         return shown.stdout

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+import time
+from typing import Any
 
 import pytest
 import torch
@@ -83,21 +84,20 @@ distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, module_processes: Any
+) -> list[dict[str, Tensor]]:
     """What each of two processes made of its half of the batch."""
     folder = tmp_path_factory.mktemp("two")
-    command = [sys.executable, "-c", ONE_OF_TWO]
+    command = (sys.executable, "-c", ONE_OF_TWO)
     places = [folder / f"{rank}.safetensors" for rank in range(TWO)]
     running = [
-        subprocess.Popen([*command, str(rank), str(folder / "store"), str(place)])
+        module_processes.start(*command, rank, folder / "store", place)
         for rank, place in enumerate(places)
     ]
-    try:
-        assert [process.wait(timeout=120) for process in running] == [0, 0]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
+    while (ended := [process.poll() for process in running]) != [0, 0]:
+        assert not any(ended), "one failed, and the other would wait for it"
+        time.sleep(0.02)
     return [load_file(place) for place in places]
 
 
