@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
+from encoders.text import Vocabulary
 from fusion.needs import Needs
 from fusion.stage import Stage
 from kg.model.graph import KnowledgeGraph
@@ -36,6 +37,7 @@ class Setting:
         text_encoder: Trainable text encoder module, or None where tokens are cached or no text.
         prevalence: Share of positives of each finding in the training studies, `[C]`.
         facts_width: Width of the encoded facts (probes only); 0 where none are given.
+        vocabulary: Words of the text encoder by number, where the system asks for them; or None.
     """
 
     graph: KnowledgeGraph
@@ -50,6 +52,7 @@ class Setting:
     text_encoder: nn.Module | None = None
     prevalence: tuple[float, ...] = ()
     facts_width: int = 0
+    vocabulary: Vocabulary | None = None
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ class StudyReader:
             text_encoder=self.words.trainable_encoder if self.reads_text else None,
             prevalence=self.prevalence,
             facts_width=self.facts.width,
+            vocabulary=self.words.encoder.vocabulary() if self.needs.vocabulary else None,
         )
 
     def take_over(
