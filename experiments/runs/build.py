@@ -147,8 +147,6 @@ def assemble(
     check_unseen(seen, data.name, parts["test"], opened.root)
     hand_over_reading(parents, reader)
     fit_reader(reader, opened, parts["train"])
-    system = build_system(experiment, reader)
-    take_weights(parents, system)
     return Assembled(
         experiment=experiment,
         root=opened.root,
@@ -158,7 +156,7 @@ def assemble(
         graph_use=use,
         reader=reader,
         cohorts=read_cohorts(reader, opened, parts),
-        system=system,
+        system=build_system(experiment, reader, parents),
         parents=parents,
         fingerprint=opened.fingerprint
         or fingerprint(
@@ -232,11 +230,14 @@ def chosen_system(experiment: Experiment) -> tuple[type[System], Any, tuple[Stag
     return part, options, experiment.stages or part.default_stages(options)
 
 
-def build_system(experiment: Experiment, reader: StudyReader) -> System:
-    """The system of a configuration for what the reader gives."""
+def build_system(
+    experiment: Experiment, reader: StudyReader, parents: Sequence[Parent] = ()
+) -> System:
+    """The system of a configuration for what the reader gives, with the weights of its parents."""
     part: Any
     part, options, stages = chosen_system(experiment)
     system: System = part(options, reader.setting(), stages)
+    take_weights(parents, system)
     return system
 
 

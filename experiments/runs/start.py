@@ -168,6 +168,8 @@ def take_weights(parents: Sequence[Parent], system: System) -> None:
     Raises:
         InputError: Listing every tensor that is missing or does not fit.
     """
+    if not parents:
+        return
     state = system.state_dict()
     for parent in parents:
         for ours, theirs in parent.take.items():

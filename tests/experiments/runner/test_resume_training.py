@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from encoders.batch import StudyBatch
 from experiments.records import atomic
 from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder
@@ -21,6 +22,7 @@ from experiments.records.journal import append_metrics, read_metrics
 from experiments.runner.run import train
 from experiments.runs.build import Assembled
 from experiments.training.callbacks import StopAsked
+from fusion.stage import Stage
 from kg.errors import InputError
 
 Make = Callable[..., Assembled]
@@ -29,15 +31,33 @@ NewFolder = Callable[[], RunFolder]
 
 def stop_after(made: Assembled, steps: int, number: int = signal.SIGTERM) -> None:
     """Send this process a signal once the system has taken so many batches."""
-    taken = 0
+    taken, losses = 0, made.system.losses
 
-    def count() -> None:
+    def count(batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         nonlocal taken
         taken += 1
         if taken == steps:
             os.kill(os.getpid(), number)
+        return losses(batch, stage)
+
+    made.system.losses = count  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(("batches", "accumulate"), [(6, 1), (3, 2), (2, 3)])
+def test_a_system_follows_optimiser_steps_however_they_are_summed(
+    make: Make, new_folder: NewFolder, batches: int, accumulate: int
+) -> None:
+    made = make({"epochs": 2, "batch_size": batches, "accumulate": accumulate})
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
 
     made.system.after_step = count  # type: ignore[method-assign]
+    train(new_folder(), made)
+    studies = len(made.cohorts["train"])
+    assert steps == 2 * -(-studies // (batches * accumulate))
 
 
 def last(folder: RunFolder) -> Checkpoint:
