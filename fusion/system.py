@@ -34,6 +34,8 @@ class Setting:
         image_tokens: Image tokens of one picture, `S`.
         text_width: Width of cached text tokens; 0 where text is encoded in the system.
         image_encoder: Trainable image encoder module, or None where tokens are cached.
+        image_maps: Width, and height and width in cells, of the feature maps that the system asks
+            for, by name.
         text_encoder: Trainable text encoder module, or None where tokens are cached or no text.
         prevalence: Share of positives of each finding in the training studies, `[C]`.
         facts_width: Width of the encoded facts (probes only); 0 where none are given.
@@ -49,6 +51,7 @@ class Setting:
     image_tokens: int = 0
     text_width: int = 0
     image_encoder: nn.Module | None = None
+    image_maps: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     text_encoder: nn.Module | None = None
     prevalence: tuple[float, ...] = ()
     facts_width: int = 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
 from encoders.image import Preprocessing
 from encoders.weights import state_hash
@@ -20,6 +21,16 @@ EXPANDED = ("blocks", "layers", "stages", "features", "layer")
 def map_tokens(features: Tensor) -> Tensor:
     """A feature map `[B, D, h, w]` as tokens `[B, h * w, D]`, row by row."""
     return features.flatten(2).transpose(1, 2)
+
+
+def dense_maps(features: nn.Sequential, pixels: Tensor) -> dict[str, Tensor]:
+    """Feature maps of a DenseNet's blocks by their names, and `last`."""
+    found = {}
+    for name, layer in features.named_children():
+        pixels = layer(pixels)
+        if name.startswith("denseblock"):
+            found[name] = pixels
+    return {**found, "last": relu(pixels)}
 
 
 def without_head(tensors: Mapping[str, Tensor], heads: Sequence[str]) -> dict[str, Tensor]:
@@ -65,6 +76,13 @@ class StagedEncoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode `pixels` `[B, c, H, W]` (normalised) into tokens `[B, S, D]`, row by row."""
+
+    @abstractmethod
+    def maps(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Feature maps `[B, D, h, w]` by the name of their stage, first stage first.
+
+        `last` is the map behind the last layer, all others are those between stages.
+        """
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
@@ -117,10 +135,19 @@ class StagedEncoder(nn.Module, ABC):
 
     def grid(self) -> tuple[int, int]:
         """Number of tokens `S` and their width `D` for one picture of the preprocessing's size."""
-        side = self.preprocessing.size
-        before = self.training
+        tokens = self._tried(self)
+        return int(tokens.shape[1]), int(tokens.shape[2])
+
+    def map_shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Width `D`, height and width in cells of each feature map of one picture, by name."""
+        found: dict[str, Tensor] = self._tried(self.maps)
+        return {name: (one.shape[1], one.shape[2], one.shape[3]) for name, one in found.items()}
+
+    def _tried(self, read: Callable[[Tensor], Any]) -> Any:
+        """What is read of a black picture of the preprocessing's size."""
+        side, before = self.preprocessing.size, self.training
         self.eval()
         with torch.no_grad():
-            tokens = self(torch.zeros(1, self.preprocessing.channels, side, side))
+            made = read(torch.zeros(1, self.preprocessing.channels, side, side))
         self.train(before)
-        return int(tokens.shape[1]), int(tokens.shape[2])
+        return made

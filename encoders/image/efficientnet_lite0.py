@@ -81,19 +81,26 @@ class EfficientNetLite0(StagedEncoder):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode `pixels` `[B, 3, H, W]` (normalised) into tokens `[B, S, D]`, row by row."""
-        # channels last: on a CPU 1.5 (training) to 2 times (reading) as fast, on a GPU never slower
-        features = self.bn1(self.conv_stem(pixels.contiguous(memory_format=torch.channels_last)))
-        maps: dict[str, Tensor] = {}
-        for place, block in enumerate(self.blocks):
-            features = block(features)
-            maps[f"b{place}"] = features
-        if "last" in self.taken:
-            maps["last"] = self.bn2(self.conv_head(features))
+        maps = self._maps(pixels, last="last" in self.taken)
         chosen = [maps[stage] for stage in self.taken]
         height = min(one.shape[-2] for one in chosen)
         width = min(one.shape[-1] for one in chosen)
         pooled = [adaptive_avg_pool2d(one, (height, width)) for one in chosen]
         return map_tokens(torch.cat(pooled, dim=1))
+
+    def maps(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Feature maps of the blocks `b0` ... `b6`."""
+        return self._maps(pixels, last=True)
+
+    def _maps(self, pixels: Tensor, *, last: bool) -> dict[str, Tensor]:
+        # channels last: on a CPU 1.5 (training) to 2 times (reading) as fast, on a GPU never slower
+        features = self.bn1(self.conv_stem(pixels.contiguous(memory_format=torch.channels_last)))
+        found: dict[str, Tensor] = {}
+        for place, block in enumerate(self.blocks):
+            features = found[f"b{place}"] = block(features)
+        if last:
+            found["last"] = self.bn2(self.conv_head(features))
+        return found
 
 
 def _read_into(network: nn.Module, weights: str) -> None:

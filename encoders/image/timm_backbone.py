@@ -87,6 +87,24 @@ class TimmBackbone(StagedEncoder):
             return features[:, self.prefix_tokens :]
         return features.flatten(1, 2) if self.channels_last else map_tokens(features)
 
+    def maps(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Feature maps by the names timm gives the modules they come out of.
+
+        Raises:
+            InputError: If timm gives none of this model.
+        """
+        try:
+            features, found = self.network.forward_intermediates(pixels)
+        except (AssertionError, AttributeError, TypeError) as error:
+            raise _no_map(self.model, error) from None
+        names = [about["module"] for about in self.network.feature_info]
+        if features.ndim == 3:
+            grid = found[-1].shape[2:]
+            features = features[:, self.prefix_tokens :].transpose(1, 2).unflatten(2, grid)
+        elif self.channels_last:
+            features = features.permute(0, 3, 1, 2)
+        return {**dict(zip(names, found, strict=True)), "last": features}
+
 
 def _no_map(what: str, error: Exception) -> InputError:
     return InputError(

@@ -60,4 +60,11 @@ class TinyCNN(StagedEncoder):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode `pixels` `[B, 1, H, W]` (normalised) into tokens `[B, S, D]`, row by row."""
-        return map_tokens(self.blocks(pixels))
+        return map_tokens(self.maps(pixels)["last"])
+
+    def maps(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Feature maps of the blocks `b0` ... `b3`."""
+        found = {}
+        for place, block in enumerate(self.blocks):
+            pixels = found[f"b{place}"] = block(pixels)
+        return {**found, "last": pixels}

@@ -12,10 +12,15 @@ from typing import Any
 
 import torchvision
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
 from encoders.image import Preprocessing
-from encoders.image._staged import StagedEncoder, map_tokens, named_stages, without_head
+from encoders.image._staged import (
+    StagedEncoder,
+    dense_maps,
+    map_tokens,
+    named_stages,
+    without_head,
+)
 from encoders.weights import RANDOM, load_into, read_weights, seeded
 from kg.errors import InputError, did_you_mean
 from kg.options import Options as BaseOptions
@@ -80,13 +85,18 @@ class TorchvisionBackbone(StagedEncoder):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode `pixels` `[B, 3, H, W]` (normalised) into tokens `[B, S, D]`, row by row."""
+        return map_tokens(self.maps(pixels)["last"])
+
+    def maps(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Feature maps of `layer1` ... `layer4`, or of `denseblock1` ... `denseblock4`."""
         network = self.network
         if self.dense:
-            return map_tokens(relu(network.features(pixels)))
+            return dense_maps(network.features, pixels)
         features = network.maxpool(network.relu(network.bn1(network.conv1(pixels))))
-        for layer in (network.layer1, network.layer2, network.layer3, network.layer4):
-            features = layer(features)
-        return map_tokens(features)
+        found = {}
+        for name in ("layer1", "layer2", "layer3", "layer4"):
+            features = found[name] = getattr(network, name)(features)
+        return {**found, "last": features}
 
 
 def _new_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

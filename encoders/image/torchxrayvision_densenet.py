@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
 from encoders.image import Preprocessing
-from encoders.image._staged import StagedEncoder, map_tokens, without_head
+from encoders.image._staged import StagedEncoder, dense_maps, map_tokens, without_head
 from encoders.weights import RANDOM, load_into, read_weights, seeded
 from kg.options import Options as BaseOptions
 
@@ -55,4 +54,8 @@ class TorchXRayVisionDenseNet(StagedEncoder):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode `pixels` `[B, 1, H, W]` in [-1024, 1024] into tokens `[B, S, D]`, row by row."""
-        return map_tokens(relu(self.features(pixels)))
+        return map_tokens(self.maps(pixels)["last"])
+
+    def maps(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Feature maps of `denseblock1` ... `denseblock4`."""
+        return dense_maps(self.features, pixels)

@@ -74,13 +74,18 @@ class WordEncoder(nn.Module):
         self.special = (*self.special, *ENDS)
         self._use(())
 
+    @property
+    def _marks_ends(self) -> bool:
+        """Whether start and end of a text are words."""
+        return self.special[-len(ENDS) :] == ENDS
+
     def vocabulary(self) -> Vocabulary:
         """The words by number.
 
         Raises:
             ValueError: If the marks of start and end are not among them.
         """
-        if not set(ENDS) <= set(self.special):
+        if not self._marks_ends:
             raise ValueError("this vocabulary has no marks of start and end: call mark_ends first")
         start, end = (self.index[mark] for mark in ENDS)
         silent = {PADDING, MASK, start, end}
@@ -104,13 +109,15 @@ class WordEncoder(nn.Module):
 
     def state(self) -> dict[str, Any]:
         """The vocabulary, ready for JSON; the weights are the module's own state."""
-        return {"words": list(self.index)[len(self.special) :]}
+        words = list(self.index)[len(self.special) :]
+        return {"words": words, "ends": True} if self._marks_ends else {"words": words}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave, before the weights are loaded.
 
         Raises:
-            InputError: If there is no vocabulary in it.
+            InputError: If there is no vocabulary in it, or one without the marks of start and end
+                that are needed.
         """
         words = state.get("words")
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -118,6 +125,13 @@ class WordEncoder(nn.Module):
                 "the state of the text encoder holds no vocabulary",
                 "it must be what a run with the same text encoder wrote",
             )
+        if self._marks_ends and not state.get("ends"):
+            raise InputError(
+                "the vocabulary of the text encoder has no marks of a text's start and end",
+                "take it from a run whose system writes, or learn a new one",
+            )
+        if state.get("ends") and not self._marks_ends:
+            self.mark_ends()
         self._use(words)
 
     def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:

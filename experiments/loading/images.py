@@ -17,18 +17,17 @@ from encoders.cache import FeatureCache, image_key
 from encoders.contents import Contents
 from encoders.image import IMAGE_ENCODERS, Preprocessing
 from encoders.reading.augmentation import Augmentation
-from encoders.reading.picture import READING, Picture, look, shape_of
+from encoders.reading.picture import READING, Picture, look
 from encoders.reading.pixels import load_pixels
 from encoders.reading.places import share
 from encoders.reading.rejected import RejectedImage
-from encoders.reading.transforms import in_square
 from encoders.reduce import Reducer, pool_tokens
 from encoders.study import MODALITIES, VIEWS, Study, StudyImage
 from encoders.weights import RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
+from experiments.loading.image_needs import boxes_in_squares, coloured, maps_for
 from fusion.needs import NO_NEEDS, Needs
-from kg.errors import InputError
 from kg.options import parse_options
 
 __all__ = ["FROM_RUN", "PictureReader", "Squares"]
@@ -94,6 +93,7 @@ class PictureReader:
         if needs.colour:
             self.encoder.preprocessing = coloured(self.encoder.preprocessing, section.encoder.name)
         self.encoder.eval()
+        self.maps = maps_for(needs, self.encoder, section)
         if not section.frozen:
             self.encoder.trainable(section.trains or -1)
         self.reducer: Reducer | None = None
@@ -206,26 +206,12 @@ class PictureReader:
             rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
         else:
             values = self._values(pictures) if self.section.frozen else self._squares(pictures)
-        made = Pictures(values, rows, view, modality, boxes=self._boxes(chosen, root, most))
-        if self.section.frozen:
-            return made
         wanted: Preprocessing = self.encoder.preprocessing
-        return replace(made, mean=wanted.mean, std=wanted.std)
-
-    def _boxes(
-        self, chosen: Sequence[Sequence[StudyImage]], root: Path, most: int
-    ) -> Tensor | None:
-        """Boxes in the square views, `[n, V, 4]`, NaN where there is none."""
-        if not self.needs.boxes:
-            return None
-        size, recipe = self.encoder.preprocessing.size, self.section.recipe
-        made = torch.full((len(chosen), most, 4), float("nan"))
-        for n, images in enumerate(chosen):
-            for v, image in enumerate(images):
-                if image.box is not None:
-                    shape = shape_of(root / image.path, image.part)
-                    made[n, v] = torch.tensor(in_square(image.box, shape, size, recipe))
-        return made
+        boxes = None
+        if self.needs.boxes:
+            boxes = boxes_in_squares(chosen, root, wanted.size, self.section.recipe)
+        made = Pictures(values, rows, view, modality, boxes=boxes)
+        return made if self.section.frozen else replace(made, mean=wanted.mean, std=wanted.std)
 
     def _held(self, paths: Sequence[str]) -> Sequence[bool]:
         """Whether each picture is a still that is there as a square."""
@@ -351,20 +337,6 @@ class PictureReader:
     def _pooled_shape(self) -> tuple[int, int]:
         made = self._pool(torch.zeros(1, *self._raw_shape()))
         return int(made.shape[1]), int(made.shape[2])
-
-
-def coloured(wanted: Preprocessing, name: str) -> Preprocessing:
-    """What a backbone wants to see, in colour.
-
-    Raises:
-        InputError: If it sees one channel alone.
-    """
-    if wanted.channels != 3:
-        raise InputError(
-            f"image.encoder {name} sees grey pictures alone, the system asks for colour",
-            "choose an encoder of three channels",
-        )
-    return replace(wanted, colour=True)
 
 
 def _tell(done: int, of: int) -> None:

@@ -157,6 +157,7 @@ class StudyReader:
             image_tokens=tokens,
             text_width=self.words.encoder.width if self.reads_text else 0,
             image_encoder=self.pictures.trainable_encoder if self.pictures else None,
+            image_maps=self.pictures.maps if self.pictures else {},
             text_encoder=self.words.trainable_encoder if self.reads_text else None,
             prevalence=self.prevalence,
             facts_width=self.facts.width,

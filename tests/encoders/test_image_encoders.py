@@ -195,3 +195,48 @@ def test_shipped_imagenet_weights_see_a_palace():
         whole.load_state_dict(dict(zip(whole.state_dict(), tensors, strict=True)))
         torch.testing.assert_close(logits, whole((pixels - mean) / std), rtol=1e-3, atol=1e-3)
     assert int(logits.argmax()) == 698  # ImageNet's "palace"
+
+
+def test_maps_are_named_and_the_last_is_what_tokens_are_made_of(encoder):
+    _, part = encoder
+    side = part.preprocessing.size
+    pixels = torch.randn(2, part.preprocessing.channels, side, side)
+    part.eval()
+    with torch.no_grad():
+        found, tokens = part.maps(pixels), part(pixels)
+    assert list(found)[-1] == "last"
+    torch.testing.assert_close(found["last"].flatten(2).transpose(1, 2), tokens)
+    shapes = part.map_shapes()
+    assert {name: tuple(one.shape[1:]) for name, one in found.items()} == shapes
+    heights = [shape[1] for shape in shapes.values()]
+    assert heights == sorted(heights, reverse=True)
+    assert len(shapes) >= 4
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "names"),
+    [
+        ("vit_tiny_patch16_224", 224, ["blocks.0", "blocks.11"]),
+        ("convnext_atto", 64, ["stages.0", "stages.3"]),
+        ("swin_tiny_patch4_window7_224", 224, ["layers.1", "layers.3"]),
+        ("densenet121", 64, ["features.denseblock2", "features.norm5"]),
+    ],
+)
+def test_maps_of_every_kind_of_timm_model(model, size, names):
+    part = build("timm_backbone", model=model, size=size).eval()
+    pixels = torch.randn(1, 3, size, size)
+    with torch.no_grad():
+        found, tokens = part.maps(pixels), part(pixels)
+    assert set(names) < set(found)
+    torch.testing.assert_close(found["last"].flatten(2).transpose(1, 2), tokens)
+
+
+def test_maps_of_a_densenet_and_where_gradients_go():
+    part = build("torchvision_backbone", model="densenet121", size=64)
+    part.trainable(-1)
+    found = part.maps(torch.randn(1, 3, 64, 64))
+    assert list(found) == ["denseblock1", "denseblock2", "denseblock3", "denseblock4", "last"]
+    found["denseblock2"].sum().backward()
+    reached = {name for name, one in part.named_parameters() if one.grad is not None}
+    assert any("denseblock2" in name for name in reached)
+    assert not any("denseblock3" in name for name in reached)

@@ -12,6 +12,7 @@ import torch
 from encoders.batch import Text
 from encoders.study import Passage
 from encoders.text import TEXT_ENCODERS
+from kg.errors import InputError
 from kg.mentions.tokens import sentences
 from kg.options import parse_options
 
@@ -113,10 +114,13 @@ def test_marks_of_ends_come_before_the_words_and_only_where_asked(name: str) -> 
     with pytest.raises(ValueError, match="mark_ends"):
         plain.vocabulary()
     assert [w for w in writing.index if w not in ("<start>", "<end>")] == list(plain.index)
-    again = fitted(name, ends=True)
-    again.restore(json.loads(json.dumps(writing.state())))
-    assert again.index == writing.index
-    assert again.words.num_embeddings == writing.vocabulary().size
+    assert list(plain.state()) == ["words"]
+    for again in (fitted(name, ends=True), fitted(name)):
+        again.restore(json.loads(json.dumps(writing.state())))
+        assert again.index == writing.index
+        assert again.words.num_embeddings == writing.vocabulary().size
+    with pytest.raises(InputError, match="no marks"):
+        writing.restore(plain.state())
 
 
 @pytest.mark.parametrize("name", ["minilm", "tiny_transformer", "cnn_transformer"])

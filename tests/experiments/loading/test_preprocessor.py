@@ -327,3 +327,9 @@ def test_a_batch_moves_with_all_that_is_in_it(
     assert moved.paired_text is not None
     assert moved.statements.concept.device.type == "meta"
     assert moved.paired_text.mask.device.type == "meta"
+
+
+def test_the_setting_tells_the_maps_that_are_read(build: Build) -> None:
+    assert build(image=PIXELS).setting().image_maps == {}
+    given = build(Needs(image_maps=("b1", "last")), image=PIXELS).setting().image_maps
+    assert given == {"b1": (16, 8, 8), "last": (64, 2, 2)}

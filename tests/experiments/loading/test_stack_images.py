@@ -141,3 +141,17 @@ def test_an_encoder_of_one_channel_is_refused_for_colour(tmp_path: Path) -> None
             0,
             Needs(colour=True),
         )
+
+
+def test_maps_a_system_reads_are_known_by_name(tmp_path: Path) -> None:
+    section = ImageSection.model_validate({"encoder": COLOUR, "frozen": False})
+    needs = Needs(image_maps=("layer2", "last"))
+    assert PictureReader(section, tmp_path, 0).maps == {}
+    assert PictureReader(section, tmp_path, 0, needs).maps == {
+        "layer2": (128, 4, 4),
+        "last": (512, 1, 1),
+    }
+    with pytest.raises(InputError, match="has no feature map 'layer9'"):
+        PictureReader(section, tmp_path, 0, Needs(image_maps=("layer9",)))
+    with pytest.raises(InputError, match="tokens alone are kept"):
+        PictureReader(section.model_copy(update={"frozen": True}), tmp_path, 0, needs)
