@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from experiments.api.results import ComparedRuns, Evaluation, Graph, Predictions, Run, frame
+from experiments.api.frames import frame
+from experiments.api.knowledge_graph import Graph
+from experiments.api.results import ComparedRuns, Evaluation, Predictions, Run
 from kg.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,15 +75,15 @@ def run(
     from experiments.config.schema import Experiment
     from experiments.preparation.inspection import data_root
 
-    values = config.model_dump() if isinstance(config, Experiment) else config
+    values = config.model_dump(mode="json") if isinstance(config, Experiment) else config
     values = values if isinstance(values, Mapping) else str(values)
     dotted = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = read_checked(values, as_overrides(dotted))
     where = data_root(_root(root), experiment.data.name)
     from experiments.runner.run import run_experiment
 
-    name = run_experiment(experiment, root=where, runs=Path(runs), command="kgdx.run")
-    return Run(Path(runs) / name)
+    folder = Path(runs).absolute()
+    return Run(folder / run_experiment(experiment, root=where, runs=folder, command="kgdx.run"))
 
 
 def load(run: AnyPath, *, runs: AnyPath = RUNS) -> Run:
@@ -96,7 +98,7 @@ def load(run: AnyPath, *, runs: AnyPath = RUNS) -> Run:
     """
     from experiments.records.folder import find_run
 
-    return Run(find_run(os.fspath(run), Path(runs)).path)
+    return Run(find_run(os.fspath(run), Path(runs)).path.absolute())
 
 
 def predict(

@@ -5,10 +5,12 @@ Nothing heavy is imported before a frame or record is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from experiments.api.frames import finding_frame, flat, frame, metric_frame, wide
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -18,13 +20,8 @@ if TYPE_CHECKING:
     from experiments.inference.predict import Predicted
     from experiments.records.folder import RunFolder
     from experiments.records.record import RunRecord
-    from kg.model.concepts import Concept
-    from kg.model.graph import KnowledgeGraph
 
-__all__ = ["ComparedRuns", "Evaluation", "Graph", "Predictions", "Run", "frame"]
-
-INTERVAL = ("value", "low", "high")
-FINDING = ("finding", "label", "part", "studies", "positives", "basis", "threshold", "remark")
+__all__ = ["ComparedRuns", "Evaluation", "Predictions", "Run"]
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,12 @@ class Run:
     @property
     def metrics(self) -> DataFrame:
         """A row for each subset and metric, with its 95% interval."""
-        return _metrics(self.record.as_json()["metrics"], "part")
+        return metric_frame(self.record.as_json()["metrics"], "part")
 
     @property
     def findings(self) -> DataFrame:
         """A row for each subset and finding: positives, threshold, metrics with intervals."""
-        return _findings(self.record.as_json()["findings"])
+        return finding_frame(self.record.as_json()["findings"])
 
     @property
     def predictions(self) -> DataFrame:
@@ -123,7 +120,7 @@ class Predictions:
         """A row for each study and finding; the probability is NaN where it is not possible."""
         from experiments.inference.prediction_rows import prediction_rows
 
-        return frame(prediction_rows(self.record)).astype({"probability": float})
+        return frame(prediction_rows(self.record))
 
     @property
     def probabilities(self) -> DataFrame:
@@ -157,12 +154,12 @@ class Evaluation:
     @property
     def metrics(self) -> DataFrame:
         """A row for each basis (`trained`, `zero_shot`) and metric, with its 95% interval."""
-        return _metrics(self.record["metrics"], "basis")
+        return metric_frame(self.record["metrics"], "basis")
 
     @property
     def findings(self) -> DataFrame:
         """A row for each finding: basis, positives, threshold, metrics with intervals."""
-        return _findings(self.record["findings"])
+        return finding_frame(self.record["findings"])
 
     @property
     def skipped(self) -> Mapping[str, int]:
@@ -191,14 +188,14 @@ class ComparedRuns:
         """A row for each configuration: what it was given, and its metrics with intervals."""
         told = ("name", "system", "dataset", "labels", "text_policy", "leakage", "seeds", "folds")
         rows = [asdict(entry) for entry in self.record.entries]
-        return frame([{**{key: row[key] for key in told}, **_wide(row["metrics"])} for row in rows])
+        return frame([{**{key: row[key] for key in told}, **wide(row["metrics"])} for row in rows])
 
     @property
     def findings(self) -> DataFrame:
         """A row for each configuration and finding, with the compared metric."""
         return frame(
             [
-                {"name": entry.name, **_flat(asdict(row))}
+                {"name": entry.name, **flat(asdict(row))}
                 for entry in self.record.entries
                 for row in entry.findings
             ]
@@ -210,7 +207,7 @@ class ComparedRuns:
 
         The finding is empty where the difference is one of macro means.
         """
-        rows = [_flat(asdict(row)) for row in self.record.differences]
+        rows = [flat(asdict(row)) for row in self.record.differences]
         return frame([{k: v for k, v in row.items() if k != "by_seed"} for row in rows])
 
     @property
@@ -230,154 +227,3 @@ class ComparedRuns:
         path = Path(path)
         write_text(path, render(self.record, path.suffix))
         return path
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A clinical knowledge graph: its tables, and questions to it.
-
-    Args:
-        record: The graph, immutable.
-        file: File it was read from.
-    """
-
-    record: KnowledgeGraph
-    file: Path
-
-    @property
-    def concepts(self) -> DataFrame:
-        """A row for each concept: id, name, kind, synonyms, ids in other vocabularies, source."""
-        from kg.model.plain import as_plain
-
-        return frame([as_plain(one) for one in self.record.concepts]).drop(columns="phrases")
-
-    @property
-    def edges(self) -> DataFrame:
-        """A row for each edge, with the number of items of evidence for it."""
-        return frame(
-            [
-                (edge.subject, edge.relation, edge.object, edge.label_set, len(edge.evidence))
-                for edge in self.record.edges
-            ],
-            ("subject", "relation", "object", "label_set", "evidence"),
-        )
-
-    @property
-    def evidence(self) -> DataFrame:
-        """A row for each item of evidence: its edge, source, status, licence, weight, count."""
-        from kg.model.plain import as_plain
-
-        return frame(
-            [
-                {"subject": e.subject, "relation": e.relation, "object": e.object, **as_plain(item)}
-                for e in self.record.edges
-                for item in e.evidence
-            ]
-        )
-
-    @property
-    def label_sets(self) -> DataFrame:
-        """A row for each finding of each label set, with its published column."""
-        return frame(
-            [
-                (one.name, finding, column)
-                for one in self.record.label_sets
-                for finding, column in zip(one.findings, one.columns, strict=True)
-            ],
-            ("label_set", "finding", "column"),
-        )
-
-    def concept(self, term: str) -> Concept:
-        """The concept of an id, name or synonym.
-
-        Raises:
-            InputError: If there is none, or the term is ambiguous; with the candidates.
-        """
-        return self.record.resolve(term)
-
-    def paths(self, start: str, end: str, *, longest: int = 4, limit: int = 5) -> DataFrame:
-        """The shortest paths between two concepts, a row for each edge; empty if there are none.
-
-        Args:
-            start: Id, name or synonym of the first concept.
-            end: The same of the last.
-            longest: Most steps.
-            limit: Most paths.
-        """
-        from kg.ask.paths import Route, paths
-
-        ends = self.concept(start).id, self.concept(end).id
-        found = paths(self.record, *ends, Route(longest=longest, limit=limit))
-        return frame(
-            [
-                (place, number, edge.subject, edge.relation, edge.object)
-                for place, path in enumerate(found)
-                for number, step in enumerate(path.steps)
-                for edge in step.edges
-            ],
-            ("path", "step", "subject", "relation", "object"),
-        )
-
-    def query(self, text: str, *, seconds: float = 60.0) -> DataFrame:
-        """The answer to a SPARQL query; that of an ASK or CONSTRUCT is one cell.
-
-        Args:
-            text: The query; the prefixes rdf rdfs owl skos xsd ckg kgdx RO BFO are known.
-            seconds: Seconds it may take, loading included.
-
-        Raises:
-            InputError: If it is not SPARQL, or takes longer.
-        """
-        from kg.ask.query import query_file, term
-
-        answer = query_file(self.file, text, seconds=seconds)
-        if answer.columns:
-            return frame(([term(cell) for cell in row] for row in answer.rows), answer.columns)
-        return frame([(answer.yes if answer.turtle is None else answer.turtle,)], ("answer",))
-
-
-def frame(rows: Iterable[Any], columns: tuple[str, ...] | None = None) -> DataFrame:
-    """Rows as a data frame, NaN for None, so that what is a number has a column of numbers.
-
-    Args:
-        rows: Mappings, or tuples in the order of the columns.
-        columns: Names of the columns; needed where there may be no rows.
-    """
-    from pandas import DataFrame
-
-    made = DataFrame(list(rows), columns=list(columns) if columns else None)
-    return made.where(made.notna(), float("nan")).infer_objects()
-
-
-def _metrics(values: Mapping[str, Mapping[str, Mapping[str, Any]]], of: str) -> DataFrame:
-    """Metrics by what they are of and by name, one a row."""
-    return frame(
-        (
-            (what, name, *(measured[key] for key in (*INTERVAL, "findings")))
-            for what, metrics in values.items()
-            for name, measured in metrics.items()
-        ),
-        (of, "metric", *INTERVAL, "findings"),
-    )
-
-
-def _findings(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
-    """Rows of findings with each metric and the ends of its interval in columns of their own."""
-    made = [
-        {**{key: value for key, value in row.items() if key != "metrics"}, **_wide(row["metrics"])}
-        for row in rows
-    ]
-    return frame(made) if made else frame((), FINDING)
-
-
-def _wide(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        name if key == "value" else f"{name}_{key}": measured[key]
-        for name, measured in metrics.items()
-        for key in INTERVAL
-    }
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the ends of the interval of its value beside it."""
-    return {**row, **{key: row["value"][key] for key in INTERVAL}}

@@ -1,0 +1,62 @@
+"""Data frames of records: rows, metrics and findings with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["finding_frame", "flat", "frame", "metric_frame", "wide"]
+
+INTERVAL = ("value", "low", "high")
+FINDING = ("finding", "label", "part", "studies", "positives", "basis", "threshold", "remark")
+
+
+def frame(rows: Iterable[Any], columns: tuple[str, ...] | None = None) -> DataFrame:
+    """Rows as a data frame, NaN for None, so that what is a number has a column of numbers.
+
+    Args:
+        rows: Mappings, or tuples in the order of the columns.
+        columns: Names of the columns; needed where there may be no rows.
+    """
+    from pandas import DataFrame
+
+    made = DataFrame(list(rows), columns=list(columns) if columns else None)
+    return made.where(made.notna(), float("nan")).infer_objects()
+
+
+def metric_frame(values: Mapping[str, Mapping[str, Mapping[str, Any]]], of: str) -> DataFrame:
+    """Metrics by what they are of and by name, one a row."""
+    return frame(
+        (
+            (what, name, *(measured[key] for key in (*INTERVAL, "findings")))
+            for what, metrics in values.items()
+            for name, measured in metrics.items()
+        ),
+        (of, "metric", *INTERVAL, "findings"),
+    )
+
+
+def finding_frame(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Rows of findings with each metric and the ends of its interval in columns of their own."""
+    made = [
+        {**{key: value for key, value in row.items() if key != "metrics"}, **wide(row["metrics"])}
+        for row in rows
+    ]
+    return frame(made) if made else frame((), FINDING)
+
+
+def wide(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Metrics side by side: `auroc`, `auroc_low`, `auroc_high`, ..."""
+    return {
+        name if key == "value" else f"{name}_{key}": measured[key]
+        for name, measured in metrics.items()
+        for key in INTERVAL
+    }
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the ends of the interval of its value beside it."""
+    return {**row, **{key: row["value"][key] for key in INTERVAL}}
