@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from encoders.study import Modality, Study, StudyImage, View
 from experiments.datasets import DATASETS
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import match_findings
+from experiments.loading.mixture import with_whole_paths
 from experiments.loading.tolerant import has_input, read_readable
 from experiments.preparation.open_dataset import OpenDataset, build_dataset
 from experiments.records.folder import RunFolder
@@ -252,12 +252,4 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
             f"{name}: {seen} of the studies were seen in training or validation: "
             "their probabilities do not show how good the run is"
         )
-    return [_absolute(study, opened.root) for study in opened.development], notes
-
-
-def _absolute(study: Study, root: Path) -> Study:
-    """The study with whole paths, so that studies of several roots are read together."""
-    images: list[Any] = [
-        replace(image, path=str((root / image.path).absolute())) for image in study.images
-    ]
-    return replace(study, images=tuple(images))
+    return [with_whole_paths(study, opened.root) for study in opened.development], notes

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
@@ -62,6 +63,7 @@ class Cohort:
         sentences: Whether a training batch holds one sentence of each paired report.
         reports: Findings and impression of each study in words, by study; empty where no system
             writes.
+        subsets: Places of the studies of each data set, the run's own first; empty = one data set.
     """
 
     studies: tuple[Study, ...]
@@ -76,6 +78,7 @@ class Cohort:
     augmentation: Augmentation | None = None
     sentences: bool = False
     reports: Mapping[str, str] = field(default_factory=dict)
+    subsets: Mapping[str, range] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.studies)
@@ -118,10 +121,23 @@ class Cohort:
         return self.reports[study]
 
     def order(
-        self, batch_size: int, seed: int | None, *, rank: int = 0, processes: int = 1
+        self,
+        batch_size: int,
+        seed: int | None,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        sample: Sample | None = None,
     ) -> StudyOrder:
         """The batches of an epoch for one of the processes that share them."""
-        return StudyOrder(range(len(self)), batch_size, seed=seed, rank=rank, processes=processes)
+        return StudyOrder(
+            range(len(self)),
+            batch_size,
+            seed=seed,
+            rank=rank,
+            processes=processes,
+            sample=sample,
+        )
 
     def loader(self, order: StudyOrder) -> DataLoader[Any]:
         """Training batches, cut in this process: the tensors are in memory already."""
@@ -205,6 +221,17 @@ def _changed(
     return torch.from_numpy(np.stack(moved)).view_as(squares), boxes
 
 
+class Sample(Protocol):
+    """What an epoch is drawn from (`experiments.loading.sampling`)."""
+
+    @property
+    def size(self) -> int:
+        """Studies of an epoch."""
+
+    def draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Places of an epoch in random order."""
+
+
 class StudyOrder(Sampler[list[int]]):
     """Places of each batch of an epoch: shuffled by seed and epoch alone, so it can be resumed.
 
@@ -215,6 +242,7 @@ class StudyOrder(Sampler[list[int]]):
         rank: Which part of every batch this process takes.
         processes: Number of processes that share a batch, in equal parts: what is left over
             when a last batch is divided waits for the order of another epoch.
+        sample: What an epoch is drawn from instead of all places; None = all.
 
     Raises:
         ValueError: If a batch cannot be shared in equal parts.
@@ -228,11 +256,12 @@ class StudyOrder(Sampler[list[int]]):
         seed: int | None,
         rank: int = 0,
         processes: int = 1,
+        sample: Sample | None = None,
     ) -> None:
         if batch_size % processes:
             raise ValueError(f"{processes} processes cannot share a batch of {batch_size} equally")
         self.places, self.batch_size, self.seed = list(places), batch_size, seed
-        self.rank, self.processes = rank, processes
+        self.rank, self.processes, self.sample = rank, processes, sample
         self.epoch, self.taken = 0, 0
         self._drawn = (0, 0)
 
@@ -248,16 +277,17 @@ class StudyOrder(Sampler[list[int]]):
     @property
     def _end(self) -> int:
         """Studies of an epoch that all processes can share."""
-        rest = len(self.places) % self.batch_size
-        return len(self.places) - rest % self.processes
+        size = len(self.places) if self.sample is None else self.sample.size
+        return size - size % self.batch_size % self.processes
 
     def __len__(self) -> int:
         return -(-self._end // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.asarray(self.places)
-        if self.seed is not None:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
+        if self.seed is not None or self.sample is not None:
+            rng = np.random.default_rng([self.seed or 0, self.epoch])
+            order = rng.permutation(order) if self.sample is None else self.sample.draw(rng)
         taken, self.taken = self.taken, 0
         for start in range(taken, self._end, self.batch_size):
             self._drawn = self.epoch, start

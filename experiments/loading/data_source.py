@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, TypedDict
 
 import numpy as np
+import torch
 
 from encoders.study import SplitPart, Study
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Cohort
+from experiments.loading.mixture import Further, whole_paths
 from experiments.loading.preprocessor import StudyReader
 from experiments.loading.stream import StreamedCohort
 from experiments.preparation.copy import StudyTable
 from experiments.preparation.open_dataset import OpenDataset
+from kg.errors import InputError
 
 __all__ = ["PARTS", "Cohorts", "fit_reader", "image_hashes", "read_cohorts", "those"]
 
@@ -44,7 +48,12 @@ def image_hashes(opened: OpenDataset, image: ImageSection) -> Mapping[str, str]:
     return opened.copy.store.hashes
 
 
-def fit_reader(reader: StudyReader, opened: OpenDataset, training: Sequence[Study]) -> None:
+def fit_reader(
+    reader: StudyReader,
+    opened: OpenDataset,
+    training: Sequence[Study],
+    further: Sequence[Further] = (),
+) -> None:
     """Fit a reader on the training studies, of streamed ones on `FITTED` at most."""
     store = opened.copy.store if opened.copy is not None else None
     if store is not None and reader.pictures is not None:
@@ -54,24 +63,50 @@ def fit_reader(reader: StudyReader, opened: OpenDataset, training: Sequence[Stud
     if isinstance(training, StudyTable) and len(training) > FITTED:
         places = np.linspace(0, len(training) - 1, FITTED).astype(int).tolist()
         training = [training[place] for place in places]
-    reader.fit(list(training), opened.root)
+    reader.fit([*training, *whole_paths(further)], opened.root)
 
 
 def read_cohorts(
-    reader: StudyReader, opened: OpenDataset, parts: Mapping[SplitPart, Sequence[Study]]
+    reader: StudyReader,
+    opened: OpenDataset,
+    parts: Mapping[SplitPart, Sequence[Study]],
+    further: Sequence[Further] = (),
 ) -> Cohorts:
-    """The studies of each part, read; streamed ones of training are read as they come by."""
+    """The studies of each part, read; streamed ones of training are read as they come by.
+
+    Raises:
+        InputError: If training studies are streamed, and there are further data sets.
+    """
     train, root = parts["train"], opened.root
     shards = opened.copy.shards if opened.copy is not None else None
+    if shards is not None and further:
+        raise InputError(
+            f"{opened.folder}: its studies are streamed, which leaves no place for `also`",
+            f"name the raw folder {root} with --root, or prepare without --shards",
+        )
     return Cohorts(
         train=(
             StreamedCohort(train, shards, reader, root, workers=os.cpu_count() or 1)
             if shards is not None and isinstance(train, StudyTable)
-            else reader.read(train, root, training=True)
+            else _together(reader, opened, train, further)
         ),
         validation=reader.read(list(parts["validation"]), root),
         test=reader.read(list(parts["test"]), root),
     )
+
+
+def _together(
+    reader: StudyReader, opened: OpenDataset, train: Sequence[Study], further: Sequence[Further]
+) -> Cohort:
+    """Training studies of the run's own data set and of the further ones as one cohort."""
+    everyone = [*train, *whole_paths(further)]
+    cohort = reader.read(everyone, opened.root, training=True)
+    places, start = {opened.name: range(len(train))}, len(train)
+    for one in further:
+        places[one.name] = range(start, start + len(one.studies))
+        cohort.targets[places[one.name].start :][: len(one.studies)] = torch.from_numpy(one.targets)
+        start += len(one.studies)
+    return replace(cohort, subsets=places)
 
 
 def those(studies: Sequence[Study], keep: Callable[[Study], bool]) -> Sequence[Study]:

@@ -75,7 +75,13 @@ class StreamedCohort:
         return len(self.studies)
 
     def order(
-        self, batch_size: int, seed: int | None, *, rank: int = 0, processes: int = 1
+        self,
+        batch_size: int,
+        seed: int | None,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        sample: None = None,
     ) -> StreamOrder:
         """The batches of an epoch for one of the processes that share them.
 

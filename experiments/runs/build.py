@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from encoders.contents import Contents
 from encoders.study import SplitPart, Study, plain
@@ -24,9 +24,10 @@ from experiments.loading.data_source import (
 )
 from experiments.loading.graphs import Graphs, choose_graph, concept_vectors, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, hold_out, without_mined
+from experiments.loading.mixture import Further, further_studies
 from experiments.loading.preprocessor import StudyReader
 from experiments.loading.targets import choose_findings, label_set_of
-from experiments.preparation.open_dataset import open_dataset
+from experiments.preparation.open_dataset import OpenDataset, open_dataset
 from experiments.records.record import GraphUse
 from experiments.runs.exposure import check_unseen
 from experiments.runs.start import (
@@ -66,6 +67,7 @@ class Assembled:
         system: The system, untrained.
         fingerprint: SHA-256 over the studies of all parts, their pictures included.
         parents: Finished runs whose weights it starts with.
+        further: Training studies of further data sets.
     """
 
     experiment: Experiment
@@ -79,6 +81,7 @@ class Assembled:
     system: System
     fingerprint: str
     parents: tuple[Parent, ...] = ()
+    further: tuple[Further, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -121,9 +124,73 @@ def assemble(
     parents = open_parents(experiment, runs)
     data = experiment.data
     opened = open_dataset(data, root, cache, boxes=needs_of(experiment).boxes)
-    graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
     manifest = opened.manifest(experiment.split)
     studies = wanted_studies(opened.studies, data)
+    taught = _taught(experiment, opened, studies)
+    parts: dict[SplitPart, Sequence[Study]] = {
+        part: _part(studies, manifest, part) for part in PARTS
+    }
+    reader = build_reader(
+        experiment,
+        (taught.graph, taught.structure),
+        taught.findings,
+        exclusive=taught.label_set.exclusive,
+        held=taught.held,
+        cache=cache,
+        runs=runs,
+    )
+    seen = {parent.folder.run: parent.exposure for parent in parents}
+    check_unseen(seen, data.name, parts["test"], opened.root)
+    hand_over_reading(parents, reader)
+    further = _further(experiment, root, cache, reader, (parts, opened.root))
+    fit_reader(reader, opened, parts["train"], further)
+    return Assembled(
+        experiment=experiment,
+        root=opened.root,
+        choice=opened.choice,
+        label_set=taught.label_set,
+        manifest=manifest,
+        graph_use=taught.use,
+        reader=reader,
+        cohorts=read_cohorts(reader, opened, parts, further),
+        system=build_system(experiment, reader, parents),
+        parents=parents,
+        further=further,
+        fingerprint=opened.fingerprint
+        or fingerprint(
+            [study for chosen in parts.values() for study in chosen],
+            opened.root,
+            contents=reader.contents,
+            known=image_hashes(opened, experiment.image),
+            further=further,
+        ),
+    )
+
+
+class _Taught(NamedTuple):
+    """What is trained on, and the graph it is known by.
+
+    Args:
+        graph: The graph that text is read with.
+        structure: The graph the system is given, a control of it where one is asked for.
+        use: Which graph, and what was left out of it.
+        label_set: The label set.
+        findings: Concept ids trained on.
+        held: What training must not see.
+    """
+
+    graph: KnowledgeGraph
+    structure: KnowledgeGraph
+    use: GraphUse
+    label_set: LabelSet
+    findings: tuple[str, ...]
+    held: Held
+
+
+def _taught(experiment: Experiment, opened: OpenDataset, studies: Sequence[Study]) -> _Taught:
+    """Choose graph and findings, and what of them is held out of training."""
+    data = experiment.data
+    graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
     label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     development = (study for study in studies if study.study not in opened.locked)
     findings = choose_findings(label_set, development, data.at_least)
@@ -131,40 +198,39 @@ def assemble(
     graph, use = without_mined(graph, use, held.masked)
     structure, use = structure_of(experiment.graph, graph, use)
     findings = tuple(finding for finding in findings if finding not in held.findings)
-    parts: dict[SplitPart, Sequence[Study]] = {
-        part: _part(studies, manifest, part) for part in PARTS
-    }
-    reader = build_reader(
-        experiment,
-        (graph, structure),
-        findings,
-        exclusive=label_set.exclusive,
-        held=held,
-        cache=cache,
-        runs=runs,
+    return _Taught(graph, structure, use, label_set, findings, held)
+
+
+def _further(
+    experiment: Experiment,
+    root: Path,
+    cache: Path,
+    reader: StudyReader,
+    parts: tuple[Mapping[SplitPart, Sequence[Study]], Path],
+) -> tuple[Further, ...]:
+    """Training studies of the further data sets, without a picture that is validated or tested."""
+    if not experiment.also:
+        return ()
+    if experiment.data.name in {section.name for section in experiment.also}:
+        raise InputError(
+            f"also: {experiment.data.name} is the run's own data set", "name other data sets"
+        )
+    subsets, own = parts
+    contents = reader.contents or Contents()
+    closed = frozenset(
+        contents.hash(own / image.path)
+        for part in ("validation", "test")
+        for study in subsets[part]
+        for image in study.images
+        if (own / image.path).exists()
     )
-    seen = {parent.folder.run: parent.exposure for parent in parents}
-    check_unseen(seen, data.name, parts["test"], opened.root)
-    hand_over_reading(parents, reader)
-    fit_reader(reader, opened, parts["train"])
-    return Assembled(
-        experiment=experiment,
-        root=opened.root,
-        choice=opened.choice,
-        label_set=label_set,
-        manifest=manifest,
-        graph_use=use,
-        reader=reader,
-        cohorts=read_cohorts(reader, opened, parts),
-        system=build_system(experiment, reader, parents),
-        parents=parents,
-        fingerprint=opened.fingerprint
-        or fingerprint(
-            [study for chosen in parts.values() for study in chosen],
-            opened.root,
-            contents=reader.contents,
-            known=image_hashes(opened, experiment.image),
-        ),
+    boxes = reader.needs.boxes
+    return further_studies(
+        experiment.also,
+        lambda section: open_dataset(section, root, cache, boxes=boxes),
+        reader.graph,
+        reader.findings,
+        closed,
     )
 
 
@@ -247,6 +313,7 @@ def fingerprint(
     *,
     contents: Contents | None,
     known: Mapping[str, str] = NO_HASHES,
+    further: Sequence[Further] = (),
 ) -> str:
     """SHA-256 over studies as read: ids, groups, text, labels, and what is in their pictures.
 
@@ -256,8 +323,11 @@ def fingerprint(
         contents: Gives hashes of pictures; None = a system that reads none, and does not hang on
             them.
         known: Hashes of pictures that are not read from their files.
+        further: Training studies of further data sets.
     """
     digest = hashlib.sha256()
+    for one in further:
+        digest.update(fingerprint(one.studies, one.root, contents=contents).encode())
     for study in sorted(studies, key=lambda one: one.study):
         digest.update(json.dumps(plain(study), sort_keys=True).encode())
         if contents is not None:

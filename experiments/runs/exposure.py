@@ -46,9 +46,14 @@ def write_exposure(folder: RunFolder, context: Assembled, parents: Sequence[Expo
                     digest = reader.contents.hash(context.root / path)
                     rows.add((digest, study.source, published(path)))
     values: dict[str, list[Any]] = {"pictures": sorted(rows)}
-    if parents:
-        values["studies"] = sorted({name for parent in parents for name in parent.studies})
-        values["groups"] = sorted({name for parent in parents for name in parent.groups})
+    known = DATASETS.names()
+    more = [(one.name, study) for one in context.further for study in one.studies]
+    studies = {name for parent in parents for name in parent.studies}
+    studies |= {_full(name, study.study, known) for name, study in more}
+    groups = {name for parent in parents for name in parent.groups}
+    groups |= {_full(name, study.patient, known) for name, study in more}
+    if studies:
+        values |= {"studies": sorted(studies), "groups": sorted(groups)}
     write_json(folder.path / SEEN, values)
 
 

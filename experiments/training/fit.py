@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
+from experiments.loading.sampling import epoch_sample
 from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
@@ -131,7 +132,8 @@ def _fit(
     cohort = made.cohorts["train"]
     size = -(-stage.batch_size // split)
     share = {"rank": world.rank, "processes": world.processes}
-    order = cohort.order(size, made.experiment.seed, **share)
+    sample: Any = epoch_sample(cohort, stage, place)
+    order = cohort.order(size, made.experiment.seed, sample=sample, **share)
     together = stage.accumulate * split
     steps = stage.epochs * -(-len(order) // together)
     steps = min(steps, stage.steps) if stage.steps else steps
