@@ -15,7 +15,7 @@ from experiments.loading.data_source import image_hashes
 from experiments.metrics.ranking import auroc
 from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import read_predictions
+from experiments.records.predictions import TEST, ZERO_SHOT, read_predictions
 from experiments.records.record import RunRecord
 from experiments.records.studies import read_studies
 from experiments.runs.build import fingerprint, needs_of, wanted_studies
@@ -24,6 +24,9 @@ from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 
 __all__ = ["Verified", "verify_run"]
+
+_PARTS = {"trained": TEST, "zero_shot": ZERO_SHOT}
+"""Where the answers of each basis are kept."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
         ),
         "split": lambda: _equal(Manifest.load(folder.splits).sha256, record.split_manifest),
         "graph and weights": lambda: (True, restore(folder).reader.structure.fingerprint[:12]),
-        "predictions": lambda: _predictions(folder, record),
     }
+    if folder.predictions.is_file() or "classification" in record.tasks:
+        looked["predictions"] = lambda: _predictions(folder, record)
     if folder.studies.is_file():
         looked["studies"] = lambda: _studies(folder)
     rows = [_look(what, check) for what, check in looked.items()]
@@ -83,13 +87,18 @@ def _equal(now: str, recorded: str) -> tuple[bool, str]:
 
 def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
     """Whether every AUROC of the record is that of the predictions that are there."""
-    parts = {part.part: part for part in read_predictions(folder.predictions)}
-    if "test" not in parts:
+    now = {
+        (part.part, finding): value
+        for part in read_predictions(folder.predictions)
+        for finding, value in zip(
+            part.findings, auroc(part.labels, part.probabilities), strict=True
+        )
+    }
+    if "classification" in record.tasks and not any(part == TEST for part, _ in now):
         return False, "they hold no test part"
-    test = parts["test"]
-    now = dict(zip(test.findings, auroc(test.labels, test.probabilities), strict=True))
-    rows = [row for row in record.findings if row.part == "test" and row.finding in now]
-    other = [row.label for row in rows if not _same(row.metrics["auroc"].value, now[row.finding])]
+    places = [(row, (_PARTS.get(row.basis, TEST), row.finding)) for row in record.findings]
+    rows = [(row, now[place]) for row, place in places if row.part == TEST and place in now]
+    other = [row.label for row, value in rows if not _same(row.metrics["auroc"].value, value)]
     if other:
         return False, f"they give another AUROC for {', '.join(other)}"
     return True, f"they give the AUROC of all {len(rows)} findings"
