@@ -101,11 +101,9 @@ class KnowledgeClassifier(nn.Module):
         """A reader where the run has pictures."""
         if not self.setting.image_width:
             return None
-        return ImageReader(
-            self.setting.image_width,
+        return ImageReader.of(
+            self.setting,
             self.options.width,
-            tokens=self.setting.image_tokens,
-            encoder=self.setting.image_encoder,
             dropout=self.options.dropout,
             token_dropout=self.options.token_dropout,
         )

@@ -69,7 +69,9 @@ class TinyTransformer(WordEncoder):
         tokens = self.drop(tokens)
         made = torch.zeros_like(tokens)
         for rows, length in of_like_length(mask):
-            made[rows, :length] = self._attend(tokens[rows, :length], mask[rows, :length])
+            read = self._attend(tokens[rows, :length], mask[rows, :length])
+            # in mixed precision layers give what they compute in
+            made[rows, :length] = read.to(made.dtype)
         return made
 
     def _attend(self, tokens: Tensor, mask: Tensor) -> Tensor:

@@ -121,7 +121,9 @@ class WordReader:
         passages = [self.passages(study, policy, training=training) for study in studies]
         made: Tokenized = self.encoder.tokenized(passages)
         tokens = self._frozen(passages, made) if self.encoder.frozen else None
-        words = made.words if tokens is None or self.needs.vocabulary else None
+        # equal texts are told by their words
+        kept = tokens is None or self.needs.vocabulary or self.needs.paired_report
+        words = made.words if kept else None
         return Text(words, tokens, made.mask, made.part, made.sentence, made.word)
 
     def report(self, study: Study, *, training: bool = False) -> str:

@@ -17,8 +17,6 @@ from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
 from fusion.capabilities import ClassifiesTrained
-from fusion.layers.readers import nothing
-from fusion.objectives import Forward
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Setting
@@ -87,10 +85,7 @@ class TextBaseline(ClassifiesTrained):
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         """The classification loss."""
-        logits = self.logits(batch)
-        empty = nothing(len(batch.ids), 1, logits)
-        made = Forward(logits, logits[:, :0], logits[:0], image=empty, text=empty)
-        return {"classification": self.objective(made, batch)}
+        return {"classification": self.objective.of(self.logits(batch), batch.targets)}
 
 
 def pooled_text(tokens: Tensor, mask: Tensor, pool: Pool) -> Tensor:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
 from encoders.batch import Features, StudyBatch, Text
 from encoders.study import MODALITIES, VIEWS
 from encoders.text import PARTS
+from fusion.system import Setting
+from kg.errors import InputError
 
 
 class AttentionPool(nn.Module):
@@ -64,6 +69,26 @@ class ImageReader(nn.Module):
         self.token_dropout = token_dropout
         self.pool = AttentionPool(width)
 
+    @classmethod
+    def of(
+        cls, setting: Setting, width: int, *, dropout: float = 0.0, token_dropout: float = 0.0
+    ) -> Self:
+        """A reader of the pictures of a run.
+
+        Raises:
+            InputError: If it has none.
+        """
+        if not setting.image_width:
+            raise InputError("the system reads pictures", "set image.encoder")
+        return cls(
+            setting.image_width,
+            width,
+            tokens=setting.image_tokens,
+            encoder=setting.image_encoder,
+            dropout=dropout,
+            token_dropout=token_dropout,
+        )
+
     def forward(self, batch: StudyBatch) -> Features:
         """Read the pictures of a batch."""
         # only real pictures are read: a place without one would cost as much as a picture, and
@@ -97,10 +122,24 @@ class ImageReader(nn.Module):
 
 
 class TextReader(nn.Module):
-    """Tokens of the text, with section or speaker written onto them."""
+    """Tokens of the text, with section or speaker written onto them.
+
+    Args:
+        text_width: Width of the tokens that come in.
+        width: Width of those that go out.
+        encoder: Trainable encoder for words, or None where tokens are cached.
+        dropout: Dropout on tokens' channels.
+        pool: From tokens `[B, T, D]` and mask to one vector a text; None = attention is learned.
+    """
 
     def __init__(
-        self, text_width: int, width: int, *, encoder: nn.Module | None, dropout: float
+        self,
+        text_width: int,
+        width: int,
+        *,
+        encoder: nn.Module | None,
+        dropout: float,
+        pool: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -108,7 +147,7 @@ class TextReader(nn.Module):
         self.part = nn.Embedding(len(PARTS), width)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
-        self.pool = AttentionPool(width)
+        self.pool = pool or AttentionPool(width)
 
     def forward(self, text: Text) -> Features:
         """Read one text a study."""

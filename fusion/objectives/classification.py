@@ -42,16 +42,20 @@ class Classification(nn.Module):
 
     def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
         """Mean loss over the labels of the batch."""
-        stated = ~batch.targets.isnan()
-        targets = batch.targets.nan_to_num(0.0)
+        return self.of(made.logits, batch.targets)
+
+    def of(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The same of logits and targets `[B, C]`."""
+        stated = ~targets.isnan()
+        targets = targets.nan_to_num(0.0)
         if self.exclusive:
             rows = stated.all(1)
             each = F.cross_entropy(
-                made.logits, targets, reduction="none", label_smoothing=self.options.smoothing
+                logits, targets, reduction="none", label_smoothing=self.options.smoothing
             )
             return (each * rows).mean()
         soft = targets * (1 - self.options.smoothing) + 0.5 * self.options.smoothing
         each = F.binary_cross_entropy_with_logits(
-            made.logits, soft, pos_weight=self.weight, reduction="none"
+            logits, soft, pos_weight=self.weight, reduction="none"
         )
         return (each * stated).mean()

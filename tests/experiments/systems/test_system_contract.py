@@ -3,265 +3,248 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
-from torch import Tensor, nn
+from torch import Tensor
 
-from encoders.batch import StudyBatch, Text
-from experiments.config.load import read_config
-from experiments.config.parts import check_parts
-from experiments.systems import SYSTEMS
-from experiments.systems._logistic import LogisticOptions, fit_logistic
-from experiments.systems.text_baseline import pooled_text
+from encoders.batch import StudyBatch
+from experiments.records.checkpoint import load_checkpoint, save_checkpoint
+from fusion.capabilities import Classifies, Embeds, Generates
 from fusion.stage import Stage
-from fusion.system import Setting, System
+from fusion.system import System
 from kg.errors import InputError
-from kg.model.concepts import Concept
-from kg.model.edges import Edge, Evidence
-from kg.model.graph import KnowledgeGraph
-from kg.options import parse_options
+from tests.experiments.systems.conftest import (
+    CASES,
+    FINDINGS,
+    each_case,
+    make_batch,
+    needs_of,
+    without,
+)
 
-STUDIES, WORDS = 24, 6
-each_system = pytest.mark.parametrize("name", SYSTEMS.names())
-OPTIONS: dict[str, dict[str, Any]] = {"graph_fusion": {"width": 16}}
-
-
-class Reader(nn.Module):
-    """A text encoder of a few numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = nn.Embedding(50, 8)
-
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
-        vectors: Tensor = self.table(words)
-        return vectors
+Build = Callable[..., tuple[System, StudyBatch]]
+STEPS, ROUNDS = 50, 12
+"""Optimiser steps between two looks at what was learnt, and most looks."""
 
 
-@pytest.fixture(scope="module")
-def setting() -> Setting:
-    names = [f"ckg:f{place}" for place in range(6)]
-    book = (Evidence("a textbook", "curated", "asserted"),)
-    graph = KnowledgeGraph(
-        tuple(Concept(name, name, "finding") for name in names),
-        (Edge(names[1], "is_a", names[0], book), Edge(names[2], "co_occurs_with", names[4], book)),
-    )
+def train(system: System, batch: StudyBatch, stage: Stage, steps: int = STEPS) -> None:
+    """Some steps of a stage, all on one batch."""
+    trained = [one for each, one in system.named_parameters() if declared(each, stage)]
+    optimiser = torch.optim.Adam(trained, 3e-3)
+    system.train()
+    for _ in range(steps):
+        optimiser.zero_grad()
+        total(system, batch, stage).backward()
+        optimiser.step()
+        system.after_step()
+    system.eval()
+
+
+def declared(parameter: str, stage: Stage) -> bool:
+    """Whether a stage trains a parameter."""
+    return not stage.trains or parameter.startswith(stage.trains)
+
+
+def total(system: System, batch: StudyBatch, stage: Stage) -> Tensor:
+    losses = system.losses(batch, stage)
+    return torch.stack([stage.objectives[name] * loss for name, loss in losses.items()]).sum()
+
+
+@torch.no_grad()
+def everything(system: System, batch: StudyBatch) -> dict[str, Any]:
+    """What a system answers by each of its capabilities."""
+    said: dict[str, Any] = {}
+    if isinstance(system, Classifies):
+        said["logits"] = system.predict(batch, FINDINGS).logits
+    if isinstance(system, Embeds) and batch.paired_text is not None:
+        said["image"] = system.embed_image(batch)
+        said["text"] = system.embed_text(batch.paired_text)
+    if isinstance(system, Generates):
+        said["report"] = system.generate(batch)
+    return said
+
+
+def check_answers(system: System, batch: StudyBatch) -> dict[str, Any]:
+    """Everything it answers, where logits are numbers for all that is possible and for no other."""
+    said = everything(system, batch)
+    for finding, answers in zip(FINDINGS, said["logits"].T, strict=True):
+        assert answers.isfinite().all() == (system.basis(finding) != "not_possible")
+    return said
+
+
+def knows(system: System, batch: StudyBatch) -> bool:
+    """Whether a system has learnt the labels of the studies, and which text is whose."""
+    said = everything(system, batch)
+    right = True
+    if isinstance(system, Classifies) and system.basis(FINDINGS[0]) == "trained":
+        stated = ~batch.targets.isnan()
+        right = torch.equal((said["logits"] > 0)[stated], (batch.targets > 0.5)[stated])
+    if "image" in said:
+        nearest = (said["image"] @ said["text"].T).argmax(1)
+        right &= nearest.tolist() == list(range(len(batch.ids)))
+    return right
+
+
+@each_case
+def test_it_overfits_four_studies(build: Build, name: str) -> None:
+    system, batch = build(name)
     torch.manual_seed(0)
-    return Setting(
-        graph=graph,
-        concept_vectors=torch.randn(6, 8),
-        findings=tuple(names[:3]),
-        supervised=(names[4],),
-        image_width=4,
-        image_tokens=3,
-        text_width=8,
-        text_encoder=Reader(),
-        prevalence=(0.5, 0.2, 0.3),
-        facts_width=3,
-    )
+    for stage in system.stages:
+        for _ in range(ROUNDS):
+            train(system, batch, stage)
+            if knows(system, batch):
+                break
+    assert knows(system, batch)
 
 
-@pytest.fixture(scope="module")
-def batch(setting: Setting) -> StudyBatch:
-    generator = torch.Generator().manual_seed(2)
-    mask = torch.rand(STUDIES, WORDS, generator=generator) < 0.8
-    words = torch.randint(1, 50, (STUDIES, WORDS), generator=generator)
-    tokens = torch.randn(STUDIES, 2, 3, 4, generator=generator)
-    targets = (tokens[:, 0, 0, :3] > 0).float()
-    targets[3, 1] = float("nan")
-    coded = torch.zeros(STUDIES, 6)
-    kinds = torch.zeros(STUDIES, 2, dtype=torch.long)
-    text = Text(words * mask, None, mask, torch.zeros_like(words))
-    return StudyBatch(
-        ids=tuple(map(str, range(STUDIES))),
-        pixels=None,
-        image_tokens=tokens,
-        image_mask=torch.tensor([[True, True], [True, False]]).repeat(STUDIES // 2, 1),
-        view=kinds,
-        modality=kinds,
-        text=text,
-        evidence=coded,
-        targets=targets,
-        concept_targets=coded,
-        facts=torch.randn(STUDIES, 3, generator=generator),
-        paired_text=text,
-    )
+@each_case
+def test_it_answers_the_same_after_reload(build: Build, name: str, tmp_path: Path) -> None:
+    system, batch = build(name)
+    for stage in system.stages:
+        train(system, batch, stage, steps=3)
+    save_checkpoint(tmp_path / "best", system.state_dict(), {}, {"system": name})
+    kept = load_checkpoint(tmp_path / "best", like=system.state_dict(), identity={"system": name})
+    again, _ = build(name, studies=8)  # prepared on other studies, all of which must give way
+    again.load_state_dict(dict(kept.tensors))
+    for key, answer in everything(system, batch).items():
+        other = everything(again, batch)[key]
+        same = torch.equal(answer, other) if isinstance(answer, Tensor) else answer == other
+        assert same, key
 
 
-@pytest.fixture(scope="module")
-def build(setting: Setting, batch: StudyBatch) -> Callable[..., System]:
-    def make(name: str, given: Setting | None = None, **options: Any) -> System:
-        torch.manual_seed(1)
-        part = SYSTEMS.load(name)
-        chosen = parse_options(part.Options, {**OPTIONS.get(name, {}), **options}, where=name)
-        system: System = part(chosen, given or setting, ())
-        system.prepare([batch])
-        return system.eval()
-
-    return make
-
-
-@each_system
+@each_case
 @torch.no_grad()
-def test_an_answer_is_a_findings_own(
-    build: Callable[..., System], setting: Setting, batch: StudyBatch, name: str
-) -> None:
-    system = build(name)
-    whole = system.predict(batch, setting.findings).logits
-    assert whole.shape == (STUDIES, 3)
-    assert whole.isfinite().all()
-    for place, finding in enumerate(setting.findings):
+def test_an_answer_is_a_findings_own(build: Build, name: str) -> None:
+    system, batch = build(name)
+    whole = system.predict(batch, FINDINGS).logits
+    assert whole.shape == (len(batch.ids), len(FINDINGS))
+    for place, finding in enumerate(FINDINGS):
+        assert whole[:, place].isfinite().all() == (system.basis(finding) != "not_possible")
         alone = system.predict(batch, (finding,)).logits[:, 0]
-        torch.testing.assert_close(alone, whole[:, place], atol=1e-5, rtol=1e-5)
-    turned = system.predict(batch, setting.findings[::-1]).logits
-    torch.testing.assert_close(turned, whole.flip(1), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(alone, whole[:, place], atol=1e-5, rtol=1e-5, equal_nan=True)
+    turned = system.predict(batch, FINDINGS[::-1]).logits
+    torch.testing.assert_close(turned, whole.flip(1), atol=1e-5, rtol=1e-5, equal_nan=True)
 
 
-@each_system
+@each_case
 @torch.no_grad()
-def test_it_says_what_it_cannot_answer(
-    build: Callable[..., System], setting: Setting, batch: StudyBatch, name: str
-) -> None:
-    system = build(name)
-    asked = (setting.findings[1], "ckg:nowhere", "ckg:f5", setting.findings[0])
+def test_it_says_what_it_cannot_answer(build: Build, name: str) -> None:
+    system, batch = build(name)
+    asked = (FINDINGS[1], "ckg:nowhere", "ckg:f5", FINDINGS[0])
     made = system.predict(batch, asked)
-    known = system.predict(batch, setting.findings[:2]).logits
-    torch.testing.assert_close(made.logits[:, [3, 0]], known, atol=1e-5, rtol=1e-5)
+    known = system.predict(batch, FINDINGS[:2]).logits
+    torch.testing.assert_close(made.logits[:, [3, 0]], known, atol=1e-5, rtol=1e-5, equal_nan=True)
     for place, finding in enumerate(asked):
         basis = system.basis(finding)
         assert basis in ("trained", "zero_shot", "not_possible")
-        assert (basis == "trained") == (finding in setting.findings)
+        assert basis != "trained" or finding in FINDINGS
         assert made.logits[:, place].isnan().all() == (basis == "not_possible")
+    assert system.basis("ckg:nowhere") == "not_possible"
     for weights in (*made.attention.values(), *([] if made.gates is None else [made.gates])):
         assert weights.shape[:2] == made.logits.shape
         assert not weights[:, 1].any()
-    assert system.predict(batch, ()).logits.shape == (STUDIES, 0)
+    assert system.predict(batch, ()).logits.shape == (len(batch.ids), 0)
 
 
-@each_system
-def test_losses_are_scalars_of_the_stages_objectives(
-    build: Callable[..., System], batch: StudyBatch, name: str
-) -> None:
-    system = build(name).train()
+@each_case
+def test_losses_are_scalars_of_the_stages_objectives(build: Build, name: str) -> None:
+    system, batch = build(name)
+    system.train()
     for stage in system.stages:
         losses = system.losses(batch, stage)
         assert set(losses) == set(stage.objectives)
         assert all(loss.shape == () and bool(loss.isfinite()) for loss in losses.values())
+        assert set(stage.objectives) <= set(system.loss_names(system.options))
 
 
-def test_an_untrained_concept_is_zero_shot_with_given_vectors_alone(
-    build: Callable[..., System], batch: StudyBatch
+@each_case
+def test_gradients_come_where_they_are_declared_and_nowhere_else(build: Build, name: str) -> None:
+    system, batch = build(name)
+    system.train()
+    reached: set[str] = set()
+    still = {each for each, one in system.named_parameters() if not one.requires_grad}
+    for stage in system.stages:
+        total(system, batch, stage).backward()
+        given = {each for each, one in system.named_parameters() if one.grad is not None}
+        assert not given & still
+        reached |= {each for each in given if declared(each, stage)}
+        system.zero_grad()
+    if system.stages and not CASES[name].stages:
+        everything_that_learns = {each for each, _ in system.named_parameters()} - still
+        assert not everything_that_learns - reached
+
+
+@each_case
+def test_what_another_run_may_take_is_there(build: Build, name: str) -> None:
+    system, _ = build(name)
+    for module in system.MODULES.values():
+        assert any(each.startswith(module.prefix) for each in system.state_dict())
+
+
+@each_case
+@pytest.mark.parametrize("lacks", ["text", "image"])
+@torch.no_grad()
+def test_a_study_without_text_or_picture_is_answered_without(
+    build: Build, name: str, lacks: str
 ) -> None:
-    given, learned = build("graph_fusion"), build("graph_fusion", vectors="learned")
-    assert given.basis("ckg:f5") == "zero_shot"
-    assert given.predict(batch, ("ckg:f5",)).logits.isfinite().all()
-    assert learned.basis("ckg:f5") == "not_possible"
-    assert learned.predict(batch, ("ckg:f5",)).logits.isnan().all()
-    assert learned.basis("ckg:f1") == "trained"
+    system, batch = build(name)
+    said = check_answers(system, without(batch, **{lacks: True}))
+    if lacks == "image" and "image" in said:
+        assert said["image"].isnan().all()
+    assert all(text == "" for text in said.get("report", []) if lacks == "image")
 
 
-def test_what_a_finding_remembers_is_in_the_order_of_its_attention(
-    build: Callable[..., System], batch: StudyBatch
-) -> None:
-    system = build("graph_fusion")
-    remembered = system.remembered("ckg:f1")
-    assert remembered == ("ckg:f1", "ckg:f0")
-    weights = system.predict(batch, ("ckg:f1",)).attention["memory"][0, 0]
-    assert (weights[: len(remembered)] > 0).all()
-    assert not weights[len(remembered) :].any()
+@each_case
+@torch.no_grad()
+def test_a_study_is_answered_as_if_it_were_alone(build: Build, name: str) -> None:
+    system, batch = build(name, studies=8)
+    whole = everything(system, batch)
+    half = make_batch(system.setting, needs_of(CASES[name]), 8)
+    assert half.image_mask is not None
+    half.image_mask[4:] = False  # the others lose their pictures
+    for key, answer in everything(system, half).items():
+        if isinstance(answer, Tensor):
+            torch.testing.assert_close(answer[:4], whole[key][:4], equal_nan=True, msg=key)
+        else:
+            assert answer[:4] == whole[key][:4]
 
 
+@each_case
 @pytest.mark.parametrize(
-    ("options", "words"),
+    "lacks",
     [
-        ({"objectives": {"contrast": {"temprature": 1.0}}}, "temprature"),
-        ({"objectives": {"contrst": {}}}, "contrst"),
-        ({"widht": 16}, "widht"),
-        ({"join": {"name": "concat", "options": {"heads": 2}}}, "heads"),
+        {"image_width": 0, "image_tokens": 0},
+        {"text_width": 0, "text_encoder": None, "vocabulary": None},
+        {"facts_width": 0},
     ],
+    ids=["pictures", "text", "metadata"],
 )
-def test_a_wrong_option_is_refused_by_name(
-    build: Callable[..., System], options: dict[str, Any], words: str
+def test_a_run_without_what_it_reads_is_refused_or_answered(
+    build: Build, name: str, lacks: dict[str, Any]
 ) -> None:
-    with pytest.raises(InputError, match=words) as caught:
-        build("graph_fusion", **options)
-    assert caught.value.hint
+    try:
+        system, batch = build(name, lacks=lacks)
+    except InputError as refused:
+        hint = refused.hint
+    else:
+        hint = "answered"
+        no_text, no_image = "text_width" in lacks, "image_width" in lacks
+        check_answers(system, without(batch, text=no_text, image=no_image))
+    assert hint
 
 
-@pytest.mark.parametrize(
-    ("name", "lacks"),
-    [
-        ("logistic_metadata", {"facts_width": 0}),
-        ("logistic_image", {"image_width": 0}),
-        ("logistic_text", {"text_encoder": None}),
-        ("text_baseline", {"text_width": 0}),
-    ],
-)
-def test_a_baseline_without_what_it_reads_is_refused(
-    build: Callable[..., System], setting: Setting, name: str, lacks: dict[str, Any]
-) -> None:
-    with pytest.raises(InputError) as caught:
-        build(name, replace(setting, **lacks))
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize("standardise", [False, True])
-def test_the_line_is_the_one_scikit_learn_fits(standardise: bool) -> None:
-    rng = np.random.default_rng(4)
-    features = rng.normal(2.0, 3.0, (60, 5)).astype(np.float32)
-    targets = (features[:, :2] + rng.normal(0, 2, (60, 2)) > 2).astype(np.float32)
-    targets[:20, 1] = np.nan
-    options = LogisticOptions(strength=0.5, standardise=standardise)
-    line = nn.Linear(5, 2)
-    fit_logistic(line, torch.from_numpy(features), torch.from_numpy(targets), options)
-    scaled = features.astype(np.float64)
-    if standardise:
-        scaled = (scaled - scaled.mean(0)) / scaled.std(0, ddof=1)
-    for place, rows in enumerate((slice(None), slice(20, None))):
-        plain = LogisticRegression(C=0.5, class_weight="balanced", max_iter=2000)
-        plain.fit(scaled[rows], targets[rows, place])
-        ours = line(torch.from_numpy(features))[:, place].detach().numpy()
-        np.testing.assert_allclose(ours, plain.decision_function(scaled), atol=5e-3)
-
-
-def test_a_finding_of_one_class_is_a_constant() -> None:
-    line = nn.Linear(3, 1)
-    fit_logistic(line, torch.randn(8, 3), torch.zeros(8, 1), LogisticOptions())
-    assert not line.weight.any()
-
-
-def test_stages_of_the_configuration_are_the_systems(setting: Setting) -> None:
-    part = SYSTEMS.load("graph_fusion")
-    stages = (Stage(objectives={"classification": 1.0}), Stage(objectives={"hierarchy": 1.0}))
-    system = part(part.Options(width=16), setting, stages)
-    assert system.stages == stages
-    assert set(system.objectives) == {"classification", "hierarchy"}
-
-
-def test_text_is_pooled_over_its_words_alone() -> None:
-    tokens = torch.tensor([[[1.0, -4.0], [3.0, -2.0], [9.0, 9.0]], [[5.0, 5.0]] * 3])
-    mask = torch.tensor([[True, True, False], [False, False, False]])
-    pooled = {pool: pooled_text(tokens, mask, pool) for pool in ("first", "mean", "max", "ends")}
-    assert {pool: made[0].tolist() for pool, made in pooled.items()} == {
-        "first": [1.0, -4.0],
-        "mean": [2.0, -3.0],
-        "max": [3.0, -2.0],
-        "ends": [3.0, -4.0],
-    }
-    assert not any(made[1].any() for made in pooled.values())
-
-
-@pytest.mark.parametrize(
-    ("name", "loss"), [("text_baseline_openi_redacted", "contrast"), ("demo", "contrst")]
-)
-def test_a_loss_the_system_has_not_is_refused_by_name(name: str, loss: str) -> None:
-    found = read_config(name, [f"stages.0.objectives.{loss}=1"])
-    with pytest.raises(InputError, match=f"has no loss '{loss}'") as caught:
-        check_parts(found.experiment, found.places)
-    assert "stages.0.objectives" in caught.value.message
-    assert caught.value.hint
+@each_case
+def test_it_is_finite_in_half_precision(build: Build, name: str) -> None:
+    system, batch = build(name)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        system.train()
+        for stage in system.stages:
+            loss = total(system, batch, stage)
+            assert loss.isfinite()
+            loss.backward()
+        grown = [one.grad for one in system.parameters() if one.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in grown)
+        check_answers(system.eval(), batch)

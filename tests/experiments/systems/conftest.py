@@ -1,0 +1,201 @@
+"""A made-up setting and four or more studies for any system, made from what it says it needs.
+
+A system is tried as soon as its file exists. What it must have otherwise than the rest, small sizes
+above all, stands in `CASES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from encoders.batch import Statements, StudyBatch, Text
+from encoders.sentences import one_sentence
+from encoders.study import Passage
+from encoders.text import TEXT_ENCODERS
+from experiments.systems import SYSTEMS
+from fusion.needs import Needs
+from fusion.stage import Stage
+from fusion.system import Setting, System
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
+from kg.options import parse_options
+
+SIDE, WIDTH = 4, 8
+"""Side of the token grid of a made-up picture, and width of a token."""
+
+NAMES = tuple(f"ckg:f{place}" for place in range(6))
+FINDINGS = NAMES[:3]
+WORDS = ("mass", "nodule", "effusion", "lung", "heart", "clear", "large", "small", "left", "right")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A system in one of the ways it is trained.
+
+    Args:
+        system: Its name in the catalog.
+        options: Options it is tried with.
+        stages: Stages it is trained in; empty = its own.
+        run: Sections of the configuration of a small run that it must have otherwise.
+    """
+
+    system: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+
+STRONG = {"strength": 100.0}
+SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
+
+CASES: Mapping[str, Case] = {
+    **{name: Case(name) for name in SYSTEMS.names()},
+    "graph_fusion": Case("graph_fusion", {"width": 16}),
+    "linear_probe": Case("linear_probe", {**STRONG, "width": 16}),
+    "logistic_image": Case("logistic_image", STRONG),
+    "logistic_metadata": Case("logistic_metadata", STRONG, run={"metadata": ["view"]}),
+    "logistic_text": Case("logistic_text", STRONG),
+    "convirt": Case("convirt", SMALL_TOWERS),
+    "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
+}
+"""Every system, and those that are trained in another way too, each by what it is called here."""
+
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+def needs_of(case: Case) -> Needs:
+    """What a system asks of its input."""
+    part = SYSTEMS.load(case.system)
+    options = parse_options(part.Options, case.options, where=case.system)
+    needs: Needs = part.needs(options, case.stages or part.default_stages(options))
+    return needs
+
+
+def make_setting(needs: Needs) -> Setting:
+    """A graph of six findings, cached image tokens and a text encoder that knows ten words."""
+    book = (Evidence("a textbook", "curated", "asserted"),)
+    graph = KnowledgeGraph(
+        tuple(Concept(name, word, "finding") for name, word in zip(NAMES, WORDS[:6], strict=True)),
+        (
+            Edge(NAMES[1], "is_a", NAMES[0], book),
+            Edge(NAMES[2], "co_occurs_with", NAMES[4], book),
+            Edge(NAMES[2], "disjoint_with", NAMES[3], book),
+        ),
+    )
+    part = TEXT_ENCODERS.load("tiny_transformer")
+    torch.manual_seed(0)
+    encoder = part(part.Options(width=16, heads=2, at_least=1))
+    if needs.vocabulary:
+        encoder.mark_ends()
+    encoder.fit([[Passage("findings", f"{' '.join(WORDS)} no .")]])
+    return Setting(
+        graph=graph,
+        concept_vectors=torch.randn(6, 8),
+        findings=FINDINGS,
+        supervised=(NAMES[4],),
+        image_width=WIDTH,
+        image_tokens=SIDE**2,
+        text_width=encoder.width,
+        text_encoder=encoder,
+        prevalence=(0.5, 0.2, 0.3),
+        facts_width=3,
+        vocabulary=encoder.vocabulary() if needs.vocabulary else None,
+    )
+
+
+def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
+    """Studies of which no two are alike, with what training sees of what the system needs."""
+    generator = torch.Generator().manual_seed(2)
+    rng = np.random.default_rng(3)
+    text = _texts(setting, [_report(rng) for _ in range(studies)])
+    tokens = torch.randn(studies, 2, SIDE**2, WIDTH, generator=generator)
+    targets = (torch.arange(studies)[:, None] + torch.arange(3) * 2) // 2 % 2 * 1.0
+    targets[-1, 1] = float("nan")
+    coded = torch.zeros(studies, len(NAMES))
+    kinds = torch.zeros(studies, 2, dtype=torch.long)
+    paired = one_sentence(text, rng) if needs.sentences else text
+    corners = torch.tensor([0.1, 0.2, 0.6, 0.8]) + 0.04 * torch.arange(studies)[:, None, None]
+    return StudyBatch(
+        ids=tuple(map(str, range(studies))),
+        pixels=None,
+        image_tokens=tokens,
+        image_mask=(torch.arange(studies)[:, None] % 2 == 0) | torch.tensor([True, False]),
+        view=kinds,
+        modality=kinds,
+        text=text,
+        evidence=coded,
+        targets=targets,
+        concept_targets=coded,
+        facts=torch.randn(studies, 3, generator=generator),
+        paired_text=paired if needs.paired_report or needs.sentences else None,
+        statements=_statements(studies) if needs.statements else None,
+        boxes=corners.expand(-1, 2, -1).clamp_max(1.0) if needs.boxes else None,
+    )
+
+
+def without(batch: StudyBatch, *, text: bool = False, image: bool = False) -> StudyBatch:
+    """The batch with no text at all, or with no picture."""
+    if text:
+        batch = replace(batch, text=None, evidence=torch.zeros(len(batch.ids), len(NAMES)))
+    if image:
+        assert batch.image_tokens is not None
+        batch = replace(
+            batch,
+            image_tokens=torch.zeros_like(batch.image_tokens),
+            image_mask=torch.zeros_like(batch.image_mask),
+        )
+    return batch
+
+
+@pytest.fixture
+def build() -> Callable[..., tuple[System, StudyBatch]]:
+    """Builds a system of a case, prepared on studies that come with it."""
+
+    def make(
+        name: str,
+        *,
+        studies: int = 4,
+        lacks: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> tuple[System, StudyBatch]:
+        case = CASES[name]
+        needs = needs_of(case)
+        whole = make_setting(needs)
+        setting = replace(whole, **(lacks or {}))
+        part = SYSTEMS.load(case.system)
+        chosen = {**case.options, **(options or {})}
+        torch.manual_seed(1)
+        system: System = part(
+            parse_options(part.Options, chosen, where=case.system), setting, case.stages
+        )
+        batch = make_batch(whole, needs, studies)
+        system.prepare([batch])
+        return system.eval(), batch
+
+    return make
+
+
+def _report(rng: np.random.Generator) -> list[Passage]:
+    """Two sentences of words that chance draws."""
+    said = (" ".join(rng.choice(WORDS, 4, replace=False)) for _ in range(2))
+    return [Passage("findings", ". ".join(said) + ".")]
+
+
+def _texts(setting: Setting, reports: list[list[Passage]]) -> Text:
+    encoder: Any = setting.text_encoder
+    made = encoder.tokenized(reports)
+    return Text(made.words, None, made.mask, made.part, made.sentence, made.word)
+
+
+def _statements(studies: int) -> Statements:
+    """One statement a study: a finding, present in every other one, in the first sentence."""
+    at = torch.arange(studies)[:, None]
+    nothing = torch.zeros_like(at)
+    return Statements(at % 3, (at % 2) * 2.0 - 1, nothing - 1, nothing, nothing, nothing + 1)
