@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from encoders.batch import Text
+from encoders.study import DESCRIBING
+from encoders.text import PARTS
 
 __all__ = ["one_sentence"]
 
@@ -15,21 +19,26 @@ LEAST = 3
 """Fewest words of a sentence that is drawn where a text has one so long."""
 
 
-def one_sentence(text: Text, generator: np.random.Generator) -> Text:
+def one_sentence(
+    text: Text, generator: np.random.Generator, sections: Sequence[str] = DESCRIBING
+) -> Text:
     """The texts with one sentence left of each, moved to the front.
 
-    A sentence of fewer than `LEAST` words, such as the number of an item, is drawn only where all
-    are so short. Word ids keep a language model's marks of start and end around the sentence;
-    vectors of a frozen encoder lose them, since these hold the whole text. A text without a
-    sentence stays empty. Sentences and words keep their numbers.
+    It is one of the sections named, in texts that have any of them, and of at least `LEAST` words,
+    which the number of an item has not, where there are such. Word ids keep a language model's
+    marks of start and end around the sentence; vectors of a frozen encoder lose them, since these
+    hold the whole text. A text without a sentence stays empty. Sentences and words keep their
+    numbers.
 
     Args:
         text: Texts that know their sentences.
         generator: Where the draws come from, one for each text.
+        sections: Names of the sections whose sentences are drawn.
     """
     if text.sentence is None or text.word is None:
         raise ValueError("the text does not know its sentences")
-    places = torch.stack((text.sentence, text.word), dim=2).numpy()
+    wanted = torch.isin(text.part, torch.tensor([PARTS.index(name) for name in sections]))
+    places = torch.stack((text.sentence, text.word, wanted), dim=2).numpy()
     drawn = generator.random(len(places))
     chosen = torch.tensor([_draw(*pair) for pair in zip(places, drawn, strict=True)])
     kept = text.mask & (text.sentence == chosen[:, None])
@@ -59,10 +68,12 @@ def _draw(places: NDArray[np.int64], share: float) -> int:
     """The sentence of a text that is drawn; -2 where it has none.
 
     Args:
-        places: Sentence and word of each token, `[T, 2]`.
+        places: Sentence and word of each token, and whether its section is wanted, `[T, 3]`.
         share: Number in [0, 1) that draws.
     """
     words = np.unique(places[places[:, 0] >= 0], axis=0)
+    if words[:, 2].any():
+        words = words[words[:, 2] == 1]
     sentences, counts = np.unique(words[:, 0], return_counts=True)
     long = sentences[counts >= LEAST]
     left = long if len(long) else sentences

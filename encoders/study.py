@@ -29,6 +29,9 @@ SECTIONS = (
 )
 """Names a report's passages may have; `note` is a clinical note, `comment` an expert's remark."""
 
+DESCRIBING = ("findings", "impression")
+"""Sections that say what the pictures show."""
+
 SPEAKERS = ("patient", "doctor", "description", "unknown")
 """Names a dialogue's passages may have; `description` is the patient's opening summary."""
 

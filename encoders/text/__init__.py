@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from encoders.batch import Text
-from encoders.study import SECTIONS, SPEAKERS, Passage
+from encoders.study import DESCRIBING, SECTIONS, SPEAKERS, Passage
 from kg.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Vocabulary:
     end: int
     decode: Callable[[Sequence[int]], str]
 
-    def framed(self, text: Text, sections: Sequence[str] = ("findings", "impression")) -> Tensor:
+    def framed(self, text: Text, sections: Sequence[str] = DESCRIBING) -> Tensor:
         """Words of these sections between the marks of start and end, `[B, T + 2]`, then padding.
 
         Args:

@@ -205,7 +205,7 @@ class PictureReader:
             values, at = squares
             rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
         else:
-            values = self._values(pictures) if self.section.frozen else self._squares(pictures)
+            values = self._values(pictures) if self.section.frozen else self._read_squares(pictures)
         wanted: Preprocessing = self.encoder.preprocessing
         boxes = None
         if self.needs.boxes:
@@ -300,7 +300,7 @@ class PictureReader:
         section = self.section
         return load_pixels(pictures, wanted, section.recipe, window=section.window, threads=2)
 
-    def _squares(self, pictures: list[Picture]) -> Tensor:
+    def _read_squares(self, pictures: list[Picture]) -> Tensor:
         """Square pictures in [0, 1], kept once made like tokens are.
 
         Grey ones are `[P, H, W]`, those in colour `[P, 3, H, W]`.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Statements, Text
 from encoders.cache import FeatureCache
-from encoders.study import Passage, Stated, Study
+from encoders.study import DESCRIBING, Passage, Stated, Study
 from encoders.text import TEXT_ENCODERS, Vocabulary
 from encoders.text._tokens import Tokenized
 from experiments.config.schema import TextPolicy, TextSection
@@ -33,8 +33,6 @@ __all__ = ["WordReader"]
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
-WRITTEN = ("findings", "impression")
-"""Sections of the report a system writes."""
 
 
 class WordReader:
@@ -129,7 +127,7 @@ class WordReader:
     def report(self, study: Study, *, training: bool = False) -> str:
         """Findings and impression as one text; training loses clauses on held-out concepts."""
         passages = self.passages(study, "full", training=training)
-        written = (passage.text.strip() for passage in passages if passage.name in WRITTEN)
+        written = (passage.text.strip() for passage in passages if passage.name in DESCRIBING)
         return "\n".join(text for text in written if text)
 
     def evidence(

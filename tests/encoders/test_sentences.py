@@ -13,6 +13,7 @@ from encoders.text.tiny_transformer import TinyTransformer
 
 REPORTS = [
     (
+        Passage("indication", "Chest pain since Monday. Rule out pneumonia."),
         Passage("findings", "1. Heart size is normal. No pleural effusion or pneumothorax."),
         Passage("impression", "Clear lungs bilaterally."),
     ),
@@ -55,6 +56,15 @@ def test_every_long_sentence_is_drawn_and_nothing_else() -> None:
         for row, found in enumerate(seen):
             found.add(words(encoder, drawn, row))
     assert seen == SENTENCES
+
+
+def test_of_other_sections_only_where_there_is_nothing_else() -> None:
+    encoder, text = own()
+    generator = np.random.default_rng(0)
+    asked = {words(encoder, one_sentence(text, generator, ("indication",)), 0) for _ in range(20)}
+    assert asked == {"chest pain since monday .", "rule out pneumonia ."}
+    drawn = one_sentence(text, generator, ("indication",))
+    assert words(encoder, drawn, 2) == "stable ."
 
 
 def test_the_same_generator_draws_the_same_and_numbers_stay() -> None:
