@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -33,24 +35,29 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(site: Path, module_processes: Any) -> Callable[..., CompletedProcess[str]]:
+    """Runs Python in a folder, with the package as it was installed."""
+    plain = {name: value for name, value in os.environ.items() if name != "KGDX_DATA"}
+    there = {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
+
+    def run(folder: Path, *words: object) -> CompletedProcess[str]:
+        done: CompletedProcess[str] = module_processes.run(
+            sys.executable, *words, cwd=folder, env={**plain, **there}
+        )
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def elsewhere(
+    python: Callable[..., CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A folder outside the checkout, in which the whole interface was walked through."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    done = python(site, folder, str(ROOT / "tests" / "stories" / "python_door.py"))
+    done = python(folder, ROOT / "tests" / "stories" / "python_door.py")
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def python(site: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    plain = {name: value for name, value in os.environ.items() if name != "KGDX_DATA"}
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={**plain, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_every_function_works_outside_the_checkout(elsewhere: Path) -> None:
@@ -75,25 +82,29 @@ def test_the_lines_of_the_readme_run(elsewhere: Path, monkeypatch: pytest.Monkey
     exec(compile(block, "README.md", "exec"), {})
 
 
-def test_the_package_has_the_names_of_the_interface_and_imports_nothing_heavy(site: Path) -> None:
+def test_the_package_has_the_names_of_the_interface_and_imports_nothing_heavy(
+    site: Path, python: Callable[..., CompletedProcess[str]]
+) -> None:
     code = (
         "import sys, kgdx, experiments.api as api\n"
         "assert kgdx.__all__ == api.__all__\n"
         "assert all(getattr(kgdx, name) is getattr(api, name) for name in api.__all__)\n"
         "print(*sorted({'torch', 'pandas', 'numpy', 'pydantic', 'yaml'} & set(sys.modules)))"
     )
-    done = python(site, site, "-c", code)
+    done = python(site, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "\n"
 
 
 @pytest.mark.parametrize("name", ["kg", "experiments"])
-def test_a_package_that_hides_ours_is_named(site: Path, tmp_path: Path, name: str) -> None:
+def test_a_package_that_hides_ours_is_named(
+    python: Callable[..., CompletedProcess[str]], tmp_path: Path, name: str
+) -> None:
     (tmp_path / name).mkdir()
-    done = python(site, tmp_path, "-c", "import kgdx")
+    done = python(tmp_path, "-c", "import kgdx")
     assert done.returncode == 0, "a mere folder hides nothing"
     (tmp_path / name / "__init__.py").touch()
-    done = python(site, tmp_path, "-c", "import kgdx")
+    done = python(tmp_path, "-c", "import kgdx")
     assert f"kgdx cannot import {name}." in done.stderr
     assert "another package of that name comes first" in done.stderr
 
