@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -116,9 +118,10 @@ def tokenized(rows: Sequence[Sequence[Token]], padding: int = 0) -> Tokenized:
     """
     longest = max((len(row) for row in rows), default=0)
     filler = Token(padding, 0, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE)
-    made = torch.tensor(filler).repeat(len(rows), max(longest, 1), 1)
+    made = np.tile(np.array(filler), (len(rows), max(longest, 1), 1))
     for place, row in enumerate(rows):
-        if row:
-            made[place, : len(row)] = torch.tensor(row)
-    words, part, sentence, word = made[..., :4].unbind(-1)
-    return Tokenized(words, part, sentence, word, made[..., 4:])
+        numbers = np.fromiter(chain.from_iterable(row), np.int64, len(row) * len(filler))
+        made[place, : len(row)] = numbers.reshape(-1, len(filler))
+    *about, passage, start, end = torch.from_numpy(made).unbind(-1)
+    words, part, sentence, word = (column.contiguous() for column in about)
+    return Tokenized(words, part, sentence, word, torch.stack((passage, start, end), dim=2))
