@@ -51,6 +51,7 @@ def check_parts(experiment: Experiment, places: Places | None = None) -> None:
     _check_labels(experiment, written)
     _check_losses(experiment, written)
     _check_tasks(experiment, written)
+    _check_starts(experiment, written)
 
 
 def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath]]:
@@ -146,3 +147,14 @@ def _check_tasks(experiment: Experiment, places: Places) -> None:
         if name not in known:
             where = point_at(("tasks",), places)
             raise InputError(f"{where}: there is no task {name!r}", did_you_mean(name, known))
+
+
+def _check_starts(experiment: Experiment, places: Places) -> None:
+    """Configurations whose runs it starts with must be there; runs are looked for when it runs."""
+    for place, start in enumerate(experiment.start):
+        try:
+            if start.experiment:
+                read_config(start.experiment)
+        except InputError as error:
+            where = point_at(("start", str(place), "experiment"), places)
+            raise InputError(f"{where}: {error.message}", error.hint) from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from encoders.reading.augmentation import Augmentation
@@ -236,12 +236,24 @@ class Start(Options):
 
     Args:
         run: Run id, or the folder of the run.
+        experiment: In place of `run`: a configuration, by name or path, of which the latest
+            finished run is looked for that has the seed of this one and, on the same data set, its
+            split (`fraction` aside). So folds and seeds need no configuration of their own.
         take: Modules of the new system by name, each with the module of the finished run whose
             weights it takes.
     """
 
-    run: str
+    run: str = ""
+    experiment: str = ""
     take: Mapping[str, str]
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if bool(self.run) == bool(self.experiment):
+            raise PydanticCustomError(
+                "run_or_experiment", "name either a run or an experiment, and not both"
+            )
+        return self
 
 
 class Experiment(Options):

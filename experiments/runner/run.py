@@ -209,6 +209,7 @@ def _check_same(before: RunRecord, now: RunRecord) -> None:
     pairs: Mapping[str, tuple[object, object]] = {
         "data": (before.data_fingerprint, now.data_fingerprint),
         "split": (before.split_manifest, now.split_manifest),
+        "the runs it starts with": (before.started_from, now.started_from),
         "graph": (
             before.graph and before.graph.fingerprint,
             now.graph and now.graph.fingerprint,

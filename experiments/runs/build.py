@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -92,8 +93,15 @@ class Assembled:
 
     def with_training_text(self, part: Literal["validation", "test"]) -> Cohort:
         """Studies of a part with what only training may see, for losses and retrieval."""
-        studies = self.cohorts[part].studies
-        return self.reader.read(studies, self.root, extras=True)
+        if part not in self._with_training_text:
+            studies = self.cohorts[part].studies
+            self._with_training_text[part] = self.reader.read(studies, self.root, extras=True)
+        return self._with_training_text[part]
+
+    @cached_property
+    def _with_training_text(self) -> dict[str, Cohort]:
+        """Parts that were read so, since a stage is validated many times."""
+        return {}
 
     def identity(self) -> dict[str, Any]:
         """What the weights belong to."""

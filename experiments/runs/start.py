@@ -10,12 +10,14 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from experiments.config.schema import Experiment, Start
+from experiments.config.hashing import config_hash
+from experiments.config.load import resolve
+from experiments.config.schema import Experiment
 from experiments.loading.images import FROM_RUN
 from experiments.loading.preprocessor import StudyReader
 from experiments.records.atomic import atomic_path
 from experiments.records.checkpoint import Checkpoint, load_checkpoint
-from experiments.records.folder import RunFolder, find_run
+from experiments.records.folder import RunFolder, find_run, run_name
 from experiments.records.record import RunRecord, StartedFrom
 from experiments.runs.exposure import Exposure
 from experiments.splits.manifest import Manifest
@@ -62,13 +64,18 @@ class Parent:
     modules: Mapping[str, Module]
 
     @classmethod
-    def open(cls, start: Start, runs: Path) -> Parent:
+    def open(cls, run: str, take: Mapping[str, str], runs: Path) -> Parent:
         """Open a run and check the hashes of its checkpoints.
+
+        Args:
+            run: Run id, or the folder of the run.
+            take: Modules that are taken.
+            runs: Folder that holds the runs.
 
         Raises:
             InputError: If there is no such run, it is not finished, or a file of it was changed.
         """
-        folder = find_run(start.run, runs)
+        folder = find_run(run, runs)
         record = folder.load_record()
         if record.status != "finished":
             raise InputError(
@@ -78,7 +85,7 @@ class Parent:
         return cls(
             folder=folder,
             record=record,
-            take=start.take,
+            take=take,
             weights=load_checkpoint(folder.checkpoints / "best"),
             reading=load_checkpoint(folder.checkpoints / "reader"),
             modules=SYSTEMS.load(record.system).MODULES,
@@ -110,8 +117,56 @@ def open_parents(experiment: Experiment, runs: Path) -> tuple[Parent, ...]:
         InputError: As `Parent.open`.
     """
     run = _encoder_run(experiment)
-    starts = [*experiment.start, *([Start(run=run, take={})] if run else [])]
-    return tuple(Parent.open(start, runs) for start in starts)
+    starts = [
+        (start.run or latest_run(start.experiment, experiment, runs), start.take)
+        for start in experiment.start
+    ]
+    if run:
+        starts.append((run, {}))
+    return tuple(Parent.open(name, take, runs) for name, take in starts)
+
+
+def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
+    """The latest finished run of a configuration that an experiment may start with.
+
+    Args:
+        name: Shipped name of the configuration, or a path.
+        experiment: The experiment; the run has its seed and, on the same data set, its split.
+        runs: Folder that holds the runs.
+
+    Raises:
+        InputError: If there is none, with the command that makes it.
+    """
+    written = resolve(name)
+    split = written.split
+    if written.data.name == experiment.data.name:
+        split = experiment.split.model_copy(update={"fraction": split.fraction})
+    wanted = written.model_copy(update={"split": split, "seed": experiment.seed})
+    digest = config_hash(wanted)
+    folders = [RunFolder(path.parent) for path in runs.glob(f"{run_name(wanted)}*/record.json")]
+    finished = [
+        record
+        for record in (folder.load_record() for folder in folders)
+        if record.status == "finished" and record.config_hash == digest
+    ]
+    if not finished:
+        raise InputError(
+            f"start: no finished run of {name} in {runs} has the split and seed of this run",
+            _command(name, written, wanted),
+        )
+    return max(finished, key=lambda record: record.finished or "").run
+
+
+def _command(name: str, written: Experiment, wanted: Experiment) -> str:
+    """What runs a configuration with another split and seed."""
+    seed = "" if wanted.seed == written.seed else f" --set seed={wanted.seed}"
+    before = written.split.model_dump()
+    changed = [
+        f" --set split.{key}={value}"
+        for key, value in wanted.split.model_dump().items()
+        if value != before[key]
+    ]
+    return f"kgdx experiment run {name}{''.join(changed)}{seed}"
 
 
 def with_encoder_file(experiment: Experiment, runs: Path) -> Experiment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,9 +66,10 @@ class Retrieval:
 def retrieved(context: Assembled, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
     """Places of the studies with both sides, and what each contributes both ways; None = none.
 
-    Reports that say the same word for word belong to the same pictures.
+    Reports that say the same word for word belong to the same pictures. They are looked for whole,
+    also where training draws single sentences.
     """
-    image, text = _embedded(context, cohort)
+    image, text = _embedded(context, replace(cohort, sentences=False))
     there = (~image.isnan().any(1) & ~text.isnan().any(1)).nonzero().squeeze(1).tolist()
     if not there:
         return None

@@ -43,7 +43,7 @@ class Case:
         system: Its name in the catalog.
         options: Options it is tried with.
         stages: Stages it is trained in; empty = its own.
-        run: Sections of the configuration of a small run that it must have otherwise.
+        run: Sections of the configuration of the small run that it must have otherwise.
     """
 
     system: str
@@ -60,7 +60,7 @@ CASES: Mapping[str, Case] = {
     "graph_fusion": Case("graph_fusion", {"width": 16}),
     "linear_probe": Case("linear_probe", {**STRONG, "width": 16}),
     "logistic_image": Case("logistic_image", STRONG),
-    "logistic_metadata": Case("logistic_metadata", STRONG, run={"metadata": ["view"]}),
+    "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
     "convirt": Case("convirt", SMALL_TOWERS),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
@@ -74,8 +74,16 @@ def needs_of(case: Case) -> Needs:
     """What a system asks of its input."""
     part = SYSTEMS.load(case.system)
     options = parse_options(part.Options, case.options, where=case.system)
-    needs: Needs = part.needs(options, case.stages or part.default_stages(options))
+    needs: Needs = part.needs(options, stages_of(case))
     return needs
+
+
+def stages_of(case: Case) -> tuple[Stage, ...]:
+    """The stages a system is trained in."""
+    part = SYSTEMS.load(case.system)
+    options = parse_options(part.Options, case.options, where=case.system)
+    stages: tuple[Stage, ...] = case.stages or part.default_stages(options)
+    return stages
 
 
 def make_setting(needs: Needs) -> Setting:

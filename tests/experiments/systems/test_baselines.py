@@ -141,3 +141,51 @@ def test_a_loss_the_system_has_not_is_refused_by_name(name: str, loss: str) -> N
         check_parts(found.experiment, found.places)
     assert "stages.0.objectives" in caught.value.message
     assert caught.value.hint
+
+
+def test_a_prompt_is_answered_by_what_the_picture_is_nearer_to(build: Build) -> None:
+    system, batch = build("convirt")
+    vectors = system.embed_image(batch).detach()
+    positive, negative = vectors[0], vectors[1]
+    system.embed_text = lambda text: torch.stack([positive, negative])  # type: ignore[assignment]
+    logits = system.predict(batch, ("ckg:f5",)).logits[:, 0]
+    wanted = (vectors @ positive - vectors @ negative) / system.options.temperature
+    torch.testing.assert_close(logits, wanted)
+    assert logits[0] > 0 > logits[1]
+
+
+def test_a_finding_is_prompted_by_its_name_in_the_graph(build: Build) -> None:
+    system, batch = build("convirt")
+    read: list[str] = []
+    encoder: Any = system.setting.text_encoder
+    tokenize = encoder.tokenize
+    encoder.tokenize = lambda texts: (
+        read.extend(passages[0].text for passages in texts),
+        tokenize(texts),
+    )[1]
+    system.predict(batch, ("ckg:f5", "ckg:f0"))
+    names = [system.setting.graph.concept(name).label for name in ("ckg:f5", "ckg:f0")]
+    assert read == [*names, *(f"no {name}" for name in names)]
+
+
+def test_a_fine_tuned_tower_answers_for_its_findings_alone(build: Build) -> None:
+    system, batch = build("convirt, fine-tuned")
+    assert system.basis("ckg:f0") == "trained"
+    trained = system.predict(batch, ("ckg:f0",)).logits
+    assert torch.equal(trained, system.head(system.image_tower(batch).pooled)[:, :1])
+
+
+def test_a_run_without_text_embeds_nothing(build: Build) -> None:
+    nothing = {"text_width": 0, "text_encoder": None}
+    system, batch = build("convirt, fine-tuned", lacks=nothing)
+    with pytest.raises(InputError, match="no text to read beside the pictures"):
+        system.embed_image(batch)
+
+
+def test_a_probe_never_moves_its_tower(build: Build) -> None:
+    system, batch = build("linear_probe")
+    assert not system.train().image_tower.training
+    before = system.predict(batch, ("ckg:f0",)).logits
+    assert torch.equal(system.eval().predict(batch, ("ckg:f0",)).logits, before)
+    learnt = [name for name, one in system.named_parameters() if one.requires_grad]
+    assert learnt == ["line.weight", "line.bias"]
