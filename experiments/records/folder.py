@@ -84,6 +84,11 @@ class RunFolder:
         return self.path / "scores.parquet"
 
     @property
+    def texts(self) -> Path:
+        """Reports that were written for the test studies, beside the true ones."""
+        return self.path / "texts.parquet"
+
+    @property
     def splits(self) -> Path:
         """The split manifest."""
         return self.path / "splits.json"

@@ -1,0 +1,205 @@
+"""Generation: writes the reports of the test studies, judged by words and by what they state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from experiments.loading.cohort import Cohort, batches
+from experiments.metrics.efficacy import (
+    STATEMENT_METRICS,
+    label_metrics,
+    label_sums,
+    labels_of,
+    statement_sums,
+    statements_of,
+)
+from experiments.metrics.sums import Metric, StudySums, measure
+from experiments.metrics.texts import TEXT_METRICS, text_sums, words_of
+from experiments.records.atomic import atomic_path
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import TEST
+from experiments.records.record import Measured
+from experiments.records.scores import ScoredStudies, write_scores
+from experiments.records.task_result import TaskResult
+from experiments.runs.build import Assembled
+from fusion.capabilities import Generates, able
+from kg.errors import InputError
+from kg.mentions.labels import STYLES, Labeler, Style
+
+__all__ = ["Generation"]
+
+WRITERS = ("", "most_common_", "nearest_", "random_")
+"""The system, and controls: the report that most training studies have, that of the training study
+with the nearest pictures, and that of any training study."""
+
+OF_LABELS = ("precision_micro", "recall_micro", "f1_micro", "f1_macro")
+"""Metrics of labels that stand in the record."""
+
+NAMES = (*TEXT_METRICS, *(f"label_{name}" for name in OF_LABELS), *STATEMENT_METRICS)
+
+THUMBNAIL = 8
+"""Side of the thumbnails by which pictures are near, where they are not cached as tokens."""
+
+
+class Generation:
+    """Overlap of words with the true report, and clinical efficacy, beside three controls."""
+
+    capability: ClassVar[type] = Generates
+    table: ClassVar[str] = "texts.parquet"
+    metrics: ClassVar[tuple[str, ...]] = tuple(
+        f"{writer}{name}" for writer in WRITERS for name in NAMES
+    )
+
+    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+        """Write a report for each test study that has pictures and a report; write both down.
+
+        Raises:
+            InputError: If no test or no training study has both.
+        """
+        test, train = context.cohorts["test"], context.cohorts["train"]
+        places, known = _with_both(test), _with_both(train)
+        if not places or not known:
+            lacking = "training" if places else "test"
+            raise InputError(
+                f"no {lacking} study has picture and report",
+                "writing reports needs both: see `data check`",
+            )
+        studies = tuple(test.studies[at].study for at in places)
+        patients = tuple(test.studies[at].patient for at in places)
+        references = [test.report_text(study) for study in studies]
+        written = {
+            "": _generated(context, test, places),
+            **_controls(train, known, test, places, seed=context.experiment.seed),
+        }
+        _write_texts(folder, studies, references, written[""])
+        sums = _sums(context, written, references)
+        rows = [
+            ScoredStudies(TEST, f"{writer}generation", studies, patients, sums[writer])
+            for writer in WRITERS
+        ]
+        write_scores(folder.scores, rows)
+        measured: dict[str, Measured] = {}
+        for writer in WRITERS:
+            rng = np.random.default_rng(context.experiment.seed)
+            found = measure(sums[writer], _metrics(context), patients, rng=rng)
+            for name, one in found.items():
+                measured[f"{writer}{name}"] = Measured.of(one.value, one.low, one.high)
+        return TaskResult(metrics={TEST: measured})
+
+
+def _with_both(cohort: Cohort) -> list[int]:
+    """Places of the studies that have pictures and a report."""
+    if cohort.pictures is None:
+        return []
+    pictured = (cohort.pictures.rows >= 0).any(1).tolist()
+    return [
+        place
+        for place, study in enumerate(cohort.studies)
+        if pictured[place] and cohort.report_text(study.study)
+    ]
+
+
+@torch.no_grad()
+def _generated(context: Assembled, cohort: Cohort, places: Sequence[int]) -> list[str]:
+    """What the system writes."""
+    system: Generates = able(context.system, Generates)
+    was_training = context.system.training
+    context.system.eval()
+    device = next(context.system.parameters()).device
+    written = [
+        text for batch in batches(cohort, places) for text in system.generate(batch.to(device))
+    ]
+    context.system.train(was_training)
+    return written
+
+
+def _controls(
+    train: Cohort, known: Sequence[int], test: Cohort, places: Sequence[int], *, seed: int
+) -> dict[str, list[str]]:
+    """Reports of training studies for test studies, by the name of the control."""
+    reports = [train.report_text(train.studies[at].study) for at in known]
+    common = Counter(reports).most_common(1)[0][0]
+    near = _nearest(_pooled(train, known), _pooled(test, places))
+    drawn = np.random.default_rng(seed).integers(len(reports), size=len(places))
+    return {
+        "most_common_": [common] * len(places),
+        "nearest_": [reports[at] for at in near],
+        "random_": [reports[at] for at in drawn],
+    }
+
+
+def _pooled(cohort: Cohort, places: Sequence[int]) -> Tensor:
+    """Mean image token of each study, or mean thumbnail where no tokens are cached, `[n, D]`."""
+    pictures = cohort.pictures
+    assert pictures is not None
+    values = pictures.values.float()
+    as_pixels = bool(pictures.mean)
+    pooled = F.adaptive_avg_pool2d(values, THUMBNAIL).flatten(1) if as_pixels else values.mean(1)
+    rows = pictures.rows[list(places)]
+    there = (rows >= 0)[..., None]
+    return (pooled[rows.clamp_min(0)] * there).sum(1) / there.sum(1)
+
+
+def _nearest(known: Tensor, asked: Tensor) -> list[int]:
+    """Place of the training study nearest to each test study, by cosine about the training mean."""
+    mean = known.mean(0)
+    near = F.normalize(asked - mean, dim=1) @ F.normalize(known - mean, dim=1).T
+    found: list[int] = near.argmax(1).tolist()
+    return found
+
+
+def _labeler(context: Assembled) -> Labeler:
+    """Reads the labels of the run from texts."""
+    label_set = context.label_set
+    return Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
+
+
+def _metrics(context: Assembled) -> Mapping[str, Metric]:
+    """All metrics; of labels, those of findings: a column for normal studies is easily right."""
+    label_set = context.label_set
+    pairs = zip(label_set.columns, label_set.findings, strict=True)
+    found = label_metrics([column for column, name in pairs if name != label_set.no_finding])
+    return {
+        **TEXT_METRICS,
+        **{f"label_{name}": found[name] for name in OF_LABELS},
+        **STATEMENT_METRICS,
+    }
+
+
+def _sums(
+    context: Assembled, written: Mapping[str, Sequence[str]], references: Sequence[str]
+) -> dict[str, StudySums]:
+    """What each study contributes, by writer; a text that is written often is read once."""
+    graph = context.reader.graph
+    texts = list({*references, *(text for each in written.values() for text in each)})
+    stated = dict(zip(texts, statements_of(texts, context.reader.words.linker), strict=True))
+    labels = dict(zip(texts, labels_of(list(stated.values()), _labeler(context)), strict=True))
+    true_words = [words_of(text) for text in references]
+
+    return {
+        writer: text_sums([words_of(text) for text in each], true_words)
+        | label_sums([labels[text] for text in each], [labels[text] for text in references])
+        | statement_sums(
+            [stated[text] for text in each], [stated[text] for text in references], graph
+        )
+        for writer, each in written.items()
+    }
+
+
+def _write_texts(
+    folder: RunFolder, studies: Sequence[str], references: Sequence[str], generated: Sequence[str]
+) -> None:
+    """Write the true and the written report of each study, whole or not at all."""
+    columns = {"study": studies, "reference": references, "generated": generated}
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    with atomic_path(folder.texts) as temporary:
+        pq.write_table(table, temporary, compression="zstd")

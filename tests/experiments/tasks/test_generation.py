@@ -1,0 +1,156 @@
+"""Generation: the numbers of the record are those of the metrics called one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from experiments.config.schema import Experiment
+from experiments.metrics.efficacy import (
+    STATEMENT_METRICS,
+    label_metrics,
+    label_sums,
+    labels_of,
+    statement_sums,
+    statements_of,
+)
+from experiments.metrics.sums import measure
+from experiments.metrics.texts import TEXT_METRICS, text_sums, words_of
+from experiments.records.folder import RunFolder
+from experiments.records.scores import read_scores
+from experiments.runs.build import Assembled, assemble
+from experiments.tasks.generation import Generation
+from kg.errors import InputError
+from kg.mentions.labels import labeler
+from kg.mentions.linker import MentionLinker
+
+
+@pytest.fixture(scope="module")
+def context(small: dict[str, Any], small_runs: Path) -> Assembled:
+    system = {
+        "name": "tienet",
+        "options": {"width": 8, "hidden": 8, "words": 8, "attention": 8, "limit": 12},
+    }
+    changed = {**small, "text": {}, "system": system, "stages": [], "tasks": ["generation"]}
+    torch.manual_seed(0)
+    experiment = Experiment.model_validate(changed)
+    return assemble(experiment, small_runs, cache=small_runs / "cache")
+
+
+@pytest.fixture
+def folder(context: Assembled, tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path, context.experiment)
+
+
+def writes(context: Assembled, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
+    """Have the system write these texts."""
+    monkeypatch.setattr(
+        context.system, "generate", lambda batch: [said[study] for study in batch.ids]
+    )
+
+
+def test_numbers_are_those_of_the_metrics(
+    context: Assembled, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = context.cohorts["test"]
+    ids = [study.study for study in test.studies]
+    turned = dict(zip(ids, [test.report_text(study) for study in (*ids[1:], ids[0])], strict=True))
+    writes(context, monkeypatch, turned)
+    metrics = Generation().measure(folder, context).metrics["test"]
+    assert set(metrics) == set(Generation.metrics)
+
+    graph, linker = context.reader.graph, MentionLinker(context.reader.graph)
+    reads = labeler(graph, "nih14")
+    findings = [column for column in reads.columns if column != "normal"]
+    assert len(findings) == 14
+    pairs = [
+        ([turned[study] for study in ids], ""),
+        ([common(context)] * len(ids), "most_common_"),
+    ]
+    truth = [test.report_text(study) for study in ids]
+    patients = [study.patient for study in test.studies]
+    for written, control in pairs:
+        said, true = (statements_of(texts, linker) for texts in (written, truth))
+        asked = [
+            (text_sums([words_of(t) for t in written], [words_of(t) for t in truth]), TEXT_METRICS),
+            (statement_sums(said, true, graph), STATEMENT_METRICS),
+            (
+                label_sums(labels_of(said, reads), labels_of(true, reads)),
+                {"label_f1_macro": label_metrics(findings)["f1_macro"]},
+            ),
+        ]
+        for sums, wanted in asked:
+            found = measure(sums, wanted, patients, rng=np.random.default_rng(0))
+            for name, one in found.items():
+                kept = metrics[f"{control}{name}"]
+                assert kept.value == pytest.approx(one.value, nan_ok=True)
+                assert kept.low == pytest.approx(one.low, nan_ok=True)
+                assert kept.high == pytest.approx(one.high, nan_ok=True)
+
+
+def common(context: Assembled) -> str:
+    """The report most training studies have."""
+    train = context.cohorts["train"]
+    counts = Counter(train.report_text(study.study) for study in train.studies)
+    return counts.most_common(1)[0][0]
+
+
+def test_the_true_report_is_faultless_and_controls_are_not(
+    context: Assembled, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = context.cohorts["test"]
+    writes(context, monkeypatch, {s.study: test.report_text(s.study) for s in test.studies})
+    found = Generation().measure(folder, context).metrics["test"]
+    for name in ("bleu_1", "bleu_4", "rouge_l", "label_f1_micro", "finding_f1", "abnormal_f1"):
+        assert found[name].value == pytest.approx(1.0)
+        for control in ("most_common_", "nearest_", "random_"):
+            assert found[f"{control}{name}"].value < 0.95
+
+
+def test_texts_and_sums_of_each_study_are_written_down(
+    context: Assembled, folder: RunFolder
+) -> None:
+    Generation().measure(folder, context)
+    texts = pq.read_table(folder.texts).to_pandas()
+    assert list(texts.columns) == ["study", "reference", "generated"]
+    test = context.cohorts["test"]
+    assert list(texts["study"]) == [study.study for study in test.studies]
+    assert list(texts["reference"]) == [test.report_text(name) for name in texts["study"]]
+    written = context.system.eval().generate(test.batch(range(len(test))))
+    assert list(texts["generated"]) == written
+    scores = {one.task: one for one in read_scores(folder.scores)}
+    assert set(scores) == {
+        f"{control}generation" for control in ("", "most_common_", "nearest_", "random_")
+    }
+    counted = [len(words_of(text)) for text in texts["generated"]]
+    assert scores["generation"].numbers["written_words"].tolist() == counted
+    assert scores["generation"].studies == tuple(texts["study"])
+
+
+def test_the_nearest_report_of_the_same_pictures_is_their_own(
+    context: Assembled, folder: RunFolder
+) -> None:
+    cohorts = context.cohorts
+    asked = {**cohorts, "train": cohorts["test"]}
+    found = Generation().measure(folder, replace(context, cohorts=asked)).metrics["test"]
+    assert found["nearest_bleu_4"].value == pytest.approx(1.0)
+    assert found["random_bleu_4"].value < 0.95
+
+
+@pytest.mark.parametrize("part", ["test", "train"])
+def test_studies_without_a_report_are_refused(
+    context: Assembled, folder: RunFolder, part: str
+) -> None:
+    cohorts: dict[str, Any] = {**context.cohorts}
+    silent = {study.study: "" for study in cohorts[part].studies}
+    cohorts[part] = replace(cohorts[part], reports=silent)
+    with pytest.raises(InputError, match="has picture and report") as caught:
+        Generation().measure(folder, replace(context, cohorts=cohorts))
+    assert caught.value.hint
