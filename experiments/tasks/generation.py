@@ -49,6 +49,9 @@ NAMES = (*TEXT_METRICS, *(f"label_{name}" for name in OF_LABELS), *STATEMENT_MET
 THUMBNAIL = 8
 """Side of the thumbnails by which pictures are near, where they are not cached as tokens."""
 
+STREAMED = 2000
+"""Most streamed training studies whose reports the controls choose from."""
+
 
 class Generation:
     """Overlap of words with the true report, and clinical efficacy, beside three controls."""
@@ -65,7 +68,7 @@ class Generation:
         Raises:
             InputError: If no test or no training study has both.
         """
-        test, train = context.cohorts["test"], context.cohorts["train"]
+        test, train = context.cohorts["test"], _training(context)
         places, known = _with_both(test), _with_both(train)
         if not places or not known:
             lacking = "training" if places else "test"
@@ -94,6 +97,16 @@ class Generation:
             for name, one in found.items():
                 measured[f"{writer}{name}"] = Measured.of(one.value, one.low, one.high)
         return TaskResult(metrics={TEST: measured})
+
+
+def _training(context: Assembled) -> Cohort:
+    """Training studies; where they are streamed, evenly spaced ones."""
+    train = context.cohorts["train"]
+    if isinstance(train, Cohort):
+        return train
+    step = -(-len(train) // STREAMED)
+    some = [train.studies[place] for place in range(0, len(train), step)]
+    return context.reader.read(some, context.root, training=True)
 
 
 def _with_both(cohort: Cohort) -> list[int]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
 from encoders.text import PARTS, Vocabulary
 from experiments.systems.tienet import TieNet
+from fusion.layers.generation import State
 from fusion.stage import Stage
 from fusion.system import Setting
 from kg.errors import InputError
@@ -80,31 +82,33 @@ def studies(*pictures: bool, **fields: Any) -> StudyBatch:
     )
 
 
-def saying(system: TieNet, words: Sequence[str]) -> None:
+def saying(system: TieNet, words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the decoder write these words in turn, and then the last of them for ever."""
-    size = len(WORDS)
-    with torch.no_grad():
-        for parameter in system.decoder.output.parameters():
-            parameter.zero_()
     step = system.decoder.step
-    told: dict[str, int] = {}
+    said: Iterator[str] = iter(())
 
-    def next_words(last: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        place = 0 if bool((last == WORDS.index("<start>")).all()) else told["place"] + 1
-        told["place"] = place
-        logits = torch.zeros(len(last), size)
-        logits[:, WORDS.index(words[min(place, len(words) - 1)])] = 9.0
+    def next_words(last: Tensor, state: State) -> tuple[Tensor, State]:
+        nonlocal said
+        if bool((last == WORDS.index("<start>")).all()):
+            said = chain(words, repeat(words[-1]))
+        logits = torch.zeros(len(last), len(WORDS))
+        logits[:, WORDS.index(next(said))] = 9.0
         return logits, step(last, state)[1]
 
-    system.decoder.step = next_words  # type: ignore[method-assign]
+    monkeypatch.setattr(system.decoder, "step", next_words)
+
+
+def bias(layers: nn.Module) -> Tensor:
+    """Bias of the linear layer that ends a sequence, all else in it being zero."""
+    line = next(layer for layer in layers.modules() if isinstance(layer, nn.Linear))
+    nn.init.zeros_(line.weight)
+    nn.init.zeros_(line.bias)
+    return line.bias.detach()
 
 
 def test_losses_are_those_counted_by_hand(system: TieNet) -> None:
-    with torch.no_grad():
-        for parameter in (*system.decoder.output.parameters(), *system.classify.parameters()):
-            parameter.zero_()
-        system.classify[1].bias.copy_(torch.tensor([1.0, -1.0]))
-        system.decoder.output[1].bias[WORDS.index("clear")] = 2.0
+    bias(system.classify).copy_(torch.tensor([1.0, -1.0]))
+    bias(system.decoder.output)[WORDS.index("clear")] = 2.0
     losses = system.losses(studies(True, True, paired_text=text("heart clear", "")), BOTH)
     # every word has the same logits; a study without a report teaches no word: heart, clear, end
     total = torch.tensor([0.0] * (len(WORDS) - 1) + [2.0]).logsumexp(0)
@@ -128,15 +132,17 @@ def test_a_report_at_test_is_read(system: TieNet) -> None:
     torch.testing.assert_close(one[1], other[1])
 
 
-def test_without_a_report_its_own_is_read(system: TieNet) -> None:
-    saying(system, ["heart", "large", "<end>"])
+def test_without_a_report_its_own_is_read(system: TieNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    saying(system, ["heart", "large", "<end>"], monkeypatch)
     alone = system.logits(studies(True, True))
     given = system.logits(replace(studies(True, True), text=text("heart large", "heart large")))
     torch.testing.assert_close(alone, given)
 
 
-def test_each_study_has_the_mode_of_what_it_is_given(system: TieNet) -> None:
-    saying(system, ["effusion", "<end>"])
+def test_each_study_has_the_mode_of_what_it_is_given(
+    system: TieNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saying(system, ["effusion", "<end>"], monkeypatch)
     mixed = system.logits(replace(studies(True, True), text=text("heart large clear", "")))
     given = system.logits(replace(studies(True, True), text=text("heart large clear", "effusion")))
     torch.testing.assert_close(mixed, given)
@@ -157,20 +163,19 @@ def test_the_paired_report_is_never_read_at_test(system: TieNet) -> None:
     )
 
 
-def test_writing_stops_at_the_end(system: TieNet) -> None:
-    saying(system, ["heart", "clear", "<end>", "large"])
+def test_writing_stops_at_the_end(system: TieNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    saying(system, ["heart", "clear", "<end>", "large"], monkeypatch)
     assert system.generate(studies(True, True)) == ["heart clear", "heart clear"]
 
 
-def test_writing_stops_at_the_limit(system: TieNet) -> None:
-    saying(system, ["large"])
+def test_writing_stops_at_the_limit(system: TieNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    saying(system, ["large"], monkeypatch)
     assert system.generate(studies(True)) == [" ".join(["large"] * 7)]
 
 
 @pytest.mark.parametrize("word", [*SPECIAL[:4]])
 def test_marks_are_never_written(system: TieNet, word: str) -> None:
-    with torch.no_grad():
-        system.decoder.output[1].bias[WORDS.index(word)] = 50.0
+    bias(system.decoder.output)[WORDS.index(word)] = 50.0
     assert "<" not in system.generate(studies(True))[0]
 
 
@@ -183,8 +188,10 @@ def test_what_is_read_is_cut_at_the_limit(system: TieNet) -> None:
     torch.testing.assert_close(one, other)
 
 
-def test_without_a_picture_nothing_is_written(system: TieNet) -> None:
-    saying(system, ["heart", "<end>"])
+def test_without_a_picture_nothing_is_written(
+    system: TieNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saying(system, ["heart", "<end>"], monkeypatch)
     batch = studies(True, False)
     assert system.generate(batch) == ["heart", ""]
     assert system.logits(batch).isfinite().all()
