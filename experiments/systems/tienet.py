@@ -119,19 +119,13 @@ class TieNet(ClassifiesTrained):
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__()
-        if not setting.image_width or setting.vocabulary is None:
-            raise InputError("tienet writes about pictures", "name an image.encoder")
+        if setting.vocabulary is None:
+            raise InputError("tienet writes words", "name a text.encoder with a vocabulary")
         self.options, self.setting = options, setting
         self.stages = stages or self.default_stages(options)
         self.vocabulary: Vocabulary = setting.vocabulary
-        self.image_reader = ImageReader(
-            setting.image_width,
-            options.width,
-            tokens=setting.image_tokens,
-            encoder=setting.image_encoder,
-            dropout=options.dropout,
-            token_dropout=0.0,
-        )
+        self.image_reader = ImageReader.of(setting, options.width, dropout=options.dropout)
+        self.image_reader.pool.requires_grad_(False)  # SW-GAP pools instead
         self.decoder = AttentionDecoder(
             self.vocabulary.size,
             options.width,
