@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 from kg.graph import KnowledgeGraph
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
+from kg.mentions.as_read import as_read
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
 from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at_gaps, without_links
@@ -99,6 +100,7 @@ class MentionLinker:
         self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
+        self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
         self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
@@ -156,7 +158,8 @@ class MentionLinker:
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
         if not matches:
             return ()
-        judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
+        mentions = [self._mention(match, words) for match in matches]
+        judged = judge(words, mentions, spoken=spoken)
         if spoken and setting != "asks":
             judged = heard(words, setting, [self._heard(match) for match in matches], judged)
         question = not spoken and words[-1] in ("?", "\uff1f")
@@ -199,10 +202,16 @@ class MentionLinker:
         ]
         return sorted([*matches, *found], key=lambda match: match.start) if found else matches
 
-    def _mention(self, match: Match[Entry]) -> Mention:
+    def _mention(self, match: Match[Entry], words: Sequence[str]) -> Mention:
         concepts, asserts = match.meaning
-        chronic = not self._chronic.isdisjoint(concepts)
-        return Mention(match.start, match.end, chronic, asserts is not None)
+        return Mention(
+            match.start,
+            match.end,
+            chronic=not self._chronic.isdisjoint(concepts),
+            asserts=asserts is not None,
+            device=not self._devices.isdisjoint(concepts),
+            denied="not" in words[match.start : match.end],
+        )
 
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
@@ -210,9 +219,10 @@ def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
         if passage.language not in LANGUAGES:
             continue
         spoken, opens = passage.name in SPEAKERS, True
-        for written in sentences(without_links(passage.text) if spoken else passage.text):
+        whole = as_read(without_links(passage.text) if spoken else passage.text)
+        for written in sentences(whole):
             for tokens in split_at_gaps(written) if spoken else [written]:
-                text = passage.text[tokens[0].start : tokens[-1].end]
+                text = whole[tokens[0].start : tokens[-1].end]
                 yield _Sentence(place, passage.name, text, tokens, opens)
                 opens = False
 

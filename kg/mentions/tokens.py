@@ -1,7 +1,8 @@
 """Cut text into sentences of tokens that remember where they stand; words lose plural and case.
 
 A Latin word, a number and each Chinese character are one token; a hyphen inside a word separates
-and disappears (`ground-glass` is two tokens). De-identification marks (`XXXX`, `___`) become the
+and disappears (`ground-glass` is two tokens). An item of a list begins a sentence, also within a
+line (`1) No effusion 2) Small nodule`). De-identification marks (`XXXX`, `___`) become the
 token `BLANK`, which is in no phrase.
 """
 
@@ -14,6 +15,9 @@ from typing import NamedTuple
 BLANK = "<blank>"
 """Stands for words that were taken out; it never belongs to a phrase."""
 
+ASKED = "<asked>"
+"""Stands for a question mark before what is asked (`?pneumonia`)."""
+
 SENTENCE_ENDS = frozenset(".!?;。！？；\n")
 """Tokens that end a sentence."""
 
@@ -22,6 +26,11 @@ MAX_TOKENS = 200
 
 _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
+    # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
+    r"|(?P<item>(?<!\S)(?:\(?(?:\d{1,2}|[A-Za-z]|[ivx]{2,4})\)(?=\s*[^\W\d_])|#\d{1,2}\b[:.)]?"
+    r"|\*(?=\s)|/(?=\s[A-Z][a-z])|//(?=\s))|[\u2022\u25aa\u25cf\u25e6|]|~(?=\s?[A-Z]))"
+    # a mark before what is asked: `?pneumonia`, `cough, ? effusion`
+    r"|(?P<asked>(?<![^\s(,;:])\?+(?=[^\W\d_]|\s+[a-z])|(?<![^\n,;:(])\?+(?=\s*\w))"
     r"|(?P<word>[A-Za-z0-9\u00c0-\u024f]+(?:['\u2019][A-Za-z]+)?)"
     r"|(?P<chinese>[\u3400-\u4dbf\u4e00-\u9fff])"
     r"|(?P<blank>_{2,})"
@@ -96,6 +105,13 @@ def sentences(text: str) -> list[list[Token]]:
             word = BLANK
         elif kind == "line":
             word = "\n"
+        elif kind == "item" and not _in_brackets(sentence):
+            word = "\n"
+        elif kind == "asked":
+            word = ASKED
+            if sentence:
+                found.append(sentence)
+                sentence = []
         elif written in _HYPHENS and _INNER_HYPHEN.match(text, match.start()):
             continue
         else:
@@ -113,6 +129,12 @@ def sentences(text: str) -> list[list[Token]]:
 def words(phrase: str) -> tuple[str, ...]:
     """The tokens of a phrase, as they are matched in text."""
     return tuple(token.word for sentence in sentences(phrase) for token in sentence)
+
+
+def _in_brackets(sentence: list[Token]) -> bool:
+    """Whether a bracket is open in a sentence so far, which an item's number would only close."""
+    marks = [token.word for token in sentence]
+    return marks.count("(") > marks.count(")")
 
 
 def _abbreviated(sentence: list[Token]) -> bool:

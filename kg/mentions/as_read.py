@@ -1,0 +1,54 @@
+"""A text as it is read, as long as it was written, so that every place stays where it was.
+
+Traditional characters become simplified, full-width brackets and signs plain ones, and marks that
+were dictated (`no effusion period`) the marks themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from kg.mentions.own_tables import table_rows
+
+SIGNS = dict(zip("（）［］【】－−＋＝：／＊", "()[][]--+=:/*", strict=True))
+"""Signs of full width, and what they are read as; Chinese commas and stops keep their own rules."""
+
+MARKS = {
+    **{"period": ".", "full stop": ".", "comma": ",", "semicolon": ";"},
+    **dict.fromkeys(("new line", "next line", "new paragraph", "next paragraph"), "."),
+}
+"""Marks by the words they are dictated with."""
+
+# `the same period`, `a period of rest` and `no comma` are no marks
+_DICTATED = re.compile(
+    r"(?<!\bno )(?<!\b(?:the|per) )(?<!\b(?:same|time|each|this|that|long) )(?<!\b(?:an|in) )"
+    rf"(?<!\ba )(?<!\bshort )(?<!interval )\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from)",
+    re.IGNORECASE,
+)
+_RULE_OUT = re.compile(r"\b(r)\.(\s?o)\.", re.IGNORECASE)
+_NEGATIVE = re.compile(r"\b(neg)\.(?= for\b)", re.IGNORECASE)
+_LEADERS = re.compile(r"\.{3,}(?=\s*(?:no|none|nil|yes|absent|present)\b)", re.IGNORECASE)
+
+
+def as_read(text: str) -> str:
+    """The text with one script, plain signs and written marks, letter for letter as long."""
+    if not text.isascii():
+        text = text.translate(_characters())
+    text = _DICTATED.sub(_mark, text)
+    text = _NEGATIVE.sub(r"\1 ", _RULE_OUT.sub(r"\1/\2 ", text))
+    return _LEADERS.sub(lambda found: ":".ljust(len(found[0])), text)
+
+
+def _mark(found: re.Match[str]) -> str:
+    return MARKS[found["mark"].lower()].ljust(len(found[0]))
+
+
+@cache
+def _characters() -> dict[int, str]:
+    traditional = {
+        written: row["simplified"]
+        for row in table_rows("traditional.tsv")
+        for written in row["traditional"]
+    }
+    return str.maketrans({**traditional, **SIGNS})
