@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, cast
 
 from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
+from kg.mentions.tokens import ASKED
 from kg.mentions.tokens import words as tokens_of
 
 Effect = Literal[
@@ -101,7 +102,10 @@ def _written(cue: str) -> Iterator[tuple[str, ...]]:
 
 @cache
 def _words() -> dict[str, tuple[tuple[str, ...], ...]]:
-    return {
-        f"<{row['class']}>": tuple(tokens_of(phrase) for phrase in row["words"].split("|"))
+    signs = {sign: ((sign,),) for sign in (YEAR, NUMBER, ASKED)}
+    return signs | {
+        f"<{row['class']}>": tuple(
+            tokens for phrase in row["words"].split("|") for tokens in signs.get(phrase, (tokens_of(phrase),))
+        )
         for row in table_rows("cue_words.tsv")
-    } | {word: ((word,),) for word in (YEAR, NUMBER, "<asked>")}
+    }

@@ -107,18 +107,21 @@ def left_open(found: Cues, words: Sequence[str]) -> Cues:
     """A word of exclusion as what it comes to: absent, or left open where it is denied."""
     if not any(cue.effect in ("excluded", "exclude") for cue in found.meaning):
         return found
-    if _is_denied(words[max(0, found.start - DENIED_WITHIN) : found.start]):
-        return found._replace(meaning=(Cue("open", "both", FAR),))
-    return found
+    place = _denial(words, found.start)
+    if place is None:
+        return found
+    start = found.start if MENTION in words[place : found.start] else place
+    return found._replace(meaning=(Cue("open", "both", FAR),), start=start)
 
 
-def _is_denied(before: Sequence[str]) -> bool:
-    for word in reversed(before):
-        if word in DENIALS:
-            return True
-        if word in COMMAS or word == "and":
-            return False
-    return False
+def _denial(words: Sequence[str], end: int) -> int | None:
+    """Where a word that denies an exclusion at `end` stands before it in its clause."""
+    for place in range(end - 1, max(-1, end - 1 - DENIED_WITHIN), -1):
+        if words[place] in DENIALS:
+            return place
+        if words[place] in COMMAS or words[place] == "and":
+            return None
+    return None
 
 
 def of_elsewhere(found: Cues, words: Sequence[str]) -> bool:

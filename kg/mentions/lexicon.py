@@ -65,10 +65,12 @@ class Entry(NamedTuple):
     Args:
         concepts: Concept ids, most often one; none for a phrase that is to be passed over.
         asserts: What the phrase itself asserts whatever stands around it, or None.
+        denied: Whether a word inside it, where it was found, denies it.
     """
 
     concepts: tuple[str, ...]
     asserts: Assertion | None = None
+    denied: bool = False
 
 
 VARIANT = 3
@@ -100,7 +102,7 @@ def lexicon(
             if _says_enough(phrase, tokens):
                 claims.setdefault(tokens, []).append(_Claim(rank, concept.id))
             for other in variants(tokens):
-                if len(other) > 1 and _says_enough(phrase, other):
+                if _says_enough(phrase, other):
                     claims.setdefault(other, []).append(_Claim(VARIANT, concept.id))
     known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
     short = [

@@ -19,6 +19,7 @@ from kg.mentions.answers import Reply, is_question, replies
 from kg.mentions.as_read import as_read
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
+from kg.mentions.denied_words import with_denied_words
 from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at_gaps, without_links
 from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
@@ -136,8 +137,8 @@ class MentionLinker:
         return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
 
     def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
-        known = CUE_WORDS | self._modifiers.vocabulary
-        return _Vocabulary(phrases, Speller(phrases.vocabulary, known))
+        right = phrases.vocabulary | CUE_WORDS
+        return _Vocabulary(phrases, Speller(right, self._modifiers.vocabulary))
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
@@ -155,11 +156,11 @@ class MentionLinker:
         phrases, speller = self._spoken if spoken else self._written
         words = spelled_out([speller.mend(word) for word in written])
         matches = with_shared_words(words, phrases.find(words), phrases)
+        matches = with_denied_words(words, matches, phrases, self._chronic)
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
         if not matches:
             return ()
-        mentions = [self._mention(match, words) for match in matches]
-        judged = judge(words, mentions, spoken=spoken)
+        judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
         if spoken and setting != "asks":
             judged = heard(words, setting, [self._heard(match) for match in matches], judged)
         question = not spoken and words[-1] in ("?", "\uff1f")
@@ -202,15 +203,15 @@ class MentionLinker:
         ]
         return sorted([*matches, *found], key=lambda match: match.start) if found else matches
 
-    def _mention(self, match: Match[Entry], words: Sequence[str]) -> Mention:
-        concepts, asserts = match.meaning
+    def _mention(self, match: Match[Entry]) -> Mention:
+        concepts, asserts, denied = match.meaning
         return Mention(
             match.start,
             match.end,
             chronic=not self._chronic.isdisjoint(concepts),
             asserts=asserts is not None,
             device=not self._devices.isdisjoint(concepts),
-            denied="not" in words[match.start : match.end],
+            denied=denied,
         )
 
 

@@ -34,7 +34,7 @@ SEEN = frozenset(
     {
         *("seen", "identified", "noted", "present", "visualized", "appreciated", "detected"),
         *("shown", "evident", "demonstrated", "observed", "suspected", "visible", "apparent"),
-        "not",
+        *("absent", "not"),
     }
 )
 """Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""
@@ -61,7 +61,7 @@ ASSERTING = frozenset(
 
 PREPOSITIONS = frozenset(
     {
-        *("in", "within", "inside", "from", "for", "on", "despite", "spite", "after", "following"),
+        *("in", "within", "inside", "from", "for", "on", "despite", "after", "following"),
         *("beneath", "behind", "near", "around", "by", "at", "during", "through", "of", "to"),
         *("beside", "under", "across", "post"),
     }
@@ -81,7 +81,7 @@ HAPPENING = frozenset(
         *("change", "difference", "variation", "increase", "decrease", "growth", "enlargement"),
         *("reduction", "progression", "regression", "improvement", "worsening", "expansion"),
         *("shrinkage", "evolution", "extension", "displacement", "migration", "movement"),
-        *("complication", "sequela", "cause", "source", "cavitation", "calcification", "invasion"),
+        *("complication", "sequela", "spite", "cause", "source", "cavitation", "calcification", "invasion"),
         *("loculation", "up", "followup", "evaluation", "treatment", "drainage", "biopsy"),
         *("compression", "deviation", "recurrence", "rupture", "fracture", "clearing"),
         *("clearance", "disappearance", "resorption", "study", "imaging", "spread"),
@@ -162,7 +162,7 @@ def _ends_scope(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
     return _opens_phrase(place, end, cue, clauses)
 
 
-HEDGES = frozenset({"uncertain", "probable", "history"})
+HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
 
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
@@ -250,8 +250,10 @@ def of_another(words: Sequence[str], start: int, mention: int) -> bool:
 def _parts(words: Sequence[str], place: int, mention: int) -> bool:
     """Whether the preposition here parts the mention from the noun before it."""
     head = words[place - 1]
+    if words[place] == "to" and head in ASSERTING:
+        return False
     if words[place] == "to":
-        return words[place + 1] not in SUGGESTING
+        return words[place + 1] not in SUGGESTING and words[place + 1] not in ASSERTING
     if words[place] == "of":
         return head in HAPPENING
     return head not in STANDING_FOR

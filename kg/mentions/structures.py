@@ -27,12 +27,12 @@ VERBS = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "r
 
 PASSED = frozenset(
     {
-        *("and", "or", ",", "/", "the", "a", "of", "in", "for", "to", "at", "its", "both", BLANK),
+        *("and", "or", ",", "/", ":", "-", "=", "the", "a", "of", "in", "for", "to", "at", "its", "both", BLANK),
         *("size", "shape", "contour", "configuration", "silhouette", "appearance", "appearing"),
         *("pulmonary", "vascularity", "vasculature", "vessel", "vascular", "marking", "aortic"),
         *("aorta", "hilar", "hilum", "central", "upper", "visualized", "structure", "pleura"),
         *("overall", "grossly", "otherwise", "again", "now", "also", "stable", "unchanged"),
-        *("slightly", "generally", "well", "expanded", "bilaterally", "left", "right", "border"),
+        *("slightly", "generally", "well", "expanded", "aerated", "inflated", "bilaterally", "left", "right", "border"),
     }
 )
 """Words that may stand between a structure and the word for normal."""

@@ -1,0 +1,57 @@
+"""Names with a denied word inside or before them: `heart is not enlarged`, `non-calcified nodule`.
+
+A denied adjective is taken off its name: a nodule that is not calcified is a nodule. A name of one
+word with `non` before it is denied (`non-COVID pneumonia`), unless it only tells what kind of person
+somebody is (`non-smoker`), which then states nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from kg.mentions.lexicon import Entry
+from kg.mentions.matcher import Match, Matcher
+
+DENYING = frozenset({"non", "not"})
+
+
+def with_denied_words(
+    words: Sequence[str],
+    matches: list[Match[Entry]],
+    phrases: Matcher[Entry],
+    chronic: Container[str],
+) -> list[Match[Entry]]:
+    """The matches of a sentence after the denied words in and before them are counted in.
+
+    Args:
+        words: The sentence's tokens.
+        matches: Names found in them.
+        phrases: All names.
+        chronic: Concepts that last, such as habits.
+    """
+    if DENYING.isdisjoint(words):
+        return matches
+    made = [_read(words, match, phrases) for match in matches]
+    return [
+        match
+        for match in made
+        if not (words[match.start] == "non" and any(c in chronic for c in match.meaning.concepts))
+    ]
+
+
+def _read(words: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]) -> Match[Entry]:
+    if match.meaning.asserts is not None:
+        return match
+    if "not" in words[match.start + 1 : match.end]:
+        return match._replace(meaning=match.meaning._replace(denied=True))
+    before = words[match.start - 1] if match.start else ""
+    if before != "non" and not (before == "not" and words[match.start].endswith("ed")):
+        return match
+    start = match.start - 1
+    rest = phrases.find(words[match.start + 1 : match.end])
+    if rest and rest[-1].end == match.end - match.start - 1:
+        if before == "non" or rest[-1].meaning.concepts != match.meaning.concepts:
+            return Match(rest[-1].meaning, start, match.end)
+    if before == "not":
+        return match
+    return Match(match.meaning._replace(denied=True), start, match.end)
