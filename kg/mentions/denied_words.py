@@ -31,11 +31,11 @@ def with_denied_words(
     """
     if DENYING.isdisjoint(words):
         return matches
-    made = [_read(words, match, phrases) for match in matches]
+    made = [(match, _read(words, match, phrases)) for match in matches]
     return [
-        match
-        for match in made
-        if not (words[match.start] == "non" and any(c in chronic for c in match.meaning.concepts))
+        read
+        for match, read in made
+        if read.start == match.start or not any(c in chronic for c in read.meaning.concepts)
     ]
 
 

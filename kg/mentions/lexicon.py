@@ -114,7 +114,7 @@ def lexicon(
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
     # own phrases come first: they mend names the graph's sources got wrong
-    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else frozenset())
+    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else {"not"})
     return Matcher([*own, *short, *((t, e) for t, e in known if e is not None)], fillers)
 
 

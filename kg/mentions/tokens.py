@@ -105,7 +105,7 @@ def sentences(text: str) -> list[list[Token]]:
             word = BLANK
         elif kind == "line":
             word = "\n"
-        elif kind == "item" and not _in_brackets(sentence):
+        elif kind == "item" and not _goes_on(sentence):
             word = "\n"
         elif kind == "asked":
             word = ASKED
@@ -131,10 +131,10 @@ def words(phrase: str) -> tuple[str, ...]:
     return tuple(token.word for sentence in sentences(phrase) for token in sentence)
 
 
-def _in_brackets(sentence: list[Token]) -> bool:
-    """Whether a bracket is open in a sentence so far, which an item's number would only close."""
+def _goes_on(sentence: list[Token]) -> bool:
+    """Whether a sentence so far goes on at an item's number: in open brackets and after `or`."""
     marks = [token.word for token in sentence]
-    return marks.count("(") > marks.count(")")
+    return marks.count("(") > marks.count(")") or marks[-1:] in (["or"], ["and"])
 
 
 def _abbreviated(sentence: list[Token]) -> bool:
