@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ Flag = Literal[
     "nul_bytes",
     "control_characters",
     "hidden_characters",
+    "markup",
     "cut_at_limit",
     "no_headers",
     "only_headers",
@@ -27,6 +29,13 @@ MAX_CHARACTERS = 200_000
 
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
+_BLOCK = re.compile(
+    r"</?(?:br|p|div|li|[ou]l|tr|table|tbody|h[1-6]|hr|pre|html|body|head)\b[^<>\n]{0,200}>", re.I
+)
+_INLINE = re.compile(
+    r"</?(?:[abisu]|em|strong|span|font|su[bp]|t[dh]|center|small|tt|code)\b[^<>\n]{0,200}>", re.I
+)
+_ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9A-Fa-f]{1,5}|[A-Za-z]{2,8}\d{0,2});")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile("[A-Za-z]+")
@@ -63,8 +72,9 @@ def clean_text(raw: bytes | str) -> CleanText:
     """Decode as UTF-8 and take out what is no text.
 
     Wrong bytes become U+FFFD. NUL bytes, control characters, terminal codes, zero-width and
-    direction characters are dropped; carriage returns become line feeds. A byte-order mark of
-    UTF-16 is honoured.
+    direction characters are dropped; carriage returns become line feeds. Tags of HTML end a line
+    or are dropped, its entities become what they stand for. A byte-order mark of UTF-16 is
+    honoured.
     """
     flags: set[Flag] = set()
     text = _decode(raw, flags) if isinstance(raw, bytes) else raw
@@ -76,7 +86,7 @@ def clean_text(raw: bytes | str) -> CleanText:
     if len(text) > MAX_CHARACTERS:
         flags.add("cut_at_limit")
         text = text[:MAX_CHARACTERS]
-    text = _drop(text, flags)
+    text = _unmarked(_drop(text, flags), flags)
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not text:
         flags.add("empty")
@@ -101,6 +111,16 @@ def _drop(text: str, flags: set[Flag]) -> str:
     if visible != shown:
         flags.add("hidden_characters")
     return visible
+
+
+def _unmarked(text: str, flags: set[Flag]) -> str:
+    """The text without the tags and entities of HTML; a lone `<` or `&` stays."""
+    plain = _INLINE.sub("", _BLOCK.sub("\n\n", text)) if "<" in text else text
+    if "&" in plain:
+        plain = _ENTITY.sub(lambda entity: html.unescape(entity[0]).replace("\xa0", " "), plain)
+    if plain != text:
+        flags.add("markup")
+    return plain
 
 
 def language_of(text: str) -> Language:

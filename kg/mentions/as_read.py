@@ -28,16 +28,24 @@ _DICTATED = re.compile(
 )
 _RULE_OUT = re.compile(r"\b(r)\.(\s?o)\.", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(neg)\.(?= for\b)", re.IGNORECASE)
-_LEADERS = re.compile(r"\.{3,}(?=\s*(?:no|none|nil|yes|absent|present)\b)", re.IGNORECASE)
+# `Effusion? No.` and `Effusion ..... none` are fields of a form
+_FIELD = re.compile(
+    r"(?:\.{3,}|\?)(?=\s*(?:no|none|nil|negative|absent|yes|present)\s*(?:[.,;\n]|$))", re.IGNORECASE
+)
 
 
-def as_read(text: str) -> str:
-    """The text with one script, plain signs and written marks, letter for letter as long."""
+def as_read(text: str, *, spoken: bool = False) -> str:
+    """The text with one script, plain signs and written marks, letter for letter as long.
+
+    Args:
+        text: The text.
+        spoken: Whether it is a dialogue, where a question is no field of a form.
+    """
     if not text.isascii():
         text = text.translate(_characters())
     text = _DICTATED.sub(_mark, text)
     text = _NEGATIVE.sub(r"\1 ", _RULE_OUT.sub(r"\1/\2 ", text))
-    return _LEADERS.sub(lambda found: ":".ljust(len(found[0])), text)
+    return text if spoken else _FIELD.sub(lambda found: ":".ljust(len(found[0])), text)
 
 
 def _mark(found: re.Match[str]) -> str:

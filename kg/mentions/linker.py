@@ -220,7 +220,8 @@ def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
         if passage.language not in LANGUAGES:
             continue
         spoken, opens = passage.name in SPEAKERS, True
-        whole = as_read(without_links(passage.text) if spoken else passage.text)
+        text = without_links(passage.text) if spoken else passage.text
+        whole = as_read(text, spoken=spoken)
         for written in sentences(whole):
             for tokens in split_at_gaps(written) if spoken else [written]:
                 text = whole[tokens[0].start : tokens[-1].end]
