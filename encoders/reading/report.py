@@ -29,7 +29,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
         *("chief complaint", "symptoms", "history of present illness", "hx", "clinical hx", "hpi"),
         *("medical history", "presenting complaint", "background"),
         *("clinical diagnosis", "provisional diagnosis", "working diagnosis", "referral"),
-        *("admitting diagnosis", "preoperative diagnosis", "clinical context"),
+        *("admitting diagnosis", "preoperative diagnosis", "clinical context", "reason"),
         *(
             "病史",
             "临床病史",
@@ -57,7 +57,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     ),
     "impression": (
         *("impression", "impressions", "conclusion", "conclusions", "opinion", "interpretation"),
-        *("summary", "diagnosis", "final diagnosis", "impression and plan", "imp", "impression/plan"),
+        *("summary", "diagnosis", "final diagnosis", "impression and plan", "imp", "impression/plan", "dx"),
         *("诊断意见", "印象", "诊断", "影像诊断", "影像学诊断", "诊断印象", "诊断结论", "结论"),
         *("检查结论", "放射学诊断", "超声提示", "影像意见", "初步诊断", "检查提示"),
     ),
@@ -94,6 +94,7 @@ _HEADER = re.compile(
     rf"^{_BEFORE}(?i:(?P<line>{_NAMES})){_AFTER}{_GAP}(?:[:：]{_GAP}[*_]*|(?=\n|\Z))"
     rf"|(?<=[\s.;。])(?P<inline>{_CAPITALS}){_GAP}[:：]"
     rf"|[【\[](?P<boxed>{_NAMES}|{_CAPITALS})[】\]][:：]?"
+    rf"|(?<=[.;。]\s)(?P<inside>[A-Z]{{6,}}(?: [A-Z]+){{0,4}}){_GAP}[:：]"
     rf"|^{_BEFORE}(?P<near>[A-Za-z][A-Za-z /&'-]{{1,50}}?){_GAP}[:：]",
     re.MULTILINE,
 )
@@ -171,7 +172,7 @@ def _sections(text: str, headers: list[_Header]) -> Iterator[tuple[str, str]]:
 
 
 def _plain(written: str) -> str:
-    return " ".join(written.lower().split())
+    return " ".join(written.lower().replace("&", "and").split())
 
 
 @lru_cache(maxsize=4096)

@@ -109,7 +109,7 @@ def judge(
         if any(cue.effect == "ends" for cue in found.meaning):
             stops |= {found.start, found.end}
     openings = {found.start for found in cues if any(cue.side == "before" for cue in found.meaning)}
-    clauses = Clauses(masked, sorted(stops), openings)
+    clauses = Clauses(words, masked, sorted(stops), openings)
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
     for found in cues:
         _act(found, clauses, mentions, effects)
@@ -123,7 +123,7 @@ def judge(
 def _masked(words: Sequence[str], mentions: Sequence[Mention]) -> list[str]:
     """The words with signs in the place of mentions that assert nothing, years and numbers."""
     masked = [
-        word if not word[0].isdigit() else YEAR if _YEAR.fullmatch(word) else NUMBER
+        word if not word[0].isdigit() or word == "0" else YEAR if _YEAR.fullmatch(word) else NUMBER
         for word in words
     ]
     for mention in mentions:

@@ -53,6 +53,7 @@ FILLERS = frozenset(
         *("significantly", "appreciable", "interval", "visible", "obvious", "major", "acute"),
         *("relevant", "substantial", "substantially", "measurable", "noticeable", "detectable"),
         *("discernible", "further", "evident", "overt", "radiographic", "distinct", "strong", "real"),
+        *("thought", "felt", "considered", "deemed", "favored"),
         *("be", "been", "really", "very", "quite", "yet", "recently", "up"),
     }
 )

@@ -38,6 +38,7 @@ PAST = frozenset({"previously", "before", "earlier", "yesterday", "initially", "
 
 PAST_STUDIES = frozenset(
     {"prior", "previous", "earlier", "initial", "comparison", "last", "old", "preceding", YEAR}
+    | {"yesterday"}
 )
 """What an earlier study is called."""
 
@@ -126,15 +127,18 @@ def _denial(words: Sequence[str], end: int) -> int | None:
 
 def of_elsewhere(found: Cues, words: Sequence[str]) -> bool:
     """Whether a denial is of another time, view or side than the mention before it."""
-    ahead = words[found.end : found.end + NEAR]
-    if not ahead or not any(c.effect == "absent" and c.side != "before" for c in found.meaning):
+    if not any(cue.effect == "absent" and cue.side != "before" for cue in found.meaning):
         return False
-    if ahead[0] in PAST:
+    ahead = [*words[found.end : found.end + NEAR], ""]
+    if ahead[0] in PAST or ahead[0] == "last":
         return True
+    before = set(words[: found.start])
+    aside = {ahead[0], words[found.start - 1]} & SIDES
+    if aside:
+        return bool(before & SIDES - aside)
     if ahead[0] not in PLACES or "current" in ahead:
         return False
     where = set(ahead[: next((at for at, word in enumerate(ahead) if word in COMMAS), NEAR)])
     if where & PAST_STUDIES:
         return True
-    before = set(words[: found.start])
     return any(where & kind and before & kind - where for kind in (VIEWS, SIDES))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from kg.mentions.coordination import whole
 from kg.mentions.lexicon import Entry
 from kg.mentions.matcher import Match, Matcher
 
@@ -31,27 +32,33 @@ def with_denied_words(
     """
     if DENYING.isdisjoint(words):
         return matches
-    made = [(match, _read(words, match, phrases)) for match in matches]
     return [
         read
-        for match, read in made
-        if read.start == match.start or not any(c in chronic for c in read.meaning.concepts)
+        for match in matches
+        for read in _read(words, match, phrases)
+        if read.start >= match.start or not any(c in chronic for c in read.meaning.concepts)
     ]
 
 
-def _read(words: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]) -> Match[Entry]:
+def _read(words: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]) -> list[Match[Entry]]:
     if match.meaning.asserts is not None:
-        return match
+        return [match]
     if "not" in words[match.start + 1 : match.end]:
-        return match._replace(meaning=match.meaning._replace(denied=True))
+        return [_denied(match, match.start, match.end)]
     before = words[match.start - 1] if match.start else ""
     if before != "non" and not (before == "not" and words[match.start].endswith("ed")):
-        return match
+        return [match]
     start = match.start - 1
-    rest = phrases.find(words[match.start + 1 : match.end])
-    if rest and rest[-1].end == match.end - match.start - 1:
-        if before == "non" or rest[-1].meaning.concepts != match.meaning.concepts:
-            return Match(rest[-1].meaning, start, match.end)
-    if before == "not":
-        return match
-    return Match(match.meaning._replace(denied=True), start, match.end)
+    for place in range(match.start + 1, match.end):
+        rest = whole(words[place : match.end], phrases)
+        if rest is None or (before == "not" and rest.concepts == match.meaning.concepts):
+            continue
+        named = whole(words[match.start : place], phrases)
+        if named is None:
+            return [Match(rest, start, match.end)]
+        return [_denied(Match(named, 0, 0), start, place), Match(rest, place, match.end)]
+    return [match] if before == "not" else [_denied(match, start, match.end)]
+
+
+def _denied(match: Match[Entry], start: int, end: int) -> Match[Entry]:
+    return Match(match.meaning._replace(denied=True), start, end)

@@ -13,7 +13,7 @@ FILLERS = frozenset(
         *("mild", "mildly", "moderate", "moderately", "marked", "markedly", "severe", "severely"),
         *("slight", "slightly", "minimal", "minimally", "borderline", "somewhat", "small", "large"),
         *("again", "also", "remain", "remains", "left", "right", "both", "bilateral", "grossly"),
-        *("persistently", "size", "within", "to", "patient's", "her", "his"),
+        *("persistently", "size", "within", "to", "patient's", "her", "his", "doe", "do"),
         *("significantly", "any"),
     }
 )

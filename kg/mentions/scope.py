@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from kg.mentions.cues import Cue
+from kg.mentions.cues import FAR, FILLERS, Cue
 from kg.mentions.matcher import Match
 
 MENTION = "\0"
@@ -46,8 +46,13 @@ ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
 JOINS = ALTERNATIVES | {"and"}
 COMMAS = frozenset({",", "\uff0c"})
 
-BESIDE = frozenset({":", "-", "\u2013", "\u2014", "=", "("})
+BESIDE = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
 """Marks that do not part a cue from what they stand between (`Pneumothorax: none`)."""
+
+_PASSED_BACK = VERBS | BESIDE | FILLERS
+
+SUBJECTS = frozenset({"patient", "pt", "he", "she", "i"})
+"""Words after a comma that begin a clause of their own."""
 
 ASSERTING = frozenset(
     {
@@ -55,6 +60,10 @@ ASSERTING = frozenset(
         *("stable", "unchanged", "persistent", "persisting", "old", "chronic", "healed", "healing"),
         *("new", "increased", "increasing", "decreased", "worsening", "improving", "improved"),
         *("known", "left", "right", "bilateral", "bibasilar", "biapical", "basilar", "subtle"),
+        *("multiple", "several", "few", "scattered", "calcified", "patchy", "streaky", "hazy"),
+        *("linear", "resolving", "decreasing", "residual", "slight", "slightly", "mildly"),
+        *("moderately", "markedly", "enlarged", "hyperinflated", "tortuous", "elevated", "dense"),
+        *("prominent", "low", "blunted", "diffuse", "degenerative", "borderline", "extensive"),
     }
 )
 """Words that open a noun phrase of what is there after a denied one."""
@@ -110,8 +119,9 @@ NOUN_PHRASE = 7
 
 
 class Clauses(NamedTuple):
-    """A sentence with its mentions masked, where clauses end, and where a cue opens a scope."""
+    """A sentence as written and with its mentions masked, where clauses end and cues open scopes."""
 
+    written: Sequence[str]
     words: Sequence[str]
     stops: Sequence[int]
     openings: set[int]
@@ -137,25 +147,26 @@ def clause_starts(words: Sequence[str]) -> set[int]:
 
 def scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> tuple[int, int]:
     """Tokens `[start, end)` a cue acts on to its right."""
-    words, stops, openings = clauses
+    _, words, stops, openings = clauses
     start = found.end
     while start < len(words) and words[start] in BESIDE:
         start += 1
     after = bisect_left(stops, start + (start > found.end))
     end = stops[after] if after < len(stops) else len(words)
     for place in range(start, end):
-        if cue.side != "list" and _ends_scope(place, end, cue, clauses):
+        if cue.side != "list" and _ends_scope(place, (start, end), cue, clauses):
             end = place
             break
     return start, _reach(words, start, end, cue.reach)
 
 
-def _ends_scope(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
-    """Whether a scope that could reach to `end` ends at the comma or `and` here."""
-    words, _, openings = clauses
+def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) -> bool:
+    """Whether a scope ends at the comma or `and` here."""
+    start, end = scope
+    _, words, _, openings = clauses
     if words[place] not in COMMAS:
         return words[place] == "and" and _opens_phrase(place, end, cue, clauses)
-    if place + 1 in openings:
+    if place + 1 in openings or (cue.reach < FAR and MENTION not in words[start:place]):
         return True
     if cue.effect in HEDGES:
         return ALTERNATIVES.isdisjoint(words[place:end])
@@ -167,8 +178,8 @@ HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
     """Whether what is there, and no further item of a denied list, follows a comma or `and`."""
-    words, _, openings = clauses
-    if cue.effect != "absent" or place + 1 >= end or words[place + 1] not in ASSERTING:
+    written, words, _, openings = clauses
+    if cue.effect != "absent" or place + 1 >= end or written[place + 1] not in ASSERTING:
         return False
     last = next(
         (at for at in range(place + 1, end) if words[at] in COMMAS and at + 1 in openings), end
@@ -188,9 +199,9 @@ def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
 
 def scope_back(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> int:
     """First token a cue acts on to its left: back to its clause or to another clause's verb."""
-    words, stops, _ = clauses
+    _, words, stops, _ = clauses
     place = found.start
-    while place > 0 and (words[place - 1] in VERBS or words[place - 1] in BESIDE):
+    while place > 0 and words[place - 1] in _PASSED_BACK:
         place -= 1
     beside = range(place, found.start)
     lowest = max(0, found.start - cue.reach)
@@ -223,6 +234,8 @@ def _closes(segment: Sequence[str]) -> bool:
 def _is_clause(segment: Sequence[str]) -> bool:
     if not segment or segment[0] in ("or", "nor"):
         return False
+    if segment[0] in SUBJECTS:
+        return True
     closing = SEEN | GONE if segment[0] == "and" else SEEN
     return any(
         word in VERBS and not (place + 1 < len(segment) and segment[place + 1] in closing)

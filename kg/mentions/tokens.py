@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
     r"|(?P<item>(?<!\S)(?:\(?(?:\d{1,2}|[A-Za-z]|[ivx]{2,4})\)(?=\s*[^\W\d_])|#\d{1,2}\b[:.)]?"
-    r"|\*(?=\s)|/(?=\s[A-Z][a-z])|//(?=\s))|[\u2022\u25aa\u25cf\u25e6|]|~(?=\s?[A-Z]))"
+    r"|\*(?=\s)|/(?=\s[A-Z][a-z])|//(?=\s))|[\u2022\u25aa\u25cf\u25e6\u00b7|]|~(?=\s?[A-Z])|(?<=\s)>(?=\s[A-Z]))"
     # a mark before what is asked: `?pneumonia`, `cough, ? effusion`
     r"|(?P<asked>(?<![^\s(,;:])\?+(?=[^\W\d_]|\s+[a-z])|(?<![^\n,;:(])\?+(?=\s*\w))"
     r"|(?P<word>[A-Za-z0-9\u00c0-\u024f]+(?:['\u2019][A-Za-z]+)?)"
@@ -37,8 +37,8 @@ _TOKEN = re.compile(
     r"|(?P<line>\n\s*(?=\n|[-*\u2022]|\d+[.)]\s|[A-Z\u4e00-\u9fff]))"
     r"|(?P<mark>[^\s\w])"
 )
-_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011](?=\w)")
-_HYPHENS = frozenset("-\u2010\u2011")
+_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
+_HYPHENS = frozenset("-\u2010\u2011\u2013")
 _ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
 
 _IRREGULAR = {
@@ -105,6 +105,8 @@ def sentences(text: str) -> list[list[Token]]:
             word = BLANK
         elif kind == "line":
             word = "\n"
+        elif written == "&":
+            word = "and"
         elif kind == "item" and not _goes_on(sentence):
             word = "\n"
         elif kind == "asked":
