@@ -184,7 +184,7 @@ def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
     last = next(
         (at for at in range(place + 1, end) if words[at] in COMMAS and at + 1 in openings), end
     )
-    return ALTERNATIVES.isdisjoint(words[place + 1 : last])
+    return (ALTERNATIVES | {"/"}).isdisjoint(words[place + 1 : last])
 
 
 def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
