@@ -9,7 +9,6 @@ answer one each. In a report a question is uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
@@ -28,7 +27,7 @@ from kg.mentions.modifiers import ModifierReader, Modifiers
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
-from kg.mentions.tokens import Token, sentences
+from kg.mentions.tokens import Token, pieces, sentences
 
 LANGUAGES = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""
@@ -53,8 +52,8 @@ class PassageLike(Protocol):
         """Language of the text, `en` or `zh`."""
 
 
-REMEMBERED = 20_000
-"""How many different sentences are remembered with what they state."""
+REMEMBERED, LONGEST_REMEMBERED = 20_000, 1000
+"""How many pieces of reports are remembered with what they state, and their most characters."""
 
 Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
 """Where a sentence stands: in a report, in a section on earlier studies, or in a speaker's turn,
@@ -62,7 +61,7 @@ where `asks` is a question the patient is to answer."""
 
 
 class _Understood(NamedTuple):
-    """What a sentence states of one concept, in tokens `[start, end)`."""
+    """What a sentence states of one concept, in tokens or characters `[start, end)`."""
 
     concept: str
     assertion: Assertion
@@ -102,7 +101,7 @@ class MentionLinker:
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
         self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
-        self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
+        self._read_before: dict[tuple[str, Setting], tuple[_Understood, ...]] = {}
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -110,6 +109,13 @@ class MentionLinker:
         A mention in a condition or in a question nobody answers gives no statement. A question
         waits for a turn of somebody else that opens with an answer, until the asker speaks again.
         """
+        if not any(passage.name in SPEAKERS for passage in passages):
+            return [
+                statement
+                for place, passage in enumerate(passages)
+                if passage.language in LANGUAGES
+                for statement in self._written_in(place, passage.name, passage.text)
+            ]
         statements: list[Statement] = []
         asked: list[list[Statement]] = []
         asker, waited = "", False
@@ -131,6 +137,31 @@ class MentionLinker:
                 statements += found
         return sorted(statements, key=lambda s: (s.passage, s.start))
 
+    def _written_in(self, place: int, part: str, text: str) -> Iterator[Statement]:
+        """Statements of a report's section; reports repeat sentences, so they are remembered."""
+        setting: Setting = "past" if part == "comparison" else "report"
+        for first, piece in pieces(text):
+            found = self._read_before.get((piece, setting))
+            if found is None:
+                found = self._understood_in(piece, setting)
+                if len(piece) <= LONGEST_REMEMBERED:
+                    if len(self._read_before) >= REMEMBERED:
+                        self._read_before.clear()
+                    self._read_before[piece, setting] = found
+            for concept, assertion, rule, start, end, (sites, side, severity, change) in found:
+                yield Statement(
+                    concept, assertion, place, first + start, first + end, part, rule,
+                    sites, side, severity, change,
+                )  # fmt: skip
+
+    def _understood_in(self, piece: str, setting: Setting) -> tuple[_Understood, ...]:
+        """What the sentences of a piece of a report state, in its characters."""
+        return tuple(
+            one._replace(start=tokens[one.start].start, end=tokens[one.end - 1].end)
+            for tokens in sentences(as_read(piece))
+            for one in self._understand([token.word for token in tokens], setting)
+        )
+
     @cached_property
     def _spoken(self) -> _Vocabulary:
         """The vocabulary of dialogues; most runs never read one."""
@@ -142,16 +173,14 @@ class MentionLinker:
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
-        words = tuple([token.word for token in sentence.tokens])
-        key = (words, _setting(sentence))
-        if key not in self._read_before:
-            if len(self._read_before) >= REMEMBERED:
-                self._read_before.clear()
-            self._read_before[key] = self._understand(*key)
-        return [_statement(sentence, understood) for understood in self._read_before[key]]
+        words = [token.word for token in sentence.tokens]
+        return [
+            _statement(sentence, understood)
+            for understood in self._understand(words, _setting(sentence))
+        ]
 
-    def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
-        """What the words of a sentence state; reports repeat theirs, so this is remembered."""
+    def _understand(self, written: Sequence[str], setting: Setting) -> tuple[_Understood, ...]:
+        """What the words of a sentence state, in tokens."""
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
         words = spelled_out([speller.mend(word) for word in written])
@@ -285,4 +314,4 @@ def _answered(asked: Sequence[list[Statement]], said: Sequence[Reply]) -> list[S
     open_which = reply.assertion == "present" and several and not reply.of_all
     assertion: Assertion = "uncertain" if open_which else reply.assertion
     rule = {"absent": "answer_no", "present": "answer_yes"}.get(reply.assertion, "answer_unsure")
-    return [replace(statement, assertion=assertion, rule=rule) for statement in mentions]
+    return [statement._replace(assertion=assertion, rule=rule) for statement in mentions]

@@ -9,6 +9,7 @@ token `BLANK`, which is in no phrase.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ _TOKEN = re.compile(
     r"|(?P<line>\n\s*(?=\n|[-*\u2022]|\d+[.)]\s|[A-Z\u4e00-\u9fff]))"
     r"|(?P<mark>[^\s\w])"
 )
+_SURE_END = re.compile(r"(?<=[a-z]{3}\.)(?<!approx\.)(?<!mrs\.)\s+(?=[A-Z])")
 _INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
 _HYPHENS = frozenset("-\u2010\u2011\u2013")
 _ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
@@ -91,6 +93,15 @@ def normal_form(word: str) -> str:
     if lower.endswith(("sses", "shes", "ches", "xes")):
         return lower[:-2]
     return lower[:-1]
+
+
+def pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Pieces of a text cut where a sentence surely ends, each with its first character's place."""
+    last = 0
+    for gap in _SURE_END.finditer(text):
+        yield last, text[last : gap.start()]
+        last = gap.end()
+    yield last, text[last:]
 
 
 def sentences(text: str) -> list[list[Token]]:
