@@ -26,6 +26,7 @@ _DICTATED = re.compile(
     rf"(?<!\ba )(?<!\bshort )(?<!interval )\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from)",
     re.IGNORECASE,
 )
+_HINTS = (*MARKS, "r.o.", "r. o.", "neg.", "...", "?")
 _RULE_OUT = re.compile(r"\b(r)\.(\s?o)\.", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(neg)\.(?= for\b)", re.IGNORECASE)
 # `Effusion? No.` and `Effusion ..... none` are fields of a form
@@ -43,6 +44,9 @@ def as_read(text: str, *, spoken: bool = False) -> str:
     """
     if not text.isascii():
         text = text.translate(_characters())
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return text
     text = _DICTATED.sub(_mark, text)
     text = _NEGATIVE.sub(r"\1 ", _RULE_OUT.sub(r"\1/\2 ", text))
     return text if spoken else _FIELD.sub(lambda found: ":".ljust(len(found[0])), text)

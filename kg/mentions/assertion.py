@@ -27,6 +27,7 @@ from kg.mentions.scope import (
     scope_back,
 )
 from kg.mentions.statement import Assertion
+from kg.mentions.tokens import ITEM
 
 _ASSERTS: dict[Effect, Assertion | None] = {
     "history": "uncertain",
@@ -59,7 +60,7 @@ APART = COMMAS | {"with", "without"}
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
-LAST_BEFORE = COMMAS | {".", ";", ")", "\n", "?", "in", "given", "but", "and", "or", "at", "on"}
+LAST_BEFORE = COMMAS | {ITEM, ".", ";", ")", "\n", "?", "in", "given", "but", "and", "or", "at", "on"}
 """Words that may follow a cue that is the last of its clause."""
 
 ALTERNATIVE_GAP = 5

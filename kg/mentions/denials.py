@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from kg.mentions.cues import FAR, YEAR, Cue
 from kg.mentions.matcher import Match
 from kg.mentions.scope import BESIDE, COMMAS, MENTION
+from kg.mentions.tokens import ITEM
 
 Cues = Match[tuple[Cue, ...]]
 
-CLOSING = COMMAS | {";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
+CLOSING = COMMAS | {ITEM, ";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
 """Marks after which a field of a form is over."""
 
 BETWEEN = frozenset({"is", "are", "was", "been", "entirely", "completely", "really", "of", "clear"})

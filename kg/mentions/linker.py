@@ -183,7 +183,7 @@ class MentionLinker:
         """What the words of a sentence state, in tokens."""
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
-        words = spelled_out([speller.mend(word) for word in written])
+        words = spelled_out(speller.mend_all(written))
         matches = with_shared_words(words, phrases.find(words), phrases)
         matches = with_denied_words(words, matches, phrases, self._chronic)
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
@@ -225,7 +225,7 @@ class MentionLinker:
 
     def _with_normal(self, words: Sequence[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
         """The matches with the structures a report's sentence calls normal."""
-        taken = {place for match in matches for place in range(match.start, match.end)}
+        taken = [(match.start, match.end) for match in matches]
         found = [
             Match(Entry(denied.concepts, "absent"), denied.start, denied.end)
             for denied in self._structures.read(words, taken)

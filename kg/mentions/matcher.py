@@ -61,15 +61,16 @@ class Matcher(Generic[Meaning]):
 
     def find(self, tokens: Sequence[str]) -> list[Match[Meaning]]:
         """Matches from left to right, each the longest at its place, none overlapping."""
+        root = self._root
+        places = [place for place, token in enumerate(tokens) if token in root]
         found: list[Match[Meaning]] = []
-        place = 0
-        while place < len(tokens):
-            match = self._longest(tokens, place) if tokens[place] in self._root else None
-            if match is None:
-                place += 1
-            else:
-                found.append(match)
-                place = match.end
+        free = 0
+        for place in places:
+            if place >= free:
+                match = self._longest(tokens, place)
+                if match is not None:
+                    found.append(match)
+                    free = match.end
         return found
 
     def _add(self, tokens: Sequence[str], meaning: Meaning) -> None:
@@ -89,13 +90,18 @@ class Matcher(Generic[Meaning]):
         Both ways are followed side by side, so that `enlargement of the heart` is found beside a
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
-        ways: list[tuple[dict[str, object], int]] = [(self._root, 0)]
-        best = None
-        for place in range(start, len(tokens)):
+        node: dict[str, object] = self._root[tokens[start]]  # type: ignore[assignment]
+        best = Match(node[_END], start, start + 1) if _END in node else None
+        if start + 1 < len(tokens):
+            after = tokens[start + 1]
+            if after not in node and after not in self._fillers:
+                return best
+        ways = [(node, 0)]
+        for place in range(start + 1, len(tokens)):
             token = tokens[place]
+            passable = token in self._fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
-            passable = place > start and token in self._fillers
             for node, passed in ways:
                 below = node.get(token)
                 if below is not None:
@@ -103,9 +109,9 @@ class Matcher(Generic[Meaning]):
                     ends = below if ends is None and _END in below else ends  # type: ignore[operator]
                 if passable and passed < MAX_FILLERS:
                     following.append((node, passed + 1))
-            if ends is not None:
-                best = Match(ends[_END], start, place + 1)  # type: ignore[index]
             if not following:
                 break
+            if ends is not None:
+                best = Match(ends[_END], start, place + 1)  # type: ignore[index]
             ways = following
         return best

@@ -127,6 +127,7 @@ def _collect(found: Iterable[Facts]) -> Modifiers:
     return Modifiers(tuple(sites), side, last.get("severity", ""), last.get("change", ""))
 
 
+@cache
 def _side_of(site: str) -> tuple[str, ...]:
     """The side a site's own name says."""
     name = site.partition(":")[2]

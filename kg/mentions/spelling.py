@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from kg.mentions.tokens import Forms
+
 SHORTEST_SWAPPED = 7
 
 SHORTEST = 8
@@ -35,21 +37,22 @@ class Speller:
         for word in targets:
             for form in _shortened(word):
                 self._near.setdefault(form, set()).add(word)
-        self._mended: dict[str, str] = {}
+        self._mended = Forms(self._mend)
 
     def mend(self, word: str) -> str:
         """The word, or the one word of the lexicon it is a slip of."""
+        return self._mended[word]
+
+    def mend_all(self, words: Iterable[str]) -> list[str]:
+        """Each word as `mend` has it."""
+        mended = self._mended
+        return [mended[word] for word in words]
+
+    def _mend(self, word: str) -> str:
         if not SHORTEST_SWAPPED <= len(word) <= LONGEST or word in self._known:
             return word
         if not word.isalpha():
             return word
-        if word not in self._mended:
-            if len(self._mended) > 65536:
-                self._mended.clear()
-            self._mended[word] = self._find(word)
-        return self._mended[word]
-
-    def _find(self, word: str) -> str:
         candidates = {near for form in _shortened(word) for near in self._near.get(form, ())}
         found = {near for near in candidates if _is_slip(word, near)}
         return found.pop() if len(found) == 1 else word

@@ -65,15 +65,15 @@ class StructureReader:
         self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
-    def read(self, tokens: Sequence[str], taken: Container[int]) -> Iterator[Denied]:
-        """Structures a sentence calls normal, apart from those whose tokens are taken."""
+    def read(self, tokens: Sequence[str], taken: Sequence[tuple[int, int]]) -> Iterator[Denied]:
+        """Structures a sentence calls normal, apart from those in token spans that are taken."""
         normal = self._normal.find(tokens)
         if not normal:
             return
         structures = self._structures.find(tokens)
         inside = {place for match in structures for place in range(match.start, match.end)}
         for match in structures:
-            if match.start in taken or match.end - 1 in taken:
+            if any(first < match.end and match.start < end for first, end in taken):
                 continue
             if any(_joined(tokens, match, word, inside) for word in normal):
                 yield Denied(match.meaning, match.start, match.end)

@@ -9,8 +9,7 @@ token `BLANK`, which is in no phrase.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 BLANK = "<blank>"
@@ -19,12 +18,22 @@ BLANK = "<blank>"
 ASKED = "<asked>"
 """Stands for a question mark before what is asked (`?pneumonia`)."""
 
-SENTENCE_ENDS = frozenset(".!?;。！？；\n")
+ITEM = "<item>"
+"""Stands for the number or bullet of an item."""
+
+SENTENCE_ENDS = frozenset([*".!?;。！？；\n", ITEM])
 """Tokens that end a sentence."""
 
 MAX_TOKENS = 200
 """A run of words without an end is cut here, so that no text takes more than linear time."""
 
+LONGEST_WORD, MOST_WORDS = 40, 65536
+"""Most letters of a word that is remembered, and how many are."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9 \t,.;:'\-]*")
+_PLAIN_TOKEN = re.compile(
+    r"\d+[.,]\d+|[A-Za-z0-9]+(?:'[A-Za-z]+)?|(?<![A-Za-z0-9])-|-(?![A-Za-z0-9])|[.,;:']"
+)
 _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
@@ -41,6 +50,7 @@ _TOKEN = re.compile(
 _SURE_END = re.compile(r"(?<=[a-z]{3}\.)(?<!approx\.)(?<!mrs\.)\s+(?=[A-Z])")
 _INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
 _HYPHENS = frozenset("-\u2010\u2011\u2013")
+_SIGNS = {"blank": BLANK, "line": "\n", "item": ITEM, "asked": ASKED}
 _ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
 
 _IRREGULAR = {
@@ -78,7 +88,6 @@ class Token(NamedTuple):
     end: int
 
 
-@lru_cache(maxsize=65536)
 def normal_form(word: str) -> str:
     """A word in lower case and singular (`Opacities` becomes `opacity`)."""
     lower = word.lower().replace("\u2019", "'")
@@ -104,39 +113,59 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
     yield last, text[last:]
 
 
+class Forms(dict[str, str]):
+    """What is made of each word that was written, remembered where it is no longer than words are.
+
+    Args:
+        make: Makes it.
+    """
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        self._make = make
+
+    def __missing__(self, written: str) -> str:
+        form = self._make(written)
+        if len(written) <= LONGEST_WORD and len(self) < MOST_WORDS:
+            self[written] = form
+        return form
+
+
+_FORMS = Forms(normal_form)
+_new = tuple.__new__
+
+
 def sentences(text: str) -> list[list[Token]]:
     """Sentences of a text, each with its closing mark as the last token where it has one."""
+    tokens = _plain_tokens(text) if _PLAIN.fullmatch(text) else list(_tokens(text))
     found: list[list[Token]] = []
-    sentence: list[Token] = []
+    first = 0
+    for place, (word, _, _) in enumerate(tokens):
+        if word == ASKED and place > first:
+            found.append(tokens[first:place])
+            first = place
+        ends = word in SENTENCE_ENDS and not _goes_on(tokens, first, place)
+        if ends or place - first + 1 >= MAX_TOKENS:
+            found.append(tokens[first : place + 1])
+            first = place + 1
+    if first < len(tokens):
+        found.append(tokens[first:])
+    return found
+
+
+def _plain_tokens(text: str) -> list[Token]:
+    """Tokens of a text of words and plain stops, as most sentences are: the same, but sooner."""
+    return [_new(Token, (_FORMS[m[0]], *m.span())) for m in _PLAIN_TOKEN.finditer(text)]
+
+
+def _tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind, written = match.lastgroup, match[0]
         if kind == "word":
-            word = normal_form(written)
-        elif kind == "blank":
-            word = BLANK
-        elif kind == "line":
-            word = "\n"
-        elif written == "&":
-            word = "and"
-        elif kind == "item" and not _goes_on(sentence):
-            word = "\n"
-        elif kind == "asked":
-            word = ASKED
-            if sentence:
-                found.append(sentence)
-                sentence = []
-        elif written in _HYPHENS and _INNER_HYPHEN.match(text, match.start()):
-            continue
-        else:
-            word = written
-        sentence.append(Token(word, *match.span()))
-        ends = word in SENTENCE_ENDS and not _abbreviated(sentence)
-        if ends or len(sentence) >= MAX_TOKENS:
-            found.append(sentence)
-            sentence = []
-    if sentence:
-        found.append(sentence)
-    return found
+            yield Token(_FORMS[written], *match.span())
+        elif kind != "mark":
+            yield Token(_SIGNS.get(kind or "", written), *match.span())
+        elif not (written in _HYPHENS and _INNER_HYPHEN.match(text, match.start())):
+            yield Token("and" if written == "&" else written, *match.span())
 
 
 def words(phrase: str) -> tuple[str, ...]:
@@ -144,15 +173,20 @@ def words(phrase: str) -> tuple[str, ...]:
     return tuple(token.word for sentence in sentences(phrase) for token in sentence)
 
 
-def _goes_on(sentence: list[Token]) -> bool:
-    """Whether a sentence so far goes on at an item's number: in open brackets and after `or`."""
-    marks = [token.word for token in sentence]
-    return marks.count("(") > marks.count(")") or marks[-1:] in (["or"], ["and"])
+def _goes_on(tokens: list[Token], first: int, place: int) -> bool:
+    """Whether a sentence goes on at its end: after `Dr.`, and at an item in brackets or after `or`.
 
-
-def _abbreviated(sentence: list[Token]) -> bool:
-    """Whether the full stop that closes a sentence so far belongs to an abbreviation."""
-    if sentence[-1].word != "." or len(sentence) < 2:
+    Args:
+        tokens: All tokens.
+        first: Where the sentence begins.
+        place: Where it would end.
+    """
+    if place == first:
         return False
-    before = sentence[-2]
-    return before.word in _ABBREVIATIONS and before.end == sentence[-1].start
+    end, before = tokens[place], tokens[place - 1]
+    if end.word == ".":
+        return before.word in _ABBREVIATIONS and before.end == end.start
+    if end.word != ITEM:
+        return False
+    marks = [token.word for token in tokens[first:place]]
+    return before.word in ("or", "and") or marks.count("(") > marks.count(")")
