@@ -33,7 +33,9 @@ _BLOCK = re.compile(
     r"</?(?:br|p|div|li|[ou]l|tr|table|tbody|h[1-6]|hr|pre|html|body|head)\b[^<>\n]{0,200}>", re.I
 )
 _INLINE = re.compile(
-    r"</?(?:[abisu]|em|strong|span|font|su[bp]|t[dh]|center|small|tt|code)\b[^<>\n]{0,200}>", re.I
+    r"</?(?:[abisu]|em|strong|span|font|su[bp]|t[dh]|center|small|tt|code)"
+    r"(?:\s[^<>\n=]{1,40}=[^<>\n]{0,200})?\s?/?>",
+    re.I,
 )
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9A-Fa-f]{1,5}|[A-Za-z]{2,8}\d{0,2});")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")

@@ -57,7 +57,15 @@ HEADERS: dict[str, tuple[str, ...]] = {
     ),
     "impression": (
         *("impression", "impressions", "conclusion", "conclusions", "opinion", "interpretation"),
-        *("summary", "diagnosis", "final diagnosis", "impression and plan", "imp", "impression/plan", "dx"),
+        *(
+            "summary",
+            "diagnosis",
+            "final diagnosis",
+            "impression and plan",
+            "imp",
+            "impression/plan",
+            "dx",
+        ),
         *("诊断意见", "印象", "诊断", "影像诊断", "影像学诊断", "诊断印象", "诊断结论", "结论"),
         *("检查结论", "放射学诊断", "超声提示", "影像意见", "初步诊断", "检查提示"),
     ),

@@ -23,7 +23,7 @@ MARKS = {
 # `the same period`, `a period of rest` and `no comma` are no marks
 _DICTATED = re.compile(
     r"(?<!\bno )(?<!\b(?:the|per) )(?<!\b(?:same|time|each|this|that|long) )(?<!\b(?:an|in) )"
-    rf"(?<!\ba )(?<!\bshort )(?<!interval )\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from)",
+    rf"(?<!\ba )(?<!\bshort )(?<!interval )\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from|\s?[.,;])",
     re.IGNORECASE,
 )
 _HINTS = (*MARKS, "r.o.", "r. o.", "neg.", "...", "?")
@@ -31,7 +31,8 @@ _RULE_OUT = re.compile(r"\b(r)\.(\s?o)\.", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(neg)\.(?= for\b)", re.IGNORECASE)
 # `Effusion? No.` and `Effusion ..... none` are fields of a form
 _FIELD = re.compile(
-    r"(?:(?<!\.)\.{3,99}|\?)(?=\s*(?:no|none|nil|negative|absent|yes|present)\s*(?:[.,;\n]|$))", re.IGNORECASE
+    r"(?:(?<!\.)\.{3,99}|\?)(?=\s*(?:no|none|nil|negative|absent|yes|present)\s*(?:[.,;\n]|$))",
+    re.IGNORECASE,
 )
 
 

@@ -60,7 +60,21 @@ APART = COMMAS | {"with", "without"}
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
-LAST_BEFORE = COMMAS | {ITEM, ".", ";", ")", "\n", "?", "in", "given", "but", "and", "or", "at", "on"}
+LAST_BEFORE = COMMAS | {
+    ITEM,
+    ".",
+    ";",
+    ")",
+    "\n",
+    "?",
+    "in",
+    "given",
+    "but",
+    "and",
+    "or",
+    "at",
+    "on",
+}
 """Words that may follow a cue that is the last of its clause."""
 
 ALTERNATIVE_GAP = 5
@@ -115,8 +129,7 @@ def judge(
     for found in cues:
         _act(found, clauses, mentions, effects)
     judged = [
-        _strongest(effect, mention)
-        for effect, mention in zip(effects, mentions, strict=True)
+        _strongest(effect, mention) for effect, mention in zip(effects, mentions, strict=True)
     ]
     return _with_own_doubt(words, mentions, judged)
 

@@ -52,7 +52,16 @@ FILLERS = frozenset(
         *("subsequently", "currently", "also", "convincing", "definite", "significant"),
         *("significantly", "appreciable", "interval", "visible", "obvious", "major", "acute"),
         *("relevant", "substantial", "substantially", "measurable", "noticeable", "detectable"),
-        *("discernible", "further", "evident", "overt", "radiographic", "distinct", "strong", "real"),
+        *(
+            "discernible",
+            "further",
+            "evident",
+            "overt",
+            "radiographic",
+            "distinct",
+            "strong",
+            "real",
+        ),
         *("thought", "felt", "considered", "deemed", "favored"),
         *("be", "been", "really", "very", "quite", "yet", "recently", "up"),
     }
@@ -106,7 +115,9 @@ def _words() -> dict[str, tuple[tuple[str, ...], ...]]:
     signs = {sign: ((sign,),) for sign in (YEAR, NUMBER, ASKED)}
     return signs | {
         f"<{row['class']}>": tuple(
-            tokens for phrase in row["words"].split("|") for tokens in signs.get(phrase, (tokens_of(phrase),))
+            tokens
+            for phrase in row["words"].split("|")
+            for tokens in signs.get(phrase, (tokens_of(phrase),))
         )
         for row in table_rows("cue_words.tsv")
     }

@@ -19,7 +19,17 @@ from kg.mentions.tokens import BLANK, words
 NORMAL = (
     *("normal", "unremarkable", "within normal limit", "within limit of normal", "not enlarged"),
     *("not significantly enlarged", "nonenlarged", "upper limit of normal", "upper limit normal"),
-    *("upper normal", "top normal", "sharp", "clear", "negative", "正常", "正常范围", "未见异常", "未见明显异常"),
+    *(
+        "upper normal",
+        "top normal",
+        "sharp",
+        "clear",
+        "negative",
+        "正常",
+        "正常范围",
+        "未见异常",
+        "未见明显异常",
+    ),
 )
 """Words that say a structure is as it should be."""
 
@@ -27,13 +37,42 @@ VERBS = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "r
 
 PASSED = frozenset(
     {
-        *("and", "or", ",", "/", ":", "-", "=", "the", "a", "of", "in", "for", "to", "at", "its", "both", BLANK),
+        *(
+            "and",
+            "or",
+            ",",
+            "/",
+            ":",
+            "-",
+            "=",
+            "the",
+            "a",
+            "of",
+            "in",
+            "for",
+            "to",
+            "at",
+            "its",
+            "both",
+            BLANK,
+        ),
         *("size", "shape", "contour", "configuration", "silhouette", "appearance", "appearing"),
         *("pulmonary", "vascularity", "vasculature", "vessel", "vascular", "marking", "aortic"),
         *("aorta", "hilar", "hilum", "central", "upper", "visualized", "structure", "pleura"),
         *("overall", "grossly", "otherwise", "again", "now", "also", "stable", "unchanged"),
         *("、", "大", "小", "形", "态", "位", "置", "轮", "廓", "及", "和", "均", "在"),
-        *("slightly", "generally", "well", "expanded", "aerated", "inflated", "bilaterally", "left", "right", "border"),
+        *(
+            "slightly",
+            "generally",
+            "well",
+            "expanded",
+            "aerated",
+            "inflated",
+            "bilaterally",
+            "left",
+            "right",
+            "border",
+        ),
     }
 )
 """Words that may stand between a structure and the word for normal."""

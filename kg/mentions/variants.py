@@ -58,7 +58,12 @@ def variants(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def _respaced(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """A name with a space too few or too many."""
     joined = "".join(tokens)
-    if len(tokens) == 2 and len(joined) >= SHORTEST_JOINED and joined.isascii() and joined.isalpha():
+    if (
+        len(tokens) == 2
+        and len(joined) >= SHORTEST_JOINED
+        and joined.isascii()
+        and joined.isalpha()
+    ):
         yield (joined,)
     for prefix in PREFIXES if len(tokens) == 1 else ():
         if tokens[0].startswith(prefix) and len(tokens[0]) > len(prefix) + 3:
