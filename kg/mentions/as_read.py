@@ -23,7 +23,8 @@ MARKS = {
 # `the same period`, `a period of rest` and `no comma` are no marks
 _DICTATED = re.compile(
     r"(?<!\bno )(?<!\b(?:the|per) )(?<!\b(?:same|time|each|this|that|long) )(?<!\b(?:an|in) )"
-    rf"(?<!\ba )(?<!\bshort )(?<!interval )\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from|\s?[.,;])",
+    r"(?<!\ba )(?<!\bshort )(?<!interval )"
+    rf"\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from|\s?[.,;])",
     re.IGNORECASE,
 )
 _HINTS = (*MARKS, "r.o.", "r. o.", "neg.", "...", "?")

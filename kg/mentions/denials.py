@@ -1,4 +1,4 @@
-"""Which denials of a sentence stand: answers in a form, denials that meet, and denials of elsewhere.
+"""Which denials stand: answers in a form, denials that meet, and denials of elsewhere.
 
 An answer closes its field (`Pneumothorax: no`). Two denials side by side are one where they say the
 same twice (`no no`), and nothing where one denies the other (`not without`). What is excluded is

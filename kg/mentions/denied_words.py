@@ -1,8 +1,8 @@
 """Names with a denied word inside or before them: `heart is not enlarged`, `non-calcified nodule`.
 
 A denied adjective is taken off its name: a nodule that is not calcified is a nodule. A name of one
-word with `non` before it is denied (`non-COVID pneumonia`), unless it only tells what kind of person
-somebody is (`non-smoker`), which then states nothing.
+word with `non` before it is denied (`non-COVID pneumonia`), unless it only tells what kind of
+person somebody is (`non-smoker`), which then states nothing.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ class Matcher(Generic[Meaning]):
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
         node: dict[str, object] = self._root[tokens[start]]  # type: ignore[assignment]
-        best = Match(node[_END], start, start + 1) if _END in node else None
+        best: Match[Meaning] | None = None
+        if _END in node:
+            best = Match(node[_END], start, start + 1)  # type: ignore[arg-type]
         if start + 1 < len(tokens):
             after = tokens[start + 1]
             if after not in node and after not in self._fillers:

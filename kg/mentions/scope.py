@@ -128,7 +128,7 @@ NOUN_PHRASE = 7
 
 
 class Clauses(NamedTuple):
-    """A sentence as written and with its mentions masked, where clauses end and cues open scopes."""
+    """A sentence as written and with masked mentions, where clauses end and cues open scopes."""
 
     written: Sequence[str]
     words: Sequence[str]
