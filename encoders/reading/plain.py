@@ -33,10 +33,11 @@ _BLOCK = re.compile(
     r"</?(?:br|p|div|li|[ou]l|tr|table|tbody|h[1-6]|hr|pre|html|body|head)\b[^<>\n]{0,200}>", re.I
 )
 _INLINE = re.compile(
-    r"</?(?:[abisu]|em|strong|span|font|su[bp]|t[dh]|center|small|tt|code)"
+    r"</?(?:[abisu]|em|strong|span|font|su[bp]|center|small|tt|code)"
     r"(?:\s[^<>\n=]{1,40}=[^<>\n]{0,200})?\s?/?>",
     re.I,
 )
+_CELL = re.compile(r"</?t[dh]\b[^<>\n]{0,200}>", re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9A-Fa-f]{1,5}|[A-Za-z]{2,8}\d{0,2});")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -117,7 +118,9 @@ def _drop(text: str, flags: set[Flag]) -> str:
 
 def _unmarked(text: str, flags: set[Flag]) -> str:
     """The text without the tags and entities of HTML; a lone `<` or `&` stays."""
-    plain = _INLINE.sub("", _BLOCK.sub("\n\n", text)) if "<" in text else text
+    plain = text
+    if "<" in text:
+        plain = _INLINE.sub("", _CELL.sub(" ", _BLOCK.sub("\n\n", text)))
     if "&" in plain:
         plain = _ENTITY.sub(lambda entity: html.unescape(entity[0]).replace("\xa0", " "), plain)
     if plain != text:

@@ -32,7 +32,7 @@ _RULE_OUT = re.compile(r"\b(r)\.(\s?o)\.", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(neg)\.(?= for\b)", re.IGNORECASE)
 # `Effusion? No.` and `Effusion ..... none` are fields of a form
 _FIELD = re.compile(
-    r"(?:(?<!\.)\.{3,99}|\?)(?=\s*(?:no|none|nil|negative|absent|yes|present)\s*(?:[.,;\n]|$))",
+    r"(?:(?<!\.)\.{3,99}|\?)(?=\s*(?:no?|none|nil|negative|absent|y|yes|present)\s*(?:[.,;\n]|$))",
     re.IGNORECASE,
 )
 

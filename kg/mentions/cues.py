@@ -63,7 +63,7 @@ FILLERS = frozenset(
             "real",
         ),
         *("thought", "felt", "considered", "deemed", "favored"),
-        *("be", "been", "really", "very", "quite", "yet", "recently", "up"),
+        *("be", "been", "closely", "carefully", "really", "very", "quite", "yet", "recently", "up"),
     }
 )
 """Words of degree and certainty that a cue may have between its own."""

@@ -38,8 +38,10 @@ PAST = frozenset({"previously", "before", "earlier", "yesterday", "initially", "
 """Words that put a denial into the past."""
 
 PAST_STUDIES = frozenset(
-    {"prior", "previous", "earlier", "initial", "comparison", "last", "old", "preceding", YEAR}
-    | {"yesterday"}
+    {
+        *("prior", "previous", "earlier", "initial", "comparison", "last", "old", "preceding"),
+        *("first", "yesterday", YEAR),
+    }
 )
 """What an earlier study is called."""
 
@@ -131,7 +133,7 @@ def of_elsewhere(found: Cues, words: Sequence[str]) -> bool:
     if not any(cue.effect == "absent" and cue.side != "before" for cue in found.meaning):
         return False
     ahead = [*words[found.end : found.end + NEAR], ""]
-    if ahead[0] in PAST or ahead[0] == "last":
+    if ahead[0] in PAST or ahead[0] == "last" or "ago" in ahead:
         return True
     before = set(words[: found.start])
     aside = {ahead[0], words[found.start - 1]} & SIDES

@@ -187,6 +187,7 @@ class MentionLinker:
         matches = with_shared_words(words, phrases.find(words), phrases)
         matches = with_denied_words(words, matches, phrases, self._chronic)
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
+        matches = _without_repeated_fields(words, matches)
         if not matches:
             return ()
         judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
@@ -242,6 +243,20 @@ class MentionLinker:
             device=not self._devices.isdisjoint(concepts),
             denied=denied,
         )
+
+
+def _without_repeated_fields(
+    words: Sequence[str], matches: list[Match[Entry]]
+) -> list[Match[Entry]]:
+    """The matches without a field's name whose field says it again (`Edema: no edema`)."""
+    if ":" not in words:
+        return matches
+    return [
+        match
+        for place, match in enumerate(matches)
+        if words[match.end : match.end + 1] != [":"]
+        or all(match.meaning.concepts != later.meaning.concepts for later in matches[place + 1 :])
+    ]
 
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:

@@ -61,7 +61,16 @@ ASSERTING = frozenset(
         *("new", "increased", "increasing", "decreased", "worsening", "improving", "improved"),
         *("known", "left", "right", "bilateral", "bibasilar", "biapical", "basilar", "subtle"),
         *("multiple", "several", "few", "scattered", "calcified", "patchy", "streaky", "hazy"),
-        *("linear", "resolving", "decreasing", "residual", "slight", "slightly", "mildly"),
+        *(
+            "linear",
+            "resolving",
+            "decreasing",
+            "residual",
+            "slight",
+            "slightly",
+            "mildly",
+            "minimally",
+        ),
         *("moderately", "markedly", "enlarged", "hyperinflated", "tortuous", "elevated", "dense"),
         *("prominent", "low", "blunted", "diffuse", "degenerative", "borderline", "extensive"),
     }
