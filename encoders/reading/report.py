@@ -4,9 +4,9 @@ A header is one of the names below, in any case, that stands at the start of a l
 by a colon or stands alone on its line; or, in capitals and with a colon, anywhere (`... FINDINGS:
 ...`). Before a colon at the start of a line a name may also be one slip away (`IMPRESSON:`), be
 asked for something (`REASON FOR THIS REQUEST:`) or, in capitals, end longer ones (`CHEST
-FINDINGS:`). A header that tells how to read its section (`CLINICAL CONCERN:`) stays in its text. Text
-before the first header is the section `other`. A text without any header is taken as `findings`:
-that is what a bare report is, and what the text policies then count it as.
+FINDINGS:`). A header that tells how to read its section (`CLINICAL CONCERN:`) stays in its text.
+Text before the first header is the section `other`. A text without any header is taken as
+`findings`: that is what a bare report is, and what the text policies then count it as.
 Sections keep the order of the text; one that occurs twice gives two passages.
 """
 

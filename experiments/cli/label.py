@@ -34,6 +34,8 @@ TABLES, PAGE = (".csv", ".jsonl"), ".html"
 @click.option("--id", "id_column", default="", metavar="COLUMN", help="Column of a csv's ids.")
 @click.option("--text", "text_column", default="", metavar="COLUMN",
               help="Column of a csv's text, instead of section columns.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
+              help="Processes that read texts.")  # fmt: skip
 def label(**given: Any) -> None:
     """Read what the texts of FILE state about the concepts of the graph.
 
@@ -46,9 +48,9 @@ def label(**given: Any) -> None:
     """
     output, labels = given["output"], given["labels"]
     _check_output(output, labels)
+    from experiments.labelling.linking import link_texts
     from experiments.labelling.tables import label_rows, statement_rows
     from experiments.labelling.texts import Columns, read_texts
-    from kg.mentions.linker import MentionLinker
     from kg.store import load_shipped
 
     # a cell may hold a report of some megabytes, which is cut and flagged like any other
@@ -56,8 +58,7 @@ def label(**given: Any) -> None:
     columns = Columns(given["id_column"], given["text_column"])
     texts = read_texts(given["file"], "dialogue" if given["dialogue"] else "report", columns)
     graph = load_shipped()
-    linker = MentionLinker(graph)
-    linked = [(text, linker.link(text.passages)) for text in texts]
+    linked = link_texts(texts, given["workers"])
     _tell(linked)
     if output is not None and output.suffix == PAGE:
         show.to_file(output, _page(linked, graph))

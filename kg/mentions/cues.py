@@ -13,7 +13,7 @@ passed over (`has since completely resolved`). `written_cues.tsv` holds in repor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple, cast
@@ -88,8 +88,15 @@ class Cue(NamedTuple):
     reach: int
 
 
-def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
-    """The cues of some tables; words that stand in several act as the first one says."""
+def cue_matcher(
+    *tables: str, tokens: Callable[[str], tuple[str, ...]] = tokens_of
+) -> Matcher[tuple[Cue, ...]]:
+    """The cues of some tables; words that stand in several act as the first one says.
+
+    Args:
+        tables: Names of the tables.
+        tokens: Makes the tokens of a word of a cue.
+    """
     cues: dict[tuple[str, ...], list[Cue]] = {}
     for table in tables:
         own: dict[tuple[str, ...], list[Cue]] = {}
@@ -97,17 +104,17 @@ def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
             cue = Cue(
                 cast(Effect, row["effect"]), cast(Side, row["side"]), int(row["reach"] or FAR)
             )
-            for tokens in _written(row["cue"]):
-                own.setdefault(tokens, []).append(cue)
+            for way in _written(row["cue"], tokens):
+                own.setdefault(way, []).append(cue)
         cues = {**own, **cues}
-    return Matcher(((tokens, tuple(found)) for tokens, found in cues.items()), FILLERS)
+    return Matcher(((way, tuple(found)) for way, found in cues.items()), FILLERS)
 
 
-def _written(cue: str) -> Iterator[tuple[str, ...]]:
+def _written(cue: str, tokens: Callable[[str], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Every way to write a cue: its words, with each of the words a class stands for."""
-    ways = [_words().get(word, (tokens_of(word),)) for word in cue.split()]
+    ways = [_words().get(word, (tokens(word),)) for word in cue.split()]
     for chosen in product(*ways):
-        yield tuple(token for tokens in chosen for token in tokens)
+        yield tuple(token for word in chosen for token in word)
 
 
 @cache
