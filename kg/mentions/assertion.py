@@ -189,7 +189,7 @@ def _act(
 ) -> None:
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
     acted = False
-    for cue in sorted(found.meaning, key=lambda cue: cue.side not in ("before", "list")):
+    for cue in found.meaning:
         if cue.effect in ("ends", "ignored"):
             continue
         reached: list[int] = []

@@ -107,7 +107,12 @@ def cue_matcher(
             for way in _written(row["cue"], tokens):
                 own.setdefault(way, []).append(cue)
         cues = {**own, **cues}
-    return Matcher(((way, tuple(found)) for way, found in cues.items()), FILLERS)
+    return Matcher(((way, tuple(sorted(found, key=_back))) for way, found in cues.items()), FILLERS)
+
+
+def _back(cue: Cue) -> bool:
+    """Whether a cue acts back at all, which it does after those that act ahead alone."""
+    return cue.side not in ("before", "list")
 
 
 def _written(cue: str, tokens: Callable[[str], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:

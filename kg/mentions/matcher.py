@@ -61,16 +61,23 @@ class Matcher(Generic[Meaning]):
 
     def find(self, tokens: Sequence[str]) -> list[Match[Meaning]]:
         """Matches from left to right, each the longest at its place, none overlapping."""
-        root = self._root
+        root, fillers = self._root, self._fillers
         places = [place for place, token in enumerate(tokens) if token in root]
         found: list[Match[Meaning]] = []
-        free = 0
+        free, last = 0, len(tokens) - 1
         for place in places:
-            if place >= free:
-                match = self._longest(tokens, place)
-                if match is not None:
-                    found.append(match)
-                    free = match.end
+            if place < free:
+                continue
+            node: dict[str, object] = root[tokens[place]]  # type: ignore[assignment]
+            after = tokens[place + 1] if place < last else ""
+            match: Match[Meaning] | None = None
+            if after and (after in node or after in fillers):
+                match = self._longest(tokens, place, node)
+            elif _END in node:
+                match = Match(node[_END], place, place + 1)  # type: ignore[arg-type]
+            if match is not None:
+                found.append(match)
+                free = match.end
         return found
 
     def _add(self, tokens: Sequence[str], meaning: Meaning) -> None:
@@ -84,20 +91,17 @@ class Matcher(Generic[Meaning]):
             node[_END] = meaning
             self._size += 1
 
-    def _longest(self, tokens: Sequence[str], start: int) -> Match[Meaning] | None:
+    def _longest(
+        self, tokens: Sequence[str], start: int, node: dict[str, object]
+    ) -> Match[Meaning] | None:
         """The longest phrase that starts here; a filler may be part of it or passed over.
 
         Both ways are followed side by side, so that `enlargement of the heart` is found beside a
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
-        node: dict[str, object] = self._root[tokens[start]]  # type: ignore[assignment]
         best: Match[Meaning] | None = None
         if _END in node:
             best = Match(node[_END], start, start + 1)  # type: ignore[arg-type]
-        if start + 1 < len(tokens):
-            after = tokens[start + 1]
-            if after not in node and after not in self._fillers:
-                return best
         ways = [(node, 0)]
         for place in range(start + 1, len(tokens)):
             token = tokens[place]
