@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from kg.mentions.cues import NUMBER, YEAR, Cue, Effect, cue_matcher
+from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, once
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.scope import (
@@ -193,11 +193,11 @@ def _act(
         if cue.effect in ("ends", "ignored"):
             continue
         reached: list[int] = []
-        if cue.side in ("before", "list", "both"):
+        if cue.side in AHEAD or cue.side == "both":
             reached += _ahead(found, cue, clauses, mentions)
-        if cue.side == "both" or (cue.side not in ("before", "list") and not acted):
+        if cue.side == "both" or (cue.side not in AHEAD and not acted):
             reached += _back(found, cue, clauses, mentions)
-        side = "before" if cue.side in ("before", "list") else "after"
+        side = "before" if cue.side in AHEAD else "after"
         for place in reached:
             if cue.effect != "removed" or mentions[place].device:
                 effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")

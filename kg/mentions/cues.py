@@ -2,8 +2,8 @@
 
 A cue acts on the mentions that follow it (`before` the mention), precede it (`after`) or on both
 sides, within its sentence and clause, as far as its reach in tokens; one that opens a `list` acts
-on all that follows, across commas, and an `answer` acts back where it closes a field of a form. The
-longest cue at a place wins, so that `no change in` is not read as `no`. A cue listed both as
+on all that follows, across commas. A `first` word acts ahead where it opens its sentence, the `last`
+of a clause back, and an `answer` back where it closes a field of a form. The longest cue at a place wins, so that `no change in` is not read as `no`. A cue listed both as
 `before` and `after` acts back only where it finds nothing ahead.
 
 A word such as `<seen>` stands for each of its row in `cue_words.tsv`, and words of degree may be
@@ -37,7 +37,10 @@ Effect = Literal[
     "ends",
     "ignored",
 ]
-Side = Literal["before", "after", "both", "list", "answer", "last"]
+Side = Literal["before", "after", "both", "list", "first", "answer", "last"]
+
+AHEAD = frozenset({"before", "list", "first"})
+"""Sides of the cues that act ahead alone."""
 
 FAR = 1000
 """Reach of a cue that acts up to the end of its clause."""
@@ -112,7 +115,7 @@ def cue_matcher(
 
 def _back(cue: Cue) -> bool:
     """Whether a cue acts back at all, which it does after those that act ahead alone."""
-    return cue.side not in ("before", "list")
+    return cue.side not in AHEAD
 
 
 def _written(cue: str, tokens: Callable[[str], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:

@@ -87,7 +87,8 @@ def _as_answer(found: Cues, words: Sequence[str]) -> Cues | None:
     after = words[found.end] if found.end < len(words) else ""
     if after in COMMAS and words[found.start : found.end] == ["no"]:
         return None
-    rest = tuple(cue for cue in found.meaning if cue.side != "answer")
+    left = {"answer", "first"} if found.start else {"answer"}
+    rest = tuple(cue for cue in found.meaning if cue.side not in left)
     return found._replace(meaning=rest) if rest else None
 
 
