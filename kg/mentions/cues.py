@@ -2,9 +2,10 @@
 
 A cue acts on the mentions that follow it (`before` the mention), precede it (`after`) or on both
 sides, within its sentence and clause, as far as its reach in tokens; one that opens a `list` acts
-on all that follows, across commas. A `first` word acts ahead where it opens its sentence, the `last`
-of a clause back, and an `answer` back where it closes a field of a form. The longest cue at a place wins, so that `no change in` is not read as `no`. A cue listed both as
-`before` and `after` acts back only where it finds nothing ahead.
+on all that follows, across commas. A `first` word acts ahead where it opens its sentence, the
+`last` of a clause back, and an `answer` back where it closes a field of a form. The longest cue at
+a place wins, so that `no change in` is not read as `no`. A cue listed both as `before` and `after`
+acts back only where it finds nothing ahead.
 
 A word such as `<seen>` stands for each of its row in `cue_words.tsv`, and words of degree may be
 passed over (`has since completely resolved`). `written_cues.tsv` holds in reports alone,
