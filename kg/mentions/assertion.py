@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, once
-from kg.mentions.matcher import Match, Matcher
+from kg.mentions.matcher import Match
 from kg.mentions.scope import (
     COMMAS,
     MENTION,
@@ -110,22 +110,11 @@ CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 
 
 def judge(
-    words: Sequence[str],
-    mentions: Sequence[Mention],
-    *,
-    spoken: bool = False,
-    cues_of: Matcher[tuple[Cue, ...]] | None = None,
+    words: Sequence[str], mentions: Sequence[Mention], *, spoken: bool = False
 ) -> list[Judgement]:
-    """What a sentence, written or spoken, asserts of its mentions, given in order.
-
-    Args:
-        words: Its tokens.
-        mentions: The mentions in it.
-        spoken: Whether it is said in a dialogue.
-        cues_of: Cues of another language.
-    """
+    """What a sentence, written or spoken, asserts of its mentions, given in order."""
     masked = _masked(words, mentions)
-    cues = once((cues_of or (_SPOKEN_CUES if spoken else _CUES)).find(masked), masked)
+    cues = once((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
     cues = [left_open(found, masked) for found in cues if not of_elsewhere(found, masked)]
     if not cues:
         plain = [_strongest({}, mention) for mention in mentions]

@@ -14,7 +14,7 @@ passed over (`has since completely resolved`). `written_cues.tsv` holds in repor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple, cast
@@ -92,15 +92,8 @@ class Cue(NamedTuple):
     reach: int
 
 
-def cue_matcher(
-    *tables: str, tokens: Callable[[str], tuple[str, ...]] = tokens_of
-) -> Matcher[tuple[Cue, ...]]:
-    """The cues of some tables; words that stand in several act as the first one says.
-
-    Args:
-        tables: Names of the tables.
-        tokens: Makes the tokens of a word of a cue.
-    """
+def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
+    """The cues of some tables; words that stand in several act as the first one says."""
     cues: dict[tuple[str, ...], list[Cue]] = {}
     for table in tables:
         own: dict[tuple[str, ...], list[Cue]] = {}
@@ -108,7 +101,7 @@ def cue_matcher(
             cue = Cue(
                 cast(Effect, row["effect"]), cast(Side, row["side"]), int(row["reach"] or FAR)
             )
-            for way in _written(row["cue"], tokens):
+            for way in _written(row["cue"]):
                 own.setdefault(way, []).append(cue)
         cues = {**own, **cues}
     return Matcher(((way, tuple(sorted(found, key=_back))) for way, found in cues.items()), FILLERS)
@@ -119,9 +112,9 @@ def _back(cue: Cue) -> bool:
     return cue.side not in AHEAD
 
 
-def _written(cue: str, tokens: Callable[[str], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+def _written(cue: str) -> Iterator[tuple[str, ...]]:
     """Every way to write a cue: its words, with each of the words a class stands for."""
-    ways = [_words().get(word, (tokens(word),)) for word in cue.split()]
+    ways = [_words().get(word, (tokens_of(word),)) for word in cue.split()]
     for chosen in product(*ways):
         yield tuple(token for word in chosen for token in word)
 
