@@ -27,7 +27,15 @@ HEADERS: dict[str, tuple[str, ...]] = {
         *("indication", "indications", "clinical indication", "history", "clinical history"),
         *("clinical information", "clinical data", "clinical details", "clinical statement"),
         *("reason for exam", "reason for examination", "reason for study", "reason for this exam"),
-        *("chief complaint", "symptoms", "history of present illness", "hx", "clinical hx", "hpi"),
+        *(
+            "chief complaint",
+            "symptoms",
+            "history of present illness",
+            "hx",
+            "clinical hx",
+            "hpi",
+            "h/o",
+        ),
         *("medical history", "presenting complaint", "background"),
         *("clinical diagnosis", "provisional diagnosis", "working diagnosis", "referral"),
         *("admitting diagnosis", "preoperative diagnosis", "clinical context", "reason"),
@@ -66,6 +74,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
             "imp",
             "impression/plan",
             "dx",
+            "concl",
         ),
         *("诊断意见", "印象", "诊断", "影像诊断", "影像学诊断", "诊断印象", "诊断结论", "结论"),
         *("检查结论", "放射学诊断", "超声提示", "影像意见", "初步诊断", "检查提示"),
@@ -101,6 +110,7 @@ _BEFORE = rf"{_GAP}(?:[#*=_>\-]+{_GAP}|\d{{1,2}}[.、)]{_GAP})?[\[【(（]?{_GAP
 _AFTER = rf"{_GAP}(?:\([^)\n]{{0,40}}\)|/[A-Za-z ]{{1,30}})?{_GAP}[\]】)）]?{_GAP}[*_]*"
 _HEADER = re.compile(
     rf"^{_BEFORE}(?i:(?P<line>{_NAMES})){_AFTER}{_GAP}(?:[:：]{_GAP}[*_]*|(?=\n|\Z))"
+    rf"|^{_BEFORE}(?P<dashed>{_CAPITALS}){_GAP}[-–—]+(?=\s)"
     rf"|(?<=[\s.;。])(?P<inline>{_CAPITALS}){_GAP}[:：]"
     rf"|[【\[](?P<boxed>{_NAMES}|{_CAPITALS})[】\]][:：]?"
     rf"|(?<=[.;。]\s)(?P<inside>[A-Z]{{6,}}(?: [A-Z]+){{0,4}}){_GAP}[:：]"

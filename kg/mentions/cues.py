@@ -67,7 +67,20 @@ FILLERS = frozenset(
             "real",
         ),
         *("thought", "felt", "considered", "deemed", "favored"),
-        *("be", "been", "closely", "carefully", "really", "very", "quite", "yet", "recently", "up"),
+        *(
+            "meanwhile",
+            "already",
+            "be",
+            "been",
+            "closely",
+            "carefully",
+            "really",
+            "very",
+            "quite",
+            "yet",
+            "recently",
+            "up",
+        ),
     }
 )
 """Words of degree and certainty that a cue may have between its own."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from kg.mentions.coordination import whole
-from kg.mentions.lexicon import Entry
+from kg.mentions.lexicon import NEGATED, Entry
 from kg.mentions.matcher import Match, Matcher
 
-DENYING = frozenset({"non", "not"})
+DENYING = NEGATED | {"non"}
 
 
 def with_denied_words(
@@ -43,7 +43,7 @@ def with_denied_words(
 def _read(words: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]) -> list[Match[Entry]]:
     if match.meaning.asserts is not None:
         return [match]
-    if "not" in words[match.start + 1 : match.end]:
+    if not NEGATED.isdisjoint(words[match.start + 1 : match.end]):
         return [_denied(match, match.start, match.end)]
     before = words[match.start - 1] if match.start else ""
     if before != "non" and not (before == "not" and words[match.start].endswith("ed")):

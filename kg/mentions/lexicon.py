@@ -56,6 +56,9 @@ SPOKEN_FILLERS = frozenset(
 )
 """Words a phrase of a dialogue may have between its own (`my throat has been a bit sore`)."""
 
+NEGATED = frozenset({"not", "isn't", "aren't", "wasn't", "weren't"})
+"""Words inside a phrase of a report that deny it (`the heart is not enlarged`)."""
+
 NOT_A_CONCEPT = "-"
 
 
@@ -114,7 +117,7 @@ def lexicon(
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
     # own phrases come first: they mend names the graph's sources got wrong
-    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else {"not"})
+    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else NEGATED)
     return Matcher([*own, *short, *((t, e) for t, e in known if e is not None)], fillers)
 
 

@@ -183,7 +183,8 @@ def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) 
     start, end = scope
     _, words, _, openings = clauses
     if words[place] not in COMMAS:
-        return words[place] == "and" and _opens_phrase(place, end, cue, clauses)
+        joins = words[place] == "and" or words[place - 1 : place + 1] == ["well", "as"]
+        return joins and _opens_phrase(place, end, cue, clauses)
     if place + 1 in openings or (cue.reach < FAR and MENTION not in words[start:place]):
         return True
     if cue.effect in HEDGES:

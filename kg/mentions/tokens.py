@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
     r"|(?P<item>(?<!\S)(?:\(?(?:\d{1,2}|[A-Za-z]|[ivx]{2,4})\)(?=\s*[^\W\d_])|#\d{1,2}\b[:.)]?"
-    r"|\*(?=\s|[A-Z])|/(?=\s[A-Z][a-z])|//(?=\s))|[\u2022\u25aa\u25cf\u25e6\u00b7|]|~(?=\s?[A-Z])|(?<=\s)>(?=\s[A-Z]))"
+    r"|\*(?=\s|[A-Z])|[/\\](?=\s[A-Z][a-z])|//(?=\s))|[\u2022\u25aa\u25cf\u25e6\u00b7|]|~(?=\s?[A-Z])|(?<=\s)>(?=\s[A-Z]))"
     # a mark before what is asked: `?pneumonia`, `cough, ? effusion`
     r"|(?P<asked>(?<![^\s(,;:])\?+(?=[^\W\d_]|\s+[a-z])|(?<![^\n,;:(])\?+(?=\s*\w))"
     r"|(?P<word>[A-Za-z0-9\u00c0-\u024f]+(?:['\u2019][A-Za-z]+)?)"
