@@ -50,7 +50,13 @@ _TOKEN = re.compile(
     r"|(?P<line>\n\s*(?=\n|[-*\u2022]|\d+[.)]\s|[A-Z\u4e00-\u9fff]))"
     r"|(?P<mark>[^\s\w])"
 )
-_SURE_END = re.compile(r"(?<=[a-z]{3}\.)(?<!approx\.)(?<!mrs\.)\s+(?=[A-Z])")
+# after a word of three letters, which is hardly an abbreviation, a number or a bracket, before a
+# line that begins with a capital, and after a Chinese stop
+_SURE_END = re.compile(
+    r"[.\n\u3002\uff01\uff1f\uff1b](?:(?<=[A-Za-z]{3}\.)(?<![Mm][Rr][Ss]\.)(?<![Aa]pprox\.)"
+    r"(?<!APPROX\.)\s+(?=[A-Z])|(?<=[\d)]\.)\s+(?=[A-Z])|(?<=\S\n)\s*(?=[A-Z])"
+    r"|(?<=[\u3002\uff01\uff1f\uff1b])\s*(?=\S))"
+)
 _INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
 _HYPHENS = frozenset("-\u2010\u2011\u2013")
 _SIGNS = {"blank": BLANK, "line": "\n", "item": ITEM, "asked": ASKED}
@@ -111,7 +117,7 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
     """Pieces of a text cut where a sentence surely ends, each with its first character's place."""
     last = 0
     for gap in _SURE_END.finditer(text):
-        yield last, text[last : gap.start()]
+        yield last, text[last : gap.start() + 1]
         last = gap.end()
     yield last, text[last:]
 

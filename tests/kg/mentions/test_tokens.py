@@ -59,6 +59,11 @@ def test_plain_text_is_cut_alike(text: str) -> None:
         ("No edema approx. Two.", ["No edema approx. Two."]),
         ("Size 2.5 cm. small", ["Size 2.5 cm. small"]),
         ("No edema.\nMass.", ["No edema.", "Mass."]),
+        ("NO EDEMA. MASS.", ["NO EDEMA.", "MASS."]),
+        ("1. No edema.", ["1.", "No edema."]),
+        ("No edema\nMass\nin the lung", ["No edema\n", "Mass\nin the lung"]),
+        ("Seen by Mrs. Smith. Mass.", ["Seen by Mrs. Smith.", "Mass."]),
+        ("无气胸。肺结节。", ["无气胸。", "肺结节。"]),
     ],
 )
 def test_pieces_end_where_sentences_do(text: str, expected: list[str]) -> None:
@@ -78,6 +83,12 @@ def test_a_sentence_without_an_end_is_cut(linker: MentionLinker) -> None:
     assert max(len(sentence) for sentence in sentences(text)) == MAX_TOKENS
     found = linker.link([Passage("findings", text)])
     assert len(found) == 4_000
+
+
+@pytest.mark.parametrize("mark", ["\n", "\n ", ".", ". ", "。", "? "])
+def test_runs_of_marks_are_cut_once(mark: str) -> None:
+    text = mark * 1000 + "a"
+    assert sum(len(piece) for _, piece in pieces(text)) <= len(text)
 
 
 @pytest.mark.parametrize("word", ["a" * 10**6, ("b" * 10**5 + " ") * 10, "." * 10**4, "?" * 10**4])
