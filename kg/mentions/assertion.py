@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Effect, cue_matcher
-from kg.mentions.denials import left_open, of_elsewhere, once
+from kg.mentions.denials import left_open, of_elsewhere, standing
 from kg.mentions.matcher import Match
 from kg.mentions.scope import (
     COMMAS,
@@ -114,7 +114,7 @@ def judge(
 ) -> list[Judgement]:
     """What a sentence, written or spoken, asserts of its mentions, given in order."""
     masked = _masked(words, mentions)
-    cues = once((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
+    cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
     cues = [left_open(found, masked) for found in cues if not of_elsewhere(found, masked)]
     if not cues:
         plain = [_strongest({}, mention) for mention in mentions]

@@ -54,7 +54,7 @@ NEAR = 5
 """Words after a denial that may say where or when it holds."""
 
 
-def once(cues: Sequence[Cues], words: Sequence[str]) -> list[Cues]:
+def standing(cues: Sequence[Cues], words: Sequence[str]) -> list[Cues]:
     """The cues that stand: answers as answers, a stutter once, a denied denial not at all."""
     kept: list[Cues] = []
     for found in cues:
@@ -133,16 +133,20 @@ def of_elsewhere(found: Cues, words: Sequence[str]) -> bool:
     """Whether a denial is of another time, view or side than the mention before it."""
     if not any(cue.effect == "absent" and cue.side != "before" for cue in found.meaning):
         return False
-    ahead = [*words[found.end : found.end + NEAR], ""]
-    if ahead[0] in PAST or ahead[0] == "last" or "ago" in ahead:
+    after, where = "", set[str]()
+    for word in words[found.end : found.end + NEAR]:
+        if word in COMMAS:
+            break
+        after = after or word
+        where.add(word)
+    if after in PAST or after == "last" or "ago" in where:
         return True
-    before = set(words[: found.start])
-    aside = {ahead[0], words[found.start - 1]} & SIDES
+    before = words[: found.start]
+    aside = {after, *before[-1:]} & SIDES
     if aside:
-        return bool(before & SIDES - aside)
-    if ahead[0] not in PLACES or "current" in ahead:
+        return not SIDES.isdisjoint(set(before) - aside)
+    if after not in PLACES or "current" in where:
         return False
-    where = set(ahead[: next((at for at, word in enumerate(ahead) if word in COMMAS), NEAR)])
     if where & PAST_STUDIES:
         return True
-    return any(where & kind and before & kind - where for kind in (VIEWS, SIDES))
+    return any(where & kind and set(before) & kind - where for kind in (VIEWS, SIDES))

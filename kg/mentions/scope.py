@@ -42,6 +42,9 @@ SEEN = frozenset(
 GONE = frozenset({"cleared", "resolved"})
 """The same where the last item of the list is joined by `and`."""
 
+HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
+"""Effects that end at a comma after which no `or` follows."""
+
 ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
 JOINS = ALTERNATIVES | {"and"}
 COMMAS = frozenset({",", "\uff0c"})
@@ -61,17 +64,9 @@ ASSERTING = frozenset(
         *("new", "increased", "increasing", "decreased", "worsening", "improving", "improved"),
         *("known", "left", "right", "bilateral", "bibasilar", "biapical", "basilar", "subtle"),
         *("multiple", "several", "few", "scattered", "calcified", "patchy", "streaky", "hazy"),
-        *(
-            "linear",
-            "resolving",
-            "decreasing",
-            "residual",
-            "slight",
-            "slightly",
-            "mildly",
-            "minimally",
-        ),
-        *("moderately", "markedly", "enlarged", "hyperinflated", "tortuous", "elevated", "dense"),
+        *("linear", "resolving", "decreasing", "residual", "slight", "slightly", "mildly"),
+        *("minimally", "moderately", "markedly"),
+        *("enlarged", "hyperinflated", "tortuous", "elevated", "dense"),
         *("prominent", "low", "blunted", "diffuse", "degenerative", "borderline", "extensive"),
     }
 )
@@ -99,17 +94,17 @@ HAPPENING = frozenset(
         *("change", "difference", "variation", "increase", "decrease", "growth", "enlargement"),
         *("reduction", "progression", "regression", "improvement", "worsening", "expansion"),
         *("shrinkage", "evolution", "extension", "displacement", "migration", "movement"),
+        *("complication", "sequela", "spite", "cause", "source", "cavitation", "calcification"),
         *(
-            "complication",
-            "sequela",
-            "spite",
-            "cause",
-            "source",
-            "cavitation",
-            "calcification",
             "invasion",
+            "loculation",
+            "up",
+            "followup",
+            "evaluation",
+            "treatment",
+            "drainage",
+            "biopsy",
         ),
-        *("loculation", "up", "followup", "evaluation", "treatment", "drainage", "biopsy"),
         *("compression", "deviation", "recurrence", "rupture", "fracture", "clearing"),
         *("clearance", "disappearance", "resorption", "study", "imaging", "spread"),
     }
@@ -165,7 +160,7 @@ def clause_starts(words: Sequence[str]) -> set[int]:
 
 def scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> tuple[int, int]:
     """Tokens `[start, end)` a cue acts on to its right."""
-    _, words, stops, openings = clauses
+    words, stops = clauses.words, clauses.stops
     start = found.end
     while start < len(words) and words[start] in BESIDE:
         start += 1
@@ -190,9 +185,6 @@ def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) 
     if cue.effect in HEDGES:
         return ALTERNATIVES.isdisjoint(words[place:end])
     return _opens_phrase(place, end, cue, clauses)
-
-
-HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
 
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
@@ -282,10 +274,9 @@ def of_another(words: Sequence[str], start: int, mention: int) -> bool:
 def _parts(words: Sequence[str], place: int, mention: int) -> bool:
     """Whether the preposition here parts the mention from the noun before it."""
     head = words[place - 1]
-    if words[place] == "to" and head in ASSERTING:
-        return False
     if words[place] == "to":
-        return words[place + 1] not in SUGGESTING and words[place + 1] not in ASSERTING
+        # `no moderate to large effusion` is one size of it
+        return head not in ASSERTING and words[place + 1] not in SUGGESTING | ASSERTING
     if words[place] == "of":
         return head in HAPPENING
     return head not in STANDING_FOR

@@ -85,12 +85,6 @@ def test_a_sentence_without_an_end_is_cut(linker: MentionLinker) -> None:
     assert len(found) == 4_000
 
 
-@pytest.mark.parametrize("mark", ["\n", "\n ", ".", ". ", "。", "? "])
-def test_runs_of_marks_are_cut_once(mark: str) -> None:
-    text = mark * 1000 + "a"
-    assert sum(len(piece) for _, piece in pieces(text)) <= len(text)
-
-
 @pytest.mark.parametrize("word", ["a" * 10**6, ("b" * 10**5 + " ") * 10, "." * 10**4, "?" * 10**4])
 def test_long_words_and_runs_of_marks_take_little(linker: MentionLinker, word: str) -> None:
     tracemalloc.start()
