@@ -119,6 +119,10 @@ _HEADER = re.compile(
 )
 
 
+_OPENS = re.compile("[:：\\n【\\[\u2013\u2014-]")
+"""What a text without a header but one alone has none of."""
+
+
 class ReadText(NamedTuple):
     """Passages of a text and what was noticed while reading it.
 
@@ -169,6 +173,8 @@ class _Header(NamedTuple):
 
 def _headers(text: str) -> Iterator[_Header]:
     """The headers of a text; a line that only looks like one may still hold another."""
+    if _OPENS.search(text) is None and _plain(text) not in _SECTION_OF:
+        return
     place = 0
     while (found := _HEADER.search(text, place)) is not None:
         kind = found.lastgroup or ""

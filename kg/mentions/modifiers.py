@@ -87,7 +87,8 @@ class ModifierReader:
         for place, (start, end) in enumerate(spans):
             low = _low(tokens, start, ends[place])
             high = _high(tokens, end, starts[place + 1])
-            made.append(_collect(f.meaning for f in found if low <= f.start and f.end <= high))
+            facts = [f.meaning for f in found if low <= f.start and f.end <= high]
+            made.append(_collect(facts) if facts else NOTHING)
         return made
 
 
