@@ -22,7 +22,8 @@ from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at
 from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
-from kg.mentions.modifiers import ModifierReader, Modifiers
+from kg.mentions.modifiers import NOTHING, ModifierReader, Modifiers
+from kg.mentions.spanish import SpanishReader, stemmed
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
@@ -30,6 +31,9 @@ from kg.mentions.tokens import Token, sentences
 
 LANGUAGES = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""
+
+SPANISH = "es"
+"""Language of reports alone: a Spanish turn of a dialogue states nothing."""
 
 CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
@@ -48,15 +52,15 @@ class PassageLike(Protocol):
 
     @property
     def language(self) -> str:
-        """Language of the text, `en` or `zh`."""
+        """Language of the text, `en`, `zh` or `es`."""
 
 
 REMEMBERED = 20_000
 """How many different sentences are remembered with what they state."""
 
-Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
-"""Where a sentence stands: in a report, in a section on earlier studies, or in a speaker's turn,
-where `asks` is a question the patient is to answer."""
+Setting = Literal["report", "past", "spanish", "asks", "patient", "doctor", "unknown"]
+"""Where a sentence stands: in a report, in a section on earlier studies, in a Spanish report, or in
+a speaker's turn, where `asks` is a question the patient is to answer."""
 
 
 class _Understood(NamedTuple):
@@ -83,6 +87,7 @@ class _Sentence(NamedTuple):
     text: str
     tokens: list[Token]
     opens: bool
+    language: str = "en"
 
 
 class MentionLinker:
@@ -129,6 +134,11 @@ class MentionLinker:
         return sorted(statements, key=lambda s: (s.passage, s.start))
 
     @cached_property
+    def _spanish(self) -> SpanishReader:
+        """What reads Spanish; most runs never do."""
+        return SpanishReader(self._graph.index, self._left_out)
+
+    @cached_property
     def _spoken(self) -> _Vocabulary:
         """The vocabulary of dialogues; most runs never read one."""
         return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
@@ -149,6 +159,8 @@ class MentionLinker:
 
     def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
         """What the words of a sentence state; reports repeat theirs, so this is remembered."""
+        if setting == "spanish":
+            return self._understand_spanish(written)
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
         words = spelled_out([speller.mend(word) for word in written])
@@ -167,6 +179,16 @@ class MentionLinker:
             for settled in [_settled(match.meaning, judgement, setting, question)]
             if settled.assertion is not None
             for concept in match.meaning.concepts
+        )
+
+    def _understand_spanish(self, words: tuple[str, ...]) -> tuple[_Understood, ...]:
+        question = words[-1] == "?"
+        return tuple(
+            _Understood(c, settled.assertion, settled.rule, match.start, match.end, NOTHING)
+            for match, judgement in self._spanish.read(words)
+            for settled in [_settled(match.meaning, judgement, "spanish", question)]
+            if settled.assertion is not None
+            for c in match.meaning.concepts
         )
 
     def _with_exposures(
@@ -207,18 +229,31 @@ class MentionLinker:
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
     for place, passage in enumerate(passages):
-        if passage.language not in LANGUAGES:
+        if not is_read(passage):
             continue
         spoken, opens = passage.name in SPEAKERS, True
         for written in sentences(without_links(passage.text) if spoken else passage.text):
+            if passage.language == SPANISH:
+                written = stemmed(passage.text, written)
             for tokens in split_at_gaps(written) if spoken else [written]:
+                if not tokens:
+                    continue
                 text = passage.text[tokens[0].start : tokens[-1].end]
-                yield _Sentence(place, passage.name, text, tokens, opens)
+                yield _Sentence(place, passage.name, text, tokens, opens, passage.language)
                 opens = False
+
+
+def is_read(passage: PassageLike) -> bool:
+    """Whether the linker reads the language of a passage."""
+    if passage.language == SPANISH:
+        return passage.name not in SPEAKERS
+    return passage.language in LANGUAGES
 
 
 def _setting(sentence: _Sentence) -> Setting:
     part = sentence.part
+    if sentence.language == SPANISH:
+        return "spanish"
     if part not in SPEAKERS:
         return "past" if part == "comparison" else "report"
     if _asks(sentence):
