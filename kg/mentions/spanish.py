@@ -24,10 +24,11 @@ from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion
 from kg.mentions.tokens import BLANK, Token, sentences
 
-SHORTEST = 5
-"""Words with fewer letters stay as they are: `masa` and `mas` are two words."""
+SHORTEST = 4
+"""Words with fewer letters stay as they are."""
 
-IRREGULAR = {"masas": "masa", "bullas": "bulla", "tubos": "tub", "tubo": "tub", "vias": "via"}
+IRREGULAR = {"masa": "masa", "masas": "masa"}
+"""Words whose stem is another word (`mas`)."""
 
 PASSED_OVER = frozenset(
     {
@@ -44,6 +45,7 @@ FILLERS = frozenset(
         *("pequeño", "gran", "grande", "probable", "posible", "difuso", "signos", "dorsal"),
         *("cardiaco", "aparente", "multiples", "antiguo", "residual", "medio", "superior"),
         *("inferior", "anterior", "posterior", "lateral", "cuerpo", "nivel", "hemitorax", "via"),
+        *("traves", "atraves", "acceso", "entrada", "relacion", "compatible", "corresponde", "con"),
     }
 )
 """Words a phrase may have between its own (`derrame izquierdo loculado`)."""
