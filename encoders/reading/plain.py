@@ -40,6 +40,26 @@ _ENGLISH = frozenset(
 )
 """Words hardly an English text of some length goes without."""
 
+_SPANISH = frozenset(
+    {
+        *("con", "sin", "del", "una", "que", "las", "signos"),
+        *("derecho", "derecha", "derech", "izquierdo", "izquierda", "izquierd", "hallazgos"),
+        *("hallazg", "derrame", "derram", "cambios", "cambi", "aumento", "aument", "infiltrado"),
+        *("infiltrados", "infiltr", "neumonía", "neumonia", "neumoni", "neumotórax"),
+        *("neumotorax", "cardiomegalia", "cardiomegali", "silueta", "siluet", "pinzamiento"),
+        *("pinzamient", "engrosamiento", "engros", "pulmonar", "pulmonares", "pulmon", "epoc"),
+        *("crónicos", "cronicos", "cronic", "escoliosis", "cifosis", "atelectasia"),
+        *("atelectasias", "atelectasi", "nódulo", "nódulos", "nodul", "radiografía", "tórax"),
+        *("costofrénico", "costofren", "hilios", "hili", "elongación", "elongacion", "elong"),
+        *("estudio", "estudi", "previo", "previ", "respecto", "respect", "aprecia", "aprecian"),
+        *("apreci", "observa", "observan", "observ", "densidad", "densid", "origen", "orig"),
+    }
+)
+"""Frequent words of Spanish reports, whole or stemmed, that English ones do not have."""
+
+SPANISH_SHARE = 0.15
+"""Share of `_SPANISH` among the words of a text from which on it is read as Spanish."""
+
 FEWEST_WORDS = 12
 """Below this many words a text is too short to tell its language."""
 
@@ -104,9 +124,17 @@ def _drop(text: str, flags: set[Flag]) -> str:
 
 
 def language_of(text: str) -> Language:
-    """`zh` where Chinese characters are at least as many as Latin words, else `en`."""
+    """`zh` where Chinese characters are at least as many as Latin words; `es` as Spanish reports.
+
+    Spanish are texts a good part of whose words is Spanish, and more of them than English.
+    """
     chinese = len(_CHINESE.findall(text))
-    return "zh" if chinese and chinese >= len(_LATIN.findall(text)) else "en"
+    if chinese and chinese >= len(_LATIN.findall(text)):
+        return "zh"
+    words = _WORD.findall(text.lower())
+    spanish = sum(word in _SPANISH for word in words)
+    english = sum(word in _ENGLISH for word in words)
+    return "es" if spanish > english and spanish >= SPANISH_SHARE * len(words) else "en"
 
 
 def other_language(text: str) -> bool:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["label"]
 
 LONGEST_CELL = 2**24
-LABELS = ("chexpert14", "nih14", "mesh", "covid")
+LABELS = (
+    *("chexpert14", "chexpert14_negbio", "nih14", "mesh", "covid"),
+    *("padchest", "padchest_differential"),
+)
 SECTIONS = ("findings_impression", "impression", "all")
 TABLES, PAGE = (".csv", ".jsonl"), ".html"
 
@@ -45,8 +48,8 @@ def label(**given: Any) -> None:
     section columns (findings, impression, ...). Without --labels each statement is a row: concept,
     present, absent or uncertain, its section, span and rule, with site, side, severity and change.
 
-    In a label table 1 is present, 0 absent, -1 uncertain and blank not mentioned; nih14 and mesh
-    have 1 and 0 alone. Indication, comparison and technique do not count; a report without the
+    In a label table 1 is present, 0 absent, -1 uncertain and blank not mentioned; nih14, mesh and
+    padchest have 1 and 0 alone. English, Chinese and, in reports, Spanish are read. Indication, comparison and technique do not count; a report without the
     sections asked for is read in its last one. A text of which nothing counts has a row of blanks.
     For research use only.
     """

@@ -103,6 +103,28 @@ def test_nih_and_mesh_are_ones_and_zeros(report: Path, tmp_path: Path) -> None:
         assert {column for column, value in row.items() if value == "1"} == there
 
 
+def test_negbio_lets_a_denial_beat_a_doubt(tmp_path: Path) -> None:
+    """The columns of CheXpert in MIMIC-CXR-JPG's table of NegBio, aggregated as NegBio does."""
+    text = "No effusion. Possible effusion on the right. Possible pneumonia. Edema. No edema."
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    made = {}
+    for name in ("chexpert14", "chexpert14_negbio"):
+        (made[name],) = json.loads(run(tmp_path / "a.txt", "--labels", name, "--json").stdout)
+    assert list(made["chexpert14"]) == list(made["chexpert14_negbio"])
+    differ = {c: v for c, v in made["chexpert14_negbio"].items() if v != made["chexpert14"][c]}
+    assert (differ, made["chexpert14"]["Pleural Effusion"]) == ({"Pleural Effusion": 0}, -1)
+
+
+def test_a_spanish_report_has_the_columns_of_padchest(tmp_path: Path) -> None:
+    text = "HALLAZGOS\nCardiomegalia con signos de EPOC. No se observa derrame pleural.\n"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    for name, there in (("padchest", {"cardiomegaly"}), ("padchest_differential", {"COPD signs"})):
+        (row,) = json.loads(run(tmp_path / "a.txt", "--labels", name, "--json").stdout)
+        assert {column for column, value in row.items() if value == 1} == there
+    (row,) = json.loads(run(tmp_path / "a.txt", "--labels", "chexpert14", "--json").stdout)
+    assert (row["Cardiomegaly"], row["Pleural Effusion"]) == (1, 0)
+
+
 def test_every_label_set_can_be_chosen() -> None:
     assert set(LABELS) == set(LABEL_TABLES)
 
