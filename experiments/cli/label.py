@@ -49,8 +49,9 @@ def label(**given: Any) -> None:
     present, absent or uncertain, its section, span and rule, with site, side, severity and change.
 
     In a label table 1 is present, 0 absent, -1 uncertain and blank not mentioned; nih14, mesh and
-    padchest have 1 and 0 alone. English, Chinese and, in reports, Spanish are read. Indication, comparison and technique do not count; a report without the
-    sections asked for is read in its last one. A text of which nothing counts has a row of blanks.
+    padchest have 1 and 0 alone. English, Chinese and, in reports, Spanish are read. Indication,
+    comparison and technique do not count; a report without the sections asked for is read in what
+    else describes the picture. A text of which nothing counts has a row of blanks.
     For research use only.
     """
     output, labels = given["output"], given["labels"]

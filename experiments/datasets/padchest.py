@@ -9,7 +9,7 @@ language of a run does not read. A study id that two patient ids share makes the
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 

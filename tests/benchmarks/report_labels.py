@@ -224,8 +224,8 @@ def main() -> None:
     print("\n".join(lines))  # noqa: T201
 
 
-def note(why: str) -> None:
-    """Note the opening of the locked quarter in the ledger; only with committed rules."""
+def head_of_committed_rules() -> str:
+    """The commit that is checked out, which the rules must not differ from."""
     git = ["git", "-C", str(RESULTS)]
     kg = str(Path(kg_mentions.__file__).parents[1])
     if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", kg], check=False).returncode:
@@ -233,11 +233,16 @@ def note(why: str) -> None:
     head = subprocess.run(
         [*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
     )
+    return head.stdout.strip()
+
+
+def note(why: str) -> None:
+    """Note the opening of the locked quarter in the ledger; only with committed rules."""
     manifest = Path(locked_parts.__path__[0]) / "openi.json"
     note_use(
         RESULTS,
         {
-            "run": f"report_labels at {head.stdout.strip()}",
+            "run": f"report_labels at {head_of_committed_rules()}",
             "config_hash": tables_hash(),
             "dataset": "openi",
             "labels": "nih14",
