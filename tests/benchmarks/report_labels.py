@@ -257,8 +257,8 @@ def main() -> None:
         "",
         f"{len(read)} reports with gold NIH-14 labels. kgdx is `kgdx data label --labels nih14` on "
         "whole reports; the others are given findings and impression. Micro over the 13 findings "
-        f"with gold positives in the whole set ({EMPTY} has none; `normal` apart), macro over those "
-        "with positives in this part.",
+        f"with gold positives in the whole set ({EMPTY} has none; `normal` apart), macro over "
+        "those with positives in this part.",
         "",
         *table(counts, columns),
         "",

@@ -6,7 +6,7 @@ Not part of the default suite. Writes a table into `results`:
     python tests/benchmarks/spanish_reports.py --root ../shared/data --held-back --why "..."
 
 The lexicon was written on nine tenths of the patients. The last tenth, by the hash of the patient,
-is opened once, when it is final; each use is a line of the ledger. Labels of the model are not read.
+is opened once, when it is final; each use is a line of the ledger. The model's labels are not read.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def main() -> None:
         f"# Spanish reports of PadChest: {part}",
         "",
         f"{len(studies)} reports of {patients} patients, stemmed Spanish, against the labels of "
-        "physicians: what is named and not denied is present. `normal` and `exclude` are not scored; "
-        f"macro over labels with {FEWEST} or more positives. Each report is read twice, once for a "
+        "physicians: what is named and not denied is present. `normal` and `exclude` are not "
+        f"scored; macro over labels with {FEWEST} or more positives. Each report is read twice, once for a "
         f"label set: {2 * len(studies) / seconds:.0f} readings a second of one core.",
         "",
         *summary(counts),
