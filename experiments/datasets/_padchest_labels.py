@@ -21,6 +21,6 @@ def concepts() -> Mapping[str, str]:
 
 def named_as_published(label_set: LabelSet) -> LabelSet:
     """A label set of PadChest with its columns called as the published labels are."""
-    names = {concept: label for label, concept in reversed(concepts().items())}
+    names = {concept: label for label, concept in reversed(list(concepts().items()))}
     columns = zip(label_set.findings, label_set.columns, strict=True)
     return replace(label_set, columns=tuple(names.get(one, other) for one, other in columns))

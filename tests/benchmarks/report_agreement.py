@@ -202,7 +202,7 @@ def hand_row(name: str, found: Sequence[Agreement]) -> str:
 
 
 def three_rows(scored: Mapping[str, Sequence[Agreement]]) -> Iterable[str]:
-    """Markdown: mention, negation and uncertainty, micro and macro, as MIMIC-CXR-JPG prints them."""
+    """Markdown: micro and macro F1 of each kind, as MIMIC-CXR-JPG prints them."""
     yield "| F1 | labels by hand | " + " | ".join(f"{n}: micro / macro" for n in scored) + " |"
     yield "|---|---|" + "---|" * len(scored)
     for place, kind in enumerate(KINDS):

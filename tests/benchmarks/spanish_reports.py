@@ -149,8 +149,8 @@ def main() -> None:
         "",
         f"{len(studies)} reports of {patients} patients, stemmed Spanish, against the labels of "
         "physicians: what is named and not denied is present. `normal` and `exclude` are not "
-        f"scored; macro over labels with {FEWEST} or more positives. Each report is read twice, once for a "
-        f"label set: {2 * len(studies) / seconds:.0f} readings a second of one core.",
+        f"scored; macro over labels with {FEWEST} or more positives. Each report is read twice, "
+        f"once for a label set: {2 * len(studies) / seconds:.0f} readings a second of one core.",
         "",
         *summary(counts),
         "",
