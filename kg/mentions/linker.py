@@ -22,7 +22,7 @@ from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at
 from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
-from kg.mentions.modifiers import NOTHING, ModifierReader, Modifiers
+from kg.mentions.modifiers import ModifierReader, Modifiers
 from kg.mentions.spanish import SpanishReader, stemmed
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
@@ -58,9 +58,9 @@ class PassageLike(Protocol):
 REMEMBERED = 20_000
 """How many different sentences are remembered with what they state."""
 
-Setting = Literal["report", "past", "spanish", "asks", "patient", "doctor", "unknown"]
-"""Where a sentence stands: in a report, in a section on earlier studies, in a Spanish report, or in
-a speaker's turn, where `asks` is a question the patient is to answer."""
+Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
+"""Where a sentence stands: in a report, in a section on earlier studies, or in a speaker's turn,
+where `asks` is a question the patient is to answer."""
 
 
 class _Understood(NamedTuple):
@@ -87,7 +87,7 @@ class _Sentence(NamedTuple):
     text: str
     tokens: list[Token]
     opens: bool
-    language: str = "en"
+    spanish: bool
 
 
 class MentionLinker:
@@ -104,7 +104,7 @@ class MentionLinker:
         self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
-        self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
+        self._read_before: dict[tuple[tuple[str, ...], Setting, bool], tuple[_Understood, ...]] = {}
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -150,17 +150,19 @@ class MentionLinker:
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
         words = tuple([token.word for token in sentence.tokens])
-        key = (words, _setting(sentence))
+        key = (words, _setting(sentence), sentence.spanish)
         if key not in self._read_before:
             if len(self._read_before) >= REMEMBERED:
                 self._read_before.clear()
             self._read_before[key] = self._understand(*key)
         return [_statement(sentence, understood) for understood in self._read_before[key]]
 
-    def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
+    def _understand(
+        self, written: tuple[str, ...], setting: Setting, spanish: bool
+    ) -> tuple[_Understood, ...]:
         """What the words of a sentence state; reports repeat theirs, so this is remembered."""
-        if setting == "spanish":
-            return self._understand_spanish(written)
+        if spanish:
+            return self._understand_spanish(written, setting)
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
         words = spelled_out([speller.mend(word) for word in written])
@@ -181,12 +183,14 @@ class MentionLinker:
             for concept in match.meaning.concepts
         )
 
-    def _understand_spanish(self, words: tuple[str, ...]) -> tuple[_Understood, ...]:
+    def _understand_spanish(
+        self, words: tuple[str, ...], setting: Setting
+    ) -> tuple[_Understood, ...]:
         question = words[-1] == "?"
         return tuple(
-            _Understood(c, settled.assertion, settled.rule, match.start, match.end, NOTHING)
-            for match, judgement in self._spanish.read(words)
-            for settled in [_settled(match.meaning, judgement, "spanish", question)]
+            _Understood(c, settled.assertion, settled.rule, match.start, match.end, more)
+            for match, judgement, more in self._spanish.read(words)
+            for settled in [_settled(match.meaning, judgement, setting, question)]
             if settled.assertion is not None
             for c in match.meaning.concepts
         )
@@ -232,14 +236,15 @@ def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
         if not is_read(passage):
             continue
         spoken, opens = passage.name in SPEAKERS, True
+        spanish = passage.language == SPANISH
         for written in sentences(without_links(passage.text) if spoken else passage.text):
-            if passage.language == SPANISH:
+            if spanish:
                 written = stemmed(passage.text, written)
             for tokens in split_at_gaps(written) if spoken else [written]:
                 if not tokens:
                     continue
                 text = passage.text[tokens[0].start : tokens[-1].end]
-                yield _Sentence(place, passage.name, text, tokens, opens, passage.language)
+                yield _Sentence(place, passage.name, text, tokens, opens, spanish)
                 opens = False
 
 
@@ -252,8 +257,6 @@ def is_read(passage: PassageLike) -> bool:
 
 def _setting(sentence: _Sentence) -> Setting:
     part = sentence.part
-    if sentence.language == SPANISH:
-        return "spanish"
     if part not in SPEAKERS:
         return "past" if part == "comparison" else "report"
     if _asks(sentence):

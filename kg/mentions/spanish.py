@@ -4,7 +4,8 @@ A Spanish word is looked for by its stem (Snowball), without accents, so that `d
 and the stemmed reports of PadChest (`derram pleural`) are read alike. Stems are stemmed again until
 they stay: those of PadChest are often longer. Words without content (`de`, `la`, `y`) are passed
 over. The tables are written in plain Spanish: `spanish.tsv` as `english.tsv`, `spanish_cues.tsv`
-as `cues.tsv`.
+as `cues.tsv`, `spanish_modifiers.tsv` as `modifiers.tsv`. An adjective stands after its noun, or
+right before it: what stands before a mention counts for it alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Container, Sequence
 from functools import cache, lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import snowballstemmer
 
@@ -20,6 +21,7 @@ from kg.mentions.assertion import Judgement, Mention, cue_matcher, judge
 from kg.mentions.cues import Cue
 from kg.mentions.lexicon import NOT_A_CONCEPT, Entry
 from kg.mentions.matcher import Match, Matcher
+from kg.mentions.modifiers import Facts, Modifiers, collected, modifier_phrases
 from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion
 from kg.mentions.tokens import BLANK, Token, sentences
@@ -86,6 +88,18 @@ def stems(phrase: str) -> tuple[str, ...]:
     return tuple(t.word for sentence in sentences(phrase) for t in stemmed(phrase, sentence))
 
 
+ENDS = frozenset({",", ";", ".", "con", "sin", "no", "ni", "o", "pero"})
+"""Tokens no modifier reaches across."""
+
+
+class Said(NamedTuple):
+    """A phrase of a sentence, what is asserted of it, and where, how severe and since when."""
+
+    match: Match[Entry]
+    judgement: Judgement
+    modifiers: Modifiers
+
+
 class SpanishReader:
     """Finds what a Spanish sentence states.
 
@@ -104,12 +118,41 @@ class SpanishReader:
         ]
         self._phrases = Matcher(phrases, frozenset(stem(word) for word in FILLERS))
 
-    def read(self, words: Sequence[str]) -> list[tuple[Match[Entry], Judgement]]:
-        """The phrases of a sentence of stems, and what is asserted of each."""
+    def read(self, words: Sequence[str]) -> list[Said]:
+        """The phrases of a sentence of stems, and what is said of each."""
         found = self._phrases.find(words)
         mentions = [Mention(one.start, one.end, asserts=one.meaning.asserts is not None)
                     for one in found]  # fmt: skip
-        return list(zip(found, judge(words, mentions, cues_of=_cues()), strict=True))
+        judged = judge(words, mentions, cues_of=_cues())
+        modifiers = _modifiers(words, [(one.start, one.end) for one in found])
+        return [Said(*said) for said in zip(found, judged, modifiers, strict=True)]
+
+
+def _modifiers(words: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
+    """Modifiers of each mention: those inside it and after it, and an adjective right before it."""
+    found = _modifier_matcher().find(words) if spans else []
+    starts = {start for start, _ in spans}
+    before = {one.end: one for one in found if one.end in starts and not _is_place(one.meaning)}
+    made = []
+    for (start, end), after in zip(spans, [*(s for s, _ in spans[1:]), len(words)], strict=False):
+        high = next((place for place in range(end, after) if words[place] in ENDS), after)
+        own = [
+            one.meaning
+            for one in found
+            if (start <= one.start and one.end <= high and one.end not in before)
+            or one is before.get(start)
+        ]
+        made.append(collected(own))
+    return made
+
+
+def _is_place(facts: Facts) -> bool:
+    return any(kind in ("site", "side") for kind, _ in facts)
+
+
+@cache
+def _modifier_matcher() -> Matcher[Facts]:
+    return Matcher(modifier_phrases("spanish_modifiers.tsv", stems))
 
 
 @cache

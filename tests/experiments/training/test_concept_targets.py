@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,16 +18,20 @@ Target = Callable[..., float]
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Target:
-    graph = load_shipped()
-    experiment = Experiment.model_validate(
-        {
-            "name": "x",
-            "data": {"name": "synthetic", "labels": "nih14"},
-            "system": {"name": "graph_fusion"},
-        }
-    )
-    words = WordReader(experiment.text, graph, (), tmp_path_factory.mktemp("cache"))
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def words_of(cache: Path, asked: tuple[str, ...] = (), **text: Any) -> WordReader:
+    data = {"name": "synthetic", "labels": "nih14"}
+    given = {"name": "x", "data": data, "system": {"name": "graph_fusion"}, "text": text}
+    return WordReader(Experiment.model_validate(given).text, load_shipped(), asked, cache)
+
+
+@pytest.fixture(scope="module")
+def target(cache: Path) -> Target:
+    words = words_of(cache)
+    graph = words.graph
 
     def of(concept: str, **written: str) -> float:
         report = tuple(Passage(name, text) for name, text in written.items())
@@ -51,3 +57,15 @@ def test_what_the_patient_tells_is_read_wherever_it_is_written(target: Target) -
 
 def test_a_report_that_says_nothing_of_the_picture_teaches_nothing(target: Target) -> None:
     assert np.isnan(target("pneumonia", indication="Pneumonia."))
+
+
+def test_spanish_is_redacted_and_read_where_it_is_asked_for(cache: Path) -> None:
+    report = (Passage("findings", " derram pleural . escoliosis dorsal .", "es"),)
+    study = Study("s", "p", report=report)
+    words = words_of(cache, ("ckg:pleural_effusion",), language="es", test="redacted")
+    assert [one.text for one in words.passages(study, "redacted")] == ["escoliosis dorsal ."]
+    (evidence,) = words.evidence([study], "redacted")
+    index = words.graph.index
+    assert evidence[index["ckg:scoliosis"]] == 1
+    assert evidence[index["ckg:pleural_effusion"]] == 0
+    assert words_of(cache).passages(study, "full") == ()

@@ -111,6 +111,35 @@ def test_what_a_spanish_sentence_states(
     assert stated(reads, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Pequeño derrame pleural derecho.", [(("", "right", "mild", ""))]),
+        ("Derrame pleural bilateral.", [("", "bilateral", "", "")]),
+        ("Atelectasia laminar basal izquierda.", [("lung_bases", "left", "", "")]),
+        ("Infiltrado en LSD.", [("right_upper_lobe", "right", "", "")]),
+        ("Engrosamiento pleural biapical.", [("lung_apices", "bilateral", "", "")]),
+        ("Persiste derrame izquierdo.", [("", "left", "", "stable")]),
+        ("Cardiomegalia severa.", [("", "", "severe", "")]),
+        ("Cardiomegalia.", [("", "", "", "")]),
+        # each has its own side, and an adjective belongs to the noun it stands before
+        (
+            "derram pleural derech marc pinzamient sen costofren izquierd .",
+            [("", "right", "", ""), ("", "left", "severe", "")],
+        ),
+        ("Escoliosis con derrame derecho.", [("", "", "", ""), ("", "right", "", "")]),
+    ],
+)
+def test_where_how_severe_and_since_when(
+    reads: MentionLinker, text: str, said: list[tuple[str, ...]]
+) -> None:
+    found = reads.link([Passage("findings", text, "es")])
+    assert [
+        (" ".join(s.removeprefix("ckg:") for s in one.sites), one.side, one.severity, one.change)
+        for one in found
+    ] == said
+
+
 def test_spans_are_of_the_text_as_written(reads: MentionLinker) -> None:
     text = "Hay un pinzamiento del seno costofrénico izquierdo."
     (one,) = reads.link([Passage("findings", text, "es")])
@@ -138,6 +167,9 @@ def test_the_tables(shipped: KnowledgeGraph) -> None:
     phrases = Counter(stems(row["phrase"]) for row in rows)
     assert [phrase for phrase, count in phrases.items() if count > 1] == []
     assert all(row["source"] for row in rows)
+    modifiers = table_rows("spanish_modifiers.tsv")
+    assert {row["site"] for row in modifiers if row["site"]} <= set(shipped.index)
+    assert len({stems(row["phrase"]) for row in modifiers}) == len(modifiers)
     cues = Counter(
         (stems(r["cue"]), r["effect"], r["side"]) for r in table_rows("spanish_cues.tsv")
     )
