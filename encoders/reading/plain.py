@@ -30,6 +30,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile("[A-Za-z]+")
+_ACCENTS = str.maketrans("\u00e1\u00e9\u00ed\u00f3\u00fa\u00f1", "aeioun")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH = frozenset(
     {
@@ -42,20 +43,21 @@ _ENGLISH = frozenset(
 
 _SPANISH = frozenset(
     {
-        *("con", "sin", "del", "una", "que", "las", "signos"),
-        *("derecho", "derecha", "derech", "izquierdo", "izquierda", "izquierd", "hallazgos"),
-        *("hallazg", "derrame", "derram", "cambios", "cambi", "aumento", "aument", "infiltrado"),
-        *("infiltrados", "infiltr", "neumonía", "neumonia", "neumoni", "neumotórax"),
-        *("neumotorax", "cardiomegalia", "cardiomegali", "silueta", "siluet", "pinzamiento"),
-        *("pinzamient", "engrosamiento", "engros", "pulmonar", "pulmonares", "pulmon", "epoc"),
-        *("crónicos", "cronicos", "cronic", "escoliosis", "cifosis", "atelectasia"),
-        *("atelectasias", "atelectasi", "nódulo", "nódulos", "nodul", "radiografía", "tórax"),
-        *("costofrénico", "costofren", "hilios", "hili", "elongación", "elongacion", "elong"),
-        *("estudio", "estudi", "previo", "previ", "respecto", "respect", "aprecia", "aprecian"),
-        *("apreci", "observa", "observan", "observ", "densidad", "densid", "origen", "orig"),
+        *("con", "sin", "del", "una", "que", "las", "hay", "signos", "derecho", "derecha"),
+        *("derech", "izquierdo", "izquierda", "izquierd", "hallazgos", "hallazg", "derrame"),
+        *("derram", "cambios", "cambi", "aumento", "aument", "infiltrado", "infiltrados"),
+        *("infiltr", "neumonia", "neumoni", "neumotorax", "cardiomegalia", "cardiomegali"),
+        *("silueta", "siluet", "senos", "libres", "pinzamiento", "pinzamient", "engrosamiento"),
+        *("engros", "pulmonar", "pulmonares", "pulmon", "pulmones", "epoc", "cronicos"),
+        *("cronic", "escoliosis", "cifosis", "atelectasia", "atelectasias", "atelectasi"),
+        *("nodulos", "nodul", "radiografia", "costofrenico", "costofrenicos", "costofren"),
+        *("hilios", "hili", "elongacion", "elong", "estudio", "estudi", "previo", "previ"),
+        *("respecto", "respect", "aprecia", "aprecian", "apreci", "observa", "observan"),
+        *("observ", "existe", "existen", "densidad", "densid", "origen", "orig", "fractura"),
+        *("fractur", "antigua", "sonda", "tubo", "descartar", "tamano"),
     }
 )
-"""Frequent words of Spanish reports, whole or stemmed, that English ones do not have."""
+"""Frequent words of Spanish reports, whole or stemmed, without accents, that English lacks."""
 
 SPANISH_SHARE = 0.15
 """Share of `_SPANISH` among the words of a text from which on it is read as Spanish."""
@@ -132,7 +134,7 @@ def language_of(text: str) -> Language:
     if chinese and chinese >= len(_LATIN.findall(text)):
         return "zh"
     words = _WORD.findall(text.lower())
-    spanish = sum(word in _SPANISH for word in words)
+    spanish = sum(word.translate(_ACCENTS) in _SPANISH for word in words)
     english = sum(word in _ENGLISH for word in words)
     return "es" if spanish > english and spanish >= SPANISH_SHARE * len(words) else "en"
 

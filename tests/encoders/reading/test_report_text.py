@@ -192,6 +192,8 @@ def test_two_megabytes_are_cut_quickly_and_flagged(raw: str) -> None:
         ("123", "en"),
         ("No se observa derrame pleural. Cardiomegalia.", "es"),
         ("Cardiomegalia.", "es"),
+        ("Silueta cardíaca de tamaño normal. Senos libres.", "es"),
+        ("Neumotórax derecho.", "es"),
         (" sin hallazg signific . cardiomegali .", "es"),
         ("Cardiomegaly, LA enlarged, de novo. El Paso.", "en"),
         ("Roux-en-Y. Status post cardiac catheterization, hernia.", "en"),

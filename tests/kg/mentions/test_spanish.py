@@ -80,7 +80,10 @@ def test_a_word_and_its_stem_are_read_alike(written: str, stemmed: str) -> None:
         (" no apreci infiltr ni condens . cardiomegali .",
          {"infiltrate": A, "consolidation": A, "cardiomegaly": P}),
         ("Sin signos de neumonía.", {"pneumonia": A}),
+        ("No se aprecian infiltrados, derrame pleural o neumotórax.",
+         {"infiltrate": A, "pleural_effusion": A, "pneumothorax": A}),
         ("Ausencia de adenopatías.", {"lymphadenopathy": A}),
+        ("Neumotórax: no. Derrame: leve.", {"pneumothorax": A, "pleural_effusion": P}),
         ("Neumotórax resuelto.", {"pneumothorax": A}),
         ("Se ha retirado la sonda nasogástrica.", {"nasogastric_tube": A}),
         ("Silueta cardiomediastínica normal.", {"cardiomegaly": A}),
@@ -97,6 +100,9 @@ def test_a_word_and_its_stem_are_read_alike(written: str, stemmed: str) -> None:
         ("Probable neumonía.", {"pneumonia": U}),
         ("Opacidad compatible con neumonía.", {"increased_density": P, "pneumonia": U}),
         ("No se puede descartar neumonía.", {"pneumonia": U}),
+        ("Patrón intersticial en probable relación con edema pulmonar.",
+         {"interstitial_pattern": P, "pulmonary_edema": U}),
+        ("Antecedente de tuberculosis.", {"tuberculosis": U}),
         ("Imagen dudosa, valorar atelectasia.", {"atelectasis": U}),
         ("Neumonía vs atelectasia.", {"pneumonia": U, "atelectasis": U}),
         ("¿Neumonía?", {"pneumonia": U}),
@@ -144,6 +150,10 @@ def test_spans_are_of_the_text_as_written(reads: MentionLinker) -> None:
     text = "Hay un pinzamiento del seno costofrénico izquierdo."
     (one,) = reads.link([Passage("findings", text, "es")])
     assert text[one.start : one.end] == "pinzamiento del seno costofrénico"
+
+
+def test_the_comparison_is_of_the_past(reads: MentionLinker) -> None:
+    assert stated(reads, "Derrame pleural.", name="comparison") == {"pleural_effusion": U}
 
 
 def test_english_beside_spanish_is_read_as_before(reads: MentionLinker) -> None:
