@@ -8,7 +8,7 @@ from typing import Any
 
 from encoders.study import Stated, Study
 from experiments.config.schema import Published
-from experiments.labelling.agreement import Agreement, Labels, agreements
+from experiments.labelling.agreement import KINDS, Agreement, Labels, agreements
 from experiments.splits import locked_studies
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph
@@ -83,10 +83,10 @@ def agreement_with_dataset(
     studies = [s for s in everyone if s.study not in locked and s.report and s.stated]
     if not studies:
         raise InputError(f"{root}: no report has {labels} labels", "get the reports beside them")
-    kinds = ("presence",) if reads.style.two_valued else None
+    kinds = ("presence",) if reads.style.two_valued else tuple(KINDS)
     columns = [c for c in reads.columns if c not in _normal(reads)]
     pairs = labelled_reports(reads, MentionLinker(graph), studies, sections)
-    return len(studies), agreements(pairs, columns, *([kinds] if kinds else []))
+    return len(studies), agreements(pairs, columns, kinds)
 
 
 def labelled_reports(
