@@ -11,7 +11,7 @@ than both; a negation directly denied by another says nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -109,52 +109,34 @@ class _Clauses(NamedTuple):
 _MENTION = "\0"
 
 
-def cue_matcher(
-    *tables: str, tokens: Callable[[str], tuple[str, ...]] = tokens_of
-) -> Matcher[tuple[Cue, ...]]:
-    """The cues of some tables; words that stand in several act as the first one says.
-
-    Args:
-        tables: Names of the tables.
-        tokens: Makes the tokens of a cue.
-    """
+def _cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
+    """The cues of some tables; words that stand in several act as the first one says."""
     cues: dict[tuple[str, ...], list[Cue]] = {}
     for table in tables:
         own: dict[tuple[str, ...], list[Cue]] = {}
         for phrase, cue in cue_phrases(table):
-            own.setdefault(tokens(phrase), []).append(cue)
+            own.setdefault(tokens_of(phrase), []).append(cue)
         cues = {**own, **cues}
-    return Matcher((words, tuple(found)) for words, found in cues.items())
+    return Matcher((tokens, tuple(found)) for tokens, found in cues.items())
 
 
-_CUES = cue_matcher("cues.tsv")
-_SPOKEN_CUES = cue_matcher("spoken_cues.tsv", "cues.tsv")
+_CUES = _cue_matcher("cues.tsv")
+_SPOKEN_CUES = _cue_matcher("spoken_cues.tsv", "cues.tsv")
 
 CUE_WORDS = frozenset(_SPOKEN_CUES.vocabulary)
 """Every word of the cues."""
 
 
 def judge(
-    words: Sequence[str],
-    mentions: Sequence[Mention],
-    *,
-    spoken: bool = False,
-    cues_of: Matcher[tuple[Cue, ...]] | None = None,
+    words: Sequence[str], mentions: Sequence[Mention], *, spoken: bool = False
 ) -> list[Judgement]:
-    """What a sentence, written or spoken, asserts of its mentions, given in order.
-
-    Args:
-        words: Its tokens.
-        mentions: The mentions in it.
-        spoken: Whether it is said in a dialogue.
-        cues_of: Cues of another language.
-    """
+    """What a sentence, written or spoken, asserts of its mentions, given in order."""
     masked = list(words)
     for mention in mentions:
         if not mention.asserts:
             width = mention.end - mention.start
             masked[mention.start : mention.end] = [_MENTION] * width
-    matcher = cues_of or (_SPOKEN_CUES if spoken else _CUES)
+    matcher = _SPOKEN_CUES if spoken else _CUES
     cues = _once([found for found in matcher.find(masked) if not _void(found, words)], masked)
     if not cues:
         return _with_own_doubt(words, mentions, [PLAIN] * len(mentions))

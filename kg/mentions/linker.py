@@ -23,7 +23,7 @@ from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.modifiers import ModifierReader, Modifiers
-from kg.mentions.spanish import SpanishReader, stemmed
+from kg.mentions.spanish import SpanishReader
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
@@ -87,7 +87,6 @@ class _Sentence(NamedTuple):
     text: str
     tokens: list[Token]
     opens: bool
-    spanish: bool
 
 
 class MentionLinker:
@@ -104,7 +103,7 @@ class MentionLinker:
         self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
-        self._read_before: dict[tuple[tuple[str, ...], Setting, bool], tuple[_Understood, ...]] = {}
+        self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -112,7 +111,12 @@ class MentionLinker:
         A mention in a condition or in a question nobody answers gives no statement. A question
         waits for a turn of somebody else that opens with an answer, until the asker speaks again.
         """
-        statements: list[Statement] = []
+        statements = [
+            statement
+            for place, passage in enumerate(passages)
+            if passage.language == SPANISH and is_read(passage)
+            for statement in self._spanish.statements(place, passage.name, passage.text)
+        ]
         asked: list[list[Statement]] = []
         asker, waited = "", False
         for sentence in _sentences(passages):
@@ -150,19 +154,15 @@ class MentionLinker:
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
         words = tuple([token.word for token in sentence.tokens])
-        key = (words, _setting(sentence), sentence.spanish)
+        key = (words, _setting(sentence))
         if key not in self._read_before:
             if len(self._read_before) >= REMEMBERED:
                 self._read_before.clear()
             self._read_before[key] = self._understand(*key)
         return [_statement(sentence, understood) for understood in self._read_before[key]]
 
-    def _understand(
-        self, written: tuple[str, ...], setting: Setting, spanish: bool
-    ) -> tuple[_Understood, ...]:
+    def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
         """What the words of a sentence state; reports repeat theirs, so this is remembered."""
-        if spanish:
-            return self._understand_spanish(written, setting)
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
         words = spelled_out([speller.mend(word) for word in written])
@@ -181,18 +181,6 @@ class MentionLinker:
             for settled in [_settled(match.meaning, judgement, setting, question)]
             if settled.assertion is not None
             for concept in match.meaning.concepts
-        )
-
-    def _understand_spanish(
-        self, words: tuple[str, ...], setting: Setting
-    ) -> tuple[_Understood, ...]:
-        question = words[-1] == "?"
-        return tuple(
-            _Understood(c, settled.assertion, settled.rule, match.start, match.end, more)
-            for match, judgement, more in self._spanish.read(words)
-            for settled in [_settled(match.meaning, judgement, setting, question)]
-            if settled.assertion is not None
-            for c in match.meaning.concepts
         )
 
     def _with_exposures(
@@ -231,28 +219,23 @@ class MentionLinker:
         return Mention(match.start, match.end, chronic, asserts is not None)
 
 
-def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
-    for place, passage in enumerate(passages):
-        if not is_read(passage):
-            continue
-        spoken, opens = passage.name in SPEAKERS, True
-        spanish = passage.language == SPANISH
-        for written in sentences(without_links(passage.text) if spoken else passage.text):
-            if spanish:
-                written = stemmed(passage.text, written)
-            for tokens in split_at_gaps(written) if spoken else [written]:
-                if not tokens:
-                    continue
-                text = passage.text[tokens[0].start : tokens[-1].end]
-                yield _Sentence(place, passage.name, text, tokens, opens, spanish)
-                opens = False
-
-
 def is_read(passage: PassageLike) -> bool:
-    """Whether the linker reads the language of a passage."""
+    """Whether the language of a passage is read."""
     if passage.language == SPANISH:
         return passage.name not in SPEAKERS
     return passage.language in LANGUAGES
+
+
+def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
+    for place, passage in enumerate(passages):
+        if passage.language not in LANGUAGES:
+            continue
+        spoken, opens = passage.name in SPEAKERS, True
+        for written in sentences(without_links(passage.text) if spoken else passage.text):
+            for tokens in split_at_gaps(written) if spoken else [written]:
+                text = passage.text[tokens[0].start : tokens[-1].end]
+                yield _Sentence(place, passage.name, text, tokens, opens)
+                opens = False
 
 
 def _setting(sentence: _Sentence) -> Setting:

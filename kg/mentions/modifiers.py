@@ -8,7 +8,7 @@ other mention stands between. What stands before the first of a list counts for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ class ModifierReader:
             if concept.kind == "anatomy"
             for name in (concept.label, *concept.synonyms)
         ]
-        own = [(tokens, facts) for tokens, facts in modifier_phrases() if _known(facts, graph)]
+        own = [(tokens, facts) for tokens, facts in _own() if _known(facts, graph)]
         self._matcher = Matcher([*own, *named])
         self.vocabulary = self._matcher.vocabulary
 
@@ -87,7 +87,7 @@ class ModifierReader:
         for place, (start, end) in enumerate(spans):
             low = _low(tokens, start, ends[place])
             high = _high(tokens, end, starts[place + 1])
-            made.append(collected(f.meaning for f in found if low <= f.start and f.end <= high))
+            made.append(_collect(f.meaning for f in found if low <= f.start and f.end <= high))
         return made
 
 
@@ -112,8 +112,7 @@ def _high(tokens: Sequence[str], end: int, highest: int) -> int:
     return place
 
 
-def collected(found: Iterable[Facts]) -> Modifiers:
-    """What all that was found of one mention comes to; of two sides both."""
+def _collect(found: Iterable[Facts]) -> Modifiers:
     sites: dict[str, None] = {}
     said: dict[str, list[str]] = {}
     for facts in found:
@@ -139,11 +138,8 @@ def _known(facts: Facts, graph: KnowledgeGraph) -> bool:
 
 
 @cache
-def modifier_phrases(
-    table: str = "modifiers.tsv", tokens: Callable[[str], tuple[str, ...]] = words
-) -> tuple[tuple[tuple[str, ...], Facts], ...]:
-    """Phrases of a table and what each says."""
+def _own() -> tuple[tuple[tuple[str, ...], Facts], ...]:
     return tuple(
-        (tokens(row["phrase"]), tuple((kind, row[kind]) for kind in KINDS if row[kind]))
-        for row in table_rows(table)
+        (words(row["phrase"]), tuple((kind, row[kind]) for kind in KINDS if row[kind]))
+        for row in table_rows("modifiers.tsv")
     )

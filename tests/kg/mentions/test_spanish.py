@@ -16,7 +16,7 @@ from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
 from kg.mentions.own_tables import table_rows
 from kg.mentions.redact import redact
-from kg.mentions.spanish import stems
+from kg.mentions.stems import stems
 from kg.store import load_shipped
 
 DATA = Path(os.environ.get("KGDX_DATA", "../shared/data")) / "padchest_labels"
