@@ -13,7 +13,7 @@ than a hedge. An adjective stands after its noun, or right before it.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple, cast
 
 from kg.mentions.cues import FAR, Cue, Effect, Side
@@ -93,7 +93,7 @@ class SpanishReader:
             if concepts or row["concept"] == NOT_A_CONCEPT
         ]
         self._phrases = Matcher(phrases, frozenset(stem(word) for word in FILLERS))
-        self._remembered = lru_cache(REMEMBERED)(self._understood)
+        self._read_before: dict[tuple[tuple[str, ...], bool], list[Understood]] = {}
 
     def statements(self, place: int, part: str, text: str) -> Iterator[Statement]:
         """Statements of a passage, in the order of the text.
@@ -106,16 +106,22 @@ class SpanishReader:
         for sentence in sentences(text):
             tokens = stemmed(text, sentence)
             words = tuple([token.word for token in tokens])
-            for match, (said, rule), facts in self._remembered(words, part == "comparison"):
+            for match, (said, rule), details in self._understood(words, part == "comparison"):
                 start, end = tokens[match.start].start, tokens[match.end - 1].end
                 for concept in match.meaning.concepts:
-                    yield Statement(concept, said, place, start, end, part, rule, *facts)
+                    yield Statement(concept, said, place, start, end, part, rule, *details)
 
     def _understood(self, words: tuple[str, ...], past: bool) -> list[Understood]:
         """The phrases of a sentence of stems; reports repeat theirs, so this is remembered."""
-        found = self._phrases.find(words)
-        judged = _judged(words, found, past=past)
-        return list(zip(found, judged, _modifiers(words, found), strict=True))
+        key = (words, past)
+        if key not in self._read_before:
+            if len(self._read_before) >= REMEMBERED:
+                self._read_before.clear()
+            found = self._phrases.find(words)
+            judged = _judged(words, found, past=past)
+            said = zip(found, judged, _modifiers(words, found), strict=True)
+            self._read_before[key] = list(said)
+        return self._read_before[key]
 
 
 def _judged(
