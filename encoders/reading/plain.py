@@ -42,6 +42,7 @@ _ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9A-Fa-f]{1,5}|[A-Za-z]{2,8}\d{0,2});
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile("[A-Za-z]+")
+_ACCENTS = str.maketrans("\u00e1\u00e9\u00ed\u00f3\u00fa\u00f1", "aeioun")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH = frozenset(
     {
@@ -51,6 +52,27 @@ _ENGLISH = frozenset(
     }
 )
 """Words hardly an English text of some length goes without."""
+
+_SPANISH = frozenset(
+    {
+        *("con", "sin", "del", "una", "que", "las", "hay", "signos", "derecho", "derecha"),
+        *("derech", "izquierdo", "izquierda", "izquierd", "hallazgos", "hallazg", "derrame"),
+        *("derram", "cambios", "cambi", "aumento", "aument", "infiltrado", "infiltrados"),
+        *("infiltr", "neumonia", "neumoni", "neumotorax", "cardiomegalia", "cardiomegali"),
+        *("silueta", "siluet", "senos", "libres", "pinzamiento", "pinzamient", "engrosamiento"),
+        *("engros", "pulmonar", "pulmonares", "pulmon", "pulmones", "epoc", "cronicos"),
+        *("cronic", "escoliosis", "cifosis", "atelectasia", "atelectasias", "atelectasi"),
+        *("nodulos", "nodul", "radiografia", "costofrenico", "costofrenicos", "costofren"),
+        *("hilios", "hili", "elongacion", "elong", "estudio", "estudi", "previo", "previ"),
+        *("respecto", "respect", "aprecia", "aprecian", "apreci", "observa", "observan"),
+        *("observ", "existe", "existen", "densidad", "densid", "origen", "orig", "fractura"),
+        *("fractur", "antigua", "sonda", "tubo", "descartar", "tamano"),
+    }
+)
+"""Frequent words of Spanish reports, whole or stemmed, without accents, that English lacks."""
+
+SPANISH_SHARE = 0.15
+"""Share of `_SPANISH` among the words of a text from which on it is read as Spanish."""
 
 FEWEST_WORDS = 12
 """Below this many words a text is too short to tell its language."""
@@ -129,9 +151,17 @@ def _unmarked(text: str, flags: set[Flag]) -> str:
 
 
 def language_of(text: str) -> Language:
-    """`zh` where Chinese characters are at least as many as Latin words, else `en`."""
+    """`zh` where Chinese characters are at least as many as Latin words; `es` as Spanish reports.
+
+    Spanish are texts a good part of whose words is Spanish, and more of them than English.
+    """
     chinese = len(_CHINESE.findall(text))
-    return "zh" if chinese and chinese >= len(_LATIN.findall(text)) else "en"
+    if chinese and chinese >= len(_LATIN.findall(text)):
+        return "zh"
+    words = _WORD.findall(text.lower())
+    spanish = sum(word.translate(_ACCENTS) in _SPANISH for word in words)
+    english = sum(word in _ENGLISH for word in words)
+    return "es" if spanish > english and spanish >= SPANISH_SHARE * len(words) else "en"
 
 
 def other_language(text: str) -> bool:

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from experiments.datasets import _mesh as mesh
+from experiments.datasets._padchest_labels import named_as_published
 from experiments.labelling.texts import LabelText
 from kg.graph import KnowledgeGraph
 from kg.mentions.labels import STYLES, Labeler, Style, labeler
@@ -57,10 +59,13 @@ def label_rows(linked: Linked, graph: KnowledgeGraph, name: str) -> list[dict[st
 
 
 def _labeler(graph: KnowledgeGraph, name: str) -> Labeler:
-    """The labeler of a label set; MeSH headings are the columns of `mesh`."""
+    """The labeler of a label set; `mesh` and PadChest's have the columns of their publishers."""
     if name == "mesh":
         return Labeler(graph, mesh.label_set(headings=True), Style(two_valued=True))
-    return labeler(graph, name)
+    made = labeler(graph, name)
+    if name.startswith("padchest"):
+        return replace(made, label_set=named_as_published(made.label_set))
+    return made
 
 
 def written(rows: Sequence[Record], ending: str, columns: Iterable[str] = ()) -> str:

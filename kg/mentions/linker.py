@@ -24,6 +24,7 @@ from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.modifiers import ModifierReader, Modifiers
+from kg.mentions.spanish import SpanishReader
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
@@ -31,6 +32,9 @@ from kg.mentions.tokens import Token, pieces, sentences
 
 LANGUAGES = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""
+
+SPANISH = "es"
+"""Language of reports alone: a Spanish turn of a dialogue states nothing."""
 
 CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
@@ -49,7 +53,7 @@ class PassageLike(Protocol):
 
     @property
     def language(self) -> str:
-        """Language of the text, `en` or `zh`."""
+        """Language of the text, `en`, `zh` or `es`."""
 
 
 REMEMBERED, LONGEST_REMEMBERED = 20_000, 1000
@@ -113,8 +117,8 @@ class MentionLinker:
             return [
                 statement
                 for place, passage in enumerate(passages)
-                if passage.language in LANGUAGES
-                for statement in self._written_in(place, passage.name, passage.text)
+                if is_read(passage)
+                for statement in self._written_in(place, passage)
             ]
         statements: list[Statement] = []
         asked: list[list[Statement]] = []
@@ -137,8 +141,12 @@ class MentionLinker:
                 statements += found
         return sorted(statements, key=lambda s: (s.passage, s.start))
 
-    def _written_in(self, place: int, part: str, text: str) -> Iterator[Statement]:
+    def _written_in(self, place: int, passage: PassageLike) -> Iterator[Statement]:
         """Statements of a report's section; reports repeat sentences, so they are remembered."""
+        part, text = passage.name, passage.text
+        if passage.language == SPANISH:
+            yield from self._spanish.statements(place, part, text)
+            return
         setting: Setting = "past" if part == "comparison" else "report"
         for first, piece in pieces(text):
             found = self._read_before.get((piece, setting))
@@ -161,6 +169,11 @@ class MentionLinker:
             for tokens in sentences(as_read(piece))
             for one in self._understand([token.word for token in tokens], setting)
         )
+
+    @cached_property
+    def _spanish(self) -> SpanishReader:
+        """What reads Spanish; most runs never do."""
+        return SpanishReader(self._graph.index, self._left_out)
 
     @cached_property
     def _spoken(self) -> _Vocabulary:
@@ -257,6 +270,13 @@ def _without_repeated_fields(
         if words[match.end : match.end + 1] != [":"]
         or all(match.meaning.concepts != later.meaning.concepts for later in matches[place + 1 :])
     ]
+
+
+def is_read(passage: PassageLike) -> bool:
+    """Whether the language of a passage is read."""
+    if passage.language == SPANISH:
+        return passage.name not in SPEAKERS
+    return passage.language in LANGUAGES
 
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:

@@ -255,6 +255,13 @@ def test_two_megabytes_are_cut_quickly_and_flagged(raw: str) -> None:
         ("Patient from Wuhan 武汉 with cough and fever", "en"),
         ("", "en"),
         ("123", "en"),
+        ("No se observa derrame pleural. Cardiomegalia.", "es"),
+        ("Cardiomegalia.", "es"),
+        ("Silueta cardíaca de tamaño normal. Senos libres.", "es"),
+        ("Neumotórax derecho.", "es"),
+        (" sin hallazg signific . cardiomegali .", "es"),
+        ("Cardiomegaly, LA enlarged, de novo. El Paso.", "en"),
+        ("Roux-en-Y. Status post cardiac catheterization, hernia.", "en"),
     ],
 )
 def test_language(text: str, language: str) -> None:
