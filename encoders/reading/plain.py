@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ Flag = Literal[
     "nul_bytes",
     "control_characters",
     "hidden_characters",
+    "markup",
     "cut_at_limit",
     "no_headers",
     "only_headers",
@@ -27,9 +29,20 @@ MAX_CHARACTERS = 200_000
 
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
+_BLOCK = re.compile(
+    r"</?(?:br|p|div|li|[ou]l|tr|table|tbody|h[1-6]|hr|pre|html|body|head)\b[^<>\n]{0,200}>", re.I
+)
+_INLINE = re.compile(
+    r"</?(?:[abisu]|em|strong|span|font|su[bp]|center|small|tt|code)"
+    r"(?:\s[^<>\n=]{1,40}=[^<>\n]{0,200})?\s?/?>",
+    re.I,
+)
+_CELL = re.compile(r"</?t[dh]\b[^<>\n]{0,200}>", re.I)
+_ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9A-Fa-f]{1,5}|[A-Za-z]{2,8}\d{0,2});")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile("[A-Za-z]+")
+_ACCENTS = str.maketrans("\u00e1\u00e9\u00ed\u00f3\u00fa\u00f1", "aeioun")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH = frozenset(
     {
@@ -39,6 +52,27 @@ _ENGLISH = frozenset(
     }
 )
 """Words hardly an English text of some length goes without."""
+
+_SPANISH = frozenset(
+    {
+        *("con", "sin", "del", "una", "que", "las", "hay", "signos", "derecho", "derecha"),
+        *("derech", "izquierdo", "izquierda", "izquierd", "hallazgos", "hallazg", "derrame"),
+        *("derram", "cambios", "cambi", "aumento", "aument", "infiltrado", "infiltrados"),
+        *("infiltr", "neumonia", "neumoni", "neumotorax", "cardiomegalia", "cardiomegali"),
+        *("silueta", "siluet", "senos", "libres", "pinzamiento", "pinzamient", "engrosamiento"),
+        *("engros", "pulmonar", "pulmonares", "pulmon", "pulmones", "epoc", "cronicos"),
+        *("cronic", "escoliosis", "cifosis", "atelectasia", "atelectasias", "atelectasi"),
+        *("nodulos", "nodul", "radiografia", "costofrenico", "costofrenicos", "costofren"),
+        *("hilios", "hili", "elongacion", "elong", "estudio", "estudi", "previo", "previ"),
+        *("respecto", "respect", "aprecia", "aprecian", "apreci", "observa", "observan"),
+        *("observ", "existe", "existen", "densidad", "densid", "origen", "orig", "fractura"),
+        *("fractur", "antigua", "sonda", "tubo", "descartar", "tamano"),
+    }
+)
+"""Frequent words of Spanish reports, whole or stemmed, without accents, that English lacks."""
+
+SPANISH_SHARE = 0.15
+"""Share of `_SPANISH` among the words of a text from which on it is read as Spanish."""
 
 FEWEST_WORDS = 12
 """Below this many words a text is too short to tell its language."""
@@ -63,8 +97,9 @@ def clean_text(raw: bytes | str) -> CleanText:
     """Decode as UTF-8 and take out what is no text.
 
     Wrong bytes become U+FFFD. NUL bytes, control characters, terminal codes, zero-width and
-    direction characters are dropped; carriage returns become line feeds. A byte-order mark of
-    UTF-16 is honoured.
+    direction characters are dropped; carriage returns become line feeds. Tags of HTML end a line
+    or are dropped, its entities become what they stand for. A byte-order mark of UTF-16 is
+    honoured.
     """
     flags: set[Flag] = set()
     text = _decode(raw, flags) if isinstance(raw, bytes) else raw
@@ -76,7 +111,7 @@ def clean_text(raw: bytes | str) -> CleanText:
     if len(text) > MAX_CHARACTERS:
         flags.add("cut_at_limit")
         text = text[:MAX_CHARACTERS]
-    text = _drop(text, flags)
+    text = _unmarked(_drop(text, flags), flags)
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not text:
         flags.add("empty")
@@ -103,10 +138,30 @@ def _drop(text: str, flags: set[Flag]) -> str:
     return visible
 
 
+def _unmarked(text: str, flags: set[Flag]) -> str:
+    """The text without the tags and entities of HTML; a lone `<` or `&` stays."""
+    plain = text
+    if "<" in text:
+        plain = _INLINE.sub("", _CELL.sub(" ", _BLOCK.sub("\n\n", text)))
+    if "&" in plain:
+        plain = _ENTITY.sub(lambda entity: html.unescape(entity[0]).replace("\xa0", " "), plain)
+    if plain != text:
+        flags.add("markup")
+    return plain
+
+
 def language_of(text: str) -> Language:
-    """`zh` where Chinese characters are at least as many as Latin words, else `en`."""
+    """`zh` where Chinese characters are at least as many as Latin words; `es` as Spanish reports.
+
+    Spanish are texts a good part of whose words is Spanish, and more of them than English.
+    """
     chinese = len(_CHINESE.findall(text))
-    return "zh" if chinese and chinese >= len(_LATIN.findall(text)) else "en"
+    if chinese and chinese >= len(_LATIN.findall(text)):
+        return "zh"
+    words = _WORD.findall(text.lower())
+    spanish = sum(word.translate(_ACCENTS) in _SPANISH for word in words)
+    english = sum(word in _ENGLISH for word in words)
+    return "es" if spanish > english and spanish >= SPANISH_SHARE * len(words) else "en"
 
 
 def other_language(text: str) -> bool:

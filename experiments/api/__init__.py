@@ -238,6 +238,7 @@ def label(
     texts: str | Path | Iterable[str] | Mapping[str, str],
     labels: str | None = None,
     *,
+    sections: str | None = None,
     dialogue: bool = False,
 ) -> DataFrame:
     """Label reports or dialogues: what they state about the concepts of the shipped graph.
@@ -247,6 +248,8 @@ def label(
             a csv with an id column and a text column or one for each section.
         labels: Label set of a table (`chexpert14`, `nih14`, `mesh`, `covid`): a row for each text,
             a column for each label, 1 present, 0 absent, -1 uncertain, NaN not mentioned.
+        sections: Sections a label table counts: `findings_impression`, `impression` or `all`; None
+            = the first, and all where statements or dialogues are read.
         dialogue: Whether the texts are dialogues of patient and doctor.
 
     Returns:
@@ -256,16 +259,21 @@ def label(
     Raises:
         InputError: If a file cannot be read, or there is no such label set.
     """
-    from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, link, statement_rows
-    from experiments.labelling.texts import read_text, read_texts
+    from experiments.labelling.linking import link_texts
+    from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, statement_rows
+    from experiments.labelling.texts import counted, read_text, read_texts
     from kg.files.store import load_shipped
+    from kg.mentions.sections import DEFAULT_SECTIONS
 
     kind: Literal["report", "dialogue"] = "dialogue" if dialogue else "report"
     shipped = load_shipped()
-    if isinstance(texts, Path):
-        linked = link(read_texts(texts, kind), shipped)
-    else:
-        linked = link([read_text(key, one, kind) for key, one in _by_id(texts).items()], shipped)
+    read = (
+        read_texts(texts, kind)
+        if isinstance(texts, Path)
+        else [read_text(key, one, kind) for key, one in _by_id(texts).items()]
+    )
+    usual = DEFAULT_SECTIONS if labels is not None and not dialogue else "all"
+    linked = link_texts(counted(read, sections or usual))
     if labels is not None:
         return frame(label_rows(linked, shipped, labels))
     return frame(statement_rows(linked, shipped), STATEMENT_COLUMNS)

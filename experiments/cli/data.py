@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
+from experiments.cli.agreement import agreement
 from experiments.cli.arguments import is_made, options_option, root_option, talking
 from experiments.cli.audit import audit
 from experiments.cli.copies import load_dataset, open_copy, raw_folder
@@ -32,6 +33,7 @@ def data() -> None:
     """Data sets: their layouts, and the copies on this machine."""
 
 
+data.add_command(agreement)
 data.add_command(audit)
 data.add_command(label)
 data.add_command(shift)

@@ -112,7 +112,7 @@ class TextSection(Options):
     train: TextPolicy | Literal["same"] = "same"
     test: TextPolicy = "none"
     encoder: Part = Part(name="tiny_transformer")
-    language: Literal["en", "zh", "any"] = "en"
+    language: Literal["en", "zh", "es", "any"] = "en"
 
 
 class ImageSection(Options):

@@ -266,7 +266,8 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _write_report(path: Path, number: int, *, ill: bool) -> None:
-    said = "Small left pleural effusion." if ill else "The lungs are clear."
+    effusion = "Small left pleural effusion. Possible edema. No pneumothorax."
+    said = effusion if ill else "The lungs are clear."
     text = f"{TITLE}\n INDICATION: ___ year old with cough.\n\n FINDINGS:\n {said}\n"
     if number == 1:
         text = f"{TITLE}\n IMPRESSION: Normal."

@@ -9,9 +9,7 @@ language of a run does not read. A study id that two patient ids share makes the
 from __future__ import annotations
 
 import ast
-import csv
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -23,6 +21,7 @@ from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading
 from experiments.datasets._made_up import write_table
 from experiments.datasets._near_duplicates import join
+from experiments.datasets._padchest_labels import concepts
 from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._torchxrayvision import table_of
@@ -166,7 +165,7 @@ class PadChest(Pictured):
 
     def unmapped(self) -> tuple[str, ...]:
         """Labels of the published tree without a concept."""
-        return tuple(label for label, concept in _concepts().items() if not concept)
+        return tuple(label for label, concept in concepts().items() if not concept)
 
     def _stated(self, table: Columns) -> list[dict[str, Stated]]:
         """What the labels of each row state; equal cells share one record."""
@@ -188,20 +187,12 @@ def _present(cell: str, where: str) -> dict[str, Stated]:
         names = [name.strip() for name in ast.literal_eval(cell)]
     except (ValueError, SyntaxError):
         raise InputError(f"{where}: Labels {cell!r:.40} is no list", "get it again") from None
-    table = _concepts()
+    table = concepts()
     unknown = [name for name in names if name and name not in table]
     if unknown:
         raise InputError(f"{where}: label {unknown[0]!r}", did_you_mean(unknown[0], table))
     stated: dict[str, Stated] = {table[name]: "present" for name in names if table.get(name)}
     return stated or {NO_FINDING: "absent"}
-
-
-@cache
-def _concepts() -> Mapping[str, str]:
-    """Concept of each published label; empty for the one the graph has no concept for."""
-    path = Path(__file__).with_name("padchest_labels.tsv")
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {row["label"]: row["concept"] for row in csv.DictReader(lines, delimiter="\t")}
 
 
 def _report(text: str) -> tuple[Passage, ...]:

@@ -6,15 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from experiments.datasets import _mesh as mesh
+from experiments.datasets._padchest_labels import named_as_published
 from experiments.labelling.texts import LabelText
 from kg.mentions.labels import STYLES, Labeler, Style, labeler
-from kg.mentions.linker import MentionLinker
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["LABEL_TABLES", "STATEMENT_COLUMNS", "label_rows", "link", "statement_rows", "written"]
+__all__ = ["LABEL_TABLES", "STATEMENT_COLUMNS", "label_rows", "statement_rows", "written"]
 
 Linked = Sequence[tuple[LabelText, Sequence[Statement]]]
 Record = Mapping[str, object]
@@ -27,12 +28,6 @@ STATEMENT_COLUMNS = (
     *("id", "passage", "section", "start", "end", "text", "concept", "label", "assertion"),
     *("rule", "sites", "side", "severity", "change"),
 )
-
-
-def link(texts: Iterable[LabelText], graph: KnowledgeGraph) -> Linked:
-    """Each text with what it states about the concepts of a graph."""
-    linker = MentionLinker(graph)
-    return [(text, linker.link(text.passages)) for text in texts]
 
 
 def statement_rows(linked: Linked, graph: KnowledgeGraph) -> list[dict[str, object]]:
@@ -70,10 +65,13 @@ def label_rows(linked: Linked, graph: KnowledgeGraph, name: str) -> list[dict[st
 
 
 def _labeler(graph: KnowledgeGraph, name: str) -> Labeler:
-    """The labeler of a label set; MeSH headings are the columns of `mesh`."""
+    """The labeler of a label set; `mesh` and PadChest's have the columns of their publishers."""
     if name == "mesh":
         return Labeler(graph, mesh.label_set(headings=True), Style(two_valued=True))
-    return labeler(graph, name)
+    made = labeler(graph, name)
+    if name.startswith("padchest"):
+        return replace(made, label_set=named_as_published(made.label_set))
+    return made
 
 
 def written(rows: Sequence[Record], ending: str, columns: Iterable[str] = ()) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +13,9 @@ from encoders.reading.report import read_report_with_flags
 from encoders.study import SECTIONS, Passage
 from experiments.datasets._tables import Row, read_header, read_table, unique
 from kg.errors import InputError, did_you_mean
+from kg.mentions.sections import labelled_passages
 
-__all__ = ["Columns", "LabelText", "read_text", "read_texts"]
+__all__ = ["Columns", "LabelText", "counted", "read_text", "read_texts"]
 
 Kind = Literal["report", "dialogue"]
 
@@ -79,6 +80,11 @@ def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) 
     if path.suffix.lower() in NO_TEXT:
         raise InputError(f"{path}: not plain text", "save it as .txt, or a table as .csv")
     return [read_text(path.stem, _bytes(path), kind)]
+
+
+def counted(texts: Iterable[LabelText], sections: str) -> list[LabelText]:
+    """The texts with the passages alone that their labels are read from."""
+    return [replace(text, passages=labelled_passages(text.passages, sections)) for text in texts]
 
 
 def _bytes(path: Path) -> bytes:

@@ -134,7 +134,7 @@ def leakage(policy: TextPolicy, label_source: Sequence[str]) -> Leakage:
 def passages_for(
     study: Study,
     policy: TextPolicy,
-    language: Literal["en", "zh", "any"],
+    language: Literal["en", "zh", "es", "any"],
     redactor: Redactor | None = None,
 ) -> tuple[Passage, ...]:
     """The passages of a study that a text policy lets a system read.

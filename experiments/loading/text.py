@@ -24,6 +24,7 @@ from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
 from kg.mentions.redact import redact
+from kg.mentions.sections import labelled_passages
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
@@ -32,6 +33,8 @@ __all__ = ["WordReader"]
 
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
+TOLD_KINDS = frozenset({"symptom", "comorbidity", "exposure", "risk_factor", "lab_sign"})
+"""Kinds of concepts no picture shows, which the indication of a report tells as well."""
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
 
 
@@ -145,20 +148,22 @@ class WordReader:
     def concept_targets(self, studies: Sequence[Study], sources: Sequence[str]) -> Tensor:
         """What report and coding state, `[n, N]`: training only.
 
-        A concept that a study with report or coding does not name is taken as absent; what it
-        is present in, all its `is_a` ancestors are too. NaN where nothing was written at all, and
-        where the report leaves it open. Of a concept held out of training nothing is stated, and
-        what only follows from one is left open.
+        What a picture shows is read in the sections a report's labels are read from, what the
+        patient tells in all. A concept that a study with report or coding does not name is taken as
+        absent; what it is present in, all its `is_a` ancestors are too. NaN where nothing was
+        written of the picture, and where the report leaves it open. Of a concept held out of
+        training nothing is stated, and what only follows from one is left open.
         """
         index = self.graph.index
         made = torch.full((len(studies), len(index)), float("nan"))
         for row, study in enumerate(studies):
             stated: dict[str, Stated] = {}
             full = self.passages(study, "full") if "stated" in sources else ()
-            stated |= self._stated(full)
+            counted = labelled_passages(full)
+            stated |= self._stated(counted) | self._told(full)
             coded = study.coded if "coded" in sources else {}
             stated |= {concept: value for concept, value in coded.items() if concept in index}
-            if not full and not coded:
+            if not counted and not coded:
                 continue
             made[row] = 0.0
             for concept, value in stated.items():
@@ -220,6 +225,11 @@ class WordReader:
 
     def _stated(self, passages: Passages) -> dict[str, Stated]:
         return dict(study_evidence(self.linker.link(passages), self.graph))
+
+    def _told(self, passages: Passages) -> dict[str, Stated]:
+        """What the patient tells or is known for, wherever it is written."""
+        found = self._stated(passages)
+        return {c: said for c, said in found.items() if self.graph.concept(c).kind in TOLD_KINDS}
 
     def _frozen(self, passages: list[Passages], made: Tokenized) -> Tensor:
         """Tokens of a frozen encoder, each text encoded once, `[n, T, D]`."""

@@ -39,7 +39,7 @@ def _after(
     while place < len(tokens) and tokens[place] in JOINING:
         place += 1
     if match.end < place < len(tokens):
-        found = _whole([*tokens[match.start : match.end - 1], tokens[place]], phrases)
+        found = whole([*tokens[match.start : match.end - 1], tokens[place]], phrases)
         if found is not None:
             yield Match(found, place, place + 1)
 
@@ -52,12 +52,12 @@ def _before(
     while place >= 0 and tokens[place] in JOINING:
         place -= 1
     if 0 <= place < match.start - 1:
-        found = _whole([tokens[place], *tokens[match.start + 1 : match.end]], phrases)
+        found = whole([tokens[place], *tokens[match.start + 1 : match.end]], phrases)
         if found is not None:
             yield Match(found, place, place + 1)
 
 
-def _whole(tokens: list[str], phrases: Matcher[Entry]) -> Entry | None:
+def whole(tokens: Sequence[str], phrases: Matcher[Entry]) -> Entry | None:
     """What the tokens mean where all of them are one phrase that names a concept."""
     found = phrases.find(tokens)
     if len(found) == 1 and found[0].end - found[0].start == len(tokens):

@@ -2,33 +2,100 @@
 
 A cue acts on the mentions that follow it (`before` the mention), precede it (`after`) or on both
 sides, within its sentence and clause, as far as its reach in tokens; one that opens a `list` acts
-on all that follows, across commas. The longest cue at a place wins, so that `no change in` is not
-read as `no`. A cue listed both as `before` and `after` acts back only where it finds nothing ahead.
+on all that follows, across commas. A `first` word acts ahead where it opens its sentence, the
+`last` of a clause back, and an `answer` back where it closes a field of a form. The longest cue at
+a place wins, so that `no change in` is not read as `no`. A cue listed both as `before` and `after`
+acts back only where it finds nothing ahead.
+
+A word such as `<seen>` stands for each of its row in `cue_words.tsv`, and words of degree may be
+passed over (`has since completely resolved`). `written_cues.tsv` holds in reports alone,
+`spoken_cues.tsv` in dialogues.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
 from typing import Literal, NamedTuple, cast
 
+from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
+from kg.mentions.tokens import ASKED
+from kg.mentions.tokens import words as tokens_of
 
 Effect = Literal[
-    "absent", "uncertain", "probable", "alternative", "history", "nothing", "ends", "ignored"
+    "absent",
+    "uncertain",
+    "open",
+    "probable",
+    "alternative",
+    "excluded",
+    "exclude",
+    "removed",
+    "history",
+    "nothing",
+    "ends",
+    "ignored",
 ]
-Side = Literal["before", "after", "both", "list"]
+Side = Literal["before", "after", "both", "list", "first", "answer", "last"]
+
+AHEAD = frozenset({"before", "list", "first"})
+"""Sides of the cues that act ahead alone."""
 
 FAR = 1000
 """Reach of a cue that acts up to the end of its clause."""
+
+YEAR, NUMBER = "<year>", "<number>"
+"""What stands for a year and for another number in a sentence whose cues are looked for."""
+
+FILLERS = frozenset(
+    {
+        *("definitely", "clearly", "readily", "reliably", "confidently", "safely", "entirely"),
+        *("completely", "fully", "totally", "definitively", "absolutely", "both", "now", "since"),
+        *("subsequently", "currently", "also", "convincing", "definite", "significant"),
+        *("significantly", "appreciable", "interval", "visible", "obvious", "major", "acute"),
+        *("relevant", "substantial", "substantially", "measurable", "noticeable", "detectable"),
+        *(
+            "discernible",
+            "further",
+            "evident",
+            "overt",
+            "radiographic",
+            "distinct",
+            "strong",
+            "real",
+        ),
+        *("thought", "felt", "considered", "deemed", "favored"),
+        *(
+            "meanwhile",
+            "already",
+            "be",
+            "been",
+            "closely",
+            "carefully",
+            "really",
+            "very",
+            "quite",
+            "yet",
+            "recently",
+            "up",
+        ),
+    }
+)
+"""Words of degree and certainty that a cue may have between its own."""
 
 
 class Cue(NamedTuple):
     """What a cue does.
 
     Args:
-        effect: `absent`, `uncertain`; `probable` (uncertain, but held for likely); `alternative`
-            (uncertain: one of two readings); `history` (a past state: uncertain for what can pass);
-            `nothing` (the mention states nothing, as in a condition); `ends` (no cue acts across
-            it); `ignored` (hides a shorter cue inside it).
+        effect: `absent`, `uncertain`; `open` (uncertain whatever denies it beside); `probable`
+            (uncertain, but held for likely); `alternative` (uncertain: one of two readings);
+            `excluded` and `exclude` (absent and uncertain, open where they are denied); `removed`
+            (absent for a device); `history` (a past state: uncertain for what can pass); `nothing`
+            (the mention states nothing, as in a condition); `ends` (no cue acts across it);
+            `ignored` (hides a shorter cue inside it).
         side: Where it stands relative to the mentions it acts on.
         reach: How many tokens away a mention may be.
     """
@@ -38,20 +105,41 @@ class Cue(NamedTuple):
     reach: int
 
 
-def cue_phrases(name: str = "cues.tsv") -> list[tuple[str, Cue]]:
-    """Every cue's words and what it does; words that act in two ways are there twice.
+def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
+    """The cues of some tables; words that stand in several act as the first one says."""
+    cues: dict[tuple[str, ...], list[Cue]] = {}
+    for table in tables:
+        own: dict[tuple[str, ...], list[Cue]] = {}
+        for row in table_rows(table):
+            cue = Cue(
+                cast(Effect, row["effect"]), cast(Side, row["side"]), int(row["reach"] or FAR)
+            )
+            for way in _written(row["cue"]):
+                own.setdefault(way, []).append(cue)
+        cues = {**own, **cues}
+    return Matcher(((way, tuple(sorted(found, key=_back))) for way, found in cues.items()), FILLERS)
 
-    Args:
-        name: `cues.tsv`, or `spoken_cues.tsv` with what holds in dialogues alone.
-    """
-    return [
-        (
-            row["cue"],
-            Cue(
-                cast(Effect, row["effect"]),
-                cast(Side, row["side"]),
-                int(row["reach"] or FAR),
-            ),
+
+def _back(cue: Cue) -> bool:
+    """Whether a cue acts back at all, which it does after those that act ahead alone."""
+    return cue.side not in AHEAD
+
+
+def _written(cue: str) -> Iterator[tuple[str, ...]]:
+    """Every way to write a cue: its words, with each of the words a class stands for."""
+    ways = [_words().get(word, (tokens_of(word),)) for word in cue.split()]
+    for chosen in product(*ways):
+        yield tuple(token for word in chosen for token in word)
+
+
+@cache
+def _words() -> dict[str, tuple[tuple[str, ...], ...]]:
+    signs = {sign: ((sign,),) for sign in (YEAR, NUMBER, ASKED)}
+    return signs | {
+        f"<{row['class']}>": tuple(
+            tokens
+            for phrase in row["words"].split("|")
+            for tokens in signs.get(phrase, (tokens_of(phrase),))
         )
-        for row in table_rows(name)
-    ]
+        for row in table_rows("cue_words.tsv")
+    }

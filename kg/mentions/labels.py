@@ -7,8 +7,10 @@ What a set files elsewhere by convention alone (heart failure under Edema in Che
 uncertain beats absent.
 
 Each set has its own values. CheXpert's are 1, 0, -1 and blank (not mentioned); a silhouette that is
-normal denies cardiomegaly, clear lungs deny nothing. NIH's are 1 and 0: one of two readings, and
-what is held for likely, count as there, as in the gold labels of Open-i's development part.
+normal denies cardiomegaly, clear lungs deny nothing. NegBio's are the same, but absent beats
+uncertain. NIH's are 1 and 0: one of two readings, and what is held for likely, count as there, as
+in the gold labels of Open-i's development part. PadChest's are 1 and 0 too: its physicians labelled
+whatever is named and not denied.
 `No Finding` holds where nothing abnormal is there or possible; NIH's `normal` wants nothing else at
 all, be it a scar or a catheter.
 """
@@ -16,7 +18,7 @@ all, be it a scar or a catheter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kg.errors import InputError, did_you_mean
@@ -34,6 +36,7 @@ ABNORMAL_KINDS = frozenset({"finding", "disease", "complication"})
 PLACED_KINDS = frozenset({"device", "procedure"})
 
 _STRENGTH: dict[Assertion, int] = {"absent": 0, "uncertain": 1, "present": 2}
+_DENIAL_FIRST: dict[Assertion, int] = {"uncertain": 0, "absent": 1, "present": 2}
 _VALUES: dict[Assertion, int] = {"absent": 0, "uncertain": -1, "present": 1}
 
 
@@ -48,21 +51,31 @@ class Style:
         normal_without_devices: Whether its column for a normal study is spoilt by devices and
             operations too.
         harmless: Concepts that do not spoil it.
+        doubt_counts: Whether whatever is doubtful counts as present, not only what is likely.
+        denial_beats_doubt: Whether absent beats uncertain where one column is said to be both.
+        columns_of: The label set whose columns it has, where it has another's.
     """
 
     two_valued: bool = False
     denied_by_phrase: frozenset[str] | None = None
     normal_without_devices: bool = False
     harmless: frozenset[str] = frozenset()
+    doubt_counts: bool = False
+    denial_beats_doubt: bool = False
+    columns_of: str = ""
 
 
+CHEXPERT = Style(
+    denied_by_phrase=frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum"}),
+    harmless=frozenset({"ckg:hypoinflation", "ckg:bronchovascular_crowding"}),
+)
 STYLES: Mapping[str, Style] = {
-    "chexpert14": Style(
-        denied_by_phrase=frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum"}),
-        harmless=frozenset({"ckg:hypoinflation", "ckg:bronchovascular_crowding"}),
-    ),
+    "chexpert14": CHEXPERT,
+    "chexpert14_negbio": replace(CHEXPERT, denial_beats_doubt=True, columns_of="chexpert14"),
     "nih14": Style(two_valued=True, normal_without_devices=True),
     "covid": Style(),
+    "padchest": Style(two_valued=True, doubt_counts=True),
+    "padchest_differential": Style(two_valued=True, doubt_counts=True),
 }
 """The label sets there are labelers for."""
 
@@ -89,10 +102,11 @@ class Labeler:
     def label(self, statements: Iterable[Statement]) -> dict[str, Value]:
         """The value of each column."""
         known = [one for one in statements if one.concept in self.graph.index]
+        strength = _DENIAL_FIRST if self.style.denial_beats_doubt else _STRENGTH
         best: dict[str, Assertion] = {}
         for statement in known:
             for column, said in self._claims(statement):
-                if column not in best or _STRENGTH[said] > _STRENGTH[best[column]]:
+                if column not in best or strength[said] > strength[best[column]]:
                     best[column] = said
         values = {column: self._value(best.get(column)) for column in self.columns}
         if self.label_set.no_finding is not None:
@@ -104,7 +118,8 @@ class Labeler:
     def _claims(self, statement: Statement) -> Iterable[tuple[str, Assertion]]:
         """Columns a statement counts for, and as what."""
         said = statement.assertion
-        if self.style.two_valued and statement.rule.startswith(LIKELY_RULES):
+        likely = self.style.doubt_counts or statement.rule.startswith(LIKELY_RULES)
+        if self.style.two_valued and likely and said == "uncertain":
             said = "present"
         for column, fixed in self._columns_of.get(statement.concept, ()):
             named = statement.rule != "phrase" or said != "absent"
@@ -166,4 +181,5 @@ def labeler(graph: KnowledgeGraph, name: str) -> Labeler:
     """
     if name not in STYLES:
         raise InputError(f"no labeler for the label set {name!r}", did_you_mean(name, STYLES))
-    return Labeler(graph, graph.label_set(name), STYLES[name])
+    style = STYLES[name]
+    return Labeler(graph, graph.label_set(style.columns_of or name), style)

@@ -56,6 +56,9 @@ SPOKEN_FILLERS = frozenset(
 )
 """Words a phrase of a dialogue may have between its own (`my throat has been a bit sore`)."""
 
+NEGATED = frozenset({"not", "isn't", "aren't", "wasn't", "weren't"})
+"""Words inside a phrase of a report that deny it (`the heart is not enlarged`)."""
+
 NOT_A_CONCEPT = "-"
 
 
@@ -65,10 +68,12 @@ class Entry(NamedTuple):
     Args:
         concepts: Concept ids, most often one; none for a phrase that is to be passed over.
         asserts: What the phrase itself asserts whatever stands around it, or None.
+        denied: Whether a word inside it, where it was found, denies it.
     """
 
     concepts: tuple[str, ...]
     asserts: Assertion | None = None
+    denied: bool = False
 
 
 VARIANT = 3
@@ -100,7 +105,7 @@ def lexicon(
             if _says_enough(phrase, tokens):
                 claims.setdefault(tokens, []).append(_Claim(rank, concept.id))
             for other in variants(tokens):
-                if len(other) > 1 and _says_enough(phrase, other):
+                if _says_enough(phrase, other):
                     claims.setdefault(other, []).append(_Claim(VARIANT, concept.id))
     known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
     short = [
@@ -112,7 +117,7 @@ def lexicon(
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
     # own phrases come first: they mend names the graph's sources got wrong
-    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else frozenset())
+    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else NEGATED)
     return Matcher([*own, *short, *((t, e) for t, e in known if e is not None)], fillers)
 
 

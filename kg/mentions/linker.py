@@ -9,27 +9,32 @@ answer one each. In a report a question is uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
+from kg.mentions.as_read import as_read
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
+from kg.mentions.denied_words import with_denied_words
 from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at_gaps, without_links
 from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.modifiers import ModifierReader, Modifiers
+from kg.mentions.spanish import SpanishReader
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
-from kg.mentions.tokens import Token, sentences
+from kg.mentions.tokens import Token, pieces, sentences
 from kg.model.graph import KnowledgeGraph
 
 LANGUAGES = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""
+
+SPANISH = "es"
+"""Language of reports alone: a Spanish turn of a dialogue states nothing."""
 
 CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
@@ -48,11 +53,11 @@ class PassageLike(Protocol):
 
     @property
     def language(self) -> str:
-        """Language of the text, `en` or `zh`."""
+        """Language of the text, `en`, `zh` or `es`."""
 
 
-REMEMBERED = 20_000
-"""How many different sentences are remembered with what they state."""
+REMEMBERED, LONGEST_REMEMBERED = 20_000, 1000
+"""How many pieces of reports are remembered with what they state, and their most characters."""
 
 Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
 """Where a sentence stands: in a report, in a section on earlier studies, or in a speaker's turn,
@@ -60,7 +65,7 @@ where `asks` is a question the patient is to answer."""
 
 
 class _Understood(NamedTuple):
-    """What a sentence states of one concept, in tokens `[start, end)`."""
+    """What a sentence states of one concept, in tokens or characters `[start, end)`."""
 
     concept: str
     assertion: Assertion
@@ -99,7 +104,8 @@ class MentionLinker:
         self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
-        self._read_before: dict[tuple[tuple[str, ...], Setting], tuple[_Understood, ...]] = {}
+        self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
+        self._read_before: dict[tuple[str, Setting], tuple[_Understood, ...]] = {}
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -107,6 +113,13 @@ class MentionLinker:
         A mention in a condition or in a question nobody answers gives no statement. A question
         waits for a turn of somebody else that opens with an answer, until the asker speaks again.
         """
+        if not any(passage.name in SPEAKERS for passage in passages):
+            return [
+                statement
+                for place, passage in enumerate(passages)
+                if is_read(passage)
+                for statement in self._written_in(place, passage)
+            ]
         statements: list[Statement] = []
         asked: list[list[Statement]] = []
         asker, waited = "", False
@@ -128,32 +141,66 @@ class MentionLinker:
                 statements += found
         return sorted(statements, key=lambda s: (s.passage, s.start))
 
+    def _written_in(self, place: int, passage: PassageLike) -> Iterator[Statement]:
+        """Statements of a report's section; reports repeat sentences, so they are remembered."""
+        part, text = passage.name, passage.text
+        if passage.language == SPANISH:
+            yield from self._spanish.statements(place, part, text)
+            return
+        setting: Setting = "past" if part == "comparison" else "report"
+        for first, piece in pieces(text):
+            found = self._read_before.get((piece, setting))
+            if found is None:
+                found = self._understood_in(piece, setting)
+                if len(piece) <= LONGEST_REMEMBERED:
+                    if len(self._read_before) >= REMEMBERED:
+                        self._read_before.clear()
+                    self._read_before[piece, setting] = found
+            for concept, assertion, rule, start, end, (sites, side, severity, change) in found:
+                yield Statement(
+                    concept, assertion, place, first + start, first + end, part, rule,
+                    sites, side, severity, change,
+                )  # fmt: skip
+
+    def _understood_in(self, piece: str, setting: Setting) -> tuple[_Understood, ...]:
+        """What the sentences of a piece of a report state, in its characters."""
+        return tuple(
+            one._replace(start=tokens[one.start].start, end=tokens[one.end - 1].end)
+            for tokens in sentences(as_read(piece))
+            for one in self._understand([token.word for token in tokens], setting)
+        )
+
+    @cached_property
+    def _spanish(self) -> SpanishReader:
+        """What reads Spanish; most runs never do."""
+        return SpanishReader(self._graph.index, self._left_out)
+
     @cached_property
     def _spoken(self) -> _Vocabulary:
         """The vocabulary of dialogues; most runs never read one."""
         return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
 
     def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
-        known = CUE_WORDS | self._modifiers.vocabulary
-        return _Vocabulary(phrases, Speller(phrases.vocabulary, known))
+        right = phrases.vocabulary | CUE_WORDS
+        return _Vocabulary(phrases, Speller(right, self._modifiers.vocabulary))
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
-        words = tuple([token.word for token in sentence.tokens])
-        key = (words, _setting(sentence))
-        if key not in self._read_before:
-            if len(self._read_before) >= REMEMBERED:
-                self._read_before.clear()
-            self._read_before[key] = self._understand(*key)
-        return [_statement(sentence, understood) for understood in self._read_before[key]]
+        words = [token.word for token in sentence.tokens]
+        return [
+            _statement(sentence, understood)
+            for understood in self._understand(words, _setting(sentence))
+        ]
 
-    def _understand(self, written: tuple[str, ...], setting: Setting) -> tuple[_Understood, ...]:
-        """What the words of a sentence state; reports repeat theirs, so this is remembered."""
+    def _understand(self, written: Sequence[str], setting: Setting) -> tuple[_Understood, ...]:
+        """What the words of a sentence state, in tokens."""
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
-        words = spelled_out([speller.mend(word) for word in written])
+        words = spelled_out(speller.mend_all(written))
         matches = with_shared_words(words, phrases.find(words), phrases)
+        matches = with_denied_words(words, matches, phrases, self._chronic)
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
+        matches = _without_repeated_fields(words, matches)
         if not matches:
             return ()
         judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
@@ -192,7 +239,7 @@ class MentionLinker:
 
     def _with_normal(self, words: Sequence[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
         """The matches with the structures a report's sentence calls normal."""
-        taken = {place for match in matches for place in range(match.start, match.end)}
+        taken = [(match.start, match.end) for match in matches]
         found = [
             Match(Entry(denied.concepts, "absent"), denied.start, denied.end)
             for denied in self._structures.read(words, taken)
@@ -200,9 +247,36 @@ class MentionLinker:
         return sorted([*matches, *found], key=lambda match: match.start) if found else matches
 
     def _mention(self, match: Match[Entry]) -> Mention:
-        concepts, asserts = match.meaning
-        chronic = not self._chronic.isdisjoint(concepts)
-        return Mention(match.start, match.end, chronic, asserts is not None)
+        concepts, asserts, denied = match.meaning
+        return Mention(
+            match.start,
+            match.end,
+            chronic=not self._chronic.isdisjoint(concepts),
+            asserts=asserts is not None,
+            device=not self._devices.isdisjoint(concepts),
+            denied=denied,
+        )
+
+
+def _without_repeated_fields(
+    words: Sequence[str], matches: list[Match[Entry]]
+) -> list[Match[Entry]]:
+    """The matches without a field's name whose field says it again (`Edema: no edema`)."""
+    if ":" not in words:
+        return matches
+    return [
+        match
+        for place, match in enumerate(matches)
+        if words[match.end : match.end + 1] != [":"]
+        or all(match.meaning.concepts != later.meaning.concepts for later in matches[place + 1 :])
+    ]
+
+
+def is_read(passage: PassageLike) -> bool:
+    """Whether the language of a passage is read."""
+    if passage.language == SPANISH:
+        return passage.name not in SPEAKERS
+    return passage.language in LANGUAGES
 
 
 def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
@@ -210,9 +284,11 @@ def _sentences(passages: Sequence[PassageLike]) -> Iterator[_Sentence]:
         if passage.language not in LANGUAGES:
             continue
         spoken, opens = passage.name in SPEAKERS, True
-        for written in sentences(without_links(passage.text) if spoken else passage.text):
+        text = without_links(passage.text) if spoken else passage.text
+        whole = as_read(text, spoken=spoken)
+        for written in sentences(whole):
             for tokens in split_at_gaps(written) if spoken else [written]:
-                text = passage.text[tokens[0].start : tokens[-1].end]
+                text = whole[tokens[0].start : tokens[-1].end]
                 yield _Sentence(place, passage.name, text, tokens, opens)
                 opens = False
 
@@ -273,4 +349,4 @@ def _answered(asked: Sequence[list[Statement]], said: Sequence[Reply]) -> list[S
     open_which = reply.assertion == "present" and several and not reply.of_all
     assertion: Assertion = "uncertain" if open_which else reply.assertion
     rule = {"absent": "answer_no", "present": "answer_yes"}.get(reply.assertion, "answer_unsure")
-    return [replace(statement, assertion=assertion, rule=rule) for statement in mentions]
+    return [statement._replace(assertion=assertion, rule=rule) for statement in mentions]

@@ -13,7 +13,8 @@ FILLERS = frozenset(
         *("mild", "mildly", "moderate", "moderately", "marked", "markedly", "severe", "severely"),
         *("slight", "slightly", "minimal", "minimally", "borderline", "somewhat", "small", "large"),
         *("again", "also", "remain", "remains", "left", "right", "both", "bilateral", "grossly"),
-        *("persistently", "size", "within", "to", "patient's", "her", "his"),
+        *("persistently", "size", "within", "to", "patient's", "her", "his", "doe", "do"),
+        *("significantly", "any"),
     }
 )
 """Words that may stand between the words of a phrase (`the heart is mildly enlarged`)."""
@@ -60,15 +61,23 @@ class Matcher(Generic[Meaning]):
 
     def find(self, tokens: Sequence[str]) -> list[Match[Meaning]]:
         """Matches from left to right, each the longest at its place, none overlapping."""
+        root, fillers = self._root, self._fillers
+        places = [place for place, token in enumerate(tokens) if token in root]
         found: list[Match[Meaning]] = []
-        place = 0
-        while place < len(tokens):
-            match = self._longest(tokens, place) if tokens[place] in self._root else None
-            if match is None:
-                place += 1
-            else:
+        free, last = 0, len(tokens) - 1
+        for place in places:
+            if place < free:
+                continue
+            node: dict[str, object] = root[tokens[place]]  # type: ignore[assignment]
+            after = tokens[place + 1] if place < last else ""
+            match: Match[Meaning] | None = None
+            if after and (after in node or after in fillers):
+                match = self._longest(tokens, place, node)
+            elif _END in node:
+                match = Match(node[_END], place, place + 1)  # type: ignore[arg-type]
+            if match is not None:
                 found.append(match)
-                place = match.end
+                free = match.end
         return found
 
     def _add(self, tokens: Sequence[str], meaning: Meaning) -> None:
@@ -82,19 +91,23 @@ class Matcher(Generic[Meaning]):
             node[_END] = meaning
             self._size += 1
 
-    def _longest(self, tokens: Sequence[str], start: int) -> Match[Meaning] | None:
+    def _longest(
+        self, tokens: Sequence[str], start: int, node: dict[str, object]
+    ) -> Match[Meaning] | None:
         """The longest phrase that starts here; a filler may be part of it or passed over.
 
         Both ways are followed side by side, so that `enlargement of the heart` is found beside a
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
-        ways: list[tuple[dict[str, object], int]] = [(self._root, 0)]
-        best = None
-        for place in range(start, len(tokens)):
+        best: Match[Meaning] | None = None
+        if _END in node:
+            best = Match(node[_END], start, start + 1)  # type: ignore[arg-type]
+        ways = [(node, 0)]
+        for place in range(start + 1, len(tokens)):
             token = tokens[place]
+            passable = token in self._fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
-            passable = place > start and token in self._fillers
             for node, passed in ways:
                 below = node.get(token)
                 if below is not None:
@@ -102,9 +115,9 @@ class Matcher(Generic[Meaning]):
                     ends = below if ends is None and _END in below else ends  # type: ignore[operator]
                 if passable and passed < MAX_FILLERS:
                     following.append((node, passed + 1))
-            if ends is not None:
-                best = Match(ends[_END], start, place + 1)  # type: ignore[index]
             if not following:
                 break
+            if ends is not None:
+                best = Match(ends[_END], start, place + 1)  # type: ignore[index]
             ways = following
         return best

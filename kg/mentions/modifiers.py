@@ -87,7 +87,8 @@ class ModifierReader:
         for place, (start, end) in enumerate(spans):
             low = _low(tokens, start, ends[place])
             high = _high(tokens, end, starts[place + 1])
-            made.append(_collect(f.meaning for f in found if low <= f.start and f.end <= high))
+            facts = [f.meaning for f in found if low <= f.start and f.end <= high]
+            made.append(_collect(facts) if facts else NOTHING)
         return made
 
 
@@ -127,6 +128,7 @@ def _collect(found: Iterable[Facts]) -> Modifiers:
     return Modifiers(tuple(sites), side, last.get("severity", ""), last.get("change", ""))
 
 
+@cache
 def _side_of(site: str) -> tuple[str, ...]:
     """The side a site's own name says."""
     name = site.partition(":")[2]

@@ -1,18 +1,25 @@
-"""Mend a long word that is one slip away from a word of the lexicon (`pneumothroax`).
+"""Mend a long word that is one slip away from a word of the lexicon or a cue (`pneumothroax`).
 
-A slip is one letter too many or too few, two neighbours swapped or, in a word of ten letters or
-more, one letter wrong (`lobulated` is no slip of `loculated`). Only words of eight letters or more
-are what others are slips of, only where one single word of the lexicon is that near, and never one
-that is a word of the lexicon or the cues itself or begins or ends otherwise (`pneumonic`).
+A slip is two neighbours swapped in a word of seven letters or more (`withotu`), one letter too many
+or too few in one of eight or more, or one letter wrong in one of ten or more (`lobulated` is no
+slip of `loculated`). Only where one single word is that near, and never one that is a word of the
+lexicon or the cues itself or, but for a swap, begins or ends otherwise (`pneumonic`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from kg.mentions.tokens import Forms
+
+SHORTEST_SWAPPED = 7
+
 SHORTEST = 8
 
 SHORTEST_CHANGED = 10
+
+LONGEST = 40
+"""Words of more letters are slips of none: the lexicon has none so long."""
 
 
 class Speller:
@@ -24,33 +31,38 @@ class Speller:
     """
 
     def __init__(self, right: Collection[str], known: Iterable[str] = ()) -> None:
-        targets = {word for word in right if len(word) >= SHORTEST and word.isascii()}
+        targets = {word for word in right if len(word) >= SHORTEST_SWAPPED and word.isascii()}
         self._known = frozenset(known).union(right)
         self._near: dict[str, set[str]] = {}
         for word in targets:
             for form in _shortened(word):
                 self._near.setdefault(form, set()).add(word)
-        self._mended: dict[str, str] = {}
+        self._mended = Forms(self._mend)
 
     def mend(self, word: str) -> str:
         """The word, or the one word of the lexicon it is a slip of."""
-        if len(word) < SHORTEST - 1 or word in self._known or not word.isalpha():
-            return word
-        if word not in self._mended:
-            if len(self._mended) > 65536:
-                self._mended.clear()
-            self._mended[word] = self._find(word)
         return self._mended[word]
 
-    def _find(self, word: str) -> str:
+    def mend_all(self, words: Iterable[str]) -> list[str]:
+        """Each word as `mend` has it."""
+        mended = self._mended
+        return [mended[word] for word in words]
+
+    def _mend(self, word: str) -> str:
+        if not SHORTEST_SWAPPED <= len(word) <= LONGEST or word in self._known:
+            return word
+        if not word.isalpha():
+            return word
         candidates = {near for form in _shortened(word) for near in self._near.get(form, ())}
-        found = {near for near in candidates if _ends_alike(word, near) and _one_slip(word, near)}
+        found = {near for near in candidates if _is_slip(word, near)}
         return found.pop() if len(found) == 1 else word
 
 
-def _ends_alike(first: str, second: str) -> bool:
-    """Whether two words begin and end alike; another ending is most often another word."""
-    return first[:2] == second[:2] and first[-1] == second[-1]
+def _is_slip(word: str, right: str) -> bool:
+    if swapped(word, right):
+        return True
+    alike = word[:2] == right[:2] and word[-1] == right[-1]
+    return alike and len(right) >= SHORTEST and one_slip(word, right)
 
 
 def _shortened(word: str) -> set[str]:
@@ -58,16 +70,27 @@ def _shortened(word: str) -> set[str]:
     return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
 
 
-def _one_slip(first: str, second: str) -> bool:
+def _difference(first: str, second: str) -> int:
+    """Where two words begin to differ."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
+def swapped(first: str, second: str) -> bool:
+    """Whether two words are the same but for two neighbours swapped."""
+    if len(first) != len(second) or first == second:
+        return False
+    at = _difference(first, second)
+    return first[at : at + 2] == second[at : at + 2][::-1] and first[at + 2 :] == second[at + 2 :]
+
+
+def one_slip(first: str, second: str) -> bool:
     """Whether two words that differ are one insertion, deletion, change or swap apart."""
     if len(first) > len(second):
         first, second = second, first
-    start = 0
-    while start < len(first) and first[start] == second[start]:
-        start += 1
+    at = _difference(first, second)
     if len(first) < len(second):
-        return first[start:] == second[start + 1 :]
-    if first[start + 1 :] == second[start + 1 :]:
+        return first[at:] == second[at + 1 :]
+    if first[at + 1 :] == second[at + 1 :]:
         return len(first) >= SHORTEST_CHANGED
-    swapped = first[start : start + 2] == second[start : start + 2][::-1]
-    return swapped and first[start + 2 :] == second[start + 2 :]
+    return swapped(first, second)

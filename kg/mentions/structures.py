@@ -19,7 +19,17 @@ from kg.mentions.tokens import BLANK, words
 NORMAL = (
     *("normal", "unremarkable", "within normal limit", "within limit of normal", "not enlarged"),
     *("not significantly enlarged", "nonenlarged", "upper limit of normal", "upper limit normal"),
-    *("upper normal", "top normal", "sharp", "clear", "negative"),
+    *(
+        "upper normal",
+        "top normal",
+        "sharp",
+        "clear",
+        "negative",
+        "正常",
+        "正常范围",
+        "未见异常",
+        "未见明显异常",
+    ),
 )
 """Words that say a structure is as it should be."""
 
@@ -27,12 +37,42 @@ VERBS = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "r
 
 PASSED = frozenset(
     {
-        *("and", "or", ",", "/", "the", "a", "of", "in", "for", "to", "at", "its", "both", BLANK),
+        *(
+            "and",
+            "or",
+            ",",
+            "/",
+            ":",
+            "-",
+            "=",
+            "the",
+            "a",
+            "of",
+            "in",
+            "for",
+            "to",
+            "at",
+            "its",
+            "both",
+            BLANK,
+        ),
         *("size", "shape", "contour", "configuration", "silhouette", "appearance", "appearing"),
         *("pulmonary", "vascularity", "vasculature", "vessel", "vascular", "marking", "aortic"),
         *("aorta", "hilar", "hilum", "central", "upper", "visualized", "structure", "pleura"),
         *("overall", "grossly", "otherwise", "again", "now", "also", "stable", "unchanged"),
-        *("slightly", "generally", "well", "expanded", "bilaterally", "left", "right", "border"),
+        *("、", "大", "小", "形", "态", "位", "置", "轮", "廓", "及", "和", "均", "在"),
+        *(
+            "slightly",
+            "generally",
+            "well",
+            "expanded",
+            "aerated",
+            "inflated",
+            "bilaterally",
+            "left",
+            "right",
+            "border",
+        ),
     }
 )
 """Words that may stand between a structure and the word for normal."""
@@ -64,15 +104,15 @@ class StructureReader:
         self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
-    def read(self, tokens: Sequence[str], taken: Container[int]) -> Iterator[Denied]:
-        """Structures a sentence calls normal, apart from those whose tokens are taken."""
+    def read(self, tokens: Sequence[str], taken: Sequence[tuple[int, int]]) -> Iterator[Denied]:
+        """Structures a sentence calls normal, apart from those in token spans that are taken."""
         normal = self._normal.find(tokens)
         if not normal:
             return
         structures = self._structures.find(tokens)
         inside = {place for match in structures for place in range(match.start, match.end)}
         for match in structures:
-            if match.start in taken or match.end - 1 in taken:
+            if any(first < match.end and match.start < end for first, end in taken):
                 continue
             if any(_joined(tokens, match, word, inside) for word in normal):
                 yield Denied(match.meaning, match.start, match.end)

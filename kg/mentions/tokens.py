@@ -1,35 +1,65 @@
 """Cut text into sentences of tokens that remember where they stand; words lose plural and case.
 
 A Latin word, a number and each Chinese character are one token; a hyphen inside a word separates
-and disappears (`ground-glass` is two tokens). De-identification marks (`XXXX`, `___`) become the
+and disappears (`ground-glass` is two tokens). An item of a list begins a sentence, also within a
+line (`1) No effusion 2) Small nodule`). De-identification marks (`XXXX`, `___`) become the
 token `BLANK`, which is in no phrase.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 BLANK = "<blank>"
 """Stands for words that were taken out; it never belongs to a phrase."""
 
-SENTENCE_ENDS = frozenset(".!?;。！？；\n")
+ASKED = "<asked>"
+"""Stands for a question mark before what is asked (`?pneumonia`)."""
+
+ITEM = "<item>"
+"""Stands for the number or bullet of an item."""
+
+SENTENCE_ENDS = frozenset([*".!?;。！？；\n", ITEM])
 """Tokens that end a sentence."""
 
 MAX_TOKENS = 200
 """A run of words without an end is cut here, so that no text takes more than linear time."""
 
+LONGEST_WORD, MOST_WORDS = 40, 65536
+"""Most letters of a word that is remembered, and how many are."""
+
+# most sentences are letters and plain stops alone, which a simpler pattern cuts alike and sooner
+_PLAIN = re.compile(r"[A-Za-z \t.,;:\-]*")
+_PLAIN_TOKEN = re.compile(r"[A-Za-z]+|[.,;:\-]")
+_PLAIN_HYPHEN = re.compile(r"(?<=[A-Za-z])-(?=[A-Za-z])")
+_TOKEN = re.compile(
+    r"\d+[.,]\d+|[A-Za-z0-9]+(?:'[A-Za-z]+)?|(?<![A-Za-z0-9])-|-(?![A-Za-z0-9])|[.,;:']"
+)
 _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
+    # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
+    r"|(?P<item>(?<!\S)(?:\(?(?:\d{1,2}|[A-Za-z]|[ivx]{2,4})\)(?=\s*[^\W\d_])|#\d{1,2}\b[:.)]?"
+    r"|\*(?=\s|[A-Z])|[/\\](?=\s[A-Z][a-z])|//(?=\s))|[\u2022\u25aa\u25cf\u25e6\u00b7|]|~(?=\s?[A-Z])|(?<=\s)>(?=\s[A-Z]))"
+    # a mark before what is asked: `?pneumonia`, `cough, ? effusion`
+    r"|(?P<asked>(?<![^\s(,;:])\?+(?=[^\W\d_]|\s+[a-z])|(?<![^\n,;:(])\?+(?=\s*\w))"
     r"|(?P<word>[A-Za-z0-9\u00c0-\u024f]+(?:['\u2019][A-Za-z]+)?)"
     r"|(?P<chinese>[\u3400-\u4dbf\u4e00-\u9fff])"
     r"|(?P<blank>_{2,})"
     r"|(?P<line>\n\s*(?=\n|[-*\u2022]|\d+[.)]\s|[A-Z\u4e00-\u9fff]))"
     r"|(?P<mark>[^\s\w])"
 )
-_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011](?=\w)")
-_HYPHENS = frozenset("-\u2010\u2011")
+# after a word of three letters, which is hardly an abbreviation, a number or a bracket, before a
+# line that begins with a capital, and after a Chinese stop
+_SURE_END = re.compile(
+    r"[.\n\u3002\uff01\uff1f\uff1b](?:(?<=[A-Za-z]{3}\.)(?<![Mm][Rr][Ss]\.)(?<![Aa]pprox\.)"
+    r"(?<!APPROX\.)\s+(?=[A-Z])|(?<=[\d)]\.)\s+(?=[A-Z])|(?<=\S\n)\s*(?=[A-Z])"
+    r"|(?<=[\u3002\uff01\uff1f\uff1b])\s*(?=\S))"
+)
+_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
+_HYPHENS = frozenset("-\u2010\u2011\u2013")
+_SIGNS = {"blank": BLANK, "line": "\n", "item": ITEM, "asked": ASKED}
 _ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
 
 _IRREGULAR = {
@@ -67,7 +97,6 @@ class Token(NamedTuple):
     end: int
 
 
-@lru_cache(maxsize=65536)
 def normal_form(word: str) -> str:
     """A word in lower case and singular (`Opacities` becomes `opacity`)."""
     lower = word.lower().replace("\u2019", "'")
@@ -84,30 +113,70 @@ def normal_form(word: str) -> str:
     return lower[:-1]
 
 
+def pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Pieces of a text cut where a sentence surely ends, each with its first character's place."""
+    last = 0
+    for gap in _SURE_END.finditer(text):
+        yield last, text[last : gap.start() + 1]
+        last = gap.end()
+    yield last, text[last:]
+
+
+class Forms(dict[str, str]):
+    """What is made of each word that was written, remembered where it is no longer than words are.
+
+    Args:
+        make: Makes it.
+    """
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        self._make = make
+
+    def __missing__(self, written: str) -> str:
+        form = self._make(written)
+        if len(written) <= LONGEST_WORD and len(self) < MOST_WORDS:
+            self[written] = form
+        return form
+
+
+_FORMS = Forms(normal_form)
+_new = tuple.__new__
+
+
 def sentences(text: str) -> list[list[Token]]:
     """Sentences of a text, each with its closing mark as the last token where it has one."""
+    tokens = _plain_tokens(text) if _PLAIN.fullmatch(text) else list(_tokens(text))
     found: list[list[Token]] = []
-    sentence: list[Token] = []
+    first = 0
+    for place, (word, _, _) in enumerate(tokens):
+        if word == ASKED and place > first:
+            found.append(tokens[first:place])
+            first = place
+        ends = word in SENTENCE_ENDS and not _goes_on(tokens, first, place)
+        if ends or place - first + 1 >= MAX_TOKENS:
+            found.append(tokens[first : place + 1])
+            first = place + 1
+    if first < len(tokens):
+        found.append(tokens[first:])
+    return found
+
+
+def _plain_tokens(text: str) -> list[Token]:
+    """Tokens of a text of letters and plain stops."""
+    if "-" in text:
+        text = _PLAIN_HYPHEN.sub(" ", text)
+    return [_new(Token, (_FORMS[m[0]], *m.span())) for m in _PLAIN_TOKEN.finditer(text)]
+
+
+def _tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind, written = match.lastgroup, match[0]
         if kind == "word":
-            word = normal_form(written)
-        elif kind == "blank":
-            word = BLANK
-        elif kind == "line":
-            word = "\n"
-        elif written in _HYPHENS and _INNER_HYPHEN.match(text, match.start()):
-            continue
-        else:
-            word = written
-        sentence.append(Token(word, *match.span()))
-        ends = word in SENTENCE_ENDS and not _abbreviated(sentence)
-        if ends or len(sentence) >= MAX_TOKENS:
-            found.append(sentence)
-            sentence = []
-    if sentence:
-        found.append(sentence)
-    return found
+            yield Token(_FORMS[written], *match.span())
+        elif kind != "mark":
+            yield Token(_SIGNS.get(kind or "", written), *match.span())
+        elif not (written in _HYPHENS and _INNER_HYPHEN.match(text, match.start())):
+            yield Token("and" if written == "&" else written, *match.span())
 
 
 def words(phrase: str) -> tuple[str, ...]:
@@ -115,9 +184,20 @@ def words(phrase: str) -> tuple[str, ...]:
     return tuple(token.word for sentence in sentences(phrase) for token in sentence)
 
 
-def _abbreviated(sentence: list[Token]) -> bool:
-    """Whether the full stop that closes a sentence so far belongs to an abbreviation."""
-    if sentence[-1].word != "." or len(sentence) < 2:
+def _goes_on(tokens: list[Token], first: int, place: int) -> bool:
+    """Whether a sentence goes on at its end: after `Dr.`, and at an item in brackets or after `or`.
+
+    Args:
+        tokens: All tokens.
+        first: Where the sentence begins.
+        place: Where it would end.
+    """
+    if place == first:
         return False
-    before = sentence[-2]
-    return before.word in _ABBREVIATIONS and before.end == sentence[-1].start
+    end, before = tokens[place], tokens[place - 1]
+    if end.word == ".":
+        return before.word in _ABBREVIATIONS and before.end == end.start
+    if end.word != ITEM:
+        return False
+    marks = [token.word for token in tokens[first:place]]
+    return before.word in ("or", "and") or marks.count("(") > marks.count(")")

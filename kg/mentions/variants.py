@@ -34,8 +34,16 @@ SAME = {"lung": "pulmonary", "pulmonary": "lung", "heart": "cardiac", "cardiac":
 """Noun and adjective of one part, either of which may open a name."""
 
 
+PREFIXES = ("pneumo", "cardio", "hemo", "hydro", "pleuro", "broncho", "lympho", "pyo")
+"""Beginnings of one-word names that are also written apart (`pneumo-thorax`)."""
+
+SHORTEST_JOINED = 10
+"""Fewest letters of a name of two words that is looked for as one (`pleuraleffusion`)."""
+
+
 def variants(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Other token sequences that mean the same as a name's."""
+    yield from _respaced(tokens)
     if "," in tokens:
         place = tokens.index(",")
         yield (*tokens[place + 1 :], *tokens[:place])
@@ -45,6 +53,21 @@ def variants(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         other = (SAME[tokens[0]], *tokens[1:])
         yield other
         yield from _reordered(other)
+
+
+def _respaced(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A name with a space too few or too many."""
+    joined = "".join(tokens)
+    if (
+        len(tokens) == 2
+        and len(joined) >= SHORTEST_JOINED
+        and joined.isascii()
+        and joined.isalpha()
+    ):
+        yield (joined,)
+    for prefix in PREFIXES if len(tokens) == 1 else ():
+        if tokens[0].startswith(prefix) and len(tokens[0]) > len(prefix) + 3:
+            yield (prefix, tokens[0].removeprefix(prefix))
 
 
 def _reordered(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -70,7 +70,7 @@ class Reports:
         patients: str
         patient: str = "patient"
         sections: tuple[str, ...] = ("findings", "impression")
-        language: Literal["en", "zh"] = "en"
+        language: Literal["en", "zh", "es"] = "en"
         edges: tuple[Literal["co_occurs_with", "mentioned_in"], ...] = ("co_occurs_with",)
         corpus: str = ""
 

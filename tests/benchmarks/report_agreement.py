@@ -25,19 +25,14 @@ from rival_labelers import CheXpertRules, NegSpacy
 
 from encoders.study import Passage
 from experiments.datasets._label_columns import CHEXPERT14
+from experiments.labelling.agreement import KINDS, Agreement, agreements
 from kg.files.store import load_shipped
 from kg.mentions.labels import labeler
 from kg.mentions.linker import MentionLinker
+from kg.mentions.statement import Statement
 
 ANNOTATED = Path(__file__).parent / "annotated"
 SAID = {"present": 1, "absent": 0, "uncertain": -1}
-KINDS: Mapping[str, Callable[[int | None], bool]] = {
-    "mention": lambda value: value is not None,
-    "negation": lambda value: value == 0,
-    "uncertainty": lambda value: value == -1,
-    "presence": lambda value: value == 1,
-}
-
 FIRST_RUN = (
     "| kgdx, first run: before its misses here were looked at | 0.995 / 0.893 / 0.941 "
     "| 0.990 / 0.876 / 0.929 | 0.889 / 0.762 / 0.821 | 0.973 / 0.935 / 0.954 |"
@@ -63,8 +58,14 @@ def systems(root: Path) -> dict[str, Callable[[Texts], Values]]:
     graph = load_shipped()
     linker, chexpert, spacy = MentionLinker(graph), labeler(graph, "chexpert14"), NegSpacy(graph)
     rules = CheXpertRules(root / PHRASES, nih=False)
+    negbio = labeler(graph, "chexpert14_negbio")
+
+    def stated(texts: Texts) -> list[Statement]:
+        return linker.link([Passage(name, text) for name, text in texts.items()])
+
     return {
-        "kgdx": lambda t: chexpert.label(linker.link([Passage(k, v) for k, v in t.items()])),
+        "kgdx": lambda t: chexpert.label(stated(t)),
+        "kgdx, NegBio's columns": lambda t: negbio.label(stated(t)),
         "CheXpert rules": lambda t: rules.label(list(t.values())),
         "negspacy on our lexicon": lambda t: chexpert.label(spacy.link(list(t.values()))),
     }
@@ -79,24 +80,19 @@ def read_by_hand() -> dict[str, dict[str, str]]:
     return found
 
 
-def by_hand(label: Callable[[Texts], Values], reports: Mapping[str, Texts]) -> dict[str, Counter]:
-    """Hits, extras and misses of each kind."""
-    counts = {kind: Counter[str]() for kind in KINDS}
+def by_hand(label: Callable[[Texts], Values], reports: Mapping[str, Texts]) -> list[Agreement]:
+    """Agreement of each kind; a label that is not scored by hand is left out."""
+    columns = [column for column in CHEXPERT14 if column != "No Finding"]
+    pairs = []
     for study, read in read_by_hand().items():
-        made = label(reports[study])
-        for column in CHEXPERT14:
-            said = read.get(column)
-            if said == "not scored" or column == "No Finding":
-                continue
-            for kind, holds in KINDS.items():
-                ours, theirs = holds(made[column]), holds(SAID[said] if said else None)
-                counts[kind].update(hit=ours and theirs, extra=ours > theirs, miss=theirs > ours)
-    return counts
-
-
-def f1(counts: Mapping[str, int]) -> float:
-    """F1 of hits, extras and misses."""
-    return 2 * counts["hit"] / (2 * counts["hit"] + counts["extra"] + counts["miss"])
+        said = {column: read.get(column) for column in columns}
+        given = {
+            column: SAID[value] if value else None
+            for column, value in said.items()
+            if value != "not scored"
+        }
+        pairs.append((label(reports[study]), given))
+    return agreements(pairs, columns)
 
 
 def machine_labels(root: Path) -> dict[str, dict[str, int]]:
@@ -171,6 +167,7 @@ def main() -> None:
     if chosen.disagreements:
         text = "".join("\t".join(map(str, row)) + "\n" for row in differ)
         chosen.disagreements.write_text(text, encoding="utf-8")
+    scored = {name: by_hand(label, reports) for name, label in labelers.items()}
     lines = [
         "# CheXpert labels of reports: Open-i, development part",
         "",
@@ -179,7 +176,9 @@ def main() -> None:
         "| labeler | " + " | ".join(f"{kind} P / R / F1" for kind in KINDS) + " |",
         "|---|" + "---|" * len(KINDS),
         FIRST_RUN,
-        *(hand_row(name, by_hand(label, reports)) for name, label in labelers.items()),
+        *(hand_row(name, found) for name, found in scored.items()),
+        "",
+        *three_rows(scored),
         "",
         f"## Agreement with machine labels on {len(machine)} reports",
         "",
@@ -193,17 +192,24 @@ def main() -> None:
     print("\n".join(lines))  # noqa: T201
 
 
-def hand_row(name: str, counts: Mapping[str, Counter]) -> str:
+def hand_row(name: str, found: Sequence[Agreement]) -> str:
     """One labeler's row against the readings by hand."""
-    cells: Sequence[str] = [
-        f"{_share(c['hit'], c['extra'])} / {_share(c['hit'], c['miss'])} / {f1(c):.3f}"
-        for c in counts.values()
+    cells = [
+        " / ".join(f"{v:.3f}" for v in (one.micro.precision, one.micro.recall, one.micro.f1))
+        for one in found
     ]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def _share(hit: int, other: int) -> str:
-    return f"{hit / (hit + other):.3f}" if hit + other else "n/a"
+def three_rows(scored: Mapping[str, Sequence[Agreement]]) -> Iterable[str]:
+    """Markdown: micro and macro F1 of each kind, as MIMIC-CXR-JPG prints them."""
+    yield "| F1 | labels by hand | " + " | ".join(f"{n}: micro / macro" for n in scored) + " |"
+    yield "|---|---|" + "---|" * len(scored)
+    for place, kind in enumerate(KINDS):
+        found = [agreement[place] for agreement in scored.values()]
+        cells = " | ".join(f"{one.micro.f1:.3f} / {one.macro_f1:.3f}" for one in found)
+        findings = len(found[0].scored)
+        yield f"| {kind} | {found[0].micro.given} of {findings} findings | {cells} |"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import csv
 import hashlib
 import json
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from rival_labelers import CheXpertRules, NegSpacy
 import experiments.datasets.locked as locked_parts
 import kg.mentions as kg_mentions
 from encoders.study import Passage
+from experiments.cli.label import SECTIONS as SECTION_CHOICES
+from experiments.cli.label import label as label_command
 from experiments.records.ledger import note_use
 from kg.files.store import load_shipped
 from kg.mentions.labels import labeler
@@ -37,6 +40,7 @@ from kg.mentions.linker import MentionLinker
 RESULTS = Path(__file__).parent / "results"
 PHRASES = Path("ontologies") / "stanfordmlgroup__chexpert-labeler"
 SECTIONS = ("findings", "impression")
+WHOLE = ("indication", "comparison", *SECTIONS)
 EMPTY = "Hernia"
 """The one NIH finding without a single gold positive."""
 
@@ -45,9 +49,17 @@ Made = TypeVar("Made")
 
 
 class Report(NamedTuple):
-    """A report with its gold labels."""
+    """A report with its gold labels.
+
+    Args:
+        uid: Its id.
+        whole: Its text with every section and their headings.
+        texts: Findings and impression, which the other labelers are given.
+        gold: Its labels.
+    """
 
     uid: str
+    whole: str
     texts: dict[str, str]
     gold: dict[str, int]
 
@@ -65,10 +77,31 @@ def reports(root: Path, *, locked: bool) -> list[Report]:
         if is_locked(row["filename"]) == locked
     }
     return [
-        Report(row["uid"], {name: row[name] for name in SECTIONS if row[name]}, gold[row["uid"]])
+        Report(
+            uid=row["uid"],
+            whole="\n".join(f"{name.upper()}: {row[name]}" for name in WHOLE if row[name]),
+            texts={name: row[name] for name in SECTIONS if row[name]},
+            gold=gold[row["uid"]],
+        )
         for row in _rows(root / "openi" / "openi_reports.csv")
         if row["uid"] in gold
     ]
+
+
+def through_the_command(read: Sequence[Report], sections: str) -> list[Values]:
+    """Labels of whole reports as `kgdx data label` writes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = Path(folder) / "reports.csv", Path(folder) / "labels.csv"
+        with given.open("w", encoding="utf-8", newline="") as lines:
+            table = csv.writer(lines)
+            table.writerow(("id", "report"))
+            table.writerows((report.uid, report.whole) for report in read)
+        arguments = [str(given), "--labels", "nih14", "--sections", sections, "-o", str(made)]
+        label_command.main(arguments, standalone_mode=False)
+        return [
+            {column: int(value or 0) for column, value in row.items() if column != "id"}
+            for row in _rows(made)
+        ]
 
 
 def _rows(path: Path) -> Iterable[dict[str, str]]:
@@ -154,18 +187,22 @@ def table(all_counts: Mapping[str, Counts], columns: Sequence[str]) -> list[str]
     """Markdown: micro over the non-empty findings, then each finding."""
     kept = [place for place, c in enumerate(columns) if c not in (EMPTY, "normal")]
     ours = all_counts["kgdx"][:, kept]
+    positives = ours[..., [0, 2]].sum((0, 2))
+    scored = [place for place, count in zip(kept, positives, strict=True) if count]
     lines = [
-        "| labeler | precision | recall | micro F1 [95% interval] | kgdx minus this |",
-        "|---|---|---|---|---|",
+        "| labeler | precision | recall | micro F1 [95% interval] | macro F1 | kgdx minus this |",
+        "|---|---|---|---|---|---|",
     ]
     for name, counts in all_counts.items():
         p, r, f = scores(counts[:, kept].sum((0, 1)))
+        macro = np.nanmean([scores(counts[:, place].sum(0))[2] for place in scored])
         low, high = micro_interval(counts[:, kept])
         gap = ""
         if name != "kgdx":
             less, more = micro_interval(ours, counts[:, kept])
             gap = f"{scores(ours.sum((0, 1)))[2] - f:+.3f} [{less:+.3f}, {more:+.3f}]"
-        lines.append(f"| {name} | {p:.3f} | {r:.3f} | {f:.3f} [{low:.3f}, {high:.3f}] | {gap} |")
+        span = f"{f:.3f} [{low:.3f}, {high:.3f}]"
+        lines.append(f"| {name} | {p:.3f} | {r:.3f} | {span} | {macro:.3f} | {gap} |")
     names = list(all_counts)
     lines += ["", "| finding | positives | " + " | ".join(f"{n}: P / R / F1" for n in names) + " |"]
     lines.append("|---|---|" + "---|" * len(names))
@@ -176,6 +213,17 @@ def table(all_counts: Mapping[str, Counts], columns: Sequence[str]) -> list[str]
             for counts in all_counts.values()
         ]
         lines.append(f"| {column} | {gold[0] + gold[2]} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def by_sections(read: Sequence[Report], columns: Sequence[str]) -> list[str]:
+    """Markdown: the command with each choice of `--sections`, which the usual one was chosen by."""
+    kept = [place for place, c in enumerate(columns) if c not in (EMPTY, "normal")]
+    lines = ["| --sections | precision | recall | micro F1 | extra |", "|---|---|---|---|---|"]
+    for sections in SECTION_CHOICES:
+        made = count(through_the_command(read, sections), read, columns)[:, kept].sum((0, 1))
+        cells = " | ".join(f"{value:.3f}" for value in scores(made))
+        lines.append(f"| {sections} | {cells} | {made[1]} |")
     return lines
 
 
@@ -202,14 +250,19 @@ def main() -> None:
         found = [label(report) for report in read]
         seconds[name] = time.process_time() - start
         counts[name] = count(found, read, columns)
+    counts["kgdx"] = count(through_the_command(read, SECTION_CHOICES[0]), read, columns)
     part = "locked quarter" if chosen.locked else "development part"
     lines = [
         f"# Labelers of reports: Open-i, {part}",
         "",
-        f"{len(read)} reports with gold NIH-14 labels, read in findings and impression. Micro over "
-        f"the 13 findings with gold positives in the whole set ({EMPTY} has none; `normal` apart).",
+        f"{len(read)} reports with gold NIH-14 labels. kgdx is `kgdx data label --labels nih14` on "
+        "whole reports; the others are given findings and impression. Micro over the 13 findings "
+        f"with gold positives in the whole set ({EMPTY} has none; `normal` apart), macro over "
+        "those with positives in this part.",
         "",
         *table(counts, columns),
+        "",
+        *([] if chosen.locked else by_sections(read, columns)),
         "",
         "| labeler | reports per second of one core | kgdx is faster by | MiB |",
         "|---|---|---|---|",
@@ -224,8 +277,8 @@ def main() -> None:
     print("\n".join(lines))  # noqa: T201
 
 
-def note(why: str) -> None:
-    """Note the opening of the locked quarter in the ledger; only with committed rules."""
+def head_of_committed_rules() -> str:
+    """The commit that is checked out, which the rules must not differ from."""
     git = ["git", "-C", str(RESULTS)]
     kg = str(Path(kg_mentions.__file__).parents[1])
     if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", kg], check=False).returncode:
@@ -233,11 +286,16 @@ def note(why: str) -> None:
     head = subprocess.run(
         [*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
     )
+    return head.stdout.strip()
+
+
+def note(why: str) -> None:
+    """Note the opening of the locked quarter in the ledger; only with committed rules."""
     manifest = Path(locked_parts.__path__[0]) / "openi.json"
     note_use(
         RESULTS,
         {
-            "run": f"report_labels at {head.stdout.strip()}",
+            "run": f"report_labels at {head_of_committed_rules()}",
             "config_hash": tables_hash(),
             "dataset": "openi",
             "labels": "nih14",

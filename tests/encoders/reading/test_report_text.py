@@ -136,6 +136,71 @@ def test_empty(raw: str | bytes) -> None:
     assert "empty" in read.flags
 
 
+@pytest.mark.parametrize(
+    ("header", "section"),
+    [
+        ("NDICATION", "indication"),
+        ("Indicaton", "indication"),
+        ("INDICATIONS FOR EXAMINATION", "indication"),
+        ("REASON FOR THIS EXAM", "indication"),
+        ("Reason for the request", "indication"),
+        ("Hx", "indication"),
+        ("COMPARSION", "comparison"),
+        ("FNDINGS", "findings"),
+        ("CHEST FINDINGS", "findings"),
+        ("IMPERSSION", "impression"),
+        ("IMP", "impression"),
+        ("IMPRESSION & PLAN", "impression"),
+        ("檢查所見", "findings"),
+        ("診斷意見", "impression"),
+    ],
+)
+def test_headers_with_a_slip_or_another_wording(header: str, section: str) -> None:
+    assert sections(f"EXAM: chest\n{header}: text") == [("technique", "chest"), (section, "text")]
+
+
+@pytest.mark.parametrize("line", ["Pneumothorax: none", "Chest findings: none", "Bindings: none"])
+def test_a_field_of_a_form_is_no_header(line: str) -> None:
+    assert sections(line) == [("findings", line)]
+
+
+def test_a_header_within_a_line_that_looks_like_one() -> None:
+    assert sections("Chest PA and lateral FINDINGS: clear. IMPRESSON: normal") == [
+        ("other", "Chest PA and lateral"),
+        ("findings", "clear."),
+        ("impression", "normal"),
+    ]
+
+
+def test_a_header_that_tells_how_to_read_its_section_stays() -> None:
+    assert sections("CLINICAL CONCERN: edema\nFINDINGS: clear\nPMH:\n") == [
+        ("indication", "CLINICAL CONCERN: edema"),
+        ("findings", "clear"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("No edema&nbsp;or mass", "No edema or mass"),
+        ("No&#160;edema &amp; no mass", "No edema & no mass"),
+        ("No edema<br>Mass", "No edema\n\nMass"),
+        ("<P class='x'>No <b>edema</b>.</P>", "No edema."),
+        ("<ul><li>edema</li></ul>", "edema"),
+        ("nodule &lt; 5 mm", "nodule < 5 mm"),
+    ],
+)
+def test_markup_is_taken_out(raw: str, text: str) -> None:
+    clean = clean_text(raw)
+    assert clean.text == text
+    assert clean.flags == ("markup",)
+
+
+@pytest.mark.parametrize("text", ["nodule <5 mm and mass > 3 cm", "A & B", "&c; a<b and b>c"])
+def test_signs_that_are_no_markup_stay(text: str) -> None:
+    assert clean_text(text) == (text, ())
+
+
 def test_only_headers() -> None:
     read = read_report_with_flags("FINDINGS:\n\nIMPRESSION:\n")
     assert read.passages == ()
@@ -195,6 +260,13 @@ def test_two_megabytes_are_cut_and_flagged_and_cost_no_more_than_their_length(
         ("Patient from Wuhan 武汉 with cough and fever", "en"),
         ("", "en"),
         ("123", "en"),
+        ("No se observa derrame pleural. Cardiomegalia.", "es"),
+        ("Cardiomegalia.", "es"),
+        ("Silueta cardíaca de tamaño normal. Senos libres.", "es"),
+        ("Neumotórax derecho.", "es"),
+        (" sin hallazg signific . cardiomegali .", "es"),
+        ("Cardiomegaly, LA enlarged, de novo. El Paso.", "en"),
+        ("Roux-en-Y. Status post cardiac catheterization, hernia.", "en"),
     ],
 )
 def test_language(text: str, language: str) -> None:

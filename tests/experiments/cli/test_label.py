@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from experiments.cli.label import LABELS, label
+from experiments.cli.label import LABELS, SECTIONS, label
 from experiments.labelling.tables import LABEL_TABLES, STATEMENT_COLUMNS
 from experiments.labelling.texts import Columns, read_texts
 from kg.errors import InputError
+from kg.mentions.sections import DEFAULT_SECTIONS, READ
 
 SAMPLES = (
     Path(os.environ.get("KGDX_DATA", "../shared/data"))
@@ -101,6 +102,28 @@ def test_nih_and_mesh_are_ones_and_zeros(report: Path, tmp_path: Path) -> None:
         assert {column for column, value in row.items() if value == "1"} == there
 
 
+def test_negbio_lets_a_denial_beat_a_doubt(tmp_path: Path) -> None:
+    """The columns of CheXpert in MIMIC-CXR-JPG's table of NegBio, aggregated as NegBio does."""
+    text = "No effusion. Possible effusion on the right. Possible pneumonia. Edema. No edema."
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    made = {}
+    for name in ("chexpert14", "chexpert14_negbio"):
+        (made[name],) = json.loads(run(tmp_path / "a.txt", "--labels", name, "--json").stdout)
+    assert list(made["chexpert14"]) == list(made["chexpert14_negbio"])
+    differ = {c: v for c, v in made["chexpert14_negbio"].items() if v != made["chexpert14"][c]}
+    assert (differ, made["chexpert14"]["Pleural Effusion"]) == ({"Pleural Effusion": 0}, -1)
+
+
+def test_a_spanish_report_has_the_columns_of_padchest(tmp_path: Path) -> None:
+    text = "HALLAZGOS\nCardiomegalia con signos de EPOC. No se observa derrame pleural.\n"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    for name, there in (("padchest", {"cardiomegaly"}), ("padchest_differential", {"COPD signs"})):
+        (row,) = json.loads(run(tmp_path / "a.txt", "--labels", name, "--json").stdout)
+        assert {column for column, value in row.items() if value == 1} == there
+    (row,) = json.loads(run(tmp_path / "a.txt", "--labels", "chexpert14", "--json").stdout)
+    assert (row["Cardiomegaly"], row["Pleural Effusion"]) == (1, 0)
+
+
 def test_every_label_set_can_be_chosen() -> None:
     assert set(LABELS) == set(LABEL_TABLES)
 
@@ -113,6 +136,69 @@ def test_json_and_tables_go_to_stdout(report: Path) -> None:
     ]
     printed = run(report, "--labels", "nih14").stdout.splitlines()
     assert printed[0].split("\t")[:2] == ["id", "Atelectasis"]
+
+
+# which sections count
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "value"),
+    [
+        ("INDICATION: pneumothorax. FINDINGS: No pneumothorax.", "Pneumothorax", "0"),
+        ("REASON FOR EXAM: pneumothorax\nFINDINGS: No pneumothorax.", "Pneumothorax", "0"),
+        ("CLINICAL INFORMATION: Pulmonary edema.\nFINDINGS: No pulmonary edema.", "Edema", "0"),
+        ("TECHNIQUE: X-ray, nodule protocol.\nFINDINGS: No nodule.", "Lung Lesion", "0"),
+        ("INDICATION: Effusion.\nIMPRESSION: The effusion has resolved.", "Pleural Effusion", "0"),
+        ("COMPARISON: Right effusion.\nFINDINGS: No effusion.", "Pleural Effusion", "0"),
+        ("INDICATION: rule out pneumonia\nFINDINGS: Clear.\nIMPRESSION: No pneumonia.",
+         "Pneumonia", "0"),
+        ("HISTORY: Rib fracture, chronic.\nFINDINGS: The lungs are clear.", "Fracture", ""),
+        ("HISTORY: Fall, rib fracture?\nIMPRESSION: Rib fracture.", "Fracture", "1"),
+        ("INDICATION: CHF.\nCOMPARISON: None.\n\nSmall effusion.", "Pleural Effusion", "1"),
+        ("INDICATION: CHF.\nCOMPARISON: None.\n\nSmall effusion.", "Edema", ""),
+        ("INDICATION: Known effusion.", "Pleural Effusion", ""),
+        ("INDICATION: Known effusion.", "No Finding", ""),
+        ("IMPRESSION: No mass.\nRECOMMENDATION: CT, as a mass may hide.", "Lung Lesion", "0"),
+    ],
+)  # fmt: skip
+def test_indication_technique_and_comparison_do_not_outvote_the_findings(
+    tmp_path: Path, text: str, column: str, value: str
+) -> None:
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    run(tmp_path / "a.txt", "--labels", "chexpert14", "-o", tmp_path / "out.csv")
+    (row,) = rows(tmp_path / "out.csv")
+    assert row[column] == value
+
+
+def test_sections_can_be_chosen(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "id,indication,findings,impression\na,Pneumonia.,Effusion.,No pneumothorax.\n"
+    )
+
+    def ones(*arguments: str) -> set[str]:
+        (row,) = json.loads(run(path, "--labels", "nih14", "--json", *arguments).stdout)
+        return {column for column, value in row.items() if value == 1}
+
+    assert ones() == ones("--sections", "findings_impression") == {"Effusion"}
+    assert ones("--sections", "impression") == {"normal"}
+    assert ones("--sections", "all") == {"Effusion", "Pneumonia"}
+
+
+def test_statements_and_dialogues_are_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("INDICATION: Pneumonia.\nFINDINGS: No edema.", "utf-8")
+    found = json.loads(run(tmp_path / "a.txt", "--json").stdout)
+    assert [one["section"] for one in found] == ["indication", "findings"]
+    (tmp_path / "b.txt").write_text("Doctor: Any fever?\nPatient: No. I have covid.\n", "utf-8")
+    talk = (tmp_path / "b.txt", "--labels", "covid", "--json", "--dialogue")
+    assert json.loads(run(*talk).stdout)[0]["COVID-19"] == 1
+    for arguments in (["--sections", "all"], ["--labels", "covid", "--dialogue", "--sections=all"]):
+        with pytest.raises(InputError, match="--sections"):
+            run(tmp_path / "b.txt", *arguments)
+
+
+def test_every_choice_of_sections_is_offered() -> None:
+    assert set(SECTIONS) == set(READ)
+    assert SECTIONS[0] == DEFAULT_SECTIONS
 
 
 # the page

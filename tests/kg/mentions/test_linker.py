@@ -271,7 +271,7 @@ def test_the_whole_clause_goes(linker: MentionLinker) -> None:
 
 
 def test_what_is_in_a_language_that_is_not_read_goes_as_a_whole(linker: MentionLinker) -> None:
-    spanish = Passage("findings", "derrame pleural .", "es")
+    spanish = Passage("patient", "Tengo tos.", "es")
     english = Passage("findings", "The heart is enlarged.")
     assert redact([spanish, english], linker.link([spanish, english]), {"ckg:x"}) == (english,)
 

@@ -30,6 +30,9 @@ def read(linker: MentionLinker, text: str, part: str = "findings") -> dict[str, 
         ("pneumothotax", "pneumothorax"),  # one wrong
         ("lobulated", "lobulated"),  # too short to tell a wrong letter from another word
         ("pneumothroaxx", "pneumothroaxx"),  # two slips
+        ("penumothorax", "pneumothorax"),  # swapped at its beginning
+        ("withotu", "without"),  # swapped, in a word too short for other slips
+        ("withot", "withot"),
         ("hypoinflation", "hypoinflation"),
         ("pneumonic", "pneumonic"),
         ("modular", "modular"),
@@ -37,7 +40,15 @@ def read(linker: MentionLinker, text: str, part: str = "findings") -> dict[str, 
     ],
 )
 def test_slips(written: str, meant: str) -> None:
-    right = {"pneumothorax", "loculated", "hyperinflation", "pneumonia", "nodular", "effusion"}
+    right = {
+        "without",
+        "pneumothorax",
+        "loculated",
+        "hyperinflation",
+        "pneumonia",
+        "nodular",
+        "effusion",
+    }
     assert Speller(right).mend(written) == meant
 
 

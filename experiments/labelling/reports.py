@@ -1,0 +1,109 @@
+"""Labels read from the reports of a data set, beside those the data set gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from encoders.study import Stated, Study
+from experiments.config.schema import Published
+from experiments.labelling.agreement import KINDS, Agreement, Labels, agreements
+from experiments.splits.manifest import locked_studies
+from kg.errors import InputError
+from kg.mentions.labels import Labeler, Value, labeler
+from kg.mentions.linker import MentionLinker
+from kg.mentions.sections import labelled_passages
+from kg.model.graph import KnowledgeGraph
+
+__all__ = ["PUBLISHED", "agreement_with_dataset", "labelled_reports"]
+
+SAME_COLUMNS = {"chexpert14_test": "chexpert14"}
+"""Label choices whose labels are another set's, given by somebody else."""
+
+VALUES: dict[Stated, Value] = {"present": 1, "absent": 0, "uncertain": -1}
+
+CHEXPERT_687 = "JMIR Med Inform 2025, e68618, abstract"
+MAPLEZ = "MAPLEZ (arXiv 2403.04024v2), abstract"
+ITS_OWN = "eight abnormalities, five test sets of its own, language model; what it is above others"
+
+PUBLISHED: dict[str, tuple[Published, ...]] = {
+    "chexpert14_test": (
+        Published(
+            metric="mean F1, CheXbert",
+            value=0.905,
+            where=CHEXPERT_687,
+            mark="A",
+            differs="the same 687 reports; how its mean is made is not in the abstract",
+        ),
+        Published(
+            metric="mean F1, CheXpert's labeler",
+            value=0.886,
+            where=CHEXPERT_687,
+            mark="A",
+            differs="the same 687 reports; how its mean is made is not in the abstract",
+        ),
+        Published(
+            metric="macro F1 of presence, above the best other labeler",
+            value=0.036,
+            where=MAPLEZ,
+            mark="A",
+            differs=ITS_OWN,
+        ),
+        Published(
+            metric="F1 of location, above other labelers by more than",
+            value=0.2,
+            where=MAPLEZ,
+            mark="A",
+            differs=ITS_OWN,
+        ),
+    )
+}
+"""Numbers printed elsewhere, beside the label choice they are nearest to."""
+
+
+def agreement_with_dataset(
+    dataset: Any, root: Path, labels: str, graph: KnowledgeGraph, *, sections: str
+) -> tuple[int, list[Agreement]]:
+    """How many reports of the development part have labels, and the agreement on each kind.
+
+    Args:
+        dataset: The data set.
+        root: Its own folder.
+        labels: Its label choice; one there is a labeler for.
+        graph: The shipped graph.
+        sections: Sections that are read, as `labelled_passages` has them.
+
+    Raises:
+        InputError: If there is no labeler for it, or no report has labels.
+    """
+    reads = labeler(graph, SAME_COLUMNS.get(labels, labels))
+    everyone = dataset.studies(root, labels=labels)
+    locked = locked_studies(dataset, everyone)
+    studies = [s for s in everyone if s.study not in locked and s.report and s.stated]
+    if not studies:
+        raise InputError(f"{root}: no report has {labels} labels", "get the reports beside them")
+    kinds = ("presence",) if reads.style.two_valued else tuple(KINDS)
+    columns = [c for c in reads.columns if c not in _normal(reads)]
+    pairs = labelled_reports(reads, MentionLinker(graph), studies, sections)
+    return len(studies), agreements(pairs, columns, kinds)
+
+
+def labelled_reports(
+    reads: Labeler, linker: MentionLinker, studies: Sequence[Study], sections: str
+) -> Iterable[tuple[Labels, Labels]]:
+    """Read and given labels of each study."""
+    places = dict(zip(reads.columns, reads.label_set.findings, strict=True))
+    for study in studies:
+        counted = labelled_passages(study.report, sections)
+        given = {
+            column: VALUES[said] if (said := study.stated.get(concept)) else None
+            for column, concept in places.items()
+        }
+        yield reads.label(linker.link(counted)), given
+
+
+def _normal(reads: Labeler) -> tuple[str, ...]:
+    """The column of a normal study, which follows from the others."""
+    places = zip(reads.columns, reads.label_set.findings, strict=True)
+    return tuple(column for column, concept in places if concept == reads.label_set.no_finding)

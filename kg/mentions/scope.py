@@ -1,0 +1,282 @@
+"""How far a cue reaches: clauses, commas that open a noun phrase, and objects of another noun.
+
+A clause ends with its sentence, at words such as `but`, at a colon, dash or bracket, and at a comma
+that opens a new clause with a verb of its own; a comma in a list does not end it (`no effusion,
+consolidation or pneumothorax`), but one before words that assert does where no `or` follows (`no
+edema, mild cardiomegaly`). A denied noun is not what it is said to be in, from or due to (`no
+calcification in the nodule`, `no mass to explain the effusion`), unless it is a word such as
+`evidence` that stands for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from kg.mentions.cues import FAR, FILLERS, Cue
+from kg.mentions.matcher import Match
+
+MENTION = "\0"
+"""Stands for each token of a mention in a sentence."""
+
+VERBS = frozenset(
+    {
+        *("is", "are", "was", "were", "am", "has", "have", "had", "been", "there", "i"),
+        *("remain", "appear", "show", "demonstrate", "persist", "measure", "project", "contain"),
+        *("reveal", "extend"),
+    }
+)
+"""Words that make the words after a comma a clause of its own."""
+
+SEEN = frozenset(
+    {
+        *("seen", "identified", "noted", "present", "visualized", "appreciated", "detected"),
+        *("shown", "evident", "demonstrated", "observed", "suspected", "visible", "apparent"),
+        *("absent", "not"),
+    }
+)
+"""Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""
+
+GONE = frozenset({"cleared", "resolved"})
+"""The same where the last item of the list is joined by `and`."""
+
+HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
+"""Effects that end at a comma after which no `or` follows."""
+
+ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
+JOINS = ALTERNATIVES | {"and"}
+COMMAS = frozenset({",", "\uff0c"})
+
+BESIDE = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
+"""Marks that do not part a cue from what they stand between (`Pneumothorax: none`)."""
+
+_PASSED_BACK = VERBS | BESIDE | FILLERS
+
+SUBJECTS = frozenset({"patient", "pt", "he", "she", "i"})
+"""Words after a comma that begin a clause of their own."""
+
+ASSERTING = frozenset(
+    {
+        *("a", "an", "small", "tiny", "trace", "mild", "minimal", "moderate", "severe", "large"),
+        *("stable", "unchanged", "persistent", "persisting", "old", "chronic", "healed", "healing"),
+        *("new", "increased", "increasing", "decreased", "worsening", "improving", "improved"),
+        *("known", "left", "right", "bilateral", "bibasilar", "biapical", "basilar", "subtle"),
+        *("multiple", "several", "few", "scattered", "calcified", "patchy", "streaky", "hazy"),
+        *("linear", "resolving", "decreasing", "residual", "slight", "slightly", "mildly"),
+        *("minimally", "moderately", "markedly"),
+        *("enlarged", "hyperinflated", "tortuous", "elevated", "dense"),
+        *("prominent", "low", "blunted", "diffuse", "degenerative", "borderline", "extensive"),
+    }
+)
+"""Words that open a noun phrase of what is there after a denied one."""
+
+PREPOSITIONS = frozenset(
+    {
+        *("in", "within", "inside", "from", "for", "on", "despite", "after", "following"),
+        *("beneath", "behind", "near", "around", "by", "at", "during", "through", "of", "to"),
+        *("beside", "under", "across", "post"),
+    }
+)
+
+STANDING_FOR = frozenset(
+    {
+        *("evidence", "sign", "finding", "indication", "suggestion", "suspicion", "concern"),
+        *("feature", "suspicious", "concerning", "worrisome", "history", "test", "negative"),
+        *("suggestive", "typical", "specific", "diagnostic", "indicative", "risk", "criteria"),
+    }
+)
+"""Nouns and adjectives that are denied for the sake of what follows them (`no concern for`)."""
+
+HAPPENING = frozenset(
+    {
+        *("change", "difference", "variation", "increase", "decrease", "growth", "enlargement"),
+        *("reduction", "progression", "regression", "improvement", "worsening", "expansion"),
+        *("shrinkage", "evolution", "extension", "displacement", "migration", "movement"),
+        *("complication", "sequela", "spite", "cause", "source", "cavitation", "calcification"),
+        *(
+            "invasion",
+            "loculation",
+            "up",
+            "followup",
+            "evaluation",
+            "treatment",
+            "drainage",
+            "biopsy",
+        ),
+        *("compression", "deviation", "recurrence", "rupture", "fracture", "clearing"),
+        *("clearance", "disappearance", "resorption", "study", "imaging", "spread"),
+    }
+)
+"""Nouns of what may happen to a thing, which their denial leaves there (`no growth of`)."""
+
+SUGGESTING = frozenset(
+    {
+        *("suggest", "indicate", "support", "confirm", "diagnose", "represent", "reflect", "imply"),
+        "raise",
+    }
+)
+"""Verbs after `no finding to` that name what is denied."""
+
+NAMING = frozenset(
+    {
+        *("such", "as", "like", "including", "eg", "with", "that", "which", "suggesting"),
+        *("suggestive", "indicating", "representing", "indicative", "is", "are", "was", "were"),
+    }
+)
+"""Words no preposition before them governs across (`no mass in the lung such as a cancer`)."""
+
+NOUN_PHRASE = 7
+"""Most words between a preposition and the mention it governs."""
+
+
+class Clauses(NamedTuple):
+    """A sentence as written and with masked mentions, where clauses end and cues open scopes."""
+
+    written: Sequence[str]
+    words: Sequence[str]
+    stops: Sequence[int]
+    openings: set[int]
+
+
+def clause_starts(words: Sequence[str]) -> set[int]:
+    """Positions where a comma opens a clause with a verb of its own (in Chinese, any comma).
+
+    A verb that only closes a list (`no effusion, pneumothorax or mass is seen`) opens one where
+    the list was closed before (`no nodes are seen in the hilum, a mass is seen`).
+    """
+    commas = [place for place, word in enumerate(words) if word in COMMAS]
+    starts = set()
+    first = 0
+    for comma, after in zip(commas, [*commas, len(words)][1:], strict=True):
+        segment = words[comma + 1 : after]
+        closed = _closes(words[first:comma]) and _closes(segment) and segment[0] not in ALTERNATIVES
+        if words[comma] == "\uff0c" or closed or _is_clause(segment):
+            starts.add(comma + 1)
+            first = comma + 1
+    return starts
+
+
+def scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> tuple[int, int]:
+    """Tokens `[start, end)` a cue acts on to its right."""
+    words, stops = clauses.words, clauses.stops
+    start = found.end
+    while start < len(words) and words[start] in BESIDE:
+        start += 1
+    after = bisect_left(stops, start + (start > found.end))
+    end = stops[after] if after < len(stops) else len(words)
+    for place in range(start, end):
+        if cue.side != "list" and _ends_scope(place, (start, end), cue, clauses):
+            end = place
+            break
+    return start, _reach(words, start, end, cue.reach)
+
+
+def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) -> bool:
+    """Whether a scope ends at the comma or `and` here."""
+    start, end = scope
+    _, words, _, openings = clauses
+    if words[place] not in COMMAS:
+        joins = words[place] == "and" or words[place - 1 : place + 1] == ["well", "as"]
+        return joins and _opens_phrase(place, end, cue, clauses)
+    if place + 1 in openings or (cue.reach < FAR and MENTION not in words[start:place]):
+        return True
+    if cue.effect in HEDGES:
+        return ALTERNATIVES.isdisjoint(words[place:end])
+    return _opens_phrase(place, end, cue, clauses)
+
+
+def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
+    """Whether what is there, and no further item of a denied list, follows a comma or `and`."""
+    written, words, _, openings = clauses
+    if cue.effect != "absent" or place + 1 >= end or written[place + 1] not in ASSERTING:
+        return False
+    last = next(
+        (at for at in range(place + 1, end) if words[at] in COMMAS and at + 1 in openings), end
+    )
+    return (ALTERNATIVES | {"/"}).isdisjoint(words[place + 1 : last])
+
+
+def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
+    """Where a short reach ends; a mention that begins within it counts as a whole."""
+    if end - start <= reach:
+        return end
+    place = start + reach
+    while place < end and words[place] == MENTION:
+        place += 1
+    return place
+
+
+def scope_back(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> int:
+    """First token a cue acts on to its left: back to its clause or to another clause's verb."""
+    _, words, stops, _ = clauses
+    place = found.start
+    while place > 0 and words[place - 1] in _PASSED_BACK:
+        place -= 1
+    beside = range(place, found.start)
+    lowest = max(0, found.start - cue.reach)
+    if cue.effect in HEDGES or cue.side == "answer":
+        lowest = max(lowest, _list_start(words, place))
+    while place > lowest and words[place - 1] not in VERBS:
+        if place in stops and not (place in beside and words[place] in BESIDE):
+            break
+        place -= 1
+    while place > 0 and words[place] == MENTION and words[place - 1] == MENTION:
+        place -= 1
+    return place
+
+
+def _list_start(words: Sequence[str], end: int) -> int:
+    """Where the list begins that ends at `end`: a comma before which none is joined ends it."""
+    joined = False
+    for place in range(end - 1, -1, -1):
+        joined = joined or words[place] in JOINS
+        if words[place] in COMMAS and not joined:
+            return place + 1
+    return 0
+
+
+def _closes(segment: Sequence[str]) -> bool:
+    """Whether a verb closes a list here (`... is seen`)."""
+    return any(one in VERBS and after in SEEN for one, after in pairwise(segment))
+
+
+def _is_clause(segment: Sequence[str]) -> bool:
+    if not segment or segment[0] in ("or", "nor"):
+        return False
+    if segment[0] in SUBJECTS:
+        return True
+    closing = SEEN | GONE if segment[0] == "and" else SEEN
+    return any(
+        word in VERBS and not (place + 1 < len(segment) and segment[place + 1] in closing)
+        for place, word in enumerate(segment)
+    )
+
+
+def of_another(words: Sequence[str], start: int, mention: int) -> bool:
+    """Whether a mention is only where or why another denied noun would be.
+
+    Args:
+        words: The sentence, its mentions masked.
+        start: First token after the denial.
+        mention: First token of the mention.
+    """
+    for place in range(mention - 1, max(start, mention - NOUN_PHRASE) - 1, -1):
+        word = words[place]
+        if word in PREPOSITIONS:
+            return place > start and _parts(words, place, mention)
+        if word in JOINS or word in COMMAS or word in NAMING or word == MENTION:
+            return False
+    return False
+
+
+def _parts(words: Sequence[str], place: int, mention: int) -> bool:
+    """Whether the preposition here parts the mention from the noun before it."""
+    head = words[place - 1]
+    if words[place] == "to":
+        # `no moderate to large effusion` is one size of it
+        return head not in ASSERTING and words[place + 1] not in SUGGESTING | ASSERTING
+    if words[place] == "of":
+        return head in HAPPENING
+    return head not in STANDING_FOR
