@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from encoders.contents import content_hash, members
-from encoders.reading.limits import Grey
+from encoders.reading.limits import Grey, check_file
 from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
@@ -179,8 +179,10 @@ class _Glance:
         path = self.root / found.path
         if not found.changed:
             return _seen(found, reason="missing", row=-1)
-        digest = content_hash(path)
+        digest = ""
         try:
+            check_file(path)
+            digest = content_hash(path)
             parts = look(path).parts
             grey = read_picture(path, target=max(SMALL, self.recipe.side))
         except RejectedImage as error:
