@@ -29,6 +29,8 @@ __all__ = ["query"]
 @click.option("--endpoint", metavar="URL", help="Ask a remote SPARQL endpoint instead.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
               show_default=True, help="Seconds it may take, loading included.")  # fmt: skip
+@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GIB",
+              help="Memory it may take; 1 GiB and 60 times the file's size where not given.")  # fmt: skip
 @click.option("--bind", "bound", multiple=True, metavar="NAME=VALUE",
               help="What $NAME is: a text or IRI, of $concept... a concept.")  # fmt: skip
 @click.option("--save", metavar="NAME", help="Save the query by name.")
@@ -127,7 +129,8 @@ def _answer(text: str, given: Mapping[str, Any]) -> Answer:
         from kg.ask.endpoint import query_endpoint
 
         return query_endpoint(given["endpoint"], text, seconds=given["timeout"])
-    return query_file(given["file"] or SHIPPED, text, seconds=given["timeout"])
+    memory = int((given["memory"] or 0) * (1 << 30))
+    return query_file(given["file"] or SHIPPED, text, seconds=given["timeout"], memory=memory)
 
 
 def _as_record(answer: Answer) -> Any:

@@ -8,7 +8,6 @@ noted in `fetched.json` beside it.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from experiments.preparation.inspection import how_to_get
 from experiments.preparation.unpack import unpack
 from experiments.records.atomic import write_json
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["Fetched", "fetch"]
 
@@ -123,7 +123,7 @@ class _Fetching:
         if not self.notes.is_file():
             return {}
         try:
-            noted: dict[str, str] = json.loads(self.notes.read_text(encoding="utf-8"))
+            noted: dict[str, str] = json_in(self.notes)
         except ValueError:
             raise InputError(f"{self.notes}: is not JSON", "remove it; files are kept") from None
         return noted

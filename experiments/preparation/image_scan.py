@@ -28,6 +28,7 @@ from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
 from experiments.workers import end_with_parent
 from kg.errors import InputError
+from kg.files.json_text import json_of
 
 __all__ = ["Look", "Looking", "Recipe", "stamp"]
 
@@ -144,7 +145,7 @@ class Looking:
             os.truncate(self.journal, sum(len(line.encode()) for line in (first, *whole)))
         found = {}
         for line in whole:
-            look = Look(**json.loads(line))
+            look = Look(**json_of(line))
             if look.path in wanted and (look.size, look.changed) == stamp(self.root / look.path):
                 found[look.path] = look
         return found

@@ -1,25 +1,27 @@
 """Runs one SPARQL query on one file, as a process of its own that can be ended in time.
 
-Called by `kg.ask.query` as `python -P -m kg.ask.sparql FILE`, with the query on stdin and its
-result, in the form that fits it, on stdout.
+Called by `kg.ask.query`, with the query on stdin and its result, in the form that fits it, on
+stdout.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from kg.errors import InputError
+from kg.files.child import confine, refuse
 from kg.files.native import native
 from kg.files.rdf import PREFIXES, SYMMETRIC, A, iri, quads
 from kg.files.rdf_files import fill
 from kg.files.store import ENDINGS, load
 from kg.model.edges import RELATIONS, SYMMETRIC_ELSEWHERE
 
-WRONG_QUERY = 3
+LARGEST = 256 << 20
+"""Bytes of the largest answer."""
+
 TABLE, GRAPH = "table", "graph"
 
 
@@ -73,12 +75,14 @@ def run(path: Path, query: str) -> tuple[str, bytes]:
 
 
 def main() -> int:
-    """Read the query, write the result; errors go to stdout as JSON and end with 3."""
+    """Read the query, write the result."""
+    (path,) = confine()
     try:
-        kind, content = run(Path(sys.argv[1]), sys.stdin.read())
+        kind, content = run(Path(path), sys.stdin.read())
+        if len(content) > LARGEST:
+            raise InputError(f"the answer is larger than {LARGEST >> 20} MiB", "add LIMIT")
     except InputError as error:
-        sys.stdout.write(json.dumps({"message": error.message, "hint": error.hint}))
-        return WRONG_QUERY
+        return refuse(error)
     sys.stdout.buffer.write(f"{kind}\n".encode() + content)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -26,31 +27,25 @@ def irregular(mode: int) -> str:
     return next((name for is_so, name in _IRREGULAR if is_so(mode)), "")
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading; anything else is refused without waiting for it.
 
     Raises:
-        InputError: If it is missing, cannot be opened, or is a folder, pipe, device or socket.
+        OSError: If it is missing, cannot be opened, or is a folder, pipe, device or socket.
     """
+    # a pipe would wait for its writer, and to open a device can do something
+    _refuse(path, path.stat().st_mode)
+    # what was put in its place since then does not wait either
+    opened = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
     try:
-        # a pipe would wait for its writer, and to open a device can do something
-        found = irregular(path.stat().st_mode)
-        if not found:
-            # what was put in its place in between does not wait either
-            opened = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-            found = irregular(os.fstat(opened.fileno()).st_mode)
-            if not found:
-                return opened
-            opened.close()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "check the path") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: {reason}", "check the path and its rights") from None
-    raise InputError(f"{path}: is {found}", "name a file")
+        _refuse(path, os.fstat(opened.fileno()).st_mode)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
-def read_file(path: Path, most: int = LARGEST) -> bytes:
+def bytes_of(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of a regular file.
 
     Args:
@@ -58,13 +53,47 @@ def read_file(path: Path, most: int = LARGEST) -> bytes:
         most: Bytes above which it is refused.
 
     Raises:
-        InputError: As `open_file`, or if the file is larger.
+        OSError: As `open_regular`, or if the file is larger.
     """
-    with open_file(path) as file:
-        try:
-            content = file.read(most + 1)
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}", "check the disk") from None
-    if len(content) > most:
-        raise InputError(f"{path}: is larger than {most >> 20:,} MiB", "split it")
-    return content
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"is larger than {most >> 20:,} MiB", str(path))
+        return file.read()
+
+
+def open_file(path: Path) -> BinaryIO:
+    """As `open_regular`, with an error for people.
+
+    Raises:
+        InputError: If it is missing, cannot be opened, or is no regular file.
+    """
+    try:
+        return open_regular(path)
+    except (OSError, ValueError) as error:
+        raise _told(path, error) from None
+
+
+def read_file(path: Path, most: int = LARGEST) -> bytes:
+    """As `bytes_of`, with an error for people.
+
+    Raises:
+        InputError: If it is missing, cannot be read, is no regular file, or is larger than `most`.
+    """
+    try:
+        return bytes_of(path, most)
+    except (OSError, ValueError) as error:
+        raise _told(path, error) from None
+
+
+def _refuse(path: Path, mode: int) -> None:
+    found = irregular(mode)
+    if found:
+        kind = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(kind, f"is {found}", str(path))
+
+
+def _told(path: Path, error: Exception) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such file", "check the path")
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"{path}: {reason}", "name a file that can be read")

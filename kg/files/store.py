@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError, did_you_mean
+from kg.files.json_text import json_of
+from kg.files.regular import read_file
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -80,15 +82,11 @@ def read_records(path: Path) -> Records:
         InputError: If the file is missing or is no file of records; names file and line.
     """
     ending = check_ending(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", "check the path") from None
     if ending == ".jsonl":
-        return _from_lines(path.name, content)
+        return _from_lines(path.name, read_file(path))
     from kg.files.rdf import from_rdf
 
-    return from_rdf(path.name, content, ending)
+    return from_rdf(path)
 
 
 @cache
@@ -192,7 +190,7 @@ def _from_lines(name: str, content: bytes) -> Records:
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json_of(line)
     except ValueError as error:
         raise InputError(f"{where}: is not JSON ({error})", "save the graph again") from None
     if not isinstance(record, dict):

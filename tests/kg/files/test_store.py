@@ -106,7 +106,7 @@ def test_an_edge_without_evidence_is_refused_in_turtle(tiny, tmp_path):
 
 
 def test_missing_files_and_folders_are_refused(tiny, tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         load(tmp_path / "g.jsonl")
     with pytest.raises(InputError, match="No such file"):
         save(tiny, tmp_path / "nowhere" / "g.jsonl")
