@@ -30,7 +30,7 @@ __all__ = ["query"]
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
               show_default=True, help="Seconds it may take, loading included.")  # fmt: skip
 @click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GIB",
-              help="Memory it may take; 1 GiB and 60 times the file's size where not given.")  # fmt: skip
+              help="Memory it may take.  [default: 1, and 60 times the file]")  # fmt: skip
 @click.option("--bind", "bound", multiple=True, metavar="NAME=VALUE",
               help="What $NAME is: a text or IRI, of $concept... a concept.")  # fmt: skip
 @click.option("--save", metavar="NAME", help="Save the query by name.")

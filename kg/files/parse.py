@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyoxigraph as ox
 
 from kg.errors import InputError
 from kg.files.child import confine, refuse
-from kg.files.rdf_files import BASE, rdf_format, refused
+from kg.files.native import native
+from kg.files.rdf_files import BASE, rdf_format
 
 
 class Counted:
@@ -49,9 +51,10 @@ def main() -> int:
     """Parse the file that is named."""
     path, most = confine()
     try:
-        with refused(Path(path)):
+        with native(Path(path).name, "RDF"):
             quads = ox.parse(path=path, format=rdf_format(Path(path)), base_iri=BASE)
-            ox.serialize(quads, Counted(Path(path).name, int(most)), format=ox.RdfFormat.N_QUADS)
+            output: Any = Counted(Path(path).name, int(most))
+            ox.serialize(quads, output, format=ox.RdfFormat.N_QUADS)
     except InputError as error:
         return refuse(error)
     return 0

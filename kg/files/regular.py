@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from kg.errors import InputError
 
@@ -27,7 +27,7 @@ def irregular(mode: int) -> str:
     return next((name for is_so, name in _IRREGULAR if is_so(mode)), "")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; anything else is refused without waiting for it.
 
     Raises:
@@ -61,7 +61,7 @@ def bytes_of(path: Path, most: int = LARGEST) -> bytes:
         return file.read()
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """As `open_regular`, with an error for people.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Small files that unpack or nest without end: refused by `graph build`, `query` and loading alike."""
+"""Small files that unpack or nest without end: refused by build, query and loading alike."""
 
 from __future__ import annotations
 
