@@ -95,7 +95,7 @@ def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...])
 @click.option("--depth", type=click.IntRange(0), default=STANDARD.depth, show_default=True,
               help="Most folders one in the other in an archive.")  # fmt: skip
 @click.option("--bytes", "size", type=click.IntRange(0), default=0,
-              help="Most bytes an archive may unpack to.  [default: 200 times its own]")  # fmt: skip
+              help="Bytes an archive may unpack to.  [default: 200 times its own]")  # fmt: skip
 def fetch(**given: Any) -> None:
     """Fetch the files of data set NAME that its licence lets anyone fetch, into --root.
 

@@ -87,7 +87,7 @@ def read_json(path: Path) -> Any:
         return parsed_json(handle.read(), path.name)
 
 
-def parsed_json(text: str, where: str) -> Any:
+def parsed_json(text: str | bytes, where: str) -> Any:
     """The value of a JSON text.
 
     Raises:
