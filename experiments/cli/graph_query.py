@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ import click
 from experiments.cli import show
 from experiments.cli.arguments import talking
 from kg.errors import InputError, did_you_mean
+from kg.files.shown import table_text
 
 if TYPE_CHECKING:
     from kg.ask.query import Answer
@@ -171,7 +170,5 @@ def _write(answer: Answer, path: Path) -> None:
         raise InputError(
             f"{path}: a table is not written so", did_you_mean(path.suffix, delimiters)
         )
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiters[path.suffix], lineterminator="\n")
-    writer.writerows([answer.columns or ("answer",), *_cells(answer)])
-    show.to_file(path, text.getvalue())
+    rows = [answer.columns or ("answer",), *_cells(answer)]
+    show.to_file(path, table_text(rows, delimiters[path.suffix]))
