@@ -48,11 +48,15 @@ def serialised(graph: KnowledgeGraph, ending: str) -> bytes:
     return to_rdf(graph, ending)
 
 
-def load(path: Path) -> KnowledgeGraph:
+def load(path: Path, *, allow_edited: bool = False) -> KnowledgeGraph:
     """Read a graph that `save` wrote, or one written by hand in the same form.
 
+    Args:
+        path: The file.
+        allow_edited: Whether it may be another graph than the one whose fingerprint it states.
+
     Raises:
-        InputError: If the file is missing, truncated or malformed; names file and line.
+        InputError: If the file is missing, truncated, malformed or edited; names file and line.
     """
     records = read_records(path)
     if records.bare:
@@ -72,7 +76,14 @@ def load(path: Path) -> KnowledgeGraph:
                 f"{records.counts[plural]}",
                 "the file is cut short or was edited; mend the first line or save it again",
             )
-    return records.graph()
+    graph = records.graph()
+    if records.fingerprint not in ("", graph.fingerprint) and not allow_edited:
+        raise InputError(
+            f"{path.name}: was edited after its build: it is graph {graph.fingerprint[:12]}, and "
+            f"says it is {records.fingerprint[:12]}",
+            "build it again, or use it as it is with --allow-edited",
+        )
+    return graph
 
 
 def read_records(path: Path) -> Records:

@@ -51,7 +51,7 @@ def small(kind: str) -> bytes:
 def peak_of(*paths: Path) -> tuple[list[str], int]:
     """What came of reading each, and the most memory it took, in bytes."""
     code = """
-import resource, sys
+import sys
 from encoders.reading.picture import read_picture
 from encoders.reading.rejected import RejectedImage
 for path in sys.argv[1:]:
@@ -60,7 +60,7 @@ for path in sys.argv[1:]:
         print("read")
     except RejectedImage as error:
         print(error.reason)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 """
     command = [sys.executable, "-c", code, *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
