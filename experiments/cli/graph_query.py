@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import talking
+from experiments.cli.graph_arguments import edited_allowed, edited_option
 from kg.errors import InputError, did_you_mean
 from kg.files.shown import table_text
 
@@ -25,6 +26,7 @@ __all__ = ["query"]
 @click.argument("text", metavar="QUERY", required=False)
 @click.option("-g", "--graph", "file", type=click.Path(path_type=Path),
               help="Graph file, or any RDF file (.owl, .rdf, .nt, .nq, ...).")  # fmt: skip
+@edited_option
 @click.option("--endpoint", metavar="URL", help="Ask a remote SPARQL endpoint instead.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
               show_default=True, help="Seconds it may take, loading included.")  # fmt: skip
@@ -129,7 +131,13 @@ def _answer(text: str, given: Mapping[str, Any]) -> Answer:
 
         return query_endpoint(given["endpoint"], text, seconds=given["timeout"])
     memory = int((given["memory"] or 0) * (1 << 30))
-    return query_file(given["file"] or SHIPPED, text, seconds=given["timeout"], memory=memory)
+    return query_file(
+        given["file"] or SHIPPED,
+        text,
+        seconds=given["timeout"],
+        memory=memory,
+        allow_edited=edited_allowed(),
+    )
 
 
 def _as_record(answer: Answer) -> Any:

@@ -11,7 +11,12 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import talking
-from experiments.cli.graph_arguments import graph_option, opened, relation_option
+from experiments.cli.graph_arguments import (
+    edited_option,
+    graph_option,
+    opened,
+    relation_option,
+)
 from experiments.cli.graph_show import figures
 from kg.errors import CheckFailed
 from kg.files.shown import exact, inline, plain
@@ -155,6 +160,7 @@ def _markdown(graph: KnowledgeGraph, edge: Edge) -> Iterator[str]:
 
 @click.command()
 @talking
+@edited_option
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path), required=False)
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True,

@@ -109,6 +109,7 @@ class GraphUse:
         changed: Share of its clinical edges that the control changed; of `noisy` the share that was
             asked for, the most it can be.
         keeps_test_data: Whether evidence mined from the data under test is still in it.
+        allow_edited: Whether it was allowed to be edited after its build.
     """
 
     name: str
@@ -119,6 +120,7 @@ class GraphUse:
     control: str = "none"
     changed: float = 0.0
     keeps_test_data: bool = False
+    allow_edited: bool = False
 
     @property
     def words(self) -> str:

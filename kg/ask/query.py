@@ -57,7 +57,9 @@ class QueryTimeout(InputError):
         )
 
 
-def query_file(path: Path, query: str, *, seconds: float, memory: int = 0) -> Answer:
+def query_file(
+    path: Path, query: str, *, seconds: float, memory: int = 0, allow_edited: bool = False
+) -> Answer:
     """Answer a query on a graph file or any RDF file, in a process of its own.
 
     Nothing is fetched: SERVICE is refused, and the time covers loading too.
@@ -67,6 +69,7 @@ def query_file(path: Path, query: str, *, seconds: float, memory: int = 0) -> An
         query: SPARQL 1.1; the project's prefixes need no declaration.
         seconds: Longest that it may take.
         memory: Bytes it may take; 0 = `MEMORY`, and `TIMES` the file's size more.
+        allow_edited: Whether a graph may have been edited after its build.
 
     Raises:
         InputError: If the file or the query is malformed, or takes more time or memory.
@@ -75,7 +78,8 @@ def query_file(path: Path, query: str, *, seconds: float, memory: int = 0) -> An
     with open_file(path) as file:
         memory = memory or MEMORY + TIMES * os.fstat(file.fileno()).st_size
     limits = Limits(memory, seconds + 1)
-    with Child("kg.ask.sparql", str(path.resolve()), limits=limits) as child:
+    given = (str(path.resolve()), *(["edited"] if allow_edited else []))
+    with Child("kg.ask.sparql", *given, limits=limits) as child:
         try:
             content, _ = child.process.communicate(query.encode(), timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -25,7 +25,7 @@ LARGEST = 256 << 20
 TABLE, GRAPH = "table", "graph"
 
 
-def store_of(path: Path) -> ox.Store:
+def store_of(path: Path, *, allow_edited: bool = False) -> ox.Store:
     """A store with a graph file, or any RDF file.
 
     A graph's edges are plain triples in the default graph and, once more, in one named graph for
@@ -37,7 +37,7 @@ def store_of(path: Path) -> ox.Store:
     """
     store = ox.Store()
     if path.suffix == ".jsonl":
-        store.bulk_extend(quads(load(path), plain=True, named=True))
+        store.bulk_extend(quads(load(path, allow_edited=allow_edited), plain=True, named=True))
     else:
         fill(store, path)
     _turn_symmetric(store)
@@ -58,13 +58,13 @@ def _turn_symmetric(store: ox.Store) -> None:
         )
 
 
-def run(path: Path, query: str) -> tuple[str, bytes]:
+def run(path: Path, query: str, *, allow_edited: bool = False) -> tuple[str, bytes]:
     """The kind of a query's result and its content.
 
     Raises:
         InputError: If the file or the query is malformed.
     """
-    store = store_of(path)
+    store = store_of(path, allow_edited=allow_edited)
     union = path.suffix != ENDINGS[0]
     with native("query", "SPARQL", hint="see the SPARQL 1.1 query language"):
         result = store.query(query, prefixes=PREFIXES, use_default_graph_as_union=union)
@@ -76,9 +76,9 @@ def run(path: Path, query: str) -> tuple[str, bytes]:
 
 def main() -> int:
     """Read the query, write the result."""
-    (path,) = confine()
+    path, *more = confine()
     try:
-        kind, content = run(Path(path), sys.stdin.read())
+        kind, content = run(Path(path), sys.stdin.read(), allow_edited=bool(more))
         if len(content) > LARGEST:
             raise InputError(f"the answer is larger than {LARGEST >> 20} MiB", "add LIMIT")
     except InputError as error:
