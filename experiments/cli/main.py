@@ -72,7 +72,7 @@ def _run(arguments: list[str], talk: Talk) -> int:
     except click.Abort as error:
         return _interrupted(error)
     except click.ClickException as error:
-        error.message = visible(error.message)
+        error.message = visible(error.message)  # type: ignore[misc]
         error.show()
         return error.exit_code
     except SystemExit as error:
