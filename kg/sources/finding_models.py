@@ -96,7 +96,7 @@ def _files(path: Path) -> Iterator[tuple[str, Any]]:
             yield file.name, parsed_json(read_file(file), file.name)
         return
     try:
-        with open_file(path) as file, tarfile.open(None, "r:*", fileobj=file) as archive:
+        with open_file(path) as packed, tarfile.open(fileobj=packed) as archive:
             for member in archive:
                 if not member.isfile() or not member.name.endswith(".json"):
                     continue
