@@ -26,6 +26,7 @@ from encoders.contents import Contents
 from encoders.image import ImageEncoder
 from encoders.reading.picture import Picture
 from kg.errors import InputError
+from kg.files.json_text import json_in, json_of
 
 __all__ = ["FeatureCache", "encode_pixels", "image_key"]
 
@@ -249,7 +250,7 @@ class FeatureCache(Generic[Item]):
             added = stream.read()
         whole = added[: added.rfind(b"\n") + 1]
         for line in whole.splitlines():
-            entry = json.loads(line)
+            entry = json_of(line)
             self._known[entry["content"]] = entry["row"]
         self._read += len(whole)
 
@@ -259,7 +260,7 @@ class FeatureCache(Generic[Item]):
         if not path.exists():
             with self._locked(), _explained(self.folder):
                 _replace(path, json.dumps(about, indent=2).encode())
-        held = json.loads(path.read_bytes())
+        held = json_in(path)
         if held != about:
             raise InputError(
                 f"{self.folder}: holds features of shape {held['shape']}, not {about['shape']}",

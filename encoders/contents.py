@@ -7,6 +7,7 @@ from pathlib import Path
 
 from encoders.reading.pair import pair_of
 from kg.errors import InputError
+from kg.files.regular import open_file
 
 __all__ = ["Contents", "content_hash", "file_hash", "members"]
 
@@ -20,7 +21,7 @@ def file_hash(path: Path) -> str:
         InputError: If the file cannot be read.
     """
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}", "check the path") from None

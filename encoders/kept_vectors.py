@@ -13,6 +13,7 @@ from torch import Tensor
 
 from encoders.graph import GraphEmbedding
 from kg.errors import InputError
+from kg.files.json_text import json_of
 from kg.files.store import write_whole
 
 __all__ = ["keep_vectors", "read_vectors"]
@@ -66,4 +67,4 @@ def read_vectors(path: Path, fingerprint: str) -> tuple[GraphEmbedding, dict[str
             f"not of {fingerprint[:12]}",
             "embed this graph, or use the graph they were made from",
         )
-    return GraphEmbedding(vectors, fingerprint), json.loads(told.get("made", "{}"))
+    return GraphEmbedding(vectors, fingerprint), json_of(told.get("made", "{}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.limits import Grey, check_parts, check_size
 from encoders.reading.raster import DECODING, grey_of, open_raster, reason_of
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
@@ -22,7 +22,6 @@ class Animation:
     """
 
     def __init__(self, path: Path) -> None:
-        check_file(path)
         self.path = path
         with open_raster(path) as image:
             check_size(path, *image.size)

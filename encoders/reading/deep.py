@@ -15,9 +15,12 @@ from PIL import Image
 
 from encoders.reading.limits import Grey, check_size
 from encoders.reading.rejected import RejectedImage
-from encoders.reading.values import scaled
+from encoders.reading.values import by_rows, scale_of
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+SAMPLES = {b"\2": 3, b"\4": 2, b"\6": 4}
+"""Samples a pixel by the kind of colour of a PNG: colour, grey with alpha, colour with alpha."""
+
 _WHITE_IS_ZERO, _COLOUR, _PALETTE, _SEPARATED = 0, 2, 3, 5
 _ALPHA = 2
 _TURNS = {
@@ -32,17 +35,32 @@ _TURNS = {
 """How a picture is turned upright, by its EXIF orientation."""
 
 
-def read_deep_png(path: Path, image: Image.Image, *, colour: bool = False) -> Grey:
-    """Read a PNG of 16 bits a colour; `image` is what Pillow opened, its size checked."""
+def read_deep_png(path: Path, image: Image.Image, kind: bytes, *, colour: bool = False) -> Grey:
+    """Read a PNG of 16 bits a colour.
+
+    Args:
+        path: The file.
+        image: What Pillow opened.
+        kind: Its kind of colour, as the header has it.
+        colour: Keep the colours.
+
+    Raises:
+        RejectedImage: If it is cut off, or takes too many bytes.
+    """
+    check_size(path, *image.size, depth=2 * SAMPLES[kind])
     try:
         values = imagecodecs.png_decode(path.read_bytes())
     except Exception:  # the decoder's own kinds of error
         raise RejectedImage(path, "truncated") from None
-    shown = scaled(values)
-    seen, alpha = (shown, None) if shown.shape[2] == 3 else (shown[..., :-1], shown[..., -1])
-    picture = _mixed(seen, colour=colour)
-    faded = picture if alpha is None else _faded(picture, alpha)
-    return upright(faded, image.getexif().get(0x0112, 1))
+    scale = scale_of(values)
+
+    def band(top: int, bottom: int) -> Grey:
+        shown = scale(values[top:bottom])
+        seen, alpha = (shown, None) if shown.shape[2] == 3 else (shown[..., :-1], shown[..., -1])
+        picture = _mixed(seen, colour=colour)
+        return picture if alpha is None else _faded(picture, alpha)
+
+    return upright(by_rows(len(values), band), image.getexif().get(0x0112, 1))
 
 
 def read_tiff(path: Path, *, colour: bool = False) -> Grey:
@@ -67,7 +85,11 @@ def read_tiff(path: Path, *, colour: bool = False) -> Grey:
 
 def _check(path: Path, page: Any) -> None:
     """Refuse a page by its header."""
-    check_size(path, page.imagewidth, page.imagelength)
+    each = page.dtype.itemsize * page.samplesperpixel
+    check_size(path, page.imagewidth, page.imagelength, depth=each)
+    if page.dtype.kind not in "buif":
+        hint = "save their magnitude as a picture"
+        raise RejectedImage(path, "not_an_image", f"values of type {page.dtype}", hint)
     ends = (sum(pair) for pair in zip(page.dataoffsets, page.databytecounts, strict=True))
     if max(ends, default=0) > path.stat().st_size:
         raise RejectedImage(path, "truncated")
@@ -99,14 +121,22 @@ def _faded(picture: Grey, alpha: Grey) -> Grey:
 
 def _shown(page: Any, values: np.ndarray, *, colour: bool) -> Grey:
     """Grey or colours of stored values `[H, W, samples]`, by what their page says they are."""
-    if int(page.photometric) == _PALETTE and page.colormap is not None:
+    kind, more = int(page.photometric), [int(one) for one in page.extrasamples]
+    if kind == _PALETTE and page.colormap is not None:
         # some write a level as v * 256, some as v * 257
         levels = (page.colormap.T >> 8).astype(np.uint8)
-        return _mixed(scaled(levels[values[..., 0]]), colour=colour)
+        shades = _mixed(scale_of(levels)(levels)[None], colour=colour)[0]
+        return by_rows(len(values), lambda top, end: shades[values[top:end, :, 0]])
     stored = page.bitspersample if isinstance(page.bitspersample, int) else 0
-    bits = stored if values.dtype.kind == "u" and stored < values.dtype.itemsize * 8 else 0
-    shown = scaled(values, bits)
-    kind, more = int(page.photometric), [int(one) for one in page.extrasamples]
+    bits = stored if values.dtype.kind in "bu" and stored < values.dtype.itemsize * 8 else 0
+    scale = scale_of(values, bits)
+    return by_rows(
+        len(values), lambda top, end: _seen(scale(values[top:end]), kind, more, colour=colour)
+    )
+
+
+def _seen(shown: Grey, kind: int, more: list[int], *, colour: bool) -> Grey:
+    """Grey or colours of samples `[H, W, samples]` in [0, 1], by what they are."""
     if kind == _COLOUR and shown.shape[2] >= 3:
         seen = shown[..., :3]
     elif kind == _SEPARATED and shown.shape[2] >= 4:

@@ -16,6 +16,7 @@ from encoders.reading.plain import clean_text, language_of, other_language
 from encoders.reading.report import ReadText
 from encoders.study import Passage
 from kg.errors import InputError
+from kg.files.regular import read_file
 
 SPEAKER_TAGS: dict[str, tuple[str, ...]] = {
     "patient": ("patient", "pt", "p", "病人", "患者", "病患", "患者家属", "家属", "病人家属"),
@@ -115,10 +116,8 @@ def read_consultations(path: Path | str) -> Iterator[Consultation]:
         InputError: If the file is not there or holds no consultation.
     """
     file = Path(path)
-    if not file.is_file():
-        raise InputError(f"{file}: there is no such file", "check the data set's root")
     # cleaned consultation by consultation: the whole file is longer than one text may be
-    text = file.read_bytes().decode("utf-8", errors="replace").lstrip("\ufeff")
+    text = read_file(file).decode("utf-8", errors="replace").lstrip("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     openings = list(_CONSULTATION.finditer(text))
     if not openings:

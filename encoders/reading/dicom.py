@@ -49,7 +49,7 @@ from encoders.reading.dicom_header import (
 from encoders.reading.dicom_pixels import decode
 from encoders.reading.frames import Clip
 from encoders.reading.geometry import Placed, put_in_order
-from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.limits import MIN_SIDE, Grey, check_file, check_parts, check_size
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
 from encoders.reading.windowing import window_named
@@ -194,7 +194,7 @@ def cut_to_region(header: Dataset, grey: Grey) -> Grey:
 
 
 def _region(header: Dataset) -> Dataset | None:
-    """The largest two-dimensional region of tissue that lies in the picture."""
+    """The largest two-dimensional region of tissue that lies in the picture, if it can be seen."""
     height, width = whole(header, "Rows"), whole(header, "Columns")
     best, size = None, 0
     for region in sequence(header, "SequenceOfUltrasoundRegions"):
@@ -202,7 +202,8 @@ def _region(header: Dataset) -> Dataset | None:
         inside = 0 <= left < right < width and 0 <= top < bottom < height
         area = (right - left) * (bottom - top)
         tissue = whole(region, "RegionSpatialFormat") == 1 and whole(region, "RegionDataType") < 3
-        if inside and tissue and area > size:
+        seen = min(right - left, bottom - top) + 1 >= MIN_SIDE
+        if inside and tissue and seen and area > size:
             best, size = region, area
     return best
 

@@ -19,7 +19,11 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder, pixel_array
 
 from encoders.reading.dicom_header import PIXELS, get, whole
+from encoders.reading.jpeg import check_jpeg
 from encoders.reading.rejected import Reason, RejectedImage
+
+BASELINE = "1.2.840.10008.1.2.4.50"
+"""The transfer syntax of JPEG of 8 bits."""
 
 NATIVE = tuple(f"1.2.840.10008.1.2{ending}" for ending in ("", ".1", ".2", ".1.99"))
 """Transfer syntaxes without compression."""
@@ -156,6 +160,8 @@ def _coded(path: Path, header: Dataset, frame: int) -> tuple[bytes, Codestream |
     if stated[:2] != size:
         said = "{} x {}, while its header says {} x {}".format(*stated[:2], *size)
         raise RejectedImage(path, "damaged", f"a frame is {said}")
+    if header.file_meta.TransferSyntaxUID == BASELINE:
+        check_jpeg(path, coded)
     return coded, stated
 
 

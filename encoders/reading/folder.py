@@ -17,13 +17,13 @@ def study_pictures(folder: Path) -> list[Path]:
     """Pictures of a study, sorted by name.
 
     Two or more DICOM slices (CT, MR, PET) in one folder are a series, and the folder stands for
-    them; folders in the folder are looked into for series alone. A file that looks like a picture
-    by its ending is listed even if it cannot be read: reading it tells.
+    them; folders in the folder are looked into for series alone. What looks like a picture by its
+    name is listed even if it cannot be read, or is no file at all: reading it tells.
     """
     inner = [one for one in _visible(folder) if one.is_dir()]
-    series = [one for one in inner if len(_slices(one)) > 1]
+    series = [one for one in inner if len(_slices(one)) > 1 or _named_so(one)]
     slices = set(_slices(folder))
-    files = [one for one in _visible(folder) if one.is_file() and one not in slices]
+    files = [one for one in _visible(folder) if one not in inner and one not in slices]
     pictures = [one for one in files if _is_picture(one)]
     whole = [folder] if len(slices) > 1 else sorted(slices)
     return [*whole, *sorted([*pictures, *series])]
@@ -38,9 +38,13 @@ def _slices(folder: Path) -> list[Path]:
     return [one for one in found if cross_section(one)]
 
 
+def _named_so(path: Path) -> bool:
+    return path.name.lower().endswith(ENDINGS)
+
+
 def _is_picture(path: Path) -> bool:
-    if path.name.lower().endswith(ENDINGS):
-        return True
+    if _named_so(path) or not path.is_file():
+        return _named_so(path) or not path.suffix
     kind = kind_of(path)
     return kind != "raster" or (not path.suffix and path.stat().st_size > 0)
 

@@ -45,9 +45,13 @@ class Clip:
             video = film.streams.video[0]
             check_size(path, video.codec_context.width, video.codec_context.height)
             stated = int(video.frames)
-            counted = sum(1 for one in film.demux(video) if one.size and not one.is_discard)
+            times = [one.pts for one in film.demux(video) if one.size and not one.is_discard]
+            counted = len(times)
+            missing = 0.0 if stated else _seconds_missing(film, video, times)
         if counted < stated:
             raise RejectedImage(path, "truncated", f"{counted} of {stated} frames")
+        if missing:
+            raise RejectedImage(path, "truncated", f"its last {missing:.1f} seconds are missing")
         self.about = About(check_parts(path, counted), "ultrasound")
 
     def read(
@@ -67,6 +71,8 @@ class Clip:
 
     def _grey(self, frame: Any) -> Grey:
         check_size(self.path, frame.width, frame.height)
+        if frame.is_corrupt:
+            raise RejectedImage(self.path, "damaged", "a frame is not whole")
         grey = frame.to_ndarray(format="gray").astype(np.float32) / np.float32(255)
         turned: Grey = np.ascontiguousarray(np.rot90(grey, frame.rotation // 90 % 4))
         return turned
@@ -78,6 +84,20 @@ class Clip:
         with source:
             try:
                 with av.open(source, format=self._demuxer, metadata_errors="ignore") as film:
+                    for video in film.streams.video[:1]:
+                        # what is missing is refused, not painted over
+                        video.codec_context.options = {"err_detect": "explode"}
                     yield film
             except _DECODING:
                 raise RejectedImage(self.path, "truncated", "its film cannot be decoded") from None
+
+
+def _seconds_missing(film: Any, video: Any, times: Sequence[int | None]) -> float:
+    """How much earlier the frames end than their container says; 0 where it says nothing."""
+    told = sorted(time for time in times if time is not None)
+    if film.duration is None or len(film.streams) > 1 or len(told) < 2:
+        return 0.0
+    step = (told[-1] - told[0]) / (len(told) - 1)
+    end = (told[-1] + step) * float(video.time_base) - (film.start_time or 0) / av.time_base
+    short = film.duration / av.time_base - end
+    return short if short > 1.5 * step * float(video.time_base) else 0.0

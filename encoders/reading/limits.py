@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 
 import encoders.reading.quiet  # noqa: F401 - for what it does
 from encoders.reading.rejected import RejectedImage
+from kg.files.regular import irregular
 
 Grey = NDArray[np.float32]
 
 MAX_PIXELS = 64_000_000
 """Pictures with more pixels are refused before they are decoded (a large X-ray has 18 million)."""
+
+MAX_BYTES = 4 * MAX_PIXELS
+"""Bytes a picture may take decoded, and the file of a still picture on the disk."""
 
 MAX_PARTS = 20_000
 """Volumes and clips with more slices or frames are refused."""
@@ -22,14 +27,23 @@ MIN_SIDE = 8
 """Pictures with a shorter side are refused: nothing can be seen on them."""
 
 
-def check_size(path: Path, width: int, height: int) -> None:
+def check_size(path: Path, width: int, height: int, depth: int = 4) -> None:
     """Refuse a picture by its header alone, before any pixel is decoded.
+
+    Args:
+        path: The file, for messages.
+        width: Pixels of a row.
+        height: Rows.
+        depth: Bytes a pixel takes decoded.
 
     Raises:
         RejectedImage: `too_many_pixels` or `too_small`.
     """
     if width * height > MAX_PIXELS:
         raise RejectedImage(path, "too_many_pixels", f"{width} x {height}, limit {MAX_PIXELS:,}")
+    if width * height * depth > MAX_BYTES:
+        size = f"{width} x {height} of {depth} bytes each, limit {MAX_BYTES:,} bytes"
+        raise RejectedImage(path, "too_many_pixels", size)
     if min(width, height) < MIN_SIDE:
         raise RejectedImage(path, "too_small", f"{width} x {height}")
 
@@ -60,14 +74,31 @@ def check_content(path: Path, grey: Grey) -> Grey:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is not there or has no bytes; a folder passes.
+    """Refuse what is not there, is no file or has no bytes, without opening it; a folder passes.
 
     Raises:
-        RejectedImage: `missing` or `empty`.
+        RejectedImage: `missing`, `not_readable`, `not_a_file` or `empty`.
     """
-    if path.is_dir():
+    try:
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise RejectedImage(path, "missing") from None
+    except OSError as error:  # a loop of links, a folder that is shut
+        raise RejectedImage(path, "not_readable", error.strerror or "") from None
+    if stat.S_ISDIR(about.st_mode):
         return
-    if not path.is_file():
-        raise RejectedImage(path, "missing")
-    if path.stat().st_size == 0:
+    if found := irregular(about.st_mode):
+        raise RejectedImage(path, "not_a_file", found)
+    if about.st_size == 0:
         raise RejectedImage(path, "empty")
+
+
+def check_bytes(path: Path) -> None:
+    """Refuse the file of a still picture that is larger than any such picture.
+
+    Raises:
+        RejectedImage: `too_many_pixels`.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise RejectedImage(path, "too_many_pixels", f"{size:,} bytes, limit {MAX_BYTES:,}")

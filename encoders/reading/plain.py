@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
-from typing import Literal, NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple, cast
 
 from encoders.study import Language
+from kg.errors import InputError
+from kg.files.regular import read_file
+
+logger = logging.getLogger(__name__)
 
 Flag = Literal[
     "empty",
     "byte_order_mark",
     "invalid_utf8",
+    "read_as_utf_16",
+    "read_as_gb18030",
+    "read_as_big5",
+    "read_as_cp1252",
     "nul_bytes",
     "control_characters",
     "hidden_characters",
@@ -26,6 +37,15 @@ Flag = Literal[
 
 MAX_CHARACTERS = 200_000
 """Longer texts are cut here (the longest real report has some ten thousand characters)."""
+
+LARGEST = 64 << 20
+"""Bytes of the largest file of a text."""
+
+ENCODINGS = ("gb18030", "big5", "cp1252", "utf_16_le", "utf_16_be")
+"""Encodings that are tried where a text is not UTF-8."""
+
+FEW, FEW_SHARE = 2, 0.1
+"""Wrong bytes that are put up with in UTF-8, and their share where no other encoding fits."""
 
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
@@ -94,23 +114,27 @@ class CleanText(NamedTuple):
 
 
 def clean_text(raw: bytes | str) -> CleanText:
-    """Decode as UTF-8 and take out what is no text.
+    """Decode and take out what is no text.
 
-    Wrong bytes become U+FFFD. NUL bytes, control characters, terminal codes, zero-width and
-    direction characters are dropped; carriage returns become line feeds. Tags of HTML end a line
-    or are dropped, its entities become what they stand for. A byte-order mark of UTF-16 is
-    honoured.
+    Bytes are UTF-8, or UTF-16 by its byte-order mark; where many are neither, the encoding that
+    fits is found, and the flag says which. A few wrong bytes become U+FFFD. NUL bytes, control
+    characters, terminal codes, zero-width and direction characters are dropped; carriage returns
+    become line feeds. Tags of HTML end a line or are dropped, its entities become what they stand
+    for.
+
+    Raises:
+        InputError: If bytes are a text in none of these encodings.
     """
     flags: set[Flag] = set()
     text = _decode(raw, flags) if isinstance(raw, bytes) else raw
     if text.startswith("\ufeff"):
         flags.add("byte_order_mark")
         text = text[1:]
-    if "\ufffd" in text:
-        flags.add("invalid_utf8")
     if len(text) > MAX_CHARACTERS:
         flags.add("cut_at_limit")
         text = text[:MAX_CHARACTERS]
+    if "\ufffd" in text:
+        flags.add("invalid_utf8")
     text = _unmarked(_drop(text, flags), flags)
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not text:
@@ -118,11 +142,52 @@ def clean_text(raw: bytes | str) -> CleanText:
     return CleanText(text, tuple(sorted(flags)))
 
 
+def text_file(path: Path) -> bytes:
+    """The bytes of a report's or dialogue's file, which are a text.
+
+    Raises:
+        InputError: If it is no regular file, too large, or no text in a known encoding.
+    """
+    raw = read_file(path, LARGEST)
+    flags: set[Flag] = set()
+    try:
+        _decode(raw, flags)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", error.hint) from None
+    for flag in flags - {"byte_order_mark"}:
+        _tell(flag, path)
+    return raw
+
+
+@cache
+def _tell(flag: Flag, path: Path) -> None:
+    logger.warning("%s: is not UTF-8, %s", path, flag.replace("_", " "))
+
+
 def _decode(raw: bytes, flags: set[Flag]) -> str:
+    # no character takes more than four bytes
+    raw = raw[: 4 * MAX_CHARACTERS + 4]
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         flags.add("byte_order_mark")
-        return raw.decode("utf-16", errors="replace")
-    return raw.decode("utf-8", errors="replace")
+        return raw.decode("utf-32" if raw[2:4] == b"\0\0" else "utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", errors="replace")
+    wrong = text.count("\ufffd")
+    if wrong <= FEW:
+        return text
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(raw, cp_isolation=list(ENCODINGS)).best()
+    if found is not None:
+        name = found.encoding.removesuffix("_le").removesuffix("_be")
+        flags.add(cast(Flag, f"read_as_{name}"))
+        return str(found)
+    if wrong > FEW_SHARE * len(text):
+        known = "UTF-8, UTF-16, GB 18030, Big5 or Windows-1252"
+        raise InputError(f"the text is not written in {known}", "save it as UTF-8")
+    return text
 
 
 def _drop(text: str, flags: set[Flag]) -> str:

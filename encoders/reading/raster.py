@@ -24,11 +24,13 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from encoders.reading.beside import check_beside
+from encoders.reading.jpeg import check_jpeg
 from encoders.reading.kinds import first_bytes
-from encoders.reading.limits import Grey, check_content, check_file, check_size
+from encoders.reading.limits import Grey, check_bytes, check_content, check_file, check_size
 from encoders.reading.raw import LENGTH, read_raw
 from encoders.reading.rejected import Reason, RejectedImage
-from encoders.reading.values import in_colour, planes_first, scaled
+from encoders.reading.values import by_rows, in_colour, planes_first, scale_of
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG2000")
 """Formats that are tried; others (that start programs or hide archives) are not opened at all."""
@@ -75,6 +77,7 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
     if begins[:4] in TIFF and not _reads_tiff(path):
         from encoders.reading.deep import read_tiff
 
+        check_bytes(path)
         return check_content(path, read_tiff(path, colour=colour))
     try:
         image = open_raster(path)
@@ -87,15 +90,17 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
         if begins[:4] == MAGIC[1][:4] and begins[24:26] in DEEP_PNG:
             from encoders.reading.deep import read_deep_png
 
-            return check_content(path, read_deep_png(path, image, colour=colour))
+            return check_content(path, read_deep_png(path, image, begins[25:26], colour=colour))
+        if image.format == "JPEG":
+            check_jpeg(path, path.read_bytes())
         if target is not None:
             _shrink(image, target, "RGB" if colour else "L")
         try:
             image.load()  # a TIFF is turned here, and its orientation forgotten
-            upright = ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
         except DECODING as error:
             raise RejectedImage(path, reason_of(error)) from None
-        return check_content(path, colours_of(upright) if colour else grey_of(upright))
+        return check_content(path, colours_of(image) if colour else grey_of(image))
 
 
 def raster_shape(path: Path) -> tuple[int, int]:
@@ -138,7 +143,14 @@ def _reads_tiff(path: Path) -> bool:
 
 
 def open_raster(path: Path) -> Image.Image:
-    """Open by content; nothing is decoded yet."""
+    """Open by content; nothing is decoded yet.
+
+    Raises:
+        RejectedImage: If it is no such picture, or its file is larger than one can be.
+    """
+    check_file(path)
+    check_bytes(path)
+    check_beside(path)
     try:
         return Image.open(path, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -161,16 +173,24 @@ def reason_of(error: Exception) -> Reason:
 def grey_of(image: Image.Image) -> Grey:
     """Grey values of a decoded picture, by its mode."""
     if image.mode[0] in "IF":
-        return scaled(np.asarray(image), bits=16)
-    return np.asarray(_opaque(image).convert("L")).astype(np.float32) / np.float32(255)
+        values = np.asarray(image)
+        scale = scale_of(values, bits=16)
+        return by_rows(image.height, lambda top, bottom: scale(values[top:bottom]))
+    return by_rows(image.height, lambda top, bottom: _band(image, top, bottom, "L"))
 
 
 def colours_of(image: Image.Image) -> Grey:
     """Red, green and blue `[3, H, W]` of a decoded picture; a grey one three times."""
     if image.mode[0] in "IF":
         return in_colour(grey_of(image))
-    values = np.asarray(_opaque(image).convert("RGB")).astype(np.float32) / np.float32(255)
-    return planes_first(values)
+    colours = by_rows(image.height, lambda top, bottom: _band(image, top, bottom, "RGB"))
+    return planes_first(colours)
+
+
+def _band(image: Image.Image, top: int, bottom: int, mode: str) -> Grey:
+    """Some rows of a picture, in grey or in colour."""
+    rows = _opaque(image.crop((0, top, image.width, bottom))).convert(mode)
+    return np.asarray(rows).astype(np.float32) / np.float32(255)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

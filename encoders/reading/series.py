@@ -86,9 +86,9 @@ def _longest(folder: Path) -> tuple[dict[Path, Dataset], list[str]]:
     series: dict[str, dict[Path, Dataset]] = {}
     other = broken = 0
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith(".") or path.is_dir():
             continue
-        if kind_of(path) != "dicom":
+        if not path.is_file() or kind_of(path) != "dicom":
             other += 1
             continue
         try:

@@ -9,7 +9,8 @@ compressed, so that memory stays at a few slices and a file that is cut off is n
   below -200; they are shown in the window asked for, or the lung window.
 - Other volumes are shown in the range their header states, or from the lowest to the highest
   value of these three slices.
-- Of several volumes in a file (time points) the first is read.
+- Of several volumes in a file (time points, components) the first is read, and a note says so.
+- An affine that is no place in space (not finite, or flat) is not used, and a note says so.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from nibabel.orientations import io_orientation
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from encoders.reading.limits import Grey, check_file, check_parts, check_size
+from encoders.reading.limits import MAX_PIXELS, Grey, check_file, check_parts, check_size
 from encoders.reading.pair import pair_of
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
@@ -40,6 +41,9 @@ AIR = -200.0
 
 MAX_VOXELS = 4_000_000_000
 """Volumes with more voxels are refused."""
+
+MAX_HELD = 4 * MAX_PIXELS
+"""Pixels of the slices that are shown together."""
 
 _DECODING = (OSError, EOFError, ValueError, zlib.error, HeaderDataError, WrapStructError)
 _LUMA = {"R": 0.299, "G": 0.587, "B": 0.114}
@@ -63,21 +67,25 @@ class Volume:
             self._header, affine = _header(path, stream, paired=pair is not None)
             self._type: np.dtype[Any] = self._header.get_data_dtype()
             shape = [int(side) for side in self._header.get_data_shape()] + [1, 1, 1]
-        self._shape, times = shape[:3], shape[3]
+        self._shape, volumes = shape[:3], int(np.prod(shape[3:], dtype=object))
         if min(shape) < 1 or int(np.prod(shape, dtype=object)) > MAX_VOXELS:
             raise RejectedImage(path, "too_many_pixels", " x ".join(map(str, shape[:3])))
         if self._type.kind not in "iuf" and set(_LUMA) - set(self._type.names or ()):
             raise RejectedImage(path, "damaged", f"values of type {self._type}")
         # world axis of each stored axis (0 to the right, 1 to the front, 2 to the head), and sign
-        towards = io_orientation(affine)
+        towards = io_orientation(np.eye(4) if affine is None else affine)
         self._axes = [int(np.flatnonzero(towards[:, 0] == world)[0]) for world in range(3)]
         self._reversed = [bool(towards[axis, 1] < 0) for axis in self._axes]
         x, y, z = self._axes
-        check_size(path, self._shape[x], self._shape[y])
-        notes = (f"{times} volumes, the first is read",) if times > 1 else ()
-        mm = np.sqrt((affine[:3, :3] ** 2).sum(0))
-        parts = check_parts(path, self._shape[z])
-        self.about = About(parts, "ct", (float(mm[y]), float(mm[x])), notes)
+        check_size(path, self._shape[x], self._shape[y], self._type.itemsize)
+        notes = [f"{volumes} volumes, the first is read"] if volumes > 1 else []
+        spacing = None
+        if affine is None:
+            notes.append("its affine is no place in space: its axes are taken as they are stored")
+        else:
+            mm = np.sqrt((affine[:3, :3] ** 2).sum(0))
+            spacing = float(mm[y]), float(mm[x])
+        self.about = About(check_parts(path, self._shape[z]), "ct", spacing, tuple(notes))
 
     def read(
         self, parts: Sequence[int], *, target: int | None = None, window: str = ""
@@ -85,7 +93,11 @@ class Volume:
         """Slices from feet to head; see `Stack.read`."""
         count = self.about.parts
         samples = sorted({count // 4, count // 2, 3 * count // 4})
-        slices = self._slices(sorted({*parts, *samples}))
+        wanted = sorted({*parts, *samples})
+        x, y, _ = self._axes
+        if len(wanted) * self._shape[x] * self._shape[y] > MAX_HELD:
+            raise RejectedImage(self.path, "too_many_pixels", f"{len(wanted)} slices at once")
+        slices = self._slices(wanted)
         seen = np.stack([slices[place] for place in samples])
         low, high = float(seen.min()), float(seen.max())
         if not (np.isfinite(low) and np.isfinite(high)) or low == high:
@@ -168,8 +180,8 @@ class Volume:
                 raise RejectedImage(self.path, "truncated" if cut else "damaged") from None
 
 
-def _header(path: Path, stream: IO[bytes], *, paired: bool) -> tuple[Any, np.ndarray]:
-    """Header and affine `[4, 4]`, in mm towards right, front and head."""
+def _header(path: Path, stream: IO[bytes], *, paired: bool) -> tuple[Any, np.ndarray | None]:
+    """Header and affine `[4, 4]`, in mm towards right, front and head; None where it is none."""
     begins = stream.read(4)
     stream.seek(0)
     newer = 540 in _either_way(begins)
@@ -181,9 +193,8 @@ def _header(path: Path, stream: IO[bytes], *, paired: bool) -> tuple[Any, np.nda
     if header["magic"].item()[:2] == b"ni" and not paired:
         raise RejectedImage(path, "not_an_image", "a header alone", "put its .img beside it")
     affine = header.get_best_affine()
-    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
-        affine = np.eye(4)
-    return header, affine
+    usable = np.isfinite(affine).all() and np.linalg.matrix_rank(affine[:3, :3]) == 3
+    return header, affine if usable else None
 
 
 def _either_way(begins: bytes) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from encoders.text import Vocabulary
 from encoders.text._tokens import NOWHERE, Piece, Token, Tokenized, located, tokenized
 from encoders.weights import CONVERT, load_into, read_weights, seeded, state_hash
 from kg.errors import InputError, did_you_mean
+from kg.files.json_text import json_in
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ def check_model_folder(folder: Path) -> None:
         )
     for path in sorted(folder.glob("*.json")):
         _check_settings(path)
-    settings = json.loads((folder / "config.json").read_bytes())
+    settings = json_in(folder / "config.json")
     kind = settings.get("model_type", "")
     if kind not in CONFIG_MAPPING:
         raise InputError(
@@ -208,7 +209,7 @@ def check_model_folder(folder: Path) -> None:
 
 def _check_settings(path: Path) -> None:
     try:
-        settings = json.loads(path.read_bytes())
+        settings = json_in(path)
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})", "save the model again") from None
     if path.name.startswith(("tokenizer.", "vocab")):

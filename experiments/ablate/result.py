@@ -17,6 +17,7 @@ from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
 from experiments.records.atomic import write_json
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["AblationResult", "Compared", "answer", "keep", "read_result", "result_of"]
 
@@ -176,7 +177,7 @@ def read_result(path: Path) -> AblationResult:
         InputError: If it is missing or damaged.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_in(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}", AGAIN) from None
     if not isinstance(values, dict):

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from PIL import Image, UnidentifiedImageError
-
 from encoders.reading.kinds import kind_of
+from encoders.reading.limits import check_file
+from encoders.reading.raster import open_raster
+from encoders.reading.rejected import RejectedImage
 from encoders.study import Study
 from experiments.preparation.image_scan import stamp
 from experiments.splits.origins import source_of
@@ -50,13 +51,14 @@ def _of_files(study: Study, root: Path) -> dict[str, str]:
 
 def _format(path: Path) -> tuple[str, tuple[str, str]]:
     """What a file is (`JPEG L`: format and depth of a pixel), and its width and height if known."""
-    kind = kind_of(path)
-    if kind not in ("raster", "animation"):
-        return kind, ("", "")
     try:
-        with Image.open(path) as image:
+        check_file(path)
+        kind = kind_of(path)
+        if kind not in ("raster", "animation"):
+            return kind, ("", "")
+        with open_raster(path) as image:
             return f"{image.format} {image.mode}", (str(image.width), str(image.height))
-    except (OSError, UnidentifiedImageError):
+    except RejectedImage:
         return "unreadable", ("", "")
 
 

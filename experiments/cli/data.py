@@ -17,6 +17,7 @@ from experiments.cli.copies import load_dataset, open_copy, raw_folder
 from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
 from experiments.cli.shift import shift
+from experiments.preparation.unpack import STANDARD, Quota
 from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -91,7 +92,13 @@ def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...])
 @talking
 @_name
 @root_option
-def fetch(as_json: bool, name: str, root: Path | None) -> None:
+@click.option("--files", type=click.IntRange(1), default=STANDARD.files, show_default=True,
+              help="Most files and folders an archive may hold.")  # fmt: skip
+@click.option("--depth", type=click.IntRange(0), default=STANDARD.depth, show_default=True,
+              help="Most folders one in the other in an archive.")  # fmt: skip
+@click.option("--bytes", "size", type=click.IntRange(0), default=0,
+              help="Bytes an archive may unpack to.  [default: 200 times its own]")  # fmt: skip
+def fetch(**given: Any) -> None:
     """Fetch the files of data set NAME that its licence lets anyone fetch, into --root.
 
     Each is checked against its published checksum; what broke off goes on where it was. Of the
@@ -99,11 +106,13 @@ def fetch(as_json: bool, name: str, root: Path | None) -> None:
     """
     from experiments.preparation.fetch import fetch as fetch_files
 
+    name = given["name"]
     part = load_dataset(name)
     show.note(f"{name}: {part.licence}")
-    folder = raw_folder(name, part, root, needed=False)
-    rows = fetch_files(part, folder, _telling())
-    if as_json:
+    folder = raw_folder(name, part, given["root"], needed=False)
+    quota = Quota(given["files"], given["depth"], given["size"])
+    rows = fetch_files(part, folder, _telling(), quota)
+    if given["as_json"]:
         show.json_result([asdict(row) for row in rows])
     else:
         show.table(("", "file", ""), [(row.state, row.path, row.what) for row in rows])

@@ -87,18 +87,18 @@ def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path |
 @_set
 @runs_option
 @root_option
-def run(
-    as_json: bool, config: str, overrides: tuple[str, ...], runs: Path, root: Path | None
-) -> None:
+@click.option("--allow-edited", is_flag=True, help="As --set graph.allow_edited=true.")
+def run(config: str, overrides: tuple[str, ...], allow_edited: bool, **given: Any) -> None:
     """Run CONFIG (a shipped name or a YAML file); prints the run id alone."""
     from experiments.config.parts import read_checked
 
-    checked = read_checked(config, overrides)
-    where = data_root(root, checked.data.name)
+    allowed = ("graph.allow_edited=true",) if allow_edited else ()
+    checked = read_checked(config, (*overrides, *allowed))
+    where = data_root(given["root"], checked.data.name)
     from experiments.runner.run import run_experiment
 
-    run_id = run_experiment(checked, root=where, runs=runs, command=_command())
-    _print_run(run_id, as_json)
+    run_id = run_experiment(checked, root=where, runs=given["runs"], command=_command())
+    _print_run(run_id, given["as_json"])
 
 
 @experiment.command()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["graph_option", "opened", "relation_option"]
+__all__ = ["edited_allowed", "edited_option", "graph_option", "opened", "relation_option"]
 
-graph_option = click.option(
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_ALLOWED = f"{__name__}.allow_edited"
+
+_file_option = click.option(
     "-g",
     "--graph",
     "file",
@@ -19,11 +25,34 @@ graph_option = click.option(
 )
 
 
+def _allow(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:  # noqa: FBT001
+    ctx.meta[_ALLOWED] = given
+
+
+edited_option = click.option(
+    "--allow-edited",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow,
+    help="Use a graph that was edited after its build.",
+)
+
+
+def graph_option(command: Command) -> Command:
+    """The options `--graph` and `--allow-edited`; the command is given `file`."""
+    return _file_option(edited_option(command))
+
+
+def edited_allowed() -> bool:
+    """Whether the running command was given `--allow-edited`."""
+    return bool(click.get_current_context().meta.get(_ALLOWED))
+
+
 def opened(file: Path | None) -> KnowledgeGraph:
     """The graph a command is about."""
     from kg.files.store import load, load_shipped
 
-    return load_shipped() if file is None else load(file)
+    return load_shipped() if file is None else load(file, allow_edited=edited_allowed())
 
 
 def _known_relations(

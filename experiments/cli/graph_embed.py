@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import talking
+from experiments.cli.graph_arguments import edited_allowed, edited_option
 from kg.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _FEW = 8
 @click.command()
 @talking
 @click.argument("file", type=click.Path(path_type=Path), required=False)
+@edited_option
 @click.option("--benchmark", help="nations, umls or kinships, from an installed PyKEEN.")
 @click.option("--model", default="plain", show_default=True,
               help="plain vectors, or a graph network over them (kgdx list encoders).")  # fmt: skip
@@ -56,7 +58,12 @@ def embed(file: Path | None, output: Path | None, as_json: bool, **given: Any) -
         raise InputError(f"{output}: vectors are kept as .safetensors", "give it that ending")
     from experiments.link_prediction import study
 
-    source = study.opened(file, given["benchmark"], bookkeeping=given["bookkeeping"])
+    source = study.opened(
+        file,
+        given["benchmark"],
+        bookkeeping=given["bookkeeping"],
+        allow_edited=edited_allowed(),
+    )
     near = {term: source.resolve(term) for term in given["terms"]}
     options = study.settings(given["model"], given["decoder"], given["settings"])
     found = study.run(source, options, given["seeds"], heard=show.note)

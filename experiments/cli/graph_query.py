@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +11,9 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import talking
+from experiments.cli.graph_arguments import edited_allowed, edited_option
 from kg.errors import InputError, did_you_mean
+from kg.files.shown import table_text
 
 if TYPE_CHECKING:
     from kg.ask.query import Answer
@@ -26,9 +26,12 @@ __all__ = ["query"]
 @click.argument("text", metavar="QUERY", required=False)
 @click.option("-g", "--graph", "file", type=click.Path(path_type=Path),
               help="Graph file, or any RDF file (.owl, .rdf, .nt, .nq, ...).")  # fmt: skip
+@edited_option
 @click.option("--endpoint", metavar="URL", help="Ask a remote SPARQL endpoint instead.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
               show_default=True, help="Seconds it may take, loading included.")  # fmt: skip
+@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GIB",
+              help="Memory it may take.  [default: 1, and 60 times the file]")  # fmt: skip
 @click.option("--bind", "bound", multiple=True, metavar="NAME=VALUE",
               help="What $NAME is: a text or IRI, of $concept... a concept.")  # fmt: skip
 @click.option("--save", metavar="NAME", help="Save the query by name.")
@@ -127,7 +130,14 @@ def _answer(text: str, given: Mapping[str, Any]) -> Answer:
         from kg.ask.endpoint import query_endpoint
 
         return query_endpoint(given["endpoint"], text, seconds=given["timeout"])
-    return query_file(given["file"] or SHIPPED, text, seconds=given["timeout"])
+    memory = int((given["memory"] or 0) * (1 << 30))
+    return query_file(
+        given["file"] or SHIPPED,
+        text,
+        seconds=given["timeout"],
+        memory=memory,
+        allow_edited=edited_allowed(),
+    )
 
 
 def _as_record(answer: Answer) -> Any:
@@ -168,7 +178,5 @@ def _write(answer: Answer, path: Path) -> None:
         raise InputError(
             f"{path}: a table is not written so", did_you_mean(path.suffix, delimiters)
         )
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiters[path.suffix], lineterminator="\n")
-    writer.writerows([answer.columns or ("answer",), *_cells(answer)])
-    show.to_file(path, text.getvalue())
+    rows = [answer.columns or ("answer",), *_cells(answer)]
+    show.to_file(path, table_text(rows, delimiters[path.suffix]))

@@ -11,9 +11,15 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import talking
-from experiments.cli.graph_arguments import graph_option, opened, relation_option
+from experiments.cli.graph_arguments import (
+    edited_option,
+    graph_option,
+    opened,
+    relation_option,
+)
 from experiments.cli.graph_show import figures
 from kg.errors import CheckFailed
+from kg.files.shown import exact, inline, plain
 from kg.model.edges import RELATIONS, known_relation
 
 if TYPE_CHECKING:
@@ -117,7 +123,7 @@ def explain(as_json: bool, subject: str, relation: str, object_: str, file: Path
         show.json_result({**asdict(found), "holds": found.holds})
     else:
         said = found.relation.replace("_", " ")
-        show.result(f"**{one.label}** *{said}* **{two.label}**")
+        show.result(f"**{plain(one.label)}** *{plain(said)}* **{plain(two.label)}**")
         show.result("")
         if found.follows:
             show.result("Nothing states it; it follows from:")
@@ -140,20 +146,21 @@ def explain(as_json: bool, subject: str, relation: str, object_: str, file: Path
 
 def _sentence(graph: KnowledgeGraph, edge: Edge) -> str:
     ends = graph.concept(edge.subject), graph.concept(edge.object)
-    sets = f" (of {edge.label_set})" if edge.label_set else ""
-    said = edge.relation.replace("_", " ")
-    return f"{ends[0].label} (`{ends[0].id}`) *{said}* {ends[1].label} (`{ends[1].id}`){sets}"
+    sets = f" (of {inline(edge.label_set)})" if edge.label_set else ""
+    first, second = (f"{inline(end.label)} ({exact(end.id)})" for end in ends)
+    return f"{first} *{inline(edge.relation.replace('_', ' '))}* {second}{sets}"
 
 
 def _markdown(graph: KnowledgeGraph, edge: Edge) -> Iterator[str]:
     yield f"- {_sentence(graph, edge)}"
     for item in edge.evidence:
         licence = f"; {item.licence}" if item.licence else ""
-        yield f"  - {item.status}: {item.source}{figures(item)}{licence}"
+        yield f"  - {inline(f'{item.status}: {item.source}{figures(item)}{licence}')}"
 
 
 @click.command()
 @talking
+@edited_option
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path), required=False)
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True,

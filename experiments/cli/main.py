@@ -15,6 +15,7 @@ from experiments.cli.arguments import OURS, Talk, verbose_option
 from experiments.cli.lazy import LazyGroup
 from experiments.cli.signals import heard_signals
 from kg.errors import KgdxError
+from kg.files.shown import visible
 
 __all__ = ["kgdx", "main"]
 
@@ -71,6 +72,7 @@ def _run(arguments: list[str], talk: Talk) -> int:
     except click.Abort as error:
         return _interrupted(error)
     except click.ClickException as error:
+        error.message = visible(error.message)  # type: ignore[misc]
         error.show()
         return error.exit_code
     except SystemExit as error:
@@ -129,11 +131,18 @@ def _show_notes(error: BaseException) -> None:
         seen = seen.__cause__
 
 
+class _Visible(logging.Formatter):
+    """Messages in which nothing commands the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 @contextmanager
 def _logging_to_stderr() -> Iterator[None]:
     """Show what our packages note (from `INFO` up) on stderr; others speak for themselves."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Visible("%(message)s"))
     loggers = [logging.getLogger(name) for name in OURS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
 from experiments.cli.arguments import root_option, runs_option, talking
 from kg.errors import InputError, did_you_mean
+from kg.files.shown import table_text
 
 if TYPE_CHECKING:
     from experiments.inference.predict import Predicted
@@ -128,10 +127,6 @@ def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
 def _as_text(rows: list[dict[str, Any]], ending: str) -> str:
     if ending == ".json":
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-    text = io.StringIO()
-    delimiter = "\t" if ending == ".tsv" else ","
     names = list(rows[0]) if rows else []
-    writer = csv.DictWriter(text, names, delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    lines = [names, *([row[name] for name in names] for row in rows)]
+    return table_text(lines, "\t" if ending == ".tsv" else ",")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import KgdxError
+from kg.files.shown import cell, visible
 
 __all__ = ["bug", "flush", "json_result", "note", "problem", "result", "table", "to_file"]
 
@@ -19,25 +20,25 @@ Row = Sequence[object]
 
 def result(text: str) -> None:
     """Print a result."""
-    print(text)
+    print(visible(text))
 
 
 def json_result(value: Any) -> None:
     """Print a result as JSON; numbers that are none are null."""
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
+    print(visible(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)))
 
 
 def note(text: str) -> None:
     """Tell the user something that is not the result."""
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> None:
     """Print a table: drawn on a terminal, tab-separated with a header line elsewhere."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[visible(_cell(value)) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for line in (list(columns), *cells):
-            print("\t".join(_one_line(cell) for cell in line))
+            print("\t".join(str(cell(_one_line(text))) for text in line))
         return
     from rich.console import Console
     from rich.table import Table
@@ -47,7 +48,7 @@ def table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> No
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for line in cells:
-        drawn.add_row(*(Text(cell) for cell in line))
+        drawn.add_row(*(Text(text) for text in line))
     Console(highlight=False).print(drawn)
 
 
@@ -98,8 +99,8 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _one_line(cell: str) -> str:
-    return " ".join(cell.split())
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _finite(value: Any) -> Any:

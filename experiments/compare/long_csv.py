@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 
 from experiments.compare.records import METRICS, Comparison, Entry, FindingScore, PartScore, Seeds
 from experiments.compare.tables import printed
 from experiments.records.record import Measured
+from kg.files.shown import table_text
 
-__all__ = ["cell", "long_csv"]
+__all__ = ["long_csv"]
 
 Row = dict[str, str | int | None]
 _COLUMNS = (
@@ -30,17 +29,10 @@ _COLUMNS = (
 
 def long_csv(comparison: Comparison) -> str:
     """One row a number: of an entry, of one finding or part of it, or of a difference."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
-    table.writeheader()
-    for row in (*_values(comparison), *_gaps(comparison)):
-        table.writerow({key: value for key, value in row.items() if value is not None})
-    return text.getvalue()
-
-
-def cell(text: str) -> str:
-    """A cell of a csv that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    rows = (
+        [row.get(name) for name in _COLUMNS] for row in (*_values(comparison), *_gaps(comparison))
+    )
+    return table_text([_COLUMNS, *rows])
 
 
 def _values(comparison: Comparison) -> Iterator[Row]:
@@ -53,10 +45,10 @@ def _values(comparison: Comparison) -> Iterator[Row]:
             row = given | {"metric": name, "studies": comparison.studies} | alone
             yield row | _numbers(value)
         for part in entry.parts:
-            row = given | {"metric": comparison.metric, "part": cell(part.part)}
+            row = given | {"metric": comparison.metric, "part": part.part}
             yield row | _scored(part)
         for found in entry.findings:
-            row = given | {"metric": statistic, "finding": cell(found.finding)}
+            row = given | {"metric": statistic, "finding": found.finding}
             yield row | _scored(found)
         if entry.by_distance is not None:
             yield given | {"metric": f"{statistic} by distance"} | _numbers(entry.by_distance)
@@ -77,10 +69,10 @@ def _gaps(comparison: Comparison) -> Iterator[Row]:
     for each in (*comparison.differences, *by_rarity):
         yield {
             **_given(comparison, comparison.entry(each.first)),
-            "against": cell(each.second),
+            "against": each.second,
             "family": each.family,
             "metric": each.metric,
-            "finding": cell(each.finding),
+            "finding": each.finding,
             "part": each.over,
             "studies": comparison.studies,
             "positives": each.positives,
@@ -96,15 +88,15 @@ def _gaps(comparison: Comparison) -> Iterator[Row]:
 def _given(comparison: Comparison, entry: Entry) -> Row:
     """What must stand beside every number of an entry."""
     return {
-        "entry": cell(entry.name),
+        "entry": entry.name,
         "seeds": len(entry.seeds),
         "folds": len(entry.folds),
-        "answers": cell(comparison.on),
-        "inputs_at_test": cell(" + ".join(entry.inputs_at_test)),
-        "text_policy": cell(entry.text_policy),
+        "answers": comparison.on,
+        "inputs_at_test": " + ".join(entry.inputs_at_test),
+        "text_policy": entry.text_policy,
         "leakage": entry.leakage,
-        "label_source": cell(", ".join(entry.label_source)),
-        "published": cell(printed(entry)),
+        "label_source": ", ".join(entry.label_source),
+        "published": printed(entry),
     }
 
 

@@ -6,7 +6,6 @@ with what it fitted on them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from experiments.compare.paired import Scores, corrected
 from experiments.compare.records import Rarity
 from experiments.compare.runs import Run
 from experiments.metrics.arrays import FloatArray
+from kg.files.json_text import json_in
 
 __all__ = ["rarity"]
 
@@ -75,7 +75,7 @@ def _kept(run: Run) -> dict[str, float]:
     """Share of positives by finding as the run kept it; empty where it did not."""
     path = run.folder.checkpoints / "reader" / "state.json"
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = json_in(path)
         return dict(zip(kept["identity"]["findings"], kept["state"]["prevalence"], strict=True))
     except (OSError, ValueError, KeyError, TypeError):
         return {}

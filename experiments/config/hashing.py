@@ -22,6 +22,7 @@ __all__ = ["ADDED", "config_hash"]
 ADDED: Mapping[str, frozenset[str]] = {
     "Experiment": frozenset({"also", "start", "tasks"}),
     "Start": frozenset({"experiment"}),
+    "GraphSection": frozenset({"allow_edited"}),
     "Stage": frozenset({"data", "optimiser", "rates", "sampler", "schedule", "steps"}),
 }
 """By section: keys that format 1 did not have."""

@@ -16,6 +16,7 @@ from experiments.config.document import Document, Dumper, KeyPath, read_document
 from experiments.config.mistakes import Places, check_values, point_at
 from experiments.config.schema import Experiment
 from kg.errors import InputError, did_you_mean
+from kg.files.regular import bytes_of
 
 __all__ = [
     "Config",
@@ -129,7 +130,7 @@ def read_file(path: Path) -> Document:
         InputError: If it cannot be read, or is not UTF-8.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = bytes_of(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start})", "save it as UTF-8") from None
     except OSError as error:

@@ -179,6 +179,7 @@ class GraphSection(Options):
         width: Width of the vectors.
         encoder: What turns names into vectors (`tfidf` or `minilm`).
         lexicon: Names by which text is linked: all, or each concept's label alone.
+        allow_edited: Whether the stored graph may have been edited after its build.
     """
 
     source: str = "shipped"
@@ -193,6 +194,7 @@ class GraphSection(Options):
     width: int = 128
     encoder: Literal["tfidf", "minilm"] = "tfidf"
     lexicon: Literal["all", "labels"] = "all"
+    allow_edited: bool = False
 
     @property
     def drawn(self) -> tuple[str, ...]:

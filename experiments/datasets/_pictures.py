@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from encoders.reading.raster import open_raster
+from encoders.reading.rejected import RejectedImage
 from kg.errors import InputError
 
 ENDINGS = [
@@ -122,9 +124,9 @@ def stem(name: str) -> str:
 def size(path: Path) -> tuple[int, int] | None:
     """Width and height of a picture from its header, in pixels; None where it has none."""
     try:
-        with Image.open(path) as picture:
+        with open_raster(path) as picture:
             return picture.size
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except RejectedImage:
         return None
 
 

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from encoders.study import Stated
 from kg.errors import InputError
+from kg.files.regular import open_file
 
 LABEL_VALUES: dict[str, Stated | None] = {
     "1": "present",
@@ -146,16 +147,16 @@ def open_table(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: If the file is missing, damaged, larger than `LARGEST` or no such archive.
     """
+    if not path.exists():
+        raise InputError(f"{path}: not found", "run `kgdx data check` to see its giver")
     try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(_only(path, archive)) as lines:
-                yield lines
-        else:
-            packed = path.suffix == ".gz"
-            with cast(IO[bytes], gzip.open(path) if packed else path.open("rb")) as lines:
-                yield lines
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found", "run `kgdx data check` to see its giver") from None
+        with open_file(path) as file:
+            if path.suffix == ".zip":
+                with zipfile.ZipFile(file) as archive, archive.open(_only(path, archive)) as lines:
+                    yield lines
+            else:
+                packed = path.suffix == ".gz"
+                yield gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[misc]
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read: {error}", "get the file again") from None
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from encoders.reading.plain import clean_text
+from encoders.reading.plain import clean_text, text_file
 from encoders.study import Passage, Stated, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Reading, Rejected
@@ -106,7 +106,7 @@ def _reading(path: Path) -> tuple[dict[str, str], str]:
     facts = {"modality": "cxr", "view": "PA"}
     if not path.is_file():
         return facts, ""
-    lines = [line.strip() for line in clean_text(path.read_bytes()).text.splitlines()]
+    lines = [line.strip() for line in clean_text(text_file(path)).text.splitlines()]
     remarks = []
     for line in filter(None, lines):
         # `Patient's Sex: F`, `Patient's Age: 027Y`, or both in one line: `male 45yrs`

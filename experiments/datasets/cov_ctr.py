@@ -26,6 +26,7 @@ from experiments.datasets._pictures import ENDINGS, Pictures, draw
 from experiments.datasets._sizes import Sizes
 from experiments.datasets._tables import read_table, unique
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["CovCTR"]
 
@@ -108,7 +109,7 @@ class CovCTR(Layout):
 def _entries(path: Path) -> dict[str, list[Mapping[str, Any]]]:
     """Entries by picture name, over all published parts."""
     try:
-        parts = json.loads(path.read_text(encoding="utf-8-sig"))
+        parts = json_in(path)
         entries = [entry for part in parts.values() for entry in part]
     except (ValueError, AttributeError) as error:
         raise InputError(f"{path}: not the expected JSON: {error}", "get the file again") from None

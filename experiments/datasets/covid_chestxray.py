@@ -28,6 +28,7 @@ from experiments.datasets._pictures import Pictures, draw
 from experiments.datasets._sizes import Sizes
 from experiments.datasets._tables import Row, read_table
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["CovidChestXray"]
 
@@ -107,7 +108,7 @@ class CovidChestXray(Layout):
             return {}
         pictures = Pictures(root, ["images"])
         try:
-            given = json.loads((root / LUNGS).read_text(encoding="utf-8"))
+            given = json_in(root / LUNGS)
             shown = {one["id"]: one for one in given["images"]}
             found: dict[str, tuple[Region, ...]] = {}
             for box in given["annotations"]:

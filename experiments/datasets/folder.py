@@ -34,6 +34,7 @@ import numpy as np
 
 import kg.options
 from encoders.reading.dialogue import read_dialogue
+from encoders.reading.plain import text_file
 from encoders.reading.report import read_report
 from encoders.study import Modality, Passage, SplitPart, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
@@ -237,4 +238,4 @@ def _stated(root: Path, folder: str, graph: KnowledgeGraph) -> dict[str, Stated]
 
 
 def _bytes(root: Path, path: str) -> bytes:
-    return (root / path).read_bytes()
+    return text_file(root / path)

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from encoders.reading.plain import text_file
 from encoders.reading.report import read_report
 from encoders.study import Passage, SplitPart, Stated, Study, View
 from experiments.datasets import LabelChoice, NeededFile
@@ -259,10 +260,7 @@ def _stated(path: Path) -> dict[str, dict[str, Stated]]:
 
 
 def _bytes(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+    return text_file(path) if path.exists() else None
 
 
 def _write_report(path: Path, number: int, *, ill: bool) -> None:

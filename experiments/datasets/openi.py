@@ -11,7 +11,6 @@ All three speak of the report's text, none of an expert's look at the picture.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import ClassVar
@@ -28,6 +27,7 @@ from experiments.datasets._pictures import Pictures, stem
 from experiments.datasets._tables import Row, read_table, unique
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError
+from kg.files.json_text import json_in
 from kg.model.graph import LabelSet
 
 __all__ = ["OpenI"]
@@ -240,7 +240,7 @@ def _row_labels(row: Row) -> dict[str, Stated]:
 
 def _machine_labels(path: Path) -> dict[str, dict[str, Stated]]:
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json_in(path)
     except FileNotFoundError:
         raise InputError(f"{path}: not found", "choose labels nih14 or mesh, or get it") from None
     except ValueError as error:

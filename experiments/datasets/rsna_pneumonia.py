@@ -24,6 +24,7 @@ from experiments.datasets._made_up import draw_dicom, write_table
 from experiments.datasets._pictured import Pictured, Shot, images
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
+from kg.files.json_text import json_in
 from kg.model.graph import LabelSet
 
 __all__ = ["RSNAPneumonia"]
@@ -210,7 +211,7 @@ def _patients(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json_in(path)
         return {row["subset_img_id"]: "nih:" + row["img_id"].split("_")[0] for row in rows}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not RSNA's mapping: {error!r}", "get the file again") from None

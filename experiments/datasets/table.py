@@ -32,7 +32,7 @@ import numpy as np
 
 import kg.options
 from encoders.reading.dialogue import read_dialogue
-from encoders.reading.plain import language_of
+from encoders.reading.plain import language_of, text_file
 from encoders.reading.report import read_report
 from encoders.study import MODALITIES, VIEWS, Modality, Passage, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
@@ -291,12 +291,12 @@ def _text(root: Path, row: Row, column: str) -> bytes | str:
     if not cell.lower().endswith(".txt") or "\n" in cell or " " in cell.strip():
         return cell
     path = root / _place(root, cell)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(
             f"{row.file}: row {row.number}, column {column!r}: no file {cell!r}",
             f"paths start at {root}; write the text itself where there is no file",
         )
-    return path.read_bytes()
+    return text_file(path)
 
 
 def _parts(cell: str) -> list[str]:

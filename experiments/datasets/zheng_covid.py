@@ -19,6 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from encoders.reading.dialogue import read_dialogue
+from encoders.reading.plain import text_file
 from encoders.study import Modality, Passage, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._covid_labels import covid
@@ -84,7 +85,7 @@ class ZhengCovid(Layout):
                     images.setdefault(_name(path), []).append(StudyImage(path, modality, view))
             for file in sorted((root / kind / DIALOGUES).rglob("*.txt")):
                 path = file.relative_to(root).as_posix()
-                turns = read_dialogue(file.read_bytes())
+                turns = read_dialogue(text_file(file))
                 if turns:
                     dialogues[_name(path)] = (*dialogues.get(_name(path), ()), *turns)
                 else:

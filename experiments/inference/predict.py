@@ -13,6 +13,7 @@ import numpy as np
 from encoders.reading.dialogue import read_dialogue
 from encoders.reading.folder import ENDINGS, study_pictures
 from encoders.reading.picture import look
+from encoders.reading.plain import text_file
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.report import read_report
 from encoders.reading.stack import About
@@ -178,10 +179,10 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
     """
     path = Path(given)
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
         pictures = study_pictures(path)
-        texts = [one for one in files if one.suffix.lower() == ".txt"]
-    elif path.is_file():
+        texts = sorted(one for one in path.iterdir() if one.suffix.lower() == ".txt")
+        texts = [one for one in texts if not one.name.startswith(".")]
+    elif path.exists():
         pictures, texts = [path], []
     else:
         hint = did_you_mean(given, DATASETS.names())
@@ -200,8 +201,8 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
         study=given,
         patient=given,
         images=tuple(images),
-        report=tuple(part for one in reports for part in read_report(one.read_bytes())),
-        dialogue=tuple(part for one in dialogues for part in read_dialogue(one.read_bytes())),
+        report=tuple(part for one in reports for part in read_report(text_file(one))),
+        dialogue=tuple(part for one in dialogues for part in read_dialogue(text_file(one))),
         source="input",
     )
     return study, notes

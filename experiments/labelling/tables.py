@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +9,7 @@ from dataclasses import replace
 from experiments.datasets import _mesh as mesh
 from experiments.datasets._padchest_labels import named_as_published
 from experiments.labelling.texts import LabelText
+from kg.files.shown import table_text
 from kg.mentions.labels import STYLES, Labeler, Style, labeler
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
@@ -86,11 +85,8 @@ def written(rows: Sequence[Record], ending: str, columns: Iterable[str] = ()) ->
 
 
 def _csv(rows: Sequence[Record], columns: Sequence[str]) -> str:
-    lines = io.StringIO()
-    table = csv.writer(lines, lineterminator="\n")
-    table.writerow(tuple(rows[0]) if rows else columns)
-    table.writerows([_cell(value) for value in row.values()] for row in rows)
-    return lines.getvalue()
+    head = tuple(rows[0]) if rows else columns
+    return table_text([head, *([_cell(value) for value in row.values()] for row in rows)])
 
 
 def _cell(value: object) -> object:

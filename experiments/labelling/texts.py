@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from encoders.reading.dialogue import read_dialogue_with_flags
-from encoders.reading.plain import clean_text, language_of
+from encoders.reading.plain import clean_text, language_of, text_file
 from encoders.reading.report import read_report_with_flags
 from encoders.study import SECTIONS, Passage
 from experiments.datasets._tables import Row, read_header, read_table, unique
@@ -66,32 +66,25 @@ def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) 
         InputError: If there are none, a csv lacks the columns, or an id is empty or there twice.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*.txt") if file.is_file())
+        files = sorted(path.rglob("*.txt"))
         if not files:
             raise InputError(f"{path}: no text file in it", "name a folder of .txt files, or a csv")
         names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
         return [
-            read_text(name, _bytes(file), kind) for name, file in zip(names, files, strict=True)
+            read_text(name, text_file(file), kind) for name, file in zip(names, files, strict=True)
         ]
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: not found", "name a text file, a folder of them, or a csv")
     if path.suffix.lower() in (".csv", ".gz"):
         return list(_rows(path, kind, columns))
     if path.suffix.lower() in NO_TEXT:
         raise InputError(f"{path}: not plain text", "save it as .txt, or a table as .csv")
-    return [read_text(path.stem, _bytes(path), kind)]
+    return [read_text(path.stem, text_file(path), kind)]
 
 
 def counted(texts: Iterable[LabelText], sections: str) -> list[LabelText]:
     """The texts with the passages alone that their labels are read from."""
     return [replace(text, passages=labelled_passages(text.passages, sections)) for text in texts]
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", "mend its rights") from None
 
 
 def read_text(name: str, raw: bytes | str, kind: Kind = "report") -> LabelText:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.link_prediction.triples import PARTS, Row, Triples, from_rows, held_out_of
 from kg.errors import InputError, did_you_mean
+from kg.files.regular import bytes_of
 
 __all__ = ["BENCHMARKS", "benchmark_folder", "read_table", "read_triples"]
 
@@ -56,7 +57,7 @@ def read_table(path: Path) -> Iterator[Row]:
         InputError: If the file cannot be read or a line has not three cells.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = bytes_of(path).decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}", "check the path") from None
     except UnicodeDecodeError:

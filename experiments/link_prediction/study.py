@@ -195,7 +195,9 @@ class LinkStudy:
         }
 
 
-def opened(file: Path | None, benchmark: str | None, *, bookkeeping: bool) -> Source:
+def opened(
+    file: Path | None, benchmark: str | None, *, bookkeeping: bool, allow_edited: bool = False
+) -> Source:
     """What a command line names.
 
     Raises:
@@ -208,7 +210,7 @@ def opened(file: Path | None, benchmark: str | None, *, bookkeeping: bool) -> So
         return Source(benchmark, lambda seed: read_triples(folder, seed=seed))
     if file is not None and (file.is_dir() or file.suffix in ENDINGS):
         return Source(file.name, lambda seed: read_triples(file, seed=seed))
-    graph = load_shipped() if file is None else load(file)
+    graph = load_shipped() if file is None else load(file, allow_edited=allow_edited)
     return Source(
         graph.name, lambda seed: from_graph(graph, seed=seed, bookkeeping=bookkeeping), graph
     )

@@ -58,7 +58,11 @@ def choose_graph(
     Raises:
         InputError: If the graph or a source does not exist.
     """
-    graph = load_shipped() if section.source == "shipped" else load(Path(section.source))
+    graph = (
+        load_shipped()
+        if section.source == "shipped"
+        else load(Path(section.source), allow_edited=section.allow_edited)
+    )
     datasets = () if section.keep_test_data else test_names
     if datasets:
         graph = without_dataset(graph, datasets)
@@ -72,6 +76,7 @@ def choose_graph(
         edges=len(graph.edges),
         left_out=(*datasets, *section.leave_out),
         keeps_test_data=section.keep_test_data,
+        allow_edited=section.allow_edited,
     )
     return graph, use
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from encoders.reading.limits import check_file
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Study
 from experiments.loading.cohort import Cohort
@@ -38,8 +39,10 @@ def read_readable(
     left = list(studies)
     if reader.pictures is not None:
         for image in {image.path: image for study in left for image in study.images}.values():
-            if not (root / image.path).exists():
-                rejected[image.path] = RejectedImage(root / image.path, "missing")
+            try:
+                check_file(root / image.path)
+            except RejectedImage as error:  # noqa: PERF203 - each is listed
+                rejected[image.path] = error
     while True:
         left = [kept for study in left if (kept := _without(study, set(rejected), reader))]
         if not left:

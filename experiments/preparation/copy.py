@@ -7,7 +7,6 @@ pictures from the copy where it holds them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, PictureStore
 from experiments.splits.manifest import Manifest, manifest_name
 from kg.errors import InputError
+from kg.files.json_text import json_in, json_of
 
 __all__ = ["RECORD", "PreparedCopy", "StudyTable"]
 
@@ -63,7 +63,7 @@ class StudyTable(Sequence[Study]):
     def __getitem__(self, place: int | slice) -> Study | StudyTable:
         if isinstance(place, slice):
             return StudyTable(self.path, self.rows[place])
-        return study_of(json.loads(self._record(int(self.rows[place]))))
+        return study_of(json_of(self._record(int(self.rows[place]))))
 
     def __iter__(self) -> Iterator[Study]:
         return (self[place] for place in range(len(self)))
@@ -104,7 +104,7 @@ class PreparedCopy:
         if not path.is_file():
             return None
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json_in(path)
             kept = {key: record[key] for key in (*KEPT, "root", "fingerprint")}
             return cls(folder, {**kept, "warnings": record.get("warnings", ())})
         except (ValueError, KeyError, TypeError) as error:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["Resumed", "download"]
 
@@ -110,7 +111,7 @@ class Resumed:
     def _go_on(self, url: str) -> None:
         """Ask for what has not arrived, and write it."""
         here = self.part.stat().st_size if self.part.is_file() else 0
-        tag = json.loads(self.tag.read_text()) if here and self.tag.is_file() else ""
+        tag = json_in(self.tag) if here and self.tag.is_file() else ""
         headers = {"Accept-Encoding": "identity"}
         if here and tag:
             headers |= {"Range": f"bytes={here}-", "If-Range": tag}

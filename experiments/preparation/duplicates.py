@@ -22,6 +22,7 @@ from experiments.preparation.image_scan import Look
 from experiments.records.atomic import atomic_path
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
+from kg.files.shown import cell
 
 __all__ = ["duplicate_groups", "joined", "refuse_parted", "write_duplicates"]
 
@@ -147,4 +148,4 @@ def write_duplicates(path: Path, studies: Sequence[Study], duplicates: Mapping[s
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(("duplicates", "study", "group", "path"))
-        writer.writerows(rows)
+        writer.writerows(map(cell, row) for row in rows)

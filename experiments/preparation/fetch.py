@@ -8,7 +8,6 @@ noted in `fetched.json` beside it.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +19,10 @@ from experiments.datasets import Download, NeededFile
 from experiments.datasets._layout import present
 from experiments.preparation.download import Resumed, download
 from experiments.preparation.inspection import how_to_get
-from experiments.preparation.unpack import unpack
+from experiments.preparation.unpack import STANDARD, Quota, unpack
 from experiments.records.atomic import write_json
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["Fetched", "fetch"]
 
@@ -50,7 +50,9 @@ class Fetched:
     what: str
 
 
-def fetch(dataset: Any, root: Path, tell: Tell | None = None) -> list[Fetched]:
+def fetch(
+    dataset: Any, root: Path, tell: Tell | None = None, quota: Quota = STANDARD
+) -> list[Fetched]:
     """Fetch every needed file that may be fetched and is not there.
 
     Args:
@@ -58,20 +60,21 @@ def fetch(dataset: Any, root: Path, tell: Tell | None = None) -> list[Fetched]:
         root: Its own folder; made where there is none.
         tell: Called with an address, the bytes that are there and those there will be (0 = not
             known) while it is fetched.
+        quota: How much an archive may hold.
 
     Raises:
         InputError: If the network, a checksum, an archive or the disk is at fault; what was
             fetched before stays.
     """
-    fetching = _Fetching(root, tell)
+    fetching = _Fetching(root, tell, quota)
     return [fetching.one(file) for file in dataset.files]
 
 
 class _Fetching:
     """Fetches into one folder and remembers what it did."""
 
-    def __init__(self, root: Path, tell: Tell | None) -> None:
-        self.root, self.tell = root, tell
+    def __init__(self, root: Path, tell: Tell | None, quota: Quota) -> None:
+        self.root, self.tell, self.quota = root, tell, quota
         self.notes = root / NOTES
 
     def one(self, file: NeededFile) -> Fetched:
@@ -106,7 +109,7 @@ class _Fetching:
             said += f" (no checksum is published; sha256:{digest})"
             logger.warning("%s: no checksum is published; got sha256:%s", wanted.url, digest)
         if wanted.unpack:
-            count = unpack(arrived, self.root / wanted.to)
+            count = unpack(arrived, self.root / wanted.to, self.quota)
             said += f" ({count} files)"
             arrived.unlink()
         else:
@@ -123,7 +126,7 @@ class _Fetching:
         if not self.notes.is_file():
             return {}
         try:
-            noted: dict[str, str] = json.loads(self.notes.read_text(encoding="utf-8"))
+            noted: dict[str, str] = json_in(self.notes)
         except ValueError:
             raise InputError(f"{self.notes}: is not JSON", "remove it; files are kept") from None
         return noted

@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 
 from encoders.contents import content_hash, members
-from encoders.reading.limits import Grey
+from encoders.reading.limits import Grey, check_file
 from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
 from experiments.workers import end_with_parent
 from kg.errors import InputError
+from kg.files.json_text import json_of
 
 __all__ = ["Look", "Looking", "Recipe", "stamp"]
 
@@ -144,7 +145,7 @@ class Looking:
             os.truncate(self.journal, sum(len(line.encode()) for line in (first, *whole)))
         found = {}
         for line in whole:
-            look = Look(**json.loads(line))
+            look = Look(**json_of(line))
             if look.path in wanted and (look.size, look.changed) == stamp(self.root / look.path):
                 found[look.path] = look
         return found
@@ -179,8 +180,10 @@ class _Glance:
         path = self.root / found.path
         if not found.changed:
             return _seen(found, reason="missing", row=-1)
-        digest = content_hash(path)
+        digest = ""
         try:
+            check_file(path)
+            digest = content_hash(path)
             parts = look(path).parts
             grey = read_picture(path, target=max(SMALL, self.recipe.side))
         except RejectedImage as error:

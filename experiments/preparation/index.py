@@ -18,6 +18,7 @@ from experiments.datasets._layout import Rejected
 from experiments.preparation.image_scan import Look
 from experiments.records.atomic import atomic_path
 from kg.errors import InputError
+from kg.files.shown import cell, of_cell
 
 __all__ = [
     "INDEX",
@@ -111,7 +112,7 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(tuple(field.name for field in fields(Rejected)))
-        writer.writerows(astuple(item) for item in rejected)
+        writer.writerows(map(cell, astuple(item)) for item in rejected)
 
 
 def read_rejected(path: Path) -> tuple[Rejected, ...]:
@@ -123,7 +124,7 @@ def read_rejected(path: Path) -> tuple[Rejected, ...]:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             return tuple(
-                Rejected(row["file"], int(row["row"]), row["reason"], row["item"])
+                Rejected(of_cell(row["file"]), int(row["row"]), row["reason"], of_cell(row["item"]))
                 for row in csv.DictReader(lines)
             )
     except (OSError, ValueError, KeyError, TypeError) as error:

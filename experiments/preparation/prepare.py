@@ -57,6 +57,7 @@ from experiments.splits.manifest import (
     official_parts,
 )
 from kg.errors import InputError, did_you_mean
+from kg.files.json_text import json_in
 
 __all__ = ["Plan", "Prepared", "prepare"]
 
@@ -193,7 +194,7 @@ def fingerprint_of(
 def unchanged(out: Path, fingerprint: str) -> Prepared | None:
     """What is there already, if it was made of the same inputs and is still as it was made."""
     try:
-        record = json.loads((out / RECORD).read_text(encoding="utf-8"))
+        record = json_in(out / RECORD)
         same = record["fingerprint"] == fingerprint and record["files"] == _hashes(out)
         return _prepared(out, record, changed=False) if same else None
     except (OSError, InputError, ValueError, KeyError, TypeError):

@@ -30,6 +30,7 @@ from encoders.study import Study, plain
 from experiments.preparation.index import study_of
 from experiments.records.atomic import write_json
 from kg.errors import InputError
+from kg.files.json_text import json_in, json_of
 
 __all__ = ["Sample", "Shards", "write_shards"]
 
@@ -84,7 +85,7 @@ class Shards:
         """
         path = folder / FOLDER / ABOUT
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            about = json_in(path)
             for shard in about["shards"]:
                 size = (folder / FOLDER / shard["file"]).stat().st_size
                 if size != shard["bytes"]:
@@ -120,7 +121,7 @@ class Shards:
             squares: NDArray[np.float16] = np.zeros((0, self.side, self.side), np.float16)
             if SQUARES in found:
                 squares = np.load(io.BytesIO(found[SQUARES]), allow_pickle=False)
-            record = json.loads(found[RECORD])
+            record = json_of(found[RECORD])
             held = tuple(record["held"])
             yield Sample(int(found["__key__"]), study_of(record["study"]), held, squares)
 

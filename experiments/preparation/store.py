@@ -6,7 +6,6 @@ cache, so a run that reads the store sees what it would have seen of the files.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from experiments.preparation.index import INDEX
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +54,7 @@ class PictureStore:
         """
         path = folder / ABOUT
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            about = json_in(path)
             store = cls(folder, int(about["side"]), str(about["view"]), int(about["count"]))
             length = (folder / SQUARES).stat().st_size
         except FileNotFoundError:

@@ -25,6 +25,9 @@ __all__ = ["Quota", "remove_unfinished", "unpack"]
 
 UNFINISHED = ".unpacking-"
 CHUNK = 1 << 20
+LONGEST = 8 << 10
+"""Bytes of a name or attribute; some versions of Python take the square of it in time."""
+
 DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
     *(ValueError, NotImplementedError, RuntimeError),
@@ -40,13 +43,15 @@ class Quota:
     """How much an archive may hold.
 
     Args:
-        files: Most files.
-        bytes: Most bytes in all, unpacked; 0 = as many as the disk has free.
+        files: Most files and folders.
+        depth: Most folders one in the other.
+        bytes: Most bytes in all, unpacked, never more than the disk has free; 0 = by `expansion`.
         expansion: Most bytes unpacked for each byte of the archive, beyond the first `spare`.
         spare: Bytes any archive may unpack to.
     """
 
-    files: int = 2_000_000
+    files: int = 200_000
+    depth: int = 32
     bytes: int = 0
     expansion: float = 200.0
     spare: int = 64_000_000
@@ -69,11 +74,11 @@ def unpack(archive: Path, folder: Path, quota: Quota = STANDARD) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
     inside = folder / f"{UNFINISHED}{archive.name}"
-    allowed = quota.bytes or shutil.disk_usage(folder).free
-    allowed = min(allowed, int(quota.spare + quota.expansion * archive.stat().st_size))
+    usual = int(quota.spare + quota.expansion * archive.stat().st_size)
+    allowed = min(quota.bytes or usual, shutil.disk_usage(folder).free)
     try:
         inside.mkdir()
-        names = _write(archive, inside, quota.files, allowed)
+        names = _write(archive, inside, quota, allowed)
         for name in names:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,15 +101,18 @@ def remove_unfinished(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _write(archive: Path, inside: Path, files: int, allowed: int) -> list[str]:
+def _write(archive: Path, inside: Path, quota: Quota, allowed: int) -> list[str]:
     """Write every member; gives their names."""
     taken: dict[str, str] = {}
     names: list[str] = []
-    for name, read in _members(archive):
+    for count, (name, read) in enumerate(_members(archive, quota.files), start=1):
         place = _place(archive, name)
+        if count > quota.files:
+            raise _too_many(archive, quota.files)
+        if place.count("/") > quota.depth:
+            said = f"{archive}: has folders more than {quota.depth:,} deep"
+            raise InputError(said, "if it is what you expect, allow it with --depth")
         _check_case(archive, place, taken)
-        if len(names) >= files:
-            raise InputError(f"{archive}: holds more than {files:,} files", "unpack it by hand")
         source = read()
         if source is None:
             continue
@@ -116,30 +124,50 @@ def _write(archive: Path, inside: Path, files: int, allowed: int) -> list[str]:
                 if allowed < 0:
                     raise InputError(
                         f"{archive}: unpacks to more bytes than it may (at {name!r})",
-                        "if it is what you expect, make room and unpack it by hand",
+                        "if it is what you expect, make room, or allow it with --bytes",
                     )
                 written.write(chunk)
         names.append(place)
     return names
 
 
-def _members(archive: Path) -> Iterator[Member]:
+def _members(archive: Path, files: int) -> Iterator[Member]:
     """Files of an archive; anything that is neither a file nor a folder is refused."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
+            if len(opened.filelist) > files:
+                raise _too_many(archive, files)
             for entry in opened.infolist():
                 kind = stat.S_IFMT(entry.external_attr >> 16)
                 if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                     raise _refused(archive, entry.filename, "is a link or device")
                 yield entry.filename, _reader(opened, entry)
         return
-    if not tarfile.is_tarfile(archive):
-        raise InputError(f"{archive}: is no zip or tar archive", "fetch it again")
-    with tarfile.open(archive) as packed:
+    try:
+        packed = tarfile.open(archive, tarinfo=_Header)  # noqa: SIM115 - closed below
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError):
+        raise InputError(f"{archive}: is no zip or tar archive", "fetch it again") from None
+    with packed:
         for member in packed:
             if not (member.isreg() or member.isdir()):
                 raise _refused(archive, member.name, "is a link or device")
             yield member.name, lambda member=member: packed.extractfile(member)  # type: ignore[misc]
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a tar archive; long names and attributes are read whole, up to a size."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size > LONGEST and not (self.isreg() or self.isdir()):
+            raise tarfile.ReadError(f"a name or attribute is longer than {LONGEST:,} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
+
+
+def _too_many(archive: Path, files: int) -> InputError:
+    return InputError(
+        f"{archive}: holds more than {files:,} files and folders",
+        "if it is what you expect, allow it with --files",
+    )
 
 
 def _reader(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], IO[bytes] | None]:

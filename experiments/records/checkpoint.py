@@ -23,6 +23,7 @@ from torch import Tensor
 
 from experiments.records.atomic import atomic_path, write_json
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_tensors", "save_checkpoint"]
 
@@ -191,7 +192,7 @@ def _read_state(path_dir: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"there is no checkpoint in {path_dir}", "name the folder of one")
     try:
-        values = dict(json.loads(path.read_text(encoding="utf-8")))
+        values = dict(json_in(path))
         if values["format"] != FORMAT:
             raise InputError(f"{path} has format {values['format']}", f"this kgdx reads {FORMAT}")
         for key in ("tensors", "sha256", "identity", "state"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments.records.atomic import write_text
 from kg.errors import InputError
+from kg.files.json_text import json_of
 
 __all__ = ["append_metrics", "log_to", "read_metrics", "rewind_metrics"]
 
@@ -41,7 +42,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
+            rows.append(json_of(line))
         except ValueError:  # noqa: PERF203 - one bad line must not cost the others
             continue
     return rows

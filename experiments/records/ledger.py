@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.records.surroundings import now
 from kg.errors import InputError
+from kg.files.json_text import json_of
 
 __all__ = ["LEDGER", "note_use", "read_ledger"]
 
@@ -51,4 +52,4 @@ def read_ledger(runs: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [dict(json.loads(line)) for line in lines if line.strip()]
+    return [dict(json_of(line)) for line in lines if line.strip()]

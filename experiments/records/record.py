@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from experiments.config.aliases import VALUES, with_todays_keys
 from experiments.records.atomic import write_json
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = [
     "DISTANCE",
@@ -109,6 +109,7 @@ class GraphUse:
         changed: Share of its clinical edges that the control changed; of `noisy` the share that was
             asked for, the most it can be.
         keeps_test_data: Whether evidence mined from the data under test is still in it.
+        allow_edited: Whether it was allowed to be edited after its build.
     """
 
     name: str
@@ -119,6 +120,7 @@ class GraphUse:
     control: str = "none"
     changed: float = 0.0
     keeps_test_data: bool = False
+    allow_edited: bool = False
 
     @property
     def words(self) -> str:
@@ -252,7 +254,7 @@ class RunRecord:
             InputError: If it is missing, damaged, or of a later version.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json_in(path)
             version = values.pop("format")
             if version != FORMAT:
                 raise InputError(f"{path} has format {version}", f"this kgdx reads {FORMAT}")

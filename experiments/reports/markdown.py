@@ -25,12 +25,9 @@ from experiments.reports.document import (
 )
 from experiments.reports.pages import without_control
 from experiments.reports.wording import number
+from kg.files.shown import exact, inline, plain
 
 __all__ = ["render_markdown"]
-
-_SPECIAL = re.compile(r"([\\`*\[\]|#~]|(?<!\w)_|_(?!\w))")
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_LEADING = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=])")
 
 
 def render_markdown(page: Page) -> str:
@@ -90,30 +87,11 @@ def _said(block: Words | Heading | Bullets | Pairs | Table | Tiles | Code) -> st
             return _code(block.text)
 
 
-def plain(text: str) -> str:
-    """Text on one line in which nothing is markup."""
-    return _LEADING.sub(r"\1\\\2", _inline(text))
-
-
-def _inline(text: str) -> str:
-    """The same where a line has begun already."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()).translate(_ENTITIES))
-
-
 def _pairs(pairs: Pairs) -> str:
     return "\n".join(
-        f"- {plain(row.name)}: {_exact(row.value) if row.exact else plain(row.value)}"
+        f"- {plain(row.name)}: {exact(row.value) if row.exact else plain(row.value)}"
         for row in pairs.stated
     )
-
-
-def _exact(text: str) -> str:
-    """Text between backticks, more of them than the text has in a row."""
-    line = " ".join(text.split())
-    longest = max((len(run) for run in re.findall("`+", line)), default=0)
-    ticks = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{ticks}{space}{line}{space}{ticks}"
 
 
 def _code(text: str) -> str:
@@ -125,7 +103,7 @@ def _code(text: str) -> str:
 def _table(table: Table) -> str:
     shown = [place for place, column in enumerate(table.columns) if column]
     rows = [[_cell(row.cells[place]) for place in shown] for row in table.rows]
-    heads = [_inline(table.columns[place]) for place in shown]
+    heads = [inline(table.columns[place]) for place in shown]
     marks = ["---" if place in table.words or not place else "---:" for place in shown]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, marks, *rows))
 
@@ -133,15 +111,15 @@ def _table(table: Table) -> str:
 def _cell(cell: str | Bar | Link) -> str:
     match cell:
         case Link():
-            return f"[{_inline(cell.text)}](#{cell.section})"
+            return f"[{inline(cell.text)}](#{cell.section})"
         case Bar():
             return f"{number(cell.low)} to {number(cell.high)}"
-    return _inline(cell)
+    return inline(cell)
 
 
 def _lines(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     marks = ("---",) * len(heads)
-    cells = (heads, marks, *(tuple(map(_inline, row)) for row in rows))
+    cells = (heads, marks, *(tuple(map(inline, row)) for row in rows))
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from experiments.reports.markdown import render_markdown
 from experiments.reports.run_files import read_run_files
 from experiments.reports.run_page import run_page
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["check_ending", "page_of", "rendered"]
 
@@ -59,7 +59,7 @@ def page_of(told: str, runs: Path) -> Page:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_in(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "name a file") from None
     except ValueError as error:

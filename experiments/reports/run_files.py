@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from experiments.records.record import with_todays_names
 from experiments.records.studies import ScoredStudy, read_studies
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 __all__ = ["RunFiles", "read_run_files"]
 
@@ -98,7 +98,7 @@ def _told_part(parts: list[ScoredPart]) -> ScoredPart | None:
 def _read_json(path: Path) -> Any:
     """Values of a JSON file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_in(path)
     except FileNotFoundError:
         raise InputError(f"there is no {path}", "name the folder of a run") from None
     except OSError as error:

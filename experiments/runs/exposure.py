@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 if TYPE_CHECKING:  # what a run has seen is checked while it is built
     from experiments.runs.build import Assembled
@@ -117,7 +117,7 @@ class Exposure:
         hashes, rows = None, frozenset[tuple[str, str, str]]()
         path = folder.path / SEEN
         if path.is_file():
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json_in(path)
             rows = frozenset((row[0], row[1], row[2]) for row in values["pictures"])
             hashes = frozenset(row[0] for row in rows)
             studies |= set(values.get("studies", ()))

@@ -25,6 +25,7 @@ from experiments.records.atomic import write_json
 from experiments.splits.balance import divide, fraction_of, weigh
 from experiments.splits.origins import source_groups, tested_source
 from kg.errors import InputError
+from kg.files.json_text import json_in
 
 FIXED_TEST = 0.25
 LOCKED_LISTS = Path(__file__).parents[1] / "datasets" / "locked"
@@ -72,7 +73,7 @@ class Manifest:
             InputError: If it is missing, not a manifest, changed by hand, or leaks.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json_in(path)
             written = content.pop("sha256")
             manifest = cls(**content)
         except FileNotFoundError:
@@ -157,7 +158,7 @@ def read_locked(name: str) -> frozenset[str]:
     path = LOCKED_LISTS / f"{name}.json"
     if not name or not path.is_file():
         return frozenset()
-    return frozenset(json.loads(path.read_text(encoding="utf-8"))["studies"])
+    return frozenset(json_in(path)["studies"])
 
 
 def locked_list(dataset: object, name: str, studies: Sequence[Study]) -> dict[str, object]:

@@ -21,6 +21,7 @@ from experiments.synthetic.truth import Truth, tell
 from experiments.synthetic.world import Case, sample
 from experiments.synthetic.writer import Writer
 from kg.errors import InputError
+from kg.files.json_text import json_of
 from kg.model.graph import KnowledgeGraph
 
 TRUTH = "truth.jsonl"
@@ -99,7 +100,7 @@ def read_truths(path: Path) -> list[Truth]:
     truths: list[Truth] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            truth = json.loads(line)
+            truth = json_of(line)
         except ValueError:
             truth = None
         if not isinstance(truth, dict) or "study" not in truth or "labels" not in truth:

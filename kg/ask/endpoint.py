@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urlsplit
-from urllib.request import Request, urlopen
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit, urlunsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from kg.ask.query import Answer, QueryTimeout, table_of
 from kg.errors import InputError
@@ -31,16 +33,10 @@ def query_endpoint(url: str, query: str, *, seconds: float) -> Answer:
         InputError: If the endpoint cannot be reached, refuses, or answers with something else; or
             time is up.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise InputError(f"{url}: is no address of an endpoint", "write http://... or https://...")
-    request = Request(  # noqa: S310
-        url,
-        data=urlencode({"query": query}).encode(),
-        headers={"Accept": f"{_TABLE}, {_GRAPH};q=0.9", "User-Agent": "kgdx"},
-    )
+    request, url = _request(url, query)
     until = time.monotonic() + seconds
     try:
-        with urlopen(request, timeout=seconds) as response:  # noqa: S310
+        with build_opener(_SameHost).open(request, timeout=seconds) as response:
             kind = response.headers.get_content_type()
             content = _read(response, until, seconds)
     except HTTPError as error:
@@ -62,6 +58,51 @@ def query_endpoint(url: str, query: str, *, seconds: float) -> Answer:
     if "json" not in kind:
         raise InputError(f"{url}: answers with {kind}", f"it must offer {_TABLE} or {_GRAPH}")
     return table_of(content)
+
+
+def _request(url: str, query: str) -> tuple[Request, str]:
+    """What is sent, and the address as it may be shown: without name, password and parameters."""
+    parts = urlsplit(url)
+    try:
+        place = _place(parts)
+    except ValueError:
+        place = ""
+    if parts.scheme not in ("http", "https") or not place:
+        raise InputError("--endpoint: is no address", "write http://... or https://...")
+    bare = urlunsplit((parts.scheme, place, parts.path, parts.query, ""))
+    headers = {"Accept": f"{_TABLE}, {_GRAPH};q=0.9", "User-Agent": "kgdx"}
+    if parts.username is not None:
+        known = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}"
+    request = Request(bare, urlencode({"query": query}).encode(), headers)  # noqa: S310
+    return request, _shown(bare)
+
+
+def _place(parts: SplitResult) -> str:
+    """Host and port."""
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port is not None else host
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+class _SameHost(HTTPRedirectHandler):
+    """Follows the endpoint within its own host, port and scheme; the query goes with it."""
+
+    def redirect_request(  # noqa: PLR0913 - as urllib calls it
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request:
+        if urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+            raise InputError(
+                f"{_shown(req.full_url)}: sends the query on to {_shown(newurl)}, which is not "
+                "followed",
+                "name that address if you trust it",
+            )
+        return Request(newurl, req.data, req.headers)  # noqa: S310
 
 
 def _read(response: object, until: float, seconds: float) -> bytes:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError, did_you_mean
+from kg.files.child import Child, Limits
+from kg.files.json_text import json_of
+from kg.files.regular import open_file, read_file
 from kg.files.store import write_whole
+
+MEMORY, TIMES = 1 << 30, 60
+"""Bytes a query may take, and how many times the size of its file more."""
 
 SHIPPED_QUERIES = Path(__file__).parents[1] / "queries"
 
@@ -53,7 +57,9 @@ class QueryTimeout(InputError):
         )
 
 
-def query_file(path: Path, query: str, *, seconds: float) -> Answer:
+def query_file(
+    path: Path, query: str, *, seconds: float, memory: int = 0, allow_edited: bool = False
+) -> Answer:
     """Answer a query on a graph file or any RDF file, in a process of its own.
 
     Nothing is fetched: SERVICE is refused, and the time covers loading too.
@@ -62,29 +68,24 @@ def query_file(path: Path, query: str, *, seconds: float) -> Answer:
         path: `.jsonl`, `.ttl`, `.trig`, `.owl`, `.rdf`, `.nt`, ...
         query: SPARQL 1.1; the project's prefixes need no declaration.
         seconds: Longest that it may take.
+        memory: Bytes it may take; 0 = `MEMORY`, and `TIMES` the file's size more.
+        allow_edited: Whether a graph may have been edited after its build.
 
     Raises:
-        InputError: If the file or the query is malformed, or time is up.
+        InputError: If the file or the query is malformed, or takes more time or memory.
     """
     refuse_service(query)
-    command = [sys.executable, "-P", "-m", "kg.ask.sparql", str(path)]
-    package = str(Path(__file__).resolve().parents[2])
-    known = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(known), "PYTHONUTF8": "1"}
-    try:
-        done = subprocess.run(
-            command, input=query.encode(), capture_output=True, timeout=seconds, env=environment,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise QueryTimeout(seconds) from None
-    if done.returncode == 3:
-        raise InputError(**json.loads(done.stdout))
-    if done.returncode != 0:
-        raise InputError(
-            f"the query ended with {done.returncode}", "it may have run out of memory: narrow it"
-        )
-    kind, _, content = done.stdout.partition(b"\n")
+    with open_file(path) as file:
+        memory = memory or MEMORY + TIMES * os.fstat(file.fileno()).st_size
+    limits = Limits(memory, seconds + 1)
+    given = (str(path.resolve()), *(["edited"] if allow_edited else []))
+    with Child("kg.ask.sparql", *given, limits=limits) as child:
+        try:
+            content, _ = child.process.communicate(query.encode(), timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise QueryTimeout(seconds) from None
+        child.check("the query")
+    kind, _, content = content.partition(b"\n")
     return Answer(turtle=content.decode()) if kind == b"graph" else table_of(content)
 
 
@@ -95,7 +96,7 @@ def table_of(content: bytes) -> Answer:
         InputError: If it is none.
     """
     try:
-        results = json.loads(content)
+        results = json_of(content)
         if "boolean" in results:
             return Answer(yes=bool(results["boolean"]))
         columns = tuple(results["head"]["vars"])
@@ -128,7 +129,7 @@ def saved(name: str, folder: Path | None = None) -> str:
     found = names(folder)
     if name not in found:
         raise InputError(f"no query is called {name!r}", did_you_mean(name, found))
-    return found[name].read_text(encoding="utf-8")
+    return read_file(found[name]).decode(errors="replace")
 
 
 def names(folder: Path | None = None) -> dict[str, Path]:
@@ -140,7 +141,7 @@ def names(folder: Path | None = None) -> dict[str, Path]:
 
 def describe(path: Path) -> str:
     """The first line of a saved query, which is a comment that says what it asks."""
-    lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    lines = read_file(path).decode(errors="replace").splitlines() or [""]
     return lines[0].removeprefix("#").strip()
 
 

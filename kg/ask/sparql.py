@@ -1,29 +1,31 @@
 """Runs one SPARQL query on one file, as a process of its own that can be ended in time.
 
-Called by `kg.ask.query` as `python -P -m kg.ask.sparql FILE`, with the query on stdin and its
-result, in the form that fits it, on stdout.
+Called by `kg.ask.query`, with the query on stdin and its result, in the form that fits it, on
+stdout.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from kg.errors import InputError
+from kg.files.child import confine, refuse
 from kg.files.native import native
 from kg.files.rdf import PREFIXES, SYMMETRIC, A, iri, quads
 from kg.files.rdf_files import fill
 from kg.files.store import ENDINGS, load
 from kg.model.edges import RELATIONS, SYMMETRIC_ELSEWHERE
 
-WRONG_QUERY = 3
+LARGEST = 256 << 20
+"""Bytes of the largest answer."""
+
 TABLE, GRAPH = "table", "graph"
 
 
-def store_of(path: Path) -> ox.Store:
+def store_of(path: Path, *, allow_edited: bool = False) -> ox.Store:
     """A store with a graph file, or any RDF file.
 
     A graph's edges are plain triples in the default graph and, once more, in one named graph for
@@ -35,7 +37,7 @@ def store_of(path: Path) -> ox.Store:
     """
     store = ox.Store()
     if path.suffix == ".jsonl":
-        store.bulk_extend(quads(load(path), plain=True, named=True))
+        store.bulk_extend(quads(load(path, allow_edited=allow_edited), plain=True, named=True))
     else:
         fill(store, path)
     _turn_symmetric(store)
@@ -56,13 +58,13 @@ def _turn_symmetric(store: ox.Store) -> None:
         )
 
 
-def run(path: Path, query: str) -> tuple[str, bytes]:
+def run(path: Path, query: str, *, allow_edited: bool = False) -> tuple[str, bytes]:
     """The kind of a query's result and its content.
 
     Raises:
         InputError: If the file or the query is malformed.
     """
-    store = store_of(path)
+    store = store_of(path, allow_edited=allow_edited)
     union = path.suffix != ENDINGS[0]
     with native("query", "SPARQL", hint="see the SPARQL 1.1 query language"):
         result = store.query(query, prefixes=PREFIXES, use_default_graph_as_union=union)
@@ -73,12 +75,14 @@ def run(path: Path, query: str) -> tuple[str, bytes]:
 
 
 def main() -> int:
-    """Read the query, write the result; errors go to stdout as JSON and end with 3."""
+    """Read the query, write the result."""
+    path, *more = confine()
     try:
-        kind, content = run(Path(sys.argv[1]), sys.stdin.read())
+        kind, content = run(Path(path), sys.stdin.read(), allow_edited=bool(more))
+        if len(content) > LARGEST:
+            raise InputError(f"the answer is larger than {LARGEST >> 20} MiB", "add LIMIT")
     except InputError as error:
-        sys.stdout.write(json.dumps({"message": error.message, "hint": error.hint}))
-        return WRONG_QUERY
+        return refuse(error)
     sys.stdout.buffer.write(f"{kind}\n".encode() + content)
     return 0
 

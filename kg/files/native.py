@@ -26,6 +26,9 @@ def native(name: str, form: str, *, begins: int = 1, hint: str = "mend the line"
     except SyntaxError as error:
         line = f", line {begins + error.lineno - 1}" if error.lineno else ""
         raise InputError(f"{name}{line}: is not {form} ({error.msg})", hint) from None
+    except MemoryError:
+        said = f"{name}: a text or name is longer than 16 MiB, the parser's limit"
+        raise InputError(said, "shorten it") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: cannot be read ({error})", f"is it {form}?") from None
     except BaseException as error:

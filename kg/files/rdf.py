@@ -8,17 +8,17 @@ a query can leave one out; the statements stand in the default graph.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import pyoxigraph as ox
 
 from kg.errors import InputError
-from kg.files.native import native
+from kg.files.rdf_files import quads_of
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import RELATIONS, Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -77,18 +77,19 @@ def quads(graph: KnowledgeGraph, *, plain: bool, named: bool) -> Iterator[ox.Qua
             yield ox.Quad(*triple)
 
 
-def from_rdf(name: str, content: bytes, ending: str) -> Records:
+def from_rdf(path: Path) -> Records:
     """Read what `to_rdf` wrote. Nothing is fetched; `owl:imports` is refused.
 
     Raises:
-        InputError: If the file is no Turtle or TriG (names the line), or holds no graph.
+        InputError: If the file is no Turtle or TriG (names the line), takes more memory or time
+            than it may, or holds no graph.
     """
-    with native(name, "RDF"):
-        parsed = list(ox.parse(io.BytesIO(content), format=FORMATS[ending]))
+    parsed = list(quads_of(path))
     try:
-        return _Reader(name, parsed).records()
+        return _Reader(path.name, parsed).records()
     except ValueError as error:
-        raise InputError(f"{name}: {error}", "orders, counts and weights are numbers") from None
+        hint = "orders, counts and weights are numbers"
+        raise InputError(f"{path.name}: {error}", hint) from None
 
 
 def iri(curie: str) -> ox.NamedNode:

@@ -1,15 +1,18 @@
-"""RDF files of any format, parsed without network access and without entity bombs."""
+"""RDF files of any format, parsed without network access and in bounded memory and time."""
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from kg.errors import InputError, did_you_mean
+from kg.files.child import Child, Limits
 from kg.files.native import native
+from kg.files.nesting import check_json, check_xml
+from kg.files.regular import open_file
 
 FORMATS = {
     ".owl": ox.RdfFormat.RDF_XML,
@@ -26,9 +29,11 @@ FORMATS = {
 BASE = "urn:kgdx:file"
 """What relative names in a file are relative to."""
 
-_ENTITY = re.compile(rb"<!ENTITY\s+(?:%\s+)?(\S+)\s+(SYSTEM|PUBLIC|[\"'])([^\"'>]*)", re.IGNORECASE)
-_HEAD = 1 << 20
-"""Bytes in which an XML file's document type must stand."""
+MEMORY = 1 << 30
+"""Bytes that parsing may take; the statements themselves are handed on."""
+
+SPARE, TIMES = 64 << 20, 50
+"""Bytes the statements of a file may take written out, and how many times its size more."""
 
 
 def rdf_format(path: Path) -> ox.RdfFormat:
@@ -42,52 +47,51 @@ def rdf_format(path: Path) -> ox.RdfFormat:
     return FORMATS[path.suffix.lower()]
 
 
-def check_entities(path: Path) -> None:
-    """Refuse an XML file that declares external or nested entities.
+def check_rdf(path: Path) -> int:
+    """Refuse a file that is made to be more than it seems; gives its bytes.
 
     Raises:
-        InputError: If it does, or cannot be read.
+        InputError: If it declares entities that lie outside it, are nested or multiply, is nested
+            too deeply, is no regular file, or cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", "check the path") from None
-    if rdf_format(path) != ox.RdfFormat.RDF_XML:
-        return
-    for name, form, value in _ENTITY.findall(head):
-        entity = name.decode(errors="replace")
-        if form.upper() in (b"SYSTEM", b"PUBLIC"):
-            raise InputError(
-                f"{path.name}: entity {entity} lies outside the file and is never fetched",
-                "write its text into the file",
-            )
-        if b"&" in value and not value.startswith(b"&#"):
-            raise InputError(
-                f"{path.name}: entity {entity} is made of other entities",
-                "write its text in full",
-            )
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+    if rdf_format(path) == ox.RdfFormat.RDF_XML:
+        check_xml(path)
+    elif rdf_format(path) == ox.RdfFormat.JSON_LD:
+        check_json(path)
+    return size
 
 
 def quads_of(path: Path) -> Iterator[ox.Quad]:
-    """The statements of an RDF file, one by one.
+    """The statements of an RDF file, one by one, parsed by a process of bounded memory and time.
 
     Raises:
-        InputError: If the file is missing, malformed (names the line), or declares entities that
-            lie outside it.
+        InputError: If the file is missing, malformed (names the line), is refused by `check_rdf`,
+            or takes more than it may.
     """
-    check_entities(path)
-    with native(path.name, "RDF"):
-        yield from ox.parse(path=str(path), format=rdf_format(path), base_iri=BASE)
+    size = check_rdf(path)
+    limits, most = Limits(MEMORY, 60 + size / 500_000), SPARE + TIMES * size
+    with Child("kg.files.parse", str(path.resolve()), str(most), limits=limits) as child:
+        with native(path.name, "RDF"):
+            try:
+                yield from ox.parse(input=child.output, format=ox.RdfFormat.N_QUADS)
+            except SyntaxError:
+                # its last line is cut off: it says why itself
+                child.check(f"{path.name}: parsing")
+                raise
+        child.check(f"{path.name}: parsing")
 
 
 def fill(store: ox.Store, path: Path) -> None:
     """Load an RDF file into a store, at the store's own speed; odd IRIs are taken as they are.
 
+    For a process that is confined already.
+
     Raises:
         InputError: As `quads_of`.
     """
-    check_entities(path)
+    check_rdf(path)
     with native(path.name, "RDF"):
         # in memory, `bulk_load` takes a tenth longer and half as much memory again
         store.load(path=str(path), format=rdf_format(path), base_iri=BASE, lenient=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError, did_you_mean
+from kg.files.json_text import json_of
+from kg.files.regular import read_file
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -46,11 +48,15 @@ def serialised(graph: KnowledgeGraph, ending: str) -> bytes:
     return to_rdf(graph, ending)
 
 
-def load(path: Path) -> KnowledgeGraph:
+def load(path: Path, *, allow_edited: bool = False) -> KnowledgeGraph:
     """Read a graph that `save` wrote, or one written by hand in the same form.
 
+    Args:
+        path: The file.
+        allow_edited: Whether it may be another graph than the one whose fingerprint it states.
+
     Raises:
-        InputError: If the file is missing, truncated or malformed; names file and line.
+        InputError: If the file is missing, truncated, malformed or edited; names file and line.
     """
     records = read_records(path)
     if records.bare:
@@ -70,7 +76,14 @@ def load(path: Path) -> KnowledgeGraph:
                 f"{records.counts[plural]}",
                 "the file is cut short or was edited; mend the first line or save it again",
             )
-    return records.graph()
+    graph = records.graph()
+    if records.fingerprint not in ("", graph.fingerprint) and not allow_edited:
+        raise InputError(
+            f"{path.name}: was edited after its build: it is graph {graph.fingerprint[:12]}, and "
+            f"says it is {records.fingerprint[:12]}",
+            "build it again, or use it as it is with --allow-edited",
+        )
+    return graph
 
 
 def read_records(path: Path) -> Records:
@@ -80,15 +93,11 @@ def read_records(path: Path) -> Records:
         InputError: If the file is missing or is no file of records; names file and line.
     """
     ending = check_ending(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", "check the path") from None
     if ending == ".jsonl":
-        return _from_lines(path.name, content)
+        return _from_lines(path.name, read_file(path))
     from kg.files.rdf import from_rdf
 
-    return from_rdf(path.name, content, ending)
+    return from_rdf(path)
 
 
 @cache
@@ -192,7 +201,7 @@ def _from_lines(name: str, content: bytes) -> Records:
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json_of(line)
     except ValueError as error:
         raise InputError(f"{where}: is not JSON ({error})", "save the graph again") from None
     if not isinstance(record, dict):

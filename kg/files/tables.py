@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError
+from kg.files.json_text import json_of
+from kg.files.regular import bytes_of
 
 LARGEST = 4 << 30
 """Bytes that a compressed table may unpack to."""
@@ -85,18 +87,18 @@ def read_json(path: Path) -> Any:
         return parsed_json(handle.read(), path.name)
 
 
-def parsed_json(text: str, where: str) -> Any:
+def parsed_json(text: str | bytes, where: str) -> Any:
     """The value of a JSON text.
 
     Raises:
         InputError: If it is not JSON, or nested too deeply.
     """
     try:
-        return json.loads(text)
+        return json_of(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}, line {error.lineno}: {error.msg}", "mend the JSON") from None
-    except RecursionError:
-        raise InputError(f"{where}: is nested too deeply", "mend the JSON") from None
+    except ValueError as error:
+        raise InputError(f"{where}: {error}", "mend the JSON") from None
 
 
 def read_yaml(path: Path) -> Any:
@@ -124,7 +126,7 @@ def opened(path: Path) -> io.StringIO:
     """
     try:
         # Decoded at once, so that a file that is not text is refused here and nowhere later.
-        raw = path.read_bytes()
+        raw = bytes_of(path)
         text = (_unzipped(raw, path) if path.suffix == ".gz" else raw).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", "check the path") from None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import astuple, fields
 from typing import Literal
 
+from kg.files.shown import table_text
 from kg.model.edges import Evidence
 from kg.model.graph import KnowledgeGraph
 from kg.options import Options as BaseOptions
@@ -39,10 +38,8 @@ class CsvTable:
 
     def render(self, graph: KnowledgeGraph) -> bytes:
         """The whole file."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows(_edges(graph) if self.options.table == "edges" else _concepts(graph))
-        return text.getvalue().encode()
+        rows = _edges(graph) if self.options.table == "edges" else _concepts(graph)
+        return table_text(rows).encode()
 
 
 def _edges(graph: KnowledgeGraph) -> Iterator[tuple[object, ...]]:

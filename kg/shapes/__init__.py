@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kg.check.faults import Fault, Severity
 from kg.errors import InputError
+from kg.files.regular import read_file
 from kg.model.edges import RELATIONS
 from kg.model.graph import KnowledgeGraph
 
@@ -55,10 +56,10 @@ def _shapes(path: Path) -> Graph:
     if path.suffix not in _FORMATS:
         raise InputError(f"{path}: shapes are read from .ttl or .nt", "save them as Turtle")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode("utf-8")
         return Graph().parse(data=text, format=_FORMATS[path.suffix], publicID="urn:kgdx:shapes")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", "check the path") from None
+    except RecursionError:
+        raise InputError(f"{path.name}: is nested too deeply", "mend the shapes") from None
     except (BadSyntax, ValueError, SyntaxError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path.name}: is not Turtle ({reason})", "mend the shapes") from None

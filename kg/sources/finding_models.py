@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError
+from kg.files.regular import open_file, read_file
 from kg.files.tables import parsed_json
 from kg.model.curies import normal_curie
 from kg.model.edges import known_relation
@@ -92,10 +93,10 @@ class FindingModels:
 def _files(path: Path) -> Iterator[tuple[str, Any]]:
     if path.is_dir():
         for file in sorted(path.rglob("*.json")):
-            yield file.name, parsed_json(file.read_text(encoding="utf-8"), file.name)
+            yield file.name, parsed_json(read_file(file), file.name)
         return
     try:
-        with tarfile.open(path) as archive:
+        with open_file(path) as packed, tarfile.open(fileobj=packed) as archive:
             for member in archive:
                 if not member.isfile() or not member.name.endswith(".json"):
                     continue

@@ -7,9 +7,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 
 from kg.errors import InputError
+from kg.files.regular import open_file
 from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
@@ -133,7 +135,7 @@ def _rows(place: Path, what: str, columns: tuple[str, ...]) -> Iterator[dict[str
             "name the folder of your own RF2 release",
         )
     for path in files:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(open_file(path), encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:

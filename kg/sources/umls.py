@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 
 from kg.errors import InputError
+from kg.files.regular import open_regular
 from kg.model.concepts import Concept
 from kg.model.edges import IS_A
 from kg.sources import Facts
@@ -146,7 +148,7 @@ def _rows(path: Path, columns: int, *, optional: bool = False) -> Iterator[list[
     if optional and not path.exists():
         return
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        with TextIOWrapper(open_regular(path), encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 cells = line.rstrip("\r\n").split("|")
                 if len(cells) < columns:

@@ -152,3 +152,48 @@ def test_nothing_but_black(tmp_path: Path) -> None:
     shown = list(read_parts(path, [0, 1]))
     assert shown[0].any()
     assert not shown[1].any()
+
+
+@pytest.mark.parametrize("container", ["webm", "matroska"])
+@pytest.mark.parametrize("share", [0.4, 0.7, 0.9])
+def test_cut_off_where_the_frames_are_not_counted(
+    tmp_path: Path, container: str, share: float
+) -> None:
+    """The container says how long it is."""
+    codec = "libvpx" if container == "webm" else "libx264"
+    whole = film(container, codec, "yuv420p", frames=60)
+    (tmp_path / "whole").write_bytes(whole)
+    assert look(tmp_path / "whole").parts == 60
+    (tmp_path / "cut").write_bytes(whole[: int(len(whole) * share)])
+    assert reason(tmp_path / "cut") in ("truncated", "not_an_image")
+
+
+@pytest.mark.parametrize("name", ["mp4", "avi", "divx.avi"])
+@pytest.mark.parametrize("hole", ["cut", "zeros", "noise"])
+def test_a_hole_in_the_middle(tmp_path: Path, name: str, hole: str) -> None:
+    """Frames before it may be read; none is read as something else."""
+    rng = np.random.default_rng(0)
+    made = io.BytesIO()
+    container, codec, pixels = CONTAINERS[name]
+    grain = np.cumsum(rng.integers(-9, 10, (120, 160)), axis=1) % 256
+    with av.open(made, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, pixels
+        for number in range(40):
+            grey = np.roll(grain, 3 * number, axis=1).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, format="gray").reformat(format=pixels)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    whole, path = made.getvalue(), tmp_path / "clip"
+    path.write_bytes(whole)
+    sound = list(read_parts(path, range(40)))
+    at, size = len(whole) // 2, len(whole) // 6
+    middle = {"cut": b"", "zeros": bytes(size), "noise": rng.bytes(size)}[hole]
+    path.write_bytes(whole[:at] + middle + whole[at + size :])
+    try:
+        found = list(read_parts(path, range(40)))
+    except RejectedImage as error:
+        assert error.reason in ("truncated", "damaged")  # noqa: PT017 - either is right
+        return
+    worst = max(float(np.abs(a - b).mean()) for a, b in zip(sound, found, strict=True))
+    assert worst < 0.02

@@ -181,7 +181,9 @@ def test_ultrasound_in_colour_is_cut_to_its_region(written: Written, tmp_path: P
     assert about.spacing == pytest.approx((0.3, 0.2))
 
 
-@pytest.mark.parametrize("box", [(10, 10, 80, 30), (30, 5, 10, 20), (0, 0, 0, 0)])
+@pytest.mark.parametrize(
+    "box", [(10, 10, 80, 30), (30, 5, 10, 20), (0, 0, 0, 0), (9, 9, 10, 10), (5, 9, 50, 12)]
+)
 def test_a_region_that_is_none_changes_nothing(
     written: Written, tmp_path: Path, box: tuple[int, int, int, int]
 ) -> None:

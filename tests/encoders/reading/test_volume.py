@@ -246,3 +246,57 @@ def test_half_of_a_pair(tmp_path: Path, hounsfield: np.ndarray) -> None:
     assert reason(values) == "not_an_image"
     (tmp_path / "b.hdr").write_bytes(b"0" * 348)
     assert reason(values) == "not_an_image"
+
+
+def stored(path: Path, values: np.ndarray, **fields: object) -> Path:
+    """A volume whose header fields are set as they are, right or wrong."""
+    image = nib.Nifti1Image(values, np.diag([2.0, 2, 3, 1]))
+    content = bytearray(image.to_bytes())
+    header = nib.Nifti1Header(bytes(content[:348]), check=False)
+    for name, value in fields.items():
+        header[name] = value
+    content[:348] = header.binaryblock
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
+@pytest.mark.parametrize("form", ["srow_x", "whole", "pixdim"])
+def test_an_affine_that_is_no_place_is_told(
+    tmp_path: Path, hounsfield: np.ndarray, value: float, form: str
+) -> None:
+    """The picture is shown as stored, with a note and without millimetres."""
+    values = hounsfield.astype(np.int16)
+    row = np.full(4, value, np.float32)
+    if form == "pixdim":
+        given = {"sform_code": 0, "qform_code": 0, "pixdim": np.full(8, value, np.float32)}
+    elif form == "whole":
+        given = {"srow_x": row, "srow_y": row, "srow_z": row}
+    else:
+        given = {"srow_x": row}
+    path = stored(tmp_path / "a.nii", values, **given)
+    about = look(path)
+    assert about.spacing is None
+    assert any("affine" in note for note in about.notes)
+    plain = nib.Nifti1Image(values, np.eye(4))
+    nib.save(plain, tmp_path / "plain.nii")
+    assert np.array_equal(read_picture(path), read_picture(tmp_path / "plain.nii"))
+
+
+def test_a_sound_affine_needs_no_note(tmp_path: Path, hounsfield: np.ndarray) -> None:
+    about = look(stored(tmp_path / "a.nii", hounsfield.astype(np.int16)))
+    assert about.notes == ()
+    assert about.spacing == (2, 2)
+
+
+@pytest.mark.parametrize(("more", "volumes"), [((1, 3), 3), ((2, 3), 6), ((4, 1, 2), 8)])
+def test_the_first_of_more_dimensions(
+    tmp_path: Path, hounsfield: np.ndarray, more: tuple[int, ...], volumes: int
+) -> None:
+    first = hounsfield.astype(np.int16)
+    values = np.zeros((*first.shape, *more), np.int16)
+    values[(..., *[0] * len(more))] = first
+    nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "a.nii")
+    nib.save(nib.Nifti1Image(first, np.eye(4)), tmp_path / "one.nii")
+    assert look(tmp_path / "a.nii").notes == (f"{volumes} volumes, the first is read",)
+    assert np.array_equal(read_picture(tmp_path / "a.nii"), read_picture(tmp_path / "one.nii"))

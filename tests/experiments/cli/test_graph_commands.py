@@ -275,3 +275,19 @@ def test_a_folder_called_kg_beside_the_user_is_not_ours(capsys, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "g.nt").write_text("<urn:a> <urn:b> <urn:c> .\n")
     assert ran(capsys, "query", "ASK { ?s ?p ?o }", "-g", "g.nt")[1] == "answer\nyes\n"
+
+
+def test_an_edited_graph_is_used_only_when_allowed(tmp_path, capsys):
+    from kg.files.store import load_shipped, save
+
+    path = tmp_path / "g.jsonl"
+    save(load_shipped(), path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"Atelectasis"', '"collapse"'), encoding="utf-8")
+    query = "ASK { ?s rdfs:label 'collapse' }"
+    for command in (["stats", "-g", str(path)], ["query", query, "-g", str(path)]):
+        assert main(["graph", *command]) == 3
+        assert "--allow-edited" in capsys.readouterr().err
+        assert main(["graph", *command, "--allow-edited"]) == 0
+    assert capsys.readouterr().out.strip().endswith("yes")
+    assert main(["graph", "diff", str(path), "--allow-edited"]) == 0

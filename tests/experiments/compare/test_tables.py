@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 
 from experiments.compare.compare import compare
-from experiments.compare.long_csv import cell
 from experiments.compare.records import Comparison
 from experiments.compare.tables import published_table, tables
 from experiments.compare.wording import p_value
 from experiments.metrics.bootstrap import Plan
 from experiments.reports.write_comparison import render
 from kg.errors import InputError
+from kg.files.shown import cell
 
 NASTY = "=cmd|' /C calc'!A0 & 50% of <b>$x_1$</b> {a} ](http://x)"
 FORMATS = (".html", ".md", ".tex", ".csv", ".json")
@@ -83,8 +83,8 @@ def test_no_cell_of_a_csv_is_a_formula(made) -> None:
         *("auroc_macro", "higher"),
         "secondary",
     )
-    assert [cell(text) for text in ("=1", "+1", "-1", "@x", "\tx", "a=1", "")] == [
-        *("'=1", "'+1", "'-1", "'@x", "'\tx", "a=1", "")
+    assert [cell(text) for text in ("=1", "+x", "-1", "@x", "\tx", "a=1", "")] == [
+        *("'=1", "'+x", "-1", "'@x", "'\tx", "a=1", "")
     ]
 
 

@@ -135,3 +135,41 @@ def test_damaged_archives(kind: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no zip or tar"):
         unpack(tmp_path / "text", tmp_path / "root")
     assert everything(tmp_path / "root") == []
+
+
+@each_kind
+def test_folders_count_and_go_so_deep_and_no_deeper(kind: str, tmp_path: Path) -> None:
+    deep = PACK[kind](tmp_path / "deep", [("/".join("abcdef"), b"x")])
+    with pytest.raises(InputError, match="more than 4 deep"):
+        unpack(deep, tmp_path / "root", Quota(depth=4))
+    assert unpack(deep, tmp_path / "root", Quota(depth=5)) == 1
+    empty = tmp_path / "empty.tar"
+    with tarfile.open(empty, "w") as opened:
+        for number in range(20):
+            folder = tarfile.TarInfo(str(number))
+            folder.type = tarfile.DIRTYPE
+            opened.addfile(folder)
+    with pytest.raises(InputError, match="more than 19 files and folders"):
+        unpack(empty, tmp_path / "root", Quota(files=19))
+    assert unpack(empty, tmp_path / "root") == 0
+
+
+def test_more_files_than_usual_need_a_word(tmp_path: Path) -> None:
+    """A zip says how many it holds; nothing is read first."""
+    archive = zipped(tmp_path / "many.zip", [(f"{number}", b"x") for number in range(2_001)])
+    content = archive.read_bytes()
+    archive.write_bytes(content.replace(b"PK\3\4", b"none"))
+    with pytest.raises(InputError, match="2,000 files") as caught:
+        unpack(archive, tmp_path / "root", Quota(files=2_000))
+    assert "--files" in caught.value.hint
+    assert Quota().files == 200_000
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_attributes_without_end_are_not_read(kind: bytes, tmp_path: Path) -> None:
+    member = tarfile.TarInfo("long")
+    member.type, member.size = kind, 2 << 20
+    archive = tmp_path / "long.tar"
+    archive.write_bytes(member.tobuf() + b"9" * (2 << 20) + bytes(1024))
+    with pytest.raises(InputError, match=r"damaged|no zip or tar"):
+        unpack(archive, tmp_path / "root")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyoxigraph
@@ -106,7 +107,7 @@ def test_an_edge_without_evidence_is_refused_in_turtle(tiny, tmp_path):
 
 
 def test_missing_files_and_folders_are_refused(tiny, tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         load(tmp_path / "g.jsonl")
     with pytest.raises(InputError, match="No such file"):
         save(tiny, tmp_path / "nowhere" / "g.jsonl")
@@ -125,3 +126,29 @@ def test_a_failing_save_leaves_the_old_file(tiny, tmp_path, monkeypatch):
         save(tiny.with_edges(()), path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["g.jsonl"]
+
+
+def test_a_graph_edited_after_its_build_needs_a_word(tiny, tmp_path):
+    for ending in (".jsonl", ".ttl"):
+        path = tmp_path / f"g{ending}"
+        save(tiny, path)
+        assert load(path) == tiny
+        text = path.read_text(encoding="utf-8")
+        assert '"consolidation"' in text
+        path.write_text(text.replace('"consolidation"', '"consolidated"'), encoding="utf-8")
+        with pytest.raises(InputError, match="edited after its build") as caught:
+            load(path)
+        assert "--allow-edited" in caught.value.hint
+        edited = load(path, allow_edited=True)
+        assert edited.fingerprint != tiny.fingerprint
+        save(edited, path)
+        assert load(path) == edited
+
+
+def test_a_graph_written_by_hand_states_no_fingerprint(tiny, tmp_path):
+    path = tmp_path / "g.jsonl"
+    save(tiny, path)
+    head, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    plain = {key: value for key, value in json.loads(head).items() if key != "fingerprint"}
+    path.write_text(f"{json.dumps(plain)}\n{rest.replace('consolidation', 'dense')}")
+    assert load(path).name == "tiny"

@@ -1,0 +1,77 @@
+"""Check what a picture's file holds beside its pixels, by the lengths it states and no more.
+
+Texts, colour profiles and the like are read whole by the libraries before a pixel is decoded, and
+none of them is used; a file that holds more of them than any camera writes is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+
+from encoders.reading.rejected import RejectedImage
+
+__all__ = ["check_beside"]
+
+MOST = 16 << 20
+"""Bytes beside the pixels."""
+
+MOST_BLOCKS = 50_000
+"""Blocks of any kind."""
+
+Block = tuple[bytes, int]
+"""Kind and length."""
+
+
+def check_beside(path: Path) -> None:
+    """Refuse a PNG, JPEG or WebP with too much beside its pixels; other files pass.
+
+    Raises:
+        RejectedImage: `too_much_beside`.
+    """
+    with path.open("rb", buffering=0) as file:
+        begins = file.read(12)
+        walk = next((_WALKS[mark] for mark in _WALKS if begins.startswith(mark)), None)
+        if walk is None:
+            return
+        beside = 0
+        for count, (kind, length) in enumerate(walk(file)):
+            beside += 0 if kind in _PIXELS else length
+            if beside > MOST or count > MOST_BLOCKS:
+                said = f"{beside:,} bytes in {count + 1:,} blocks"
+                raise RejectedImage(path, "too_much_beside", said)
+
+
+def _png(file: FileIO) -> Iterator[Block]:
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4])
+        yield head[4:], length
+        file.seek(length + 4, os.SEEK_CUR)
+
+
+def _jpeg(file: FileIO) -> Iterator[Block]:
+    """Segments up to the first scan."""
+    file.seek(2)
+    while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
+        length = int.from_bytes(head[2:])
+        yield head[1:2], length
+        file.seek(max(length - 2, 0), os.SEEK_CUR)
+
+
+def _webp(file: FileIO) -> Iterator[Block]:
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[4:], "little")
+        yield head[:4], length
+        file.seek(length + length % 2, os.SEEK_CUR)
+
+
+_WALKS: dict[bytes, Callable[[FileIO], Iterator[Block]]] = {
+    b"\x89PNG": _png,
+    b"\xff\xd8": _jpeg,
+    b"RIFF": _webp,
+}
+_PIXELS = (b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF")
