@@ -80,7 +80,7 @@ class Synthetic(Layout):
         return Reading(tuple(study for study in studies if study is not None))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """What is on a CT slice, and on which side; the graph knows the other choices."""
+        """Of `lesions`, what is drawn and on which side; the graph knows the other choices."""
         if self.choice(labels).name != "lesions":
             return None
         return LabelSet("lesions", "", LESIONS, LESIONS, no_finding=NO_FINDING)

@@ -167,4 +167,4 @@ LESIONS = (
     "ckg:bilateral",
     NO_FINDING,
 )
-"""What is on a CT slice, and on which side: labels that are no label set of the graph."""
+"""Findings of CT and their side, for pictures of any kind: no label set of the graph."""

@@ -112,10 +112,8 @@ def statements(truth: Truth, text: str) -> list[Statement]:
     ]
 
 
-def lesion_labels(truth: Truth) -> dict[str, Stated] | None:
-    """What is on a CT slice, and on which side; None for other pictures."""
-    if truth["modality"] != "ct":
-        return None
+def lesion_labels(truth: Truth) -> dict[str, Stated]:
+    """What is drawn of the findings of `LESIONS`, and on which side anything is."""
     sides = {finding["side"] for finding in truth["findings"] if finding["shown"]}
     holds = {*truth["true"], *(f"ckg:{side}" for side in sides - {"both"})}
     if "both" in sides:
