@@ -110,13 +110,12 @@ def _pointed(
         maps.extend(system.localise(batch.to(device), findings).double().cpu().numpy())
     context.system.train(was_training)
     places, rows = [], []
-    names: tuple[str, ...] = ()
+    names = pointing_sums([], []).names
     for (place, boxes), each in zip(marked.items(), maps, strict=True):
         asked = {key: each[findings.index(key[1]), key[0]] for key in boxes}
         there = [key for key, one in asked.items() if not np.isnan(one).any()]
         if there:
             sums = pointing_sums([asked[key] for key in there], [boxes[key] for key in there])
-            names = sums.names
             places.append(place)
             rows.append(sums.values.sum(0))
     return places, StudySums(names, np.array(rows).reshape(-1, len(names)))
