@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ class BoxReader(nn.Module):
         self, setting: Setting, maps: Mapping[str, Where], *, roi: int, width: int
     ) -> None:
         super().__init__()
-        self.encoder: Any = setting.image_encoder
+        self.encoder = cast(Any, setting.image_encoder)
         self.names = tuple(maps) if self.encoder is not None else ()
         self.where: tuple[Where, ...] = tuple(maps.values()) if self.names else ("box",)
         self.roi, self.width = roi, width * len(self.where)
@@ -83,7 +83,7 @@ def as_map(tokens: Tensor) -> Tensor:
     """Tokens `[R, S, D]` as a map `[R, D, h, w]`; one row high where they form no square."""
     side = math.isqrt(tokens.shape[1])
     high = side if side * side == tokens.shape[1] else 1
-    return tokens.transpose(1, 2).unflatten(2, (high, -1))
+    return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], high, -1)
 
 
 def pooled_in(features: Tensor, boxes: Tensor, side: int) -> Tensor:
