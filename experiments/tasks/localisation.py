@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from experiments.datasets._boxes import Box, boxes_of
 from experiments.loading.cohort import Cohort, batches
+from experiments.loading.image_needs import boxes_in_squares
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import StudySums, measure
@@ -26,7 +28,7 @@ from kg.errors import InputError
 
 __all__ = ["Localisation"]
 
-Marked = Mapping[tuple[int, str], Sequence[tuple[float, float, float, float]]]
+Marked = Mapping[tuple[int, str], Sequence[Sequence[float]]]
 """Boxes of a study in the square views, by place of the picture and finding."""
 
 
@@ -82,14 +84,15 @@ def _marked(context: Assembled, cohort: Cohort) -> dict[int, Marked]:
     for box in boxes:
         if box.concept in context.reader.findings:
             by_study[box.study].append(box)
+    side, recipe = pictures.encoder.preprocessing.size, pictures.section.recipe
     marked: dict[int, Marked] = {}
     for place, study in enumerate(cohort.studies):
-        found: defaultdict[tuple[int, str], list[tuple[float, float, float, float]]]
-        found = defaultdict(list)
+        found: defaultdict[tuple[int, str], list[Sequence[float]]] = defaultdict(list)
         for picture, image in enumerate(pictures.chosen(study, context.root)):
             for box in boxes_of(study, image, by_study[study.study]):
-                shares = box.shares(image, context.root)
-                found[picture, box.concept].append(pictures.in_view(shares, image, context.root))
+                drawn = replace(image, box=box.shares(image, context.root))
+                placed = boxes_in_squares([[drawn]], context.root, side, recipe)
+                found[picture, box.concept].append(placed[0, 0].tolist())
         if found:
             marked[place] = found
     return marked

@@ -13,6 +13,7 @@ from torchvision.ops import roi_align
 from encoders.batch import StudyBatch
 from encoders.study import VIEWS
 from fusion.system import Setting
+from kg.errors import InputError
 
 __all__ = ["BoxReader", "Where", "as_map", "pooled_in"]
 
@@ -23,30 +24,30 @@ Where = Literal["box", "picture"]
 class BoxReader(nn.Module):
     """Feature maps of the pictures, pooled in the box of the lesion, as one vector a study.
 
-    A picture without a box is pooled as a whole. Where tokens are cached, the grid of tokens is the
-    one map, as it is where no map is named.
+    A picture without a box is pooled as a whole. Where no map is named, as where tokens are cached,
+    the grid of tokens is the one map.
 
     Args:
         setting: Gives the encoder that trains, or the width of cached tokens.
         maps: Feature maps of the encoder by the name of the module, each with what it is pooled in.
         roi: Side of the grid a map is pooled to.
         width: Features of each map.
+
+    Raises:
+        InputError: If there are no pictures.
     """
 
     def __init__(
         self, setting: Setting, maps: Mapping[str, Where], *, roi: int, width: int
     ) -> None:
         super().__init__()
+        if not (setting.image_width or maps):
+            raise InputError("the system reads pictures", "set image.encoder")
         self.encoder = cast(Any, setting.image_encoder)
-        self.names = tuple(maps) if self.encoder is not None else ()
-        self.where: tuple[Where, ...] = tuple(maps.values()) if self.names else ("box",)
+        self.names = tuple(maps)
+        self.where: tuple[Where, ...] = tuple(maps.values()) or ("box",)
         self.roi, self.width = roi, width * len(self.where)
-        widths = [setting.image_width]
-        if self.names:
-            wanted = self.encoder.preprocessing
-            empty = torch.zeros(1, wanted.channels, wanted.size, wanted.size)
-            with torch.no_grad():
-                widths = [each.shape[1] for each in self.encoder.maps(empty, self.names)]
+        widths = [setting.image_maps[name][0] for name in maps] or [setting.image_width]
         self.lines = nn.ModuleList(nn.Linear(each * roi**2, width) for each in widths)
         self.view = nn.Embedding(len(VIEWS), self.width)
 
@@ -59,7 +60,8 @@ class BoxReader(nn.Module):
             return [self.view.weight.new_zeros(0, 1, 1, 1) for _ in self.where]
         pixels = batch.pixels[real]
         if self.names:
-            return list(self.encoder.maps(pixels, self.names))
+            made: Mapping[str, Tensor] = self.encoder.maps(pixels)
+            return [made[name] for name in self.names]
         return [as_map(self.encoder(pixels))]
 
     def forward(self, batch: StudyBatch, maps: list[Tensor], boxes: Tensor | None) -> Tensor:
@@ -82,8 +84,8 @@ class BoxReader(nn.Module):
 def as_map(tokens: Tensor) -> Tensor:
     """Tokens `[R, S, D]` as a map `[R, D, h, w]`; one row high where they form no square."""
     side = math.isqrt(tokens.shape[1])
-    high = side if side * side == tokens.shape[1] else 1
-    return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], high, -1)
+    shape = (side, side) if side * side == tokens.shape[1] else (1, tokens.shape[1])
+    return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], *shape)
 
 
 def pooled_in(features: Tensor, boxes: Tensor, side: int) -> Tensor:

@@ -46,26 +46,6 @@ def test_tokens_have_the_promised_shape(encoder):
     torch.testing.assert_close(alone, tokens[:1], rtol=1e-4, atol=1e-4 * float(tokens.abs().max()))
 
 
-def test_feature_maps_are_read_by_name():
-    part = build("tiny_cnn").eval()
-    pixels = torch.randn(2, 1, 32, 32)
-    early, last = part.maps(pixels, ("blocks.1", "blocks.3"))
-    assert (early.shape, last.shape) == ((2, 32, 8, 8), (2, 128, 2, 2))
-    assert torch.equal(last.flatten(2).transpose(1, 2), part(pixels))
-    assert not any(module._forward_hooks for module in part.modules())
-
-
-@pytest.mark.parametrize(
-    ("name", "words"), [("blocks.9", "no module 'blocks.9'"), ("blocks", "makes no feature map")]
-)
-def test_a_map_that_is_not_there_is_refused(name, words):
-    part = build("efficientnet_lite0")
-    with pytest.raises(InputError, match=words) as caught:
-        part.maps(torch.randn(1, 3, 64, 64), (name,))
-    assert caught.value.hint
-    assert not any(module._forward_hooks for module in part.modules())
-
-
 def test_the_seed_alone_decides_random_weights(encoder):
     name, part = encoder
     torch.manual_seed(99)

@@ -11,7 +11,6 @@ from encoders.batch import StudyBatch
 from encoders.image.tiny_cnn import TinyCNN
 from fusion.layers.boxes import BoxReader, as_map, pooled_in
 from fusion.system import Setting
-from kg.errors import InputError
 from kg.model.concepts import Concept
 from kg.model.graph import KnowledgeGraph
 
@@ -100,8 +99,9 @@ def test_a_study_is_the_mean_of_its_pictures_and_zero_without() -> None:
 
 def test_maps_of_several_scales_are_pooled_where_they_are_told() -> None:
     encoder = TinyCNN(TinyCNN.Options(size=32, width=64))
-    given = setting(image_width=64, image_tokens=4, image_encoder=encoder)
-    reader = BoxReader(given, {"blocks.0": "box", "blocks.3": "picture"}, roi=2, width=8)
+    shapes = encoder.map_shapes()
+    given = setting(image_encoder=encoder, image_maps={name: shapes[name] for name in ("b0", "b3")})
+    reader = BoxReader(given, {"b0": "box", "b3": "picture"}, roi=2, width=8)
     assert [line.in_features for line in reader.lines] == [8 * 4, 64 * 4]
     boxes = torch.tensor([[[0.0, 0.0, 0.5, 0.5]]])
     one = batch([[True]], boxes, pixels=torch.randn(1, 1, 1, 32, 32))
@@ -113,9 +113,3 @@ def test_maps_of_several_scales_are_pooled_where_they_are_told() -> None:
     assert not torch.allclose(inside[:, :8], whole[:, :8])
     inside.sum().backward()
     assert encoder.blocks[0][0].weight.grad is not None
-
-
-def test_a_map_that_the_encoder_has_not_is_refused() -> None:
-    given = setting(image_width=64, image_encoder=TinyCNN(TinyCNN.Options(size=32, width=64)))
-    with pytest.raises(InputError, match="blocks.7"):
-        BoxReader(given, {"blocks.7": "box"}, roi=2, width=8)
