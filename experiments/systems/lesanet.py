@@ -9,7 +9,7 @@ labels; a linear layer that starts as the identity lets labels raise and lower e
 Differs from the paper:
 - The ontology is the run's graph, not RadLex: `is_a`, and `part_of` between body parts.
 - Any number of pictures: features are averaged over those of a study, and the view is added.
-- Where tokens are cached the grid of tokens is the one map; a picture without a box is a box.
+- Where tokens are cached the grid of tokens is the one map; without a box it is read as a whole.
 - Hard examples and triplets are not drawn: the losses are the expectation of what is drawn.
 - Thresholds are those of the run, chosen on validation as for every system.
 """
@@ -43,27 +43,27 @@ WEIGHTS = {"classification": 1.0, "hard_examples": 1.0, "triplets": 5.0, "propag
 
 
 class LesaNet(ClassifiesTrained):
-    """Features of the box at several scales, an embedding, labels, and labels of labels.
+    """Features of the box at several scales, an embedding, and labels that act on each other.
 
     Args:
         options: Which feature maps, sizes, and which mechanisms are on.
         setting: What the run is about; needs pictures.
-        stages: Stages of training; a loss that no stage weighs is switched off.
+        stages: Stages of training; a mechanism whose loss no stage weighs is switched off, and
+            answers are propagated only where `propagated` is weighed.
     """
 
     class Options(BaseOptions):
         """Options of the system.
 
         Args:
-            maps: Feature maps of an encoder that trains, by the name of the module, each pooled
-                in the `box` or over the whole `picture`; none = its tokens, in the box.
+            maps: Feature maps of an encoder that trains, by the name of the stage, each pooled in
+                the `box` or over the whole `picture`; none = its tokens, in the box.
             roi: Side of the grid a map is pooled to.
             width: Features of each map.
             embedding: Width of the embedding.
             dropout: Share of the features dropped in training.
             relations: Relations of the graph along which a label entails another.
             expansion: Labels entail what is wider, in training and in answers.
-            propagation: Labels raise and lower each other.
         """
 
         maps: Mapping[str, Where] = {}
@@ -73,7 +73,6 @@ class LesaNet(ClassifiesTrained):
         dropout: float = 0.0
         relations: tuple[str, ...] = (IS_A, "part_of")
         expansion: bool = True
-        propagation: bool = True
 
     MODULES: ClassVar[Mapping[str, Module]] = {"image_tower": Module("reader.", "image")}
     share: Tensor
@@ -83,14 +82,14 @@ class LesaNet(ClassifiesTrained):
     @classmethod
     def loss_names(cls, options: Options) -> tuple[str, ...]:
         """Losses of the labels, of what was propagated between them, and of the embedding."""
-        return tuple(name for name in WEIGHTS if options.propagation or name != "propagated")
+        return tuple(WEIGHTS)
 
     @classmethod
     def default_stages(cls, options: Options) -> tuple[Stage, ...]:
         """The paper's one stage of 15 epochs, its rate divided by ten after the tenth."""
         return (
             Stage(
-                objectives={name: WEIGHTS[name] for name in cls.loss_names(options)},
+                objectives=WEIGHTS,
                 epochs=15,
                 batch_size=128,
                 optimiser=Part(name="sgd"),
@@ -116,10 +115,10 @@ class LesaNet(ClassifiesTrained):
         self.embed = Projection(self.reader.width, options.embedding)
         self.drop = nn.Dropout(options.dropout)
         self.score = nn.Linear(self.reader.width, labels)
-        if options.propagation:
-            self.propagate = nn.Linear(labels, labels)
-            nn.init.eye_(self.propagate.weight)
-            nn.init.zeros_(self.propagate.bias)
+        self.propagate = nn.Linear(labels, labels)
+        nn.init.eye_(self.propagate.weight)
+        nn.init.zeros_(self.propagate.bias)
+        self.propagates = any(stage.objectives.get("propagated") for stage in self.stages)
         relations = options.relations if options.expansion else ()
         entails = entailed(setting.graph, setting.findings, relations)
         exclusive = excluded(setting.graph, setting.findings)
@@ -178,7 +177,7 @@ class LesaNet(ClassifiesTrained):
     def _answers(self, features: Tensor) -> Tensor:
         """Logits `[B, C]`; a label is at least as likely as what entails it."""
         logits: Tensor = self.score(self.drop(features))
-        if self.options.propagation:
+        if self.propagates:
             logits = self.propagate(logits)
         lowest = torch.finfo(logits.dtype).min
         return logits[:, :, None].masked_fill(~self.entails, lowest).amax(1)

@@ -29,7 +29,7 @@ class BoxReader(nn.Module):
 
     Args:
         setting: Gives the encoder that trains, or the width of cached tokens.
-        maps: Feature maps of the encoder by the name of the module, each with what it is pooled in.
+        maps: Feature maps of the encoder by the name of the stage, each with what it is pooled in.
         roi: Side of the grid a map is pooled to.
         width: Features of each map.
 

@@ -21,6 +21,8 @@ from kg.model.graph import KnowledgeGraph, LabelSet
 SAID = (Evidence("a book", "curated", "asserted"),)
 LABELS = ("lobe", "lung", "none", "mass")
 NAN = float("nan")
+PLAIN = Stage(objectives={"classification": 1.0, "propagated": 0.0})
+"""A stage that trains the labels alone, and propagates nothing."""
 
 
 def setting() -> Setting:
@@ -56,8 +58,7 @@ def build(*stages: Stage, **options: Any) -> LesaNet:
 
 
 def test_propagation_starts_as_the_identity() -> None:
-    on, off = build().eval(), build(propagation=False).eval()
-    off.load_state_dict(on.state_dict(), strict=False)
+    on, off = build().eval(), build(PLAIN).eval()
     torch.testing.assert_close(on.logits(studies()), off.logits(studies()))
     assert torch.equal(on.propagate.weight, torch.eye(4))
     losses = on.losses(studies(), on.stages[0])
@@ -111,12 +112,12 @@ def test_a_loss_that_is_not_named_is_not_used(off: str) -> None:
     assert set(system.losses(studies(), system.stages[0])) == set(weights)
 
 
-def test_without_propagation_there_is_no_loss_of_it() -> None:
-    options = LesaNet.Options(propagation=False)
-    assert LesaNet.loss_names(options) == ("classification", "hard_examples", "triplets")
-    (stage,) = LesaNet.default_stages(options)
-    assert set(build(propagation=False).losses(studies(), stage)) == set(stage.objectives)
-    assert not [name for name in build(propagation=False).state_dict() if "propagate" in name]
+@torch.no_grad()
+def test_answers_are_propagated_only_where_that_is_trained() -> None:
+    on, off = build(expansion=False).eval(), build(PLAIN, expansion=False).eval()
+    for system in (on, off):
+        system.propagate.bias.fill_(3.0)
+    torch.testing.assert_close(on.logits(studies()), off.logits(studies()) + 3.0)
 
 
 def test_it_asks_for_boxes_and_maps() -> None:
@@ -124,9 +125,10 @@ def test_it_asks_for_boxes_and_maps() -> None:
     assert LesaNet.needs(options, ()) == Needs(boxes=True, image_maps=("b0", "b3"))
 
 
-@pytest.mark.parametrize("options", [{}, {"propagation": False}, {"expansion": False}])
-def test_it_learns_four_studies_by_heart(options: dict[str, Any]) -> None:
-    system, batch = build(**options), studies()
+@pytest.mark.parametrize("stages", [(), (PLAIN,)])
+@pytest.mark.parametrize("expansion", [True, False])
+def test_it_learns_four_studies_by_heart(stages: tuple[Stage, ...], expansion: bool) -> None:
+    system, batch = build(*stages, expansion=expansion), studies()
     system.prepare([batch])
     optimiser = torch.optim.Adam(system.parameters(), 0.01)
     for _ in range(150):
@@ -157,7 +159,7 @@ def test_maps_are_shares_of_the_pictures_that_are_there() -> None:
 
 @torch.no_grad()
 def test_a_map_is_where_the_finding_is_read() -> None:
-    system, batch = build(propagation=False).eval(), studies()
+    system, batch = build(PLAIN).eval(), studies()
     system.reader.lines[0].weight.zero_()
     system.reader.lines[0].bias.zero_()
     system.reader.view.weight.zero_()
