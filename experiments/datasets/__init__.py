@@ -75,11 +75,13 @@ class LabelChoice:
             or `image` where an expert read the picture, `record` where the source states a
             diagnosis.
         blank: What a label that is not written means in this data set's publication.
+        ordered: Whether the findings of the set are grades, from the lowest to the highest.
     """
 
     name: str
     source: tuple[str, ...]
     blank: Literal["zero", "ignore"] = "zero"
+    ordered: bool = False
 
 
 @runtime_checkable

@@ -42,6 +42,12 @@ class Box:
         """Area in pixels."""
         return self.width * self.height
 
+    def shares(self, image: StudyImage, root: Path) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom edge in shares of the sides of the picture it is in."""
+        wide, high = self.sides or shape_of(root / image.path, image.part)[::-1]
+        right, bottom = self.x + self.width, self.y + self.height
+        return self.x / wide, self.y / high, right / wide, bottom / high
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -75,14 +81,24 @@ def with_boxes(studies: Sequence[Study], boxes: Iterable[Box], root: Path) -> li
             one = largest.get((study.study, ""))
         if one is None or image.box is not None:
             return image
-        wide, high = one.sides or shape_of(root / image.path, image.part)[::-1]
-        right, bottom = one.x + one.width, one.y + one.height
-        return replace(image, box=(one.x / wide, one.y / high, right / wide, bottom / high))
+        return replace(image, box=one.shares(image, root))
 
     return [
         replace(study, images=tuple(marked(study, image) for image in study.images))
         for study in studies
     ]
+
+
+def boxes_of(study: Study, image: StudyImage, boxes: Iterable[Box]) -> list[Box]:
+    """The boxes of a picture, among those of its study.
+
+    Args:
+        study: The study.
+        image: One of its pictures.
+        boxes: Boxes of the study.
+    """
+    alone = len(study.images) == 1
+    return [box for box in boxes if box.picture == image.path or (alone and not box.picture)]
 
 
 def four_numbers(cells: Sequence[str], where: str) -> tuple[float, float, float, float]:

@@ -3,12 +3,20 @@
 `openi_mesh.tsv` says which heading (optionally only beside a qualifier) means which concept. The
 headings whose name is a label or synonym of a concept came by name; the rest were placed by hand
 (`Aorta/tortuous` is a tortuous aorta). Headings without a clear concept are left out on purpose.
+
+`openi_mesh_steps.tsv` gives the body parts and attributes: steps of a path that mean the same in
+every path (`lung`, `left`, `mild`). 43 of them are a label or synonym of a concept, 14 were placed
+by hand. Of the steps in 20 or more development studies, `scattered`, `streaky`, `posterior`,
+`anterior`, `borderline` and `healed` have no concept; `tortuous`, `prominent`, `enlarged`,
+`elevated`, `blunted`, `flattened` and `bronchovascular` have one only beside some headings, which
+`openi_mesh.tsv` lists.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,21 +26,39 @@ from kg.model.graph import LabelSet
 _SILENT = frozenset({"no indexing", "technical quality of image unsatisfactory", ""})
 
 
-def concepts(paths: Iterable[str]) -> dict[str, Stated]:
-    """Concepts that MeSH paths such as `Opacity/lung/base/left` code as present."""
+def concepts(paths: Iterable[str], *, full: bool = False) -> dict[str, Stated]:
+    """Concepts that MeSH paths such as `Opacity/lung/base/left` code as present.
+
+    Args:
+        paths: The paths of a report.
+        full: Whether body parts and attributes count as well as findings.
+    """
     found: dict[str, Stated] = {}
     for path in paths:
-        for concept in concepts_of(path):
+        for concept in (*concepts_of(path), *(steps_of(path) if full else ())):
             found[concept] = "present"
     return found
 
 
 def concepts_of(path: str) -> tuple[str, ...]:
     """Concepts one MeSH path means: of its heading alone, and of heading and qualifiers."""
-    heading, *qualifiers = (" ".join(step.split()).casefold() for step in path.split("/"))
+    heading, *qualifiers = _split(path)
     table = _table()
     found = [table.get((heading, qualifier)) for qualifier in ("", *qualifiers)]
     return tuple(dict.fromkeys(concept for concept in found if concept is not None))
+
+
+def steps_of(path: str) -> tuple[str, ...]:
+    """Body parts and attributes one MeSH path names, wherever they stand in it."""
+    found = [_steps().get(step) for step in _split(path)]
+    return tuple(dict.fromkeys(concept for concept in found if concept is not None))
+
+
+def full_label_set() -> LabelSet:
+    """The concepts that headings, body parts and attributes mean, as a label set."""
+    of_headings = label_set()
+    concepts = tuple(sorted({*of_headings.findings, *_steps().values()}))
+    return replace(of_headings, name="mesh_full", findings=concepts, columns=concepts)
 
 
 def label_set(*, headings: bool = False) -> LabelSet:
@@ -64,11 +90,24 @@ def says_nothing(path: str) -> bool:
     return path.strip().casefold() in _SILENT
 
 
+def _split(path: str) -> list[str]:
+    """The steps of a path, heading first."""
+    return [" ".join(step.split()).casefold() for step in path.split("/")]
+
+
 @cache
 def _table() -> dict[tuple[str, str], str]:
-    path = Path(__file__).with_name("openi_mesh.tsv")
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {
-            (row["heading"].casefold(), row["qualifier"].casefold()): row["concept"]
-            for row in csv.DictReader(lines, delimiter="\t")
-        }
+    return {
+        (row["heading"].casefold(), row["qualifier"].casefold()): row["concept"]
+        for row in _rows("openi_mesh.tsv")
+    }
+
+
+@cache
+def _steps() -> dict[str, str]:
+    return {row["step"]: row["concept"] for row in _rows("openi_mesh_steps.tsv")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t"))

@@ -5,8 +5,9 @@ Open-i's own (the XML files of `ecgen-radiology`, their archive, or one table ma
 is one report with at least one picture; Open-i has one study a patient, so the study is the group.
 
 Labels: `nih14` is the gold table NegBio ships (14 findings and `normal` of each report), `mesh`
-the headings indexers gave the report, `chexpert14` what a labeler read in findings and impression.
-All three speak of the report's text, none of an expert's look at the picture.
+the headings indexers gave the report, `mesh_full` these and the body parts and attributes beside
+them, `chexpert14` what a labeler read in findings and impression. All of them speak of the report's
+text, none of an expert's look at the picture.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class OpenI(Pictured):
     label_choices = (
         LabelChoice("nih14", ("findings", "impression")),
         LabelChoice("mesh", ("mesh", "findings", "impression")),
+        LabelChoice("mesh_full", ("mesh", "findings", "impression")),
         LabelChoice("chexpert14", ("findings", "impression")),
     )
     folders = ("images", "NLMCXR_png", "NLMCXR_dcm", "images_normalized")
@@ -143,8 +145,10 @@ class OpenI(Pictured):
         return Reading(tuple(studies), tuple(() if self.without_pictures else rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """Of the MeSH choice, the concepts its headings mean; the graph knows the other choices."""
-        return mesh.label_set() if self.choice(labels).name == "mesh" else None
+        """Of the MeSH choices, the concepts they mean; the graph knows the other choices."""
+        own = {"mesh": mesh.label_set, "mesh_full": mesh.full_label_set}
+        name = self.choice(labels).name
+        return own[name]() if name in own else None
 
     def tiny(self, folder: Path) -> None:
         """Write a made-up copy of the Kaggle layout with gold and machine labels."""
@@ -227,7 +231,7 @@ def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, di
     if labels == "chexpert14":
         return _machine_labels(root / "chexpert14_file2label.json")
     return {
-        uid: mesh.concepts(report.headings)
+        uid: mesh.concepts(report.headings, full=labels == "mesh_full")
         for uid, report in reports.items()
         if not all(mesh.says_nothing(path) for path in report.headings)
     }

@@ -18,9 +18,10 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box
 from experiments.datasets._layout import Layout, Reading
 from experiments.synthetic.generate import TRUTH, generate, key_of, read_truths
+from experiments.synthetic.repertoire import LESIONS, NO_FINDING
 from experiments.synthetic.rules import Rules
 from experiments.synthetic.truth import Truth, read_study
-from kg.model.graph import KnowledgeGraph
+from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["Synthetic"]
 
@@ -48,6 +49,7 @@ class Synthetic(Layout):
         LabelChoice("nih14", ("findings", "impression"), "ignore"),
         LabelChoice("covid", ("record", "impression"), "ignore"),
         LabelChoice("pocus4", ("record", "impression"), "ignore"),
+        LabelChoice("lesions", ("image",), "ignore"),
     )
     files = (
         NeededFile(
@@ -76,6 +78,12 @@ class Synthetic(Layout):
         truths, folder = self.truths(root)
         studies = (read_study(truth, labels, folder) for truth in truths)
         return Reading(tuple(study for study in studies if study is not None))
+
+    def label_set(self, root: Path, labels: str) -> LabelSet | None:
+        """Of `lesions`, what is drawn and on which side; the graph knows the other choices."""
+        if self.choice(labels).name != "lesions":
+            return None
+        return LabelSet("lesions", "", LESIONS, LESIONS, no_finding=NO_FINDING)
 
     def boxes(self, root: Path) -> tuple[Box, ...]:
         """Where each finding is drawn, in every picture that shows it."""

@@ -158,3 +158,13 @@ LABELS: dict[str, tuple[tuple[Modality, ...], tuple[str, ...]]] = {
     ),
 }
 """Modalities and findings of each label set."""
+
+LESIONS = (
+    *FINDINGS["ct"],
+    "ckg:lung_opacity",
+    "ckg:left",
+    "ckg:right",
+    "ckg:bilateral",
+    NO_FINDING,
+)
+"""Findings of CT and their side, for pictures of any kind: no label set of the graph."""

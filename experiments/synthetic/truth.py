@@ -8,7 +8,7 @@ from typing import Any
 from encoders.study import Modality, Passage, Stated, Study, StudyImage
 from experiments.synthetic.canvas import Drawing
 from experiments.synthetic.labels import stated_labels, true_concepts
-from experiments.synthetic.repertoire import LABELS
+from experiments.synthetic.repertoire import LABELS, LESIONS
 from experiments.synthetic.rules import Rules
 from experiments.synthetic.studio import Shot
 from experiments.synthetic.world import Case
@@ -112,6 +112,15 @@ def statements(truth: Truth, text: str) -> list[Statement]:
     ]
 
 
+def lesion_labels(truth: Truth) -> dict[str, Stated]:
+    """What is drawn of the findings of `LESIONS`, and on which side anything is."""
+    sides = {finding["side"] for finding in truth["findings"] if finding["shown"]}
+    holds = {*truth["true"], *(f"ckg:{side}" for side in sides - {"both"})}
+    if "both" in sides:
+        holds |= {"ckg:left", "ckg:right", "ckg:bilateral"}
+    return {concept: "present" if concept in holds else "absent" for concept in LESIONS}
+
+
 def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
     """The study as the data set gives it, or None where its modality is not labelled.
 
@@ -120,7 +129,8 @@ def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
         labels: Label set.
         folder: What the paths of pictures start with, relative to the root.
     """
-    if labels not in truth["labels"]:
+    stated = lesion_labels(truth) if labels == "lesions" else truth["labels"].get(labels)
+    if stated is None:
         return None
     modality: Modality = truth["modality"]
     images = tuple(
@@ -137,7 +147,7 @@ def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
         images=images,
         report=tuple(Passage(*passage) for passage in truth["report"]["passages"]),
         dialogue=tuple(Passage(*passage) for passage in truth["dialogue"]["passages"]),
-        stated=truth["labels"][labels],
+        stated=stated,
         coded=coded,
         source="synthetic",
         facts={

@@ -174,20 +174,32 @@ class KnowledgeGraph:
         edges = self._by_end.get(concept_id, ())
         return edges if relation is None else tuple(e for e in edges if e.relation == relation)
 
-    def ancestors(self, concept_id: str) -> tuple[str, ...]:
-        """Every wider concept by `is_a`, nearest first, without the concept itself."""
-        return self._walk(concept_id, lambda edge, at: edge.object if edge.subject == at else "")
+    def ancestors(self, concept_id: str, along: tuple[str, ...] = (IS_A,)) -> tuple[str, ...]:
+        """Every wider concept, nearest first, without the concept itself.
+
+        Args:
+            concept_id: The concept.
+            along: Relations that lead from a narrower to a wider concept.
+        """
+        return self._walk(
+            concept_id, lambda edge, at: edge.object if edge.subject == at else "", along
+        )
 
     def descendants(self, concept_id: str) -> tuple[str, ...]:
         """Every narrower concept by `is_a`, nearest first, without the concept itself."""
         return self._walk(concept_id, lambda edge, at: edge.subject if edge.object == at else "")
 
-    def _walk(self, start: str, step: Callable[[Edge, str], str]) -> tuple[str, ...]:
+    def _walk(
+        self,
+        start: str,
+        step: Callable[[Edge, str], str],
+        along: tuple[str, ...] = (IS_A,),
+    ) -> tuple[str, ...]:
         seen, queue = {start: None}, [start]
         while queue:
             here = queue.pop(0)
-            for edge in self.edges_of(here, IS_A):
-                after = step(edge, here)
+            for edge in self.edges_of(here):
+                after = step(edge, here) if edge.relation in along else ""
                 if after and after not in seen:
                     seen[after] = None
                     queue.append(after)

@@ -106,7 +106,7 @@ def test_the_committed_table_of_arms_is_that_of_the_configurations() -> None:
     for name in sorted(shipped_ablations()):
         plan = make_plan(read_ablation(name))
         arms = {job.arm: job.experiment for job in plan.jobs}
-        if name != "ablate_fusion":
+        if name not in ("ablate_fusion", "ablate_lesanet_openi"):
             assert "\n".join(table(arms)) in written, f"write {name} anew into CHANNELS.md"
 
 

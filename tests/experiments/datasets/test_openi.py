@@ -62,8 +62,26 @@ def test_mesh_paths_become_concepts() -> None:
     assert mesh.says_nothing("No Indexing")
 
 
+def test_full_mesh_adds_body_parts_and_attributes(root: Path) -> None:
+    assert mesh.steps_of("Opacity/lung/base/left/mild") == (
+        *("ckg:lung", "ckg:lung_bases", "ckg:left", "ckg:mild"),
+    )
+    assert mesh.steps_of("Spine/degenerative") == ("ckg:spine", "ckg:degenerative_changes")
+    assert mesh.steps_of("No Indexing") == ()
+    paths = ["Opacity/lung/base/left", "Aorta/tortuous"]
+    plain, full = mesh.concepts(paths), mesh.concepts(paths, full=True)
+    assert set(plain) == {"ckg:lung_opacity", "ckg:tortuous_aorta"}
+    assert set(full) == {*plain, "ckg:lung", "ckg:lung_bases", "ckg:left", "ckg:aorta"}
+    first = OpenI().studies(root, labels="mesh_full")[0]
+    assert first.stated.items() >= OpenI().studies(root, labels="mesh")[0].stated.items()
+    assert first.coded == {"ckg:pleural_effusion": "present"}
+
+
 def test_every_concept_named_is_in_the_graph() -> None:
     graph = load_shipped()
+    full = mesh.full_label_set()
+    assert set(full.findings) <= set(graph.index)
+    assert set(full.findings) > set(mesh.label_set().findings)
     assert set(mesh.label_set().findings) <= set(graph.index)
     nih = graph.label_set("nih14")
     assert dict(zip(nih.columns, nih.findings, strict=True)) == NIH14

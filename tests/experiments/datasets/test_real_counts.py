@@ -15,8 +15,9 @@ import pytest
 from experiments.config.schema import SplitSection
 from experiments.datasets import DATASETS
 from experiments.datasets._layout import Reading
-from experiments.datasets._mesh import concepts_of
+from experiments.datasets._mesh import concepts_of, full_label_set, steps_of
 from experiments.datasets._openi_reports import read_reports
+from experiments.loading.targets import choose_findings
 from experiments.preparation.inspection import check, locate, reasons
 from experiments.splits.manifest import (
     LOCKED_LISTS,
@@ -168,6 +169,21 @@ def test_headings_of_the_development_part_have_concepts() -> None:
     known = {path.split("/")[0] for path in paths if concepts_of(path)}
     assert mapped / sum(paths.values()) > 0.93
     assert (len(known), len(heads)) == (94, 119)
+
+
+def test_steps_of_the_development_part_have_concepts() -> None:
+    dataset, reading = real("openi", "mesh_full")
+    locked = locked_studies(dataset, reading.studies)
+    labelled = {study.study for study in reading.studies if study.stated} - locked
+    steps: Counter[str] = Counter()
+    for report in read_reports(DATA / "openi").values():
+        if f"CXR{report.uid}" in labelled:
+            paths = [path.casefold().split("/") for path in report.headings]
+            steps.update({step for _, *qualifiers in paths for step in qualifiers})
+    often = {step for step, count in steps.items() if count >= 20}
+    assert (len(often), len([step for step in often if steps_of(step)])) == (49, 34)
+    development = [study for study in reading.studies if study.study in labelled]
+    assert len(choose_findings(full_label_set(), development, 20)) == 81
 
 
 @pytest.mark.parametrize("name", ["openi", "covid_multi_imaging"])

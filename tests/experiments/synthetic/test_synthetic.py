@@ -10,8 +10,8 @@ from PIL import Image
 from encoders.study import SECTIONS, SPEAKERS, VIEWS, Study
 from experiments.datasets import DATASETS, DataSet
 from experiments.datasets.synthetic import Synthetic
-from experiments.synthetic.generate import generate, key_of
-from experiments.synthetic.repertoire import LABELS
+from experiments.synthetic.generate import generate, key_of, read_truths
+from experiments.synthetic.repertoire import FINDINGS, LABELS, LESIONS
 from experiments.synthetic.rules import Rules
 from kg.errors import InputError
 from kg.files.store import load_shipped
@@ -46,7 +46,7 @@ def test_it_is_a_data_set_of_the_catalog() -> None:
     part = DATASETS.load("synthetic")
     assert part is Synthetic
     assert isinstance(part(), DataSet)
-    assert {choice.name for choice in part.label_choices} == set(LABELS)
+    assert {choice.name for choice in part.label_choices} == {*LABELS, "lesions"}
 
 
 def test_the_label_sets_are_those_of_the_shipped_graph(graph: KnowledgeGraph) -> None:
@@ -112,6 +112,22 @@ def test_labels_are_given_by_modality(copy: Path, graph: KnowledgeGraph) -> None
         if stated.get("ckg:no_finding") == "present":
             others = set(stated) - {"ckg:no_finding"}
             assert "present" not in {stated[concept] for concept in others}
+
+
+def test_lesions_are_what_is_drawn_and_where(copy: Path, graph: KnowledgeGraph) -> None:
+    truths = {truth["study"]: truth for truth in read_truths(copy / "truth.jsonl")}
+    studies = read(copy, "lesions", graph)
+    assert len(studies) == len(truths)
+    for study in studies:
+        assert set(study.stated) == set(LESIONS) <= set(graph.index)
+        present = {name for name, stated in study.stated.items() if stated == "present"}
+        truth = truths[study.study]
+        drawn = {finding["concept"] for finding in truth["findings"]}
+        drawn |= {wider for concept in drawn for wider in graph.ancestors(concept)}
+        assert present & set(FINDINGS["ct"]) == drawn & set(FINDINGS["ct"])
+        sides = {finding["side"] for finding in truth["findings"]}
+        assert ("ckg:left" in present) == bool(sides & {"left", "both"})
+        assert ("ckg:bilateral" in present) == ("both" in sides)
 
 
 def test_it_is_made_once_for_each_set_of_options(tmp_path: Path, graph: KnowledgeGraph) -> None:

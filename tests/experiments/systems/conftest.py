@@ -58,6 +58,8 @@ SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 CASES: Mapping[str, Case] = {
     **{name: Case(name) for name in SYSTEMS.names()},
     "graph_fusion": Case("graph_fusion", {"width": 16}),
+    # the made-up targets deny what they entail
+    "lesanet": Case("lesanet", {"roi": 2, "width": 32, "embedding": 8, "expansion": False}),
     "linear_probe": Case("linear_probe", {**STRONG, "width": 16}),
     "logistic_image": Case("logistic_image", STRONG),
     "logistic_metadata": Case("logistic_metadata", STRONG),

@@ -75,6 +75,12 @@ def test_ancestors_are_by_entailment_alone(shipped):
     assert "ckg:lobar_consolidation" in shipped.descendants("ckg:lung_opacity")
 
 
+def test_ancestors_along_other_relations(shipped):
+    assert shipped.ancestors("ckg:right_lower_lobe", ("part_of",))[0] == "ckg:lower_lobe"
+    assert "ckg:thorax" in shipped.ancestors("ckg:hilum", ("is_a", "part_of"))
+    assert "ckg:thorax" not in shipped.ancestors("ckg:hilum")
+
+
 @pytest.mark.parametrize(
     ("edges", "message"),
     [

@@ -1,0 +1,124 @@
+"""Localisation: whether a system points at the findings that were marked in the pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from experiments.datasets._boxes import Box, boxes_of
+from experiments.loading.cohort import Cohort, batches
+from experiments.loading.image_needs import boxes_in_squares
+from experiments.metrics.arrays import FloatArray
+from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
+from experiments.metrics.sums import StudySums, measure
+from experiments.preparation.open_dataset import build_dataset
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import TEST
+from experiments.records.record import Measured
+from experiments.records.scores import ScoredStudies, write_scores
+from experiments.records.task_result import TaskResult
+from experiments.runs.build import Assembled
+from fusion.capabilities import Localises, able
+from kg.errors import InputError
+
+__all__ = ["Localisation"]
+
+Marked = Mapping[tuple[int, str], Sequence[Sequence[float]]]
+"""Boxes of a study in the square views, by place of the picture and finding."""
+
+
+class Localisation:
+    """Pointing game and share of the map in the box, of each marked finding in each picture."""
+
+    capability: ClassVar[type] = Localises
+    table: ClassVar[str] = "scores.parquet"
+    metrics: ClassVar[tuple[str, ...]] = tuple(f"localisation_{name}" for name in POINTING_METRICS)
+
+    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+        """Ask for a map of each finding that was marked in a picture of a test study.
+
+        Raises:
+            InputError: If none of the findings was marked, or the system has a map of none.
+        """
+        cohort = context.cohorts["test"]
+        marked = _marked(context, cohort)
+        if not marked:
+            raise InputError(
+                f"no test study of {context.experiment.data.name} has a box of a finding",
+                "localisation needs boxes: choose a data set that marks findings",
+            )
+        places, sums = _pointed(context, cohort, marked)
+        if not places:
+            raise InputError(
+                f"{context.experiment.system.name} has no map of any finding that was marked",
+                "train it on these findings",
+            )
+        studies = [cohort.studies[place] for place in places]
+        patients = np.asarray([study.patient for study in studies], dtype=object)
+        rng = np.random.default_rng(context.experiment.seed)
+        found = measure(sums, POINTING_METRICS, patients, rng=rng)
+        ids = tuple(study.study for study in studies)
+        write_scores(
+            folder.scores, [ScoredStudies(TEST, "localisation", ids, tuple(patients), sums)]
+        )
+        measured = {
+            f"localisation_{name}": Measured.of(one.value, one.low, one.high)
+            for name, one in found.items()
+        }
+        return TaskResult(metrics={TEST: measured})
+
+
+def _marked(context: Assembled, cohort: Cohort) -> dict[int, Marked]:
+    """Boxes of the findings trained on, by place of the study."""
+    data, pictures = context.experiment.data, context.reader.pictures
+    dataset = build_dataset(data.name, data.options)
+    if pictures is None or not hasattr(dataset, "boxes"):
+        return {}
+    boxes: Iterable[Box] = dataset.boxes(context.root)
+    by_study: defaultdict[str, list[Box]] = defaultdict(list)
+    for box in boxes:
+        if box.concept in context.reader.findings:
+            by_study[box.study].append(box)
+    side, recipe = pictures.encoder.preprocessing.size, pictures.section.recipe
+    marked: dict[int, Marked] = {}
+    for place, study in enumerate(cohort.studies):
+        found: defaultdict[tuple[int, str], list[Sequence[float]]] = defaultdict(list)
+        for picture, image in enumerate(pictures.chosen(study, context.root)):
+            for box in boxes_of(study, image, by_study[study.study]):
+                drawn = replace(image, box=box.shares(image, context.root))
+                placed = boxes_in_squares([[drawn]], context.root, side, recipe)
+                found[picture, box.concept].append(placed[0, 0].tolist())
+        if found:
+            marked[place] = found
+    return marked
+
+
+@torch.no_grad()
+def _pointed(
+    context: Assembled, cohort: Cohort, marked: Mapping[int, Marked]
+) -> tuple[list[int], StudySums]:
+    """Places of the studies with a map of what was marked, and what each contributes."""
+    system: Localises = able(context.system, Localises)
+    was_training = context.system.training
+    context.system.eval()
+    device = next(context.system.parameters()).device
+    findings = context.reader.findings
+    maps: list[FloatArray] = []
+    for batch in batches(cohort, list(marked), 32):
+        maps.extend(system.localise(batch.to(device), findings).double().cpu().numpy())
+    context.system.train(was_training)
+    places, rows = [], []
+    names = pointing_sums([], []).names
+    for (place, boxes), each in zip(marked.items(), maps, strict=True):
+        asked = {key: each[findings.index(key[1]), key[0]] for key in boxes}
+        there = [key for key, one in asked.items() if not np.isnan(one).any()]
+        if there:
+            sums = pointing_sums([asked[key] for key in there], [boxes[key] for key in there])
+            places.append(place)
+            rows.append(sums.values.sum(0))
+    return places, StudySums(names, np.array(rows).reshape(-1, len(names)))
