@@ -54,4 +54,5 @@ class LinearProbe(LogisticSystem):
     @torch.no_grad()
     def features(self, batch: StudyBatch) -> Tensor:
         """The tower's pooled vectors, `[B, D]`; zeros without pictures."""
-        return self.image_tower(batch).pooled
+        pooled: Tensor = self.image_tower(batch).pooled
+        return pooled

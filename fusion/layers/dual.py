@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -139,8 +139,7 @@ class DualEncoder(System):
         """Logits `[B, C]` of the positive against the negative prompt; zero without a picture."""
         names = [self.setting.graph.concept(finding).label for finding in findings]
         prompts = [*names, *(f"no {name}" for name in names)]
-        encoder = self.setting.text_encoder
-        assert encoder is not None
+        encoder: Any = self.setting.text_encoder
         words, mask, part = encoder.tokenize([[Passage("findings", text)] for text in prompts])
         device = image.pooled.device
         text = Text(words.to(device), None, mask.to(device), part.to(device))
