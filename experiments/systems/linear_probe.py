@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from encoders.batch import Features, StudyBatch
+from encoders.batch import StudyBatch
 from experiments.systems._logistic import LogisticOptions, LogisticSystem
 from fusion.layers.readers import ImageReader
 from fusion.stage import Stage
@@ -54,5 +54,5 @@ class LinearProbe(LogisticSystem):
     @torch.no_grad()
     def features(self, batch: StudyBatch) -> Tensor:
         """The tower's pooled vectors, `[B, D]`; zeros without pictures."""
-        features: Features = self.image_tower(batch)
-        return features.pooled
+        pooled: Tensor = self.image_tower(batch).pooled
+        return pooled

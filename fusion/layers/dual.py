@@ -140,7 +140,6 @@ class DualEncoder(System):
         names = [self.setting.graph.concept(finding).label for finding in findings]
         prompts = [*names, *(f"no {name}" for name in names)]
         encoder: Any = self.setting.text_encoder
-        assert encoder is not None
         words, mask, part = encoder.tokenize([[Passage("findings", text)] for text in prompts])
         device = image.pooled.device
         text = Text(words.to(device), None, mask.to(device), part.to(device))
