@@ -34,6 +34,7 @@ from experiments.runs.build import Assembled
 from fusion.capabilities import Generates, able
 from kg.errors import InputError
 from kg.mentions.labels import STYLES, Labeler, Style
+from kg.mentions.linker import MentionLinker
 
 __all__ = ["Generation"]
 
@@ -193,11 +194,11 @@ def _sums(
 ) -> dict[str, StudySums]:
     """What each study contributes, by writer; a text that is written often is read once."""
     graph = context.reader.graph
+    linker = MentionLinker(graph)  # that of the run may know fewer names
     texts = list({*references, *(text for each in written.values() for text in each)})
-    stated = dict(zip(texts, statements_of(texts, context.reader.words.linker), strict=True))
+    stated = dict(zip(texts, statements_of(texts, linker), strict=True))
     labels = dict(zip(texts, labels_of(list(stated.values()), _labeler(context)), strict=True))
     true_words = [words_of(text) for text in references]
-
     return {
         writer: text_sums([words_of(text) for text in each], true_words)
         | label_sums([labels[text] for text in each], [labels[text] for text in references])
