@@ -39,6 +39,17 @@ FAMILIES = {
         "logistic_text_openi_redacted",
         "logistic_text_openi_findings",
     ),
+    "systems": (
+        "image_only_openi",
+        "zhang2020_convirt_openi_probe",
+        "zhang2020_convirt_openi_finetune",
+        "wang2018_tienet_openi",
+        "graph_fusion_openi",
+        "logistic_image_openi",
+    ),
+    "tienet": ("wang2018_tienet_openi_report",),
+    "convirt": ("zhang2020_convirt_openi",),
+    "lesanet": ("yan2019_lesanet_openi",),
     "covid": (
         "graph_fusion_covid",
         "graph_fusion_covid_redacted",
