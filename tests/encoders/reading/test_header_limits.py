@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import struct
-import subprocess
-import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -48,8 +48,9 @@ def small(kind: str) -> bytes:
     return made.getvalue()
 
 
-def peak_of(*paths: Path) -> tuple[list[str], int]:
-    """What came of reading each, and the most memory it took, in bytes."""
+@pytest.fixture
+def peak_of(processes: Any) -> Callable[..., tuple[list[str], int]]:
+    """What came of reading each of some pictures, and the most memory it took, in bytes."""
     code = """
 import sys
 from encoders.reading.picture import read_picture
@@ -62,13 +63,19 @@ for path in sys.argv[1:]:
         print(error.reason)
 print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 """
-    command = [sys.executable, "-c", code, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    *said, peak = done.stdout.split()
-    return said, int(peak) << 10
+
+    def measure(*paths: Path) -> tuple[list[str], int]:
+        done = processes.python(code, *paths)
+        assert done.returncode == 0, done.stderr
+        *said, peak = done.stdout.split()
+        return said, int(peak) << 10
+
+    return measure
 
 
-def test_deep_colour_of_64_megapixels_is_refused_by_its_header(tmp_path: Path) -> None:
+def test_deep_colour_of_64_megapixels_is_refused_by_its_header(
+    tmp_path: Path, peak_of: Callable[..., tuple[list[str], int]]
+) -> None:
     for name, colour, samples in (("rgba.png", 6, 4), ("rgb.png", 2, 3)):
         (tmp_path / name).write_bytes(png(8000, 16, colour, samples))
     tall = np.zeros((7900, 8000, 4), np.uint16)
@@ -78,7 +85,9 @@ def test_deep_colour_of_64_megapixels_is_refused_by_its_header(tmp_path: Path) -
     assert peak < 150 << 20
 
 
-def test_the_largest_picture_takes_twice_its_pixels(tmp_path: Path) -> None:
+def test_the_largest_picture_takes_twice_its_pixels(
+    tmp_path: Path, peak_of: Callable[..., tuple[list[str], int]]
+) -> None:
     """Four bytes a pixel decoded and four in grey."""
     (tmp_path / "rgba.png").write_bytes(png(8000, 8, 6, 4))
     (tmp_path / "grey.png").write_bytes(png(8000, 16, 0, 1))
@@ -90,7 +99,7 @@ def test_the_largest_picture_takes_twice_its_pixels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iCCP", b"prVt"])
 @pytest.mark.parametrize("deep", [False, True])
 def test_gigabytes_beside_the_pixels_are_not_read(
-    tmp_path: Path, kind: bytes, *, deep: bool
+    tmp_path: Path, kind: bytes, *, deep: bool, peak_of: Callable[..., tuple[list[str], int]]
 ) -> None:
     sound = small("PNG")
     if deep:
@@ -107,7 +116,9 @@ def test_gigabytes_beside_the_pixels_are_not_read(
     assert peak < 150 << 20
 
 
-def test_many_segments_of_a_jpeg_are_not_kept(tmp_path: Path) -> None:
+def test_many_segments_of_a_jpeg_are_not_kept(
+    tmp_path: Path, peak_of: Callable[..., tuple[list[str], int]]
+) -> None:
     sound = small("JPEG")
     long = b"\xff\xe1" + (65535).to_bytes(2) + b"Exif\0\0" + bytes(65527)
     for name, beside in (("long.jpg", long * 300), ("short.jpg", b"\xff\xe5\0\2" * 2_000_000)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,16 +71,21 @@ def bomb(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 each_bomb = pytest.mark.parametrize("bomb", BOMBS, indirect=True)
 
 
-def peak(code: str, path: Path) -> int:
-    """The most memory that a process which runs `code`, or one it started, took in bytes."""
+@pytest.fixture
+def peak(processes: Any) -> Callable[[str, Path], int]:
+    """The most memory that a process which runs some code, or one it started, took in bytes."""
     measured = """
 import resource
 own = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
 """
-    command = [sys.executable, "-c", code + measured, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return int(done.stdout) << 10
+
+    def measure(code: str, path: Path) -> int:
+        done = processes.python(code + measured, path)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout) << 10
+
+    return measure
 
 
 @each_bomb
@@ -97,7 +102,7 @@ def test_no_bomb_is_queried(bomb: Path) -> None:
         query_file(bomb, ALL, seconds=60)
 
 
-def test_they_take_little_memory(tmp_path: Path) -> None:
+def test_they_take_little_memory(tmp_path: Path, peak: Callable[[str, Path], int]) -> None:
     """All of them in one process of 300 MB, and what it starts."""
     for name, made in BOMBS.items():
         (tmp_path / name).write_text(made(), encoding="utf-8")
@@ -184,7 +189,9 @@ def doubling(times: int) -> str:
     return f'SELECT (STRLEN(?a{times}) AS ?n) {{ BIND("0123456789abcdef" AS ?a0) {steps}}}'
 
 
-def test_a_query_takes_no_more_memory_than_it_may(tmp_path: Path) -> None:
+def test_a_query_takes_no_more_memory_than_it_may(
+    tmp_path: Path, peak: Callable[[str, Path], int]
+) -> None:
     (tmp_path / "a.nt").write_text("<http://e/a> <http://e/p> <http://e/b> .\n")
     few = query_file(tmp_path / "a.nt", doubling(3), seconds=60)
     assert few.rows[0][0] is not None
@@ -203,7 +210,7 @@ else:
     assert peak(code, tmp_path / "a.nt") < 400 << 20
 
 
-def test_a_query_ends_with_its_parent(tmp_path: Path) -> None:
+def test_a_query_ends_with_its_parent(tmp_path: Path, processes: Any) -> None:
     """Killed outright, the parent cannot end it."""
     triples = "".join(f"<http://e/{n}> <http://e/p> <http://e/b> .\n" for n in range(2_000))
     (tmp_path / "a.nt").write_text(triples)
@@ -214,7 +221,7 @@ from kg.ask.query import query_file
 long = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
 query_file(Path(sys.argv[1]), long, seconds=600)
 """
-    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "a.nt")])
+    parent = processes.start(sys.executable, "-c", code, tmp_path / "a.nt")
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     try:
         found = _soon(lambda: children.read_text().split())
