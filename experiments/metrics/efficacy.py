@@ -23,6 +23,7 @@ __all__ = [
     "STATEMENT_METRICS",
     "label_metrics",
     "label_sums",
+    "labels_in",
     "labels_of",
     "statement_sums",
     "statements_of",
@@ -77,6 +78,13 @@ def label_sums(
             for outcome, values in each.items()
         }
     )
+
+
+def labels_in(numbers: Sequence[str]) -> list[str]:
+    """Labels that numbers of studies are about, by the names that `label_sums` gives them."""
+    ending = f" {OUTCOMES[0]}"
+    counted = [name.removesuffix(ending) for name in numbers if name.endswith(ending)]
+    return [name for name in counted if name not in KINDS]
 
 
 def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:

@@ -30,6 +30,7 @@ from experiments.metrics.ranking import Counts
 
 __all__ = [
     "Metric",
+    "MetricsOf",
     "StudySums",
     "Weighted",
     "measure",
@@ -117,6 +118,9 @@ class Weighted:
 
 Metric = Callable[[Weighted], FloatArray]
 """A metric `[r]` of weighted studies; NaN where it is undefined."""
+
+MetricsOf = Callable[[Sequence[str]], Mapping[str, Metric]]
+"""Metrics, by their names in the record of a run, of numbers with these names."""
 
 
 def resample(sample: Sample, numbers: StudySums, metrics: Sequence[Metric]) -> Resampled:

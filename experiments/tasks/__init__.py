@@ -5,9 +5,10 @@ A task names the capability it needs, so a system that lacks it is refused befor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from experiments.metrics.sums import MetricsOf
 from experiments.records.folder import RunFolder
 from experiments.records.task_result import TaskResult
 from experiments.runs.build import Assembled
@@ -27,6 +28,9 @@ class Task(Protocol):
     """File of the run folder it writes."""
     metrics: ClassVar[tuple[str, ...]]
     """Names of its metrics; those by finding are means over findings."""
+    sums: ClassVar[Mapping[str, MetricsOf]]
+    """Its metrics that are functions of sums, by the rows of scores.parquet they are made of;
+    a task that writes no such rows has none."""
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
         """Measure the trained system on the test studies, and write the table."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,11 +19,12 @@ from experiments.metrics.efficacy import (
     STATEMENT_METRICS,
     label_metrics,
     label_sums,
+    labels_in,
     labels_of,
     statement_sums,
     statements_of,
 )
-from experiments.metrics.sums import Metric, StudySums, measure
+from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
 from experiments.metrics.texts import TEXT_METRICS, text_sums, words_of
 from experiments.records.atomic import atomic_path
 from experiments.records.folder import RunFolder
@@ -33,8 +35,9 @@ from experiments.records.task_result import TaskResult
 from experiments.runs.build import Assembled
 from fusion.capabilities import Generates, able
 from kg.errors import InputError
-from kg.mentions.labels import STYLES, Labeler, Style
+from kg.mentions.labels import STYLES, Labeler, Style, Value
 from kg.mentions.linker import MentionLinker
+from kg.mentions.statement import Statement
 
 __all__ = ["Generation"]
 
@@ -45,8 +48,6 @@ with the nearest pictures, and that of any training study."""
 OF_LABELS = ("precision_micro", "recall_micro", "f1_micro", "f1_macro")
 """Metrics of labels that stand in the record."""
 
-NAMES = (*TEXT_METRICS, *(f"label_{name}" for name in OF_LABELS), *STATEMENT_METRICS)
-
 THUMBNAIL = 8
 """Side of the thumbnails by which pictures are near, where they are not cached as tokens."""
 
@@ -54,13 +55,27 @@ STREAMED = 2000
 """Most streamed training studies whose reports the controls choose from."""
 
 
+def _metrics(writer: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
+    """Metrics of what one of the `WRITERS` has written."""
+    of_labels = label_metrics(labels_in(numbers))
+    metrics = {
+        **TEXT_METRICS,
+        **{f"label_{name}": of_labels[name] for name in OF_LABELS},
+        **STATEMENT_METRICS,
+    }
+    return {f"{writer}{name}": metric for name, metric in metrics.items()}
+
+
 class Generation:
     """Overlap of words with the true report, and clinical efficacy, beside three controls."""
 
     capability: ClassVar[type] = Generates
     table: ClassVar[str] = "texts.parquet"
+    sums: ClassVar[Mapping[str, MetricsOf]] = {
+        f"{writer}generation": partial(_metrics, writer) for writer in WRITERS
+    }
     metrics: ClassVar[tuple[str, ...]] = tuple(
-        f"{writer}{name}" for writer in WRITERS for name in NAMES
+        name for metrics in sums.values() for name in metrics(())
     )
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
@@ -92,11 +107,11 @@ class Generation:
         ]
         write_scores(folder.scores, rows)
         measured: dict[str, Measured] = {}
-        for writer in WRITERS:
+        for row in rows:
             rng = np.random.default_rng(context.experiment.seed)
-            found = measure(sums[writer], _metrics(context), patients, rng=rng)
-            for name, one in found.items():
-                measured[f"{writer}{name}"] = Measured.of(one.value, one.low, one.high)
+            metrics = self.sums[row.task](row.numbers.names)
+            for name, one in measure(row.numbers, metrics, patients, rng=rng).items():
+                measured[name] = Measured.of(one.value, one.low, one.high)
         return TaskResult(metrics={TEST: measured})
 
 
@@ -171,22 +186,16 @@ def _nearest(known: Tensor, asked: Tensor) -> list[int]:
     return found
 
 
-def _labeler(context: Assembled) -> Labeler:
-    """Reads the labels of the run from texts."""
+def _labels(
+    context: Assembled, statements: Sequence[Sequence[Statement]]
+) -> list[dict[str, Value]]:
+    """Labels of the run that texts state; not that of normal studies, which is easily right."""
     label_set = context.label_set
-    return Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
-
-
-def _metrics(context: Assembled) -> Mapping[str, Metric]:
-    """All metrics; of labels, those of findings: a column for normal studies is easily right."""
-    label_set = context.label_set
+    labeler = Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
     pairs = zip(label_set.columns, label_set.findings, strict=True)
-    found = label_metrics([column for column, name in pairs if name != label_set.no_finding])
-    return {
-        **TEXT_METRICS,
-        **{f"label_{name}": found[name] for name in OF_LABELS},
-        **STATEMENT_METRICS,
-    }
+    columns = [column for column, name in pairs if name != label_set.no_finding]
+    found = labels_of(statements, labeler)
+    return [{column: each[column] for column in columns} for each in found]
 
 
 def _sums(
@@ -197,7 +206,7 @@ def _sums(
     linker = MentionLinker(graph)  # that of the run may know fewer names
     texts = list({*references, *(text for each in written.values() for text in each)})
     stated = dict(zip(texts, statements_of(texts, linker), strict=True))
-    labels = dict(zip(texts, labels_of(list(stated.values()), _labeler(context)), strict=True))
+    labels = dict(zip(texts, _labels(context, list(stated.values())), strict=True))
     true_words = [words_of(text) for text in references]
     return {
         writer: text_sums([words_of(text) for text in each], true_words)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from experiments.loading.cohort import Cohort, batches
 from experiments.metrics.retrieval import retrieval_metrics, retrieval_sums
-from experiments.metrics.sums import StudySums, measure
+from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
 from experiments.records.record import Measured
@@ -26,13 +28,21 @@ __all__ = ["Retrieval"]
 DIRECTIONS = ("image_to_text", "text_to_image")
 
 
+def _metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
+    """Metrics of one direction; they are the same whatever the numbers."""
+    return {f"{way}_{name}": metric for name, metric in retrieval_metrics().items()}
+
+
 class Retrieval:
     """Recall, mean reciprocal rank and median rank both ways, beside what chance would find."""
 
     capability: ClassVar[type] = Embeds
     table: ClassVar[str] = "scores.parquet"
+    sums: ClassVar[Mapping[str, MetricsOf]] = {
+        f"retrieval_{way}": partial(_metrics, way) for way in DIRECTIONS
+    }
     metrics: ClassVar[tuple[str, ...]] = tuple(
-        f"{way}_{name}" for way in DIRECTIONS for name in retrieval_metrics()
+        name for metrics in sums.values() for name in metrics(())
     )
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
@@ -49,17 +59,18 @@ class Retrieval:
             )
         places, sums = found
         patients = np.asarray([cohort.studies[at].patient for at in places], dtype=object)
-        measured: dict[str, Measured] = {}
-        for way, numbers in sums.items():
-            rng = np.random.default_rng(context.experiment.seed)
-            for name, estimate in measure(numbers, retrieval_metrics(), patients, rng=rng).items():
-                measured[f"{way}_{name}"] = Measured.of(estimate.value, estimate.low, estimate.high)
         studies = tuple(cohort.studies[at].study for at in places)
         rows = [
             ScoredStudies(TEST, f"retrieval_{way}", studies, tuple(patients), numbers)
             for way, numbers in sums.items()
         ]
         write_scores(folder.scores, rows)
+        measured: dict[str, Measured] = {}
+        for row in rows:
+            rng = np.random.default_rng(context.experiment.seed)
+            metrics = self.sums[row.task](row.numbers.names)
+            for name, one in measure(row.numbers, metrics, patients, rng=rng).items():
+                measured[name] = Measured.of(one.value, one.low, one.high)
         return TaskResult(metrics={TEST: measured})
 
 
