@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from encoders.study import Modality, View
-    from experiments.compare.records import Metric
     from experiments.config.schema import Experiment
     from experiments.evaluation.missing_modality import Source
     from experiments.records.folder import RunFolder
@@ -189,7 +188,7 @@ def compare(
     experiments: Iterable[str] = (),
     on: str = "test",
     pairs: Sequence[tuple[str, str]] | None = None,
-    metric: Metric = "auroc_macro",
+    metric: str = "auroc_macro",
     published: bool = False,
     folder: AnyPath = RUNS,
 ) -> ComparedRuns:
@@ -203,7 +202,8 @@ def compare(
         on: Answers to compare: `test`, `zero_shot` (findings held out of training), or a data set
             that every run was evaluated on.
         pairs: Names of the entries to compare, first minus second; else the first with every other.
-        metric: What is compared.
+        metric: `auroc_macro`, `auprc_macro`, or a metric of retrieval, texts or localisation by its
+            name in the records of the runs.
         published: Whether entries keep the numbers printed elsewhere.
         folder: Folder of runs.
 

@@ -32,8 +32,9 @@ __all__ = ["compare", "print_comparison"]
     help="Entries to compare, A minus B (repeatable); else the first with every other.",
 )  # fmt: skip
 @click.option(
-    "--metric", type=click.Choice(("auroc_macro", "auprc_macro")), default="auroc_macro",
-    show_default=True, help="What is compared.",
+    "--metric", default="auroc_macro", show_default=True, metavar="NAME",
+    help="Metric to compare: auroc_macro, auprc_macro, or one of retrieval, texts or localisation "
+    "that the RUNs have.",
 )  # fmt: skip
 @click.option("--published", is_flag=True, help="Show numbers printed elsewhere beside ours.")
 @click.option(

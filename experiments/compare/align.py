@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -85,7 +85,11 @@ class Aligned:
         return Units(groups, folds=self.folds, parts=parts)
 
 
-def align(groups: Mapping[str, Sequence[RunFolder]], on: str = "test") -> Aligned:
+def align(
+    groups: Mapping[str, Sequence[RunFolder]],
+    on: str = "test",
+    reader: Callable[[RunFolder, str], Run] = read,
+) -> Aligned:
     """Read the runs of each configuration and join their scores by study.
 
     Test parts of folds stand one after another. Where all runs answer for the same studies (other
@@ -96,6 +100,7 @@ def align(groups: Mapping[str, Sequence[RunFolder]], on: str = "test") -> Aligne
     Args:
         groups: Runs of each configuration, by name.
         on: Which of their answers (see `answers_of`).
+        reader: Reads a run with these answers.
 
     Raises:
         InputError: If a run is not finished or has no such answers, runs do not share data set,
@@ -105,7 +110,7 @@ def align(groups: Mapping[str, Sequence[RunFolder]], on: str = "test") -> Aligne
     if not groups or not all(groups.values()):
         raise InputError("there is nothing to compare", "name runs, or experiments with runs")
     found = finished(groups)
-    runs = {name: [read(folder, on) for folder in each] for name, each in found.items()}
+    runs = {name: [reader(folder, on) for folder in each] for name, each in found.items()}
     check_shared([run for each in runs.values() for run in each])
     left_out = 0
     if next(iter(runs.values()))[0].answers.shared:

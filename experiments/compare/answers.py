@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from experiments.config.schema import Experiment
@@ -18,7 +19,7 @@ from experiments.records.predictions import (
 from experiments.records.record import DISTANCE, RunRecord
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["Answers", "answers_of", "evaluations"]
+__all__ = ["Answers", "answers_of", "by_study", "evaluations", "own_answers"]
 
 OWN = {"test": TEST, "zero_shot": ZERO_SHOT}
 """What is asked for by these names is in the run's own record; other names are evaluations."""
@@ -80,7 +81,8 @@ def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on:
         InputError: If the run has no such answers, or the name begins several.
     """
     if on in OWN:
-        return _own(folder, record, experiment, OWN[on])
+        again = "run the experiment again" if OWN[on] == TEST else _HOLD_OUT
+        return own_answers(_part(folder, OWN[on], again), record, experiment)
     known = {name: test for name, _, test in evaluations(record)}
     fits = [on] if on in known else [name for name in known if name.startswith(on)]
     if len(fits) != 1:
@@ -94,14 +96,14 @@ def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on:
     return _elsewhere(folder, experiment, fits[0], known[fits[0]])
 
 
-def _own(folder: RunFolder, record: RunRecord, experiment: Experiment, name: str) -> Answers:
+def own_answers(part: ScoredPart, record: RunRecord, experiment: Experiment) -> Answers:
     """Answers on the run's own test part."""
-    held = experiment.hold_out if name == ZERO_SHOT else None
+    held = experiment.hold_out if part.part == ZERO_SHOT else None
     told = f", findings held out of training ({_LEVELS[held.level]})" if held else ""
     rows = [row for row in record.findings if row.part == TEST]
     far = {row.finding: row.metrics[DISTANCE].value for row in rows if DISTANCE in row.metrics}
     return Answers(
-        part=_part(folder, name, "run the experiment again" if name == TEST else _HOLD_OUT),
+        part=part,
         told=f"test part{told}",
         dataset=record.dataset,
         labels=record.labels,
@@ -180,7 +182,15 @@ def _part(folder: RunFolder, name: str, hint: str) -> ScoredPart:
     parts = [part for part in read_predictions(folder.predictions) if part.part == name]
     if not parts:
         raise InputError(f"{folder.predictions} has no {name} part", hint)
-    part = parts[0]
+    return by_study(parts[0], folder.predictions)
+
+
+def by_study(part: ScoredPart, path: Path) -> ScoredPart:
+    """A part that was read from a file, sorted by study.
+
+    Raises:
+        InputError: If a study stands there twice.
+    """
     if len(set(part.studies)) < len(part.studies):
-        raise InputError(f"{folder.predictions}: a study is scored twice", "run it again")
+        raise InputError(f"{path}: a study is scored twice", "run it again")
     return part.at(sorted(range(len(part.studies)), key=part.studies.__getitem__))

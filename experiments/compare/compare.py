@@ -23,9 +23,11 @@ from experiments.compare.records import (
     Entry,
     Family,
     FindingScore,
-    Metric,
+    Rarity,
+    Seeds,
 )
 from experiments.compare.settings import differing, flat
+from experiments.compare.study_sums import SummedScores, sums_reader
 from experiments.metrics.bootstrap import USUAL, Estimate, Intervals, Plan
 from experiments.metrics.rank_correlation import rank_correlation
 from experiments.records.folder import RunFolder
@@ -44,7 +46,7 @@ def compare(
     on: str = "test",
     pairs: Sequence[Pair] | None = None,
     primary: Sequence[Pair] = (),
-    metric: Metric = "auroc_macro",
+    metric: str = "auroc_macro",
     plan: Plan = USUAL,
     keep: Collection[Kept] = (),
 ) -> Comparison:
@@ -60,30 +62,29 @@ def compare(
             an evaluation on other data or labels has kept, such as `figure1`.
         pairs: Which to compare, first minus second; None = the first with every other.
         primary: Pairs that were named before looking: corrected among themselves.
-        metric: What is compared.
+        metric: What is compared: a macro mean (see `METRICS`), or a metric of sums over studies by
+            its name in the records.
         plan: How intervals are made, and how many positives a macro mean asks for.
         keep: What else the entries keep: every setting, not only those that differ; numbers
             printed elsewhere (see `printed_beside`).
 
     Raises:
-        InputError: If the runs may not share a table (see `align`), a pair names no entry, or the
-            seeds of a pair cannot be paired.
+        InputError: If the runs may not share a table (see `align`) or lack the metric, a pair
+            names no entry, or the seeds of a pair cannot be paired.
     """
-    aligned = align(groups, on)
+    scores, unknown = _scores(groups, on, metric, plan)
+    aligned = scores.aligned
     arms = {arm.name: arm for arm in aligned.arms}
     families = _families(list(arms), pairs, primary)
     for first, second in (pair for each in families.values() for pair in each):
         _check_seeds(arms[first], arms[second])
-    taken = modalities(aligned)
-    parts = taken if all(taken) and len(set(taken)) > 1 else None
-    scores = Scores(aligned, parts, metric, plan)
     settings = [flat(arm.runs[0].experiment) for arm in aligned.arms]
     shown = differing(settings) if "settings" not in keep else None
     entries = tuple(
         _entry(scores, arm, {k: v for k, v in own.items() if shown is None or k in shown})
         for arm, own in zip(aligned.arms, settings, strict=True)
     )
-    notes = list(notes_on(aligned, entries, unknown=taken.count("")))
+    notes = list(notes_on(aligned, entries, unknown=unknown))
     if "published" in keep:
         entries = tuple(
             replace(entry, published=printed_beside(arm.runs[0]))
@@ -96,7 +97,7 @@ def compare(
         differences=tuple(_differences(scores, arms, families)),
         studies=len(aligned.studies),
         groups=scores.units.count,
-        parts=tuple(sorted(set(parts))) if parts else (),
+        parts=tuple(sorted(set(scores.parts or ()))),
         resamples=plan.resamples,
         level=plan.level,
         at_least=plan.at_least,
@@ -104,8 +105,20 @@ def compare(
         ledger=ledger_lines(aligned),
         on=aligned.arms[0].runs[0].test.part,
         told=" and ".join(dict.fromkeys(r.answers.told for a in aligned.arms for r in a.runs)),
-        rarity=rarity(scores, [(arms[a], arms[b]) for each in families.values() for a, b in each]),
+        rarity=_rarity(scores, arms, families),
     )
+
+
+def _scores(
+    groups: Mapping[str, Sequence[RunFolder]], on: str, metric: str, plan: Plan
+) -> tuple[Scores | SummedScores, int]:
+    """What all systems scored on the same studies, and of how many the modality is not known."""
+    if metric not in METRICS:
+        return SummedScores(align(groups, on, sums_reader(metric)), metric, plan), 0
+    aligned = align(groups, on)
+    taken = modalities(aligned)
+    parts = taken if all(taken) and len(set(taken)) > 1 else None
+    return Scores(aligned, parts, metric, plan), taken.count("")
 
 
 def runs_folder(folders: Sequence[RunFolder]) -> Path:
@@ -143,7 +156,9 @@ def _check_seeds(first: Arm, second: Arm) -> None:
 
 
 def _differences(
-    scores: Scores, arms: Mapping[str, Arm], families: Mapping[Family, Sequence[Pair]]
+    scores: Scores | SummedScores,
+    arms: Mapping[str, Arm],
+    families: Mapping[Family, Sequence[Pair]],
 ) -> list[Difference]:
     """Macro differences of each family, then findings pair by pair, each family corrected."""
     level = scores.plan.level
@@ -157,14 +172,47 @@ def _differences(
     return [*macros, *findings]
 
 
-def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
+def _rarity(
+    scores: Scores | SummedScores,
+    arms: Mapping[str, Arm],
+    families: Mapping[Family, Sequence[Pair]],
+) -> Rarity | None:
+    """All pairs by how common a finding is, where findings are ranked."""
+    if isinstance(scores, SummedScores):
+        return None
+    return rarity(scores, [(arms[a], arms[b]) for each in families.values() for a, b in each])
+
+
+def _entry(scores: Scores | SummedScores, arm: Arm, settings: Mapping[str, str]) -> Entry:
     """One row of the table."""
-    record, answers = arm.runs[0].record, arm.runs[0].answers
+    facts = _facts(scores.aligned, arm, settings)
+    return (
+        scores.entry(arm, facts)
+        if isinstance(scores, SummedScores)
+        else _ranked(scores, arm, facts)
+    )
+
+
+def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
+    """What is known of a system, and now what was measured of its findings."""
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)
-    ranking = {str(name): _measured(e.macro, len(e.averaged)) for name, e in found.items()}
+    ranking = {name: _measured(e.macro, len(e.averaged)) for name, e in found.items()}
     findings = _findings(scores.aligned, arm, main)
-    base = runs_folder([run.folder for each in scores.aligned.arms for run in each.runs])
+    return replace(
+        facts,
+        metrics={**ranking, "brier_macro": scores.brier(arm, main.averaged)},
+        by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
+        findings=findings,
+        parts=part_scores(scores, arm),
+        by_distance=_by_distance(findings, scores.plan),
+    )
+
+
+def _facts(aligned: Aligned, arm: Arm, settings: Mapping[str, str]) -> Entry:
+    """What is known of a system, with nothing measured yet."""
+    record, answers = arm.runs[0].record, arm.runs[0].answers
+    base = runs_folder([run.folder for each in aligned.arms for run in each.runs])
     return Entry(
         name=arm.name,
         runs=tuple(run.folder.path.resolve().relative_to(base).as_posix() for run in arm.runs),
@@ -190,11 +238,9 @@ def _entry(scores: Scores, arm: Arm, settings: Mapping[str, str]) -> Entry:
         ),
         commits=tuple(dict.fromkeys(run.record.commit or "unknown" for run in arm.runs)),
         settings=settings,
-        metrics={**ranking, "brier_macro": scores.brier(arm, main.averaged)},
-        by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
-        findings=findings,
-        parts=part_scores(scores, arm),
-        by_distance=_by_distance(findings, scores.plan),
+        metrics={},
+        by_seed=Seeds(),
+        findings=(),
     )
 
 

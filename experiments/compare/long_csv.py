@@ -37,7 +37,7 @@ def long_csv(comparison: Comparison) -> str:
 
 def _values(comparison: Comparison) -> Iterator[Row]:
     """Rows of every entry: its metrics, its modalities, its findings."""
-    statistic = METRICS[comparison.metric]
+    statistic = METRICS.get(comparison.metric, "")
     for entry in comparison.entries:
         given = _given(comparison, entry)
         for name, value in entry.metrics.items():
@@ -75,7 +75,7 @@ def _gaps(comparison: Comparison) -> Iterator[Row]:
             "finding": each.finding,
             "part": each.over,
             "studies": comparison.studies,
-            "positives": each.positives,
+            "positives": each.positives if comparison.ranked else None,
             "p": _three(each.p),
             "p_holm": _three(each.p_holm),
             "p_delong": _three(each.p_delong),

@@ -13,7 +13,6 @@ from experiments.compare.records import (
     METRICS,
     Difference,
     Family,
-    Metric,
     Seeds,
     Verdict,
 )
@@ -44,7 +43,7 @@ class Scores:
 
     aligned: Aligned
     parts: Sequence[str] | None
-    metric: Metric
+    metric: str
     plan: Plan
     _found: dict[tuple[str, bytes, Statistic], Resampled] = field(default_factory=dict)
 

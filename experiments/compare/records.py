@@ -24,7 +24,6 @@ __all__ = [
     "Entry",
     "Family",
     "FindingScore",
-    "Metric",
     "PartScore",
     "Printed",
     "Rarity",
@@ -34,11 +33,13 @@ __all__ = [
 
 FORMAT = 1
 
-Metric = Literal["auroc_macro", "auprc_macro"]
 Family = Literal["primary", "secondary", "findings", "rarity"]
 Verdict = Literal["higher", "lower", "not shown", "too few"]
-METRICS: dict[Metric, Statistic] = {"auroc_macro": "auroc", "auprc_macro": "auprc"}
-"""What can be compared, and the statistic of one finding it is the mean of."""
+METRICS: dict[str, Statistic] = {"auroc_macro": "auroc", "auprc_macro": "auprc"}
+"""Macro means that can be compared, and the statistic of one finding each is the mean of.
+
+Other metrics are functions of sums over studies, and have no findings (see `study_sums`).
+"""
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,7 @@ class Comparison:
             than two findings have enough positives.
     """
 
-    metric: Metric
+    metric: str
     entries: tuple[Entry, ...]
     differences: tuple[Difference, ...]
     studies: int
@@ -281,6 +282,11 @@ class Comparison:
     on: str = "test"
     told: str = "test part"
     rarity: Rarity | None = None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether findings were ranked; other metrics are functions of sums over studies."""
+        return self.metric in METRICS
 
     @property
     def preface(self) -> str:

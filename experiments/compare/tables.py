@@ -53,15 +53,18 @@ def about(comparison: Comparison) -> str:
     own = entry.split_kind not in ("external", "locked")
     split = tested if own and len(entry.folds) > 1 else entry.split_kind
     answers = "" if comparison.on == "test" else f"Answers compared: {comparison.told}. "
-    counted = entry.metrics[comparison.metric].findings
     commits = sorted({each[:12] for one in comparison.entries for each in one.commits})
     within = "mean of folds" if own else "studies ranked together"
     within = "within modalities, mean of modalities" if comparison.parts else within
+    means = (
+        f"Macro means are over the {entry.metrics[comparison.metric].findings} of "
+        f"{len(entry.findings)} findings with at least {comparison.at_least} positives, {within}"
+        if comparison.ranked
+        else "The metric is made of sums over all studies"
+    )
     return (
         f"{answers}{comparison.studies} studies of {comparison.groups} patients tested; data set "
-        f"{entry.dataset}, labels {entry.labels}{source}, split {split}. Macro means are over the "
-        f"{counted} of {len(entry.findings)} findings with at least {comparison.at_least} "
-        f"positives, {within}; "
+        f"{entry.dataset}, labels {entry.labels}{source}, split {split}. {means}; "
         f"{100 * comparison.level:g}% intervals from {comparison.resamples} bootstrap resamples of "
         "patients within folds, scores averaged over seeds first, differences on the same "
         f"patients. kgdx at {', '.join(commits)}."
@@ -85,7 +88,8 @@ def tables(comparison: Comparison) -> list[Table]:
 def entry_table(comparison: Comparison) -> Table:
     """One row a configuration: what it was given, what it scored."""
     far = any(entry.by_distance for entry in comparison.entries)
-    names = [comparison.metric, *(m for m in SHOWN if m != comparison.metric)]
+    others = SHOWN if comparison.ranked else ()
+    names = [comparison.metric, *(m for m in others if m != comparison.metric)]
     heads = [macro_name(name) for name in names]
     if comparison.parts:
         heads[0] += ", together"
@@ -168,7 +172,7 @@ def finding_table(comparison: Comparison) -> Table:
         away = NOTHING if first.distance is None else f"{first.distance:.2f}"
         counted = f"{first.positives}/{first.studies}"
         rows.append((first.label, counted, *[away] * far, *cells))
-    metric = macro_name(METRICS[comparison.metric])
+    metric = macro_name(METRICS.get(comparison.metric, ""))
     columns = ("finding", "positives", *["distance to the nearest taught"] * far)
     columns += tuple(_names(comparison))
     return Table(f"{metric} of each finding", columns, tuple(rows))

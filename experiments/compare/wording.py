@@ -19,7 +19,13 @@ __all__ = [
 NOTHING = "-"
 """Where there is no number to give."""
 
-_NAMES = {"auroc_macro": "macro AUROC", "auprc_macro": "macro AUPRC", "brier_macro": "Brier"}
+_NAMES = {
+    "auroc_macro": "macro AUROC",
+    "auprc_macro": "macro AUPRC",
+    "brier_macro": "Brier",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+}
 _VERDICTS = {
     "higher": "higher",
     "lower": "lower",
@@ -30,7 +36,7 @@ _VERDICTS = {
 
 def macro_name(metric: str, *, start: bool = False) -> str:
     """`auroc_macro` as `macro AUROC`, at the start of a head `Macro AUROC`; `auroc` as `AUROC`."""
-    name = _NAMES.get(metric, metric.upper())
+    name = _NAMES.get(metric, metric.replace("_", " "))
     return name[0].upper() + name[1:] if start else name
 
 
@@ -47,6 +53,8 @@ def verdict_sentence(difference: Difference, level: float) -> str:
         level: Coverage of its interval.
     """
     first, second, value = difference.first, difference.second, difference.value
+    if value.value is None and difference.metric not in _NAMES:
+        return f"{first} against {second}: {macro_name(difference.metric)} is not defined."
     if difference.verdict == "too few" or value.value is None:
         return f"{first} against {second}: too few positives to compare them."
     measured = f"{signed(value)} in {macro_name(difference.metric)}"
@@ -55,7 +63,9 @@ def verdict_sentence(difference: Difference, level: float) -> str:
     )
     numbers = ", ".join(part for part in (measured, corrected) if part)
     if difference.verdict in ("higher", "lower"):
-        word = "better" if difference.verdict == "higher" else "worse"
+        # of a rank or an error less is better: which it is, is said of AUROC and its like alone
+        known = {"higher": "better", "lower": "worse"} if difference.metric in _NAMES else {}
+        word = known.get(difference.verdict, difference.verdict)
         return f"{first} is {word} than {second}: {numbers}."
     said = f"No difference between {first} and {second} is shown: {numbers}"
     if value.low is not None and value.high is not None and not value.low <= 0 <= value.high:

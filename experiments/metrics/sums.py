@@ -35,6 +35,7 @@ __all__ = [
     "Weighted",
     "measure",
     "measure_difference",
+    "once",
     "resample",
     "share",
 ]
@@ -140,9 +141,15 @@ def resample(sample: Sample, numbers: StudySums, metrics: Sequence[Metric]) -> R
             blocks.append(np.stack([metric(studies) for metric in metrics], axis=1))
         return np.concatenate(blocks)
 
-    once = np.ones((1, sample.units.count), dtype=np.int32)
     without = None if sample.left_out is None else columns(sample.left_out)
-    return Resampled(columns(once)[0], columns(sample.counts), without)
+    return Resampled(once(sample.units, numbers, metrics), columns(sample.counts), without)
+
+
+def once(units: Units, numbers: StudySums, metrics: Sequence[Metric]) -> FloatArray:
+    """Metrics of the studies as they are, `[k]`."""
+    counts = np.ones((1, units.count), dtype=np.int32)
+    studies = Weighted(numbers, units, counts, counts @ units.totals(numbers.values))
+    return np.concatenate([metric(studies) for metric in metrics])
 
 
 def measure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from experiments.compare.records import Comparison, Difference, Entry, FindingScore
+from experiments.compare.records import METRICS, Comparison, Difference, Entry, FindingScore
 from experiments.compare.tables import published_table
 from experiments.compare.wording import (
     macro_name,
@@ -97,6 +97,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
     """One row a pair."""
     delong = any(one.p_delong is not None for one in differences)
     seeded = any(one.by_seed.sd is not None for one in differences)
+    ranked = all(one.metric in METRICS for one in differences)
     heads: tuple[str, ...] = (
         "First minus second",
         "Difference",
@@ -104,7 +105,8 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
         "p after Holm",
         "The first is",
     )
-    heads += ("p, DeLong",) * delong + ("Over seeds",) * seeded + ("Positives", "Endpoint")
+    heads += ("p, DeLong",) * delong + ("Over seeds",) * seeded
+    heads += ("Positives",) * ranked + ("Endpoint",)
     rows = (
         Row(
             (
@@ -113,7 +115,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
                 verdict_word(one),
                 *((p_value(one.p_delong),) if delong else ()),
                 *((seeds_words(one.by_seed, sign=True),) if seeded else ()),
-                str(one.positives),
+                *((str(one.positives),) if ranked else ()),
                 one.family,
             ),
             faint=one.verdict == "too few",

@@ -74,7 +74,8 @@ def test_runs_are_named_by_their_clear_beginning(told, tmp_path) -> None:
         (("--experiment", "full", "-o", "x.xlsx"), 3, "not written as .xlsx"),
         ((*experiments("full", "names"), "--pair", "full"), 3, "are not two entries"),
         ((*experiments("full", "names"), "--pair", "full:other"), 3, "write A:B of: full, names"),
-        (("--metric", "accuracy"), 2, "auroc_macro"),
+        ((*experiments("full"), "--metric", "auroc"), 3, "did you mean 'auroc_macro'"),
+        ((*experiments("full"), "--metric", "x"), 3, "there are: auprc_macro, auroc_macro"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_exit_code(told, words, code, said) -> None:
