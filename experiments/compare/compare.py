@@ -23,7 +23,6 @@ from experiments.compare.records import (
     Entry,
     Family,
     FindingScore,
-    Rarity,
     Seeds,
 )
 from experiments.compare.settings import differing, flat
@@ -76,8 +75,9 @@ def compare(
     aligned = scores.aligned
     arms = {arm.name: arm for arm in aligned.arms}
     families = _families(list(arms), pairs, primary)
-    for first, second in (pair for each in families.values() for pair in each):
-        _check_seeds(arms[first], arms[second])
+    paired = [(arms[one], arms[other]) for each in families.values() for one, other in each]
+    for first, second in paired:
+        _check_seeds(first, second)
     settings = [flat(arm.runs[0].experiment) for arm in aligned.arms]
     shown = differing(settings) if "settings" not in keep else None
     entries = tuple(
@@ -105,7 +105,7 @@ def compare(
         ledger=ledger_lines(aligned),
         on=aligned.arms[0].runs[0].test.part,
         told=" and ".join(dict.fromkeys(r.answers.told for a in aligned.arms for r in a.runs)),
-        rarity=_rarity(scores, arms, families),
+        rarity=rarity(scores, paired) if isinstance(scores, Scores) else None,
     )
 
 
@@ -172,25 +172,11 @@ def _differences(
     return [*macros, *findings]
 
 
-def _rarity(
-    scores: Scores | SummedScores,
-    arms: Mapping[str, Arm],
-    families: Mapping[Family, Sequence[Pair]],
-) -> Rarity | None:
-    """All pairs by how common a finding is, where findings are ranked."""
-    if isinstance(scores, SummedScores):
-        return None
-    return rarity(scores, [(arms[a], arms[b]) for each in families.values() for a, b in each])
-
-
 def _entry(scores: Scores | SummedScores, arm: Arm, settings: Mapping[str, str]) -> Entry:
     """One row of the table."""
     facts = _facts(scores.aligned, arm, settings)
-    return (
-        scores.entry(arm, facts)
-        if isinstance(scores, SummedScores)
-        else _ranked(scores, arm, facts)
-    )
+    ranked = isinstance(scores, Scores)
+    return _ranked(scores, arm, facts) if ranked else scores.entry(arm, facts)
 
 
 def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
