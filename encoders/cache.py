@@ -283,15 +283,20 @@ class FeatureCache(Generic[Item]):
 
 
 def _contents(items: Sequence[Path | Picture | str], contents: Contents) -> list[str]:
-    """SHA-256 of what each item holds; a part of a file has its place behind it."""
+    """SHA-256 of what each item holds; a picture of a file has its place behind it."""
     paths = [item.path if isinstance(item, Picture) else item for item in items]
     hashes = {path: contents.hash(path) for path in set(paths) if isinstance(path, Path)}
     names = []
     for item, path in zip(items, paths, strict=True):
         name = hashes[path] if isinstance(path, Path) else path
-        part = item.part if isinstance(item, Picture) else None
-        names.append(name if part is None else f"{name}/{part}")
+        names.append(name + (_place(item) if isinstance(item, Picture) else ""))
     return names
+
+
+def _place(picture: Picture) -> str:
+    """Slice or frame of a file, and tile of it."""
+    place = "" if picture.part is None else f"/{picture.part}"
+    return place if picture.tile is None else f"{place}/{picture.tile.place} of {picture.tile.side}"
 
 
 def _write(path: Path, content: bytes) -> None:

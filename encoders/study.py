@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from encoders.reading.tiles import Tile
+
 Modality = Literal["cxr", "ct", "ultrasound"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
 Stated = Literal["present", "absent", "uncertain"]
@@ -47,6 +49,7 @@ class StudyImage:
         part: Place of the slice or frame that is meant; None = whatever the file holds.
         box: Where the lesion lies that is meant: left, top, right and bottom in shares of the
             picture's sides, from its upper left corner; None = none is meant.
+        tile: Tile of the picture that is shown; None = all of it, as in every data set.
     """
 
     path: str
@@ -54,6 +57,7 @@ class StudyImage:
     view: View = "unknown"
     part: int | None = None
     box: tuple[float, float, float, float] | None = None
+    tile: Tile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ def plain(study: Study) -> dict[str, Any]:
     """A study as plain values, ready for JSON; a picture without a box has no such key."""
     record = asdict(study)
     for image in record["images"]:
+        del image["tile"]
         if image["box"] is None:
             del image["box"]
     return record

@@ -22,6 +22,7 @@ from encoders.reading.limits import Grey, check_content, check_file
 from encoders.reading.raster import raster_shape, read_raster
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About, Stack
+from encoders.reading.tiles import Tile
 from encoders.reading.values import in_colour
 from kg.errors import KgdxError
 
@@ -36,10 +37,12 @@ class Picture:
     Args:
         path: A file, or a folder of DICOM slices.
         part: Place of the slice or frame in it; None = the one in the middle.
+        tile: Tile of it; None = all of it.
     """
 
     path: Path
     part: int | None = None
+    tile: Tile | None = None
 
 
 def look(path: Path | str) -> About:

@@ -63,11 +63,11 @@ def load_pixels(
         RejectedImage: For the first picture in the list that cannot be read.
     """
     seeds = iter(_seeds(len(pictures), augmentation, generator))
-    groups = [(path, parts, [next(seeds, 0) for _ in parts]) for path, parts in _files(pictures)]
+    groups = [(path, shown, [next(seeds, 0) for _ in shown]) for path, shown in _files(pictures)]
 
     def load(place: int) -> list[Grey]:
-        path, parts, drawn = groups[place]
-        squares = _squares(path, parts, preprocessing, recipe, window)
+        path, shown, drawn = groups[place]
+        squares = _squares(path, shown, preprocessing, recipe, window)
         if augmentation is not None:
             squares = (
                 augment(square, augmentation, np.random.default_rng(seed))
@@ -90,7 +90,8 @@ def load_readable(
 
     def load(place: int) -> Grey | RejectedImage:
         try:
-            (square,) = _squares(Path(paths[place]), [None], preprocessing, recipe)
+            path = Path(paths[place])
+            (square,) = _squares(path, [Picture(path)], preprocessing, recipe)
             return normalise(square, preprocessing)
         except RejectedImage as rejected:
             return rejected
@@ -104,26 +105,28 @@ def load_readable(
     )
 
 
-def _files(pictures: Sequence[Path | str | Picture]) -> list[tuple[Path, list[int | None]]]:
-    """Files in order, each with the parts of it that follow each other."""
+def _files(pictures: Sequence[Path | str | Picture]) -> list[tuple[Path, list[Picture]]]:
+    """Files in order, each with the pictures of it that follow each other."""
     named = (one if isinstance(one, Picture) else Picture(Path(one)) for one in pictures)
-    return [
-        (path, [one.part for one in group])
-        for path, group in itertools.groupby(named, key=lambda one: one.path)
-    ]
+    return [(path, [*group]) for path, group in itertools.groupby(named, key=lambda one: one.path)]
 
 
 def _squares(
     path: Path,
-    parts: Sequence[int | None],
+    pictures: Sequence[Picture],
     preprocessing: Preprocessing,
     recipe: str,
     window: str = "",
 ) -> Iterator[Grey]:
-    """Square views of parts of one file, one by one."""
+    """Square views of pictures of one file, one by one; what is cut into tiles is read once."""
     side, colour = preprocessing.size, preprocessing.colour
-    for shown in read_parts(path, parts, target=side, window=window, colour=colour):
-        yield to_square(shown, side, recipe)
+    target = side * max(one.tile.side if one.tile else 1 for one in pictures)
+    groups = [(part, [*each]) for part, each in itertools.groupby(pictures, lambda one: one.part)]
+    parts = [part for part, _ in groups]
+    read = read_parts(path, parts, target=target, window=window, colour=colour)
+    for (_, each), shown in zip(groups, read, strict=True):
+        for one in each:
+            yield to_square(one.tile.cut(shown) if one.tile else shown, side, recipe)
 
 
 def _seeds(

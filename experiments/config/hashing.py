@@ -21,6 +21,7 @@ __all__ = ["ADDED", "config_hash"]
 
 ADDED: Mapping[str, frozenset[str]] = {
     "Experiment": frozenset({"also", "start", "tasks"}),
+    "ImageSection": frozenset({"tiles"}),
     "Start": frozenset({"experiment"}),
     "GraphSection": frozenset({"allow_edited"}),
     "Stage": frozenset({"data", "optimiser", "rates", "sampler", "schedule", "steps"}),

@@ -130,6 +130,8 @@ class ImageSection(Options):
         reduce: Width after PCA fitted on training pictures; 0 = no reduction.
         views: Views to use; empty = all.
         limit: Most pictures of one study; slices of volumes and frames of clips are chosen evenly.
+        tiles: Cut each still picture into as many tiles across and down, each shown like a picture
+            of its own; 1 = whole. Slices and frames stay whole.
     """
 
     encoder: Part | None = Part(name="efficientnet_lite0")
@@ -148,6 +150,7 @@ class ImageSection(Options):
     reduce: int = 256
     views: tuple[str, ...] = ()
     limit: int = 4
+    tiles: int = Field(default=1, ge=1, le=8)
 
 
 DRAWN: Mapping[str, str] = {

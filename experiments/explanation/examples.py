@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,8 @@ def _example(
     thresholds = result.calibration.thresholds.values
     graph = made.reader.structure
     text = made.reader.words.passages(study, made.experiment.text.test)
-    images = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
+    shown = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
+    images = list(dict.fromkeys(replace(image, tile=None) for image in shown))
     findings = []
     for column, finding in enumerate(part.findings):
         label = part.labels[place, column]

@@ -21,6 +21,7 @@ from encoders.reading.picture import READING, Picture, look
 from encoders.reading.pixels import load_pixels
 from encoders.reading.places import share
 from encoders.reading.rejected import RejectedImage
+from encoders.reading.tiles import Tile
 from encoders.reduce import Reducer, pool_tokens
 from encoders.study import MODALITIES, VIEWS, Study, StudyImage
 from encoders.weights import RANDOM, load_into, read_weights
@@ -129,7 +130,7 @@ class PictureReader:
             return
         chosen = [self.chosen(study, root) for study in studies]
         self._say()
-        pictures = [Picture(root / image.path, image.part) for images in chosen for image in images]
+        pictures = [_picture(image, root) for images in chosen for image in images]
         array, rows = self._tokens(pictures)
         generator = np.random.default_rng(self.seed)
         width = min(self.section.reduce, self._pooled_shape()[1])
@@ -147,6 +148,8 @@ class PictureReader:
     def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
         """The pictures of a study that are read, at most `limit`; see `encoders.reading.places`.
 
+        A still that is cut into tiles counts once.
+
         Args:
             study: The study.
             root: Folder its picture paths are relative to.
@@ -159,10 +162,18 @@ class PictureReader:
         ]
         shown = share(counts, self.section.limit)
         return tuple(
-            image if count == 1 else replace(image, part=place)
+            one
             for image, count, places in zip(allowed, counts, shown, strict=True)
             for place in places
+            for one in (self._tiles(image) if count == 1 else [replace(image, part=place)])
         )
+
+    def _tiles(self, image: StudyImage) -> list[StudyImage]:
+        """A still cut into tiles, where this is asked for; a slice or frame as it is."""
+        side = self.section.tiles
+        if side == 1 or image.part is not None:
+            return [image]
+        return [replace(image, tile=Tile(place, side)) for place in range(side**2)]
 
     def _count(self, path: Path) -> int:
         """Slices or frames of a file; one where it cannot be read, as reading it will tell."""
@@ -195,8 +206,7 @@ class PictureReader:
         rows -= 1
         for n, images in enumerate(chosen):
             for v, image in enumerate(images):
-                picture = Picture(root / image.path, image.part)
-                rows[n, v] = place.setdefault(picture, len(place))
+                rows[n, v] = place.setdefault(_picture(image, root), len(place))
                 view[n, v] = VIEWS.index(image.view)
                 modality[n, v] = MODALITIES.index(image.modality)
         pictures = list(place)
@@ -232,7 +242,7 @@ class PictureReader:
         if (squares.side, squares.view) != (self.encoder.preprocessing.size, section.recipe):
             return None
         places = squares.places([one.path.relative_to(root).as_posix() for one in pictures])
-        if (places < 0).any() or any(one.part is not None for one in pictures):
+        if (places < 0).any() or any(one.part is not None or one.tile for one in pictures):
             return None
         if not section.frozen:
             return squares.values, torch.from_numpy(places)
@@ -337,6 +347,10 @@ class PictureReader:
     def _pooled_shape(self) -> tuple[int, int]:
         made = self._pool(torch.zeros(1, *self._raw_shape()))
         return int(made.shape[1]), int(made.shape[2])
+
+
+def _picture(image: StudyImage, root: Path) -> Picture:
+    return Picture(root / image.path, image.part, image.tile)
 
 
 def _tell(done: int, of: int) -> None:
