@@ -175,8 +175,9 @@ def _differences(
 def _entry(scores: Scores | SummedScores, arm: Arm, settings: Mapping[str, str]) -> Entry:
     """One row of the table."""
     facts = _facts(scores.aligned, arm, settings)
-    ranked = isinstance(scores, Scores)
-    return _ranked(scores, arm, facts) if ranked else scores.entry(arm, facts)
+    if isinstance(scores, SummedScores):
+        return scores.entry(arm, facts)
+    return _ranked(scores, arm, facts)
 
 
 def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
