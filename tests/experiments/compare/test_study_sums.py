@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments import api as kgdx
 from experiments.cli.main import main
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
@@ -223,6 +224,16 @@ def test_a_story(told, tmp_path: Path) -> None:
         file = tmp_path / f"table{ending}"
         assert told("--metric", RECALL, "-o", str(file))[:2] == (0, "")
         assert "full" in file.read_text(encoding="utf-8")
+
+
+def test_python_is_given_the_same(looked, tmp_path: Path) -> None:
+    groups = both(looked, seeds=1)
+    runs = [folder.path for each in groups.values() for folder in each]
+    found = kgdx.compare(*runs, metric=RECALL)
+    made = compare(groups, metric=RECALL)
+    assert found.entries[RECALL].tolist() == [e.metrics[RECALL].value for e in made.entries]
+    assert found.differences["value"].tolist() == [made.differences[0].value.value]
+    assert found.findings.empty
 
 
 def test_less_is_not_called_better(looked) -> None:
