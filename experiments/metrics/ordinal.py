@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from experiments.metrics.arrays import FloatArray, ratio
 from experiments.metrics.sums import Metric, StudySums, Weighted, share
 
-__all__ = ["cumulative", "ordinal_metrics", "ordinal_sums", "steps_of"]
+__all__ = ["cumulative", "grades_in", "ordinal_metrics", "ordinal_sums", "steps_of"]
 
 
 def cumulative(grades: ArrayLike, probabilities: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -47,6 +47,11 @@ def ordinal_sums(grades: ArrayLike, probabilities: ArrayLike) -> StudySums:
         for j in range(size):
             columns[f"{i} as {j}"] = graded & (true == i) & (answer == j)
     return StudySums.of(columns)
+
+
+def grades_in(numbers: Sequence[str]) -> int:
+    """How many grades numbers of studies are about, by the names that `ordinal_sums` gives them."""
+    return sum(name.startswith("0 as ") for name in numbers)
 
 
 def ordinal_metrics(size: int) -> dict[str, Metric]:

@@ -15,7 +15,7 @@ from experiments.loading.cohort import Cohort, batches
 from experiments.loading.image_needs import boxes_in_squares
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
-from experiments.metrics.sums import StudySums, measure
+from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
 from experiments.preparation.open_dataset import build_dataset
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
@@ -32,12 +32,18 @@ Marked = Mapping[tuple[int, str], Sequence[Sequence[float]]]
 """Boxes of a study in the square views, by place of the picture and finding."""
 
 
+def _metrics(numbers: Sequence[str]) -> Mapping[str, Metric]:
+    """Metrics of localisation; they are the same whatever the numbers."""
+    return {f"localisation_{name}": metric for name, metric in POINTING_METRICS.items()}
+
+
 class Localisation:
     """Pointing game and share of the map in the box, of each marked finding in each picture."""
 
     capability: ClassVar[type] = Localises
     table: ClassVar[str] = "scores.parquet"
-    metrics: ClassVar[tuple[str, ...]] = tuple(f"localisation_{name}" for name in POINTING_METRICS)
+    sums: ClassVar[Mapping[str, MetricsOf]] = {"localisation": _metrics}
+    metrics: ClassVar[tuple[str, ...]] = tuple(_metrics(()))
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
         """Ask for a map of each finding that was marked in a picture of a test study.
@@ -61,15 +67,12 @@ class Localisation:
         studies = [cohort.studies[place] for place in places]
         patients = np.asarray([study.patient for study in studies], dtype=object)
         rng = np.random.default_rng(context.experiment.seed)
-        found = measure(sums, POINTING_METRICS, patients, rng=rng)
+        found = measure(sums, _metrics(sums.names), patients, rng=rng)
         ids = tuple(study.study for study in studies)
         write_scores(
             folder.scores, [ScoredStudies(TEST, "localisation", ids, tuple(patients), sums)]
         )
-        measured = {
-            f"localisation_{name}": Measured.of(one.value, one.low, one.high)
-            for name, one in found.items()
-        }
+        measured = {name: Measured.of(one.value, one.low, one.high) for name, one in found.items()}
         return TaskResult(metrics={TEST: measured})
 
 
@@ -92,7 +95,8 @@ def _marked(context: Assembled, cohort: Cohort) -> dict[int, Marked]:
             for box in boxes_of(study, image, by_study[study.study]):
                 drawn = replace(image, box=box.shares(image, context.root))
                 placed = boxes_in_squares([[drawn]], context.root, side, recipe)
-                found[picture, box.concept].append(placed[0, 0].tolist())
+                if not placed.isnan().any():  # a box may lie in other tiles of the picture
+                    found[picture, box.concept].append(placed[0, 0].tolist())
         if found:
             marked[place] = found
     return marked

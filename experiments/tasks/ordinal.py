@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,8 +15,14 @@ from experiments.inference.score import probabilities
 from experiments.loading.cohort import batches
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Estimate
-from experiments.metrics.ordinal import cumulative, ordinal_metrics, ordinal_sums, steps_of
-from experiments.metrics.sums import measure
+from experiments.metrics.ordinal import (
+    cumulative,
+    grades_in,
+    ordinal_metrics,
+    ordinal_sums,
+    steps_of,
+)
+from experiments.metrics.sums import Metric, MetricsOf, measure
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
 from experiments.records.scores import ScoredStudies, write_scores
@@ -25,6 +32,12 @@ from fusion.capabilities import Classifies
 from kg.errors import InputError
 
 __all__ = ["Ordinal"]
+
+
+def _metrics(numbers: Sequence[str]) -> Mapping[str, Metric]:
+    """Metrics of the grades that numbers are about."""
+    found = ordinal_metrics(grades_in(numbers))
+    return {f"grade_{name}": metric for name, metric in found.items()}
 
 
 class Ordinal:
@@ -37,8 +50,9 @@ class Ordinal:
     table: ClassVar[str] = "scores.parquet"
     metrics: ClassVar[tuple[str, ...]] = (
         "auroc_cumulative",
-        *(f"grade_{name}" for name in ordinal_metrics(2)),
+        *_metrics(()),
     )
+    sums: ClassVar[Mapping[str, MetricsOf]] = {"ordinal": _metrics}
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
         """Ask the test studies for their grade.
@@ -63,11 +77,10 @@ class Ordinal:
         sums = ordinal_sums(grades, chance)
         ids = tuple(study.study for study in test.studies)
         write_scores(folder.scores, [ScoredStudies(TEST, "ordinal", ids, patients, sums)])
-        metrics = ordinal_metrics(len(reader.findings))
+        metrics = _metrics(sums.names)
         rng, groups = np.random.default_rng(context.experiment.seed), np.asarray(patients, object)
         found = {
-            f"grade_{name}": measured(one)
-            for name, one in measure(sums, metrics, groups, rng=rng).items()
+            name: measured(one) for name, one in measure(sums, metrics, groups, rng=rng).items()
         }
         reached, scores = cumulative(grades, chance)
         steps = steps_of([reader.graph.concept(one).label for one in reader.findings])

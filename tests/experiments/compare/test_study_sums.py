@@ -19,6 +19,7 @@ from experiments.metrics.arrays import Units
 from experiments.metrics.bootstrap import Plan
 from experiments.metrics.efficacy import label_metrics
 from experiments.metrics.holm import holm
+from experiments.metrics.ordinal import ordinal_sums
 from experiments.metrics.retrieval import retrieval_metrics, retrieval_sums
 from experiments.metrics.sums import StudySums, measure, measure_difference
 from experiments.records.folder import RunFolder
@@ -252,3 +253,16 @@ def test_an_unknown_metric_lists_what_the_runs_have(told) -> None:
     assert (
         "did you mean 'image_to_text_recall_at_5'" in told("--metric", "image_to_text_recall5")[2]
     )
+
+
+@pytest.mark.parametrize("grades", [2, 4])
+def test_grades_are_those_of_the_numbers(write, grades: int) -> None:
+    rng = np.random.default_rng(0)
+    true, chance = rng.integers(0, grades, STUDIES), rng.dirichlet(np.ones(grades), STUDIES)
+    numbers = ordinal_sums(true, chance)
+    folder = write()
+    studies = tuple(f"s{row:02}" for row in range(STUDIES))
+    write_scores(folder.scores, [ScoredStudies("test", "ordinal", studies, PATIENTS, numbers)])
+    made = compare({"full": [folder]}, metric="grade_accuracy", plan=QUICK)
+    value = made.entries[0].metrics["grade_accuracy"].value
+    assert value == pytest.approx(np.mean(chance.argmax(1) == true))

@@ -19,7 +19,8 @@ from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
 from experiments.runs.build import Assembled
 from experiments.tasks import check_tasks
-from experiments.tasks.localisation import Localisation
+from experiments.tasks.localisation import Localisation, Marked
+from experiments.tasks.localisation import _marked as marked_in
 from kg.errors import InputError
 
 SIDE = 32
@@ -135,3 +136,27 @@ def test_a_system_without_a_map_of_what_was_marked_is_refused(
 def test_a_system_that_cannot_localise_is_refused_by_name(make: Callable[..., Assembled]) -> None:
     with pytest.raises(InputError, match="cannot localise"):
         check_tasks(make().system, ["localisation"])
+
+
+def test_a_box_is_marked_in_the_tiles_it_touches(
+    context: Assembled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = marked_in(context, context.cohorts["test"])
+    pictures = context.reader.pictures
+    assert pictures is not None
+    cut = pictures.section.model_copy(update={"tiles": 2})
+    monkeypatch.setattr(pictures, "section", cut)
+    tiles = marked_in(context, context.cohorts["test"])
+    assert set(tiles) == set(whole)
+    places = {picture for boxes in tiles.values() for picture, _ in boxes}
+    assert places <= set(range(8))
+    assert len(places) > 2
+    for place, boxes in whole.items():
+        # a tile has a quarter of the area
+        assert area(tiles[place]) / 4 == pytest.approx(area(boxes), abs=1e-4)
+
+
+def area(marked: Marked) -> float:
+    """Sum of the areas of boxes in shares of the views they lie in."""
+    boxes = np.array([box for each in marked.values() for box in each])
+    return float(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).sum())
