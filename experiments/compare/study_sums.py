@@ -143,4 +143,4 @@ def _rows() -> Mapping[str, MetricsOf]:
     from experiments.tasks import TASKS
 
     tasks = [TASKS.load(name) for name in TASKS.names()]
-    return {row: of for task in tasks for row, of in getattr(task, "sums", {}).items()}
+    return {row: of for task in tasks for row, of in task.sums.items()}

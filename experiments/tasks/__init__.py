@@ -29,14 +29,15 @@ class Task(Protocol):
     metrics: ClassVar[tuple[str, ...]]
     """Names of its metrics; those by finding are means over findings."""
     sums: ClassVar[Mapping[str, MetricsOf]]
-    """Its metrics that are functions of sums, by the rows of scores.parquet they are made of;
-    a task that writes no such rows has none."""
+    """Its metrics that are functions of sums, by the rows of scores.parquet they are made of."""
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
         """Measure the trained system on the test studies, and write the table."""
 
 
-TASKS: Catalog[Any] = Catalog("experiments.tasks", "task", ("capability", "table", "metrics"))
+TASKS: Catalog[Any] = Catalog(
+    "experiments.tasks", "task", ("capability", "table", "metrics", "sums")
+)
 
 
 def check_tasks(system: System, tasks: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from experiments.inference.score import probabilities
 from experiments.loading.cohort import Cohort, batches
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.calibration import Calibration, calibrate
+from experiments.metrics.sums import MetricsOf
 from experiments.metrics.table import MetricTable
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST, ScoredPart
@@ -49,6 +51,7 @@ class Classification:
     capability: ClassVar[type] = Classifies
     table: ClassVar[str] = "predictions.parquet"
     metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro", "f1_macro", "ece_macro")
+    sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
     def measure(self, folder: RunFolder, context: Assembled) -> ClassificationResult:
         """Calibrate on validation, measure on test; write predictions and studies of both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from experiments.inference.finding_tables import (
     with_distances,
 )
 from experiments.loading.targets import targets
+from experiments.metrics.sums import MetricsOf
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ZERO_SHOT
 from experiments.records.task_result import TaskResult
@@ -34,6 +36,7 @@ class ZeroShot:
     capability: ClassVar[type] = Classifies
     table: ClassVar[str] = "predictions.parquet"
     metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro")
+    sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
     def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
         """Ask the test studies for every finding that was not trained.

@@ -29,6 +29,9 @@ def test_a_task_says_what_it_needs_and_writes(name: str) -> None:
     assert task.table.endswith(".parquet")
     assert task.metrics
     assert callable(task().measure)
+    of_sums = [metric for of in task.sums.values() for metric in of(())]
+    assert len(set(of_sums)) == len(of_sums)
+    assert set(of_sums) <= set(task.metrics)
 
 
 def test_a_task_that_is_not_there_is_refused_by_name() -> None:
