@@ -95,7 +95,7 @@ class StudyBatch:
         targets: What the label policy made of the labels, `[B, C]`, NaN = not stated.
         concept_targets: Training only: what the full report or coding states, `[B, N]`, NaN = not
             stated; or None.
-        facts: Encoded facts of the studies, `[B, F]`, for probes only; or None.
+        metadata: Encoded metadata of the studies, `[B, F]`, for probes only; or None.
         paired_text: Training only: text of the full report for contrast, never an input; or None.
         statements: Training only: what the full report states; or None.
         boxes: Where the lesion lies that is meant, `[B, V, 4]`: left, top, right and bottom in
@@ -112,7 +112,7 @@ class StudyBatch:
     evidence: Tensor | None
     targets: Tensor
     concept_targets: Tensor | None = None
-    facts: Tensor | None = None
+    metadata: Tensor | None = None
     paired_text: Text | None = None
     statements: Statements | None = None
     boxes: Tensor | None = None

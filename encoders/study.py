@@ -46,7 +46,7 @@ class StudyImage:
         path: Path relative to the data set's root, of a file or of a folder of DICOM slices.
         modality: How it was taken.
         view: Projection or probe.
-        part: Place of the slice or frame that is meant; None = whatever the file holds.
+        frame: Index of the slice or frame that is meant; None = all that the file holds.
         box: Where the lesion lies that is meant: left, top, right and bottom in shares of the
             picture's sides, from its upper left corner; None = none is meant.
         tile: Tile of the picture that is shown; None = all of it, as in every data set.
@@ -55,7 +55,7 @@ class StudyImage:
     path: str
     modality: Modality
     view: View = "unknown"
-    part: int | None = None
+    frame: int | None = None
     box: tuple[float, float, float, float] | None = None
     tile: Tile | None = None
 
@@ -78,14 +78,14 @@ class Study:
     Args:
         study: Identifier within the data set.
         patient: Group key: all studies of one patient (or one source document) share it.
-        images: Pictures, in the order of the source.
+        images: Pictures, in the order of the data set.
         report: Sections of the report or note, in order.
         dialogue: Turns of the doctor-patient dialogue, in order.
         stated: Assertion for each concept the data set's labels state; a concept that is not
             in it was not stated.
         coded: Concepts coded for the study beside its labels (indexing terms), for training.
-        source: Data set the study is from.
-        facts: What else is known (sex, age, width, document, ...), for probes and subgroups.
+        dataset: Data set the study is from.
+        metadata: Sex, age, width, document and the like, for probes and subgroups.
     """
 
     study: str
@@ -95,15 +95,40 @@ class Study:
     dialogue: tuple[Passage, ...] = ()
     stated: Mapping[str, Stated] = field(default_factory=dict)
     coded: Mapping[str, Stated] = field(default_factory=dict)
-    source: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
+    dataset: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+STORED_KEYS = {"dataset": "source", "metadata": "facts", "frame": "part"}
+"""Keys of stored studies that differ from the name of the field; fingerprints hash them."""
+
+FIELDS = {key: name for name, key in STORED_KEYS.items()}
+"""Field of each of these keys."""
 
 
 def plain(study: Study) -> dict[str, Any]:
     """A study as plain values, ready for JSON; a picture without a box has no such key."""
-    record = asdict(study)
+    record = _renamed(asdict(study), STORED_KEYS)
+    record["images"] = tuple(_renamed(image, STORED_KEYS) for image in record["images"])
     for image in record["images"]:
         del image["tile"]
         if image["box"] is None:
             del image["box"]
     return record
+
+
+def study_of(record: Mapping[str, Any]) -> Study:
+    """A study from what `plain` gave."""
+    values = _renamed(record, FIELDS)
+    images = (_renamed(image, FIELDS) for image in record["images"])
+    values["images"] = tuple(
+        StudyImage(**(image | {"box": tuple(image["box"])} if "box" in image else image))
+        for image in images
+    )
+    for name in ("report", "dialogue"):
+        values[name] = tuple(Passage(**passage) for passage in record[name])
+    return Study(**values)
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in values.items()}

@@ -95,7 +95,7 @@ def cramers_v(table: Any) -> float:
 
 def _values(subject: Subject, fact: str) -> NDArray[np.str_]:
     """A fact of each study; empty where it is not stated."""
-    return np.asarray([study.facts.get(fact, "") for study in subject.studies])
+    return np.asarray([study.metadata.get(fact, "") for study in subject.studies])
 
 
 def _counts(subject: Subject, stated: Any) -> dict[str, int]:

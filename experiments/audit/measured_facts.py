@@ -28,7 +28,7 @@ def with_measured_facts(study: Study, root: Path) -> Study:
         study: The study.
         root: Folder its picture paths are relative to.
     """
-    return replace(study, facts=_of_files(study, root) | dict(study.facts) | _of_text(study))
+    return replace(study, metadata=_of_files(study, root) | dict(study.metadata) | _of_text(study))
 
 
 def _of_files(study: Study, root: Path) -> dict[str, str]:
@@ -41,7 +41,7 @@ def _of_files(study: Study, root: Path) -> dict[str, str]:
         return facts
     facts["bytes"] = f"{fmean(stamp(path)[0] for path in paths):.0f}"
     facts["format"] = "+".join(sorted({_format(path)[0] for path in paths}))
-    stated = study.facts.get("width"), study.facts.get("height")
+    stated = study.metadata.get("width"), study.metadata.get("height")
     width, height = stated if all(stated) else _format(paths[0])[1]
     if width and height:
         facts |= {"width": width, "height": height, "size": f"{width} x {height}"}

@@ -84,7 +84,7 @@ class Subject:
     @cached_property
     def modalities(self) -> tuple[str, ...]:
         """Modality of each study; empty where it has no picture."""
-        return tuple(study.facts.get("modality", "") for study in self.studies)
+        return tuple(study.metadata.get("modality", "") for study in self.studies)
 
     @cached_property
     def parts(self) -> tuple[str, ...]:

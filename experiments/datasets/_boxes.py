@@ -44,7 +44,7 @@ class Box:
 
     def shares(self, image: StudyImage, root: Path) -> tuple[float, float, float, float]:
         """Left, top, right and bottom edge in shares of the sides of the picture it is in."""
-        wide, high = self.sides or shape_of(root / image.path, image.part)[::-1]
+        wide, high = self.sides or shape_of(root / image.path, image.frame)[::-1]
         right, bottom = self.x + self.width, self.y + self.height
         return self.x / wide, self.y / high, right / wide, bottom / high
 

@@ -82,12 +82,12 @@ class Columns:
 
         return _shared(record, zip(*map(self.__getitem__, labels), strict=True))
 
-    def facts(self, names: Mapping[str, str], **always: str) -> list[dict[str, str]]:
-        """What is written in some columns of each row, by the name a fact has.
+    def metadata(self, names: Mapping[str, str], **always: str) -> list[dict[str, str]]:
+        """Metadata of each row, by name, from the columns that state it.
 
         Args:
-            names: Name of the fact each column states; a column the table lacks states none.
-            always: Facts of every row.
+            names: Name of the metadata in each column; a missing column states none.
+            always: Metadata of every row.
         """
         keys = tuple(names.values())
 

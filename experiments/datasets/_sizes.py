@@ -23,7 +23,7 @@ class Sizes:
         rows = read_table(index, columns) if known else []
         self._known = {row["file"]: (row["src_w"], row["src_h"]) for row in rows}
 
-    def facts(self, path: str) -> dict[str, str]:
+    def metadata(self, path: str) -> dict[str, str]:
         """Width and height of a picture in pixels; empty where it states none."""
         if path in self._known:
             width, height = self._known[path]

@@ -26,7 +26,7 @@ class Tuberculosis(Pictured):
     """`CXR_png` with pictures whose name ends in the class, `ClinicalReadings` with a text each.
 
     A study is one picture of one patient. The class is in the picture's name, so a name is never
-    a fact or text. The reading is an expert's remark on the same picture and names the class.
+    metadata or text. The reading is an expert's remark on the same picture and names the class.
     """
 
     prefix: ClassVar[str]
@@ -52,7 +52,7 @@ class Tuberculosis(Pictured):
             if kind not in ("0", "1"):
                 rejected.append(Rejected(shot.path or "", 0, "no class in its name", shot.name))
                 continue
-            facts, remark = _reading(root / "ClinicalReadings" / f"{shot.study}.txt")
+            metadata, remark = _reading(root / "ClinicalReadings" / f"{shot.study}.txt")
             studies.append(
                 Study(
                     study=shot.study,
@@ -60,8 +60,8 @@ class Tuberculosis(Pictured):
                     images=images([shot]),
                     report=(Passage("comment", remark),) if remark else (),
                     stated=_stated(ill=kind == "1"),
-                    source=type(self).__name__.lower(),
-                    facts=facts,
+                    dataset=type(self).__name__.lower(),
+                    metadata=metadata,
                 )
             )
         return Reading(tuple(studies), tuple(rejected))
@@ -103,9 +103,9 @@ def _stated(*, ill: bool) -> dict[str, Stated]:
 
 def _reading(path: Path) -> tuple[dict[str, str], str]:
     """Sex, age in years and the remark of a reading; nothing of one that is not there."""
-    facts = {"modality": "cxr", "view": "PA"}
+    metadata = {"modality": "cxr", "view": "PA"}
     if not path.is_file():
-        return facts, ""
+        return metadata, ""
     lines = [line.strip() for line in clean_text(text_file(path)).text.splitlines()]
     remarks = []
     for line in filter(None, lines):
@@ -113,9 +113,9 @@ def _reading(path: Path) -> tuple[dict[str, str], str]:
         said = line.removeprefix("Patient's Sex:").removeprefix("Patient's Age:").strip()
         sex, age = _SEX.match(said), _AGE.search(said)
         if sex:
-            facts["sex"] = "F" if sex[1] else "M"
+            metadata["sex"] = "F" if sex[1] else "M"
         if age:
-            facts["age"] = age[1]
+            metadata["age"] = age[1]
         if not sex and not age:
             remarks.append(line)
-    return facts, " ".join(remarks)
+    return metadata, " ".join(remarks)

@@ -34,7 +34,7 @@ TABLES: dict[SplitPart, tuple[str, ...]] = {
     "validation": ("valid.csv", "val_labels.csv"),
     "test": ("test_labels.csv", "test.csv", "groundtruth.csv"),
 }
-FACTS = {"Sex": "sex", "Age": "age", "AP/PA": "view"}
+METADATA_COLUMNS = {"Sex": "sex", "Age": "age", "AP/PA": "view"}
 VIEWS: dict[str, View] = {"Frontal": "frontal", "Lateral": "lateral"}
 _NAME = re.compile(r"(patient\d+)/(study\d+)/view\d+_(frontal|lateral)")
 
@@ -101,12 +101,12 @@ class CheXpert(Pictured):
         studies: list[Study] = []
         rejected: list[Rejected] = []
         for path in _tables(root).values():
-            table = read_columns(path, ("Path", *CHEXPERT14), tuple(FACTS))
+            table = read_columns(path, ("Path", *CHEXPERT14), tuple(METADATA_COLUMNS))
             found, left = self.gathered(path.name, _shots(table, places))
             stated = table.stated(CHEXPERT14)
-            facts = table.facts(FACTS, modality="cxr")
+            metadata = table.metadata(METADATA_COLUMNS, modality="cxr")
             rejected += left
-            studies += [_study(shots, table, stated, facts) for shots in found.values()]
+            studies += [_study(shots, table, stated, metadata) for shots in found.values()]
         return Reading(tuple(studies), tuple(rejected))
 
     def official_split(self, root: Path) -> Mapping[str, SplitPart]:
@@ -139,8 +139,8 @@ class CheXpert(Pictured):
                 for view in ("frontal", "lateral")[: 1 + number % 2]:
                     name = f"{part}/{visit}/view{1 + (view == 'lateral')}_{view}.jpg"
                     draw(folder / name, rng, bright=number % 3 == 0)
-                    facts = ("Female", 60, view.title(), "AP" if view == "frontal" else "")
-                    shown = (f"CheXpert-v1.0-small/{name}", *facts, *cells)
+                    values = ("Female", 60, view.title(), "AP" if view == "frontal" else "")
+                    shown = (f"CheXpert-v1.0-small/{name}", *values, *cells)
                     rows.append(shown if part != "test" else (name, *cells))
             columns = header if part != "test" else ("Path", *CHEXPERT14)
             table = "test_labels.csv" if part == "test" else f"{part}.csv"
@@ -201,7 +201,7 @@ def _study(
     shots: list[Shot],
     table: Columns,
     stated: list[dict[str, Stated]],
-    facts: list[dict[str, str]],
+    metadata: list[dict[str, str]],
 ) -> Study:
     first = shots[0]
     for shot in shots:
@@ -215,8 +215,8 @@ def _study(
         patient=first.patient,
         images=images(shots),
         stated=stated[first.place],
-        source="chexpert",
-        facts=facts[first.place],
+        dataset="chexpert",
+        metadata=metadata[first.place],
     )
 
 

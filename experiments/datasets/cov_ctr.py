@@ -162,8 +162,9 @@ def _study(path: str, group: str, entries: list[Mapping[str, Any]], sizes: Sizes
             if entry["report"].strip()
         ),
         stated=stated,
-        source="cov_ctr",
-        facts={"modality": "ct", "view": "Axial", "document": _document(group)} | sizes.facts(path),
+        dataset="cov_ctr",
+        metadata={"modality": "ct", "view": "Axial", "document": _document(group)}
+        | sizes.metadata(path),
     )
 
 

@@ -215,7 +215,7 @@ def _study(
     notes = dict.fromkeys(
         row[column] for row, _ in members for column in ("clinical_notes",) if row[column]
     )
-    facts = {
+    metadata = {
         "modality": modality,
         "view": "+".join(sorted({row["view"] for row, _ in members if row["view"]})),
         "sex": first["sex"],
@@ -224,7 +224,7 @@ def _study(
         "location": first["location"],
         "doi": first["doi"],
         "pictures": str(len(members)),
-        **sizes.facts(members[0][1]),
+        **sizes.metadata(members[0][1]),
     }
     name = "/".join(part for part in (first["patientid"], modality, first["offset"]) if part)
     if first["date"]:
@@ -235,8 +235,8 @@ def _study(
         images=images,
         report=tuple(Passage("note", note) for note in notes),
         stated=covid(_finding([row for row, _ in members], ill)),
-        source="covid_chestxray",
-        facts={key: value for key, value in facts.items() if value},
+        dataset="covid_chestxray",
+        metadata={key: value for key, value in metadata.items() if value},
     )
 
 

@@ -98,8 +98,8 @@ class CovidDialogue(Layout):
                     report=report,
                     dialogue=said.passages,
                     stated=study_evidence(linker.link(report), graph),
-                    source="covid_dialogue",
-                    facts=_facts(said, language),
+                    dataset="covid_dialogue",
+                    metadata=_metadata(said, language),
                 )
             )
         return Reading(tuple(studies))
@@ -149,6 +149,6 @@ def _opening(said: Consultation, name: str) -> str:
     return words if len(words) >= OPENING else name
 
 
-def _facts(said: Consultation, language: Language) -> dict[str, str]:
+def _metadata(said: Consultation, language: Language) -> dict[str, str]:
     document = urlsplit(said.url).netloc.removeprefix("www.")
     return {"language": language} | ({"document": document} if document else {})

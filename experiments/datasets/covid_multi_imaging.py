@@ -109,4 +109,4 @@ def _prefixed(study: Study, name: str, *, stated: bool) -> Study:
 def _owners(studies: list[Study]) -> Iterator[tuple[tuple[str, str], str]]:
     for study in studies:
         for image in study.images:
-            yield (study.source, published(image.path)), study.patient
+            yield (study.dataset, published(image.path)), study.patient

@@ -1,9 +1,10 @@
 """COVIDx CXR: X-rays of seven public sources in three classes, or COVID-19 or not (COVID-Net).
 
-One list file a part, a line a picture: patient, file, class, source. Class and source are tied
-together (COVID-19 pictures and the others come from different collections), so a result counts only
-beside the source probe; the source stands as the fact `document`. Patient ids are only unique
-within a source. `covid` takes lists of either kind, `covidx3` only those with three classes.
+One list file for each subset, one line for each picture: patient, file, class, collection. Class
+and collection are tied together (COVID-19 pictures and the others come from different collections),
+so a result counts only beside the source probe; the collection is the `document` of a study's
+metadata. Patient ids are only unique within a collection. `covid` takes lists of either kind,
+`covidx3` only those with three classes.
 """
 
 from __future__ import annotations
@@ -146,8 +147,8 @@ class CovidX(Pictured):
                     patient=members[0].patient,
                     images=images(members[:1]),
                     stated=_stated(lines[members[0].place], labels),
-                    source="covidx",
-                    facts=_facts(lines[members[0].place]),
+                    dataset="covidx",
+                    metadata=_metadata(lines[members[0].place]),
                 )
                 for name, members in found.items()
             ]
@@ -237,6 +238,6 @@ def _stated(line: Line, labels: str) -> dict[str, Stated]:
     }
 
 
-def _facts(line: Line) -> dict[str, str]:
-    facts = {"modality": "cxr", "document": line.source}
-    return {key: value for key, value in facts.items() if value}
+def _metadata(line: Line) -> dict[str, str]:
+    metadata = {"modality": "cxr", "document": line.source}
+    return {key: value for key, value in metadata.items() if value}

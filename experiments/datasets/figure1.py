@@ -84,12 +84,12 @@ def _study(row: Row, path: str, group: str, sizes: Sizes) -> Study:
     stated: dict[str, Stated] = {}
     if row["finding"]:
         stated = covid("present" if "COVID-19" in row["finding"] else "absent")
-    facts = {
+    metadata = {
         "modality": "cxr",
         "view": row["view"],
         "sex": row["sex"],
         "age": row["age"],
-        **sizes.facts(path),
+        **sizes.metadata(path),
     }
     return Study(
         study=row["patientid"],
@@ -97,6 +97,6 @@ def _study(row: Row, path: str, group: str, sizes: Sizes) -> Study:
         images=(StudyImage(path, "cxr", VIEWS.get(row["view"], "unknown")),),
         report=(Passage("note", row["notes"]),) if row["notes"] else (),
         stated=stated,
-        source="figure1",
-        facts={key: value for key, value in facts.items() if value},
+        dataset="figure1",
+        metadata={key: value for key, value in metadata.items() if value},
     )

@@ -167,8 +167,8 @@ class Folder(Layout):
             report=report,
             dialogue=turns,
             stated=stated,
-            source="folder",
-            facts={"modality": modality, "view": view} if found.images else {},
+            dataset="folder",
+            metadata={"modality": modality, "view": view} if found.images else {},
         )
 
 

@@ -169,7 +169,7 @@ def _study(case: Case, shots: list[Shot]) -> Study:
         LABELS["malignant"]: "present" if case.nature == "malignant" else "absent",
         LABELS["non-nodule"]: "absent" if nodule else "present",
     }
-    facts = {
+    metadata = {
         "modality": "cxr",
         "view": "PA",
         "sex": SEXES.get(case.sex, ""),
@@ -180,6 +180,6 @@ def _study(case: Case, shots: list[Shot]) -> Study:
         patient=case.name,
         images=images(shots),
         stated=stated,
-        source="jsrt",
-        facts={key: value for key, value in facts.items() if value},
+        dataset="jsrt",
+        metadata={key: value for key, value in metadata.items() if value},
     )

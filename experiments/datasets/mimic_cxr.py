@@ -47,7 +47,7 @@ METADATA = (
 SPLIT = "mimic-cxr-2.0.0-split.csv.gz|mimic-cxr-2.0.0-split.csv"
 PARTS: dict[str, SplitPart] = {"train": "train", "validate": "validation", "test": "test"}
 REPORTS = ("files", "mimic-cxr-reports/files", "mimic-cxr-reports", "reports")
-FACTS = {"ViewPosition": "view", "Rows": "height", "Columns": "width"}
+METADATA_COLUMNS = {"ViewPosition": "view", "Rows": "height", "Columns": "width"}
 VIEWS: dict[str, View] = {
     "PA": "frontal",
     "AP": "frontal",
@@ -136,10 +136,12 @@ class MimicCXR(Pictured):
         """The studies under `root`; rows without picture and reports too short are rejected."""
         self.choice(labels)
         self.need(root)
-        table = read_columns(first(root, METADATA, JPG), ("dicom_id", *KEYS), tuple(FACTS))
+        table = read_columns(
+            first(root, METADATA, JPG), ("dicom_id", *KEYS), tuple(METADATA_COLUMNS)
+        )
         stated = _stated(first(root, LABELS[labels], JPG))
         found, rejected = self.gathered(table.path.name, self._shots(table, root))
-        facts = table.facts(FACTS, modality="cxr")
+        metadata = table.metadata(METADATA_COLUMNS, modality="cxr")
         trees = [root / tree for tree in REPORTS if (root / tree).is_dir()]
         studies = []
         for name, shots in found.items():
@@ -152,8 +154,8 @@ class MimicCXR(Pictured):
                     images=images(shots),
                     report=report,
                     stated=stated.get(name, {}),
-                    source="mimic_cxr",
-                    facts=facts[shots[0].place],
+                    dataset="mimic_cxr",
+                    metadata=metadata[shots[0].place],
                 )
             )
         return Reading(tuple(studies), tuple(rejected))
@@ -201,7 +203,7 @@ class MimicCXR(Pictured):
             if part == "test":
                 read_again.append((study, *cells.values()))
             _write_report(folder / "mimic-cxr-reports" / "files" / f"{tree}.txt", number, ill=ill)
-        header = ("dicom_id", *KEYS, "PerformedProcedureStepDescription", *FACTS)
+        header = ("dicom_id", *KEYS, "PerformedProcedureStepDescription", *METADATA_COLUMNS)
         write_table(folder / _name(METADATA), header, shots)
         write_table(folder / _name(SPLIT), ("dicom_id", "study_id", "subject_id", "split"), split)
         for name in ("chexpert14", "chexpert14_negbio"):

@@ -38,7 +38,7 @@ REREAD = (
 )
 BOXES = "BBox_List_2017.csv|BBox_List_2017.csv.gz"
 COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
-FACTS = {
+METADATA_COLUMNS = {
     "Patient Gender": "sex",
     "Patient Sex": "sex",
     "Patient Age": "age",
@@ -118,19 +118,19 @@ class NIHChestXray14(Pictured):
         table = read_columns(
             table_of(root, TABLE, "Data_Entry_2017_v2020.csv.gz"),
             COLUMNS,
-            tuple(FACTS),
+            tuple(METADATA_COLUMNS),
         )
         stated = _mined(table) if labels == "nih14" else _reread(root)
         found, rejected = self.gathered(table.path.name, self._shots(table, root))
-        facts = table.facts(FACTS, modality="cxr")
+        metadata = table.metadata(METADATA_COLUMNS, modality="cxr")
         studies = [
             Study(
                 study=name,
                 patient=shots[0].patient,
                 images=images(shots),
                 stated=stated.get(name, {}),
-                source="nih_chestxray14",
-                facts=facts[shots[0].place],
+                dataset="nih_chestxray14",
+                metadata=metadata[shots[0].place],
             )
             for name, shots in found.items()
         ]

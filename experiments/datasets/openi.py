@@ -159,11 +159,13 @@ def _study(
     report: Report, images: list[tuple[StudyImage, Row | None]], stated: dict[str, Stated]
 ) -> Study:
     views = "+".join(sorted({image.view for image, _ in images}))
-    facts = {"modality": "cxr", "pictures": str(len(images))} | ({"view": views} if views else {})
+    metadata = {"modality": "cxr", "pictures": str(len(images))}
+    if views:
+        metadata["view"] = views
     ordered = sorted(images, key=lambda pair: pair[0].view != "frontal")
     header = next((row for _, row in ordered if row is not None), None)
     if header is not None:
-        facts |= {"width": header["Columns"], "height": header["Rows"]}
+        metadata |= {"width": header["Columns"], "height": header["Rows"]}
     return Study(
         study=f"CXR{report.uid}",
         patient=f"CXR{report.uid}",
@@ -171,8 +173,8 @@ def _study(
         report=report.passages,
         stated=stated,
         coded=mesh.concepts(report.headings),
-        source="openi",
-        facts=facts,
+        dataset="openi",
+        metadata=metadata,
     )
 
 

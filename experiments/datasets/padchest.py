@@ -42,7 +42,7 @@ COLUMNS = (
     "Labels",
     "Report",
 )
-FACTS = {
+METADATA_COLUMNS = {
     "PatientSex_DICOM": "sex",
     "Projection": "view",
     "Modality_DICOM": "detector",
@@ -112,9 +112,9 @@ class PadChest(Pictured):
         self.choice(labels)
         self.need(root)
         path = table_of(root, TABLE, f"{NAME}.gz")
-        table = read_columns(path, COLUMNS, tuple(FACTS))
+        table = read_columns(path, COLUMNS, tuple(METADATA_COLUMNS))
         found, rejected = self.gathered(path.name, self._shots(table, root))
-        facts = table.facts(FACTS, modality="cxr")
+        metadata = table.metadata(METADATA_COLUMNS, modality="cxr")
         stated = self._stated(table)
         reports, ages = table["Report"], list(_ages(table))
         studies = [
@@ -124,8 +124,8 @@ class PadChest(Pictured):
                 images=images(shots),
                 report=_report(reports[shots[0].place]),
                 stated=stated[shots[0].place],
-                source="padchest",
-                facts=facts[shots[0].place] | ages[shots[0].place],
+                dataset="padchest",
+                metadata=metadata[shots[0].place] | ages[shots[0].place],
             )
             for name, shots in found.items()
         ]

@@ -1,7 +1,7 @@
 """POCUS: lung ultrasound clips and stills with expert comments, healthy, bacterial, viral or COVID.
 
 A study is one file: a clip (its frames) or a still. The class is in the file names, so a name is
-never a fact or text. A file keeps its own label; a patient with files of two classes stays one
+never metadata or text. A file keeps its own label; a patient with files of two classes stays one
 group. A file in the source's `label_uncertain` folder is uncertain.
 """
 
@@ -159,7 +159,7 @@ class POCUS(Layout):
 
     def _study(self, file: _File, row: Row, labels: str, sizes: Sizes) -> Study:
         pictures = _spaced(file.pictures, getattr(self.options, "frames", 0))
-        facts = {
+        metadata = {
             "modality": "ultrasound",
             "view": file.probe,
             "kind": file.kind,
@@ -169,7 +169,7 @@ class POCUS(Layout):
             "age": row["Age"],
             "framerate": row["Framerate"],
             "pictures": str(len(file.pictures)),
-            **sizes.facts(file.pictures[0]),
+            **sizes.metadata(file.pictures[0]),
         }
         return Study(
             study=stem(file.name),
@@ -177,8 +177,8 @@ class POCUS(Layout):
             images=tuple(StudyImage(path, "ultrasound", file.probe) for path in pictures),
             report=tuple(Passage("comment", row[column]) for column in COMMENTS if row[column]),
             stated=_stated(row, labels, file.sure),
-            source="pocus",
-            facts={key: value for key, value in facts.items() if value.lower() not in SILENT},
+            dataset="pocus",
+            metadata={key: value for key, value in metadata.items() if value.lower() not in SILENT},
         )
 
 

@@ -34,7 +34,7 @@ CLASSES = "stage_2_detailed_class_info.csv|stage_2_detailed_class_info.csv.zip"
 MAPPING = "pneumonia-challenge-dataset-mappings_2018.json"
 HEADERS = "kaggle_stage_2_train_images_dicom_headers.csv.gz"
 BOX = ("x", "y", "width", "height")
-FACTS = {"PatientSex": "sex", "PatientAge": "age", "ViewPosition": "view"}
+METADATA_COLUMNS = {"PatientSex": "sex", "PatientAge": "age", "ViewPosition": "view"}
 VIEWS: dict[str, View] = {"PA": "frontal", "AP": "frontal"}
 PNEUMONIA = "ckg:pneumonia"
 RSNA3 = {
@@ -104,18 +104,20 @@ class RSNAPneumonia(Pictured):
         self.choice(labels)
         self.need(root)
         table = _labels(root)
-        headers = read_columns(table_of(root, HEADERS, HEADERS), ("PatientID",), tuple(FACTS))
-        facts = dict(zip(headers["PatientID"], headers.facts(FACTS, modality="cxr"), strict=True))
+        path = table_of(root, HEADERS, HEADERS)
+        headers = read_columns(path, ("PatientID",), tuple(METADATA_COLUMNS))
+        rows = headers.metadata(METADATA_COLUMNS, modality="cxr")
+        metadata = dict(zip(headers["PatientID"], rows, strict=True))
         stated = _targets(table) if labels == "rsna_pneumonia" else _classes(root)
-        found, rejected = self.gathered(table.path.name, self._shots(table, root, facts))
+        found, rejected = self.gathered(table.path.name, self._shots(table, root, metadata))
         studies = [
             Study(
                 study=name,
                 patient=shots[0].patient,
                 images=images(shots[:1]),
                 stated=stated.get(name, {}),
-                source="rsna_pneumonia",
-                facts=facts.get(name, {"modality": "cxr"}),
+                dataset="rsna_pneumonia",
+                metadata=metadata.get(name, {"modality": "cxr"}),
             )
             for name, shots in found.items()
         ]
@@ -153,11 +155,11 @@ class RSNAPneumonia(Pictured):
             mapping.append({"subset_img_id": name, "img_id": f"{number % 10:08d}_{number:03d}.png"})
         write_table(folder / "stage_2_train_labels.csv", ("patientId", *BOX, "Target"), rows)
         write_table(folder / "stage_2_detailed_class_info.csv", ("patientId", "class"), classes)
-        write_table(folder / HEADERS, ("PatientID", *FACTS), headers)
+        write_table(folder / HEADERS, ("PatientID", *METADATA_COLUMNS), headers)
         (folder / MAPPING).write_text(json.dumps(mapping), encoding="utf-8")
 
     def _shots(
-        self, table: Columns, root: Path, facts: dict[str, dict[str, str]]
+        self, table: Columns, root: Path, metadata: dict[str, dict[str, str]]
     ) -> Iterator[Shot]:
         pictures = self.pictures(root)
         patients = _patients(root / MAPPING)
@@ -167,7 +169,7 @@ class RSNAPneumonia(Pictured):
                 patient=patients.get(name, name),
                 name=name,
                 path=pictures.find(f"{name}.dcm"),
-                view=VIEWS.get(facts.get(name, {}).get("view", ""), "unknown"),
+                view=VIEWS.get(metadata.get(name, {}).get("view", ""), "unknown"),
                 row=table.numbers[place],
                 place=place,
             )

@@ -76,8 +76,8 @@ class SIIMPneumothorax(Pictured):
                 patient=name,
                 images=images(shots),
                 stated=stated[name],
-                source="siim_pneumothorax",
-                facts={"modality": "cxr"},
+                dataset="siim_pneumothorax",
+                metadata={"modality": "cxr"},
             )
             for name, shots in found.items()
         ]

@@ -10,7 +10,7 @@ Columns of the csv (comma-separated, UTF-8), one row a study, in any order:
     indication, comparison, findings, impression, note, comment      sections, instead of report
     modality    cxr, ct or ultrasound; one, or one a picture with ;  default: cxr
     view        frontal (PA, AP), lateral (LL), axial, convex, linear, unknown; default: unknown
-    sex, age    facts, for subgroups and probes
+    sex, age    metadata, for subgroups and probes
     source      hospital or collection the study is from, which can be left out and tested
 
 Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
@@ -48,7 +48,7 @@ from kg.model.graph import LabelSet
 __all__ = ["Table"]
 
 SECTION_COLUMNS = ("indication", "comparison", "findings", "impression", "note", "comment")
-FACTS = ("sex", "age")
+METADATA_COLUMNS = ("sex", "age")
 COLUMNS = (
     "study",
     "patient",
@@ -58,7 +58,7 @@ COLUMNS = (
     "modality",
     "view",
     *SECTION_COLUMNS,
-    *FACTS,
+    *METADATA_COLUMNS,
     "source",
 )
 KNOWN_MODALITIES: dict[str, Modality] = {one: one for one in MODALITIES}
@@ -216,12 +216,12 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         if value is not None:
             stated[concept] = value
     images = _images(root, row)
-    facts = {name: row.get(name) for name in FACTS if row.get(name)}
+    metadata = {name: row.get(name) for name in METADATA_COLUMNS if row.get(name)}
     if row.get("source"):
-        facts["document"] = row.get("source")
+        metadata["document"] = row.get("source")
     if images:
-        facts["modality"] = "+".join(sorted({image.modality for image in images}))
-        facts["view"] = "+".join(sorted({image.view for image in images}))
+        metadata["modality"] = "+".join(sorted({image.modality for image in images}))
+        metadata["view"] = "+".join(sorted({image.view for image in images}))
     return Study(
         study=pseudonym("study", row["study"]),
         patient=pseudonym("patient", _patient(row)),
@@ -229,8 +229,8 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         report=tuple(_report(root, row)),
         dialogue=read_dialogue(_text(root, row, "dialogue")) if row.get("dialogue") else (),
         stated=stated,
-        source="table",
-        facts=facts,
+        dataset="table",
+        metadata=metadata,
     )
 
 

@@ -142,8 +142,8 @@ class VinBigData(Pictured):
                         images=images(members),
                         stated=stated if whole is None else whole.get(name, {}),
                         coded=coded if whole is None else {},
-                        source="vinbigdata",
-                        facts={"modality": "cxr", "view": "PA"},
+                        dataset="vinbigdata",
+                        metadata={"modality": "cxr", "view": "PA"},
                     )
                 )
         return Reading(tuple(studies), tuple(rejected))

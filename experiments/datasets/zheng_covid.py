@@ -97,8 +97,8 @@ class ZhengCovid(Layout):
                 images=tuple(images.get(name, ())),
                 dialogue=dialogues.get(name, ()),
                 stated=covid(CLASSES[name.split("/")[0]]),
-                source="zheng_covid",
-                facts=_facts(images.get(name, [])),
+                dataset="zheng_covid",
+                metadata=_metadata(images.get(name, [])),
             )
             for name in sorted({*images, *dialogues})
         )
@@ -128,6 +128,6 @@ def _name(path: str) -> str:
     return "/".join((kind, *folders) if folders else (kind, part, stem(name).removesuffix(".txt")))
 
 
-def _facts(images: list[StudyImage]) -> dict[str, str]:
+def _metadata(images: list[StudyImage]) -> dict[str, str]:
     modalities = sorted({image.modality for image in images})
     return {"modality": "+".join(modalities)} if modalities else {}

@@ -44,7 +44,7 @@ class SourceCount:
 
 def source_of(study: Study) -> str:
     """What a study states as its document (domain, paper, collection), else its data set."""
-    return study.facts.get("document") or study.source
+    return study.metadata.get("document") or study.dataset
 
 
 def count_sources(studies: Iterable[Study]) -> tuple[SourceCount, ...]:

@@ -149,8 +149,8 @@ def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
         dialogue=tuple(Passage(*passage) for passage in truth["dialogue"]["passages"]),
         stated=stated,
         coded=coded,
-        source="synthetic",
-        facts={
+        dataset="synthetic",
+        metadata={
             "sex": truth["sex"],
             "age": str(truth["age"]),
             "modality": modality,

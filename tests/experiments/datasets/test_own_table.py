@@ -41,7 +41,7 @@ def test_all_columns(root: Path) -> None:
         ("note", "Cough."),
     ]
     assert first.stated == {"ckg:cardiomegaly": "present", "ckg:pleural_effusion": "uncertain"}
-    assert first.facts["sex"] == "F"
+    assert first.metadata["sex"] == "F"
     assert [source_of(study) for study in (first, second)] == ["North", "table"]
     assert (second.patient, second.images) == ("s2", ())
     assert second.report[0].text == "Large heart."

@@ -25,7 +25,7 @@ def studies(counts: dict[str, tuple[int, int]], first: int = 0) -> list[Study]:
             stated: dict[str, Stated] = {"x": "present" if number < present else "absent"}
             name = f"{source}{number + first}"
             facts = {"document": source}
-            found.append(Study(name, f"p-{name}", stated=stated, source="d", facts=facts))
+            found.append(Study(name, f"p-{name}", stated=stated, dataset="d", metadata=facts))
     return found
 
 
@@ -44,15 +44,15 @@ def test_sources_by_size_and_rarer_class() -> None:
 
 
 def test_a_study_without_a_document_is_of_its_data_set() -> None:
-    assert source_of(Study("s", "p", source="openi")) == "openi"
-    assert source_of(Study("s", "p", source="openi", facts={"document": "a.org"})) == "a.org"
+    assert source_of(Study("s", "p", dataset="openi")) == "openi"
+    assert source_of(Study("s", "p", dataset="openi", metadata={"document": "a.org"})) == "a.org"
 
 
 def test_what_is_not_stated_counts_as_absent_and_uncertain_as_neither() -> None:
-    some = [Study(f"s{n}", "p", stated={"y": "absent"}, source="d") for n in range(12)]
-    some += [Study(f"t{n}", "p", stated={"x": "present"}, source="d") for n in range(11)]
-    some += [Study(f"u{n}", "p", stated={"x": "uncertain"}, source="d") for n in range(9)]
-    some += [Study("v", "p", source="d")]
+    some = [Study(f"s{n}", "p", stated={"y": "absent"}, dataset="d") for n in range(12)]
+    some += [Study(f"t{n}", "p", stated={"x": "present"}, dataset="d") for n in range(11)]
+    some += [Study(f"u{n}", "p", stated={"x": "uncertain"}, dataset="d") for n in range(9)]
+    some += [Study("v", "p", dataset="d")]
     (row,) = count_sources(some)
     assert (row.studies, row.rarer) == (32, 11)
 
@@ -75,18 +75,18 @@ def test_one_source_is_tested_and_the_others_train() -> None:
 
 def test_a_patient_of_two_sources_is_tested_with_the_more_frequent_one() -> None:
     patients = [
-        Study("a", "p", facts={"document": "big.org"}),
-        Study("b", "p", facts={"document": "big.org"}),
-        Study("c", "p", facts={"document": "small.org"}),
-        Study("d", "q", facts={"document": "small.org"}),
+        Study("a", "p", metadata={"document": "big.org"}),
+        Study("b", "p", metadata={"document": "big.org"}),
+        Study("c", "p", metadata={"document": "small.org"}),
+        Study("d", "q", metadata={"document": "small.org"}),
     ]
     assert source_groups(patients, "big.org") == ({"p"}, set())
     assert source_groups(patients, "small.org") == ({"q"}, {"p"})
     everyone = studies(COHORT)
     mixed = [
-        Study("m1", "p-m", stated={"x": "present"}, facts={"document": "big.org"}),
-        Study("m2", "p-m", stated={"x": "present"}, facts={"document": "big.org"}),
-        Study("m3", "p-m", stated={"x": "present"}, facts={"document": "small.org"}),
+        Study("m1", "p-m", stated={"x": "present"}, metadata={"document": "big.org"}),
+        Study("m2", "p-m", stated={"x": "present"}, metadata={"document": "big.org"}),
+        Study("m3", "p-m", stated={"x": "present"}, metadata={"document": "small.org"}),
     ]
     manifest = make_manifest([*everyone, *mixed], SplitSection(kind="sources", fold=1), dataset="d")
     assert {manifest.assignments[study.study] for study in mixed} == {"unused"}
