@@ -1,4 +1,4 @@
-"""Study: what is known of one examination before anything is decoded."""
+"""Study: the record of one examination before any file is decoded."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ SPEAKERS = ("patient", "doctor", "description", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class StudyImage:
-    """One picture of a study, or a volume, series or clip that shows several.
+    """One image of a study, or a volume, series or clip of several.
 
     Args:
         path: Path relative to the data set's root, of a file or of a folder of DICOM slices.
-        modality: How it was taken.
+        modality: Imaging modality.
         view: Projection or probe.
-        frame: Index of the slice or frame that is meant; None = all that the file holds.
-        box: Where the lesion lies that is meant: left, top, right and bottom in shares of the
-            picture's sides, from its upper left corner; None = none is meant.
-        tile: Tile of the picture that is shown; None = all of it, as in every data set.
+        frame: Index of the slice or frame in question; None = all of the file.
+        box: Box of the lesion in question: left, top, right and bottom in shares of the image's
+            sides, from its upper left corner; None = no lesion in question.
+        tile: Tile of the image that is shown; None = all of it, as in every data set.
     """
 
     path: str
@@ -73,18 +73,18 @@ class Passage:
 class Study:
     """One examination of one patient.
 
-    A modality that is not there is an empty tuple; nothing is ever put in its place.
+    A missing modality is an empty tuple; no placeholder ever stands for it.
 
     Args:
         study: Identifier within the data set.
         patient: Group key: all studies of one patient (or one source document) share it.
-        images: Pictures, in the order of the data set.
+        images: Images, in the order of the data set.
         report: Sections of the report or note, in order.
         dialogue: Turns of the doctor-patient dialogue, in order.
         stated: Assertion for each concept the data set's labels state; a concept that is not
             in it was not stated.
         coded: Concepts coded for the study beside its labels (indexing terms), for training.
-        dataset: Data set the study is from.
+        dataset: Name of the data set.
         metadata: Sex, age, width, document and the like, for probes and subgroups.
     """
 
@@ -107,7 +107,7 @@ FIELDS = {key: name for name, key in STORED_KEYS.items()}
 
 
 def plain(study: Study) -> dict[str, Any]:
-    """A study as plain values, ready for JSON; a picture without a box has no such key."""
+    """A study as plain values, ready for JSON; an image without a box has no such key."""
     record = _renamed(asdict(study), STORED_KEYS)
     record["images"] = tuple(_renamed(image, STORED_KEYS) for image in record["images"])
     for image in record["images"]:

@@ -65,8 +65,8 @@ class _Layer(nn.Module):
         subjects, objects = edges
         width = nodes.shape[1]
         keys, queries, values = (
-            part.view(len(nodes), self.heads, -1)
-            for part in self.keys_queries_values(nodes).chunk(3, dim=1)
+            values.view(len(nodes), self.heads, -1)
+            for values in self.keys_queries_values(nodes).chunk(3, dim=1)
         )
         keys = torch.einsum("nhd,rhde->rnhe", keys, self.key_relation)[kinds, subjects]
         values = torch.einsum("nhd,rhde->rnhe", values, self.value_relation)[kinds, subjects]

@@ -64,7 +64,7 @@ class _Xml:
             )
         if "&" in value:
             raise InputError(
-                f"{self.name}: entity {entity} is made of other entities",
+                f"{self.name}: entity {entity} consists of other entities",
                 "write its text in full",
             )
 

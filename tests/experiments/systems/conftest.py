@@ -202,7 +202,7 @@ def _report(rng: np.random.Generator) -> list[Passage]:
 def _texts(setting: Setting, reports: list[list[Passage]]) -> Text:
     encoder: Any = setting.text_encoder
     made = encoder.tokenized(reports)
-    return Text(made.words, None, made.mask, made.part, made.sentence, made.word)
+    return Text(made.words, None, made.mask, made.section, made.sentence, made.word)
 
 
 def _statements(studies: int) -> Statements:
