@@ -12,7 +12,7 @@ Modality = Literal["cxr", "ct", "ultrasound"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
 Stated = Literal["present", "absent", "uncertain"]
 Language = Literal["en", "zh", "es"]
-SplitPart = Literal["train", "validation", "test", "locked", "unused"]
+SplitSubset = Literal["train", "validation", "test", "locked", "unused"]
 
 MODALITIES: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")
 VIEWS: tuple[View, ...] = ("frontal", "lateral", "axial", "convex", "linear", "unknown")

@@ -16,7 +16,7 @@ from encoders.reading.raster import open_raster
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Study
 from experiments.preparation.image_scan import stamp
-from experiments.splits.origins import source_of
+from experiments.splits.origins import origin_of
 
 __all__ = ["with_measured_facts"]
 
@@ -34,7 +34,7 @@ def with_measured_facts(study: Study, root: Path) -> Study:
 def _of_files(study: Study, root: Path) -> dict[str, str]:
     """Format, bytes and size of the pictures' files."""
     paths = [path for image in study.images if (path := root / image.path).exists()]
-    facts = {"source": source_of(study)}
+    facts = {"source": origin_of(study)}
     if study.images:
         facts |= {"modality": study.images[0].modality, "pictures": str(len(study.images))}
     if not paths:

@@ -113,7 +113,7 @@ class Subject:
     def units(self, *, within: bool) -> Units:
         """How rows hang together: patients within folds, judged within modality where asked."""
         parts = self.modalities if within and self.parts else None
-        return Units(self.groups, folds=self.tested_in, parts=parts)
+        return Units(self.groups, folds=self.tested_in, modalities=parts)
 
 
 def open_subject(asked: Asked, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:

@@ -281,7 +281,7 @@ def _describe(name: str, part: Any) -> dict[str, Any]:
         "citation": part.citation,
         "homepage": part.homepage,
         "modalities": list(part.modalities),
-        "labels": {choice.name: list(choice.source) for choice in part.label_choices},
+        "labels": {choice.name: list(choice.origin) for choice in part.label_choices},
         "files": [asdict(file) for file in part.files],
         "expected": dict(part.expected),
         "labels without a concept": list(getattr(part, "unmapped", tuple)()),

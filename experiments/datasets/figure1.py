@@ -1,4 +1,4 @@
-"""Figure 1 COVID-19: 55 chest X-rays with short notes, one a patient; an external test set.
+"""Figure 1 COVID-19: 55 chest X-rays of as many patients with short notes; an external test set.
 
 Finding COVID-19 is present, any other written finding absent, an empty one not stated.
 """
@@ -35,13 +35,13 @@ class Figure1(Layout):
     modalities: ClassVar[tuple[Modality, ...]] = ("cxr",)
     label_choices = (LabelChoice("covid", ("record", "note"), "ignore"),)
     files = (
-        NeededFile("metadata.csv", "one row a picture", "in the repository", COLUMNS),
-        NeededFile("images", "pictures named after the patient", "in the repository"),
+        NeededFile("metadata.csv", "one row for each image", "in the repository", COLUMNS),
+        NeededFile("images", "images named after the patient", "in the repository"),
     )
     expected: ClassVar[dict[str, int]] = {"studies": 55, "pictures": 55}
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; a row without its picture is rejected."""
+        """The studies under `root`; a row without its image is rejected."""
         self.choice(labels)
         self.need(root)
         rows = unique(

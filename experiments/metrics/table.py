@@ -199,7 +199,7 @@ def evaluate(
         averaged=tuple(findings[c] for c in area.averaged),
         studies=len(truth),
         groups=units.count,
-        parts=units.parts is not None,
+        parts=units.modalities is not None,
         threshold_rule=thresholds.rule if thresholds else "",
         plan=plan,
     )
@@ -327,7 +327,9 @@ def _micro(
         return None if keys is None else np.repeat(np.asarray(keys), columns)
 
     pairs = Units(
-        np.repeat(units.member, columns), folds=repeated(units.folds), parts=repeated(units.parts)
+        np.repeat(units.member, columns),
+        folds=repeated(units.folds),
+        parts=repeated(units.modalities),
     )
     return bootstrap(truth.ravel(), score.ravel(), pairs, rng=rng, name=name, plan=plan).findings[0]
 

@@ -121,7 +121,7 @@ def test_rows_moved_against_each_other_are_refused(root: Path) -> None:
     table.write_text("\n".join([header, second, first, *reversed(others)]))
     assert len(OpenI().studies(root, labels="nih14")) == 16
     table.write_text("\n".join([header, "2," + first.partition(",")[2], second, *others]))
-    with pytest.raises(InputError, match="row 2: picture '1_IM-0001-0001.dcm.png' is of report 1"):
+    with pytest.raises(InputError, match="row 2: image '1_IM-0001-0001.dcm.png' is of report 1"):
         OpenI().studies(root, labels="nih14")
 
 

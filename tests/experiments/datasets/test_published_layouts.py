@@ -322,7 +322,7 @@ def test_covidx_lists_of_every_version(root: Path) -> None:
     assert found["train/0.png"].patient == "rsna:train0-made-up"
     for part in ("train", "test"):
         (root / f"{part}_COVIDx9B.txt").write_text("p 0.png negative\nq 1.png positive bimcv\n")
-    with pytest.raises(InputError, match="several lists of the part train"):
+    with pytest.raises(InputError, match="several lists of the subset train"):
         studies(root, "covid")
     binary = studies(root, "covid", version="9B")
     assert binary["train/1.png"].stated == {"ckg:covid_19": "present"}

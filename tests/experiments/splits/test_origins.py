@@ -13,7 +13,7 @@ from experiments.config.schema import SplitSection
 from experiments.records.folder import find_run
 from experiments.records.predictions import read_predictions
 from experiments.splits.manifest import Manifest, check, make_manifest
-from experiments.splits.origins import count_sources, source_groups, source_of
+from experiments.splits.origins import count_origins, origin_groups, origin_of
 from kg.errors import InputError
 
 
@@ -33,7 +33,7 @@ COHORT = {"big.org": (20, 20), "small.org": (10, 12), "ill.org": (30, 0), "few.o
 
 
 def test_sources_by_size_and_rarer_class() -> None:
-    rows = count_sources(studies(COHORT))
+    rows = count_origins(studies(COHORT))
     assert [(row.source, row.studies, row.rarer) for row in rows] == [
         ("big.org", 40, 20),
         ("few.org", 39, 9),
@@ -44,8 +44,8 @@ def test_sources_by_size_and_rarer_class() -> None:
 
 
 def test_a_study_without_a_document_is_of_its_data_set() -> None:
-    assert source_of(Study("s", "p", dataset="openi")) == "openi"
-    assert source_of(Study("s", "p", dataset="openi", metadata={"document": "a.org"})) == "a.org"
+    assert origin_of(Study("s", "p", dataset="openi")) == "openi"
+    assert origin_of(Study("s", "p", dataset="openi", metadata={"document": "a.org"})) == "a.org"
 
 
 def test_what_is_not_stated_counts_as_absent_and_uncertain_as_neither() -> None:
@@ -53,7 +53,7 @@ def test_what_is_not_stated_counts_as_absent_and_uncertain_as_neither() -> None:
     some += [Study(f"t{n}", "p", stated={"x": "present"}, dataset="d") for n in range(11)]
     some += [Study(f"u{n}", "p", stated={"x": "uncertain"}, dataset="d") for n in range(9)]
     some += [Study("v", "p", dataset="d")]
-    (row,) = count_sources(some)
+    (row,) = count_origins(some)
     assert (row.studies, row.rarer) == (32, 11)
 
 
@@ -80,8 +80,8 @@ def test_a_patient_of_two_sources_is_tested_with_the_more_frequent_one() -> None
         Study("c", "p", metadata={"document": "small.org"}),
         Study("d", "q", metadata={"document": "small.org"}),
     ]
-    assert source_groups(patients, "big.org") == ({"p"}, set())
-    assert source_groups(patients, "small.org") == ({"q"}, {"p"})
+    assert origin_groups(patients, "big.org") == ({"p"}, set())
+    assert origin_groups(patients, "small.org") == ({"q"}, {"p"})
     everyone = studies(COHORT)
     mixed = [
         Study("m1", "p-m", stated={"x": "present"}, metadata={"document": "big.org"}),
