@@ -2,7 +2,7 @@
 
 One folder per key (weights, preprocessing, view recipe and its version) holds `rows.f16`, the
 token features in half precision, and `index.jsonl`, one line a row with the SHA-256 of the
-picture's bytes. A row is first written and synced, then listed; readers see listed rows
+image's bytes. A row is first written and synced, then listed; readers see listed rows
 only, so a killed writer leaves nothing half-written to be seen. One process writes at a
 time; readers need no lock.
 """

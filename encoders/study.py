@@ -32,7 +32,7 @@ SECTIONS = (
 """Names a report's passages may have; `note` is a clinical note, `comment` an expert's remark."""
 
 DESCRIBING = ("findings", "impression")
-"""Sections that say what the pictures show."""
+"""Sections that say what the images show."""
 
 SPEAKERS = ("patient", "doctor", "description", "unknown")
 """Names a dialogue's passages may have; `description` is the patient's opening summary."""

@@ -90,7 +90,8 @@ def _print(found: LinkStudy) -> None:
     relations = [_row(name, one.figures, one.count) for name, one in summary.relations.items()]
     show.table(("relation", *columns[1:]), relations)
     show.note(
-        f"{found.graph_input.name}: {found.size}; model {found.name}; seeds {_listed(found.seeds)}; "
+        f"{found.graph_input.name}: {found.size}; model {found.name}; "
+        f"seeds {_listed(found.seeds)}; "
         f"{summary.seconds:.2f} s an epoch; chosen on validation (MRR {summary.valid:.3f})"
     )
     if summary.leaks:

@@ -1,8 +1,8 @@
 """Origin of a study: the web domain, paper, collection or data set of its images.
 
-Leave-one-origin-out: each origin is tested by a model trained on all others. An origin can be tested
-if some finding is present in enough of its studies and absent in enough; the others always train and
-are never tested.
+Leave-one-origin-out: each origin is tested by a model trained on all others. An origin can be
+tested if some finding is present in enough of its studies and absent in enough; the others always
+train and are never tested.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def test_saving_and_loading(tmp_path: Path) -> None:
 def test_a_manifest_that_is_not_whole_is_refused() -> None:
     manifest = make_manifest(cohort(), SplitSection(), dataset="d")
     some_study = next(iter(manifest.groups))
-    with pytest.raises(InputError, match="no such part: dev"):
+    with pytest.raises(InputError, match="no such subset: dev"):
         check(replace(manifest, assignments={**manifest.assignments, some_study: "dev"}))  # type: ignore[dict-item]
     groups = {name: of for name, of in manifest.groups.items() if name != some_study}
     with pytest.raises(InputError, match="lacks a part or a group"):
@@ -169,7 +169,7 @@ def test_a_manifest_that_is_not_whole_is_refused() -> None:
 @pytest.mark.parametrize(
     ("split", "says"),
     [
-        ({"kind": "locked"}, "d has no locked part"),
+        ({"kind": "locked"}, "d has no locked test set"),
         ({"validation": 0.0}, r"split\.validation 0\.0"),
         ({"folds": 1}, "nothing is left for train"),
     ],

@@ -100,9 +100,9 @@ def test_locked_studies_stay_locked() -> None:
 
 
 def test_what_cannot_be_left_out_says_so() -> None:
-    with pytest.raises(InputError, match=r"one source only \(big.org\)"):
+    with pytest.raises(InputError, match=r"one origin only \(big.org\)"):
         make_manifest(studies({"big.org": (20, 20)}), SplitSection(kind="sources"), dataset="d")
-    with pytest.raises(InputError, match="2 of the 4 sources of d can be tested") as error:
+    with pytest.raises(InputError, match="2 of the 4 origins of d can be tested") as error:
         make_manifest(studies(COHORT), SplitSection(kind="sources", fold=2), dataset="d")
     assert error.value.hint == "choose of: 0 big.org, 1 small.org"
     few = studies({"ill.org": (30, 0), "well.org": (0, 30)})
@@ -141,4 +141,4 @@ def test_a_run_leaves_a_hospital_out(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_run_on_one_hospital_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(own_table(tmp_path, sources=1, fold=0)) == 3
-    assert "there is one source only (h0)" in capsys.readouterr().err
+    assert "there is one origin only (h0)" in capsys.readouterr().err
