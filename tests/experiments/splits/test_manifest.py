@@ -162,7 +162,7 @@ def test_a_manifest_that_is_not_whole_is_refused() -> None:
     with pytest.raises(InputError, match="no such subset: dev"):
         check(replace(manifest, assignments={**manifest.assignments, some_study: "dev"}))  # type: ignore[dict-item]
     groups = {name: of for name, of in manifest.groups.items() if name != some_study}
-    with pytest.raises(InputError, match="lacks a part or a group"):
+    with pytest.raises(InputError, match="lacks a subset or a group"):
         check(replace(manifest, groups=groups))
 
 
