@@ -73,7 +73,7 @@ class _Layer(nn.Module):
         scores: Tensor = (queries[objects] * keys).sum(2) * self.prior[kinds]
         scores = scores / math.sqrt(width // self.heads) + weights.log().unsqueeze(1)
         attention = softmax(scores, objects, num_nodes=count)
-        heard = sum_at(values * attention.unsqueeze(2), objects, count).flatten(1)
+        messages = sum_at(values * attention.unsqueeze(2), objects, count).flatten(1)
         kept: Tensor = self.skip.sigmoid()
-        spoken: Tensor = self.out(gelu(heard))
-        return kept * spoken + (1 - kept) * nodes[:count]
+        projected: Tensor = self.out(gelu(messages))
+        return kept * projected + (1 - kept) * nodes[:count]

@@ -133,9 +133,9 @@ class DialogueTransformer(WordEncoder):
         windows = self._windows(F.pad(tokens * mask.unsqueeze(-1), (0, 0, 0, after)))
         counts = self._windows(F.pad(mask, (0, after))).sum(2)
         means = windows.sum(2) / counts.clamp(min=1).unsqueeze(-1)
-        heard = self.across(means, src_key_padding_mask=ignored_padding(counts > 0))
-        carried: Tensor = heard.repeat_interleave(window, dim=1)[:, :length]
-        return carried
+        summaries = self.across(means, src_key_padding_mask=ignored_padding(counts > 0))
+        context: Tensor = summaries.repeat_interleave(window, dim=1)[:, :length]
+        return context
 
 
 def _ends(row: list[Token], limit: int, opening: float) -> list[Token]:

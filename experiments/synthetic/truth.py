@@ -113,7 +113,7 @@ def statements(truth: Truth, text: str) -> list[Statement]:
 
 
 def lesion_labels(truth: Truth) -> dict[str, Stated]:
-    """What is drawn of the findings of `LESIONS`, and on which side anything is."""
+    """Drawn findings of `LESIONS`, and the side of each finding."""
     sides = {finding["side"] for finding in truth["findings"] if finding["shown"]}
     holds = {*truth["true"], *(f"ckg:{side}" for side in sides - {"both"})}
     if "both" in sides:

@@ -54,7 +54,7 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both are the same graph."""
+        """True if both are the same graph."""
         return not any(getattr(self, field.name) for field in fields(self))
 
 

@@ -61,7 +61,7 @@ def query_endpoint(url: str, query: str, *, seconds: float) -> Answer:
 
 
 def _request(url: str, query: str) -> tuple[Request, str]:
-    """What is sent, and the address as it may be shown: without name, password and parameters."""
+    """The request, and its address for messages: without name, password and parameters."""
     parts = urlsplit(url)
     try:
         place = _place(parts)
