@@ -1,1 +1,1 @@
-"""How a study is read: files become arrays, arrays become features; text and graph beside them."""
+"""Reading and encoding of studies: files to arrays, arrays, text and graph to features."""

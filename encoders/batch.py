@@ -1,7 +1,7 @@
-"""StudyBatch and Features: what flows from the reading of studies into the classifier.
+"""StudyBatch and Features: tensors on the way from the reading of studies to the classifier.
 
 Shape letters: `B` studies, `V` images of a study, `S` image tokens, `T` text tokens, `N` concepts,
-`C` findings asked for, `D` width.
+`C` requested findings, `D` width.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ class Text:
         words: Word ids, `[B, T]`; None where `tokens` is given and nothing is written.
         tokens: Token vectors of a frozen encoder, `[B, T, D]`, or None.
         mask: True where there is a word, `[B, T]`; a study without text has an all-False row.
-        part: Index of the section or speaker of each word, `[B, T]`.
-        sentence: Which sentence of the text each token belongs to, `[B, T]`; -1 = none, as of
+        section: Index of the section or speaker of each word, `[B, T]`.
+        sentence: Sentence of the text that each token belongs to, `[B, T]`; -1 = none, as of
             padding and of a language model's marks of start and end.
-        word: Which word of the text each token is, or is a part of, `[B, T]`; -1 = none.
+        word: Word of the text that each token is or belongs to, `[B, T]`; -1 = none.
     """
 
     words: Tensor | None
     tokens: Tensor | None
     mask: Tensor
-    part: Tensor
+    section: Tensor
     sentence: Tensor | None = None
     word: Tensor | None = None
 
     def rows(self, at: Tensor) -> Text:
-        """The texts at these places, cut to the longest of them."""
+        """The texts at these rows, cut to the longest of them."""
         mask = self.mask[at]
         longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
         cut = {
@@ -48,14 +48,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Statements:
-    """What the training reports state, one after the other, each row filled up to the longest.
+    """Statements of the training reports in order, each row padded to the longest.
 
     Args:
         concept: Index of the concept in the graph, `[B, M]`; -1 = no further statement.
         assertion: 1 present, -1 absent, 0.5 uncertain, 0 no further statement, `[B, M]`.
-        site: Index of the anatomy concept it is said to lie at, `[B, M]`; -1 = none is named.
-        sentence: Which sentence of the paired report states it, as `Text.sentence`, `[B, M]`; -1 =
-            one beyond the limit of the text encoder.
+        site: Index of the anatomy concept of its site, `[B, M]`; -1 = none is named.
+        sentence: Sentence of the paired report that states it, as `Text.sentence`, `[B, M]`; -1 =
+            beyond the limit of the text encoder.
         first: The first word of it, as `Text.word`, `[B, M]`; -1 likewise.
         last: The last word of it, `[B, M]`.
     """
@@ -73,7 +73,7 @@ class Statements:
         return self.concept >= 0
 
     def rows(self, at: Tensor) -> Statements:
-        """The statements of the studies at these places, cut to the most of them."""
+        """The statements of the studies at these rows, cut to the largest number."""
         most = max(int(self.mask[at].sum(1).max()) if len(at) else 0, 1)
         return Statements(*(getattr(self, f.name)[at][:, :most] for f in fields(self)))
 
@@ -86,20 +86,20 @@ class StudyBatch:
         ids: Study identifiers, length `B`.
         pixels: Normalised pixels `[B, V, c, H, W]`, or None where tokens are cached.
         image_tokens: Cached tokens of a frozen image encoder `[B, V, S, D]`, or None.
-        image_mask: True where there is a picture, `[B, V]`.
+        image_mask: True where there is an image, `[B, V]`.
         view: Index into `VIEWS`, `[B, V]`.
         modality: Index into `MODALITIES`, `[B, V]`.
         text: Text the system may read at test by the text policy, or None.
-        evidence: What the allowed text states of each concept, `[B, N]`: 1 present, -1 absent,
+        evidence: Assertion of each concept by the allowed text, `[B, N]`: 1 present, -1 absent,
             0.5 uncertain, 0 not stated; or None.
-        targets: What the label policy made of the labels, `[B, C]`, NaN = not stated.
-        concept_targets: Training only: what the full report or coding states, `[B, N]`, NaN = not
+        targets: Targets by the label policy, `[B, C]`, NaN = not stated.
+        concept_targets: Training only: concepts by the full report or coding, `[B, N]`, NaN = not
             stated; or None.
-        facts: Encoded facts of the studies, `[B, F]`, for probes only; or None.
+        metadata: Encoded metadata of the studies, `[B, F]`, for probes only; or None.
         paired_text: Training only: text of the full report for contrast, never an input; or None.
-        statements: Training only: what the full report states; or None.
-        boxes: Where the lesion lies that is meant, `[B, V, 4]`: left, top, right and bottom in
-            shares of the square view; NaN where none is meant. None where no system asks.
+        statements: Training only: statements of the full report; or None.
+        boxes: Box of the lesion in question, `[B, V, 4]`: left, top, right and bottom in shares of
+            the square view; NaN without one. None where no system asks.
     """
 
     ids: tuple[str, ...]
@@ -112,7 +112,7 @@ class StudyBatch:
     evidence: Tensor | None
     targets: Tensor
     concept_targets: Tensor | None = None
-    facts: Tensor | None = None
+    metadata: Tensor | None = None
     paired_text: Text | None = None
     statements: Statements | None = None
     boxes: Tensor | None = None
@@ -124,8 +124,8 @@ class StudyBatch:
             if isinstance(value, Tensor):
                 return value.to(device, non_blocking=True)
             if isinstance(value, Text | Statements):
-                parts = {f.name: move(getattr(value, f.name)) for f in fields(value)}
-                return type(value)(**parts)  # type: ignore[arg-type]
+                moved = {f.name: move(getattr(value, f.name)) for f in fields(value)}
+                return type(value)(**moved)  # type: ignore[arg-type]
             return value
 
         moved = {f.name: move(getattr(self, f.name)) for f in fields(self)}
@@ -134,12 +134,12 @@ class StudyBatch:
 
 @dataclass(frozen=True)
 class Features:
-    """What an encoder made of its input.
+    """Output of an encoder.
 
     Args:
         tokens: `[B, L, D]`, `L` = all image tokens of a study, or its words.
         mask: True where a token is real, `[B, L]`.
-        pooled: One vector a study, `[B, D]`; zeros where nothing is real.
+        pooled: One vector for each study, `[B, D]`; zeros where nothing is real.
     """
 
     tokens: Tensor

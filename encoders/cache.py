@@ -1,9 +1,9 @@
-"""Feature cache: what a frozen encoder makes of each picture is computed once and kept on disk.
+"""Feature cache: tokens of a frozen encoder, computed once for each image and kept on disk.
 
 One folder per key (weights, preprocessing, view recipe and its version) holds `rows.f16`, the
 token features in half precision, and `index.jsonl`, one line a row with the SHA-256 of the
-picture's bytes. A row is first written and synced, then listed: what is not listed does not
-exist, so a writer that is killed leaves nothing half-written to be seen. One process writes at a
+image's bytes. A row is first written and synced, then listed; readers see listed rows
+only, so a killed writer leaves nothing half-written to be seen. One process writes at a
 time; readers need no lock.
 """
 
@@ -40,14 +40,14 @@ LARGEST = float(np.finfo(np.float16).max)
 def image_key(
     encoder: ImageEncoder, recipe: str, version: str, *, trains: bool = False, random: bool = False
 ) -> dict[str, str]:
-    """What decides the tokens of a picture beside its bytes.
+    """Key of the cache: everything that decides the tokens of an image beside its bytes.
 
     Args:
         encoder: The frozen encoder.
         recipe: Name of the view recipe.
-        version: Version of the code that reads and prepares pictures.
-        trains: Whether the encoder is trained in this run.
-        random: Whether the recipe draws at random.
+        version: Version of the code that reads and prepares images.
+        trains: True if the encoder is trained in this run.
+        random: True if the recipe is random.
 
     Raises:
         InputError: If the tokens would not be the same each time.
@@ -78,30 +78,30 @@ def encode_pixels(
     Args:
         encoder: A frozen encoder in evaluation mode, on `device`.
         pixels: Normalised pixels.
-        device: Where the encoder is.
-        together: Pictures encoded together; 0 = 4 on a CPU, where small batches stay in its
+        device: Device of the encoder.
+        together: Images encoded together; 0 = 4 on a CPU, where small batches stay in its
             memory cache (three times as fast as 16), and all of them elsewhere.
     """
     size = together or (4 if device == "cpu" else max(len(pixels), 1))
     with torch.no_grad():
-        parts = [
+        tokens = [
             encoder(torch.as_tensor(pixels[start : start + size]).to(device)).float().cpu()
             for start in range(0, len(pixels), size)
         ]
-    return torch.cat(parts).numpy()
+    return torch.cat(tokens).numpy()
 
 
 class FeatureCache(Generic[Item]):
-    """Token features on disk, computed once for each picture.
+    """Token features on disk, computed once for each image.
 
-    An item is the path of a file, known by the hash of its bytes, a picture of such a file, or a
-    hash itself.
+    An item is the path of a file (identified by the hash of its bytes), an image in such a file, or
+    a hash.
 
     Args:
-        folder: Where caches are kept; each key gets its own folder in it.
-        key: What decides the features beside the item; see `image_key`.
+        folder: Folder of the caches; each key has its own folder in it.
+        key: Everything that decides the features beside the item; see `image_key`.
         shape: Tokens of one item and their width, `(S, D)`.
-        contents: Gives hashes of files, and knows those it gave before.
+        contents: Hashes of files, computed once.
 
     Raises:
         InputError: If the folder cannot be written, or holds this key with another shape.
@@ -165,11 +165,11 @@ class FeatureCache(Generic[Item]):
         batch: int = 32,
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Compute what is missing, and nothing else.
+        """Compute the missing features.
 
         Args:
-            items: Pictures wanted.
-            encode: Gives the features `[n, S, D]` of a list of items.
+            items: Images whose features are needed.
+            encode: Function from a list of items to their features `[n, S, D]`.
             batch: Items encoded and written together.
             progress: Called with the number done and the number to do after each batch.
 
@@ -177,12 +177,12 @@ class FeatureCache(Generic[Item]):
             Row of each item in `array`.
 
         Raises:
-            InputError: If features are not finite, or cannot be written; what was written before
-                stays.
+            InputError: If features are not finite, or cannot be written; rows written before
+                stay.
         """
         names = _contents(items, self._contents)
         with self._locked():
-            self._mend()
+            self._truncate()
             todo = {
                 name: item
                 for name, item in zip(names, items, strict=True)
@@ -190,11 +190,11 @@ class FeatureCache(Generic[Item]):
             }
             waiting = list(todo.items())
             for start in range(0, len(waiting), batch):
-                part = waiting[start : start + batch]
-                features = self._checked([item for _, item in part], encode)
-                self._append([name for name, _ in part], features)
+                chunk = waiting[start : start + batch]
+                features = self._checked([item for _, item in chunk], encode)
+                self._append([name for name, _ in chunk], features)
                 if progress is not None:
-                    progress(start + len(part), len(waiting))
+                    progress(start + len(chunk), len(waiting))
         return np.array([self._known[name] for name in names], dtype=np.int64)
 
     def _checked(self, items: list[Item], encode: Callable[[list[Item]], Array]) -> Array:
@@ -202,20 +202,20 @@ class FeatureCache(Generic[Item]):
         features = np.asarray(encode(items), dtype=np.float32)
         if features.shape != (len(items), *self.shape):
             raise InputError(
-                f"the encoder gave {features.shape} for {len(items)} pictures, "
-                f"the cache holds {self.shape} a picture",
+                f"the encoder gave {features.shape} for {len(items)} images, "
+                f"the cache holds {self.shape} for each image",
                 "choose another cache folder, or the encoder the cache was made with",
             )
         within = (np.abs(features) <= LARGEST).all(axis=(1, 2))
         if not within.all():
             raise InputError(
                 f"{items[int(np.argmin(within))]}: its features are not finite in half precision",
-                "look at the picture and at the weights",
+                "check the image and the weights",
             )
         return features.astype(np.float16)
 
     def _append(self, names: list[str], features: Array) -> None:
-        """Write rows, sync them, and only then list them; an error leaves things as before."""
+        """Write rows, sync them, and only then list them; an error leaves the cache as before."""
         first = len(self)
         with _explained(self.folder):
             try:
@@ -226,12 +226,12 @@ class FeatureCache(Generic[Item]):
                 )
                 _write(self._index, "".join(lines).encode())
             except OSError:
-                self._mend()
+                self._truncate()
                 raise
         self._refresh()
 
-    def _mend(self) -> None:
-        """Cut off what a killed writer left behind the last listed row; needs the lock."""
+    def _truncate(self) -> None:
+        """Remove bytes of a killed writer after the last listed row; needs the lock."""
         self._refresh()
         with _explained(self.folder):
             for path, length in (
@@ -242,7 +242,7 @@ class FeatureCache(Generic[Item]):
                     os.truncate(path, length)
 
     def _refresh(self) -> None:
-        """Read the lines that were added since the last time; a line without its end is none."""
+        """Read the lines added since the last time; an incomplete line does not count."""
         if not self._index.exists() or self._index.stat().st_size <= self._read:
             return
         with self._index.open("rb") as stream:
@@ -255,7 +255,7 @@ class FeatureCache(Generic[Item]):
         self._read += len(whole)
 
     def _check(self, about: dict[str, Any]) -> None:
-        """Write what the folder holds, or compare it with what was written."""
+        """Write the description of the folder, or compare it with the one there."""
         path = self.folder / "about.json"
         if not path.exists():
             with self._locked(), _explained(self.folder):
@@ -283,7 +283,7 @@ class FeatureCache(Generic[Item]):
 
 
 def _contents(items: Sequence[Path | Picture | str], contents: Contents) -> list[str]:
-    """SHA-256 of what each item holds; a picture of a file has its place behind it."""
+    """Hash of each item; an image inside a file has its index appended."""
     paths = [item.path if isinstance(item, Picture) else item for item in items]
     hashes = {path: contents.hash(path) for path in set(paths) if isinstance(path, Path)}
     names = []
@@ -315,11 +315,11 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """A full or read-only disk is the user's to mend."""
+    """Turn a full or read-only disk into an `InputError`."""
     try:
         yield
     except OSError as error:
         raise InputError(
             f"{folder}: the feature cache cannot be written ({error.strerror or error})",
-            "free some space or choose another folder; what was cached before is intact",
+            "free some space or choose another folder; rows cached before are intact",
         ) from None

@@ -1,4 +1,4 @@
-"""What a file or folder holds, as a hash; it loads nothing heavy, for any process to use."""
+"""Content hashes of files and folders, without heavy imports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def file_hash(path: Path) -> str:
 
 
 def members(path: Path) -> list[Path]:
-    """The files a picture is in: those of a folder, the two of a paired volume, or the file.
+    """The files of an image: those of a folder, the two of a paired volume, or the file itself.
 
     Raises:
         OSError: If a folder cannot be listed.
@@ -49,7 +49,7 @@ def content_hash(path: Path) -> str:
 
 
 class Contents:
-    """Hashes of the pictures a run reads; a file is read for its hash once, until it changes."""
+    """Hashes of the images of a run; a file is hashed once, until it changes."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Stamp, str]] = {}
@@ -80,7 +80,7 @@ class Contents:
 
 
 def _stamp(path: Path) -> Stamp:
-    """What changes with a file; zeros where there is none."""
+    """Size and times of a file, which change with it; zeros where there is none."""
     try:
         about = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""A clinical graph as tensors: directed edges for the graph networks, memory for the findings.
+"""A clinical graph as tensors: directed edges for graph networks, neighbourhoods of findings.
 
 The list of directed relation kinds is the same for every graph, so that a network trained on one
 graph fits any other (a control, a graph without a data set, an extended one).
@@ -22,11 +22,11 @@ __all__ = [
     "ANCESTOR",
     "ITSELF",
     "KINDS",
-    "MEMORY_KINDS",
+    "NEIGHBOUR_KINDS",
     "NEAR",
-    "Memory",
+    "Neighbourhoods",
     "graph_tensors",
-    "memory",
+    "neighbourhoods",
 ]
 
 CLINICAL = sorted(name for name, relation in RELATIONS.items() if not relation.bookkeeping)
@@ -38,19 +38,19 @@ KINDS: tuple[str, ...] = (
 """Directed relation kinds; a symmetric relation is one kind both ways."""
 
 ITSELF, ANCESTOR, NEAR = len(KINDS), len(KINDS) + 1, len(KINDS) + 2
-"""Further kinds in a memory: the finding itself, a wider concept by `is_a`, two steps away."""
+"""Further kinds in a neighbourhood: the finding, a wider concept by `is_a`, two steps away."""
 
-MEMORY_KINDS = len(KINDS) + 3
-"""Number of kinds a memory may hold."""
+NEIGHBOUR_KINDS = len(KINDS) + 3
+"""Number of kinds in a neighbourhood."""
 
 
 @dataclass(frozen=True)
-class Memory:
-    """The fixed neighbourhood of each finding, on which its query always attends.
+class Neighbourhoods:
+    """The fixed neighbourhood of each finding, which its query attends to.
 
     Args:
         index: Concepts, `[C, K]`; 0 where there is none.
-        kind: How each is related to the finding, `[C, K]`, values in `[0, MEMORY_KINDS)`.
+        kind: Relation of each to the finding, `[C, K]`, values in `[0, NEIGHBOUR_KINDS)`.
         weight: Strength in (0, 1], `[C, K]`; 0 where there is none.
         mask: True where there is a concept, `[C, K]`; the first is the finding itself.
     """
@@ -68,25 +68,25 @@ def graph_tensors(graph: KnowledgeGraph) -> tuple[Tensor, Tensor, Tensor, int]:
         Subject and object of each edge `[2, E]`, its kind `[E]`, its strength in (0, 1] `[E]`,
         and the number of directed kinds.
     """
-    found = _directed(graph)
-    edges = torch.tensor([key[:2] for key in found], dtype=torch.int64).reshape(-1, 2).T
-    kinds = torch.tensor([key[2] for key in found], dtype=torch.int64)
-    weights = torch.tensor(list(found.values()), dtype=torch.float32)
+    strengths = _directed(graph)
+    edges = torch.tensor([key[:2] for key in strengths], dtype=torch.int64).reshape(-1, 2).T
+    kinds = torch.tensor([key[2] for key in strengths], dtype=torch.int64)
+    weights = torch.tensor(list(strengths.values()), dtype=torch.float32)
     return edges.contiguous(), kinds, weights, len(KINDS)
 
 
-def memory(graph: KnowledgeGraph, findings: Sequence[str], limit: int) -> Memory:
-    """The neighbourhood each finding remembers, the same every time.
+def neighbourhoods(graph: KnowledgeGraph, findings: Sequence[str], limit: int) -> Neighbourhoods:
+    """The neighbourhood of each finding; deterministic.
 
-    In this order, as far as `limit` goes: the finding itself; its neighbours, the strongest first,
-    at equal strength the wider concepts by `is_a`, then those with the fewest edges (they say
-    more than a hub); its further ancestors, the nearest first; what is two steps away, by the
-    product of the strengths.
+    In this order, up to `limit`: the finding itself; its neighbours, the strongest first,
+    at equal strength the wider concepts by `is_a`, then those with the fewest edges (more
+    specific than a hub); its further ancestors, the nearest first; concepts two steps away, by
+    the product of the strengths.
 
     Args:
         graph: The graph of the run.
         findings: Concept ids (`C`).
-        limit: Most concepts of a finding (`K`).
+        limit: Largest number of concepts of a finding (`K`).
 
     Raises:
         InputError: If a finding is not in the graph.
@@ -98,9 +98,9 @@ def memory(graph: KnowledgeGraph, findings: Sequence[str], limit: int) -> Memory
     for row, finding in enumerate(findings):
         here = graph.index[graph.concept(finding).id]
         wider = [graph.index[ancestor] for ancestor in graph.ancestors(finding)]
-        for place, (concept, how, strength) in enumerate(_remembered(here, wider, around, limit)):
+        for place, (concept, how, strength) in enumerate(_ranked(here, wider, around, limit)):
             index[row, place], kind[row, place], weight[row, place] = concept, how, strength
-    return Memory(
+    return Neighbourhoods(
         torch.from_numpy(index),
         torch.from_numpy(kind),
         torch.from_numpy(weight),
@@ -111,7 +111,7 @@ def memory(graph: KnowledgeGraph, findings: Sequence[str], limit: int) -> Memory
 def _directed(graph: KnowledgeGraph) -> dict[tuple[int, int, int], float]:
     """Strength of each directed edge, by subject, object and kind, in a fixed order."""
     place = {kind: position for position, kind in enumerate(KINDS)}
-    found: dict[tuple[int, int, int], float] = {}
+    strengths: dict[tuple[int, int, int], float] = {}
     edges = clinical_edges(graph)
     for subject, relation, obj, weight in zip(
         edges.subjects.tolist(),
@@ -123,12 +123,12 @@ def _directed(graph: KnowledgeGraph) -> dict[tuple[int, int, int], float]:
         name = edges.kinds[relation]
         back = name if RELATIONS[name].symmetric else f"inverse of {name}"
         for key in ((subject, obj, place[name]), (obj, subject, place[back])):
-            found[key] = max(weight, found.get(key, 0.0))
-    return found
+            strengths[key] = max(weight, strengths.get(key, 0.0))
+    return strengths
 
 
 Around = list[dict[int, tuple[int, float]]]
-"""For each concept its neighbours, each with the kind and strength of their strongest edge."""
+"""Neighbours of each concept, with kind and strength of the strongest edge."""
 
 WIDER = KINDS.index(f"inverse of {IS_A}")
 """Kind of the message from a wider concept."""
@@ -141,7 +141,7 @@ def _around(graph: KnowledgeGraph) -> Around:
     def rank(kind: int, weight: float) -> tuple[float, bool, int]:
         return weight, kind == WIDER, -kind
 
-    # the kind is that of the message from the neighbour, as in `graph_tensors`
+    # The kind is that of the message from the neighbour, as in `graph_tensors`.
     for (subject, obj, kind), weight in _directed(graph).items():
         known = around[obj].get(subject)
         if subject != obj and (known is None or rank(kind, weight) > rank(*known)):
@@ -149,10 +149,10 @@ def _around(graph: KnowledgeGraph) -> Around:
     return around
 
 
-def _remembered(
+def _ranked(
     here: int, wider: Sequence[int], around: Around, limit: int
 ) -> list[tuple[int, int, float]]:
-    """Concept, kind and strength of what one finding remembers, in order."""
+    """Concept, kind and strength of the neighbours of one finding, in order."""
     direct = sorted(
         around[here].items(),
         key=lambda item: (-item[1][1], item[1][0] != WIDER, len(around[item[0]]), item[0]),

@@ -1,4 +1,4 @@
-"""Attention heads share the width of a layer among them."""
+"""Check that attention heads divide the width of a layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def check_heads(part: str, width: int, heads: int) -> None:
     """Refuse a number of attention heads that cannot share a width.
 
     Args:
-        part: Where the heads were chosen, for the message.
+        part: Name of the component with the heads, for the message.
         width: Width of the layer.
         heads: Number of heads.
 

@@ -1,4 +1,4 @@
-"""Concept vectors from names: what a concept is called, turned into numbers once and kept.
+"""Concept vectors from names, computed once and kept.
 
 A concept's names are its label, its synonyms and, where a sourced one exists, its definition.
 """
@@ -46,11 +46,11 @@ def name_vectors(
     `width` is smaller. A width that the names cannot fill ends in zeros.
 
     Args:
-        graph: Its concepts are named.
-        encoder: What turns names into vectors.
+        graph: The graph.
+        encoder: Encoder of the names.
         width: Width of a vector.
         texts: Reports of training studies that `tfidf` may learn words from.
-        folder: Where vectors are kept, by the graph's fingerprint; None keeps nothing.
+        folder: Folder of kept vectors, by the graph's fingerprint; None keeps nothing.
         seed: Seed of the SVD.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Neighbour sampling: a part of a large graph around the concepts a training step asks for."""
+"""Neighbour sampling: a subgraph of a large graph around the concepts of a training step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Hops", "NeighbourSampler", "Sampled"]
 
 
 class Hops(NamedTuple):
-    """How far from the concepts asked for those of a part are, nearest first, and its edges.
+    """Numbers of concepts and edges of a subgraph by distance from the seeds, nearest first.
 
     Args:
         concepts: Number of concepts within 0, 1, 2, ... steps.
@@ -24,10 +24,10 @@ class Hops(NamedTuple):
     edges: tuple[int, ...]
 
     def layers(self, count: int) -> Iterator[tuple[int, int]]:
-        """For each of so many layers the concepts worth embedding, and the edges into them.
+        """Numbers of concepts and edges that each of so many layers needs.
 
-        What the last layer says of any but the concepts asked for is read by nobody, what the
-        layer before says only by what is one step away, and so on.
+        The last layer needs the seeds alone, the layer before it concepts up to one step away, and
+        so on.
         """
         for later in reversed(range(count)):
             within = min(later, len(self.edges))
@@ -35,13 +35,13 @@ class Hops(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """A part of a graph.
+    """A sampled subgraph.
 
     Args:
-        concepts: Concepts of the part, those asked for first, `[n]`.
+        concepts: Concepts of the subgraph, the seeds first, `[n]`.
         ends: Subject and object of each edge as places in `concepts`, `[2, e]`.
-        places: Which of the graph's edges each one is, `[e]`.
-        hops: How far away they are.
+        places: Index of each edge in the graph, `[e]`.
+        hops: Numbers of concepts and edges by distance.
     """
 
     concepts: Tensor
@@ -50,7 +50,7 @@ class Sampled(NamedTuple):
     hops: Hops
 
     def without(self, hidden: Tensor) -> Sampled:
-        """The part without some of the graph's edges, `[E]`."""
+        """The subgraph without some of the graph's edges, `[E]`."""
         kept = ~hidden[self.places]
         counts = [int(kept[:count].sum()) for count in self.hops.edges]
         hops = self.hops._replace(edges=tuple(counts))
@@ -80,8 +80,8 @@ class NeighbourSampler:
 
         Args:
             seeds: Different concepts, `[b]`.
-            sizes: Most edges drawn into a concept in each layer. Where it has fewer all are taken,
-                else that many are drawn with replacement and doubles dropped.
+            sizes: Largest number of edges drawn into a concept in each layer. If it has fewer, all
+                are taken, else that many are drawn with replacement and duplicates dropped.
             generator: Source of the draws.
         """
         reached = torch.full((self.count,), -1)
@@ -119,5 +119,5 @@ class NeighbourSampler:
         return torch.searchsorted(self.starts + self.degrees, places, right=True)
 
 
-def _sums(parts: Sequence[Tensor]) -> tuple[int, ...]:
-    return tuple(itertools.accumulate(len(part) for part in parts))
+def _sums(rows: Sequence[Tensor]) -> tuple[int, ...]:
+    return tuple(itertools.accumulate(len(row) for row in rows))

@@ -23,14 +23,14 @@ def pool_tokens(tokens: Tensor, grid: int, pool: Literal["mean", "mean_max"] = "
 
     Args:
         tokens: `[..., S, D]`, row by row, `S` a square number.
-        grid: Side of the grid wanted; 0 keeps the tokens as they are.
+        grid: Side of the smaller grid; 0 keeps the tokens as they are.
         pool: Mean of each cell, or its mean and maximum side by side (twice the width).
 
     Returns:
         Tokens `[..., grid * grid, D]`.
 
     Raises:
-        InputError: If the tokens form no square grid, or a smaller one than asked for.
+        InputError: If the tokens form no square grid, or one smaller than `grid`.
     """
     *before, count, width = tokens.shape
     if grid == 0:
@@ -53,7 +53,7 @@ class Reducer:
     """Principal components of image tokens.
 
     Args:
-        mean: Mean token of the training pictures, `[D]`.
+        mean: Mean token of the training images, `[D]`.
         components: Directions, `[D, width]`, divided by one common scale, so that the reduced
             tokens have unit mean square.
     """
@@ -69,16 +69,16 @@ class Reducer:
         width: int,
         limit: int = 50_000,
     ) -> Reducer:
-        """Fit on tokens of training pictures.
+        """Fit on tokens of training images.
 
         Args:
-            rows: Tokens `[n, S, D]` of training pictures alone, also mapped from disk.
-            generator: Draws the tokens that are looked at.
+            rows: Tokens `[n, S, D]` of training images alone, also mapped from disk.
+            generator: Generator that draws the tokens for the fit.
             width: Number of components.
-            limit: Most tokens looked at.
+            limit: Largest number of tokens for the fit.
 
         Raises:
-            InputError: If there are fewer tokens, or narrower ones, than components asked for.
+            InputError: If there are fewer tokens, or narrower ones, than components.
         """
         pictures, count, full = rows.shape
         total = pictures * count

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from encoders.batch import Text
 from encoders.study import DESCRIBING
-from encoders.text import PARTS
+from encoders.text import TEXT_SECTIONS
 
 __all__ = ["one_sentence"]
 
 LEAST = 3
-"""Fewest words of a sentence that is drawn where a text has one so long."""
+"""Least number of words of a drawn sentence, where a text has one so long."""
 
 
 def one_sentence(
@@ -24,20 +24,21 @@ def one_sentence(
 ) -> Text:
     """The texts with one sentence left of each, moved to the front.
 
-    It is one of the sections named, in texts that have any of them, and of at least `LEAST` words,
-    which the number of an item has not, where there are such. Word ids keep a language model's
+    The sentence is of one of `sections` in texts that have any, and of at least `LEAST` words
+    (unlike the number of a list item) in texts that have one. Word ids keep a language model's
     marks of start and end around the sentence; vectors of a frozen encoder lose them, since these
     hold the whole text. A text without a sentence stays empty. Sentences and words keep their
     numbers.
 
     Args:
-        text: Texts that know their sentences.
-        generator: Where the draws come from, one for each text.
+        text: Texts with sentence numbers.
+        generator: Source of the draws, one for each text.
         sections: Names of the sections whose sentences are drawn.
     """
     if text.sentence is None or text.word is None:
-        raise ValueError("the text does not know its sentences")
-    wanted = torch.isin(text.part, torch.tensor([PARTS.index(name) for name in sections]))
+        raise ValueError("the text has no sentence numbers")
+    numbers = torch.tensor([TEXT_SECTIONS.index(name) for name in sections])
+    wanted = torch.isin(text.section, numbers)
     places = torch.stack((text.sentence, text.word, wanted), dim=2).numpy()
     drawn = generator.random(len(places))
     chosen = torch.tensor([_draw(*pair) for pair in zip(places, drawn, strict=True)])
@@ -58,18 +59,18 @@ def one_sentence(
         moved(text.words),
         moved(text.tokens),
         there,
-        text.part.gather(1, order) * there,
+        text.section.gather(1, order) * there,
         moved(text.sentence, -1),
         moved(text.word, -1),
     )
 
 
 def _draw(places: NDArray[np.int64], share: float) -> int:
-    """The sentence of a text that is drawn; -2 where it has none.
+    """Index of the drawn sentence of a text; -2 where it has none.
 
     Args:
         places: Sentence and word of each token, and whether its section is wanted, `[T, 3]`.
-        share: Number in [0, 1) that draws.
+        share: Random number in [0, 1).
     """
     words = np.unique(places[places[:, 0] >= 0], axis=0)
     if words[:, 2].any():

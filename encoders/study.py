@@ -1,4 +1,4 @@
-"""Study: what is known of one examination before anything is decoded."""
+"""Study: the record of one examination before any file is decoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Modality = Literal["cxr", "ct", "ultrasound"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
 Stated = Literal["present", "absent", "uncertain"]
 Language = Literal["en", "zh", "es"]
-SplitPart = Literal["train", "validation", "test", "locked", "unused"]
+SplitSubset = Literal["train", "validation", "test", "locked", "unused"]
 
 MODALITIES: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")
 VIEWS: tuple[View, ...] = ("frontal", "lateral", "axial", "convex", "linear", "unknown")
@@ -32,7 +32,7 @@ SECTIONS = (
 """Names a report's passages may have; `note` is a clinical note, `comment` an expert's remark."""
 
 DESCRIBING = ("findings", "impression")
-"""Sections that say what the pictures show."""
+"""Sections that say what the images show."""
 
 SPEAKERS = ("patient", "doctor", "description", "unknown")
 """Names a dialogue's passages may have; `description` is the patient's opening summary."""
@@ -40,22 +40,22 @@ SPEAKERS = ("patient", "doctor", "description", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class StudyImage:
-    """One picture of a study, or a volume, series or clip that shows several.
+    """One image of a study, or a volume, series or clip of several.
 
     Args:
         path: Path relative to the data set's root, of a file or of a folder of DICOM slices.
-        modality: How it was taken.
+        modality: Imaging modality.
         view: Projection or probe.
-        part: Place of the slice or frame that is meant; None = whatever the file holds.
-        box: Where the lesion lies that is meant: left, top, right and bottom in shares of the
-            picture's sides, from its upper left corner; None = none is meant.
-        tile: Tile of the picture that is shown; None = all of it, as in every data set.
+        frame: Index of the slice or frame in question; None = all of the file.
+        box: Box of the lesion in question: left, top, right and bottom in shares of the image's
+            sides, from its upper left corner; None = no lesion in question.
+        tile: Tile of the image that is shown; None = all of it, as in every data set.
     """
 
     path: str
     modality: Modality
     view: View = "unknown"
-    part: int | None = None
+    frame: int | None = None
     box: tuple[float, float, float, float] | None = None
     tile: Tile | None = None
 
@@ -73,19 +73,19 @@ class Passage:
 class Study:
     """One examination of one patient.
 
-    A modality that is not there is an empty tuple; nothing is ever put in its place.
+    A missing modality is an empty tuple; no placeholder ever stands for it.
 
     Args:
         study: Identifier within the data set.
         patient: Group key: all studies of one patient (or one source document) share it.
-        images: Pictures, in the order of the source.
+        images: Images, in the order of the data set.
         report: Sections of the report or note, in order.
         dialogue: Turns of the doctor-patient dialogue, in order.
         stated: Assertion for each concept the data set's labels state; a concept that is not
             in it was not stated.
         coded: Concepts coded for the study beside its labels (indexing terms), for training.
-        source: Data set the study is from.
-        facts: What else is known (sex, age, width, document, ...), for probes and subgroups.
+        dataset: Name of the data set.
+        metadata: Sex, age, width, document and the like, for probes and subgroups.
     """
 
     study: str
@@ -95,15 +95,40 @@ class Study:
     dialogue: tuple[Passage, ...] = ()
     stated: Mapping[str, Stated] = field(default_factory=dict)
     coded: Mapping[str, Stated] = field(default_factory=dict)
-    source: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
+    dataset: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+STORED_KEYS = {"dataset": "source", "metadata": "facts", "frame": "part"}
+"""Keys of stored studies that differ from the name of the field; fingerprints hash them."""
+
+FIELDS = {key: name for name, key in STORED_KEYS.items()}
+"""Field of each of these keys."""
 
 
 def plain(study: Study) -> dict[str, Any]:
-    """A study as plain values, ready for JSON; a picture without a box has no such key."""
-    record = asdict(study)
+    """A study as plain values, ready for JSON; an image without a box has no such key."""
+    record = _renamed(asdict(study), STORED_KEYS)
+    record["images"] = tuple(_renamed(image, STORED_KEYS) for image in record["images"])
     for image in record["images"]:
         del image["tile"]
         if image["box"] is None:
             del image["box"]
     return record
+
+
+def study_of(record: Mapping[str, Any]) -> Study:
+    """A study from what `plain` gave."""
+    values = _renamed(record, FIELDS)
+    images = (_renamed(image, FIELDS) for image in record["images"])
+    values["images"] = tuple(
+        StudyImage(**(image | {"box": tuple(image["box"])} if "box" in image else image))
+        for image in images
+    )
+    for name in ("report", "dialogue"):
+        values[name] = tuple(Passage(**passage) for passage in record[name])
+    return Study(**values)
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in values.items()}

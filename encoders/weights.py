@@ -1,4 +1,4 @@
-"""Weights of encoders: where they come from, under which licence, and how they are read safely.
+"""Weights of encoders: origin, licence, and safe reading.
 
 Weights are a configuration value: `shipped` (inside an installed package, pinned by SHA-256),
 `random` (seeded), or the path of a `.safetensors` file. Nothing is ever downloaded, and no
@@ -52,7 +52,7 @@ class Weights:
     """Weights that ship inside an installed package.
 
     Args:
-        name: What they are called in records.
+        name: Name in records.
         licence: Licence of the weights.
         sha256: SHA-256 of the file; a file that differs is never opened.
         source: Distribution that holds the file.
@@ -128,7 +128,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
     Raises:
         InputError: If the file is missing, is of a kind that can run code when opened, or is not
-            what its ending says.
+            in the format of its ending.
     """
     path = Path(path)
     if path.suffix.lower() in PICKLED:
@@ -151,7 +151,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, name: str) ->
     Args:
         module: Receives the tensors.
         tensors: One tensor for each entry of the module's state.
-        name: What the tensors are called in errors (a path, or the name of the weights).
+        name: Name of the tensors in errors (a path, or the name of the weights).
 
     Raises:
         InputError: Listing the names that are missing, not expected, or of another shape.
@@ -186,7 +186,7 @@ def state_hash(module: nn.Module, about: str = "") -> str:
 
     Args:
         module: Its parameters and buffers are hashed.
-        about: What else decides the output (stages taken, pooling, ...).
+        about: Other settings that decide the output (stages, pooling, ...).
     """
     digest = hashlib.sha256(about.encode())
     for key, tensor in sorted(module.state_dict().items()):

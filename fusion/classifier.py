@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features, StudyBatch
 from encoders.graph import GRAPH_ENCODERS
-from encoders.graph_arrays import MEMORY_KINDS, graph_tensors
-from encoders.graph_arrays import memory as neighbourhoods
+from encoders.graph_arrays import NEIGHBOUR_KINDS, graph_tensors, neighbourhoods
 from fusion.evidence_propagation import Prior, Spread
 from fusion.heads import HEADS
 from fusion.joins import JOINS, SOURCES, Joined, Memory
@@ -81,7 +80,7 @@ class KnowledgeClassifier(nn.Module):
         self.options, self.setting = options, setting
         width = options.width
         self.concept_reader = ConceptReader(options, setting)
-        self.join = build(JOINS, options.join, "join", width=width, kinds=MEMORY_KINDS)
+        self.join = build(JOINS, options.join, "join", width=width, kinds=NEIGHBOUR_KINDS)
         self.head = build(HEADS, options.head, "head", width=width)
         self.evidence_reader = EvidenceReader(width, options.evidence)
         carrier = Prior if options.propagation == "prior" else Spread

@@ -1,1 +1,1 @@
-"""What is known: the clinical knowledge graph, where it comes from and what text says of it."""
+"""The clinical knowledge graph: its sources, its building and checks, and mentions in text."""

@@ -28,7 +28,7 @@ class Catalog(Generic[Kind]):
 
     Args:
         package: Dotted name of the folder, for example `fusion.joins`.
-        noun: What one part is called, for example `join`.
+        noun: Word for one part, for example `join`.
         members: Attributes and methods every part must have; checked when it is loaded.
     """
 

@@ -1,4 +1,4 @@
-"""The errors a user can meet: what went wrong, where, and in one line what to do about it."""
+"""Errors shown to the user: what went wrong, where, and in one line how to fix it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class KgdxError(Exception):
     """Base of the errors that are printed without a traceback.
 
     Args:
-        message: What is wrong and where, in one sentence.
-        hint: What the user can do about it, in one line.
+        message: The fault and its place, in one sentence.
+        hint: The remedy, in one line.
     """
 
     exit_code = 70
@@ -32,7 +32,7 @@ class CheckFailed(KgdxError):
 
 
 class InputError(KgdxError):
-    """An input (file, configuration, name, data set) is wrong and the user can mend it."""
+    """An input (file, configuration, name, data set) is wrong and the user can fix it."""
 
     exit_code = 3
 
@@ -44,7 +44,7 @@ class RunStopped(KgdxError):
 
 
 MOST_LISTED = 100
-"""Choices that a hint lists; a graph has thousands of names."""
+"""Largest number of choices in a hint; a graph has thousands of names."""
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

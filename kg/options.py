@@ -1,4 +1,4 @@
-"""The one base of every part's options: frozen, typed, and closed to unknown keys."""
+"""Base class of the options of every part: frozen, typed, unknown keys refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def parse_options(kind: type[OptionsType], values: Mapping[str, Any], *, where: 
     Args:
         kind: The options class.
         values: Keys and values as written by the user.
-        where: What the values belong to, named in the error (for example `joins.gated`).
+        where: Place of the values, named in the error (for example `joins.gated`).
 
     Raises:
         InputError: On an unknown key (with the closest one) or a value of the wrong type.
@@ -49,7 +49,7 @@ def parse_options(kind: type[OptionsType], values: Mapping[str, Any], *, where: 
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        # A misspelt key also leaves the right one unset: it is the mistake to tell.
+        # A misspelt key also leaves the right one unset: the misspelling is reported.
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         path = ".".join(str(step) for step in (where, *first["loc"]))
         if first["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Catalog of decoders: from an embedded concept and a relation to a score of every other end."""
+"""Catalog of decoders: scores of every concept as the object of a subject and a relation."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["DECODERS", "Decoder"]
 
 @runtime_checkable
 class Decoder(Protocol):
-    """A torch module that judges edges; built as `Part(options, width=D, relations=R)`.
+    """A torch module that scores edges; built as `Part(options, width=D, relations=R)`.
 
-    `relations` counts directed kinds, so that the missing subject of an edge is asked for as the
-    missing object of its inverse. `cells` is how many numbers one score holds in memory.
+    `relations` counts directed kinds, so that the missing subject of an edge is predicted as the
+    missing object of its inverse. `cells` is the number of floats in memory for one score.
     """
 
     Options: Any
     cells: int
 
     def __call__(self, subjects: Tensor, kinds: Tensor) -> Tensor:
-        """What the other end should be like.
+        """Queries for the object of each subject and relation.
 
         Args:
             subjects: Embedded concepts `[B, D]`.
@@ -40,10 +40,10 @@ class Decoder(Protocol):
         """Scores of every kind between two ends `[B, D]`, as logits `[B, R]`."""
 
     def sizes(self, vectors: Tensor) -> Tensor:
-        """Size of each number of vectors `[..., D]`, which the penalty of training keeps small."""
+        """Magnitudes of the numbers of vectors `[..., D]`, for the penalty of training."""
 
     def relation_sizes(self, kinds: Tensor) -> Tensor:
-        """Likewise of the relations' own numbers, `[B, ...]`."""
+        """Magnitudes of the relations' own numbers, `[B, ...]`."""
 
 
 DECODERS: Catalog[Any] = Catalog(

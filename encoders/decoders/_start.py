@@ -1,4 +1,4 @@
-"""What the decoders share: relation vectors, and a width that complex numbers can share."""
+"""Shared by decoders: relation vectors, and complex numbers as pairs of real ones."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def conjugate(vectors: Tensor) -> Tensor:
     return torch.cat((real, -imaginary), dim=-1)
 
 
-def check_even(part: str, width: int) -> None:
+def check_even(name: str, width: int) -> None:
     """Refuse a width that complex numbers cannot fill.
 
     Raises:
         InputError: If it is odd.
     """
     if width % 2:
-        raise InputError(f"{part}: complex numbers cannot fill a width of {width}", "make it even")
+        raise InputError(f"{name}: complex numbers cannot fill a width of {width}", "make it even")

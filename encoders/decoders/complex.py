@@ -1,4 +1,4 @@
-"""ComplEx: an edge is likely where a complex product of its parts is large (Trouillon 2016).
+"""ComplEx: an edge scores high where the complex product of its vectors is large (Trouillon 2016).
 
 Reference: Trouillon: Complex Embeddings for Simple Link Prediction, 2016. Relations and their
 inverses have vectors of their own, as in Lacroix: Canonical Tensor Decomposition for Knowledge

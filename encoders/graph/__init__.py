@@ -15,10 +15,10 @@ __all__ = ["GRAPH_ENCODERS", "GraphEmbedding", "GraphEncoder"]
 
 @dataclass(frozen=True)
 class GraphEmbedding:
-    """Embedded concepts, bound to the graph they were made from.
+    """Embedded concepts with the fingerprint of their graph.
 
     Args:
-        nodes: One vector a concept in the graph's order, `[N, D]`.
+        nodes: One vector for each concept in the graph's order, `[N, D]`.
         fingerprint: Fingerprint of that graph.
     """
 
@@ -52,12 +52,10 @@ class GraphEncoder(Protocol):
             edges: Subject and object index of each edge `[2, E]` (inverses already added).
             kinds: Directed relation kind of each edge, `[E]`, values in `[0, R)`.
             weights: Strength of each edge in (0, 1], `[E]`.
-            hops: For a part of a graph drawn by neighbours, how far away its concepts are; given
-                to inductive encoders alone.
+            hops: Distances of the concepts of a sampled subgraph; for inductive encoders only.
 
         Returns:
-            Embedded concepts `[N, D]`; with `hops`, the first of them, no fewer than are within no
-            step.
+            Embedded concepts `[N, D]`; with `hops`, at least those within no step.
         """
 
 

@@ -1,4 +1,4 @@
-"""What the graph networks share: layers with residuals, normalisation and dropout."""
+"""Shared by graph networks: layers with residuals, normalisation and dropout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from encoders.neighbours import Hops
 
 
 class ResidualGraph(nn.Module):
-    """Layers of messages over a graph, each one added to what a concept was before.
+    """Layers of messages over a graph, each one added to the concept's vector before.
 
     Args:
         convolutions: Layers called with nodes `[N, D]`, edges `[2, E]`, kinds `[E]`, weights `[E]`
@@ -51,13 +51,13 @@ class ResidualGraph(nn.Module):
     ) -> Tensor:
         """Concepts after all layers, the messages of each layer given by one of `convolutions`."""
         layers = len(self.norms)
-        # of each layer the concepts to embed, and the edges to hear
+        # Concepts to embed and edges to pass messages along, for each layer.
         whole = [(len(nodes), edges.shape[1])] * layers
         sizes = whole if hops is None else hops.layers(layers)
         nodes = self.start(nodes)
         for convolution, norm, (count, size) in zip(convolutions, self.norms, sizes, strict=True):
-            heard = convolution(nodes, edges[:, :size], kinds[:size], weights[:size], count)
-            nodes = norm(nodes[:count] + self.drop(gelu(heard)))
+            messages = convolution(nodes, edges[:, :size], kinds[:size], weights[:size], count)
+            nodes = norm(nodes[:count] + self.drop(gelu(messages)))
         return nodes
 
 

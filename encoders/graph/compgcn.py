@@ -88,8 +88,8 @@ class _Layer(nn.Module):
         """Messages `[n, D]`, with relation vectors `[R + 1, D]`."""
         subjects, objects = edges
         # `index_select` hands its gradient back several times faster than indexing does
-        heard, said = nodes.index_select(0, subjects), relations.index_select(0, kinds)
-        composed = self._compose(heard, said) * share.unsqueeze(1)
+        ends, links = nodes.index_select(0, subjects), relations.index_select(0, kinds)
+        composed = self._compose(ends, links) * share.unsqueeze(1)
         around = self.around(sum_at(composed, objects, count))
         itself = self.itself(self._compose(nodes[:count], relations[-1]))
         messages: Tensor = around + itself

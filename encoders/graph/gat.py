@@ -1,4 +1,4 @@
-"""GAT: a concept attends to its neighbours, told by which relation and how strongly (Brody 2022).
+"""GAT: attention to neighbours with relation and weight as edge features (Brody 2022).
 
 References: Velickovic: Graph Attention Networks, 2018; Brody: How Attentive are Graph Attention
 Networks?, 2022 (GATv2, the form used). Layers from torch-geometric; the relation's vector and the

@@ -65,15 +65,15 @@ class _Layer(nn.Module):
         subjects, objects = edges
         width = nodes.shape[1]
         keys, queries, values = (
-            part.view(len(nodes), self.heads, -1)
-            for part in self.keys_queries_values(nodes).chunk(3, dim=1)
+            values.view(len(nodes), self.heads, -1)
+            for values in self.keys_queries_values(nodes).chunk(3, dim=1)
         )
         keys = torch.einsum("nhd,rhde->rnhe", keys, self.key_relation)[kinds, subjects]
         values = torch.einsum("nhd,rhde->rnhe", values, self.value_relation)[kinds, subjects]
         scores: Tensor = (queries[objects] * keys).sum(2) * self.prior[kinds]
         scores = scores / math.sqrt(width // self.heads) + weights.log().unsqueeze(1)
         attention = softmax(scores, objects, num_nodes=count)
-        heard = sum_at(values * attention.unsqueeze(2), objects, count).flatten(1)
+        messages = sum_at(values * attention.unsqueeze(2), objects, count).flatten(1)
         kept: Tensor = self.skip.sigmoid()
-        spoken: Tensor = self.out(gelu(heard))
-        return kept * spoken + (1 - kept) * nodes[:count]
+        projected: Tensor = self.out(gelu(messages))
+        return kept * projected + (1 - kept) * nodes[:count]

@@ -1,4 +1,4 @@
-"""Names only: concept vectors as their names give them, no message passing (control)."""
+"""Names only: concept vectors from names, without message passing (control)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Identity"]
 
 
 class Identity(ResidualGraph):
-    """No layer at all; only the normalisation the other graph encoders start with."""
+    """No layers; only the normalisation that the other graph encoders start with."""
 
     class Options(BaseOptions):
         """No options."""

@@ -1,4 +1,4 @@
-"""Random vectors: fixed random concept vectors that know nothing of names or graph (control)."""
+"""Random vectors: fixed random concept vectors, without names or graph (control)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RandomVectors"]
 
 
 class RandomVectors(nn.Module):
-    """Standard normal vectors, one a concept, drawn once from a seed and never trained.
+    """Standard normal vectors, one for each concept, drawn once from a seed and never trained.
 
     They belong to one graph's list of concepts, so another graph is refused.
     """

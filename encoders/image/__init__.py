@@ -14,14 +14,14 @@ __all__ = ["IMAGE_ENCODERS", "ImageEncoder", "Preprocessing"]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a backbone wants to see.
+    """Preprocessing that a backbone needs.
 
     Args:
         size: Side of the square input in pixels.
-        mean: Subtracted from pixels in [0, 1], one value a channel.
-        std: Divides after that, one value a channel.
-        colour: Whether pictures come in the colours they are stored in; else all channels hold the
-            grey picture.
+        mean: Subtracted from pixels in [0, 1], one value for each channel.
+        std: Divisor after that, one value for each channel.
+        colour: True if images keep the colours they are stored in; else all channels hold the
+            grey image.
     """
 
     size: int
@@ -31,17 +31,17 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """Number of channels; a grey picture is repeated."""
+        """Number of channels; a grey image is repeated."""
         return len(self.mean)
 
     def plain(self) -> dict[str, Any]:
-        """What it says, ready for JSON; grey pictures have no key `colour`."""
+        """The options as plain values, ready for JSON; grey images have no key `colour`."""
         return {key: value for key, value in asdict(self).items() if key != "colour" or value}
 
 
 @runtime_checkable
 class ImageEncoder(Protocol):
-    """A torch module that turns pictures into tokens; built as `Part(options)`."""
+    """A torch module that turns images into tokens; built as `Part(options)`."""
 
     Options: Any
     preprocessing: Preprocessing

@@ -1,4 +1,4 @@
-"""What all image encoders share: tokens of a feature map, stages that may train, a hash."""
+"""Shared by image encoders: tokens of a feature map, stages that may train, a hash."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def without_head(tensors: Mapping[str, Tensor], heads: Sequence[str]) -> dict[st
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module only normalises; it then belongs to the stage before it."""
+    """True if a module only normalises; it then belongs to the stage before it."""
     return "norm" in type(module).__name__.lower()
 
 
@@ -64,7 +64,7 @@ def named_stages(module: nn.Module, prefix: str = "") -> tuple[tuple[str, ...], 
 
 
 class StagedEncoder(nn.Module, ABC):
-    """An image encoder whose last stages can be fine-tuned while the others stay as they are.
+    """An image encoder whose last stages can be fine-tuned while the others stay frozen.
 
     A part builds its layers in the constructor and sets `preprocessing` and `width`.
     """
@@ -91,7 +91,7 @@ class StagedEncoder(nn.Module, ABC):
 
     @property
     def recipe(self) -> str:
-        """What decides the tokens beside weights and preprocessing; part of the hash."""
+        """Settings beside weights and preprocessing that decide the tokens; hashed too."""
         return type(self).__name__
 
     def trainable(self, last: int) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class StagedEncoder(nn.Module, ABC):
         return prefixes
 
     def train(self, mode: bool = True) -> StagedEncoder:
-        """Set the mode of the parts that train; frozen parts keep their batch statistics."""
+        """Set the mode of the stages that train; frozen stages keep their batch statistics."""
         super().train(mode)
         for module in self.modules():
             own = list(module.parameters(recurse=False))
@@ -130,24 +130,24 @@ class StagedEncoder(nn.Module, ABC):
         return self
 
     def weights_hash(self) -> str:
-        """SHA-256 that names the weights and what else decides the tokens."""
+        """SHA-256 over the weights and the other settings that decide the tokens."""
         return state_hash(self, self.recipe)
 
     def grid(self) -> tuple[int, int]:
-        """Number of tokens `S` and their width `D` for one picture of the preprocessing's size."""
+        """Number of tokens `S` and their width `D` for one image of the preprocessing's size."""
         tokens = self._tried(self)
         return int(tokens.shape[1]), int(tokens.shape[2])
 
     def map_shapes(self) -> dict[str, tuple[int, int, int]]:
-        """Width `D`, height and width in cells of each feature map of one picture, by name."""
-        found: dict[str, Tensor] = self._tried(self.maps)
-        return {name: (one.shape[1], one.shape[2], one.shape[3]) for name, one in found.items()}
+        """Width `D`, height and width in cells of each feature map of one image, by name."""
+        maps: dict[str, Tensor] = self._tried(self.maps)
+        return {name: (one.shape[1], one.shape[2], one.shape[3]) for name, one in maps.items()}
 
     def _tried(self, read: Callable[[Tensor], Any]) -> Any:
-        """What is read of a black picture of the preprocessing's size."""
+        """Result of `read` for a black image of the preprocessing's size."""
         side, before = self.preprocessing.size, self.training
         self.eval()
         with torch.no_grad():
-            made = read(torch.zeros(1, self.preprocessing.channels, side, side))
+            result = read(torch.zeros(1, self.preprocessing.channels, side, side))
         self.train(before)
-        return made
+        return result

@@ -40,7 +40,7 @@ class TimmBackbone(StagedEncoder):
 
     def __init__(self, options: Options) -> None:
         super().__init__()
-        # is_model refuses "hf_hub:..." and the like, which would ask the network
+        # is_model refuses "hf_hub:..." and the like, which would need the network
         if not timm.is_model(options.model):
             raise InputError(
                 f"timm_backbone.model: timm has no model {options.model!r}",
@@ -88,22 +88,22 @@ class TimmBackbone(StagedEncoder):
         return features.flatten(1, 2) if self.channels_last else map_tokens(features)
 
     def maps(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Feature maps by the names timm gives the modules they come out of.
+        """Feature maps by the timm names of their modules.
 
         Raises:
             InputError: If timm gives none of this model.
         """
         try:
-            features, found = self.network.forward_intermediates(pixels)
+            features, stages = self.network.forward_intermediates(pixels)
         except (AssertionError, AttributeError, TypeError) as error:
             raise _no_map(self.model, error) from None
         names = [about["module"] for about in self.network.feature_info]
         if features.ndim == 3:
-            grid = found[-1].shape[2:]
+            grid = stages[-1].shape[2:]
             features = features[:, self.prefix_tokens :].transpose(1, 2).unflatten(2, grid)
         elif self.channels_last:
             features = features.permute(0, 3, 1, 2)
-        return {**dict(zip(names, found, strict=True)), "last": features}
+        return {**dict(zip(names, stages, strict=True)), "last": features}
 
 
 def _no_map(what: str, error: Exception) -> InputError:

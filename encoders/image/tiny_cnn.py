@@ -1,4 +1,4 @@
-"""Tiny CNN: a small network that trains from nothing in minutes, for demonstration and tests.
+"""Tiny CNN: a small network that trains from scratch in minutes, for demonstration and tests.
 
 About 100,000 parameters; group normalisation, so that a batch of one study works.
 """
@@ -17,7 +17,7 @@ __all__ = ["TinyCNN"]
 
 
 class TinyCNN(StagedEncoder):
-    """Four strided convolutions: one token for each 16 x 16 pixels of a grey picture."""
+    """Four strided convolutions: one token for each 16 x 16 pixels of a grey image."""
 
     class Options(BaseOptions):
         """Options of the encoder.

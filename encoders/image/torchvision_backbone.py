@@ -100,6 +100,6 @@ class TorchvisionBackbone(StagedEncoder):
 
 
 def _new_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """DenseNet files of before 2017 write `norm.1` where the layers are called `norm1`."""
+    """Tensors with today's names: DenseNet files from before 2017 write `norm.1` for `norm1`."""
     old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
     return {old.sub(r"\1\2", key): tensor for key, tensor in tensors.items()}

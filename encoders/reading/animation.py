@@ -1,4 +1,4 @@
-"""Read animated GIF and WebP as grey frames in [0, 1]; one with a single frame is a picture."""
+"""Reading of animated GIF and WebP as grey frames in [0, 1]; a single frame is a still image."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Animation:
 
 
 def _ended(path: Path) -> bool:
-    """Whether a GIF has its end mark, without which Pillow just finds fewer frames."""
+    """True if a GIF has its end mark, without which Pillow finds fewer frames."""
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - 1024, 0))
         return file.read().rstrip(b"\0\r\n").endswith(b";")

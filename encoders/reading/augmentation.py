@@ -1,6 +1,6 @@
-"""Augmentation: training pictures cropped, turned, shifted, blurred and the like, never mirrored.
+"""Augmentation: training images cropped, rotated, shifted, blurred and the like, never mirrored.
 
-Which side a finding is on is part of its meaning, so chest pictures are never mirrored.
+The side of a finding is part of its meaning, so chest images are never mirrored.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 __all__ = ["Augmentation", "Change", "augment", "draw_change"]
 
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom in shares of a picture's sides, from its upper left corner."""
+"""Left, top, right and bottom in shares of an image's sides, from its upper left corner."""
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Augmentation(Options):
-    """How far training pictures are changed; a number is the largest change either way.
+    """Augmentation ranges; a number is the largest change either way.
 
     Args:
         turn: Rotation in degrees.
         shift: Translation as a share of the side.
         zoom: Zoom as a share.
-        contrast: Change of contrast around the picture's mean, as a share.
+        contrast: Change of contrast around the image's mean, as a share.
         brightness: Added to pixels in [0, 1].
-        crop: Least and largest share of the picture's area that is cut out, anywhere in it, and
+        crop: Least and largest share of the image's area that is cut out, anywhere in it, and
             shown at full size.
         gamma: Change of the exponent of pixels in [0, 1], as a share.
         blur: Largest standard deviation of a Gaussian blur, in pixels.
-        erase: Largest share of the area that a rectangle of the picture's mean hides.
+        erase: Largest share of the area that a rectangle of the image's mean hides.
     """
 
     turn: float = Field(default=7.0, ge=0, le=180)
@@ -63,13 +63,13 @@ class Augmentation(Options):
 
 @dataclass(frozen=True)
 class Change:
-    """One drawn change of a square picture.
+    """One drawn change of a square image.
 
     Args:
-        matrix: Maps a pixel of the changed picture back into the one it was: `(a, b, c, d, e, f)`
+        matrix: Maps a pixel of the changed image back into the one it was: `(a, b, c, d, e, f)`
             with `x = a x' + b y' + c` and `y = d x' + e y' + f`.
         contrast: Factor around the mean.
-        brightness: What is added.
+        brightness: Added value.
         gamma: Exponent.
         blur: Standard deviation in pixels.
         erased: The hidden rectangle: left, top, right, bottom in pixels; None = nothing is hidden.
@@ -83,7 +83,7 @@ class Change:
     erased: tuple[int, int, int, int] | None = None
 
     def pixels(self, square: Grey) -> Grey:
-        """The changed picture `[H, W]`, or `[c, H, W]` in several colours, in [0, 1]."""
+        """The changed image `[H, W]`, or `[c, H, W]` in several colours, in [0, 1]."""
         moved = np.stack([self._moved(plane) for plane in square.reshape(-1, *square.shape[-2:])])
         moved = moved.reshape(square.shape)
         middle = moved.mean()
@@ -97,11 +97,11 @@ class Change:
         return made
 
     def box(self, box: Box, side: int) -> Box | None:
-        """Where a box comes to lie, around all its corners; None where it leaves the picture.
+        """The box after the change, around all its corners; None outside the image.
 
         Args:
-            box: The box in the picture as it was.
-            side: Side of the picture in pixels.
+            box: The box in the image as it was.
+            side: Side of the image in pixels.
         """
         a, b, c, d, e, f = self.matrix
         corners = [(box[x] * side - c, box[y] * side - f) for x in (0, 2) for y in (1, 3)]
@@ -129,9 +129,9 @@ class Change:
 def draw_change(
     augmentation: Augmentation, height: int, width: int, generator: np.random.Generator
 ) -> Change:
-    """Draw a change of a picture of this size.
+    """Draw a change of an image of this size.
 
-    What is not asked for is not drawn, so that it moves nothing else.
+    Changes without a range draw no random numbers, so that the others stay the same.
     """
     turn, across, down, zoom, contrast, brightness = generator.uniform(-1, 1, 6)
     angle = math.radians(turn * augmentation.turn)

@@ -1,4 +1,4 @@
-"""Check what a picture's file holds beside its pixels, by the lengths it states and no more.
+"""Check of the data beside the pixels of an image file, by its stated lengths alone.
 
 Texts, colour profiles and the like are read whole by the libraries before a pixel is decoded, and
 none of them is used; a file that holds more of them than any camera writes is refused.

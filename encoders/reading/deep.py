@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a colour, and TIFF that Pillow cannot read or reads wrong.
+"""Reading of images with more than 8 bits per colour, and of TIFF that Pillow misreads.
 
 Values keep their depth; see `values.py`. Of several pages of a TIFF the first is read.
 """
@@ -32,7 +32,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""How a picture is turned upright, by its EXIF orientation."""
+"""Rotations to upright, by EXIF orientation."""
 
 
 def read_deep_png(path: Path, image: Image.Image, kind: bytes, *, colour: bool = False) -> Grey:
@@ -40,7 +40,7 @@ def read_deep_png(path: Path, image: Image.Image, kind: bytes, *, colour: bool =
 
     Args:
         path: The file.
-        image: What Pillow opened.
+        image: The image opened by Pillow.
         kind: Its kind of colour, as the header has it.
         colour: Keep the colours.
 
@@ -98,7 +98,7 @@ def _check(path: Path, page: Any) -> None:
 
 
 def upright(picture: Grey, orientation: int) -> Grey:
-    """A picture turned as its EXIF orientation asks; of colours `[H, W, 3]` come `[3, H, W]`."""
+    """An image turned by its EXIF orientation; of colours `[H, W, 3]` come `[3, H, W]`."""
     if picture.ndim == 3:
         return np.stack([upright(plane, orientation) for plane in np.moveaxis(picture, -1, 0)])
     if orientation not in _TURNS:
@@ -115,12 +115,12 @@ def _mixed(values: Grey, *, colour: bool) -> Grey:
 
 
 def _faded(picture: Grey, alpha: Grey) -> Grey:
-    """A picture over black, as far as it is opaque."""
+    """An image over black, by its opacity."""
     return picture * (alpha if picture.ndim == 2 else alpha[..., None])
 
 
 def _shown(page: Any, values: np.ndarray, *, colour: bool) -> Grey:
-    """Grey or colours of stored values `[H, W, samples]`, by what their page says they are."""
+    """Grey or colours of stored values `[H, W, samples]`, by the fields of their page."""
     kind, more = int(page.photometric), [int(one) for one in page.extrasamples]
     if kind == _PALETTE and page.colormap is not None:
         # some write a level as v * 256, some as v * 257
@@ -136,7 +136,7 @@ def _shown(page: Any, values: np.ndarray, *, colour: bool) -> Grey:
 
 
 def _seen(shown: Grey, kind: int, more: list[int], *, colour: bool) -> Grey:
-    """Grey or colours of samples `[H, W, samples]` in [0, 1], by what they are."""
+    """Grey or colours of samples `[H, W, samples]` in [0, 1], by their kind."""
     if kind == _COLOUR and shown.shape[2] >= 3:
         seen = shown[..., :3]
     elif kind == _SEPARATED and shown.shape[2] >= 4:

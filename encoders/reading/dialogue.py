@@ -1,4 +1,4 @@
-"""Read doctor-patient dialogues: turns with speakers, and the COVID-Dialogue collections.
+"""Reading of doctor-patient dialogues: turns with speakers, and the COVID-Dialogue collections.
 
 A turn opens with a speaker's name and a colon (`Patient:`, `Doctor:`, `病人：`, ...), at the start
 of a line or, capitalised, after the end of a sentence. What stands before the first speaker, and a
@@ -54,7 +54,7 @@ def read_dialogue(raw: bytes | str, *, description: str = "") -> tuple[Passage, 
 
 
 def read_dialogue_with_flags(raw: bytes | str, *, description: str = "") -> ReadText:
-    """As `read_dialogue`, with what was noticed (`no_speakers`, `invalid_utf8`, ...).
+    """As `read_dialogue`, with flags (`no_speakers`, `invalid_utf8`, ...).
 
     `interleaved` says that a turn opens within a line, `other_language` that the text is neither
     English nor Chinese, so that hardly a word of it will be understood.
@@ -88,9 +88,9 @@ class Consultation:
 
     Args:
         id: Number within the file.
-        url: Where it was published, or empty.
+        url: Address of publication, or empty.
         description: The patient's opening summary, or empty.
-        turns: The turns of every part called Dialogue, in order.
+        turns: The turns of every section called Dialogue, in order.
         diagnosis: The doctor's written impression and advice, or empty; never part of `turns`.
     """
 

@@ -1,9 +1,9 @@
-"""Read DICOM pictures as grey arrays in [0, 1]: rescaled, windowed, dark where X-rays pass.
+"""Reading of DICOM images as grey arrays in [0, 1]: rescaled, windowed, air dark.
 
-- MONOCHROME1 is inverted. RGB, YBR and palette pictures become luma.
+- MONOCHROME1 is inverted. RGB, YBR and palette images become luma.
 - Modality LUT, or rescale slope and intercept (1 and 0 where missing); then the VOI LUT, or the
   first window with a width above 0, by its function (LINEAR, LINEAR_EXACT, SIGMOID).
-- Without a window CT is shown in the lung window and 8-bit pictures by the largest value of their
+- Without a window CT is shown in the lung window and 8-bit images by the largest value of their
   bits; elsewhere the frame's own lowest and highest value span [0, 1]. A window asked for by name
   is taken for CT alone.
 - Pixels with the padding value, or in its range, are black and take no part in that.
@@ -63,7 +63,7 @@ FILMS: dict[str, str] = {
     },
     **{f"1.2.840.10008.1.2.4.{number}": "hevc" for number in (107, 108)},
 }
-"""Transfer syntaxes whose frames are one film, and what decodes it where it has no container."""
+"""Transfer syntaxes whose frames are one film, with its decoder for films without container."""
 
 
 class DicomFile:
@@ -73,7 +73,7 @@ class DicomFile:
         path: The file.
 
     Raises:
-        RejectedImage: If it holds no picture, or one too large or too small.
+        RejectedImage: If it holds no image, or one too large or too small.
     """
 
     def __init__(self, path: Path) -> None:
@@ -166,7 +166,7 @@ def show(
 
 
 def placed_frame(header: Dataset, frame: int) -> Placed:
-    """Where a frame lies: by its own groups of fields, else by the file's."""
+    """Position of a frame: by its own groups of fields, else by the file's."""
     position = numbers(grouped(header, "PlanePositionSequence", frame), "ImagePositionPatient", 3)
     turned = grouped(header, "PlaneOrientationSequence", frame)
     return Placed(position, numbers(turned, "ImageOrientationPatient", 6))
@@ -185,7 +185,7 @@ def spacing_of(header: Dataset) -> tuple[float, float] | None:
 
 
 def cut_to_region(header: Dataset, grey: Grey) -> Grey:
-    """The largest region of tissue of an ultrasound picture, or the whole picture."""
+    """The largest region of tissue of an ultrasound image, or the whole image."""
     region = _region(header)
     if region is None:
         return grey
@@ -194,7 +194,7 @@ def cut_to_region(header: Dataset, grey: Grey) -> Grey:
 
 
 def _region(header: Dataset) -> Dataset | None:
-    """The largest two-dimensional region of tissue that lies in the picture, if it can be seen."""
+    """The largest two-dimensional region of tissue that lies in the image, if it can be seen."""
     height, width = whole(header, "Rows"), whole(header, "Columns")
     best, size = None, 0
     for region in sequence(header, "SequenceOfUltrasoundRegions"):
@@ -216,7 +216,7 @@ def _corners(region: Dataset) -> tuple[int, int, int, int]:
 
 
 def _luma(header: Dataset, frame: np.ndarray) -> Grey:
-    """Luma in [0, 1] of a picture `[H, W, 3]`."""
+    """Luma in [0, 1] of an image `[H, W, 3]`."""
     if frame.dtype == np.uint8:
         luma = np.asarray(Image.fromarray(frame, "RGB").convert("L"))
         return luma.astype(np.float32) / np.float32(255)
@@ -228,7 +228,7 @@ def _luma(header: Dataset, frame: np.ndarray) -> Grey:
 
 
 def _shown_by_header_alone(header: Dataset, windows: Dataset, frame: int) -> bool:
-    """Whether a smaller frame is shown as the whole one is: by no range or place of its own."""
+    """True if a smaller frame is shown like the whole: without a range or position of its own."""
     if _region(header) is not None or get(header, "PixelPaddingValue") is not None:
         return False
     return display_of(windows, frame).span != "range"

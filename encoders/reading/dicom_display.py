@@ -1,6 +1,6 @@
-"""Decide how the stored values of a DICOM frame become grey, and say so in notes.
+"""Display of DICOM frames: conversion of stored values to grey, with notes.
 
-What is shown and what a note says come from one decision, so that they cannot differ.
+Image and note come from one decision, so that they cannot differ.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from encoders.reading.limits import Grey
 from encoders.reading.windowing import WINDOWS, Function, Window, spread
 
 PALETTE = "PALETTE COLOR"
-"""Photometric interpretation of pictures whose values are places in a table of colours."""
+"""Photometric interpretation of images whose values are places in a table of colours."""
 
 _STANDS_IN = {
     "lung": "it is shown in the lung window",
     "bits": "it is shown from 0 to the largest value of its bits",
     "range": "its own range of values is shown",
 }
-"""What is done where a file states no window, by the span that is shown."""
+"""Note on a file without a window, by the displayed span."""
 
 
 class Display(NamedTuple):
@@ -34,7 +34,7 @@ class Display(NamedTuple):
             CT; `bits`: from 0 to the largest value of its bits; `range`: its lowest to its highest
             value.
         window: The window, for `window` and `lung`.
-        note: What stands in for what the file does not state; empty = nothing.
+        note: Default in place of a missing value of the file; empty = none.
     """
 
     span: Literal["table", "window", "lung", "bits", "range"]
@@ -43,7 +43,7 @@ class Display(NamedTuple):
 
 
 class Rescale(NamedTuple):
-    """The line from stored values to those that mean something (HU for CT), and a note."""
+    """Linear map from stored values to physical ones (HU for CT), and a note."""
 
     slope: float = 1
     intercept: float = 0
@@ -51,7 +51,7 @@ class Rescale(NamedTuple):
 
 
 def display_of(header: Dataset, frame: int = 0) -> Display:
-    """How a grey frame of a file is shown."""
+    """Display of a grey frame of a file."""
     if sequence(header, "VOILUTSequence"):
         return Display("table")
     windows = _windows(header, frame)
@@ -68,11 +68,11 @@ def display_of(header: Dataset, frame: int = 0) -> Display:
 
 
 def warnings_of(header: Dataset, frames: int = 1) -> list[str]:
-    """What a header warns of, and what stands in for what it does not say, each once.
+    """Warnings about a header, and defaults for its missing values, each once.
 
     Args:
         header: The header.
-        frames: How many frames are decoded; 0 for a film, whose values take no window.
+        frames: Number of decoded frames; 0 for a film, whose values take no window.
     """
     found = []
     if text(header, "BurnedInAnnotation").upper() == "YES":
@@ -136,7 +136,7 @@ def rescaled(header: Dataset, stored: np.ndarray, frame: int) -> np.ndarray:
 
 
 def is_ct(header: Dataset) -> bool:
-    """Whether a file is CT, the one modality whose windows have names."""
+    """True if a file is CT, the one modality with named windows."""
     return text(header, "Modality").upper() == "CT"
 
 
@@ -161,7 +161,7 @@ def _windows(header: Dataset, frame: int) -> list[Window]:
 
 
 def _few_bits(header: Dataset, frame: int) -> bool:
-    """Whether values are whole numbers of at most 8 bits, from 0, as in a PNG."""
+    """True if values are whole numbers of at most 8 bits, from 0, as in a PNG."""
     if sequence(header, "ModalityLUTSequence") or rescale_of(header, frame)[:2] != (1, 0):
         return False
     floats, signed = whole(header, "BitsAllocated") > 16, whole(header, "PixelRepresentation")

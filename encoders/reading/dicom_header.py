@@ -83,7 +83,7 @@ NO_PICTURES = (
     "1.2.840.10008.5.1.4.1.1.481.",  # radiotherapy
     "1.2.840.10008.5.1.4.1.1.9.",  # waveforms
 )
-"""Beginnings of the classes of objects that are no pictures, though some hold pixels."""
+"""Prefixes of the classes of objects that are no images, though some hold pixels."""
 
 MODALITIES: dict[str, Modality] = {
     "CT": "ct",
@@ -102,10 +102,10 @@ def parse(path: Path, *, pixels: bool = True) -> Dataset:
 
     Args:
         path: The file.
-        pixels: Whether its pixels can be asked for; they are read when they are.
+        pixels: True if its pixels are needed; they are read on access.
 
     Raises:
-        RejectedImage: If it cannot be parsed or is no picture.
+        RejectedImage: If it cannot be parsed or is no image.
     """
     try:
         # what is inflated in memory cannot be read later
@@ -137,7 +137,7 @@ def _parsed(path: Path, **how: Any) -> Dataset:
 
 
 def check_deflated(path: Path) -> bool:
-    """Whether a file is deflated; one that grows beyond all measure is refused."""
+    """True if a file is deflated; one that grows beyond the limit is refused."""
     with path.open("rb") as opened:
         begins = opened.read(4096)
     if DeflatedExplicitVRLittleEndian.encode() not in begins:
@@ -157,7 +157,7 @@ def check_deflated(path: Path) -> bool:
 
 
 def placed(header: Dataset) -> Placed:
-    """Where a slice lies."""
+    """Position of a slice."""
     return Placed(
         position=numbers(header, "ImagePositionPatient", 3),
         orientation=numbers(header, "ImageOrientationPatient", 6),

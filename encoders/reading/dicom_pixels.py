@@ -1,4 +1,4 @@
-"""Decode one frame of a DICOM file, at full size or smaller, whatever its transfer syntax.
+"""Decoding of a DICOM frame of any transfer syntax, at full size or smaller.
 
 A compressed frame is looked at before it is decoded: a size other than its header's is damage, so
 that a small file cannot unpack into a large one. JPEG of 8 bits and JPEG 2000 are decoded at a
@@ -35,7 +35,7 @@ LOSSY = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 81, 91, 203
 """Transfer syntaxes whose values need not be those that were put in."""
 
 _SIZES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-"""JPEG markers behind which the size of the picture stands."""
+"""JPEG markers behind which the size of the image stands."""
 
 
 def decode(path: Path, header: Dataset, frame: int, target: int | None = None) -> np.ndarray:
@@ -81,7 +81,7 @@ def decode(path: Path, header: Dataset, frame: int, target: int | None = None) -
 
 
 class Codestream(NamedTuple):
-    """What a compressed frame states of itself: size in pixels, bits of a value."""
+    """Header of a compressed frame: size in pixels, bits of a value."""
 
     width: int
     height: int
@@ -89,7 +89,7 @@ class Codestream(NamedTuple):
 
 
 def codestream(coded: bytes) -> Codestream | None:
-    """What a compressed frame states of itself, None where it is of another kind."""
+    """Header of a compressed frame; None for another kind."""
     start = coded.find(b"\xff\x4f\xff\x51", 0, 4096)
     if start >= 0:
         right, bottom, left, top = np.frombuffer(coded[start + 8 : start + 24], ">u4").tolist()
@@ -188,7 +188,7 @@ def _smaller(header: Dataset, coded: bytes, target: int) -> np.ndarray | None:
 
 
 def _broken(header: Dataset) -> Reason:
-    """Whether a frame that did not decode is cut off or wrong in another way."""
+    """Kind of fault of a frame that did not decode: cut off, or damaged."""
     bits = whole(header, "BitsAllocated") * (whole(header, "SamplesPerPixel") or 1)
     wanted = whole(header, "Rows") * whole(header, "Columns") * bits // 8
     wanted *= max(whole(header, "NumberOfFrames"), 1)

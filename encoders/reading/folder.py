@@ -1,4 +1,4 @@
-"""The pictures in the folder of one study: files, and series of slices as one picture each."""
+"""The images in the folder of one study: files, and series of slices as one image each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ ENDINGS = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dicom"),
     *(".nii", ".nii.gz", ".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg"),
 )
-"""Endings of picture files; a file of another ending is one where its content says so."""
+"""Endings of image files; a file of another ending is one where its content says so."""
 
 
 def study_pictures(folder: Path) -> list[Path]:
-    """Pictures of a study, sorted by name.
+    """Images of a study, sorted by name.
 
     Two or more DICOM slices (CT, MR, PET) in one folder are a series, and the folder stands for
-    them; folders in the folder are looked into for series alone. What looks like a picture by its
+    them; folders in the folder are looked into for series alone. What looks like an image by its
     name is listed even if it cannot be read, or is no file at all: reading it tells.
     """
     inner = [one for one in _visible(folder) if one.is_dir()]

@@ -1,7 +1,7 @@
-"""Read clips (mp4, mov, avi, webm, mpeg, animated gif and webp) as grey frames in [0, 1].
+"""Reading of clips (mp4, mov, avi, webm, mpeg, animated gif and webp) as grey frames in [0, 1].
 
 Frames are counted without decoding them, then those asked for are decoded in one pass; no other
-is ever held. What a container says beside pictures (title, place, sound) is not looked at.
+is ever held. What a container says beside images (title, place, sound) is not looked at.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Clip:
 
 
 def _seconds_missing(film: Any, video: Any, times: Sequence[int | None]) -> float:
-    """How much earlier the frames end than their container says; 0 where it says nothing."""
+    """Seconds by which the frames end before the duration of their container; 0 without one."""
     told = sorted(time for time in times if time is not None)
     if film.duration is None or len(film.streams) > 1 or len(told) < 2:
         return 0.0

@@ -1,4 +1,4 @@
-"""Put slices in order by where they lie in the patient, and say what is wrong with the stack.
+"""Order of slices by their position in the patient, with notes on faults of the stack.
 
 Positions are millimetres in the patient's axes (x to the left, y to the back, z to the head).
 Slices run from feet to head, from right to left or from front to back, however they were stored.
@@ -21,13 +21,13 @@ GAP = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where one slice lies.
+    """Position of one slice.
 
     Args:
         position: Its first pixel, `(x, y, z)` in mm; None where not stated.
         orientation: Direction of its rows and of its columns, six numbers; None where not stated.
         number: Its number in the series; None where not stated.
-        scout: Whether it is a scout (localizer), which is no slice of the stack.
+        scout: True for a scout (localizer), which is no slice of the stack.
     """
 
     position: tuple[float, ...] | None = None
@@ -38,12 +38,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The stack that was made of some slices.
+    """A stack ordered from some slices.
 
     Args:
-        places: Which of them, in order.
+        places: Their indices, in order.
         step: Usual distance between two (mm); None where not known.
-        notes: What was left out or looks wrong.
+        notes: Left-out slices and possible faults.
     """
 
     places: tuple[int, ...]

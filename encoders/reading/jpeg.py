@@ -1,4 +1,4 @@
-"""Check that the coded data of a JPEG is whole: other decoders fill what is missing with grey."""
+"""Check that the coded data of a JPEG is complete: other decoders fill gaps with grey."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from encoders.reading.rejected import RejectedImage
 __all__ = ["check_jpeg"]
 
 MOST_SCANS = 500
-"""Passes over the picture; a progressive JPEG has about ten, and each takes its time."""
+"""Passes over the image; a progressive JPEG has about ten, and each takes its time."""
 
 
 def check_jpeg(path: Path, coded: bytes) -> None:
@@ -22,7 +22,7 @@ def check_jpeg(path: Path, coded: bytes) -> None:
 
     Args:
         path: The file, for messages.
-        coded: The picture.
+        coded: The image.
 
     Raises:
         RejectedImage: `truncated` or `damaged`.

@@ -1,4 +1,4 @@
-"""Tell what a file holds by its first bytes, never by its ending."""
+"""Detection of the kind of a file by its first bytes, never by its ending."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from encoders.reading.pair import MAGIC, pair_of
 
 Kind = Literal["raster", "animation", "dicom", "series", "volume", "clip"]
-"""A still picture, an animated one, a DICOM file, a folder of slices, a NIfTI volume, a clip."""
+"""A still image, an animated one, a DICOM file, a folder of slices, a NIfTI volume, a clip."""
 
 HEADER = 352
 """Bytes of a NIfTI-1 header with its extension flag; more than any other kind needs."""
@@ -25,7 +25,7 @@ _CLIPS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, b"\x00\x00\x01\xb3", "mpegvideo"),
 )
-"""Where a container's mark stands, the mark, and the demuxer that reads it."""
+"""Offset of a container's mark, the mark, and its demuxer."""
 
 _NIFTI = ((344, b"n+1\0"), (4, b"n+2\0\r\n\x1a\n"), *MAGIC)
 
@@ -65,7 +65,7 @@ def demuxer_of(begins: bytes) -> str:
 
 
 def _is_nifti(path: Path, begins: bytes = b"") -> bool:
-    """Whether a file is a NIfTI volume, or the header of one."""
+    """True if a file is a NIfTI volume, or the header of one."""
     begins = begins or first_bytes(path)
     plain = _unzipped(path) if begins[:2] == b"\x1f\x8b" else begins
     return any(plain[at : at + len(mark)] == mark for at, mark in _NIFTI)

@@ -1,4 +1,4 @@
-"""Checks every picture passes, whatever its format: size before decoding, content after it."""
+"""Checks of every image of any format: size before decoding, content after it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from kg.files.regular import irregular
 Grey = NDArray[np.float32]
 
 MAX_PIXELS = 64_000_000
-"""Pictures with more pixels are refused before they are decoded (a large X-ray has 18 million)."""
+"""Images with more pixels are refused before they are decoded (a large X-ray has 18 million)."""
 
 MAX_BYTES = 4 * MAX_PIXELS
-"""Bytes a picture may take decoded, and the file of a still picture on the disk."""
+"""Bytes an image may take decoded, and the file of a still image on the disk."""
 
 MAX_PARTS = 20_000
 """Volumes and clips with more slices or frames are refused."""
 
 MIN_SIDE = 8
-"""Pictures with a shorter side are refused: nothing can be seen on them."""
+"""Least side of an image, in pixels."""
 
 
 def check_size(path: Path, width: int, height: int, depth: int = 4) -> None:
-    """Refuse a picture by its header alone, before any pixel is decoded.
+    """Refuse an image by its header alone, before any pixel is decoded.
 
     Args:
         path: The file, for messages.
@@ -74,7 +74,7 @@ def check_content(path: Path, grey: Grey) -> Grey:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is not there, is no file or has no bytes, without opening it; a folder passes.
+    """Refuse a path that is missing, is no file or is empty, without opening it; a folder passes.
 
     Raises:
         RejectedImage: `missing`, `not_readable`, `not_a_file` or `empty`.
@@ -94,7 +94,7 @@ def check_file(path: Path) -> None:
 
 
 def check_bytes(path: Path) -> None:
-    """Refuse the file of a still picture that is larger than any such picture.
+    """Refuse the file of a still image that is larger than any such image.
 
     Raises:
         RejectedImage: `too_many_pixels`.

@@ -9,7 +9,7 @@ __all__ = ["Pair", "pair_of"]
 
 ENDINGS = {".hdr": ".img", ".img": ".hdr", ".hdr.gz": ".img.gz", ".img.gz": ".hdr.gz"}
 MAGIC = ((344, b"ni1\0"), (4, b"ni2\0\r\n\x1a\n"))
-"""Where the mark of such a header stands, and the mark."""
+"""Offset of the mark of such a header, and the mark."""
 
 
 class Pair(NamedTuple):

@@ -1,9 +1,9 @@
-"""The one way in: any picture, volume, series or clip, as grey arrays in [0, 1].
+"""Reading of any image, volume, series or clip as grey arrays in [0, 1].
 
-Where colours are asked for they are kept of stills other than DICOM; all else is the grey picture
+Where colours are asked for they are kept of stills other than DICOM; all else is the grey image
 three times.
 
-What a file holds is told by its content, never by its ending. A still picture has one part; a
+The kind of a file is told by its content, never by its ending. A still image has one part; a
 volume, a folder of slices, a clip or a DICOM file of several frames has many, and which of them
 are shown is said in `places.py`.
 """
@@ -32,7 +32,7 @@ READING = "3"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Which picture is meant.
+    """Reference to one image of a file.
 
     Args:
         path: A file, or a folder of DICOM slices.
@@ -46,7 +46,7 @@ class Picture:
 
 
 def look(path: Path | str) -> About:
-    """What a file or folder holds, by its headers.
+    """Content of a file or folder, by its headers.
 
     Raises:
         RejectedImage: If it cannot be read; see `rejected.py`.
@@ -59,7 +59,7 @@ def look(path: Path | str) -> About:
 
 
 def shape_of(path: Path | str, part: int | None = None) -> tuple[int, int]:
-    """Height and width of a picture as it is shown; of a still its header tells.
+    """Height and width of an image as it is shown; of a still its header tells.
 
     Args:
         path: A file, or a folder of DICOM slices.
@@ -80,7 +80,7 @@ def shape_of(path: Path | str, part: int | None = None) -> tuple[int, int]:
 def read_picture(
     path: Path | str, *, part: int | None = None, target: int | None = None, window: str = ""
 ) -> Grey:
-    """Read one picture.
+    """Read one image.
 
     Args:
         path: A file, or a folder of DICOM slices.
@@ -109,7 +109,7 @@ def read_parts(
 ) -> Iterator[Grey]:
     """Slices or frames of one file, opened once; see `read_picture`.
 
-    A slice without anything on it is a picture, a file of nothing else is not.
+    A slice without anything on it is an image, a file of nothing else is not.
 
     Args:
         path: A file, or a folder of DICOM slices.
@@ -175,7 +175,7 @@ def _open(path: Path, kind: Kind) -> Stack:
 
 @contextmanager
 def _guarded(path: Path) -> Iterator[None]:
-    """Whatever a library makes of a broken file is a refusal of that file, and of no other."""
+    """Turn any failure of a library on a broken file into a rejection of that file."""
     try:
         yield
     except (KgdxError, ImportError):

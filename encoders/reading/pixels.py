@@ -1,4 +1,4 @@
-"""Read many pictures into one array of normalised pixels, a few at a time in threads."""
+"""Read many images into one array of normalised pixels, a few at a time in threads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Loaded = TypeVar("Loaded")
 
 
 class Readable(NamedTuple):
-    """What could be read of a list of pictures.
+    """The readable images of a list.
 
     Args:
         pixels: Normalised pixels `[n, c, H, W]` of the readable ones, in their order.
@@ -47,7 +47,7 @@ def load_pixels(
     augmentation: Augmentation | None = None,
     generator: np.random.Generator | None = None,
 ) -> Grey:
-    """Pixels `[n, c, H, W]` of every picture, normalised, in the order of `pictures`.
+    """Pixels `[n, c, H, W]` of every image, normalised, in the order of `pictures`.
 
     Args:
         pictures: The files, or slices and frames of them; those of one file that follow each
@@ -55,12 +55,12 @@ def load_pixels(
         preprocessing: Size and normalisation the backbone expects.
         recipe: Name of the fixed view.
         window: Name of a CT window; empty = the file's own, or the lung window.
-        threads: Pictures decoded at once; the result is the same with any number.
-        augmentation: For training only: how far the pictures are moved about.
-        generator: Where the draws come from; must be given with `augmentation`.
+        threads: Images decoded at once; the result is the same with any number.
+        augmentation: For training only: augmentation ranges.
+        generator: Source of the draws; required with `augmentation`.
 
     Raises:
-        RejectedImage: For the first picture in the list that cannot be read.
+        RejectedImage: For the first image in the list that cannot be read.
     """
     seeds = iter(_seeds(len(pictures), augmentation, generator))
     groups = [(path, shown, [next(seeds, 0) for _ in shown]) for path, shown in _files(pictures)]
@@ -86,7 +86,7 @@ def load_readable(
     *,
     threads: int = 1,
 ) -> Readable:
-    """As `load_pixels`, but pictures that cannot be read are listed instead of raised."""
+    """As `load_pixels`, but images that cannot be read are listed instead of raised."""
 
     def load(place: int) -> Grey | RejectedImage:
         try:
@@ -132,7 +132,7 @@ def _squares(
 def _seeds(
     count: int, augmentation: Augmentation | None, generator: np.random.Generator | None
 ) -> Sequence[int]:
-    """One seed a picture, drawn in order, so that threads do not change the result."""
+    """One seed an image, drawn in order, so that threads do not change the result."""
     if augmentation is None:
         return ()
     if generator is None:

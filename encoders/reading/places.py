@@ -1,8 +1,8 @@
-"""Which slices of a volume and which frames of a clip are shown to an encoder of pictures.
+"""Choice of the slices of a volume and frames of a clip for an image encoder.
 
-The rule: a stack of `n` slices or frames, of which `k` may be shown, is cut into `k` equal parts
+The rule: a stack of `n` slices or frames, of which `k` are chosen, is cut into `k` equal segments
 and the middle of each is taken (of one, the middle of the stack). Several files of a study share
-what may be shown: each gets one picture, and what is left goes to the stacks in equal shares.
+what may be shown: each gets one image, and what is left goes to the stacks in equal shares.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def share(counts: Sequence[int], limit: int) -> list[tuple[int, ...]]:
     """Places shown of each file of a study, at most `limit` together.
 
     Args:
-        counts: Slices or frames each file holds; 1 for a still picture.
-        limit: Most pictures of the study; where there are more files, evenly spaced ones are
+        counts: Slices or frames each file holds; 1 for a still image.
+        limit: Most images of the study; where there are more files, evenly spaced ones are
             shown, the first and the last among them.
 
     Returns:

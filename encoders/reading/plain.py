@@ -230,7 +230,7 @@ def language_of(text: str) -> Language:
 
 
 def other_language(text: str) -> bool:
-    """Whether a text of some length is neither English nor Chinese."""
+    """True if a text of some length is neither English nor Chinese."""
     words = _WORD.findall(text.lower())
     if language_of(text) == "zh" or len(words) < FEWEST_WORDS:
         return False

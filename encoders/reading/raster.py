@@ -1,18 +1,18 @@
 """Read JPEG, PNG, TIFF, BMP and more, of every bit depth and colour, as grey in [0, 1].
 
-How values become [0, 1], so that one picture gives one array however it was saved:
+How values become [0, 1], so that one image gives one array however it was saved:
 
 - 1, 2, 4 and 8 bit: by 255 after Pillow has spread the fewer bits over it; palettes are looked up.
 - 12 and 16 bit, grey or colour: by the largest value of the bits (65535 for 16), not of the
-  picture; never clipped to 8 bit.
+  image; never clipped to 8 bit.
 - 32-bit integers: by 65535 where they fit, else by the largest value of their bits; negative values
   are black.
 - Floats: kept where they lie in [0, 1]; by 255 or 65535 where they fit; else by their own lowest
   and highest value.
 - Colour, CMYK: luma (0.299 R + 0.587 G + 0.114 B). Transparency: over black.
 - TIFF in which white is 0 is inverted.
-- A picture without header, of JSRT's bare 12-bit numbers, by 4095 and inverted; see `raw.py`.
-- A picture with an EXIF orientation is turned upright. Of several frames the first is read.
+- An image without header, of JSRT's bare 12-bit numbers, by 4095 and inverted; see `raw.py`.
+- An image with an EXIF orientation is turned upright. Of several frames the first is read.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ DECODING = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error
 
 
 def read_raster(path: Path, *, target: int | None = None, colour: bool = False) -> Grey:
-    """Read one picture.
+    """Read one image.
 
     Args:
         path: The file; its type is told by its content, not by its ending.
-        target: Side in pixels the picture will be resized to. A large JPEG or JPEG 2000 is then
+        target: Side in pixels the image will be resized to. A large JPEG or JPEG 2000 is then
             decoded at a half, a quarter or an eighth of its size, both sides staying at least
             `target`.
         colour: Keep the colours.
@@ -70,7 +70,7 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
         Grey values `[H, W]` in [0, 1]; red, green and blue `[3, H, W]` where colours are kept.
 
     Raises:
-        RejectedImage: If it is missing, empty, cut off, no picture, too large or small, or blank.
+        RejectedImage: If it is missing, empty, cut off, no image, too large or small, or blank.
     """
     check_file(path)
     begins = first_bytes(path)
@@ -104,10 +104,10 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
 
 
 def raster_shape(path: Path) -> tuple[int, int]:
-    """Height and width of a picture as it is shown, by its header.
+    """Height and width of an image as it is shown, by its header.
 
     Raises:
-        RejectedImage: If it is no picture.
+        RejectedImage: If it is no image.
     """
     if path.stat().st_size == LENGTH and first_bytes(path)[:4] not in TIFF:
         return read_raster(path).shape
@@ -118,7 +118,7 @@ def raster_shape(path: Path) -> tuple[int, int]:
 
 
 def _shrink(image: Image.Image, target: int, mode: str) -> None:
-    """Have a picture decoded at a half, a quarter or an eighth, where its format can."""
+    """Have an image decoded at a half, a quarter or an eighth, where its format can."""
     if image.format == "JPEG" and image.mode in ("L", "RGB"):
         image.draft(mode, (target, target))
     elif image.format == "JPEG2000" and min(image.size) >= 2 * target:
@@ -127,7 +127,7 @@ def _shrink(image: Image.Image, target: int, mode: str) -> None:
 
 
 def _reads_tiff(path: Path) -> bool:
-    """Whether Pillow reads a TIFF as it is.
+    """True if Pillow reads a TIFF correctly.
 
     It does with up to 8 bits a colour, colours side by side, and rows that stay rows when turned.
     """
@@ -146,7 +146,7 @@ def open_raster(path: Path) -> Image.Image:
     """Open by content; nothing is decoded yet.
 
     Raises:
-        RejectedImage: If it is no such picture, or its file is larger than one can be.
+        RejectedImage: If it is no such image, or its file is larger than one can be.
     """
     check_file(path)
     check_bytes(path)
@@ -165,13 +165,13 @@ def open_raster(path: Path) -> Image.Image:
 
 
 def reason_of(error: Exception) -> Reason:
-    """Whether a picture that does not decode is cut off or wrong in another way."""
+    """Kind of fault of an image that does not decode: cut off, or damaged."""
     text = str(error)
     return "truncated" if "trunc" in text or isinstance(error, EOFError) else "damaged"
 
 
 def grey_of(image: Image.Image) -> Grey:
-    """Grey values of a decoded picture, by its mode."""
+    """Grey values of a decoded image, by its mode."""
     if image.mode[0] in "IF":
         values = np.asarray(image)
         scale = scale_of(values, bits=16)
@@ -180,7 +180,7 @@ def grey_of(image: Image.Image) -> Grey:
 
 
 def colours_of(image: Image.Image) -> Grey:
-    """Red, green and blue `[3, H, W]` of a decoded picture; a grey one three times."""
+    """Red, green and blue `[3, H, W]` of a decoded image; a grey one three times."""
     if image.mode[0] in "IF":
         return in_colour(grey_of(image))
     colours = by_rows(image.height, lambda top, bottom: _band(image, top, bottom, "RGB"))
@@ -188,13 +188,13 @@ def colours_of(image: Image.Image) -> Grey:
 
 
 def _band(image: Image.Image, top: int, bottom: int, mode: str) -> Grey:
-    """Some rows of a picture, in grey or in colour."""
+    """Some rows of an image, in grey or in colour."""
     rows = _opaque(image.crop((0, top, image.width, bottom))).convert(mode)
     return np.asarray(rows).astype(np.float32) / np.float32(255)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """A picture in grey, black and white, or red, green and blue, over black."""
+    """An image in grey, black and white, or red, green and blue, over black."""
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         return _over_black(image)
     return image if image.mode in ("L", "RGB", "1") else image.convert("RGB")

@@ -1,4 +1,4 @@
-"""Read pictures that are bare numbers: those of JSRT, 2048 x 2048, 12 bit, dark is high.
+"""Read images that are bare numbers: those of JSRT, 2048 x 2048, 12 bit, dark is high.
 
 Such a file has no header; it is told by its length and by values that all fit in 12 bit.
 """

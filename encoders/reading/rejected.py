@@ -1,4 +1,4 @@
-"""RejectedImage: why a picture was not read, as an error that can also be counted and listed."""
+"""RejectedImage: why an image was not read, as an error that can also be counted and listed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SAYS: dict[Reason, tuple[str, str]] = {
 
 
 class RejectedImage(InputError):
-    """A picture that is refused, with the reason as a code.
+    """An image that is refused, with the reason as a code.
 
     The message names the file and never anything that stands inside it, so no patient's name can
     get into a log. A row for `rejected.csv` is `(str(error.path), error.reason)`.

@@ -120,7 +120,7 @@ _HEADER = re.compile(
 
 
 _OPENS = re.compile("[:：\\n【\\[\u2013\u2014-]")
-"""What a text without a header but one alone has none of."""
+"""Marks that a text without any header lacks."""
 
 
 class ReadText(NamedTuple):

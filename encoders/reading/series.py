@@ -69,7 +69,7 @@ class Series:
 
 
 def cross_section(path: Path) -> bool:
-    """Whether a file is a single slice of a cross-sectional series."""
+    """True if a file is a single slice of a cross-sectional series."""
     try:
         return kind_of(path) == "dicom" and _is_slice(parse(path, pixels=False))
     except RejectedImage:

@@ -1,4 +1,4 @@
-"""What every reader of slices and frames gives: what a file holds, and its pictures one by one."""
+"""Protocol of the readers of slices and frames: content of a file, and its images one by one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from encoders.study import Modality
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a header tells of a file, and never who it is of.
+    """Content of a file by its header, without the identity of the patient.
 
     Args:
-        parts: Slices or frames it holds; 1 for a still picture.
+        parts: Slices or frames it holds; 1 for a still image.
         modality: How it was taken, where the file says so.
         spacing: Millimetres from pixel to pixel, down and across; None where not known.
         notes: What a reader must know (gaps, slices left out, text burned in), for people.

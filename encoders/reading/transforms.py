@@ -1,4 +1,4 @@
-"""Turn a grey picture into what a backbone wants to see: square views, normalising."""
+"""Turn a grey image into what a backbone wants to see: square views, normalising."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def resize(grey: Grey, width: int, height: int) -> Grey:
 
 
 def fitted(shape: tuple[int, int], size: int) -> tuple[int, int]:
-    """Height and width of a picture, aspect kept, within a square of this side."""
+    """Height and width of an image, aspect kept, within a square of this side."""
     scale = size / max(shape)
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def whole(grey: Grey, size: int) -> Grey:
-    """The whole picture, aspect kept, centred on a black square."""
+    """The whole image, aspect kept, centred on a black square."""
     high, wide = fitted(grey.shape, size)
     inner = resize(grey, wide, high)
     square = np.zeros((size, size), np.float32)
@@ -45,7 +45,7 @@ def whole(grey: Grey, size: int) -> Grey:
 
 
 def squash(grey: Grey, size: int) -> Grey:
-    """The whole picture, stretched to the square."""
+    """The whole image, stretched to the square."""
     return resize(grey, size, size)
 
 
@@ -72,11 +72,11 @@ RECIPES: dict[str, Callable[[Grey, int], Grey]] = {
 def in_square(
     box: tuple[float, float, float, float], shape: tuple[int, int], size: int, recipe: str
 ) -> tuple[float, float, float, float]:
-    """Where a box of a picture lies in its square view, both in shares of the sides.
+    """Box of an image in its square view, both in shares of the sides.
 
     Args:
         box: Left, top, right, bottom.
-        shape: Height and width of the picture.
+        shape: Height and width of the image.
         size: Side of the view in pixels.
         recipe: Name of the view.
     """
@@ -90,7 +90,7 @@ def in_square(
 
 
 def to_square(grey: Grey, size: int, recipe: str = "whole") -> Grey:
-    """A fixed square view `[size, size]` of a picture `[H, W]`, or of each of its colours.
+    """A fixed square view `[size, size]` of an image `[H, W]`, or of each of its colours.
 
     Raises:
         InputError: If there is no recipe of that name.
@@ -102,7 +102,7 @@ def to_square(grey: Grey, size: int, recipe: str = "whole") -> Grey:
 
 
 def normalise(grey: Grey, preprocessing: Preprocessing) -> Grey:
-    """Pixels `[c, H, W]` as the backbone expects them, a grey picture in every channel."""
+    """Pixels `[c, H, W]` as the backbone expects them, a grey image in every channel."""
     mean = np.asarray(preprocessing.mean, np.float32)[:, None, None]
     std = np.asarray(preprocessing.std, np.float32)[:, None, None]
     planes = grey if grey.ndim == 3 else grey[None]

@@ -1,4 +1,4 @@
-"""Stored values of any type as grey in [0, 1]: one picture gives one array in every type."""
+"""Stored values of any type as grey in [0, 1]: one image gives one array in every type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS = 256
 
 
 def by_rows(height: int, band: Callable[[int, int], Grey]) -> Grey:
-    """A picture `[H, W]` or `[H, W, 3]` made a few rows at a time, so that no more is held.
+    """An image `[H, W]` or `[H, W, 3]` made a few rows at a time, so that no more is held.
 
     Args:
         height: Its rows.
@@ -29,7 +29,7 @@ def by_rows(height: int, band: Callable[[int, int], Grey]) -> Grey:
 
 
 def scale_of(values: np.ndarray, bits: int = 0) -> Callable[[np.ndarray], Grey]:
-    """What makes grey in [0, 1] of stored values, for as many of them at a time as one likes.
+    """Function from stored values to grey in [0, 1], for any number of them at a time.
 
     Whole numbers are divided by the largest of their bits (of 16, where all are that small),
     negative ones are black. Floats are kept where they lie in [0, 1], divided by 255 or 65535
@@ -54,7 +54,7 @@ def scale_of(values: np.ndarray, bits: int = 0) -> Callable[[np.ndarray], Grey]:
 
 
 def in_colour(grey: Grey) -> Grey:
-    """A grey picture `[H, W]` as red, green and blue `[3, H, W]`."""
+    """A grey image `[H, W]` as red, green and blue `[3, H, W]`."""
     return np.repeat(grey[None], 3, axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Windows: which span of values a picture shows, from black to white."""
+"""Windows: which span of values an image shows, from black to white."""
 
 from __future__ import annotations
 

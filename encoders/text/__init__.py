@@ -16,23 +16,23 @@ from kg.catalog import Catalog
 if TYPE_CHECKING:
     from encoders.text._tokens import Tokenized
 
-__all__ = ["PARTS", "TEXT_ENCODERS", "TextEncoder", "Vocabulary"]
+__all__ = ["TEXT_SECTIONS", "TEXT_ENCODERS", "TextEncoder", "Vocabulary"]
 
-PARTS: tuple[str, ...] = ("padding", *SECTIONS, *SPEAKERS)
-"""What the index of a word's section or speaker means; 0 is padding."""
+TEXT_SECTIONS: tuple[str, ...] = ("padding", *SECTIONS, *SPEAKERS)
+"""Names of the index of a word's section or speaker; 0 is padding."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of a text encoder by number, for systems that write.
+    """The vocabulary of a text encoder, for systems that write text.
 
     Args:
-        size: How many there are.
-        padding: Number of padding.
-        unknown: Number of a word that is not in it.
-        mask: Number of the word that stands for a hidden one.
-        start: Number that opens a text.
-        end: Number that closes one.
+        size: Number of words.
+        padding: Id of padding.
+        unknown: Id of a word that is not in it.
+        mask: Id that stands for a hidden word.
+        start: Id of the start of a text.
+        end: Id of the end of a text.
         decode: Text of the words with these numbers; padding, mask, start and end are left out.
     """
 
@@ -49,12 +49,14 @@ class Vocabulary:
 
         Args:
             text: Texts with word ids.
-            sections: Names of sections; of a text the words of others are left out.
+            sections: Names of sections; words of others are left out.
         """
         if text.words is None or text.word is None:
             raise ValueError("the text has no word ids")
-        wanted = torch.tensor([PARTS.index(name) for name in sections], device=text.part.device)
-        kept = text.mask & (text.word >= 0) & torch.isin(text.part, wanted)
+        chosen = torch.tensor(
+            [TEXT_SECTIONS.index(name) for name in sections], device=text.section.device
+        )
+        kept = text.mask & (text.word >= 0) & torch.isin(text.section, chosen)
         order = (~kept).long().argsort(dim=1, stable=True)
         ids = torch.where(kept, text.words, self.padding).gather(1, order)
         made = torch.nn.functional.pad(ids, (1, 1), value=self.padding)
@@ -64,7 +66,7 @@ class Vocabulary:
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """A torch module that reads passages; built as `Part(options)`, then `fit`, then used.
+    """A torch module that encodes passages; built as `Part(options)`, then `fit`, then used.
 
     `frozen` encoders write their tokens to the feature cache once; others train with the system.
     """
@@ -74,28 +76,28 @@ class TextEncoder(Protocol):
     frozen: bool
 
     def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
-        """Learn from the training texts alone what must be learnt (a vocabulary), if anything."""
+        """Learn the vocabulary, if any, from the training texts alone."""
 
     def mark_ends(self) -> None:
-        """Take marks of a text's start and end into the vocabulary; called before `fit`."""
+        """Add marks of a text's start and end to the vocabulary; called before `fit`."""
 
     def vocabulary(self) -> Vocabulary:
-        """The words by number; start and end must have been marked."""
+        """The vocabulary; start and end must have been marked."""
 
     def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
-        """Tokens of each text, and where they stand in it."""
+        """Tokens of each text, with their positions."""
 
     def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Words `[B, T]` (int64), mask `[B, T]` (True = word), part `[B, T]` (index in `PARTS`)."""
+        """Words `[B, T]` (int64), mask `[B, T]` (True = word), section `[B, T]` (index)."""
 
-    def __call__(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def __call__(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`."""
 
     def state(self) -> dict[str, Any]:
-        """What `fit` learnt, ready for JSON; frozen encoders learnt nothing."""
+        """State learnt by `fit`, ready for JSON; empty for frozen encoders."""
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave, before the weights are loaded."""
+        """Restore the state that `state` gave, before the weights are loaded."""
 
     def weights_hash(self) -> str:
         """SHA-256 that names the weights (or the vocabulary of a trainable encoder)."""

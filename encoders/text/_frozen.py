@@ -1,4 +1,4 @@
-"""What the frozen language models share: a model folder checked, opened and read without its code.
+"""Shared by frozen language models: a model folder checked, opened and read without its code.
 
 A folder is opened only where it holds nothing but data: no code of its own, no entry in its
 configuration that makes the library load code or ask the network, weights as safetensors.
@@ -29,7 +29,7 @@ from kg.files.json_text import json_in
 log = logging.getLogger(__name__)
 
 HEADS = ("cls.", "lm_head.", "classifier.", "qa_outputs.", "pooler.", "vocab_", "discriminator_")
-"""Parts of a checkpoint that come after the tokens; they are not needed."""
+"""Layers of a checkpoint after the tokens; they are not needed."""
 
 ATTENTION = ("eager", "sdpa")
 
@@ -39,7 +39,7 @@ class FrozenTransformer(nn.Module):
 
     Args:
         folder: Folder with `config.json`, the tokenizer and `model*.safetensors`.
-        max_length: Most tokens of a study; what comes after is left out.
+        max_length: Largest number of tokens of a study; later ones are left out.
     """
 
     frozen = True
@@ -74,21 +74,21 @@ class FrozenTransformer(nn.Module):
         self.padding = int(self.tokenizer.pad_token_id or 0)
 
     def train(self, mode: bool = True) -> FrozenTransformer:
-        """Stays in evaluation mode, whatever is asked."""
+        """Stay in evaluation mode."""
         return super().train(False)
 
     def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
-        """Learns nothing."""
+        """Learn nothing."""
 
     def state(self) -> dict[str, Any]:
-        """Nothing was learnt."""
+        """Empty: nothing is learnt."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
 
     def mark_ends(self) -> None:
-        """Start and end of a text are marked as the model knows them."""
+        """Do nothing: the model has marks of start and end."""
 
     def vocabulary(self) -> Vocabulary:
         """The tokenizer's words."""
@@ -104,7 +104,7 @@ class FrozenTransformer(nn.Module):
         )
 
     def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
-        """Tokens of each text and where they stand; no text gives no token."""
+        """Tokens of each text, with their positions; no text gives no token."""
         rows = [self._row(passages) for passages in texts]
         cut = sum(len(row) == self.max_length for row in rows)
         if cut:
@@ -112,7 +112,7 @@ class FrozenTransformer(nn.Module):
         return tokenized(rows, self.padding)
 
     def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
+        """Words `[B, T]`, mask `[B, T]` (True = word), section `[B, T]`; no text gives no word."""
         return self.tokenized(texts).inputs
 
     def _row(self, passages: Sequence[Passage]) -> list[Token]:
@@ -121,13 +121,13 @@ class FrozenTransformer(nn.Module):
         if not row:
             return []
         first, last = (
-            Token(mark, at.part, *[NOWHERE] * 5)
+            Token(mark, at.section, *[NOWHERE] * 5)
             for mark, at in ((self.first, row[0]), (self.last, row[-1]))
         )
         return [first, *row, last]
 
     def _pieces(self, passage: Passage) -> list[Piece]:
-        """The tokens of one passage; one whose tokenizer tells no places is one sentence."""
+        """The tokens of one passage; without positions from the tokenizer it is one sentence."""
         places = bool(self.tokenizer.is_fast)
         read = self.tokenizer(
             passage.text,
@@ -146,13 +146,13 @@ class FrozenTransformer(nn.Module):
         ]
 
     @torch.no_grad()
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
         return self.read(words, mask)
 
     def read(self, words: Tensor, mask: Tensor) -> Tensor:
-        """Tokens `[B, T, D]` of the model, with gradients where it trains."""
-        # a row without a word attends to its first padding, so that nothing becomes NaN
+        """Tokens `[B, T, D]` of the model, with gradients if it trains."""
+        # A row without a word attends to its first padding, so that nothing becomes NaN
         first = torch.arange(mask.shape[1], device=mask.device) == 0
         attended = mask | (first & ~mask.any(dim=1, keepdim=True))
         tokens: Tensor = self.model(input_ids=words, attention_mask=attended).last_hidden_state
@@ -160,13 +160,13 @@ class FrozenTransformer(nn.Module):
 
     def sentences(self, texts: Sequence[str], batch: int = 64) -> Tensor:
         """Mean token of each text, length 1, `[n, D]`."""
-        # texts of like length together: less padding to compute
+        # Texts of similar length together: less padding to compute.
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         vectors = torch.zeros(len(texts), self.width)
         for start in range(0, len(order), batch):
             places = order[start : start + batch]
-            words, mask, part = self.tokenize([(Passage("other", texts[p]),) for p in places])
-            tokens = self(words, mask, part).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+            words, mask, section = self.tokenize([(Passage("other", texts[p]),) for p in places])
+            tokens = self(words, mask, section).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
             vectors[places] = tokens.to(vectors)
         return normalize(vectors, dim=1)
 
@@ -177,7 +177,7 @@ class FrozenTransformer(nn.Module):
 
 
 def check_model_folder(folder: Path) -> None:
-    """Refuse a model folder that is not data alone.
+    """Refuse a model folder that holds more than data.
 
     Raises:
         InputError: If the folder holds code, asks for code or attention kernels from elsewhere, is

@@ -1,4 +1,4 @@
-"""What stands on another text encoder: it reads with that one and works on its tokens."""
+"""Base of encoders on top of another text encoder, whose tokens they process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.options import Part, parse_options
 
 
 class OnTokensOptions(BaseOptions):
-    """Options of every encoder that stands on another.
+    """Options of every encoder on top of another.
 
     Args:
         encoder: The encoder below: a language model, frozen or trained on, or a small one.
@@ -30,52 +30,52 @@ class OnTokensOptions(BaseOptions):
 
 
 class OnTokens(nn.Module):
-    """The encoder below, and what all that stand on one have in common."""
+    """An encoder on top of another one."""
 
     frozen = False
 
     def __init__(self, options: OnTokensOptions) -> None:
         super().__init__()
-        part = TEXT_ENCODERS.load(options.encoder.name)
+        below = TEXT_ENCODERS.load(options.encoder.name)
         where = f"encoder.{options.encoder.name}"
-        self.below = part(parse_options(part.Options, options.encoder.options, where=where))
+        self.below = below(parse_options(below.Options, options.encoder.options, where=where))
         self.width = options.width
         self.drop = nn.Dropout(options.dropout)
 
     def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
-        """Learn what the encoder below must learn from the training texts."""
+        """Fit the encoder below on the training texts."""
         self.below.fit(texts)
 
     def mark_ends(self) -> None:
-        """Have the encoder below mark a text's start and end."""
+        """Add marks of start and end to the encoder below."""
         self.below.mark_ends()
 
     def vocabulary(self) -> Vocabulary:
-        """The words of the encoder below."""
+        """The vocabulary of the encoder below."""
         words: Vocabulary = self.below.vocabulary()
         return words
 
     def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
-        """Tokens of the encoder below, and where they stand."""
+        """Tokens of the encoder below, with their positions."""
         made: Tokenized = self.below.tokenized(texts)
         return made
 
     def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`, as the encoder below."""
+        """Words `[B, T]`, mask `[B, T]` (True = word), section `[B, T]`, as the encoder below."""
         return self.tokenized(texts).inputs
 
-    def tokens(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def tokens(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Tokens of the encoder below, `[B, T, D]`; zeros where there is no word."""
-        read: Tensor = self.below(words, mask, part)
-        dropped: Tensor = self.drop(read)
+        tokens: Tensor = self.below(words, mask, section)
+        dropped: Tensor = self.drop(tokens)
         return dropped
 
     def state(self) -> dict[str, Any]:
-        """What the encoder below learnt, ready for JSON."""
+        """State of the encoder below, ready for JSON."""
         return {"below": self.below.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave, before the weights are loaded.
+        """Restore the state that `state` gave, before the weights are loaded.
 
         Raises:
             InputError: If it is the state of another encoder.

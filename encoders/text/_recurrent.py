@@ -1,4 +1,4 @@
-"""A recurrent network read in both directions over padded rows, without looking at lengths."""
+"""A bidirectional recurrent network over padded rows, without packing by length."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ CELLS: dict[Cell, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GR
 
 
 class BothWays(nn.Module):
-    """Layers of a forward and a backward network, side by side in every token.
+    """Layers of a forward and a backward network, concatenated in every token.
 
     Padding comes after the words of a row, so that it never reaches a word: the backward network
     reads each row's words in reverse and its padding last.
 
     Args:
-        reads: Width of the tokens that come in.
-        width: Width of the tokens that come out, half of it from each direction.
+        reads: Width of the input tokens.
+        width: Width of the output tokens, half of it from each direction.
         cell: Kind of network.
         layers: Number of layers.
         dropout: Share of activations dropped between layers in training.

@@ -1,4 +1,4 @@
-"""Tokens of texts, and where each stands: its section, sentence, word and characters."""
+"""Tokens of texts with their positions: section, sentence, word and characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from encoders.study import Passage
-from encoders.text import PARTS
+from encoders.text import TEXT_SECTIONS
 from kg.mentions.tokens import sentences
 
 NOWHERE = -1
@@ -24,8 +24,8 @@ class Piece(NamedTuple):
     """A token of one passage.
 
     Args:
-        id: Number in the vocabulary.
-        word: Which word of the passage it is, or is a part of.
+        id: Id in the vocabulary.
+        word: Index of its word in the passage.
         start: First character in the passage's text.
         end: One past the last character.
     """
@@ -40,7 +40,7 @@ class Token(NamedTuple):
     """A token of the text of a study; sentences and words are counted through all passages."""
 
     id: int
-    part: int
+    section: int
     sentence: int
     word: int
     passage: int
@@ -53,15 +53,15 @@ class Tokenized:
     """Tokens of texts, as rows of one length.
 
     Args:
-        words: Number of each token in the vocabulary, `[B, T]`.
-        part: Index in `PARTS` of its section or speaker, `[B, T]`; 0 = padding.
-        sentence: Which sentence of the text it belongs to, `[B, T]`; -1 = none.
-        word: Which word of the text it belongs to, `[B, T]`; -1 = none.
+        words: Id of each token in the vocabulary, `[B, T]`.
+        section: Index in `TEXT_SECTIONS` of its section or speaker, `[B, T]`; 0 = padding.
+        sentence: Index of its sentence in the text, `[B, T]`; -1 = none.
+        word: Index of its word in the text, `[B, T]`; -1 = none.
         place: Its passage, first character and one past the last, `[B, T, 3]`; -1 = none.
     """
 
     words: Tensor
-    part: Tensor
+    section: Tensor
     sentence: Tensor
     word: Tensor
     place: Tensor
@@ -69,12 +69,12 @@ class Tokenized:
     @property
     def mask(self) -> Tensor:
         """True where there is a token, `[B, T]`."""
-        return self.part > 0
+        return self.section > 0
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What an encoder is called with: words, mask, part."""
-        return self.words, self.mask, self.part
+        """Arguments of an encoder: words, mask, section."""
+        return self.words, self.mask, self.section
 
 
 def located(
@@ -84,19 +84,19 @@ def located(
 
     Args:
         passages: Its passages.
-        pieces_of: Cuts a passage into pieces.
+        pieces_of: Function that cuts a passage into pieces.
     """
     row: list[Token] = []
     sentence, word = 0, 0
     for place, passage in enumerate(passages):
         starts = [found[0].start for found in sentences(passage.text)]
-        part, words = PARTS.index(passage.name), 0
+        section, words = TEXT_SECTIONS.index(passage.name), 0
         for piece in pieces_of(passage):
             inside = max(bisect_right(starts, piece.start) - 1, 0)
             row.append(
                 Token(
                     piece.id,
-                    part,
+                    section,
                     sentence + inside,
                     word + piece.word,
                     place,
@@ -110,7 +110,7 @@ def located(
 
 
 def tokenized(rows: Sequence[Sequence[Token]], padding: int = 0) -> Tokenized:
-    """Rows of tokens, each filled up to the longest.
+    """Tokens as rows of one length, padded to the longest.
 
     Args:
         rows: Tokens of each text.
@@ -123,5 +123,5 @@ def tokenized(rows: Sequence[Sequence[Token]], padding: int = 0) -> Tokenized:
         numbers = np.fromiter(chain.from_iterable(row), np.int64, len(row) * len(filler))
         made[place, : len(row)] = numbers.reshape(-1, len(filler))
     *about, passage, start, end = torch.from_numpy(made).unbind(-1)
-    words, part, sentence, word = (column.contiguous() for column in about)
-    return Tokenized(words, part, sentence, word, torch.stack((passage, start, end), dim=2))
+    words, section, sentence, word = (column.contiguous() for column in about)
+    return Tokenized(words, section, sentence, word, torch.stack((passage, start, end), dim=2))

@@ -1,4 +1,4 @@
-"""What the encoders share that learn their own words: the vocabulary and the words' vectors."""
+"""Shared by encoders with a vocabulary of their own: words and word vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.study import Passage
-from encoders.text import PARTS, Vocabulary
+from encoders.text import TEXT_SECTIONS, Vocabulary
 from encoders.text._tokens import Piece, Token, Tokenized, located, tokenized
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
@@ -24,10 +24,10 @@ WORD = re.compile(rf"<mask>|[a-z]+(?:'[a-z]+)?|[0-9]+|[\u3400-\u9fff]|[{MARKS}]"
 SPECIAL = ("<padding>", "<unknown>", "<mask>")
 PADDING, UNKNOWN, MASK = range(len(SPECIAL))
 ENDS = ("<start>", "<end>")
-"""Words that only a vocabulary has that texts are written with."""
+"""Words of start and end, in vocabularies for writing only."""
 
 TOGETHER = 8
-"""Texts of like length that are encoded at once."""
+"""Number of texts of similar length encoded at once."""
 
 
 class WordOptions(BaseOptions):
@@ -35,9 +35,9 @@ class WordOptions(BaseOptions):
 
     Args:
         width: Width of a token.
-        max_length: Most words of a study; what comes after is left out.
-        at_least: Fewest occurrences of a word in the training texts.
-        vocabulary: Most words kept.
+        max_length: Largest number of words of a study; later ones are left out.
+        at_least: Least number of occurrences of a word in the training texts.
+        vocabulary: Largest number of words kept.
     """
 
     width: int = 128
@@ -61,26 +61,26 @@ class WordEncoder(nn.Module):
         super().__init__()
         self.limits = options
         self.width = options.width
-        self.parts = nn.Embedding(len(PARTS), options.width, padding_idx=0)
+        self.parts = nn.Embedding(len(TEXT_SECTIONS), options.width, padding_idx=0)
         self._use(())
 
     def _use(self, words: Sequence[str]) -> None:
-        """Take words into the vocabulary, with new vectors."""
+        """Set the vocabulary, with new vectors."""
         self.index = {word: place for place, word in enumerate((*self.special, *words))}
         self.words = nn.Embedding(len(self.index), self.width, padding_idx=0)
 
     def mark_ends(self) -> None:
-        """Take the marks of a text's start and end into the vocabulary, before it is learnt."""
+        """Add marks of a text's start and end to the vocabulary, before it is learnt."""
         self.special = (*self.special, *ENDS)
         self._use(())
 
     @property
     def _marks_ends(self) -> bool:
-        """Whether start and end of a text are words."""
+        """True if start and end of a text are words."""
         return self.special[-len(ENDS) :] == ENDS
 
     def vocabulary(self) -> Vocabulary:
-        """The words by number.
+        """The vocabulary.
 
         Raises:
             ValueError: If the marks of start and end are not among them.
@@ -97,7 +97,7 @@ class WordEncoder(nn.Module):
         return Vocabulary(len(words), PADDING, UNKNOWN, MASK, start, end, decode)
 
     def fit(self, texts: Sequence[Sequence[Passage]]) -> None:
-        """Learn the vocabulary from the training texts; vectors are new afterwards."""
+        """Learn the vocabulary from the training texts, with new vectors."""
         counts = Counter(
             word for passages in texts for passage in passages for word in words_of(passage.text)
         )
@@ -113,11 +113,11 @@ class WordEncoder(nn.Module):
         return {"words": words, "ends": True} if self._marks_ends else {"words": words}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave, before the weights are loaded.
+        """Restore the state that `state` gave, before the weights are loaded.
 
         Raises:
-            InputError: If there is no vocabulary in it, or one without the marks of start and end
-                that are needed.
+            InputError: If there is no vocabulary in it, or one without the required marks of start
+                and end.
         """
         words = state.get("words")
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -135,11 +135,11 @@ class WordEncoder(nn.Module):
         self._use(words)
 
     def tokenized(self, texts: Sequence[Sequence[Passage]]) -> Tokenized:
-        """Words of each text and where they stand; no text gives no word."""
+        """Words of each text, with their positions; no text gives no word."""
         return tokenized([self.row(passages) for passages in texts])
 
     def tokenize(self, texts: Sequence[Sequence[Passage]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Words `[B, T]`, mask `[B, T]` (True = word), part `[B, T]`; no text gives no word."""
+        """Words `[B, T]`, mask `[B, T]` (True = word), section `[B, T]`; no text gives no word."""
         return self.tokenized(texts).inputs
 
     def row(self, passages: Sequence[Passage]) -> list[Token]:
@@ -171,18 +171,18 @@ def joined(words: Sequence[str]) -> str:
 
 
 def is_chinese(letters: str) -> bool:
-    """Whether text is Chinese, marks of clauses included."""
+    """True if text is Chinese, marks of clauses included."""
     return bool(letters) and all(
         "\u3000" <= letter <= "\u9fff" or letter > "\uff00" for letter in letters
     )
 
 
 def of_like_length(mask: Tensor) -> Iterator[tuple[Tensor, int]]:
-    """Rows of a mask `[B, T]` in groups of like length, and how far each group's words reach.
+    """Groups of rows of similar length in a mask `[B, T]`, with the length of each group.
 
     A batch is as wide as its longest text, and most of it is padding, which costs as much as
-    words: texts encoded with those of like length give the same tokens for less. Compiled, all
-    are one group, as shapes must not hang on what is in a tensor.
+    words: texts encoded with those of similar length give the same tokens at less cost. Compiled,
+    all are one group, as shapes must not depend on the values of a tensor.
     """
     if torch.compiler.is_compiling():
         yield torch.arange(mask.shape[0], device=mask.device), mask.shape[1]

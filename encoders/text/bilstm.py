@@ -38,8 +38,8 @@ class BiLSTM(WordEncoder):
         self.network = BothWays(width, width, options.cell, options.layers, options.dropout)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
-        tokens = self.network(self.words(words) + self.parts(part), mask)
+        tokens = self.network(self.words(words) + self.parts(section), mask)
         made: Tensor = self.norm(tokens) * mask.unsqueeze(-1)
         return made

@@ -36,7 +36,7 @@ class BiLSTMTransformer(OnTokens):
             self.below.width, options.width, options.cell, options.layers, options.dropout
         )
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
-        made: Tensor = self.network(self.tokens(words, mask, part), mask)
+        made: Tensor = self.network(self.tokens(words, mask, section), mask)
         return made

@@ -19,13 +19,13 @@ __all__ = ["CNNTransformer"]
 
 
 class CNNTransformer(OnTokens):
-    """Parallel convolutions along the tokens of any text encoder, side by side in every token."""
+    """Parallel convolutions along the tokens of any text encoder, concatenated in every token."""
 
     class Options(OnTokensOptions):
         """Options of the encoder.
 
         Args:
-            spans: Tokens each convolution sees at once; the width is shared among them.
+            spans: Kernel sizes in tokens; the width is shared among the convolutions.
         """
 
         width: int = 192
@@ -44,14 +44,14 @@ class CNNTransformer(OnTokens):
             nn.Conv1d(self.below.width, each, span) for span in options.spans
         )
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`, none below 0; zeros where there is no word."""
-        along = self.tokens(words, mask, part).transpose(1, 2)
+        along = self.tokens(words, mask, section).transpose(1, 2)
         made = torch.cat([span(_padded(along, span)) for span in self.spans], dim=1).relu()
         return made.transpose(1, 2) * mask.unsqueeze(-1)
 
 
 def _padded(along: Tensor, span: nn.Module) -> Tensor:
-    """Rows with so many zeros on both sides that a convolution keeps their length."""
+    """Rows padded with zeros on both sides, so that a convolution keeps their length."""
     wide = int(span.kernel_size[0]) - 1  # type: ignore[index]
     return F.pad(along, (wide // 2, wide - wide // 2))

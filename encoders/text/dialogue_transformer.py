@@ -1,10 +1,10 @@
-"""Dialogue transformer: words with speaker and turn, read in windows, however long the talk.
+"""Dialogue transformer: words with speaker and turn, read in windows, for dialogues of any length.
 
 Attention goes over windows of words, so that time and memory grow with the length of the text and
 not with its square (Beltagy: Longformer, 2020, in its simplest form); windows of every other layer
-are shifted by half, and one layer over the windows' means carries what was said to all of them.
-Each turn opens with a mark, which tells the number of the turn and where a word stands in it. Of a
-text beyond the limit the middle is left out: how it began and how it ended stays.
+are shifted by half, and one layer over the windows' means passes context between all of them.
+Each turn opens with a mark, which gives the number of the turn and the position of a word in it. Of
+a text beyond the limit the middle is left out: beginning and end stay.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class DialogueTransformer(WordEncoder):
         """Options of the encoder.
 
         Args:
-            max_length: Most words of a study, marks of turns included.
+            max_length: Largest number of words of a study, marks of turns included.
             layers: Number of layers within windows.
             heads: Attention heads of a layer.
             window: Words of a window.
-            turns: Turns told apart; all later ones count as the last.
+            turns: Number of distinct turns; later ones count as the last.
             opening: Share of a text beyond the limit that is kept from its beginning; the rest is
                 kept from its end.
             dropout: Share of activations dropped in training.
@@ -91,18 +91,18 @@ class DialogueTransformer(WordEncoder):
                 yield Piece(TURN, 0, piece.start, piece.start)
             yield piece._replace(word=piece.word + 1)
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
-        tokens = self.words(words) + self.parts(part) + self._where(words)
+        tokens = self.words(words) + self.parts(section) + self._positions(words)
         tokens = self.drop(tokens)
         shift = self.options.window // 2
         for number, layer in enumerate(self.layers):
             tokens = self._within(layer, tokens, mask, shift * (number % 2))
-        tokens = tokens + self._carried(tokens, mask)
+        tokens = tokens + self._context(tokens, mask)
         return torch.where(mask.unsqueeze(-1), self.norm(tokens), 0.0)
 
-    def _where(self, words: Tensor) -> Tensor:
-        """Vector of each word's turn and of its place in the turn, `[B, T, D]`."""
+    def _positions(self, words: Tensor) -> Tensor:
+        """Vector of each word's turn and of its position in the turn, `[B, T, D]`."""
         opens = words == TURN
         number = opens.cumsum(1).clamp(max=self.options.turns)
         place = torch.arange(words.shape[1], device=words.device).expand_as(words)
@@ -126,16 +126,16 @@ class DialogueTransformer(WordEncoder):
         made: Tensor = read.view_as(windows).flatten(1, 2)[:, shift : shift + length]
         return made
 
-    def _carried(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """What the other windows say, for each word the same within its window, `[B, T, D]`."""
+    def _context(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Context from the other windows, the same for each word of a window, `[B, T, D]`."""
         length, window = tokens.shape[1], self.options.window
         after = -length % window
         windows = self._windows(F.pad(tokens * mask.unsqueeze(-1), (0, 0, 0, after)))
         counts = self._windows(F.pad(mask, (0, after))).sum(2)
         means = windows.sum(2) / counts.clamp(min=1).unsqueeze(-1)
-        heard = self.across(means, src_key_padding_mask=ignored_padding(counts > 0))
-        carried: Tensor = heard.repeat_interleave(window, dim=1)[:, :length]
-        return carried
+        summaries = self.across(means, src_key_padding_mask=ignored_padding(counts > 0))
+        context: Tensor = summaries.repeat_interleave(window, dim=1)[:, :length]
+        return context
 
 
 def _ends(row: list[Token], limit: int, opening: float) -> list[Token]:

@@ -24,7 +24,7 @@ __all__ = ["FineTuned"]
 
 
 class FineTuned(FrozenTransformer):
-    """Last hidden states of a pretrained encoder that trains on."""
+    """Last hidden states of a pretrained encoder that is fine-tuned."""
 
     frozen = False
 
@@ -34,7 +34,7 @@ class FineTuned(FrozenTransformer):
         Args:
             folder: Folder that `save_pretrained` wrote, with model and tokenizer; empty = the
                 MiniLM that comes with the installation.
-            max_length: Most tokens of a study.
+            max_length: Largest number of tokens of a study.
         """
 
         folder: str = ""
@@ -51,16 +51,16 @@ class FineTuned(FrozenTransformer):
         nn.Module.train(self, mode)
         return self
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
         return self.read(words, mask)
 
     def state(self) -> dict[str, Any]:
-        """What names the tokenizer; the weights are the module's own state."""
+        """Hash of the tokenizer; the weights are the module's own state."""
         return {"tokenizer": self.weights_hash()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Check that the tokenizer is the one that was trained with.
+        """Check that the tokenizer is the one of the training.
 
         Raises:
             InputError: If it is another.

@@ -22,7 +22,7 @@ class HuggingFace(FrozenTransformer):
 
         Args:
             folder: Folder that `save_pretrained` wrote, with model and tokenizer.
-            max_length: Most tokens of a study.
+            max_length: Largest number of tokens of a study.
         """
 
         folder: str

@@ -22,7 +22,7 @@ class MiniLM(FrozenTransformer):
         """Options of the encoder.
 
         Args:
-            max_length: Most tokens of a study.
+            max_length: Largest number of tokens of a study.
         """
 
         max_length: int = 192

@@ -1,4 +1,4 @@
-"""TF-IDF: words weighed by how rare they are, in the plane their texts span (latent semantics).
+"""TF-IDF: words weighted by inverse document frequency, reduced by latent semantic analysis.
 
 Reference: Deerwester: Indexing by Latent Semantic Analysis, 1990. A word's token is its inverse
 document frequency times its direction among the training texts, so that the sum over a text is its
@@ -66,14 +66,14 @@ class TfIdf(WordEncoder):
         counts.sum_duplicates()
         return counts
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
-        tokens: Tensor = self.turn(self.words(words)) + self.parts(part)
+        tokens: Tensor = self.turn(self.words(words)) + self.parts(section)
         return tokens * mask.unsqueeze(-1)
 
 
 def _directions(rows: csr_array, width: int) -> NDArray[np.float64]:
-    """Direction of each word in the plane that holds most of the rows, `[words, width]`."""
+    """Principal directions of each word over the rows, `[words, width]`."""
     made = np.zeros((rows.shape[1], width))
     most = min(width, *(size - 1 for size in rows.shape))
     if most >= 1 and rows.nnz:

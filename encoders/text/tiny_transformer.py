@@ -25,7 +25,7 @@ __all__ = ["TinyTransformer"]
 
 
 class TinyTransformer(WordEncoder):
-    """A small transformer over words, their place, and the section or speaker they belong to."""
+    """A small transformer over words with their position and section or speaker."""
 
     class Options(WordOptions):
         """Options of the encoder.
@@ -33,7 +33,7 @@ class TinyTransformer(WordEncoder):
         Args:
             layers: Number of attention layers.
             heads: Attention heads of a layer.
-            positions: How the place of a word is told.
+            positions: Encoding of the position of a word.
             dropout: Share of activations dropped in training.
         """
 
@@ -63,9 +63,9 @@ class TinyTransformer(WordEncoder):
         )
         self.norm = nn.LayerNorm(options.width)
 
-    def forward(self, words: Tensor, mask: Tensor, part: Tensor) -> Tensor:
+    def forward(self, words: Tensor, mask: Tensor, section: Tensor) -> Tensor:
         """Encode into tokens `[B, T, D]`; zeros where there is no word."""
-        tokens = self.words(words) + self.parts(part) + self.places[: words.shape[1]]
+        tokens = self.words(words) + self.parts(section) + self.places[: words.shape[1]]
         tokens = self.drop(tokens)
         made = torch.zeros_like(tokens)
         for rows, length in of_like_length(mask):
@@ -83,7 +83,7 @@ class TinyTransformer(WordEncoder):
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Sines and cosines that tell the place of a word, `[length, width]` (Vaswani 2017)."""
+    """Sines and cosines that encode the position of a word, `[length, width]` (Vaswani 2017)."""
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(length).unsqueeze(1) * rates
     return torch.stack((angles.sin(), angles.cos()), dim=2).flatten(1)

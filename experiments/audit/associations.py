@@ -12,7 +12,7 @@ from scipy.stats.contingency import crosstab
 
 from experiments.audit.record import Association, LabelCount, SourceRow
 from experiments.audit.subject import Subject
-from experiments.splits.origins import count_sources
+from experiments.splits.origins import count_origins
 
 __all__ = ["associations", "label_counts", "source_rows"]
 
@@ -24,7 +24,7 @@ def source_rows(subject: Subject) -> tuple[SourceRow, ...]:
     """Studies of each source by label, largest source first."""
     sources = _values(subject, "source")
     rows = []
-    for count in count_sources(subject.studies):
+    for count in count_origins(subject.studies):
         labels = subject.labels[sources == count.source]
         present, absent = _counts(subject, labels == 1), _counts(subject, labels == 0)
         rows.append(
@@ -95,7 +95,7 @@ def cramers_v(table: Any) -> float:
 
 def _values(subject: Subject, fact: str) -> NDArray[np.str_]:
     """A fact of each study; empty where it is not stated."""
-    return np.asarray([study.facts.get(fact, "") for study in subject.studies])
+    return np.asarray([study.metadata.get(fact, "") for study in subject.studies])
 
 
 def _counts(subject: Subject, stated: Any) -> dict[str, int]:

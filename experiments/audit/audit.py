@@ -25,7 +25,7 @@ from experiments.loading.graphs import choose_graph
 from experiments.metrics.arrays import FloatArray
 from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
-from experiments.splits.origins import FEWEST, count_sources
+from experiments.splits.origins import FEWEST, count_origins
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["audit"]
@@ -83,7 +83,7 @@ def audit(
     return Audit(
         dataset=opened.name,
         labels=subject.opened.choice.name,
-        label_source=subject.opened.choice.source,
+        label_source=subject.opened.choice.origin,
         version=version("kgdx"),
         studies=len(subject.studies),
         patients=len(set(subject.groups)),
@@ -122,7 +122,7 @@ def _remarks(subject: Subject) -> tuple[str, ...]:
     """What was not asked for, and what cannot be tested."""
     labels = subject.label_set.findings
     silent = len(labels) - len(subject.findings)
-    counts = count_sources(subject.studies)
+    counts = count_origins(subject.studies)
     able = [row.source for row in counts if row.can_be_tested]
     remarks = []
     if silent:

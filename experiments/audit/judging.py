@@ -40,7 +40,7 @@ def _place(
     units = Units(
         np.asarray(subject.groups, dtype=object)[here],
         folds=subject.tested_in[here],
-        parts=np.asarray(subject.modalities)[here] if parts else None,
+        modalities=np.asarray(subject.modalities)[here] if parts else None,
     )
     asked = subject.asked
     given = np.where(np.isnan(scores), np.nan, subject.labels)[here]
@@ -77,7 +77,7 @@ def shuffled_check(subject: Subject, probe: Callable[[FloatArray], FloatArray]) 
         probe: Gives scores `[n, C]` for labels `[n, C]` it is taught.
     """
     rng = np.random.default_rng([subject.asked.seed, 1])
-    units = Units(subject.groups, folds=subject.tested_in, parts=subject.modalities)
+    units = Units(subject.groups, folds=subject.tested_in, modalities=subject.modalities)
     # one resample: the shuffles themselves are the distribution
     plan = Plan(resamples=1, at_least=subject.asked.at_least)
     values = []

@@ -16,7 +16,7 @@ from encoders.reading.raster import open_raster
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Study
 from experiments.preparation.image_scan import stamp
-from experiments.splits.origins import source_of
+from experiments.splits.origins import origin_of
 
 __all__ = ["with_measured_facts"]
 
@@ -28,20 +28,20 @@ def with_measured_facts(study: Study, root: Path) -> Study:
         study: The study.
         root: Folder its picture paths are relative to.
     """
-    return replace(study, facts=_of_files(study, root) | dict(study.facts) | _of_text(study))
+    return replace(study, metadata=_of_files(study, root) | dict(study.metadata) | _of_text(study))
 
 
 def _of_files(study: Study, root: Path) -> dict[str, str]:
     """Format, bytes and size of the pictures' files."""
     paths = [path for image in study.images if (path := root / image.path).exists()]
-    facts = {"source": source_of(study)}
+    facts = {"source": origin_of(study)}
     if study.images:
         facts |= {"modality": study.images[0].modality, "pictures": str(len(study.images))}
     if not paths:
         return facts
     facts["bytes"] = f"{fmean(stamp(path)[0] for path in paths):.0f}"
     facts["format"] = "+".join(sorted({_format(path)[0] for path in paths}))
-    stated = study.facts.get("width"), study.facts.get("height")
+    stated = study.metadata.get("width"), study.metadata.get("height")
     width, height = stated if all(stated) else _format(paths[0])[1]
     if width and height:
         facts |= {"width": width, "height": height, "size": f"{width} x {height}"}

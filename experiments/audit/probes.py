@@ -84,7 +84,7 @@ class _Facts:
 
     def __call__(self, fold: Fold) -> Tensor:
         training = [self.studies[row] for row in fold.train]
-        seen = {name for study in training for name, value in study.facts.items() if value}
+        seen = {name for study in training for name, value in study.metadata.items() if value}
         reader = FactReader(
             [name for name in dict.fromkeys((*self.names, "modality")) if name in seen]
         )
@@ -120,13 +120,13 @@ FACT_PROBES = (
 
 def _varies(studies: Sequence[Study], name: str) -> bool:
     """Whether a fact is stated, and not the same of every study."""
-    return len({study.facts.get(name, "") for study in studies}) > 1
+    return len({study.metadata.get(name, "") for study in studies}) > 1
 
 
 def _why(studies: Sequence[Study], names: Sequence[str]) -> str:
     """Why nothing can be learnt of some facts."""
-    stated = [name for name in names if studies[0].facts.get(name)]
+    stated = [name for name in names if studies[0].metadata.get(name)]
     if not stated:
         return f"no study states {' or '.join(name.replace('_', ' ') for name in names)}"
-    same = ", ".join(f"{name.replace('_', ' ')} {studies[0].facts[name]!r}" for name in stated)
+    same = ", ".join(f"{name.replace('_', ' ')} {studies[0].metadata[name]!r}" for name in stated)
     return f"every study has the same: {same}"

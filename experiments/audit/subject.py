@@ -84,7 +84,7 @@ class Subject:
     @cached_property
     def modalities(self) -> tuple[str, ...]:
         """Modality of each study; empty where it has no picture."""
-        return tuple(study.facts.get("modality", "") for study in self.studies)
+        return tuple(study.metadata.get("modality", "") for study in self.studies)
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ class Subject:
     def units(self, *, within: bool) -> Units:
         """How rows hang together: patients within folds, judged within modality where asked."""
         parts = self.modalities if within and self.parts else None
-        return Units(self.groups, folds=self.tested_in, parts=parts)
+        return Units(self.groups, folds=self.tested_in, modalities=parts)
 
 
 def open_subject(asked: Asked, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:

@@ -239,6 +239,7 @@ def show_dataset(**given: Any) -> None:
 
 def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bool) -> None:
     """Print one study, or write its page."""
+    from encoders.study import plain
     from experiments.preparation.inventory import development_study
     from kg.files.store import load_shipped
 
@@ -250,9 +251,9 @@ def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bo
         show.to_file(page, render_study_page(found, here.root, graph))
         return
     if as_json:
-        show.json_result(asdict(found))
+        show.json_result(plain(found))
         return
-    rows = [("study", found.study), ("patient", found.patient), *found.facts.items()]
+    rows = [("study", found.study), ("patient", found.patient), *found.metadata.items()]
     rows += [("picture", f"{one.path} ({one.modality}, {one.view})") for one in found.images]
     rows += [(graph.concept(concept).label, word) for concept, word in found.stated.items()]
     rows += [(one.name, one.text) for one in (*found.report, *found.dialogue)]
@@ -280,7 +281,7 @@ def _describe(name: str, part: Any) -> dict[str, Any]:
         "citation": part.citation,
         "homepage": part.homepage,
         "modalities": list(part.modalities),
-        "labels": {choice.name: list(choice.source) for choice in part.label_choices},
+        "labels": {choice.name: list(choice.origin) for choice in part.label_choices},
         "files": [asdict(file) for file in part.files],
         "expected": dict(part.expected),
         "labels without a concept": list(getattr(part, "unmapped", tuple)()),

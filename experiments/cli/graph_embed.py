@@ -66,7 +66,7 @@ def embed(file: Path | None, output: Path | None, as_json: bool, **given: Any) -
     )
     near = {term: source.resolve(term) for term in given["terms"]}
     options = study.settings(given["model"], given["decoder"], given["settings"])
-    found = study.run(source, options, given["seeds"], heard=show.note)
+    found = study.run(source, options, given["seeds"], report=show.note)
     if output is not None:
         found.keep(output)
         show.note(f"written to {output}")
@@ -90,7 +90,8 @@ def _print(found: LinkStudy) -> None:
     relations = [_row(name, one.figures, one.count) for name, one in summary.relations.items()]
     show.table(("relation", *columns[1:]), relations)
     show.note(
-        f"{found.source.name}: {found.size}; model {found.name}; seeds {_listed(found.seeds)}; "
+        f"{found.graph_input.name}: {found.size}; model {found.name}; "
+        f"seeds {_listed(found.seeds)}; "
         f"{summary.seconds:.2f} s an epoch; chosen on validation (MRR {summary.valid:.3f})"
     )
     if summary.leaks:

@@ -82,7 +82,7 @@ class Aligned:
     def units(self, parts: Sequence[str] | None = None) -> Units:
         """How the rows hang together; with parts, each is judged within its own."""
         groups = np.asarray(self.groups, dtype=object)
-        return Units(groups, folds=self.folds, parts=parts)
+        return Units(groups, folds=self.folds, modalities=parts)
 
 
 def align(

@@ -1,4 +1,4 @@
-"""Catalog of data sets: a published layout on disk in, studies out."""
+"""Catalog of data sets: studies read from a published layout on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from encoders.study import Modality, SplitPart, Study
+from encoders.study import Modality, SplitSubset, Study
 from kg.catalog import Catalog
 
 __all__ = ["DATASETS", "DataSet", "Download", "LabelChoice", "NeededFile"]
@@ -15,15 +15,15 @@ __all__ = ["DATASETS", "DataSet", "Download", "LabelChoice", "NeededFile"]
 
 @dataclass(frozen=True)
 class Download:
-    """A file that its licence lets anyone fetch without asking.
+    """A file that anyone may download without applying.
 
     Args:
-        url: Where it is; `https`.
+        url: Address, `https`.
         checksum: `sha256:` or `md5:` and hex digits, as published; empty = none is published.
-        size: Bytes; 0 = not known.
-        to: File it becomes or, of an archive, folder it is unpacked into, relative to the data
-            set's root; empty = the first path of the needed file, or the root for an archive.
-        unpack: Whether it is an archive (zip, tar, tar.gz).
+        size: Size in bytes; 0 = not known.
+        to: Target file (of an archive: folder), relative to the data set's root; empty = the first
+            path of the needed file, or the root for an archive.
+        unpack: True if it is an archive (zip, tar, tar.gz).
     """
 
     url: str
@@ -40,17 +40,17 @@ class NeededFile:
     Args:
         path: Relative to the data set's root; alternatives separated by `|`, the published one
             first.
-        what: What it holds.
-        giver: Who gives it and how it is made.
-        columns: Columns a table must have.
-        optional: Whether the data set can be read without it.
-        size: Bytes of the published file; 0 = not known.
+        what: Its content.
+        giver: Its provider, and how it is made.
+        columns: Required columns of a table.
+        optional: True if the data set can be read without it.
+        size: Size of the published file in bytes; 0 = not known.
         checksum: `sha256:` or `md5:` and hex digits of the published file; empty = none is
             published, or copies rightly differ.
-        command: Command that makes it, where it is not published but made; `{root}` stands for
-            the data set's root.
-        apply: Where to apply, in one sentence, where it cannot be fetched without asking.
-        downloads: What may be fetched to get it.
+        command: Command that makes it if it is not published; `{root}` stands for the data set's
+            root.
+        apply: Where to apply for it, in one sentence, if it cannot be downloaded freely.
+        downloads: Downloads that give it.
     """
 
     path: str
@@ -67,28 +67,27 @@ class NeededFile:
 
 @dataclass(frozen=True)
 class LabelChoice:
-    """One way a data set is labelled.
+    """A labelling of a data set.
 
     Args:
         name: Name of the label set in the graph (`nih14`, `chexpert14`, `covid`, ...).
-        source: What the labels were read from: passages (`findings`, `impression`, ...), `mesh`,
-            or `image` where an expert read the picture, `record` where the source states a
-            diagnosis.
-        blank: What a label that is not written means in this data set's publication.
-        ordered: Whether the findings of the set are grades, from the lowest to the highest.
+        origin: Origin of the labels: passages (`findings`, `impression`, ...), `mesh`, `image` for
+            an expert reading of the image, `record` for a diagnosis in the record.
+        blank: Meaning of a blank label in this data set's publication.
+        ordered: True if the findings of the set are grades, from the lowest to the highest.
     """
 
     name: str
-    source: tuple[str, ...]
+    origin: tuple[str, ...]
     blank: Literal["zero", "ignore"] = "zero"
     ordered: bool = False
 
 
 @runtime_checkable
 class DataSet(Protocol):
-    """A data set's published layout; parts are classes with these as class attributes.
+    """Published layout of a data set; parts are classes with these class attributes.
 
-    `graph_names` are the names under which the graph's evidence items carry this data set
+    `graph_names` are the names of this data set in the graph's evidence
     (`OpenI`, `OpenI-MeSH`): they are left out of the graph a run on it uses.
     """
 
@@ -109,8 +108,8 @@ class DataSet(Protocol):
             InputError: If a needed file is missing or wrong.
         """
 
-    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """Part of each study in the published split; empty where the publication gives none.
+    def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
+        """Subset of each study in the published split; empty if the publication has none.
 
         Raises:
             InputError: If a file of the split is missing or wrong.

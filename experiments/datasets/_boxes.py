@@ -1,4 +1,4 @@
-"""Where a finding was marked in a picture: ground truth for explanations, never for training."""
+"""Boxes of findings on images: ground truth for explanations, never for training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Box:
     """One marked rectangle.
 
     Args:
-        study: Study whose picture it is in.
-        concept: Concept that was marked.
-        x: Left edge, in pixels of the published picture.
+        study: Study of the image.
+        concept: Marked concept.
+        x: Left edge, in pixels of the published image.
         y: Upper edge, in pixels.
         width: Width in pixels.
         height: Height in pixels.
-        reader: Who marked it, where that is told.
-        picture: Path of the picture relative to the root; empty = the study's only one.
-        sides: Width and height of the published picture; None = those of the file.
+        reader: The reader who drew it, if stated.
+        picture: Path of the image relative to the root; empty = the study's only one.
+        sides: Width and height of the published image; None = those of the file.
     """
 
     study: str
@@ -44,14 +44,14 @@ class Box:
 
     def shares(self, image: StudyImage, root: Path) -> tuple[float, float, float, float]:
         """Left, top, right and bottom edge in shares of the sides of the picture it is in."""
-        wide, high = self.sides or shape_of(root / image.path, image.part)[::-1]
+        wide, high = self.sides or shape_of(root / image.path, image.frame)[::-1]
         right, bottom = self.x + self.width, self.y + self.height
         return self.x / wide, self.y / high, right / wide, bottom / high
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle of a picture, in shares of its width and height from its upper left corner."""
+    """A rectangle of an image, in shares of its width and height from the upper left corner."""
 
     left: float
     top: float
@@ -60,14 +60,14 @@ class Region:
 
 
 def with_boxes(studies: Sequence[Study], boxes: Iterable[Box], root: Path) -> list[Study]:
-    """The studies with a box on each picture in which one was marked.
+    """The studies with a box on each marked image.
 
-    A picture has one box: of several the largest, of equally large ones the first.
+    An image has one box: of several the largest, of equally large ones the first.
 
     Args:
         studies: The studies.
         boxes: The boxes of their data set.
-        root: Folder the paths of pictures are relative to.
+        root: Folder that image paths are relative to.
     """
     largest: dict[tuple[str, str], Box] = {}
     for box in boxes:
@@ -105,7 +105,7 @@ def four_numbers(cells: Sequence[str], where: str) -> tuple[float, float, float,
     """The numbers of a published box.
 
     Args:
-        cells: What is written of it.
+        cells: Its cells.
         where: File and row, for the message.
 
     Raises:

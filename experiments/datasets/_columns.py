@@ -1,4 +1,4 @@
-"""Reading large published tables fast: whole columns at once, as strict as `_tables` is by rows."""
+"""Fast reading of large published tables by columns, as strict as `_tables` by rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kg.errors import InputError
 Value = TypeVar("Value", bound=str)
 
 BLOCK = 2**24
-"""Bytes read at a time; no row may be longer."""
+"""Block size of reading in bytes; the longest allowed row."""
 
 
 class Columns:
@@ -58,14 +58,14 @@ class Columns:
         return zip(*(self[column] for column in columns), strict=True)
 
     def firsts(self, column: str) -> dict[str, int]:
-        """Place of the first row of each thing a column names, where a thing has several rows."""
-        found: dict[str, int] = {}
+        """Index of the first row of each value of a column."""
+        rows: dict[str, int] = {}
         for place, name in enumerate(self[column]):
-            found.setdefault(name, place)
-        return found
+            rows.setdefault(name, place)
+        return rows
 
     def stated(self, labels: Mapping[str, str]) -> list[dict[str, Stated]]:
-        """What the label columns state in each row, by concept; a blank states nothing.
+        """Labels of each row, by concept; a blank states nothing.
 
         Args:
             labels: Concept of each label column.
@@ -82,12 +82,12 @@ class Columns:
 
         return _shared(record, zip(*map(self.__getitem__, labels), strict=True))
 
-    def facts(self, names: Mapping[str, str], **always: str) -> list[dict[str, str]]:
-        """What is written in some columns of each row, by the name a fact has.
+    def metadata(self, names: Mapping[str, str], **always: str) -> list[dict[str, str]]:
+        """Metadata of each row, by name, from the columns that state it.
 
         Args:
-            names: Name of the fact each column states; a column the table lacks states none.
-            always: Facts of every row.
+            names: Name of the metadata in each column; a missing column states none.
+            always: Metadata of every row.
         """
         keys = tuple(names.values())
 
@@ -111,7 +111,7 @@ class Columns:
 def _shared(
     record: Callable[[tuple[str, ...]], dict[str, Value]], rows: Iterable[tuple[str, ...]]
 ) -> list[dict[str, Value]]:
-    """The record of each row, made once for equal rows: large tables repeat themselves."""
+    """The record of each row; equal rows share one, since large tables repeat themselves."""
     known: dict[tuple[str, ...], dict[str, Value]] = {}
     found = []
     for row in rows:
@@ -181,7 +181,7 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
 
 
 def _check_quotes(path: Path) -> None:
-    """Refuse a quote that is not closed: pyarrow would take all that follows for one cell.
+    """Refuse an unclosed quote: pyarrow would read the rest of the table as one cell.
 
     The number of quotes is then odd, as it hardly ever is otherwise; only such a table is read
     a second time.

@@ -12,11 +12,11 @@ POCUS4 = {
     "viral pneumonia": "ckg:viral_pneumonia",
     "covid-19": COVID,
 }
-"""Classes of the ultrasound set; exactly one holds for a clip."""
+"""Classes of the ultrasound set; exactly one holds for each clip."""
 
 
 def covid(stated: Stated) -> dict[str, Stated]:
-    """The label of the question *COVID-19 or not*."""
+    """Label *COVID-19 or not*."""
     return {COVID: stated}
 
 

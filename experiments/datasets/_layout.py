@@ -1,4 +1,4 @@
-"""What all adapters of published data sets share: label choice, needed files, refused rows."""
+"""Base of the adapters of published data sets: label choice, needed files, rejected rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import kg.options
-from encoders.study import Modality, SplitPart, Study
+from encoders.study import Modality, SplitSubset, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box, Region
 from kg.errors import InputError, did_you_mean
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row or picture that does not become (part of) a study, and why.
+    """A row or image left out of the studies, with the reason.
 
     Args:
-        file: File it stands in, relative to the root.
-        row: Row in that file as a spreadsheet counts (the header is row 1), 0 for a picture.
-        reason: Why it is left out.
-        item: What is left out (a picture's name, a study).
+        file: Its file, relative to the root.
+        row: Row in that file as a spreadsheet counts (the header is row 1), 0 for an image.
+        reason: The reason.
+        item: The item left out (name of an image, a study).
     """
 
     file: str
@@ -38,12 +38,12 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read under a root.
+    """Studies read under a root, and rows left out.
 
     Args:
         studies: The studies.
-        rejected: All that did not become one.
-        warnings: What may be wrong with the studies, in a sentence each.
+        rejected: Rows and images left out.
+        warnings: Possible faults of the studies, one sentence each.
     """
 
     studies: tuple[Study, ...]
@@ -52,11 +52,11 @@ class Reading:
 
 
 class Layout:
-    """Base of the adapters: a subclass says what it needs and implements `read`.
+    """Base of the adapters: a subclass declares its files and implements `read`.
 
-    `locked_share` is the share of groups that development never sees, `locked_as` the prefix a
-    group key gets before it is hashed, and `locked_with` the data set whose committed list of
-    locked groups holds for this one too.
+    `locked_share` is the share of groups in the locked test set, `locked_as` the prefix of a group
+    key before hashing, and `locked_with` the data set whose committed list of locked groups
+    holds for this one too.
     """
 
     class Options(kg.options.Options):
@@ -92,7 +92,7 @@ class Layout:
         )
 
     def studies(self, root: Path, *, labels: str) -> list[Study]:
-        """Every study under `root`, in a fixed order; what was left out is logged with counts.
+        """Every study under `root`, in a fixed order; rejected rows are logged with counts.
 
         Raises:
             InputError: If a needed file is missing or wrong, or there is no such label choice.
@@ -104,7 +104,7 @@ class Layout:
         return list(reading.studies)
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root` and everything that did not become one."""
+        """The studies under `root`, with rejected rows and images."""
         raise NotImplementedError
 
     def tiny(self, folder: Path) -> None:
@@ -112,7 +112,7 @@ class Layout:
         raise NotImplementedError
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """The label set of a choice that is no label set of the graph; None where the graph has it.
+        """Label set of a choice that the graph lacks; None if the graph has it.
 
         Raises:
             InputError: If it has to be read from a file that is wrong.
@@ -120,11 +120,11 @@ class Layout:
         return None
 
     def unmapped(self) -> tuple[str, ...]:
-        """Published labels that the graph has no concept for: they are read, and state nothing."""
+        """Published labels without a concept in the graph; they state nothing."""
         return ()
 
-    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """Part of each study in the published split; empty where the publication gives none.
+    def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
+        """Subset of each study in the published split; empty if the publication has none.
 
         Raises:
             InputError: If a file of the split is missing or wrong.
@@ -132,15 +132,15 @@ class Layout:
         return {}
 
     def boxes(self, root: Path) -> tuple[Box, ...]:
-        """Where findings were marked in the pictures; empty where nobody marked any.
+        """Boxes of findings on the images; empty if there are none.
 
         Raises:
-            InputError: If a file of the marks is wrong.
+            InputError: If a file of the boxes is wrong.
         """
         return ()
 
     def lungs(self, root: Path) -> Mapping[str, tuple[Region, ...]]:
-        """Where the lungs are in pictures, by path; empty where nobody marked them.
+        """Regions of the lungs, by image path; empty if there are none.
 
         Raises:
             InputError: If a file of the marks is wrong.
@@ -148,18 +148,18 @@ class Layout:
         return {}
 
     def spares(self, file: NeededFile) -> bool:
-        """Whether the data set can be read without a file."""
+        """True if the data set can be read without a file."""
         return file.optional
 
     def instead_of(self, file: NeededFile) -> str:
-        """What can be done without a needed file; empty = nothing."""
+        """Remedy for a missing file; empty = none."""
         return ""
 
     def need(self, root: Path) -> None:
-        """Refuse a root without the files that cannot be done without.
+        """Refuse a root that lacks a required file.
 
         Raises:
-            InputError: Naming the first missing file and who gives it.
+            InputError: Naming the first missing file and its provider.
         """
         if not root.is_dir():
             raise InputError(f"{root}: there is no such folder", "name the data set's folder")
@@ -169,7 +169,7 @@ class Layout:
 
 
 def log_warnings(root: Path, warnings: Iterable[str]) -> None:
-    """Log what may be wrong with the studies under a root."""
+    """Log the warnings about studies under a root."""
     for warning in warnings:
         logger.warning("%s: %s", root.name, warning)
 
@@ -180,7 +180,7 @@ def first(root: Path, places: str, giver: str) -> Path:
     Args:
         root: The data set's root.
         places: Alternatives separated by `|`, as in `NeededFile.path`.
-        giver: Who gives it, for the hint.
+        giver: Its provider, for the hint.
 
     Raises:
         InputError: If none is.
@@ -192,6 +192,6 @@ def first(root: Path, places: str, giver: str) -> Path:
 
 
 def present(root: Path, file: NeededFile) -> list[Path]:
-    """Those alternatives of a needed file that are under `root`, each once."""
+    """The alternatives of a needed file that exist under `root`, each once."""
     found = (there for path in file.path.split("|") for there in sorted(root.glob(path)))
     return list(dict.fromkeys(found))

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a comma-separated table, packed where its name ends in `.gz`."""
+    """Write a comma-separated table, compressed if its name ends in `.gz`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     packed = path.suffix == ".gz"
     with (
@@ -25,7 +25,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def draw_dicom(path: Path, rng: np.random.Generator, *, bright: bool = False) -> None:
-    """Write a made-up radiograph of 64 x 48 pixels as DICOM, with a bright patch if asked for."""
+    """Write a made-up radiograph of 64 x 48 pixels as DICOM, with a bright patch if `bright`."""
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 

@@ -1,6 +1,6 @@
 """MeSH headings of Open-i reports as concepts of the graph.
 
-`openi_mesh.tsv` says which heading (optionally only beside a qualifier) means which concept. The
+`openi_mesh.tsv` maps headings (optionally with a qualifier) to concepts. The
 headings whose name is a label or synonym of a concept came by name; the rest were placed by hand
 (`Aorta/tortuous` is a tortuous aorta). Headings without a clear concept are left out on purpose.
 
@@ -41,7 +41,7 @@ def concepts(paths: Iterable[str], *, full: bool = False) -> dict[str, Stated]:
 
 
 def concepts_of(path: str) -> tuple[str, ...]:
-    """Concepts one MeSH path means: of its heading alone, and of heading and qualifiers."""
+    """Concepts of one MeSH path: of its heading alone, and of heading and qualifiers."""
     heading, *qualifiers = _split(path)
     table = _table()
     found = [table.get((heading, qualifier)) for qualifier in ("", *qualifiers)]
@@ -49,23 +49,23 @@ def concepts_of(path: str) -> tuple[str, ...]:
 
 
 def steps_of(path: str) -> tuple[str, ...]:
-    """Body parts and attributes one MeSH path names, wherever they stand in it."""
+    """Body parts and attributes named by one MeSH path, at any position."""
     found = [_steps().get(step) for step in _split(path)]
     return tuple(dict.fromkeys(concept for concept in found if concept is not None))
 
 
 def full_label_set() -> LabelSet:
-    """The concepts that headings, body parts and attributes mean, as a label set."""
+    """The concepts of headings, body parts and attributes, as a label set."""
     of_headings = label_set()
     concepts = tuple(sorted({*of_headings.findings, *_steps().values()}))
     return replace(of_headings, name="mesh_full", findings=concepts, columns=concepts)
 
 
 def label_set(*, headings: bool = False) -> LabelSet:
-    """The concepts MeSH headings mean, as a label set.
+    """The concepts of MeSH headings, as a label set.
 
     Args:
-        headings: Whether its columns are called by heading (`Aorta/tortuous`) and not by concept.
+        headings: True if its columns are named by heading (`Aorta/tortuous`), not by concept.
     """
     plain_first = sorted(_table().items(), key=lambda row: row[0][1] != "")
     written = {concept: _title(path) for path, concept in reversed(plain_first)}
@@ -86,7 +86,7 @@ def _title(path: tuple[str, str]) -> str:
 
 
 def says_nothing(path: str) -> bool:
-    """Whether a path speaks of the indexing or the picture's quality rather than the patient."""
+    """True if a path is about the indexing or the image quality rather than the patient."""
     return path.strip().casefold() in _SILENT
 
 

@@ -1,4 +1,4 @@
-"""Near-duplicate pictures: patients who share one are one group, so no split can part them."""
+"""Near-duplicate images: patients who share one are one group, so no split separates them."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ NAMES = {
     "cov-ctr": "cov_ctr",
     "openi-iu-cxr-images": "openi",
 }
-"""Our name of each data set the list speaks of."""
+"""Name here of each data set in the list."""
 
 Picture = tuple[str, str]
-"""A data set and the name of a picture in it, as published (without folder)."""
+"""A data set and the published name of one of its images (without folder)."""
 
 
 def read_pairs(root: Path) -> list[tuple[Picture, Picture]]:
-    """Pairs of near-duplicates listed in the root or beside it; none where there is no list."""
+    """Pairs of near-duplicates listed in the root or beside it; none without a list."""
     for folder in (root, root.resolve().parent):
         path = folder / FILE
         if path.is_file():
             rows = read_table(path, ("dataset_a", "file_a", "dataset_b", "file_b"))
             return [(_picture(row.cells, "a"), _picture(row.cells, "b")) for row in rows]
-    logger.info("%s: no %s; only patients who share a picture are joined", root, FILE)
+    logger.info("%s: no %s; only patients who share an image are joined", root, FILE)
     return []
 
 
 def join(
     pictures: Iterable[tuple[Picture, str]], pairs: Iterable[tuple[Picture, Picture]]
 ) -> dict[str, str]:
-    """Group of each patient: patients with one picture, or near-duplicates of it, share one.
+    """Group of each patient: patients with one image, or near-duplicates of it, share one.
 
     Args:
-        pictures: Each picture with its patient; a picture may come with several patients.
-        pairs: Near-duplicates; those with an unknown picture are passed over.
+        pictures: Each image with its patient; an image may have several patients.
+        pairs: Near-duplicates; those with an unknown image are skipped.
 
     Returns:
         The smallest patient key of each patient's group, by patient key.
@@ -75,7 +75,7 @@ def _picture(cells: Mapping[str, str], side: str) -> Picture:
 
 
 def published(path: str) -> str:
-    """A picture's published name: without folder, and without the `.jpg` a copy appended."""
+    """Published name of an image: without folder, and without the `.jpg` that a copy appended."""
     name = path.rsplit("/", 1)[-1]
     shorter = name.removesuffix(".jpg")
     return shorter if stem(shorter) != shorter else name

@@ -1,4 +1,4 @@
-"""Open-i's reports in each published form: tables, XML files, or the archive of these."""
+"""Open-i reports in each published format: tables, XML files, or an archive of these."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from kg.errors import InputError
 SECTIONS = ("indication", "comparison", "findings", "impression")
 ARCHIVE = "NLMCXR_reports.tgz"
 LARGEST = 1_000_000
-"""Most bytes of one report in the archive; published ones have some thousands."""
+"""Largest size of a report in the archive, in bytes; published ones have some thousands."""
 _MEMBER = re.compile(r"(?:\./)?ecgen-radiology/(\d+)\.xml")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report as published: number, sections, MeSH paths, names of its pictures."""
+    """One report as published: number, sections, MeSH paths, names of its images."""
 
     uid: str
     file: str
@@ -34,7 +34,7 @@ class Report:
 
 
 def read_reports(root: Path) -> dict[str, Report]:
-    """Reports by number, from the first form that is there, else from torchxrayvision's archive."""
+    """Reports by number, from the first format found, else from torchxrayvision's archive."""
     if (root / "openi_reports.csv").is_file():
         columns = ("uid", *SECTIONS, "mesh_major", "images")
         rows = unique(read_table(root / "openi_reports.csv", columns), "uid").values()
@@ -55,7 +55,7 @@ def read_reports(root: Path) -> dict[str, Report]:
 
 
 def _from_archive(path: Path) -> Iterator[Report]:
-    """Reports of the archive, read where they are; nothing is unpacked."""
+    """Reports of the archive, read in place; nothing is unpacked."""
     try:
         with tarfile.open(path) as archive:
             for member in archive:
@@ -97,4 +97,4 @@ def _from_xml(uid: str, file: str, content: bytes) -> Report:
 
 
 def _names(cell: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in cell.split(";") if part.strip())
+    return tuple(name.strip() for name in cell.split(";") if name.strip())

@@ -1,4 +1,4 @@
-"""A made-up copy of Open-i's Kaggle layout: invented words, drawn pictures, no patient."""
+"""A made-up copy of Open-i's Kaggle layout: invented words, drawn images, no patient."""
 
 from __future__ import annotations
 

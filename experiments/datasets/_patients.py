@@ -1,4 +1,4 @@
-"""Patients that one's own data may name in two ways, so that a split could part one of them."""
+"""Patients named in two ways in a user's data, whom a split could separate."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from experiments.datasets._pseudonyms import pseudonym
 __all__ = ["warnings_on"]
 
 MOST = 20
-"""Patients that a warning names."""
+"""Largest number of patients named in a warning."""
 
 
 def warnings_on(patients: Iterable[str]) -> tuple[str, ...]:
-    """One warning that names the patients whose ids differ only in how they are written, or none.
+    """A warning about patients whose ids differ only in spelling, or none.
 
     Args:
-        patients: Patients as the data name them; in the warning they are called by pseudonyms
-            where a key is given.
+        patients: Patients as the data name them; the warning names pseudonyms if a key is
+            given.
     """
     spellings: dict[str, list[str]] = defaultdict(list)
     for patient in dict.fromkeys(patients):
@@ -37,7 +37,7 @@ def warnings_on(patients: Iterable[str]) -> tuple[str, ...]:
 
 
 def _plain(patient: str) -> str:
-    """An id without case, spaces and what spreadsheets do to numbers (`3.0` and `003` are `3`)."""
+    """An id without case, spaces and number formats of spreadsheets (`3.0` and `003` are `3`)."""
     text = re.sub(r"\s", "", unicodedata.normalize("NFKC", patient).casefold())
     text = re.sub(r"(?<=\d)\.0*$", "", text)
     return text.lstrip("0") if text.isdecimal() else text

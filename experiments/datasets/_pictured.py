@@ -1,4 +1,4 @@
-"""What adapters share whose published table names pictures: finding them, gathering studies."""
+"""Base of adapters whose published table names images: finding them, gathering studies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from kg.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A row of a published table that names a picture.
+class ImageRow:
+    """A row of a published table that names an image.
 
     Args:
-        study: Study the picture is of.
-        patient: Patient the study is of.
-        name: The picture as the table names it.
-        path: Where it is, relative to the root; None where it is not there.
+        study: Study of the image.
+        patient: Patient of the study.
+        name: Name of the image in the table.
+        path: Path relative to the root; None if the file is missing.
         view: Projection.
         row: Row in the table as a spreadsheet counts.
-        place: Place of the row among those read.
+        place: Index of the row among those read.
     """
 
     study: str
@@ -39,14 +39,14 @@ class Shot:
 
 
 class Pictured(Layout):
-    """Base of the adapters of tables that name pictures; `folders` are where these may be."""
+    """Base of the adapters of tables that name images, which are in one of `folders`."""
 
     class Options(kg.options.Options):
-        """Options of a data set with pictures.
+        """Options of a data set with images.
 
         Args:
-            pictures: `needed` leaves a study without any picture out; `optional` keeps it, for
-                its labels and text, and does not ask for the pictures' folder.
+            pictures: `needed` leaves out studies without any image; `optional` keeps them, for
+                their labels and text, and needs no folder of images.
         """
 
         pictures: Literal["needed", "optional"] = "needed"
@@ -55,45 +55,45 @@ class Pictured(Layout):
     folders: ClassVar[tuple[str, ...]]
 
     def spares(self, file: NeededFile) -> bool:
-        """Whether the data set can be read without a file; pictures may be optional."""
+        """True if the data set can be read without a file; images may be optional."""
         return super().spares(file) or (self.without_pictures and self._is_pictures(file))
 
     def instead_of(self, file: NeededFile) -> str:
-        """Without its pictures a data set still has labels and texts."""
+        """Remedy for missing images: labels and texts can be read without them."""
         spared = not self.without_pictures and self._is_pictures(file)
         return "read labels and texts alone: --set pictures=optional" if spared else ""
 
     def pictures(self, root: Path) -> Pictures:
-        """The pictures in the data set's folders."""
+        """The images in the data set's folders."""
         there = [place.name for name in self.folders for place in sorted(root.glob(name))]
         return Pictures(root, there)
 
     def gathered(
-        self, table: str, shots: Iterable[Shot]
-    ) -> tuple[dict[str, list[Shot]], list[Rejected]]:
-        """Shots by study in the order of the table, and what of it is left out.
+        self, table: str, image_rows: Iterable[ImageRow]
+    ) -> tuple[dict[str, list[ImageRow]], list[Rejected]]:
+        """Image rows by study in the order of the table, and rejected rows.
 
         Args:
-            table: The table's name, for what is left out.
-            shots: Its rows.
+            table: Name of the table, for rejected rows.
+            image_rows: Its rows.
 
         Raises:
             InputError: If a study belongs to two patients.
         """
-        found: dict[str, list[Shot]] = {}
+        found: dict[str, list[ImageRow]] = {}
         rejected = []
-        for shot in shots:
-            if shot.path is None and not self.without_pictures:
-                rejected.append(Rejected(table, shot.row, "picture not found", shot.name))
+        for image_row in image_rows:
+            if image_row.path is None and not self.without_pictures:
+                rejected.append(Rejected(table, image_row.row, "picture not found", image_row.name))
                 continue
-            members = found.setdefault(shot.study, [])
-            if members and members[0].patient != shot.patient:
+            members = found.setdefault(image_row.study, [])
+            if members and members[0].patient != image_row.patient:
                 raise InputError(
-                    f"{table}: study {shot.study} is of two patients in rows {members[0].row} "
-                    f"and {shot.row}",
+                    f"{table}: study {image_row.study} is of two patients in rows {members[0].row} "
+                    f"and {image_row.row}",
                     "give each study one patient",
                 )
-            members.append(shot)
+            members.append(image_row)
         return found, rejected
 
     def _is_pictures(self, file: NeededFile) -> bool:
@@ -101,10 +101,10 @@ class Pictured(Layout):
 
     @property
     def without_pictures(self) -> bool:
-        """Whether a study may be without any picture."""
+        """True if a study may have no image."""
         return getattr(self.options, "pictures", "needed") == "optional"
 
 
-def images(shots: Iterable[Shot], modality: Modality = "cxr") -> tuple[StudyImage, ...]:
-    """The pictures of a study that are there."""
-    return tuple(StudyImage(s.path, modality, s.view) for s in shots if s.path is not None)
+def images(image_rows: Iterable[ImageRow], modality: Modality = "cxr") -> tuple[StudyImage, ...]:
+    """The images of a study whose files exist."""
+    return tuple(StudyImage(s.path, modality, s.view) for s in image_rows if s.path is not None)

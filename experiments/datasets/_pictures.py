@@ -1,4 +1,4 @@
-"""Finding a study's pictures by name, whatever ending the copy at hand gave them."""
+"""Look-up of image files by name, whatever ending a copy gave them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _KNOWN = frozenset(ending[1:] for ending in ENDINGS)
 
 
 class Pictures:
-    """The picture files in some folders under a root.
+    """The image files in some folders under a root.
 
     A published table names `a.png`; a copy may hold `a.png`, `a.png.jpg`, `a.jpg` or `a.dcm`:
     the exact name is preferred, then the name with a further ending, then the stem.
 
     Args:
         root: The data set's root.
-        folders: Folders under it that hold pictures; those that are not there are passed over.
+        folders: Folders of images under it; missing ones are skipped.
     """
 
     def __init__(self, root: Path, folders: Sequence[str]) -> None:
@@ -63,14 +63,14 @@ class Pictures:
         return sum(len(places) for places in self._names.values())
 
     def all(self) -> list[str]:
-        """Every picture, relative to the root, sorted."""
+        """Every image, relative to the root, sorted."""
         return sorted(place for places in self._names.values() for place in places)
 
     def find(self, name: str) -> str | None:
-        """Path of the picture called `name`, relative to the root, or None.
+        """Path of the image called `name`, relative to the root, or None.
 
         Raises:
-            InputError: If more than one picture could be meant.
+            InputError: If several images match.
         """
         base = name.replace("\\", "/").rsplit("/", 1)[-1]
         shorter = stem(base)
@@ -83,10 +83,10 @@ class Pictures:
         return self._only(name, places or self._stems[shorter])
 
     def at(self, place: str) -> str | None:
-        """The picture at a path relative to the root, whatever its ending, or None.
+        """The image at a path relative to the root, whatever its ending, or None.
 
         Raises:
-            InputError: If more than one picture could be meant.
+            InputError: If several images match.
         """
         folder, _, name = place.rpartition("/")
         if place in self._names.get(name, ()):
@@ -97,7 +97,7 @@ class Pictures:
     def _only(self, name: str, places: list[str]) -> str | None:
         if len(places) > 1:
             raise InputError(
-                f"{self.root}: the picture {name!r} could be any of {', '.join(places)}",
+                f"{self.root}: the image {name!r} could be any of {', '.join(places)}",
                 "keep one of them",
             )
         return places[0] if places else None
@@ -113,7 +113,7 @@ def _files(root: Path, folder: str) -> Iterator[str]:
 
 
 def stem(name: str) -> str:
-    """A picture's name without its endings (`1_IM-0001.dcm.png` gives `1_IM-0001`)."""
+    """An image's name without its endings (`1_IM-0001.dcm.png` gives `1_IM-0001`)."""
     while True:
         shorter, _, ending = name.rpartition(".")
         if not shorter or ending.lower() not in _KNOWN:
@@ -122,7 +122,7 @@ def stem(name: str) -> str:
 
 
 def size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a picture from its header, in pixels; None where it has none."""
+    """Width and height of an image by its header, in pixels; None without one."""
     try:
         with open_raster(path) as picture:
             return picture.size
@@ -131,7 +131,7 @@ def size(path: Path) -> tuple[int, int] | None:
 
 
 def draw(path: Path, rng: np.random.Generator, *, bright: bool = False) -> None:
-    """Write a made-up grey picture of 64 x 48 pixels, with a bright patch if asked for."""
+    """Write a made-up grey image of 64 x 48 pixels, with a bright patch if `bright`."""
     pixels = rng.integers(40, 120, (48, 64), dtype=np.uint8)
     if bright:
         pixels[16:32, 20:44] = 220

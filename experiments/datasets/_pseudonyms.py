@@ -1,7 +1,7 @@
-"""Pseudonyms: identifiers of one's own patients as a keyed hash, where a key is given.
+"""Pseudonyms: identifiers of a user's patients as a keyed hash, if a key is given.
 
 The key is read from the environment, so that no configuration, record or log holds it. The same key
-gives the same pseudonyms, and who has it can find a patient again; without it nobody can.
+gives the same pseudonyms; only its holder can find a patient again.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ __all__ = ["KEY", "pseudonym"]
 
 KEY = "KGDX_PSEUDONYM_KEY"
 SHORTEST = 16
-"""Characters a key must have: identifiers are few, and a short key could be tried out."""
+"""Least length of a key: identifiers are few, and a short key could be guessed."""
 LENGTH = 16
-"""Hexadecimal digits of a pseudonym: 64 bits, no two alike among a million in practice."""
+"""Hexadecimal digits of a pseudonym: 64 bits, without collisions among a million in practice."""
 
 
 def pseudonym(kind: str, name: str) -> str:
     """HMAC-SHA256 of an identifier under the key of the environment, or the identifier itself.
 
     Args:
-        kind: What is identified (`study`, `patient`), so that equal words stay apart.
+        kind: Kind of the identifier (`study`, `patient`), so that equal words stay distinct.
         name: The identifier; an empty one stays empty.
 
     Raises:

@@ -1,4 +1,4 @@
-"""True size of each picture as published, from a copy's index or the picture itself."""
+"""Published size of each image, from the index of a copy or the image itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from experiments.datasets._tables import read_header, read_table
 
 
 class Sizes:
-    """Widths and heights as published: a reduced copy's `index.csv` knows them, else the header.
+    """Widths and heights as published: from the `index.csv` of a reduced copy, else the header.
 
     Args:
         root: The data set's root.
@@ -23,8 +23,8 @@ class Sizes:
         rows = read_table(index, columns) if known else []
         self._known = {row["file"]: (row["src_w"], row["src_h"]) for row in rows}
 
-    def facts(self, path: str) -> dict[str, str]:
-        """Width and height of a picture in pixels; empty where it states none."""
+    def metadata(self, path: str) -> dict[str, str]:
+        """Width and height of an image in pixels; empty if it states none."""
         if path in self._known:
             width, height = self._known[path]
             return {"width": width, "height": height}

@@ -1,4 +1,4 @@
-"""Reading published tables strictly: columns checked, rows numbered, label values by policy."""
+"""Strict reading of published tables: columns checked, rows numbered, label values by policy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LABEL_VALUES: dict[str, Stated | None] = {
 LABEL_HINT = "write 1 (present), 0 (absent), -1 (uncertain) or leave it empty (not stated)"
 
 LARGEST = 2 * 2**30
-"""Most bytes a packed table may unpack to."""
+"""Largest unpacked size of a table, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Row:
         return self.cells.get(column, "")
 
     def label(self, column: str) -> Stated | None:
-        """What a label column states; None = not stated.
+        """Value of a label column; None = not stated.
 
         Raises:
             InputError: If the value is none of `LABEL_VALUES`.
@@ -108,7 +108,7 @@ def read_table(
 
 
 def badly_quoted(path: Path, row: int, error: csv.Error) -> InputError:
-    """What to say of a table whose quotes are not closed, or stand inside a cell."""
+    """Error for a table with a quote that is not closed or stands inside a cell."""
     return InputError(
         f"{path}: row {row} or after it: not a readable table: {error}",
         'close the quote; inside quotes write "" for one',
@@ -172,7 +172,7 @@ def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
-    """Rows by the value of a column that may name each thing only once.
+    """Rows by the value of a column whose values are unique.
 
     Raises:
         InputError: If a value is empty or there twice.

@@ -1,4 +1,4 @@
-"""Label tables and reports that the package torchxrayvision brings, read where they are."""
+"""Label tables and reports inside the package torchxrayvision, read in place."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def shipped(name: str) -> Path:
 
 
 def table_of(root: Path, places: str, name: str) -> Path:
-    """The table at the first of some places under a root, else the one the package brings.
+    """The table at the first existing path under a root, else the one of the package.
 
     Args:
         root: The data set's root.
         places: Alternatives separated by `|`, as in `NeededFile.path`.
-        name: The package's file.
+        name: File of the package.
     """
     for place in places.split("|"):
         for path in sorted(root.glob(place)):

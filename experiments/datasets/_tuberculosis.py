@@ -1,4 +1,4 @@
-"""What the two tuberculosis sets of the National Library of Medicine share: their one layout."""
+"""Shared layout of the two tuberculosis sets of the National Library of Medicine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from encoders.reading.plain import clean_text, text_file
 from encoders.study import Passage, Stated, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Reading, Rejected
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._pictures import draw, stem
 from kg.model.graph import LabelSet
 
@@ -23,45 +23,47 @@ _AGE = re.compile(r"\b0*(\d{1,3})\s*(y|yrs?|years?)", re.IGNORECASE)
 
 
 class Tuberculosis(Pictured):
-    """`CXR_png` with pictures whose name ends in the class, `ClinicalReadings` with a text each.
+    """Folders `CXR_png` of images whose name ends in the class, `ClinicalReadings` of their texts.
 
-    A study is one picture of one patient. The class is in the picture's name, so a name is never
-    a fact or text. The reading is an expert's remark on the same picture and names the class.
+    A study is one image of one patient. The class is in the image's name, so a name is never
+    metadata or text. The reading is an expert's remark on the same image and names the class.
     """
 
     prefix: ClassVar[str]
     label_choices = (LabelChoice("tuberculosis", ("record", "comment"), "ignore"),)
     folders = ("CXR_png",)
     files: ClassVar[tuple[NeededFile, ...]] = (
-        NeededFile("CXR_png", "pictures: *_0.png normal, *_1.png tuberculosis", "NLM"),
+        NeededFile("CXR_png", "images: *_0.png normal, *_1.png tuberculosis", "NLM"),
         NeededFile(
             "ClinicalReadings",
-            "sex, age and reading of each picture: *_0.txt, *_1.txt",
-            "NLM, with the pictures",
+            "sex, age and reading of each image: *_0.txt, *_1.txt",
+            "NLM, with the images",
             optional=True,
         ),
     )
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; a picture whose name says no class is rejected."""
+        """The studies under `root`; an image whose name has no class is rejected."""
         self.choice(labels)
         self.need(root)
         studies, rejected = [], []
-        for shot in self._shots(root):
-            kind = shot.study.rpartition("_")[2]
+        for image_row in self._image_rows(root):
+            kind = image_row.study.rpartition("_")[2]
             if kind not in ("0", "1"):
-                rejected.append(Rejected(shot.path or "", 0, "no class in its name", shot.name))
+                rejected.append(
+                    Rejected(image_row.path or "", 0, "no class in its name", image_row.name)
+                )
                 continue
-            facts, remark = _reading(root / "ClinicalReadings" / f"{shot.study}.txt")
+            metadata, remark = _reading(root / "ClinicalReadings" / f"{image_row.study}.txt")
             studies.append(
                 Study(
-                    study=shot.study,
-                    patient=shot.patient,
-                    images=images([shot]),
+                    study=image_row.study,
+                    patient=image_row.patient,
+                    images=images([image_row]),
                     report=(Passage("comment", remark),) if remark else (),
                     stated=_stated(ill=kind == "1"),
-                    source=type(self).__name__.lower(),
-                    facts=facts,
+                    dataset=type(self).__name__.lower(),
+                    metadata=metadata,
                 )
             )
         return Reading(tuple(studies), tuple(rejected))
@@ -87,13 +89,13 @@ class Tuberculosis(Pictured):
                 (folder / "ClinicalReadings" / f"{name}.txt").write_text(text, encoding="utf-8")
 
     def written(self, age: int, remark: str) -> str:
-        """A made-up reading as this set writes them."""
+        """A made-up reading in the format of the set."""
         raise NotImplementedError
 
-    def _shots(self, root: Path) -> Iterator[Shot]:
+    def _image_rows(self, root: Path) -> Iterator[ImageRow]:
         for path in self.pictures(root).all():
             name = stem(path.rsplit("/", 1)[-1])
-            yield Shot(name, name.rpartition("_")[0] or name, name, path, "frontal", 0, 0)
+            yield ImageRow(name, name.rpartition("_")[0] or name, name, path, "frontal", 0, 0)
 
 
 def _stated(*, ill: bool) -> dict[str, Stated]:
@@ -102,10 +104,10 @@ def _stated(*, ill: bool) -> dict[str, Stated]:
 
 
 def _reading(path: Path) -> tuple[dict[str, str], str]:
-    """Sex, age in years and the remark of a reading; nothing of one that is not there."""
-    facts = {"modality": "cxr", "view": "PA"}
+    """Sex, age in years and the remark of a reading; empty without a file."""
+    metadata = {"modality": "cxr", "view": "PA"}
     if not path.is_file():
-        return facts, ""
+        return metadata, ""
     lines = [line.strip() for line in clean_text(text_file(path)).text.splitlines()]
     remarks = []
     for line in filter(None, lines):
@@ -113,9 +115,9 @@ def _reading(path: Path) -> tuple[dict[str, str], str]:
         said = line.removeprefix("Patient's Sex:").removeprefix("Patient's Age:").strip()
         sex, age = _SEX.match(said), _AGE.search(said)
         if sex:
-            facts["sex"] = "F" if sex[1] else "M"
+            metadata["sex"] = "F" if sex[1] else "M"
         if age:
-            facts["age"] = age[1]
+            metadata["age"] = age[1]
         if not sex and not age:
             remarks.append(line)
-    return facts, " ".join(remarks)
+    return metadata, " ".join(remarks)

@@ -1,6 +1,6 @@
-"""VinDr-CXR's labels of whole pictures: its 22 local classes and six global diagnoses.
+"""VinDr-CXR's labels of whole images: its 22 local classes and six global diagnoses.
 
-PhysioNet's `image_labels_train.csv` (three readers a picture) and `image_labels_test.csv` (one
+PhysioNet's `image_labels_train.csv` (three readers an image) and `image_labels_test.csv` (one
 consensus). The two tables spell one column differently. A blank cell states nothing.
 """
 
@@ -17,8 +17,8 @@ from kg.model.graph import LabelSet
 __all__ = ["COLUMNS", "FILES", "GLOBAL", "LOCAL", "image_labels", "label_set"]
 
 FILES = {
-    part: f"annotations/image_labels_{part}.csv|image_labels_{part}.csv"
-    for part in ("train", "test")
+    subset: f"annotations/image_labels_{subset}.csv|image_labels_{subset}.csv"
+    for subset in ("train", "test")
 }
 LOCAL = {
     "Aortic enlargement": "ckg:aortic_enlargement",
@@ -44,7 +44,7 @@ LOCAL = {
     "Rib fracture": "ckg:rib_fracture",
     "Other lesion": "ckg:other_lesion",
 }
-"""Concept of each class that was boxed where it is seen."""
+"""Concept of each local class, which was boxed."""
 OTHER, NONE = "ckg:other_diseases", "ckg:no_finding"
 GLOBAL = {
     "COPD": "ckg:chronic_obstructive_pulmonary_disease",
@@ -54,7 +54,7 @@ GLOBAL = {
     "Other diseases": OTHER,
     "No finding": NONE,
 }
-"""Concept of each diagnosis of the whole picture."""
+"""Concept of each diagnosis of the whole image."""
 SPELLINGS = {"Other disease": OTHER}
 COLUMNS = ("image_id", *(name for name in (*LOCAL, *GLOBAL) if name != "Other diseases"))
 """Columns both tables have."""
@@ -67,16 +67,16 @@ def label_set() -> LabelSet:
 
 
 def image_labels(root: Path, readers: int) -> dict[str, dict[str, Stated]]:
-    """What the readers state of each picture; empty without the tables.
+    """Labels of each image by its readers; empty without the tables.
 
     Args:
         root: The data set's root.
-        readers: How many of three must state a label for it to be present; with fewer it is
-            uncertain.
+        readers: Number of the three readers who must state a label for it to be present; with
+            fewer it is uncertain.
     """
     found: dict[str, dict[str, Stated]] = {}
-    for part, table in _tables(root):
-        needed = readers if part == "train" else 1
+    for subset, table in _tables(root):
+        needed = readers if subset == "train" else 1
         votes: dict[str, Counter[tuple[str, Stated]]] = defaultdict(Counter)
         names = LOCAL | GLOBAL | SPELLINGS
         said = table.stated({name: names[name] for name in names if name in table})
@@ -87,7 +87,7 @@ def image_labels(root: Path, readers: int) -> dict[str, dict[str, Stated]]:
 
 
 def _decided(votes: Counter[tuple[str, Stated]], needed: int) -> dict[str, Stated]:
-    """What enough readers state; one who sees nothing does not overrule one who does."""
+    """Labels stated by enough readers; one who sees nothing does not overrule one who does."""
     concepts = dict.fromkeys(concept for concept, _ in votes)
     stated: dict[str, Stated] = {}
     for concept in concepts:
@@ -100,7 +100,7 @@ def _decided(votes: Counter[tuple[str, Stated]], needed: int) -> dict[str, State
 
 
 def _tables(root: Path) -> Iterator[tuple[str, Columns]]:
-    for part, places in FILES.items():
+    for subset, places in FILES.items():
         path = next((root / place for place in places.split("|") if (root / place).is_file()), None)
         if path is not None:
-            yield part, read_columns(path, COLUMNS, ("Other diseases", "Other disease"))
+            yield subset, read_columns(path, COLUMNS, ("Other diseases", "Other disease"))

@@ -1,9 +1,9 @@
 """COV-CTR: slices of chest CT with a report in English and in Chinese.
 
-A study is one picture with its two reports. The published split parts patients, so the group is
-the patient of the tables the pictures came from: `group_key` in `patients.derived.csv`, or, where
-that is not there, the paper (file name up to its page) or the number in the file name. A picture
-that no entry of `annotation.json` speaks of has no report and no label.
+A study is one image with its two reports. The published split separates images of one patient, so
+the group is the patient of the tables the images came from: `group_key` in `patients.derived.csv`
+or, without it, the paper (file name up to its page) or the number in the file name. An image
+without an entry in `annotation.json` has no report and no label.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PAGE = re.compile(r"-p\d+-.*$")
 
 
 class CovCTR(Layout):
-    """COV-CTR as redistributed with `annotation.json` and a folder of pictures."""
+    """COV-CTR as redistributed with `annotation.json` and a folder of images."""
 
     licence = "none stated; pictures belong to the authors and publishers of the papers"
     citation = (
@@ -51,7 +51,7 @@ class CovCTR(Layout):
         NeededFile("images", "pictures", "ZeroMRG data/cov/images, or mlii0117/COV-CTR's zip"),
         NeededFile(
             "patients.derived.csv",
-            "patient of each picture",
+            "patient of each image",
             "file names joined to the two patient tables of UCSD-AI4H/COVID-CT",
             ("image", "group_key"),
             optional=True,
@@ -63,7 +63,7 @@ class CovCTR(Layout):
     locked_with = "covid_multi_imaging"
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a picture; entries without picture are rejected."""
+        """The studies under `root`, one for each image; entries without image are rejected."""
         self.choice(labels)
         self.need(root)
         pictures = Pictures(root, ["images"])
@@ -107,10 +107,10 @@ class CovCTR(Layout):
 
 
 def _entries(path: Path) -> dict[str, list[Mapping[str, Any]]]:
-    """Entries by picture name, over all published parts."""
+    """Entries by image name, over all published subsets."""
     try:
-        parts = json_in(path)
-        entries = [entry for part in parts.values() for entry in part]
+        subsets = json_in(path)
+        entries = [entry for subset in subsets.values() for entry in subset]
     except (ValueError, AttributeError) as error:
         raise InputError(f"{path}: not the expected JSON: {error}", "get the file again") from None
     found: dict[str, list[Mapping[str, Any]]] = {}
@@ -139,7 +139,7 @@ def _patients(root: Path) -> dict[str, str]:
 
 
 def _key(patients: Mapping[str, str], name: str) -> str:
-    """Patient of a picture; without the table, its paper or the number its name begins with."""
+    """Patient of an image; without the table, its paper or the number its name begins with."""
     if name in patients:
         return patients[name]
     return _PAGE.sub("", Path(name).stem if Path(name).suffix in ENDINGS else name).split("%")[0]
@@ -148,7 +148,7 @@ def _key(patients: Mapping[str, str], name: str) -> str:
 def _study(path: str, group: str, entries: list[Mapping[str, Any]], sizes: Sizes) -> Study:
     labels = {str(entry["COVID"]) for entry in entries}
     if len(labels) > 1:
-        raise InputError(f"annotation.json: {path} is both COVID and not", "mend its entries")
+        raise InputError(f"annotation.json: {path} is both COVID and not", "correct its entries")
     stated: dict[str, Stated] = {}
     if labels:
         stated = covid("present" if labels == {"1"} else "absent")
@@ -162,11 +162,12 @@ def _study(path: str, group: str, entries: list[Mapping[str, Any]], sizes: Sizes
             if entry["report"].strip()
         ),
         stated=stated,
-        source="cov_ctr",
-        facts={"modality": "ct", "view": "Axial", "document": _document(group)} | sizes.facts(path),
+        dataset="cov_ctr",
+        metadata={"modality": "ct", "view": "Axial", "document": _document(group)}
+        | sizes.metadata(path),
     )
 
 
 def _document(group: str) -> str:
-    """Where a picture is from: the paper, or the collection a crawled number belongs to."""
+    """Origin of an image: the paper, or the collection of a crawled number."""
     return re.sub(r"[_ ]*(patient)?[_ ]*\d+$", "", group.split("|")[0].strip(), flags=re.I) or group

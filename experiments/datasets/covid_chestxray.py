@@ -1,10 +1,10 @@
-"""COVID-19 image data collection: chest X-ray and CT pictures from papers, with clinical notes.
+"""COVID-19 image data collection: chest X-ray and CT images from papers, with clinical notes.
 
-A study is the pictures of one patient, on one day and of one modality. Rules for *COVID-19 or
+A study is the images of one patient, on one day and of one modality. Rules for *COVID-19 or
 not*: a finding that names COVID-19 is present; SARS, like every other named finding, is absent;
-a row whose finding is `todo` is left out; a `No Finding` picture of a patient who has COVID-19 in
-another picture is uncertain (before, after or missed: the source does not say). Patients who
-share a picture, or a near-duplicate of one, are one group.
+a row whose finding is `todo` is left out; a `No Finding` image of a patient who has COVID-19 in
+another image is uncertain (before, after or missed: the collection does not say). Patients who
+share an image, or a near-duplicate of one, are one group.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ VIEWS: dict[str, View] = {
 
 
 class CovidChestXray(Layout):
-    """The collection as its repository lays it out: `metadata.csv` and `images/`."""
+    """The collection in the layout of its repository: `metadata.csv` and `images/`."""
 
     licence = "per picture (column license); metadata.csv CC BY-NC-SA 4.0"
     citation = (
@@ -74,7 +74,7 @@ class CovidChestXray(Layout):
     modalities: ClassVar[tuple[Modality, ...]] = ("cxr", "ct")
     label_choices = (LabelChoice("covid", ("record", "note"), "ignore"),)
     files = (
-        NeededFile("metadata.csv", "one row a picture", "in the repository", COLUMNS),
+        NeededFile("metadata.csv", "one row for each image", "in the repository", COLUMNS),
         NeededFile("images", "pictures", "in the repository"),
         NeededFile(LUNGS, "boxes of the lungs in 167 X-rays", "in the repository", optional=True),
     )
@@ -84,7 +84,7 @@ class CovidChestXray(Layout):
     locked_with = "covid_multi_imaging"
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; rows without picture or label, and second rows, rejected."""
+        """The studies under `root`; rows without image or label, and second rows, rejected."""
         self.choice(labels)
         self.need(root)
         rows = read_table(root / "metadata.csv", COLUMNS)
@@ -108,13 +108,13 @@ class CovidChestXray(Layout):
             return {}
         pictures = Pictures(root, ["images"])
         try:
-            given = json_in(root / LUNGS)
-            shown = {one["id"]: one for one in given["images"]}
+            marks = json_in(root / LUNGS)
+            shown = {one["id"]: one for one in marks["images"]}
             found: dict[str, tuple[Region, ...]] = {}
-            for box in given["annotations"]:
+            for box in marks["annotations"]:
                 image = shown[box["image_id"]]
                 path = pictures.find(image["file_name"])
-                drawn = None not in box["bbox"]  # of a lung that could not be seen there is none
+                drawn = None not in box["bbox"]  # A lung that could not be seen has no box.
                 if path is not None and drawn:
                     region = _region(box["bbox"], image["width"], image["height"])
                     found[path] = (*found.get(path, ()), region)
@@ -151,14 +151,14 @@ class CovidChestXray(Layout):
         shown = {"id": 1, "file_name": "made-up-0.png", "width": 64, "height": 48}
         boxes = [{"image_id": 1, "bbox": [left, 8, 24, 32]} for left in (4, 36)]
         (folder / LUNGS).parent.mkdir()
-        given = json.dumps({"images": [shown], "annotations": boxes})
-        (folder / LUNGS).write_text(given, encoding="utf-8")
+        marks = json.dumps({"images": [shown], "annotations": boxes})
+        (folder / LUNGS).write_text(marks, encoding="utf-8")
 
 
 def _sort_out(
     rows: Iterable[Row], pictures: Pictures
 ) -> tuple[list[tuple[Row, str]], list[Rejected]]:
-    """Rows that become (part of) a study with their picture, and those that do not."""
+    """Rows of studies with their image, and rejected rows."""
     kept: dict[str, Row] = {}
     rejected = []
     for row in rows:
@@ -193,13 +193,13 @@ def _sort_out(
 
 
 def _region(box: Sequence[float], width: float, height: float) -> Region:
-    """A COCO box (left, top, width, height in pixels) as shares of its picture."""
+    """A COCO box (left, top, width, height in pixels) as shares of its image."""
     left, top, wide, high = box
     return Region(left / width, top / height, (left + wide) / width, (top + high) / height)
 
 
 def _groups(root: Path, rows: Iterable[Row]) -> dict[str, str]:
-    """Group of each patient id: joined by a shared picture or a listed near-duplicate."""
+    """Group of each patient id: joined by a shared image or a listed near-duplicate."""
     owners = [(("covid_chestxray", published(row["filename"])), row["patientid"]) for row in rows]
     return join(owners, read_pairs(root))
 
@@ -215,7 +215,7 @@ def _study(
     notes = dict.fromkeys(
         row[column] for row, _ in members for column in ("clinical_notes",) if row[column]
     )
-    facts = {
+    metadata = {
         "modality": modality,
         "view": "+".join(sorted({row["view"] for row, _ in members if row["view"]})),
         "sex": first["sex"],
@@ -224,9 +224,9 @@ def _study(
         "location": first["location"],
         "doi": first["doi"],
         "pictures": str(len(members)),
-        **sizes.facts(members[0][1]),
+        **sizes.metadata(members[0][1]),
     }
-    name = "/".join(part for part in (first["patientid"], modality, first["offset"]) if part)
+    name = "/".join(word for word in (first["patientid"], modality, first["offset"]) if word)
     if first["date"]:
         name += "@" + first["date"].replace(" ", "_")
     return Study(
@@ -235,8 +235,8 @@ def _study(
         images=images,
         report=tuple(Passage("note", note) for note in notes),
         stated=covid(_finding([row for row, _ in members], ill)),
-        source="covid_chestxray",
-        facts={key: value for key, value in facts.items() if value},
+        dataset="covid_chestxray",
+        metadata={key: value for key, value in metadata.items() if value},
     )
 
 

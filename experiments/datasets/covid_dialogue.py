@@ -1,10 +1,10 @@
-"""COVID-Dialogue: 604 English and 1,393 Chinese consultations about COVID-19, without pictures.
+"""COVID-Dialogue: 604 English and 1,393 Chinese consultations about COVID-19, without images.
 
 A study is one consultation: the description and the turns are its dialogue, a doctor's written
 impression (half of the Chinese ones) its report, which the text policy `dialogue` never reads.
-There is no class: `impression` states what the graph's own reading finds in that impression, so
-English consultations are unlabelled. Patients who begin with the same words are one group.
-The published parts of the Chinese ones name no consultation, so there is no official split.
+There is no class: `impression` are the findings that the mention linker reads in that impression,
+so English consultations are unlabelled. Patients who begin with the same words are one group.
+The published subsets of the Chinese ones name no consultation, so there is no official split.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FILES: dict[Language, str] = {
 }
 RAW = "https://raw.githubusercontent.com/UCSD-AI4H/COVID-Dialogue/master/"
 OPENING = 20
-"""Fewest characters of an opening that can tell two consultations to be the same."""
+"""Least length of an opening by which two consultations count as the same."""
 
 
 class CovidDialogue(Layout):
@@ -44,7 +44,7 @@ class CovidDialogue(Layout):
         """Options of the dialogues.
 
         Args:
-            language: Which consultations to read; `any` = of both files.
+            language: Language of the consultations; `any` = both files.
         """
 
         language: Literal["en", "zh", "any"] = "any"
@@ -73,7 +73,7 @@ class CovidDialogue(Layout):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The consultations of the files that are there, in their order."""
+        """The consultations of the files found, in their order."""
         self.choice(labels)
         self.need(root)
         wanted = str(getattr(self.options, "language", "any"))
@@ -98,14 +98,14 @@ class CovidDialogue(Layout):
                     report=report,
                     dialogue=said.passages,
                     stated=study_evidence(linker.link(report), graph),
-                    source="covid_dialogue",
-                    facts=_facts(said, language),
+                    dataset="covid_dialogue",
+                    metadata=_metadata(said, language),
                 )
             )
         return Reading(tuple(studies))
 
     def label_set(self, root: Path, labels: str) -> LabelSet:
-        """Every concept an impression states, as the graph calls it."""
+        """Every concept stated by an impression, by its name in the graph."""
         studies = self.read(root, labels=labels).studies
         graph = load_shipped()
         concepts = sorted({concept for study in studies for concept in study.stated})
@@ -134,7 +134,7 @@ class CovidDialogue(Layout):
 
 
 def _named(path: Path, language: Language) -> Iterator[tuple[str, Consultation]]:
-    """Consultations with their ids; one that the file uses again gets a letter."""
+    """Consultations with their ids; a repeated id gets a letter."""
     used: dict[str, int] = {}
     for said in read_consultations(path):
         again = used.setdefault(said.id, 0)
@@ -143,12 +143,12 @@ def _named(path: Path, language: Language) -> Iterator[tuple[str, Consultation]]
 
 
 def _opening(said: Consultation, name: str) -> str:
-    """What the patient says first, without signs and blanks; its name where that is too short."""
+    """First words of the patient, without punctuation and blanks; the id if they are too short."""
     first = next((turn.text for turn in said.turns if turn.name == "patient"), said.description)
     words = re.sub(r"\W+", "", first)[:80]
     return words if len(words) >= OPENING else name
 
 
-def _facts(said: Consultation, language: Language) -> dict[str, str]:
+def _metadata(said: Consultation, language: Language) -> dict[str, str]:
     document = urlsplit(said.url).netloc.removeprefix("www.")
     return {"language": language} | ({"document": document} if document else {})

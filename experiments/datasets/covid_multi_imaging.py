@@ -1,8 +1,8 @@
 """COVID-19 over three kinds of imaging: X-ray, CT and ultrasound sets as one cohort.
 
-The root holds the folders `covid_chestxray`, `cov_ctr` and `pocus`. Ids carry the set they are
-from; patients with near-duplicate pictures in two sets are one group. `covid` asks COVID-19 or
-not of every study; `pocus4` (exclusive) is stated for ultrasound alone. The rules of each set
+The root holds the folders `covid_chestxray`, `cov_ctr` and `pocus`. Ids carry the name of
+their set; patients with near-duplicate images in two sets are one group. `covid` labels COVID-19 or
+not for every study; `pocus4` (exclusive) is stated for ultrasound alone. The rules of each set
 for SARS, for patients under both labels and for `todo` rows hold.
 """
 
@@ -33,7 +33,7 @@ class CovidMultiImaging(Layout):
         """Options of the cohort.
 
         Args:
-            frames: Most frames of one ultrasound clip, evenly spaced; 0 = all there are.
+            frames: Largest number of frames of an ultrasound clip, evenly spaced; 0 = all.
         """
 
         frames: int = 0
@@ -76,7 +76,7 @@ class CovidMultiImaging(Layout):
         return Reading(tuple(joined), tuple(rejected))
 
     def lungs(self, root: Path) -> Mapping[str, tuple[Region, ...]]:
-        """Lungs that are marked in one of the sets."""
+        """Regions of the lungs in the images of the sets."""
         return {
             f"{name}/{path}": regions
             for name, layout in self._members()
@@ -109,4 +109,4 @@ def _prefixed(study: Study, name: str, *, stated: bool) -> Study:
 def _owners(studies: list[Study]) -> Iterator[tuple[tuple[str, str], str]]:
     for study in studies:
         for image in study.images:
-            yield (study.source, published(image.path)), study.patient
+            yield (study.dataset, published(image.path)), study.patient

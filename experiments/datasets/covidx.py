@@ -1,9 +1,10 @@
 """COVIDx CXR: X-rays of seven public sources in three classes, or COVID-19 or not (COVID-Net).
 
-One list file a part, a line a picture: patient, file, class, source. Class and source are tied
-together (COVID-19 pictures and the others come from different collections), so a result counts only
-beside the source probe; the source stands as the fact `document`. Patient ids are only unique
-within a source. `covid` takes lists of either kind, `covidx3` only those with three classes.
+One list file for each subset, one line for each image: patient, file, class, collection. Class
+and collection are tied together (COVID-19 images and the others come from different collections),
+so a result counts only beside the source probe; the collection is the `document` of a study's
+metadata. Patient ids are only unique within a collection. `covid` takes lists of either kind,
+`covidx3` only those with three classes.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from encoders.study import SplitPart, Stated, Study
+from encoders.study import SplitSubset, Stated, Study
 from experiments.datasets import Download, LabelChoice, NeededFile
 from experiments.datasets._covid_labels import COVID, covid
 from experiments.datasets._layout import Reading, Rejected
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._tables import read_lines
 from kg.errors import InputError, did_you_mean
@@ -26,7 +27,7 @@ from kg.model.graph import LabelSet
 
 __all__ = ["CovidX"]
 
-PARTS: dict[str, SplitPart] = {"train": "train", "val": "validation", "test": "test"}
+SUBSETS: dict[str, SplitSubset] = {"train": "train", "val": "validation", "test": "test"}
 CLASSES = {
     "normal": "ckg:no_finding",
     "pneumonia": "ckg:pneumonia",
@@ -48,15 +49,15 @@ class Line(NamedTuple):
     patient: str
     name: str
     kind: str
-    source: str
-    part: str
+    collection: str
+    subset: str
     row: int
     path: Path
 
     @property
     def study(self) -> str:
-        """A picture's name is unique within its part alone."""
-        return f"{self.part}/{self.name}"
+        """Id of the study; the name of an image is unique within its subset alone."""
+        return f"{self.subset}/{self.name}"
 
 
 class CovidX(Pictured):
@@ -66,8 +67,8 @@ class CovidX(Pictured):
         """Options of COVIDx.
 
         Args:
-            version: Version the list files have in their name (`9A`, `_CXR-3A`); empty = the only
-                one that is there.
+            version: Version in the names of the list files (`9A`, `_CXR-3A`); empty = the only
+                one found.
         """
 
         version: str = ""
@@ -94,19 +95,19 @@ class CovidX(Pictured):
         ),
         NeededFile(
             "train*.txt|labels/train*.txt",
-            "a line a training picture: patient, file, class, source",
+            "one line for each training image: patient, file, class, collection",
             "github lindawangg/COVID-Net, labels/, or with the Kaggle set",
             downloads=(Download(f"{LISTS}train_COVIDx_CXR-3A.txt"),),
         ),
         NeededFile(
             "test*.txt|labels/test*.txt",
-            "the same of the test pictures",
+            "the same of the test images",
             "github lindawangg/COVID-Net, labels/, or with the Kaggle set",
             downloads=(Download(f"{LISTS}test_COVIDx_CXR-3A.txt"),),
         ),
         NeededFile(
             "val*.txt|labels/val*.txt",
-            "the same of the validation pictures, in versions that have them",
+            "the same of the validation images, in versions that have them",
             "with the Kaggle set",
             optional=True,
         ),
@@ -119,26 +120,26 @@ class CovidX(Pictured):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a picture; a line whose picture is not there rejected."""
+        """The studies under `root`, one for each image; a line without its image is rejected."""
         self.choice(labels)
         self.need(root)
         studies: list[Study] = []
         rejected: list[Rejected] = []
         pictures = self.pictures(root)
         for path, lines in self._lists(root).items():
-            shots = (
-                Shot(
+            image_rows = (
+                ImageRow(
                     study=line.study,
-                    patient=f"{line.source}:{line.patient}",
+                    patient=f"{line.collection}:{line.patient}",
                     name=line.name,
-                    path=pictures.at(f"{line.part}/{line.name}"),
+                    path=pictures.at(f"{line.subset}/{line.name}"),
                     view="frontal",
                     row=line.row,
                     place=place,
                 )
                 for place, line in enumerate(lines)
             )
-            found, left = self.gathered(path.name, shots)
+            found, left = self.gathered(path.name, image_rows)
             rejected += left
             studies += [
                 Study(
@@ -146,15 +147,15 @@ class CovidX(Pictured):
                     patient=members[0].patient,
                     images=images(members[:1]),
                     stated=_stated(lines[members[0].place], labels),
-                    source="covidx",
-                    facts=_facts(lines[members[0].place]),
+                    dataset="covidx",
+                    metadata=_metadata(lines[members[0].place]),
                 )
                 for name, members in found.items()
             ]
         return Reading(tuple(studies), tuple(rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """The three classes of which exactly one holds; the graph knows COVID-19 or not."""
+        """The three classes, of which exactly one holds; the graph has COVID-19 or not."""
         if self.choice(labels).name == "covid":
             return None
         return LabelSet(
@@ -166,35 +167,37 @@ class CovidX(Pictured):
             no_finding=CLASSES["normal"],
         )
 
-    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """The list each picture is in."""
+    def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
+        """Subset of each study, by its list."""
         return {
-            line.study: PARTS[line.part] for lines in self._lists(root).values() for line in lines
+            line.study: SUBSETS[line.subset]
+            for lines in self._lists(root).values()
+            for line in lines
         }
 
     def tiny(self, folder: Path) -> None:
-        """Write 15 made-up pictures of 13 patients with two list files of version 9A."""
+        """Write 15 made-up images of 13 patients with two list files of version 9A."""
         rng = np.random.default_rng(90)
-        for part, count in (("train", 12), ("test", 3)):
+        for subset, count in (("train", 12), ("test", 3)):
             lines = []
             for number in range(count):
                 kind = list(CLASSES)[number % 3]
-                source = "cohen" if kind == "COVID-19" else "rsna"
-                patient = f"{part}{number % 10}-made-up"
-                draw(folder / part / f"{number}.png", rng, bright=kind != "normal")
-                lines.append(f"{patient} {number}.png {kind} {source}")
-            (folder / f"{part}_COVIDx9A.txt").write_text("\n".join(lines), encoding="utf-8")
+                collection = "cohen" if kind == "COVID-19" else "rsna"
+                patient = f"{subset}{number % 10}-made-up"
+                draw(folder / subset / f"{number}.png", rng, bright=kind != "normal")
+                lines.append(f"{patient} {number}.png {kind} {collection}")
+            (folder / f"{subset}_COVIDx9A.txt").write_text("\n".join(lines), encoding="utf-8")
 
     def _lists(self, root: Path) -> dict[Path, list[Line]]:
         version = str(getattr(self.options, "version", ""))
         found = {}
-        for part in PARTS:
-            paths = sorted((*root.glob(f"{part}*.txt"), *root.glob(f"labels/{part}*.txt")))
+        for subset in SUBSETS:
+            paths = sorted((*root.glob(f"{subset}*.txt"), *root.glob(f"labels/{subset}*.txt")))
             chosen = [path for path in paths if path.stem.endswith(version)]
             if len(chosen) > 1:
                 names = ", ".join(path.name for path in chosen)
                 raise InputError(
-                    f"{root}: several lists of the part {part}: {names}",
+                    f"{root}: several lists of the subset {subset}: {names}",
                     "keep one, or choose with `--set data.options.version=9A`",
                 )
             if version and paths and not chosen:
@@ -203,25 +206,25 @@ class CovidX(Pictured):
                     "there are: " + ", ".join(path.name for path in paths),
                 )
             if chosen:
-                found[chosen[0]] = list(_lines(chosen[0], part))
+                found[chosen[0]] = list(_lines(chosen[0], subset))
         return found
 
 
-def _lines(path: Path, part: str) -> Iterator[Line]:
-    """Lines of a list: patient, file and class, in newer versions also the source."""
+def _lines(path: Path, subset: str) -> Iterator[Line]:
+    """Lines of a list: patient, file and class, in newer versions also the collection."""
     for row, text in enumerate(read_lines(path), start=1):
         cells = text.split()
         if len(cells) not in (3, 4):
             raise InputError(
                 f"{path}: line {row} has {len(cells)} words",
-                "write patient, file, class and source, without blanks in them",
+                "write patient, file, class and collection, without blanks in them",
             )
-        patient, name, kind, *source = cells
+        patient, name, kind, *collection = cells
         if kind not in COVID_CLASSES:
             raise InputError(
                 f"{path}: line {row}: class {kind!r}", did_you_mean(kind, COVID_CLASSES)
             )
-        yield Line(patient, name, kind, "".join(source), part, row, path)
+        yield Line(patient, name, kind, "".join(collection), subset, row, path)
 
 
 def _stated(line: Line, labels: str) -> dict[str, Stated]:
@@ -237,6 +240,6 @@ def _stated(line: Line, labels: str) -> dict[str, Stated]:
     }
 
 
-def _facts(line: Line) -> dict[str, str]:
-    facts = {"modality": "cxr", "document": line.source}
-    return {key: value for key, value in facts.items() if value}
+def _metadata(line: Line) -> dict[str, str]:
+    metadata = {"modality": "cxr", "document": line.collection}
+    return {key: value for key, value in metadata.items() if value}

@@ -1,4 +1,4 @@
-"""Figure 1 COVID-19: 55 chest X-rays with short notes, one a patient; an external test set.
+"""Figure 1 COVID-19: 55 chest X-rays of as many patients with short notes; an external test set.
 
 Finding COVID-19 is present, any other written finding absent, an empty one not stated.
 """
@@ -35,13 +35,13 @@ class Figure1(Layout):
     modalities: ClassVar[tuple[Modality, ...]] = ("cxr",)
     label_choices = (LabelChoice("covid", ("record", "note"), "ignore"),)
     files = (
-        NeededFile("metadata.csv", "one row a picture", "in the repository", COLUMNS),
-        NeededFile("images", "pictures named after the patient", "in the repository"),
+        NeededFile("metadata.csv", "one row for each image", "in the repository", COLUMNS),
+        NeededFile("images", "images named after the patient", "in the repository"),
     )
     expected: ClassVar[dict[str, int]] = {"studies": 55, "pictures": 55}
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; a row without its picture is rejected."""
+        """The studies under `root`; a row without its image is rejected."""
         self.choice(labels)
         self.need(root)
         rows = unique(
@@ -84,12 +84,12 @@ def _study(row: Row, path: str, group: str, sizes: Sizes) -> Study:
     stated: dict[str, Stated] = {}
     if row["finding"]:
         stated = covid("present" if "COVID-19" in row["finding"] else "absent")
-    facts = {
+    metadata = {
         "modality": "cxr",
         "view": row["view"],
         "sex": row["sex"],
         "age": row["age"],
-        **sizes.facts(path),
+        **sizes.metadata(path),
     }
     return Study(
         study=row["patientid"],
@@ -97,6 +97,6 @@ def _study(row: Row, path: str, group: str, sizes: Sizes) -> Study:
         images=(StudyImage(path, "cxr", VIEWS.get(row["view"], "unknown")),),
         report=(Passage("note", row["notes"]),) if row["notes"] else (),
         stated=stated,
-        source="figure1",
-        facts={key: value for key, value in facts.items() if value},
+        dataset="figure1",
+        metadata={key: value for key, value in metadata.items() if value},
     )

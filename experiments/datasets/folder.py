@@ -1,4 +1,4 @@
-"""Your own studies without any table: a folder a finding, pictures and texts in it.
+"""Your own studies without any table: a folder for each finding, with images and texts.
 
     root/
         train/ validation/ test/     optional: your official split
@@ -16,7 +16,7 @@
 
 A finding that a study's folder does not name is absent, unless the configuration says
 `data.blank: ignore`. A patient's folder of the same name under two findings is one patient. Folders
-without a picture or text, and names that begin with `.` or `_`, are passed over. Then:
+without an image or text, and names that begin with `.` or `_`, are skipped. Then:
 
     kgdx data check folder --root DIR
     data: {name: folder, labels: own, options: {modality: ct}}        in the configuration
@@ -36,7 +36,7 @@ import kg.options
 from encoders.reading.dialogue import read_dialogue
 from encoders.reading.plain import text_file
 from encoders.reading.report import read_report
-from encoders.study import Modality, Passage, SplitPart, Stated, Study, StudyImage, View
+from encoders.study import Modality, Passage, SplitSubset, Stated, Study, StudyImage, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._patients import warnings_on
@@ -47,34 +47,34 @@ from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["Folder"]
 
-PARTS = ("train", "validation", "test")
+SUBSETS = ("train", "validation", "test")
 NO_FINDING = "ckg:no_finding"
 TEXT, DIALOGUE = ".txt", ".dialogue.txt"
 
 
 @dataclass
 class _Found:
-    """What one study's files are."""
+    """Files of one study."""
 
     patient: str
     finding: str
-    part: str
+    subset: str
     images: list[str] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
     dialogues: list[str] = field(default_factory=list)
 
 
 class Folder(Layout):
-    """A folder convention of the user's own, as the module shows."""
+    """A user's folders of studies, in the layout above."""
 
     class Options(kg.options.Options):
         """Options of the folders.
 
         Args:
-            modality: How all pictures were taken.
-            view: Projection or probe of all pictures.
-            label_source: What the folders were sorted by; decides what counts as leakage.
-            exclusive: Whether exactly one finding holds of each study (softmax).
+            modality: Imaging modality of all images.
+            view: Projection or probe of all images.
+            label_source: Origin of the labels, which decides the leakage of a text policy.
+            exclusive: True if exactly one finding holds for each study (softmax).
         """
 
         modality: Modality = "cxr"
@@ -115,7 +115,7 @@ class Folder(Layout):
         )
 
     def label_set(self, root: Path, labels: str) -> LabelSet:
-        """Every finding a folder names."""
+        """Every finding named by a folder."""
         self.choice(labels)
         names = sorted({study.finding for study in _find(root).values()})
         graph = load_shipped()
@@ -129,20 +129,20 @@ class Folder(Layout):
             no_finding=NO_FINDING if NO_FINDING in concepts else None,
         )
 
-    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """The folders `train`, `validation` and `test`; empty where the root has no `test`."""
+    def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
+        """Subset of each study by folder (`train`, `validation`, `test`); empty without `test`."""
         found = _find(root).items()
-        parts = {name: cast(SplitPart, study.part) for name, study in found if study.part}
-        return parts if "test" in parts.values() else {}
+        subsets = {name: cast(SplitSubset, study.subset) for name, study in found if study.subset}
+        return subsets if "test" in subsets.values() else {}
 
     def tiny(self, folder: Path) -> None:
-        """Write 15 made-up studies of three kinds in two parts, some of patients with a folder."""
+        """Write 15 made-up studies of three kinds in two subsets, some in folders of patients."""
         rng = np.random.default_rng(8)
         kinds = ("Pneumonia", "Cardiomegaly + Pleural Effusion", "no finding")
         for number in range(15):
             ill = number % 3 < 2
-            kind, part = kinds[number % 3], PARTS[2 * (number // 3 % 2)]
-            place = folder / part / kind
+            kind, subset = kinds[number % 3], SUBSETS[2 * (number // 3 % 2)]
+            place = folder / subset / kind
             if number < 9:
                 draw(place / f"made-up-{number}.png", rng, bright=ill)
                 text = place / f"made-up-{number}.txt"
@@ -167,8 +167,8 @@ class Folder(Layout):
             report=report,
             dialogue=turns,
             stated=stated,
-            source="folder",
-            facts={"modality": modality, "view": view} if found.images else {},
+            dataset="folder",
+            metadata={"modality": modality, "view": view} if found.images else {},
         )
 
 
@@ -178,26 +178,26 @@ def _find(root: Path) -> dict[str, _Found]:
     for place, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         steps = Path(place).relative_to(root).parts
-        part = steps[0] if steps and steps[0] in PARTS else ""
-        steps = steps[1:] if part else steps
+        subset = steps[0] if steps and steps[0] in SUBSETS else ""
+        steps = steps[1:] if subset else steps
         for name in sorted(names):
             kind = _kind(name)
             if not steps or not kind:
                 continue
             alone = len(steps) == 1
             own = f"{steps[0]}/{_base(name)}"
-            study = "/".join((part, own) if part and alone else (own,))
+            study = "/".join((subset, own) if subset and alone else (own,))
             if not alone:
-                study = "/".join((*((part,) if part else ()), *steps))
+                study = "/".join((*((subset,) if subset else ()), *steps))
             patient = own if alone else steps[1]
-            files = found.setdefault(study, _Found(patient, steps[0], part))
+            files = found.setdefault(study, _Found(patient, steps[0], subset))
             path = (Path(place).relative_to(root) / name).as_posix()
             getattr(files, kind).append(path)
     return found
 
 
 def _kind(name: str) -> str:
-    """Which list of a study a file belongs to; empty where it is neither picture nor text."""
+    """Field of a study for a file; empty if it is neither image nor text."""
     if name[0] in "._":
         return ""
     lower = name.lower()
@@ -217,10 +217,10 @@ def _base(name: str) -> str:
 
 
 def _stated(root: Path, folder: str, graph: KnowledgeGraph) -> dict[str, Stated]:
-    """What a folder's name states.
+    """Labels stated by the name of a folder.
 
     Raises:
-        InputError: If it names something the graph does not know.
+        InputError: If it names something that is not in the graph.
     """
     stated: dict[str, Stated] = {}
     for word in folder.split("+"):
@@ -230,7 +230,7 @@ def _stated(root: Path, folder: str, graph: KnowledgeGraph) -> dict[str, Stated]
             concept = graph.resolve(name[4:].strip() if absent else name.replace("_", " "))
         except InputError as error:
             raise InputError(
-                f"{root}: the folder {folder!r} holds pictures or texts: {error.message}",
+                f"{root}: the folder {folder!r} holds images or texts: {error.message}",
                 f"{error.hint}; name it as a finding, or begin its name with _",
             ) from None
         stated[concept.id] = "absent" if absent else "present"

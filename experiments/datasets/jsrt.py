@@ -1,7 +1,7 @@
-"""JSRT: 247 chest X-rays, 154 with one proven lung nodule, its place, size and nature.
+"""JSRT: 247 chest X-rays, 154 with one proven lung nodule of known site, size and nature.
 
-A study is one picture of one patient. Labels: `jsrt` asks for a nodule, which is malignant or not
-(by the two clinical tables). The published `.IMG` files are read as they are; see
+A study is one image of one patient. Labels: `jsrt` is a nodule, malignant or not (by the
+two clinical tables). The published `.IMG` files are read as they are; see
 `encoders/reading/raw.py`.
 """
 
@@ -17,7 +17,7 @@ from encoders.study import Stated, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box
 from experiments.datasets._layout import Reading, Rejected, first
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._tables import read_lines
 from kg.errors import InputError, did_you_mean
@@ -38,7 +38,7 @@ MILLIMETRE = 0.175
 
 
 class Case(NamedTuple):
-    """A line of a clinical table; place and size are of the nodule, in pixels and mm."""
+    """A line of a clinical table; position and size of the nodule in pixels and mm."""
 
     name: str
     row: int
@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 
 class JSRT(Pictured):
-    """The database's pictures and its two clinical tables."""
+    """The images of the database and its two clinical tables."""
 
     licence = "free for research; the Japanese Society of Radiological Technology to be named"
     citation = (
@@ -64,12 +64,12 @@ class JSRT(Pictured):
     files = (
         NeededFile(
             "|".join(folders),
-            "pictures, as published (.IMG) or saved as PNG, TIFF or DICOM",
+            "images, as published (.IMG) or saved as PNG, TIFF or DICOM",
             "JSRT, after registration",
             apply="register at http://db.jsrt.or.jp/eng.php",
         ),
-        NeededFile(NODULES, "154 cases: age, sex, place, size, nature", "JSRT, with the pictures"),
-        NeededFile(OTHERS, "93 cases: age, sex", "JSRT, with the pictures"),
+        NeededFile(NODULES, "154 cases: age, sex, place, size, nature", "JSRT, with the images"),
+        NeededFile(OTHERS, "93 cases: age, sex", "JSRT, with the images"),
     )
     expected: ClassVar[dict[str, int]] = {
         "pictures": 247,
@@ -79,7 +79,7 @@ class JSRT(Pictured):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; a case whose picture is not there is rejected."""
+        """The studies under `root`; a case without its image is rejected."""
         self.choice(labels)
         self.need(root)
         pictures = self.pictures(root)
@@ -87,11 +87,11 @@ class JSRT(Pictured):
         rejected: list[Rejected] = []
         for path in _tables(root):
             cases = {case.name: case for case in _cases(path)}
-            shots = (
-                Shot(name, name, name, pictures.find(f"{name}.png"), "frontal", case.row, 0)
+            image_rows = (
+                ImageRow(name, name, name, pictures.find(f"{name}.png"), "frontal", case.row, 0)
                 for name, case in cases.items()
             )
-            found, left = self.gathered(path.name, shots)
+            found, left = self.gathered(path.name, image_rows)
             rejected += left
             studies += [_study(cases[name], members) for name, members in found.items()]
         return Reading(tuple(studies), tuple(rejected))
@@ -162,14 +162,14 @@ def _cases(path: Path) -> Iterator[Case]:
         yield case
 
 
-def _study(case: Case, shots: list[Shot]) -> Study:
+def _study(case: Case, image_rows: list[ImageRow]) -> Study:
     nodule = case.nature != "non-nodule"
     stated: dict[str, Stated] = {
         LABELS["nodule"]: "present" if nodule else "absent",
         LABELS["malignant"]: "present" if case.nature == "malignant" else "absent",
         LABELS["non-nodule"]: "absent" if nodule else "present",
     }
-    facts = {
+    metadata = {
         "modality": "cxr",
         "view": "PA",
         "sex": SEXES.get(case.sex, ""),
@@ -178,8 +178,8 @@ def _study(case: Case, shots: list[Shot]) -> Study:
     return Study(
         study=case.name,
         patient=case.name,
-        images=images(shots),
+        images=images(image_rows),
         stated=stated,
-        source="jsrt",
-        facts={key: value for key, value in facts.items() if value},
+        dataset="jsrt",
+        metadata={key: value for key, value in metadata.items() if value},
     )

@@ -29,12 +29,12 @@ class Montgomery(Tuberculosis):
         NeededFile(
             "ManualMask/leftMask|ManualMask/rightMask",
             "outlines of the lungs, for probes that see lungs alone or none",
-            "NLM, with the pictures",
+            "NLM, with the images",
             optional=True,
         ),
     )
     expected: ClassVar[dict[str, int]] = {"pictures": 138, "normal": 80, "tuberculosis": 58}
 
     def written(self, age: int, remark: str) -> str:
-        """A made-up reading: sex, age and remark in a line each."""
+        """A made-up reading: sex, age and remark on one line each."""
         return f"Patient's Sex: {'MF'[age % 2]} \nPatient's Age: {age + 30:03d}Y\n{remark}\n"

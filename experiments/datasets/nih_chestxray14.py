@@ -1,9 +1,9 @@
 """NIH ChestX-ray14: 112,120 frontal X-rays of 30,805 patients, labels mined from unseen reports.
 
 Labels: `nih14` are the mined labels (a finding that is not listed is absent, `No Finding` stands
-alone); `nih_google4` are four findings that radiologists read again in 4,374 of the pictures, the
-others unlabelled. A study is one picture. The official list parts patients into training and test;
-validation is divided off training.
+alone); `nih_google4` are four findings that radiologists read again in 4,374 of the images, the
+others unlabelled. A study is one image. The official list divides patients into training and
+test; validation is taken from training.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from encoders.study import SplitPart, Stated, Study, View
+from encoders.study import SplitSubset, Stated, Study, View
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._label_columns import NIH14
 from experiments.datasets._layout import Reading
 from experiments.datasets._made_up import write_table
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._pictures import draw, stem
 from experiments.datasets._tables import open_table, read_lines
 from experiments.datasets._torchxrayvision import table_of
@@ -38,7 +38,7 @@ REREAD = (
 )
 BOXES = "BBox_List_2017.csv|BBox_List_2017.csv.gz"
 COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
-FACTS = {
+METADATA_COLUMNS = {
     "Patient Gender": "sex",
     "Patient Sex": "sex",
     "Patient Age": "age",
@@ -57,12 +57,12 @@ GOOGLE4 = {
     "Nodule or mass": "ckg:nodule_mass",
 }
 ANSWERS: dict[str, Stated] = {"YES": "present", "NO": "absent"}
-SPLIT: dict[str, SplitPart] = {"train_val_list.txt": "train", "test_list.txt": "test"}
+SPLIT: dict[str, SplitSubset] = {"train_val_list.txt": "train", "test_list.txt": "test"}
 BOX_NUMBERS = slice(2, 6)
 
 
 class NIHChestXray14(Pictured):
-    """The collection as NIH's box folder gives it; tables are taken from torchxrayvision too."""
+    """The collection in the layout of NIH's box folder; tables also from torchxrayvision."""
 
     licence = "no restriction on use; NIH Clinical Center to be named and linked"
     citation = (
@@ -77,12 +77,10 @@ class NIHChestXray14(Pictured):
     )
     folders = ("images", "images_0[01][0-9]")
     files = (
-        NeededFile(
-            "|".join(folders), "pictures of 1024 pixels", "NIH's box folder, images_*.tar.gz"
-        ),
+        NeededFile("|".join(folders), "images of 1024 pixels", "NIH's box folder, images_*.tar.gz"),
         NeededFile(
             TABLE,
-            "labels, patient, age, sex and view of each picture",
+            "labels, patient, age, sex and view of each image",
             "NIH's box folder; where it is not here, torchxrayvision's copy is read",
             COLUMNS,
             optional=True,
@@ -91,7 +89,7 @@ class NIHChestXray14(Pictured):
         NeededFile("test_list.txt", "the official split", "NIH's box folder", optional=True),
         NeededFile(
             BOXES,
-            "984 boxes in 880 pictures",
+            "984 boxes in 880 images",
             "NIH's box folder; where it is not here, torchxrayvision's copy is read",
             optional=True,
         ),
@@ -112,42 +110,42 @@ class NIHChestXray14(Pictured):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a picture; a row without its picture is rejected."""
+        """The studies under `root`, one for each image; a row without its image is rejected."""
         self.choice(labels)
         self.need(root)
         table = read_columns(
             table_of(root, TABLE, "Data_Entry_2017_v2020.csv.gz"),
             COLUMNS,
-            tuple(FACTS),
+            tuple(METADATA_COLUMNS),
         )
         stated = _mined(table) if labels == "nih14" else _reread(root)
-        found, rejected = self.gathered(table.path.name, self._shots(table, root))
-        facts = table.facts(FACTS, modality="cxr")
+        found, rejected = self.gathered(table.path.name, self._image_rows(table, root))
+        metadata = table.metadata(METADATA_COLUMNS, modality="cxr")
         studies = [
             Study(
                 study=name,
-                patient=shots[0].patient,
-                images=images(shots),
+                patient=image_rows[0].patient,
+                images=images(image_rows),
                 stated=stated.get(name, {}),
-                source="nih_chestxray14",
-                facts=facts[shots[0].place],
+                dataset="nih_chestxray14",
+                metadata=metadata[image_rows[0].place],
             )
-            for name, shots in found.items()
+            for name, image_rows in found.items()
         ]
         return Reading(tuple(studies), tuple(rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """The four findings read again; the graph knows the mined fourteen."""
+        """The four findings read again; the graph has the mined fourteen."""
         if self.choice(labels).name != "nih_google4":
             return None
         return LabelSet("nih_google4", "", tuple(GOOGLE4.values()), tuple(GOOGLE4))
 
-    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """Training and test as the two lists give them; empty where neither is here."""
+    def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
+        """Training and test subset by the two lists; empty without them."""
         if not any((root / name).is_file() for name in SPLIT):
             return {}
         return {
-            stem(line): part for name, part in SPLIT.items() for line in read_lines(root / name)
+            stem(line): subset for name, subset in SPLIT.items() for line in read_lines(root / name)
         }
 
     def boxes(self, root: Path) -> tuple[Box, ...]:
@@ -155,7 +153,7 @@ class NIHChestXray14(Pictured):
         return tuple(_boxes(table_of(root, BOXES, "BBox_List_2017.csv.gz")))
 
     def tiny(self, folder: Path) -> None:
-        """Write 24 made-up pictures of 12 patients in two folders, with lists, boxes, readings."""
+        """Write 24 made-up images of 12 patients in two folders, with lists, boxes, readings."""
         rng = np.random.default_rng(14)
         rows, reread, marks = [], [], []
         listed: dict[str, list[str]] = {name: [] for name in SPLIT}
@@ -173,7 +171,7 @@ class NIHChestXray14(Pictured):
             if "Effusion" in finding:
                 marks.append((name, "Effusion", 10, 12, 20, 16, "", "", ""))
         header = (*COLUMNS[:2], "Follow-up #", *COLUMNS[2:4], "Patient Gender", COLUMNS[4])
-        # the published header has commas inside its brackets and is not quoted
+        # The published header has commas inside its brackets and is not quoted
         size = ("OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]")
         write_table(folder / "Data_Entry_2017_v2020.csv", (*header, *size), rows)
         write_table(
@@ -184,12 +182,12 @@ class NIHChestXray14(Pictured):
         for name, lines in listed.items():
             (folder / name).write_text("\n".join(lines), encoding="utf-8")
 
-    def _shots(self, table: Columns, root: Path) -> Iterator[Shot]:
+    def _image_rows(self, table: Columns, root: Path) -> Iterator[ImageRow]:
         pictures = self.pictures(root)
         rows = table.rows("Image Index", "Patient ID", "View Position")
         views: dict[str, View] = {"PA": "frontal", "AP": "frontal"}
         for place, (name, patient, view) in enumerate(rows):
-            yield Shot(
+            yield ImageRow(
                 study=stem(name),
                 patient=patient,
                 name=name,
@@ -221,7 +219,7 @@ def _concept(name: str, path: Path, row: int) -> str:
 
 
 def _reread(root: Path) -> dict[str, dict[str, Stated]]:
-    """What radiologists stated of the four findings, by study."""
+    """Labels of the four findings by radiologists, by study."""
     paths = [root / place for place in REREAD.split("|") if (root / place).is_file()]
     found: dict[str, dict[str, Stated]] = {}
     for path in paths or [table_of(root, REREAD, "google2019_nih-chest-xray-labels.csv.gz")]:
@@ -240,7 +238,7 @@ def _reread(root: Path) -> dict[str, dict[str, Stated]]:
 
 
 def _boxes(path: Path) -> Iterator[Box]:
-    # read here: the published header names three columns more than the copies have cells
+    # Read here: the published header names three columns more than the copies have cells
     with open_table(path) as lines:
         rows = csv.reader(line.decode("utf-8-sig", errors="replace") for line in lines)
         for number, row in enumerate(rows, start=1):

@@ -1,13 +1,13 @@
 """Open-i (Indiana University): chest X-rays of two projections with reports, MeSH and gold labels.
 
-Layouts: Kaggle's (`indiana_reports.csv`, `indiana_projections.csv`, a folder of pictures) and
+Layouts: Kaggle's (`indiana_reports.csv`, `indiana_projections.csv`, a folder of images) and
 Open-i's own (the XML files of `ecgen-radiology`, their archive, or one table made of them). A study
-is one report with at least one picture; Open-i has one study a patient, so the study is the group.
+is one report with at least one image; each patient has one study, so the study is the group.
 
 Labels: `nih14` is the gold table NegBio ships (14 findings and `normal` of each report), `mesh`
-the headings indexers gave the report, `mesh_full` these and the body parts and attributes beside
-them, `chexpert14` what a labeler read in findings and impression. All of them speak of the report's
-text, none of an expert's look at the picture.
+the headings of the report by indexers, `mesh_full` these and the body parts and attributes beside
+them, `chexpert14` the output of a labeler on findings and impression. All of them label the text of
+the report; none is an expert reading of the image.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VIEWS: dict[str, View] = {
     "LATERAL": "lateral",
 }
 KAGGLE_NAME = re.compile(r"(\d+)_IM-")
-"""A picture's name in Kaggle's tables begins with the number of its report."""
+"""Prefix of an image name in Kaggle's tables: the number of its report."""
 HEADERS = "nlmcxr_dicom_metadata.csv.gz"
 COLLECTION = "https://openi.nlm.nih.gov/imgs/collections/"
 
@@ -77,14 +77,14 @@ class OpenI(Pictured):
         ),
         NeededFile(
             "indiana_projections.csv",
-            "projection of each picture",
+            "projection of each image",
             "Kaggle raddar/chest-xrays-indiana-university",
             ("uid", "filename", "projection"),
             optional=True,
         ),
         NeededFile(
             "|".join(folders),
-            "pictures, found by stem with any ending",
+            "images, found by stem with any ending",
             "Open-i's NLMCXR_png.tgz or NLMCXR_dcm.tgz, or the Kaggle set",
             downloads=(Download(COLLECTION + "NLMCXR_png.tgz", to="NLMCXR_png", unpack=True),),
         ),
@@ -103,7 +103,7 @@ class OpenI(Pictured):
         ),
         NeededFile(
             HEADERS,
-            "DICOM headers: true picture size and view",
+            "DICOM headers: true image size and view",
             "inside the package torchxrayvision, whose copy is read where it is not here",
             ("imageid", "Rows", "Columns", "View Position"),
             optional=True,
@@ -120,7 +120,7 @@ class OpenI(Pictured):
     locked_share = 0.25
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; a report without any picture is rejected."""
+        """The studies under `root`; a report without any image is rejected."""
         self.choice(labels)
         self.need(root)
         pictures = self.pictures(root)
@@ -145,7 +145,7 @@ class OpenI(Pictured):
         return Reading(tuple(studies), tuple(() if self.without_pictures else rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """Of the MeSH choices, the concepts they mean; the graph knows the other choices."""
+        """Concepts of the MeSH choices; the graph has the other choices."""
         own = {"mesh": mesh.label_set, "mesh_full": mesh.full_label_set}
         name = self.choice(labels).name
         return own[name]() if name in own else None
@@ -159,11 +159,13 @@ def _study(
     report: Report, images: list[tuple[StudyImage, Row | None]], stated: dict[str, Stated]
 ) -> Study:
     views = "+".join(sorted({image.view for image, _ in images}))
-    facts = {"modality": "cxr", "pictures": str(len(images))} | ({"view": views} if views else {})
+    metadata = {"modality": "cxr", "pictures": str(len(images))}
+    if views:
+        metadata["view"] = views
     ordered = sorted(images, key=lambda pair: pair[0].view != "frontal")
     header = next((row for _, row in ordered if row is not None), None)
     if header is not None:
-        facts |= {"width": header["Columns"], "height": header["Rows"]}
+        metadata |= {"width": header["Columns"], "height": header["Rows"]}
     return Study(
         study=f"CXR{report.uid}",
         patient=f"CXR{report.uid}",
@@ -171,13 +173,13 @@ def _study(
         report=report.passages,
         stated=stated,
         coded=mesh.concepts(report.headings),
-        source="openi",
-        facts=facts,
+        dataset="openi",
+        metadata=metadata,
     )
 
 
 def _projections(root: Path) -> dict[str, dict[str, View | None]]:
-    """Picture names and views of each report number, where the table is there."""
+    """Image names and views of each report number; empty without the table."""
     found: dict[str, dict[str, View | None]] = {}
     path = root / "indiana_projections.csv"
     rows = read_table(path, ("uid", "filename", "projection")) if path.is_file() else []
@@ -190,7 +192,7 @@ def _projections(root: Path) -> dict[str, dict[str, View | None]]:
         of = KAGGLE_NAME.match(row["filename"])
         if of is not None and of[1] != row["uid"]:
             raise InputError(
-                f"{path}: row {row.number}: picture {row['filename']!r} is of report {of[1]}, "
+                f"{path}: row {row.number}: image {row['filename']!r} is of report {of[1]}, "
                 f"the row says {row['uid']}",
                 "get the table again: its columns were moved against each other",
             )
@@ -199,7 +201,7 @@ def _projections(root: Path) -> dict[str, dict[str, View | None]]:
 
 
 def _find(pictures: Pictures, uid: str, name: str) -> str | None:
-    """A picture by name; Open-i's names (`CXR7_IM-2263`) and Kaggle's (`7_IM-2263`) differ."""
+    """An image by name; Open-i's names (`CXR7_IM-2263`) and Kaggle's (`7_IM-2263`) differ."""
     for known in (name, name.removeprefix("CXR"), name.removeprefix(f"CXR{uid}_")):
         path = pictures.find(known)
         if path is not None:
@@ -208,7 +210,7 @@ def _find(pictures: Pictures, uid: str, name: str) -> str | None:
 
 
 def _image_id(uid: str, path: str) -> str:
-    """A picture's id in the header table: `CXR1_1_IM-0001-4001`."""
+    """An image's id in the header table: `CXR1_1_IM-0001-4001`."""
     name = stem(path.rsplit("/", 1)[-1])
     return name if name.startswith("CXR") else f"CXR{name}"
 
@@ -224,7 +226,7 @@ def _view(header: Row | None) -> View:
 
 
 def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, dict[str, Stated]]:
-    """What the chosen labels state, by report number; a number not in it has no labels."""
+    """Labels of the chosen labelling, by report number; other numbers have no labels."""
     if labels == "nih14":
         rows = unique(read_table(root / "openi_gld_std14.csv", ("filename", *NIH14)), "filename")
         return {uid.removeprefix("CXR"): _row_labels(row) for uid, row in rows.items()}

@@ -1,9 +1,9 @@
 """PadChest: 160,868 chest X-rays of 109,931 studies and 67,625 patients, with Spanish reports.
 
-Labels name what the report states, nothing is stated absent: `padchest` are the findings of the
+Labels name findings of the report, none is stated absent: `padchest` are the findings of the
 label tree, `padchest_differential` its diagnoses; a quarter was labelled by physicians, the rest by
-a model trained on them (option `labels_by`). A report is stemmed Spanish, which the default
-language of a run does not read. A study id that two patient ids share makes them one group.
+a model trained on them (option `labels_by`). A report is stemmed Spanish, which runs in the
+default language skip. A study id that two patient ids share makes them one group.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from experiments.datasets._layout import Reading
 from experiments.datasets._made_up import write_table
 from experiments.datasets._near_duplicates import join
 from experiments.datasets._padchest_labels import concepts
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
@@ -42,7 +42,7 @@ COLUMNS = (
     "Labels",
     "Report",
 )
-FACTS = {
+METADATA_COLUMNS = {
     "PatientSex_DICOM": "sex",
     "Projection": "view",
     "Modality_DICOM": "detector",
@@ -61,7 +61,7 @@ NO_FINDING = "ckg:no_finding"
 
 
 class PadChest(Pictured):
-    """BIMCV's table and its 54 archives of pictures, unpacked into numbered folders or one."""
+    """BIMCV's table, and its 54 archives of images unpacked into numbered folders or one."""
 
     class Options(Pictured.Options):
         """Options of PadChest.
@@ -87,13 +87,13 @@ class PadChest(Pictured):
     files = (
         NeededFile(
             "|".join(folders),
-            "pictures, 16-bit PNG",
+            "images, 16-bit PNG",
             "BIMCV, on request",
             apply="fill in the form at https://bimcv.cipf.es/bimcv-projects/padchest/",
         ),
         NeededFile(
             TABLE,
-            "one row a picture: study, patient, labels, report",
+            "one row for each image: study, patient, labels, report",
             "BIMCV, on request; where it is not here, torchxrayvision's copy is read",
             COLUMNS,
             optional=True,
@@ -108,26 +108,26 @@ class PadChest(Pictured):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`; a row without its picture is rejected."""
+        """The studies under `root`; a row without its image is rejected."""
         self.choice(labels)
         self.need(root)
         path = table_of(root, TABLE, f"{NAME}.gz")
-        table = read_columns(path, COLUMNS, tuple(FACTS))
-        found, rejected = self.gathered(path.name, self._shots(table, root))
-        facts = table.facts(FACTS, modality="cxr")
+        table = read_columns(path, COLUMNS, tuple(METADATA_COLUMNS))
+        found, rejected = self.gathered(path.name, self._image_rows(table, root))
+        metadata = table.metadata(METADATA_COLUMNS, modality="cxr")
         stated = self._stated(table)
         reports, ages = table["Report"], list(_ages(table))
         studies = [
             Study(
                 study=name,
-                patient=shots[0].patient,
-                images=images(shots),
-                report=_report(reports[shots[0].place]),
-                stated=stated[shots[0].place],
-                source="padchest",
-                facts=facts[shots[0].place] | ages[shots[0].place],
+                patient=image_rows[0].patient,
+                images=images(image_rows),
+                report=_report(reports[image_rows[0].place]),
+                stated=stated[image_rows[0].place],
+                dataset="padchest",
+                metadata=metadata[image_rows[0].place] | ages[image_rows[0].place],
             )
-            for name, shots in found.items()
+            for name, image_rows in found.items()
         ]
         return Reading(tuple(studies), tuple(rejected))
 
@@ -147,13 +147,13 @@ class PadChest(Pictured):
                 rows.append((name, *who, view, method, labels, "derram pleural .", "F", place))
         write_table(folder / NAME, (*COLUMNS, "PatientSex_DICOM", "ImageDir"), rows)
 
-    def _shots(self, table: Columns, root: Path) -> Iterator[Shot]:
+    def _image_rows(self, table: Columns, root: Path) -> Iterator[ImageRow]:
         pictures = self.pictures(root)
         pairs = list(table.rows("StudyID", "PatientID"))
         groups = join([(("padchest", study), patient) for study, patient in pairs], [])
         names = table.rows("ImageID", "Projection")
         for place, ((study, patient), (name, view)) in enumerate(zip(pairs, names, strict=True)):
-            yield Shot(
+            yield ImageRow(
                 study=study,
                 patient=groups[patient],
                 name=name,
@@ -168,7 +168,7 @@ class PadChest(Pictured):
         return tuple(label for label, concept in concepts().items() if not concept)
 
     def _stated(self, table: Columns) -> list[dict[str, Stated]]:
-        """What the labels of each row state; equal cells share one record."""
+        """Labels of each row by concept; equal cells share one record."""
         known: dict[str, dict[str, Stated]] = dict.fromkeys(UNLABELLED, {})
         physicians = getattr(self.options, "labels_by", "any") == "physician"
         found = []
@@ -182,7 +182,7 @@ class PadChest(Pictured):
 
 
 def _present(cell: str, where: str) -> dict[str, Stated]:
-    """Concepts of a list of labels; a labelled study of which nothing is known is not normal."""
+    """Concepts of a list of labels; a study with unmapped labels alone counts as not normal."""
     try:
         names = [name.strip() for name in ast.literal_eval(cell)]
     except (ValueError, SyntaxError):
@@ -200,7 +200,7 @@ def _report(text: str) -> tuple[Passage, ...]:
 
 
 def _ages(table: Columns) -> Iterator[dict[str, str]]:
-    """Age in years at the study, as far as the two years tell."""
+    """Age in years at the study, by the years of birth and study."""
     for date, birth in table.rows("StudyDate_DICOM", "PatientBirth"):
         known = date[:4].isdigit() and birth[:4].isdigit()
         yield {"age": str(int(date[:4]) - int(birth[:4]))} if known else {}

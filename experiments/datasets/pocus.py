@@ -1,8 +1,8 @@
 """POCUS: lung ultrasound clips and stills with expert comments, healthy, bacterial, viral or COVID.
 
 A study is one file: a clip (its frames) or a still. The class is in the file names, so a name is
-never a fact or text. A file keeps its own label; a patient with files of two classes stays one
-group. A file in the source's `label_uncertain` folder is uncertain.
+never metadata or text. A file keeps its own label; a patient with files of two classes stays one
+group. A file in the folder `label_uncertain` is uncertain.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SILENT = ("", "nd", "n/a", "none")
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One published file: its name, its pictures in this copy, its probe, whether it is sure."""
+    """One published file: name, images in this copy, probe, and certainty of the label."""
 
     name: str
     pictures: tuple[str, ...]
@@ -66,7 +66,7 @@ class POCUS(Layout):
         """Options of the ultrasound set.
 
         Args:
-            frames: Most frames of one clip, evenly spaced; 0 = all there are.
+            frames: Largest number of frames of a clip, evenly spaced; 0 = all.
         """
 
         frames: int = 0
@@ -86,7 +86,7 @@ class POCUS(Layout):
     files = (
         NeededFile(
             "dataset_metadata.csv|data/dataset_metadata.csv",
-            "one row a file: label, patient, comments, licence",
+            "one row for each file: label, patient, comments, licence",
             "in the repository, data/",
             COLUMNS,
         ),
@@ -109,7 +109,7 @@ class POCUS(Layout):
     locked_with = "covid_multi_imaging"
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a file; a file without a metadata row is rejected."""
+        """The studies under `root`, one for each file; files without metadata are rejected."""
         self.choice(labels)
         self.need(root)
         table = next(path for path in _alternatives(root) if path.is_file())
@@ -159,7 +159,7 @@ class POCUS(Layout):
 
     def _study(self, file: _File, row: Row, labels: str, sizes: Sizes) -> Study:
         pictures = _spaced(file.pictures, getattr(self.options, "frames", 0))
-        facts = {
+        metadata = {
             "modality": "ultrasound",
             "view": file.probe,
             "kind": file.kind,
@@ -169,7 +169,7 @@ class POCUS(Layout):
             "age": row["Age"],
             "framerate": row["Framerate"],
             "pictures": str(len(file.pictures)),
-            **sizes.facts(file.pictures[0]),
+            **sizes.metadata(file.pictures[0]),
         }
         return Study(
             study=stem(file.name),
@@ -177,8 +177,8 @@ class POCUS(Layout):
             images=tuple(StudyImage(path, "ultrasound", file.probe) for path in pictures),
             report=tuple(Passage("comment", row[column]) for column in COMMENTS if row[column]),
             stated=_stated(row, labels, file.sure),
-            source="pocus",
-            facts={key: value for key, value in facts.items() if value.lower() not in SILENT},
+            dataset="pocus",
+            metadata={key: value for key, value in metadata.items() if value.lower() not in SILENT},
         )
 
 
@@ -217,7 +217,7 @@ def _indexed(root: Path) -> list[_File]:
 
 
 def _published(root: Path) -> list[_File]:
-    """Files of the published folders; a clip is one picture file that holds its frames."""
+    """Files of the published folders; a clip is one image file with several frames."""
     files = []
     for kind, folders in (("video", VIDEO_FOLDERS), ("image", STILL_FOLDERS)):
         for path in Pictures(root, folders).all():

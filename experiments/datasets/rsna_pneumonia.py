@@ -1,9 +1,9 @@
 """RSNA pneumonia challenge 2018: 26,684 NIH X-rays read again by radiologists, opacities boxed.
 
-Labels: `rsna_pneumonia` asks for pneumonia (`Target`: an opacity suspicious of it was boxed),
-`rsna3` for one of three classes (lung opacity; neither normal nor an opacity; normal). A study is
-one picture. The challenge hides patients: with RSNA's mapping to NIH names the NIH patient is the
-group, without it each picture is its own and patients with several pictures may be parted.
+Labels: `rsna_pneumonia` is pneumonia (`Target`: an opacity suspicious of it was boxed), `rsna3`
+one of three classes (lung opacity; neither normal nor an opacity; normal). A study is
+one image. The challenge hides patients: with RSNA's mapping to NIH names the NIH patient is the
+group; without it each image is its own group, and a split may separate images of a patient.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading, first
 from experiments.datasets._made_up import draw_dicom, write_table
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
 from kg.files.json_text import json_in
@@ -34,7 +34,7 @@ CLASSES = "stage_2_detailed_class_info.csv|stage_2_detailed_class_info.csv.zip"
 MAPPING = "pneumonia-challenge-dataset-mappings_2018.json"
 HEADERS = "kaggle_stage_2_train_images_dicom_headers.csv.gz"
 BOX = ("x", "y", "width", "height")
-FACTS = {"PatientSex": "sex", "PatientAge": "age", "ViewPosition": "view"}
+METADATA_COLUMNS = {"PatientSex": "sex", "PatientAge": "age", "ViewPosition": "view"}
 VIEWS: dict[str, View] = {"PA": "frontal", "AP": "frontal"}
 PNEUMONIA = "ckg:pneumonia"
 RSNA3 = {
@@ -47,7 +47,7 @@ APPLY = "Kaggle: accept the rules of rsna-pneumonia-detection-challenge with an 
 
 
 class RSNAPneumonia(Pictured):
-    """Kaggle's second stage: training pictures (the test pictures have no published labels)."""
+    """Kaggle's second stage: training images (the test images have no published labels)."""
 
     licence = "the Kaggle challenge's rules; pictures as NIH ChestX-ray14"
     citation = (
@@ -63,17 +63,17 @@ class RSNAPneumonia(Pictured):
     )
     folders = ("stage_2_train_images", "images")
     files = (
-        NeededFile("|".join(folders), "pictures: patientId.dcm", KAGGLE, apply=APPLY),
+        NeededFile("|".join(folders), "images: patientId.dcm", KAGGLE, apply=APPLY),
         NeededFile(
             LABELS,
-            "one row a box: picture, corners, target",
+            "one row for each box: image, corners, target",
             f"{KAGGLE}; where it is not here, torchxrayvision's copy is read",
             ("patientId", *BOX, "Target"),
             optional=True,
         ),
         NeededFile(
             CLASSES,
-            "class of each picture, for label choice rsna3",
+            "class of each image, for label choice rsna3",
             KAGGLE,
             ("patientId", "class"),
             optional=True,
@@ -81,7 +81,7 @@ class RSNAPneumonia(Pictured):
         ),
         NeededFile(
             MAPPING,
-            "NIH name of each picture, which tells the patient",
+            "NIH name of each image, which tells the patient",
             "RSNA",
             optional=True,
             downloads=(
@@ -100,29 +100,31 @@ class RSNAPneumonia(Pictured):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a picture; one whose picture is not there is rejected."""
+        """The studies under `root`, one for each image; one without its image is rejected."""
         self.choice(labels)
         self.need(root)
         table = _labels(root)
-        headers = read_columns(table_of(root, HEADERS, HEADERS), ("PatientID",), tuple(FACTS))
-        facts = dict(zip(headers["PatientID"], headers.facts(FACTS, modality="cxr"), strict=True))
+        path = table_of(root, HEADERS, HEADERS)
+        headers = read_columns(path, ("PatientID",), tuple(METADATA_COLUMNS))
+        rows = headers.metadata(METADATA_COLUMNS, modality="cxr")
+        metadata = dict(zip(headers["PatientID"], rows, strict=True))
         stated = _targets(table) if labels == "rsna_pneumonia" else _classes(root)
-        found, rejected = self.gathered(table.path.name, self._shots(table, root, facts))
+        found, rejected = self.gathered(table.path.name, self._image_rows(table, root, metadata))
         studies = [
             Study(
                 study=name,
-                patient=shots[0].patient,
-                images=images(shots[:1]),
+                patient=image_rows[0].patient,
+                images=images(image_rows[:1]),
                 stated=stated.get(name, {}),
-                source="rsna_pneumonia",
-                facts=facts.get(name, {"modality": "cxr"}),
+                dataset="rsna_pneumonia",
+                metadata=metadata.get(name, {"modality": "cxr"}),
             )
-            for name, shots in found.items()
+            for name, image_rows in found.items()
         ]
         return Reading(tuple(studies), tuple(rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet:
-        """Pneumonia or not, or the three classes of which exactly one holds."""
+        """Pneumonia or not, or three classes of which exactly one holds."""
         if self.choice(labels).name == "rsna_pneumonia":
             return LabelSet("rsna_pneumonia", "", (PNEUMONIA,), ("Target",))
         return LabelSet(
@@ -139,7 +141,7 @@ class RSNAPneumonia(Pictured):
         return tuple(_boxes(_labels(root)))
 
     def tiny(self, folder: Path) -> None:
-        """Write 15 made-up pictures of 10 NIH patients, some with two boxes."""
+        """Write 15 made-up images of 10 NIH patients, some with two boxes."""
         rng = np.random.default_rng(18)
         rows, classes, headers, mapping = [], [], [], []
         for number in range(15):
@@ -153,21 +155,21 @@ class RSNAPneumonia(Pictured):
             mapping.append({"subset_img_id": name, "img_id": f"{number % 10:08d}_{number:03d}.png"})
         write_table(folder / "stage_2_train_labels.csv", ("patientId", *BOX, "Target"), rows)
         write_table(folder / "stage_2_detailed_class_info.csv", ("patientId", "class"), classes)
-        write_table(folder / HEADERS, ("PatientID", *FACTS), headers)
+        write_table(folder / HEADERS, ("PatientID", *METADATA_COLUMNS), headers)
         (folder / MAPPING).write_text(json.dumps(mapping), encoding="utf-8")
 
-    def _shots(
-        self, table: Columns, root: Path, facts: dict[str, dict[str, str]]
-    ) -> Iterator[Shot]:
+    def _image_rows(
+        self, table: Columns, root: Path, metadata: dict[str, dict[str, str]]
+    ) -> Iterator[ImageRow]:
         pictures = self.pictures(root)
         patients = _patients(root / MAPPING)
         for name, place in table.firsts("patientId").items():
-            yield Shot(
+            yield ImageRow(
                 study=name,
                 patient=patients.get(name, name),
                 name=name,
                 path=pictures.find(f"{name}.dcm"),
-                view=VIEWS.get(facts.get(name, {}).get("view", ""), "unknown"),
+                view=VIEWS.get(metadata.get(name, {}).get("view", ""), "unknown"),
                 row=table.numbers[place],
                 place=place,
             )
@@ -179,7 +181,7 @@ def _labels(root: Path) -> Columns:
 
 
 def _targets(table: Columns) -> dict[str, dict[str, Stated]]:
-    """Pneumonia or not, by picture; a picture has one row for each of its boxes."""
+    """Pneumonia or not, by image; an image has one row for each of its boxes."""
     stated = table.stated({"Target": PNEUMONIA})
     found: dict[str, dict[str, Stated]] = {}
     for place, (name, said) in enumerate(zip(table["patientId"], stated, strict=True)):
@@ -187,13 +189,13 @@ def _targets(table: Columns) -> dict[str, dict[str, Stated]]:
             raise InputError(
                 f"{table.path}: row {table.numbers[place]}: Target of {name} differs from an "
                 "earlier row",
-                "all rows of a picture have one target",
+                "all rows of an image have one target",
             )
     return found
 
 
 def _classes(root: Path) -> dict[str, dict[str, Stated]]:
-    """The class of each picture present, the two others absent."""
+    """The class of each image present, the two others absent."""
     path = first(root, CLASSES, f"{APPLY}, or choose labels rsna_pneumonia")
     table = read_columns(path, ("patientId", "class"))
     found: dict[str, dict[str, Stated]] = {}
@@ -207,7 +209,7 @@ def _classes(root: Path) -> dict[str, dict[str, Stated]]:
 
 
 def _patients(path: Path) -> dict[str, str]:
-    """NIH patient of each picture, where the mapping is there."""
+    """NIH patient of each image; empty without the mapping."""
     if not path.is_file():
         return {}
     try:

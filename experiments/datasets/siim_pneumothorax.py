@@ -1,8 +1,8 @@
 """SIIM-ACR pneumothorax challenge 2019: 12,047 NIH X-rays with outlined pneumothoraces.
 
-A study is one picture; `-1` in the table of masks means that there is no pneumothorax, a picture
-with several outlines has several rows. Patients are not published: each picture is its own group,
-and since the pictures are NIH's, never train on these to test on `nih_chestxray14` or the reverse.
+A study is one image; `-1` in the table of masks means that there is no pneumothorax, an image
+with several outlines has several rows. Patients are not published: each image is its own group,
+and since the images are NIH's, never train on these to test on `nih_chestxray14` or the reverse.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from experiments.datasets._boxes import Box
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading
 from experiments.datasets._made_up import draw_dicom, write_table
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError
 from kg.model.graph import LabelSet
@@ -31,7 +31,7 @@ COLUMNS = ("ImageId", "EncodedPixels")
 PNEUMOTHORAX = "ckg:pneumothorax"
 NONE = "-1"
 SIDE = 1024
-"""Rows and columns of every published picture; outlines count pixels down the columns."""
+"""Rows and columns of every published image; outlines count pixels down the columns."""
 
 
 class SIIMPneumothorax(Pictured):
@@ -46,13 +46,13 @@ class SIIMPneumothorax(Pictured):
     files = (
         NeededFile(
             "|".join(folders),
-            "pictures: study/series/ImageId.dcm",
+            "images: study/series/ImageId.dcm",
             "Kaggle siim-acr-pneumothorax-segmentation",
             apply="Kaggle: accept the rules of siim-acr-pneumothorax-segmentation",
         ),
         NeededFile(
             TABLE,
-            "one row an outline: picture, run lengths",
+            "one row for each outline: image, run lengths",
             "Kaggle; where it is not here, torchxrayvision's copy is read",
             COLUMNS,
             optional=True,
@@ -61,7 +61,7 @@ class SIIMPneumothorax(Pictured):
     expected: ClassVar[dict[str, int]] = {"rows": 12_954, "pictures": 12_047, "pneumothorax": 2_669}
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a picture; one whose picture is not there is rejected."""
+        """The studies under `root`, one for each image; one without its image is rejected."""
         self.choice(labels)
         self.need(root)
         table = _table(root)
@@ -69,17 +69,17 @@ class SIIMPneumothorax(Pictured):
         for name, runs in table.rows(*COLUMNS):
             said: Stated = "absent" if runs == NONE else "present"
             stated.setdefault(name, {PNEUMOTHORAX: said})
-        found, rejected = self.gathered(table.path.name, self._shots(table, root))
+        found, rejected = self.gathered(table.path.name, self._image_rows(table, root))
         studies = [
             Study(
                 study=name,
                 patient=name,
-                images=images(shots),
+                images=images(image_rows),
                 stated=stated[name],
-                source="siim_pneumothorax",
-                facts={"modality": "cxr"},
+                dataset="siim_pneumothorax",
+                metadata={"modality": "cxr"},
             )
-            for name, shots in found.items()
+            for name, image_rows in found.items()
         ]
         return Reading(tuple(studies), tuple(rejected))
 
@@ -93,7 +93,7 @@ class SIIMPneumothorax(Pictured):
         return tuple(_boxes(_table(root)))
 
     def tiny(self, folder: Path) -> None:
-        """Write 12 made-up pictures, four with an outline and one of these with two."""
+        """Write 12 made-up images, four with an outline and one of these with two."""
         rng = np.random.default_rng(13)
         rows = []
         for number in range(12):
@@ -102,14 +102,14 @@ class SIIMPneumothorax(Pictured):
             draw_dicom(place / f"{name}.dcm", rng, bright=number % 3 == 0)
             runs = f"{20 * SIDE + 30} 10 {SIDE - 10} 10"
             rows += [(name, runs if number % 3 == 0 else NONE)] * (2 if number == 3 else 1)
-        # the published header has a blank before the second name
+        # The published header has a blank before the second name
         write_table(folder / "train-rle.csv", ("ImageId", " EncodedPixels"), rows)
 
-    def _shots(self, table: Columns, root: Path) -> Iterator[Shot]:
+    def _image_rows(self, table: Columns, root: Path) -> Iterator[ImageRow]:
         pictures = self.pictures(root)
         for name, place in table.firsts("ImageId").items():
             path = pictures.find(f"{name}.dcm")
-            yield Shot(name, name, name, path, "frontal", table.numbers[place], place)
+            yield ImageRow(name, name, name, path, "frontal", table.numbers[place], place)
 
 
 def _table(root: Path) -> Columns:

@@ -1,8 +1,8 @@
-"""Synthetic: studies drawn and written from the clinical graph itself, with every truth known.
+"""Synthetic: made-up studies drawn and written from the clinical graph, with full ground truth.
 
 Chest X-rays, CT slices and lung ultrasound with drawn pathology, reports and dialogues. Findings
-are sampled through the graph (`drawing/world.py` has the model), so what is true, where it is drawn
-and which sentence states it is known: ground truth for tests of evidence, and the data set of
+are sampled through the graph (model in `experiments/synthetic/world.py`), so findings, their boxes
+and the sentences that state them are known: ground truth for tests of evidence, and the data set of
 `kgdx demo`. It supports no claim about real patients.
 """
 
@@ -33,7 +33,7 @@ class Synthetic(Layout):
     `synthetic/<key>` of the root, once for each set of options and graph.
 
     Args:
-        options: Size, seed and world; None = the usual ones.
+        options: Size, seed and world; None = the defaults.
         graph: Graph to sample through; None = the shipped one.
     """
 
@@ -54,7 +54,7 @@ class Synthetic(Layout):
     files = (
         NeededFile(
             TRUTH,
-            "one made-up study a line, with its pictures in images/",
+            "one made-up study on each line, with its images in images/",
             "made on first use from the seed",
             optional=True,
         ),
@@ -68,7 +68,7 @@ class Synthetic(Layout):
         self._graph = graph
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, made first where they are not there yet.
+        """The studies under `root`, generated first if missing.
 
         Raises:
             InputError: If there is no such label choice, a copy is damaged, or the root cannot be
@@ -86,12 +86,12 @@ class Synthetic(Layout):
         return LabelSet("lesions", "", LESIONS, LESIONS, no_finding=NO_FINDING)
 
     def boxes(self, root: Path) -> tuple[Box, ...]:
-        """Where each finding is drawn, in every picture that shows it."""
+        """Boxes of each drawn finding, on every image that shows it."""
         truths, folder = self.truths(root)
         return tuple(box for truth in truths for box in _boxes(truth, folder))
 
     def truths(self, root: Path) -> tuple[list[Truth], str]:
-        """What is true of each study, and what the paths of pictures start with under `root`."""
+        """Ground truth of each study, and the prefix of image paths under `root`."""
         if (root / TRUTH).is_file():
             return read_truths(root / TRUTH), ""
         graph = self._shipped()
@@ -101,7 +101,7 @@ class Synthetic(Layout):
         return generate(root / folder, self.rules, graph), f"{folder}/"
 
     def tiny(self, folder: Path) -> None:
-        """Write 24 small studies, all three kinds of pictures among them."""
+        """Write 24 small studies, all three kinds of images among them."""
         few = self.rules.model_copy(update={"studies": 24, "size": 128})
         generate(folder, few, self._shipped())
 
@@ -111,7 +111,7 @@ class Synthetic(Layout):
         return Rules.model_validate(self.options.model_dump())
 
     def _shipped(self) -> KnowledgeGraph:
-        """The graph to sample through; the shipped one is read when it is first needed."""
+        """The graph to sample through; the shipped one is read on first use."""
         if self._graph is None:
             from kg.files.store import load_shipped
 
@@ -120,11 +120,11 @@ class Synthetic(Layout):
 
 
 def _boxes(truth: Truth, folder: str) -> Iterator[Box]:
-    """Where the findings of a study are drawn.
+    """Boxes of the drawn findings of a study.
 
     Args:
         truth: The study.
-        folder: What the paths of pictures start with, relative to the root.
+        folder: Prefix of image paths, relative to the root.
     """
     sides = {image["path"]: (image["width"], image["height"]) for image in truth["images"]}
     for finding in truth["findings"]:

@@ -1,23 +1,23 @@
-r"""Your own studies: one csv, a folder of pictures, reports as text or files.
+r"""Your own studies: one csv, a folder of images, reports as text or files.
 
-Columns of the csv (comma-separated, UTF-8), one row a study, in any order:
+Columns of the csv (comma-separated, UTF-8), one row for each study, in any order:
 
     study       an id, unique                                        required
     patient     group key; all studies of one patient share it       default: the study
-    image       picture path under the csv's folder, with / or \; several with ;
+    image       image path under the csv's folder, with / or \; several with ;
     report      the report's text, or the path of a .txt file
     dialogue    the dialogue's text, or the path of a .txt file
     indication, comparison, findings, impression, note, comment      sections, instead of report
-    modality    cxr, ct or ultrasound; one, or one a picture with ;  default: cxr
+    modality    cxr, ct or ultrasound; one, or one an image with ;  default: cxr
     view        frontal (PA, AP), lateral (LL), axial, convex, linear, unknown; default: unknown
-    sex, age    facts, for subgroups and probes
+    sex, age    metadata, for subgroups and probes
     source      hospital or collection the study is from, which can be left out and tested
 
 Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
 values 1 present, 0 absent, -1 uncertain, empty not stated.
 
-Where the environment has `KGDX_PSEUDONYM_KEY`, studies and patients are called by a keyed hash of
-what the csv calls them, in everything that is written. Names of files stay: name no patient there.
+Where the environment has `KGDX_PSEUDONYM_KEY`, studies and patients are named by a keyed
+hash of their ids in everything that is written. File names stay: name no patient there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from kg.model.graph import LabelSet
 __all__ = ["Table"]
 
 SECTION_COLUMNS = ("indication", "comparison", "findings", "impression", "note", "comment")
-FACTS = ("sex", "age")
+METADATA_COLUMNS = ("sex", "age")
 COLUMNS = (
     "study",
     "patient",
@@ -58,7 +58,7 @@ COLUMNS = (
     "modality",
     "view",
     *SECTION_COLUMNS,
-    *FACTS,
+    *METADATA_COLUMNS,
     "source",
 )
 KNOWN_MODALITIES: dict[str, Modality] = {one: one for one in MODALITIES}
@@ -75,14 +75,14 @@ Word = TypeVar("Word", bound=str)
 
 
 class Table(Layout):
-    """A csv of the user's own, in the columns the module names."""
+    """A user's csv, with the columns above."""
 
     class Options(kg.options.Options):
-        """Options of one's own table.
+        """Options of a user's table.
 
         Args:
-            file: The csv under the root; empty = the only one there that holds studies.
-            label_source: What the labels were read from; decides what counts as leakage.
+            file: The csv under the root; empty = the only one that holds studies.
+            label_source: Origin of the labels, which decides the leakage of a text policy.
         """
 
         file: str = ""
@@ -95,7 +95,9 @@ class Table(Layout):
     label_choices = (LabelChoice("own", ("findings", "impression"), "ignore"),)
     files = (
         NeededFile(
-            "*.csv", "one row a study", "you; experiments/datasets/table.py says which columns"
+            "*.csv",
+            "one row for each study",
+            "you; experiments/datasets/table.py says which columns",
         ),
     )
 
@@ -105,7 +107,7 @@ class Table(Layout):
         self.label_choices = (LabelChoice("own", tuple(source), "ignore"),)
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies of the csv; a row that is wrong is an error, never left out."""
+        """The studies of the csv; a malformed row is an error, never left out."""
         self.choice(labels)
         path = self._file(root)
         rows = unique(read_table(path, ("study",)), "study")
@@ -176,7 +178,7 @@ class Table(Layout):
 
 
 def _holds_studies(path: Path) -> bool:
-    """Whether a csv has studies with something to read, unlike a table of predictions."""
+    """True if a csv holds studies with images or text, unlike a table of predictions."""
     header = set(read_header(path))
     return "study" in header and bool(header & {"image", "report", "dialogue", *SECTION_COLUMNS})
 
@@ -188,7 +190,7 @@ def _findings(path: Path, rows: dict[str, Row]) -> dict[str, str]:
         InputError: If there are no rows, a column names no concept, or two name the same.
     """
     if not rows:
-        raise InputError(f"{path}: has no rows", "write one row a study")
+        raise InputError(f"{path}: has no rows", "write one row for each study")
     columns = [name for name in next(iter(rows.values())).cells if name not in COLUMNS]
     graph = load_shipped()
     concepts: dict[str, str] = {}
@@ -205,7 +207,7 @@ def _findings(path: Path, rows: dict[str, Row]) -> dict[str, str]:
 
 
 def _patient(row: Row) -> str:
-    """The patient as the csv says, else the study."""
+    """The patient named by the csv, else the study."""
     return row.get("patient") or row["study"]
 
 
@@ -216,12 +218,12 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         if value is not None:
             stated[concept] = value
     images = _images(root, row)
-    facts = {name: row.get(name) for name in FACTS if row.get(name)}
+    metadata = {name: row.get(name) for name in METADATA_COLUMNS if row.get(name)}
     if row.get("source"):
-        facts["document"] = row.get("source")
+        metadata["document"] = row.get("source")
     if images:
-        facts["modality"] = "+".join(sorted({image.modality for image in images}))
-        facts["view"] = "+".join(sorted({image.view for image in images}))
+        metadata["modality"] = "+".join(sorted({image.modality for image in images}))
+        metadata["view"] = "+".join(sorted({image.view for image in images}))
     return Study(
         study=pseudonym("study", row["study"]),
         patient=pseudonym("patient", _patient(row)),
@@ -229,13 +231,13 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         report=tuple(_report(root, row)),
         dialogue=read_dialogue(_text(root, row, "dialogue")) if row.get("dialogue") else (),
         stated=stated,
-        source="table",
-        facts=facts,
+        dataset="table",
+        metadata=metadata,
     )
 
 
 def _images(root: Path, row: Row) -> tuple[StudyImage, ...]:
-    paths = [_place(root, part) for part in _parts(row.get("image"))]
+    paths = [_place(root, path) for path in _values(row.get("image"))]
     modalities = _each(row, "modality", "cxr", KNOWN_MODALITIES, len(paths))
     views = _each(row, "view", "unknown", KNOWN_VIEWS, len(paths))
     for path in paths:
@@ -258,12 +260,12 @@ def _place(root: Path, path: str) -> str:
 def _each(
     row: Row, column: str, default: Word, known: Mapping[str, Word], count: int
 ) -> list[Word]:
-    """What the words of a cell mean, one word a picture or one for all."""
-    words: list[str] = _parts(row.get(column)) or [default]
+    """Values of a cell, one for each image or one for all."""
+    words: list[str] = _values(row.get(column)) or [default]
     if len(words) not in (1, count) and count:
         raise InputError(
-            f"{row.file}: row {row.number}: {count} pictures but {len(words)} in {column!r}",
-            "write one for all, or one a picture, separated by ;",
+            f"{row.file}: row {row.number}: {count} images but {len(words)} in {column!r}",
+            "write one for all, or one for each image, separated by ;",
         )
     found = []
     for word in words:
@@ -299,5 +301,5 @@ def _text(root: Path, row: Row, column: str) -> bytes | str:
     return text_file(path)
 
 
-def _parts(cell: str) -> list[str]:
-    return [part.strip() for part in cell.split(";") if part.strip()]
+def _values(cell: str) -> list[str]:
+    return [value.strip() for value in cell.split(";") if value.strip()]

@@ -1,12 +1,12 @@
 """VinDr-CXR (VinBigData): 18,000 frontal X-rays, 14 findings boxed by radiologists.
 
-Kaggle's layout (`train.csv`, 15,000 pictures, three readers each) or PhysioNet's (`annotations/`,
-with 3,000 test pictures read by five in consensus). Every picture was read for every finding, so
-what no reader marked is absent. Of three readers, a finding is present where at least `readers`
-marked it and uncertain where fewer did. No patient is published: each picture is its own group, and
-no view but that all are PA. PhysioNet's further classes (`OTHERS`) are no finding of this set:
+Kaggle's layout (`train.csv`, 15,000 images, three readers each) or PhysioNet's (`annotations/`,
+with 3,000 test images read by five in consensus). Every image was read for every finding, so
+a finding that no reader marked is absent. With three readers, it is present where at least
+`readers` marked it and uncertain where fewer did. Patients are not published, so each image is its
+own group; all views are PA. PhysioNet's further classes (`OTHERS`) are no findings of this set:
 labels `vindr28` ask for all 22 local classes and six global diagnoses, from PhysioNet's tables of
-whole pictures.
+whole images.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from encoders.study import SplitPart, Stated, Study
+from encoders.study import SplitSubset, Stated, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets import _vindr_labels as vindr
 from experiments.datasets._boxes import Box, four_numbers
 from experiments.datasets._columns import Columns, read_columns
 from experiments.datasets._layout import Reading, Rejected
 from experiments.datasets._made_up import draw_dicom, write_table
-from experiments.datasets._pictured import Pictured, Shot, images
+from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import LabelSet
@@ -54,7 +54,7 @@ KAGGLE = (
 )
 FINDINGS = {name: vindr.LOCAL[name] for name in KAGGLE} | {"No finding": NO_FINDING}
 OTHERS = {name: concept for name, concept in vindr.LOCAL.items() if name not in KAGGLE}
-"""Classes PhysioNet's tables have beside Kaggle's fourteen; coded for the study, no label."""
+"""Classes of PhysioNet's tables beside Kaggle's fourteen; coded for the study, no labels."""
 
 
 class VinBigData(Pictured):
@@ -64,7 +64,7 @@ class VinBigData(Pictured):
         """Options of VinDr-CXR.
 
         Args:
-            readers: How many of the three readers must mark a finding for it to be present.
+            readers: Number of the three readers who must mark a finding for it to be present.
         """
 
         readers: int = 1
@@ -81,20 +81,20 @@ class VinBigData(Pictured):
     files = (
         NeededFile(
             "|".join(folders),
-            "pictures, DICOM named after their id",
+            "images, DICOM named after their id",
             "PhysioNet vindr-cxr, or Kaggle vinbigdata-chest-xray-abnormalities-detection",
             apply="PhysioNet: become a credentialed user and sign the agreement of vindr-cxr",
         ),
         NeededFile(
             TRAIN,
-            "one row a finding, reader and box of the training pictures",
+            "one row for each finding, reader and box of the training images",
             "PhysioNet or Kaggle; where it is not here, torchxrayvision's copy is read",
             ("image_id", "class_name", *CORNERS),
             optional=True,
         ),
         NeededFile(
             TEST,
-            "the same of the 3,000 test pictures",
+            "the same of the 3,000 test images",
             "PhysioNet vindr-cxr alone",
             ("image_id", "class_name", *CORNERS),
             optional=True,
@@ -102,12 +102,12 @@ class VinBigData(Pictured):
         *(
             NeededFile(
                 places,
-                f"22 local classes and six global diagnoses of the {part} pictures, for vindr28",
+                f"22 local classes and six global diagnoses of the {subset} images, for vindr28",
                 "PhysioNet vindr-cxr alone",
                 vindr.COLUMNS,
                 optional=True,
             )
-            for part, places in vindr.FILES.items()
+            for subset, places in vindr.FILES.items()
         ),
     )
     expected: ClassVar[dict[str, int]] = {
@@ -117,7 +117,7 @@ class VinBigData(Pictured):
     }
 
     def read(self, root: Path, *, labels: str) -> Reading:
-        """The studies under `root`, one a picture; one whose picture is not there is rejected."""
+        """The studies under `root`, one for each image; one without its image is rejected."""
         self.choice(labels)
         self.need(root)
         pictures = self.pictures(root)
@@ -125,16 +125,18 @@ class VinBigData(Pictured):
         whole = self._whole(root, needed) if labels == "vindr28" else None
         studies: list[Study] = []
         rejected: list[Rejected] = []
-        for part, table in self._tables(root):
+        for subset, table in self._tables(root):
             marks = _marks(table)
-            shots = (
-                Shot(name, name, name, pictures.find(name), "frontal", table.numbers[place], place)
+            image_rows = (
+                ImageRow(
+                    name, name, name, pictures.find(name), "frontal", table.numbers[place], place
+                )
                 for name, place in table.firsts("image_id").items()
             )
-            found, left = self.gathered(table.path.name, shots)
+            found, left = self.gathered(table.path.name, image_rows)
             rejected += left
             for name, members in found.items():
-                stated, coded = _stated(marks[name], needed if part == "train" else 1)
+                stated, coded = _stated(marks[name], needed if subset == "train" else 1)
                 studies.append(
                     Study(
                         study=name,
@@ -142,35 +144,35 @@ class VinBigData(Pictured):
                         images=images(members),
                         stated=stated if whole is None else whole.get(name, {}),
                         coded=coded if whole is None else {},
-                        source="vinbigdata",
-                        facts={"modality": "cxr", "view": "PA"},
+                        dataset="vinbigdata",
+                        metadata={"modality": "cxr", "view": "PA"},
                     )
                 )
         return Reading(tuple(studies), tuple(rejected))
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
-        """The 28 labels of whole pictures; the graph knows Kaggle's."""
+        """The 28 labels of whole images; the graph has Kaggle's."""
         return vindr.label_set() if self.choice(labels).name == "vindr28" else None
 
-    def official_split(self, root: Path) -> Mapping[str, SplitPart]:
-        """Training and test table; empty for Kaggle's layout, whose test labels are secret."""
+    def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
+        """Subset of each study by its table; empty for Kaggle's layout (secret test labels)."""
         tables = dict(self._tables(root))
         if "test" not in tables:
             return {}
-        return {name: part for part, table in tables.items() for name in table["image_id"]}
+        return {name: subset for subset, table in tables.items() for name in table["image_id"]}
 
     def boxes(self, root: Path) -> tuple[Box, ...]:
-        """Every box of every reader, in pixels of the published picture."""
+        """Every box of every reader, in pixels of the published image."""
         return tuple(box for _, table in self._tables(root) for box in _boxes(table))
 
     def tiny(self, folder: Path) -> None:
-        """Write 16 made-up pictures in PhysioNet's layout, 12 read by three and 4 in consensus."""
+        """Write 16 made-up images in PhysioNet's layout, 12 read by three and 4 in consensus."""
         rng = np.random.default_rng(15)
-        for part, count, readers in (("train", 12, ("R8", "R9", "R10")), ("test", 4, ("",))):
+        for subset, count, readers in (("train", 12, ("R8", "R9", "R10")), ("test", 4, ("",))):
             rows = []
             for number in range(count):
-                name = f"{number + 16 * (part == 'test'):032x}"
-                draw_dicom(folder / part / f"{name}.dicom", rng, bright=number % 2 == 0)
+                name = f"{number + 16 * (subset == 'test'):032x}"
+                draw_dicom(folder / subset / f"{name}.dicom", rng, bright=number % 2 == 0)
                 for place, reader in enumerate(readers):
                     box: tuple[object, ...] = (20, 16, 44, 32)
                     finding = ("Cardiomegaly", "No finding")[number % 2]
@@ -179,11 +181,11 @@ class VinBigData(Pictured):
                     corners = box if finding != "No finding" else ("", "", "", "")
                     rows.append((name, reader, finding, *corners))
             header = ("image_id", "rad_id", "class_name", *CORNERS)
-            write_table(folder / "annotations" / f"annotations_{part}.csv", header, rows)
-            _write_whole(folder, part, rows)
+            write_table(folder / "annotations" / f"annotations_{subset}.csv", header, rows)
+            _write_whole(folder, subset, rows)
 
     def _whole(self, root: Path, needed: int) -> dict[str, dict[str, Stated]]:
-        """Labels of whole pictures.
+        """Labels of whole images.
 
         Raises:
             InputError: If neither of PhysioNet's tables is here.
@@ -194,7 +196,7 @@ class VinBigData(Pictured):
             raise InputError(f"{root / place}: not found", "get it, or choose vinbigdata15")
         return found
 
-    def _tables(self, root: Path) -> Iterator[tuple[SplitPart, Columns]]:
+    def _tables(self, root: Path) -> Iterator[tuple[SplitSubset, Columns]]:
         columns = ("image_id", "class_name", *CORNERS)
         train = table_of(root, TRAIN, "vinbigdata-train.csv.gz")
         yield "train", read_columns(train, columns, ("rad_id",))
@@ -204,21 +206,21 @@ class VinBigData(Pictured):
                 return
 
 
-def _write_whole(folder: Path, part: str, marks: Sequence[tuple[object, ...]]) -> None:
-    """Labels of whole made-up pictures: the marked class of each reader, and pneumonia with it."""
-    other = "Other diseases" if part == "train" else "Other disease"
+def _write_whole(folder: Path, subset: str, marks: Sequence[tuple[object, ...]]) -> None:
+    """Labels of whole made-up images: the marked class of each reader, and pneumonia with it."""
+    other = "Other diseases" if subset == "train" else "Other disease"
     names = (*vindr.LOCAL, *(name for name in vindr.GLOBAL if name != "Other diseases"), other)
     rows = []
     for picture, reader, finding, *_ in marks:
         said = {finding} | ({"Pneumonia", other} if finding == "Cardiomegaly" else set())
         cells = [int(name in said) for name in names]
-        rows.append((picture, *((reader,) if part == "train" else ()), *cells))
-    header = ("image_id", *(("rad_id",) if part == "train" else ()), *names)
-    write_table(folder / "annotations" / f"image_labels_{part}.csv", header, rows)
+        rows.append((picture, *((reader,) if subset == "train" else ()), *cells))
+    header = ("image_id", *(("rad_id",) if subset == "train" else ()), *names)
+    write_table(folder / "annotations" / f"image_labels_{subset}.csv", header, rows)
 
 
 def _marks(table: Columns) -> dict[str, dict[str, set[str]]]:
-    """Readers who marked each concept in each picture."""
+    """Readers who marked each concept in each image."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     rows = zip(table["image_id"], table["class_name"], table.get("rad_id"), strict=True)
     for place, (name, finding, reader) in enumerate(rows):
@@ -239,7 +241,7 @@ def _concept(finding: str, table: Columns, place: int) -> str:
 def _stated(
     marks: Mapping[str, set[str]], needed: int
 ) -> tuple[dict[str, Stated], dict[str, Stated]]:
-    """What the readers of a picture state of the set's findings, and of further classes."""
+    """Labels of an image by its readers, for the findings of the set and further classes."""
     stated: dict[str, Stated] = {}
     coded: dict[str, Stated] = {}
     for concept, readers in marks.items():

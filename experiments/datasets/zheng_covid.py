@@ -1,14 +1,14 @@
 """Zheng 2021: COVID-19 or not from X-ray, CT, ultrasound and doctor-patient dialogues.
 
-The set of the paper was never published; this is the layout kgdx reads where somebody holds it:
+The set of the paper was never published; this is the layout that kgdx reads:
 
     covid/xray/  covid/ct/  covid/ultrasound/  covid/dialogues/      files, or a folder a patient
     non_covid/xray/  ...                                             the same
 
-A file is a study of its own; what one class keeps in folders of one name, over all four kinds, is
-one study of one patient. The paper's counts do not add up: 9,658 + 494 + 761 pictures of the other
+A file is a study of its own; files in folders of one name within a class, over all four kinds, are
+one study of one patient. The paper's counts do not add up: 9,658 + 494 + 761 images of the other
 class are 10,913, it says 10,754 (with 602 ultrasounds they would be). Its dialogues are of other
-patients than its pictures, joined by class alone: such pairs are never made here.
+patients than its images, joined by class alone: such pairs are never made here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DIALOGUES = "dialogues"
 
 
 class ZhengCovid(Layout):
-    """A folder a class, in it a folder a kind of picture and one of dialogues as text files."""
+    """A folder for each class, with folders of each modality and of dialogues as text files."""
 
     licence = "not published"
     citation = (
@@ -52,8 +52,8 @@ class ZhengCovid(Layout):
     label_choices = (LabelChoice("covid", ("record",), "ignore"),)
     files = tuple(
         NeededFile(
-            "|".join(f"{kind}/{part}" for part in (*KINDS, DIALOGUES)),
-            f"pictures and dialogues of the class {kind}, a folder a kind",
+            "|".join(f"{kind}/{medium}" for medium in (*KINDS, DIALOGUES)),
+            f"images and dialogues of the class {kind}, a folder for each kind",
             "the authors of the paper; nobody gives it publicly",
             apply="write to the corresponding author of doi 10.1016/j.inffus.2021.05.015",
         )
@@ -80,8 +80,8 @@ class ZhengCovid(Layout):
         dialogues: dict[str, tuple[Passage, ...]] = {}
         rejected = []
         for kind in CLASSES:
-            for part, (modality, view) in KINDS.items():
-                for path in Pictures(root, [f"{kind}/{part}"]).all():
+            for medium, (modality, view) in KINDS.items():
+                for path in Pictures(root, [f"{kind}/{medium}"]).all():
                     images.setdefault(_name(path), []).append(StudyImage(path, modality, view))
             for file in sorted((root / kind / DIALOGUES).rglob("*.txt")):
                 path = file.relative_to(root).as_posix()
@@ -97,25 +97,25 @@ class ZhengCovid(Layout):
                 images=tuple(images.get(name, ())),
                 dialogue=dialogues.get(name, ()),
                 stated=covid(CLASSES[name.split("/")[0]]),
-                source="zheng_covid",
-                facts=_facts(images.get(name, [])),
+                dataset="zheng_covid",
+                metadata=_metadata(images.get(name, [])),
             )
             for name in sorted({*images, *dialogues})
         )
         return Reading(tuple(studies), tuple(rejected))
 
     def tiny(self, folder: Path) -> None:
-        """Write 10 made-up files a class, two patients of it with all four kinds."""
+        """Write 10 made-up files for each class, with two patients of all four kinds."""
         rng = np.random.default_rng(75)
         for kind in CLASSES:
             for number in range(6):
-                part, patient = list(KINDS)[number % 3], f"/p{number // 3}"
+                medium, patient = list(KINDS)[number % 3], f"/p{number // 3}"
                 draw(
-                    folder / kind / part / patient[1:] / f"{number}.png",
+                    folder / kind / medium / patient[1:] / f"{number}.png",
                     rng,
                     bright=kind == "covid",
                 )
-                draw(folder / kind / part / f"alone{number}.png", rng, bright=kind == "covid")
+                draw(folder / kind / medium / f"alone{number}.png", rng, bright=kind == "covid")
             for name in ("p0/talk", "p1/talk", "alone8"):
                 path = folder / kind / DIALOGUES / f"{name}.txt"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,11 +123,13 @@ class ZhengCovid(Layout):
 
 
 def _name(path: str) -> str:
-    """Study a file is of: its folder within class and kind, or the file itself."""
-    kind, part, *folders, name = path.split("/")
-    return "/".join((kind, *folders) if folders else (kind, part, stem(name).removesuffix(".txt")))
+    """Study of a file: its folder within class and kind, or the file itself."""
+    kind, medium, *folders, name = path.split("/")
+    return "/".join(
+        (kind, *folders) if folders else (kind, medium, stem(name).removesuffix(".txt"))
+    )
 
 
-def _facts(images: list[StudyImage]) -> dict[str, str]:
+def _metadata(images: list[StudyImage]) -> dict[str, str]:
     modalities = sorted({image.modality for image in images})
     return {"modality": "+".join(modalities)} if modalities else {}

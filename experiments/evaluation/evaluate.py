@@ -198,14 +198,14 @@ def _described(wanted: Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict
         "trained_on": f"{record.dataset} {record.labels}",
         "dataset": data.name,
         "labels": data.labels,
-        "label_source": list(wanted.opened.choice.source),
+        "label_source": list(wanted.opened.choice.origin),
         "label_policy": {"uncertain": data.uncertain, "blank": data.blank},
         "part": "locked" if wanted.locked else "development",
         "external": not wanted.home,
         "without": list(wanted.without),
         "inputs_at_test": list(inputs_at_test(left)),
         "text_policy": left.text.test,
-        "leakage": leakage(left.text.test, wanted.opened.choice.source),
+        "leakage": leakage(left.text.test, wanted.opened.choice.origin),
         "split_manifest": record.split_manifest,
         "data_fingerprint": fingerprint(
             cohort.studies, wanted.opened.root, contents=restored.reader.contents

@@ -142,7 +142,7 @@ def _thumbnail(made: Assembled, image: StudyImage) -> str:
     """A small PNG of a picture, in base64."""
     window = made.experiment.image.window
     path = made.root / image.path
-    grey = whole(read_picture(path, part=image.part, target=SIDE, window=window), SIDE)
+    grey = whole(read_picture(path, part=image.frame, target=SIDE, window=window), SIDE)
     buffer = io.BytesIO()
     Image.fromarray((grey * 255).astype(np.uint8)).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

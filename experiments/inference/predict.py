@@ -203,7 +203,7 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
         images=tuple(images),
         report=tuple(part for one in reports for part in read_report(text_file(one))),
         dialogue=tuple(part for one in dialogues for part in read_dialogue(text_file(one))),
-        source="input",
+        dataset="input",
     )
     return study, notes
 

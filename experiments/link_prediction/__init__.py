@@ -1,1 +1,1 @@
-"""Link prediction over any graph: which edges are missing, measured on edges held out."""
+"""Link prediction over any graph, measured on held-out edges."""

@@ -1,4 +1,4 @@
-"""Triples from files: a folder with three splits, a table, or a benchmark that PyKEEN ships."""
+"""Triples from files: a folder with three splits, a table, or a benchmark shipped with PyKEEN."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.link_prediction.triples import PARTS, Row, Triples, from_rows, held_out_of
+from experiments.link_prediction.triples import SPLITS, Row, Triples, from_rows, held_out_of
 from kg.errors import InputError, did_you_mean
 from kg.files.regular import bytes_of
 
 __all__ = ["BENCHMARKS", "benchmark_folder", "read_table", "read_triples"]
 
 BENCHMARKS = ("kinships", "nations", "umls")
-"""Small graphs that PyKEEN ships as text, with their published splits."""
+"""Small graphs shipped with PyKEEN as text, with their published splits."""
 
 ENDINGS = (".tsv", ".txt")
 
@@ -40,18 +40,18 @@ def read_triples(path: Path, *, seed: int) -> Triples:
 
     Args:
         path: The folder, or a tab-separated table of subject, relation and object.
-        seed: Seed of the split of a table; a folder comes with its own.
+        seed: Seed of the split of a table; a folder has its own.
 
     Raises:
         InputError: If a file is missing or malformed; names file and line.
     """
     if path.is_dir():
-        return from_rows([list(read_table(_file(path, part))) for part in PARTS])
+        return from_rows([list(read_table(_file(path, split))) for split in SPLITS])
     return held_out_of(read_table(path), seed=seed)
 
 
 def read_table(path: Path) -> Iterator[Row]:
-    """Subject, relation and object of each line; empty lines are passed over.
+    """Subject, relation and object of each line; empty lines are skipped.
 
     Raises:
         InputError: If the file cannot be read or a line has not three cells.
@@ -74,10 +74,10 @@ def read_table(path: Path) -> Iterator[Row]:
         yield cells[0], cells[1], cells[2]
 
 
-def _file(folder: Path, part: str) -> Path:
+def _file(folder: Path, split: str) -> Path:
     for ending in ENDINGS:
-        if (folder / f"{part}{ending}").is_file():
-            return folder / f"{part}{ending}"
+        if (folder / f"{split}{ending}").is_file():
+            return folder / f"{split}{ending}"
     raise InputError(
-        f"{folder}: has no {part}.txt", f"a folder of triples holds {', '.join(PARTS)}"
+        f"{folder}: has no {split}.txt", f"a folder of triples holds {', '.join(SPLITS)}"
     )

@@ -1,4 +1,4 @@
-"""Training of a link predictor: each edge asked for from both ends among many or all concepts."""
+"""Training of a link predictor: each edge predicted from both ends among many or all concepts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Fitted", "LinkOptions", "Steps", "build", "embedded", "fit", "ranked
 
 
 class LinkOptions(Options):
-    """How a link predictor is built and trained.
+    """Model and training of a link predictor.
 
     Args:
         encoder: The graph network, or None for plain vectors.
@@ -33,15 +33,15 @@ class LinkOptions(Options):
         batch: Directed edges of a step.
         optimiser: Optimiser of all parameters.
         rate: Its learning rate.
-        network_rate: Share of that rate at which the graph network learns.
+        network_rate: Learning rate of the graph network, as a share of `rate`.
         penalty: Weight of the cubic penalty on the vectors of a step's edges (N3, Lacroix 2018).
         candidates: Concepts drawn at random as wrong answers of a step, shared by its edges;
             0 takes every concept (1-vs-all).
-        relations: Weight of a second loss: the relation between two ends is asked for among all
-            (Chen 2021).
+        relations: Weight of a second loss: prediction of the relation between two ends (Chen
+            2021).
         neighbours: Edges drawn into a concept in each layer of the graph network; empty takes
             the whole graph.
-        check_every: Epochs between two looks at the validation edges.
+        check_every: Epochs between two evaluations on the validation edges.
     """
 
     encoder: Part | None = None
@@ -61,12 +61,12 @@ class LinkOptions(Options):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained link predictor, as it was at its best on the validation edges.
+    """A trained link predictor, from its best epoch on the validation edges.
 
     Args:
         model: The model.
         valid: Metrics on the validation edges, both sides.
-        epoch: Epoch it was kept from.
+        epoch: The best epoch.
         seconds: Time of training alone, for each epoch.
     """
 
@@ -82,18 +82,18 @@ def fit(
     options: LinkOptions,
     *,
     seed: int,
-    heard: Callable[[int, float, LinkMetrics], None] = lambda *_: None,
+    report: Callable[[int, float, LinkMetrics], None] = lambda *_: None,
 ) -> Fitted:
     """Train a model and keep the epoch that is best by MRR on the validation edges.
 
-    An edge is never a message while it is asked for, from either end.
+    An edge is never a message while it is predicted, from either end.
 
     Args:
         triples: The edges.
-        answers: All known answers, to filter by when looking at the validation edges.
+        answers: All known answers, to filter by on the validation edges.
         options: Model and training.
         seed: Seed of every draw.
-        heard: Called at each look with epoch, mean loss and validation metrics.
+        report: Called at each evaluation with epoch, mean loss and validation metrics.
 
     Raises:
         RunStopped: If the loss is no longer finite.
@@ -110,7 +110,7 @@ def fit(
         if epoch % options.check_every and epoch < options.epochs:
             continue
         valid = measured(ranked(model, triples, answers, triples.directed("valid")))
-        heard(epoch, loss, valid)
+        report(epoch, loss, valid)
         if best is None or not valid.mrr <= best.valid.mrr:
             best = Fitted(copy.deepcopy(model), valid, epoch, 0.0)
     if best is None:
@@ -119,7 +119,7 @@ def fit(
 
 
 def ranked(model: LinkPredictor, triples: Triples, answers: Answers, edges: Array) -> Ranks:
-    """Ranks of directed edges `[Q, 3]` under a model, messages along the edges learned from."""
+    """Ranks of directed edges `[Q, 3]` under a model, with messages along the training edges."""
     nodes = embedded(model, triples)
 
     def score(subjects: Tensor, kinds: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ def build(triples: Triples, options: LinkOptions) -> LinkPredictor:
     """The untrained model.
 
     Raises:
-        InputError: If its graph network cannot embed the parts of the graph it is to train on.
+        InputError: If its graph network cannot embed sampled subgraphs.
     """
     model = LinkPredictor(
         options.encoder,
@@ -154,17 +154,17 @@ def build(triples: Triples, options: LinkOptions) -> LinkPredictor:
     )
     if options.encoder and options.neighbours and not getattr(model.encoder, "inductive", False):
         raise InputError(
-            f"{options.encoder.name}: cannot embed a part of the graph", "leave neighbours empty"
+            f"{options.encoder.name}: cannot embed a sampled subgraph", "leave neighbours empty"
         )
     return model
 
 
 class Steps:
-    """The steps of training over the same edges.
+    """Training steps over the same edges.
 
     Args:
         triples: The edges.
-        options: How they are asked for.
+        options: Model and training.
         model: The model.
         generator: Source of the draws.
     """
@@ -180,7 +180,7 @@ class Steps:
         self.concepts = len(triples.concepts)
         self.edges = torch.from_numpy(triples.directed("train"))
         self.messages = Messages(self.edges[:, [0, 2]].T.contiguous(), self.edges[:, 1])
-        self.asked = torch.zeros(len(self.edges), dtype=torch.bool)
+        self.hidden = torch.zeros(len(self.edges), dtype=torch.bool)
         self.sampler = (
             NeighbourSampler(self.messages.ends, self.concepts) if options.neighbours else None
         )
@@ -203,7 +203,7 @@ class Steps:
         return mean
 
     def step(self, batch: Tensor) -> Tensor:
-        """One step over edges `[B]`, by their places; its loss."""
+        """One step over edges `[B]`, by index; returns its loss."""
         loss = self.loss(batch)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -211,7 +211,7 @@ class Steps:
         return loss.detach()
 
     def loss(self, batch: Tensor) -> Tensor:
-        """Loss of a step that asks for these edges `[B]`, by their places."""
+        """Loss of the prediction of edges `[B]`, by index."""
         subjects, kinds, objects = self.edges[batch].T
         candidates, answers = self._candidates(objects)
         nodes, place = self._nodes(batch, subjects, candidates)
@@ -229,7 +229,7 @@ class Steps:
         return loss
 
     def _candidates(self, objects: Tensor) -> tuple[Tensor, Tensor]:
-        """Concepts to choose from `[K]`, and which of them is right `[B]`."""
+        """Candidate concepts `[K]`, and the index of the right one `[B]`."""
         if not self.options.candidates:
             return torch.arange(self.concepts), objects
         size = (self.options.candidates,)
@@ -238,20 +238,20 @@ class Steps:
         return candidates, places[: len(objects)]
 
     def _nodes(self, batch: Tensor, subjects: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedded concepts `[n, D]`, and where each concept of the graph stands in them `[N]`."""
+        """Embedded concepts `[n, D]`, and the index of each concept of the graph in them `[N]`."""
         everything = torch.arange(self.concepts)
         if self.model.encoder is None:
             return self.model.vectors, everything
         half = len(self.edges) // 2
-        self.asked.zero_()
-        self.asked[batch] = self.asked[(batch + half) % len(self.edges)] = True
+        self.hidden.zero_()
+        self.hidden[batch] = self.hidden[(batch + half) % len(self.edges)] = True
         if self.sampler is None:
-            kept = ~self.asked
+            kept = ~self.hidden
             messages = Messages(self.messages.ends[:, kept], self.messages.kinds[kept])
             return self.model.nodes(messages), everything
         seeds = torch.unique(torch.cat((subjects, candidates)))
         drawn = self.sampler.sample(seeds, self.options.neighbours, self.generator)
-        part = drawn.without(self.asked)
+        subgraph = drawn.without(self.hidden)
         place = torch.full((self.concepts,), -1)
         place[seeds] = torch.arange(len(seeds))
-        return self.model.nodes_of(part, self.messages.kinds[part.places]), place
+        return self.model.nodes_of(subgraph, self.messages.kinds[subgraph.places]), place

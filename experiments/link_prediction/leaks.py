@@ -1,4 +1,4 @@
-"""Inverse leaks: held-out edges that only repeat, by another relation, an edge learned from."""
+"""Inverse leaks: held-out edges that repeat a training edge by another relation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from experiments.link_prediction.triples import Array, Triples
 __all__ = ["LEAST_PAIRS", "Leak", "leaking", "leaks"]
 
 SHARE = 0.8
-"""Share of a relation's pairs that another must repeat to follow from it."""
+"""Least share of a relation's pairs that an implied relation repeats."""
 
 LEAST_PAIRS = 5
-"""Fewer shared pairs are chance."""
+"""Least number of shared pairs; fewer are chance."""
 
 
 @dataclass(frozen=True)
@@ -24,53 +24,53 @@ class Leak:
     """A relation whose edges another relation repeats.
 
     Args:
-        known: The relation learned from.
-        asked: The relation that follows from it.
-        reversed: Whether it holds from the other end.
+        known: The relation in training.
+        implied: The relation that follows from it.
+        reversed: True if it holds from the other end.
         share: Share of the known relation's pairs for which it holds.
         pairs: Number of pairs for which both hold.
     """
 
     known: str
-    asked: str
+    implied: str
     reversed: bool
     share: float
     pairs: int
 
 
 def leaks(triples: Triples) -> list[Leak]:
-    """Relations that follow from others in the edges learned from, surest first.
+    """Relations that follow from others in the training edges, surest first.
 
     Args:
-        triples: Only the edges learned from are looked at.
+        triples: The edges, of which the training edges count.
     """
     count = len(triples.relations)
     together = _overlap(triples)
     sizes = np.diag(together[:count, :count])
     found = []
-    for known, asked in np.argwhere(together >= LEAST_PAIRS):
-        mirrored = asked >= count
-        if known >= count or asked == known:
+    for known, implied in np.argwhere(together >= LEAST_PAIRS):
+        mirrored = implied >= count
+        if known >= count or implied == known:
             continue
-        share = together[known, asked] / sizes[known]
+        share = together[known, implied] / sizes[known]
         if share >= SHARE:
-            names = triples.relations[known], triples.relations[asked % count]
-            found.append(Leak(*names, bool(mirrored), float(share), int(together[known, asked])))
-    return sorted(found, key=lambda leak: (-leak.share, -leak.pairs, leak.known, leak.asked))
+            names = triples.relations[known], triples.relations[implied % count]
+            found.append(Leak(*names, bool(mirrored), float(share), int(together[known, implied])))
+    return sorted(found, key=lambda leak: (-leak.share, -leak.pairs, leak.known, leak.implied))
 
 
 def leaking(triples: Triples, edges: Array) -> NDArray[np.bool_]:
-    """Which of these edges `[E, 3]` follow from one learned from, `[E]`."""
+    """True for each of these edges `[E, 3]` that follows from a training edge, `[E]`."""
     kind = {name: place for place, name in enumerate(triples.relations)}
     learned = {tuple(edge) for edge in triples.train.tolist()}
-    sources: dict[int, list[tuple[int, bool]]] = {}
+    known_relations: dict[int, list[tuple[int, bool]]] = {}
     for leak in leaks(triples):
-        sources.setdefault(kind[leak.asked], []).append((kind[leak.known], leak.reversed))
+        known_relations.setdefault(kind[leak.implied], []).append((kind[leak.known], leak.reversed))
 
     def leaked(subject: int, relation: int, obj: int) -> bool:
         return any(
             ((obj, known, subject) if mirrored else (subject, known, obj)) in learned
-            for known, mirrored in sources.get(relation, ())
+            for known, mirrored in known_relations.get(relation, ())
         )
 
     return np.array([leaked(*edge) for edge in edges.tolist()], dtype=bool)

@@ -1,4 +1,4 @@
-"""What a trained link predictor is worth on the edges held out, and what is near what."""
+"""Metrics of a trained link predictor on held-out edges, and nearest concepts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Measured:
     """Metrics on the test edges.
 
     Args:
-        rows: For each of `WHAT` its metrics.
-        relations: Likewise for each relation, both sides.
-        leaks: Share of the test edges that follow from one learned from.
+        rows: Metrics of each of `WHAT`.
+        relations: Metrics of each relation, both sides.
+        leaks: Share of the test edges that follow from a training edge.
     """
 
     rows: dict[str, LinkMetrics]
@@ -48,18 +48,18 @@ def measure(found: Ranks, triples: Triples) -> Measured:
     leaked = leaking(triples, triples.test)
     count = len(triples.test)
     both = found.reshape(2, count)
-    parts = (found, both[0], both[1], both[:, ~leaked].ravel())
+    groups = (found, both[0], both[1], both[:, ~leaked].ravel())
     kinds = triples.test[:, 1]
     by_relation = {
         triples.relations[kind]: measured(both[:, kinds == kind].ravel())
         for kind in np.unique(kinds)
     }
-    rows = {what: measured(part) for what, part in zip(WHAT, parts, strict=True)}
+    rows = {what: measured(group) for what, group in zip(WHAT, groups, strict=True)}
     return Measured(rows, by_relation, float(leaked.mean()))
 
 
 def chance(triples: Triples, answers: Answers) -> LinkMetrics:
-    """Metrics of a scorer that says the same of every concept."""
+    """Metrics of a scorer with the same score for every concept."""
     count = len(triples.concepts)
 
     def score(subjects: Tensor, kinds: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def over_seeds(found: Sequence[LinkMetrics]) -> dict[str, Spread]:
 def nearest(
     nodes: Tensor, concepts: Sequence[str], concept: str, limit: int
 ) -> Iterator[tuple[str, float]]:
-    """The concepts whose vectors point most nearly the same way, with the cosine.
+    """The concepts with the largest cosine similarity, with the cosine.
 
     Raises:
         InputError: If there is no such concept.

@@ -1,4 +1,4 @@
-"""LinkPredictor: concept vectors, a graph network over them where one is asked for, a decoder."""
+"""LinkPredictor: concept vectors, an optional graph network over them, and a decoder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["LinkPredictor", "Messages"]
 
 
 class Messages(NamedTuple):
-    """Directed edges a graph network passes messages along.
+    """Directed edges for the messages of a graph network.
 
     Args:
         ends: Subject and object of each edge, `[2, E]`.
@@ -30,8 +30,8 @@ class Messages(NamedTuple):
 class LinkPredictor(nn.Module):
     """Embeds concepts and scores edges between them.
 
-    A graph network adds to a concept's own vector what it hears from its neighbours, each number
-    at a learned share that starts small, so that a graph that says nothing costs little.
+    A graph network adds messages of the neighbours to a concept's own vector, each number with a
+    learned weight that starts small, so that an uninformative graph costs little.
 
     Args:
         encoder: The graph network, or None for plain vectors.
@@ -61,17 +61,17 @@ class LinkPredictor(nn.Module):
         if self.encoder is None:
             return self.vectors
         ones = self.vectors.new_ones(len(messages.kinds))
-        heard: Tensor = self.encoder(self.vectors, *messages, ones)
-        return self.vectors + self.share * heard
+        aggregated: Tensor = self.encoder(self.vectors, *messages, ones)
+        return self.vectors + self.share * aggregated
 
-    def nodes_of(self, part: Sampled, kinds: Tensor) -> Tensor:
-        """Embedded concepts that a part of the graph was drawn for, `[b, D]`.
+    def nodes_of(self, subgraph: Sampled, kinds: Tensor) -> Tensor:
+        """Embedded seeds of a sampled subgraph, `[b, D]`.
 
         Args:
-            part: The part.
+            subgraph: The sampled subgraph.
             kinds: Directed kind of each of its edges, `[e]`.
         """
-        own = self.vectors.index_select(0, part.concepts)
+        own = self.vectors.index_select(0, subgraph.concepts)
         ones = own.new_ones(len(kinds))
-        heard: Tensor = self.encoder(own, part.ends, kinds, ones, part.hops)
-        return own[: len(heard)] + self.share * heard
+        aggregated: Tensor = self.encoder(own, subgraph.ends, kinds, ones, subgraph.hops)
+        return own[: len(aggregated)] + self.share * aggregated

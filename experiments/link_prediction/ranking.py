@@ -1,4 +1,4 @@
-"""Ranks of held-out edges: filtered, realistic where scores tie, asked from both sides."""
+"""Ranks of held-out edges: filtered, realistic at ties, predicted from both sides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kg.errors import RunStopped
 __all__ = ["BUDGET", "Answers", "LinkMetrics", "Score", "known_answers", "measured", "ranks"]
 
 BUDGET = 256 * 1024**2
-"""Bytes of scores held at once."""
+"""Largest size of scores in memory, in bytes."""
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Subjects and directed kinds `[B]` in, scores of every concept `[B, N]` out."""
@@ -27,11 +27,11 @@ Ranks = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Answers:
-    """For each question (a concept and a directed kind) every concept known to answer it.
+    """Known answers of each question (a concept and a directed kind).
 
     Args:
         questions: `concept * kinds + kind` of each question, sorted.
-        starts: Where the answers of each begin in `objects`, with the end of the last.
+        starts: Index of the first answer of each in `objects`, with the end of the last.
         objects: The answers, one question after the other.
         kinds: Number of directed kinds.
     """
@@ -52,7 +52,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class LinkMetrics:
-    """How well missing ends are found.
+    """Metrics of the prediction of missing ends.
 
     Args:
         mrr: Mean reciprocal rank.
@@ -71,7 +71,7 @@ class LinkMetrics:
 
 def known_answers(triples: Triples) -> Answers:
     """Every edge of every split, from both ends."""
-    edges = np.concatenate([triples.directed(part) for part in ("train", "valid", "test")])
+    edges = np.concatenate([triples.directed(split) for split in ("train", "valid", "test")])
     edges = np.unique(edges, axis=0)
     questions = edges[:, 0] * triples.kinds + edges[:, 1]
     unique, starts = np.unique(questions, return_index=True)
@@ -85,16 +85,16 @@ def ranks(
 ) -> Ranks:  # fmt: skip
     """Rank of each edge's object among all concepts, other known answers left out.
 
-    Where scores tie, the rank is the mean of the best and the worst case, so that a scorer that
-    says the same of everything is at chance.
+    Where scores tie, the rank is the mean of the best and the worst case, so that a scorer
+    with constant scores is at chance.
 
     Args:
         score: The model.
         edges: Directed edges `[Q, 3]`, each one of the known answers.
         answers: The known answers.
         concepts: Number of concepts (`N`).
-        cells: Numbers held in memory for each score.
-        budget: Bytes of scores held at once; whatever it is, the ranks are the same.
+        cells: Floats in memory for each score.
+        budget: Largest size of scores in memory, in bytes; it does not change the ranks.
 
     Returns:
         Ranks `[Q]`, 1 is best.

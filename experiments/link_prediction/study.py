@@ -30,7 +30,7 @@ from kg.files.store import load, load_shipped
 from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
 
-__all__ = ["PLAIN", "LinkStudy", "Source", "opened", "run", "settings"]
+__all__ = ["PLAIN", "LinkStudy", "GraphInput", "opened", "run", "settings"]
 
 PLAIN = "plain"
 """Name of the model without a graph network."""
@@ -41,21 +41,21 @@ _START: dict[str, dict[str, Any]] = {
     "transe": {"optimiser": "adam", "rate": 0.01, "penalty": 0.0, "relations": 0.0},
     "rotate": {"optimiser": "adam", "rate": 0.01, "penalty": 0.0, "relations": 0.0},
 }
-"""Where the training of a decoder starts from, if not from the defaults."""
+"""Options of the training of each decoder that differ from the defaults."""
 
 _GRAPH_NETWORK: dict[str, Any] = {"width": 400, "epochs": 30}
-"""Likewise of every graph network."""
+"""Options of the training of every graph network that differ from the defaults."""
 
 _LAYERS = {name: {"layers": 1, "dropout": 0.3} for name in ("compgcn", "gat", "hgt", "rgcn")}
 """Options of the graph networks that have any."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """What is embedded: a clinical graph, or triples from files.
+class GraphInput:
+    """A graph to embed: a clinical graph, or triples from files.
 
     Args:
-        name: What it is called.
+        name: Its name.
         triples: Its edges in three splits, by seed.
         graph: The clinical graph, or None.
     """
@@ -65,11 +65,11 @@ class Source:
     graph: KnowledgeGraph | None = None
 
     def resolve(self, term: str) -> str:
-        """The concept a term means; in plain triples it is named as it stands."""
+        """The concept that a term names; in plain triples, the term itself."""
         return term if self.graph is None else self.graph.resolve(term).id
 
     def label(self, concept: str) -> str:
-        """What a concept is called."""
+        """Name of a concept."""
         return concept if self.graph is None else self.graph.concept(concept).label
 
 
@@ -86,10 +86,10 @@ class Summary:
     """The table of a study.
 
     Args:
-        rows: For each of `WHAT` its figures.
-        relations: For each relation with test edges its figures, most edges first.
+        rows: Figures of each of `WHAT`.
+        relations: Figures of each relation with test edges, most edges first.
         left_out: Number of relations without a test edge.
-        leaks: Share of test edges that follow from learned ones, mean over seeds.
+        leaks: Share of test edges that follow from training edges, mean over seeds.
         valid: MRR on validation, mean over seeds.
         seconds: Time of an epoch, mean over seeds.
     """
@@ -104,7 +104,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Seeded:
-    """What one seed gave."""
+    """Result of one seed."""
 
     measured: Measured
     valid: LinkMetrics
@@ -117,16 +117,16 @@ class LinkStudy:
     """A finished study.
 
     Args:
-        source: What was embedded.
+        graph_input: The embedded graph.
         options: Model and training.
         seeds: Seeds, in order.
-        found: What each gave.
-        chance: Metrics of a scorer that says the same of everything.
+        found: Results of the seeds.
+        chance: Metrics of a scorer with constant scores.
         triples: The first seed's triples.
         nodes: The first seed's embedded concepts, `[N, D]`.
     """
 
-    source: Source
+    graph_input: GraphInput
     options: LinkOptions
     seeds: tuple[int, ...]
     found: tuple[Seeded, ...]
@@ -182,9 +182,9 @@ class LinkStudy:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the vectors."""
+        """The study without the vectors, ready for JSON."""
         return {
-            "graph": self.source.name,
+            "graph": self.graph_input.name,
             "fingerprint": self.triples.fingerprint,
             "options": self.options.model_dump(),
             "summary": asdict(self.summary()),
@@ -197,32 +197,32 @@ class LinkStudy:
 
 def opened(
     file: Path | None, benchmark: str | None, *, bookkeeping: bool, allow_edited: bool = False
-) -> Source:
-    """What a command line names.
+) -> GraphInput:
+    """The graph named on the command line.
 
     Raises:
-        InputError: If it names two things, or what it names cannot be read.
+        InputError: If two are named, or the named one cannot be read.
     """
     if file is not None and benchmark is not None:
         raise InputError(f"both {file} and the benchmark {benchmark} are named", "name one")
     if benchmark is not None:
         folder = benchmark_folder(benchmark)
-        return Source(benchmark, lambda seed: read_triples(folder, seed=seed))
+        return GraphInput(benchmark, lambda seed: read_triples(folder, seed=seed))
     if file is not None and (file.is_dir() or file.suffix in ENDINGS):
-        return Source(file.name, lambda seed: read_triples(file, seed=seed))
+        return GraphInput(file.name, lambda seed: read_triples(file, seed=seed))
     graph = load_shipped() if file is None else load(file, allow_edited=allow_edited)
-    return Source(
+    return GraphInput(
         graph.name, lambda seed: from_graph(graph, seed=seed, bookkeeping=bookkeeping), graph
     )
 
 
-def settings(model: str, decoder: str, given: Sequence[str]) -> LinkOptions:
-    """Model and training as asked for.
+def settings(model: str, decoder: str, pairs: Sequence[str]) -> LinkOptions:
+    """Options of model and training.
 
     Args:
         model: A graph encoder, or `plain`.
         decoder: A decoder.
-        given: Further settings as `key=value`.
+        pairs: Further settings as `key=value`.
 
     Raises:
         InputError: On an unknown key or a wrong value.
@@ -230,7 +230,7 @@ def settings(model: str, decoder: str, given: Sequence[str]) -> LinkOptions:
     values = {**_START.get(decoder, {}), "decoder": {"name": decoder}}
     if model != PLAIN:
         values |= {**_GRAPH_NETWORK, "encoder": {"name": model, "options": _LAYERS.get(model, {})}}
-    for one in given:
+    for one in pairs:
         key, sign, value = one.partition("=")
         if not sign:
             raise InputError(f"--set {one}: is not KEY=VALUE", "write e.g. --set epochs=20")
@@ -239,24 +239,24 @@ def settings(model: str, decoder: str, given: Sequence[str]) -> LinkOptions:
 
 
 def run(
-    source: Source,
+    graph_input: GraphInput,
     options: LinkOptions,
     seeds: Sequence[int],
     *,
-    heard: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> LinkStudy:
     """Train and measure once for each seed."""
     found: list[Seeded] = []
     first: tuple[LinkMetrics, Triples, Tensor] | None = None
     for seed in seeds:
-        triples = source.triples(seed)
+        triples = graph_input.triples(seed)
         answers = known_answers(triples)
         fitted = fit(
             triples,
             answers,
             options,
             seed=seed,
-            heard=lambda epoch, loss, valid, seed=seed: heard(  # type: ignore[misc]
+            report=lambda epoch, loss, valid, seed=seed: report(  # type: ignore[misc]
                 f"seed {seed}, epoch {epoch}: loss {loss:.3f}, MRR on validation {valid.mrr:.3f}"
             ),
         )
@@ -266,7 +266,7 @@ def run(
             first = chance(triples, answers), triples, embedded(fitted.model, triples)
     if first is None:
         raise InputError("no seed is given", "name one")
-    return LinkStudy(source, options, tuple(seeds), tuple(found), *first)
+    return LinkStudy(graph_input, options, tuple(seeds), tuple(found), *first)
 
 
 def _line(metrics: Sequence[LinkMetrics]) -> Line:

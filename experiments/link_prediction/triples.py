@@ -15,9 +15,9 @@ from kg.errors import InputError
 from kg.model.edges import RELATIONS
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["PARTS", "Triples", "Row", "from_graph", "from_rows", "held_out_of"]
+__all__ = ["SPLITS", "Triples", "Row", "from_graph", "from_rows", "held_out_of"]
 
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 Array = NDArray[np.int64]
 Row = tuple[str, str, str]
@@ -30,11 +30,11 @@ class Triples:
     Args:
         concepts: Names of the concepts (`N`), in order.
         relations: Names of the relations (`R`), in order.
-        train: Subject, relation and object of each edge to learn from, `[E, 3]`.
-        valid: Likewise, to choose by.
-        test: Likewise, to measure on.
+        train: Subject, relation and object of each training edge, `[E, 3]`.
+        valid: The validation edges, likewise.
+        test: The test edges, likewise.
         fingerprint: Fingerprint of the graph, or of the files' edges.
-        symmetric: Relations for which an edge says the same in both directions.
+        symmetric: Symmetric relations.
     """
 
     concepts: tuple[str, ...]
@@ -52,7 +52,7 @@ class Triples:
 
     @cached_property
     def inverse(self) -> Array:
-        """The kind that says the same from the other end, `[2 R]`; its own for a symmetric one."""
+        """The kind of the inverse, `[2 R]`; a symmetric kind is its own."""
         count = len(self.relations)
         there = [
             place if name in self.symmetric else place + count
@@ -60,17 +60,17 @@ class Triples:
         ]
         return np.array([*there, *range(count)], dtype=np.int64)
 
-    def directed(self, part: str) -> Array:
-        """A split's edges as they stand, then from the other end, `[2 E, 3]`."""
-        edges: Array = getattr(self, part)
+    def directed(self, split: str) -> Array:
+        """Edges of a split as written, then from the other end, `[2 E, 3]`."""
+        edges: Array = getattr(self, split)
         back = np.stack((edges[:, 2], self.inverse[edges[:, 1]], edges[:, 0]), axis=1)
         return np.concatenate((edges, back))
 
 
 def from_rows(splits: Sequence[Sequence[Row]]) -> Triples:
-    """Triples from named edges in three splits that somebody else made.
+    """Triples from named edges in three given splits.
 
-    An edge that stands twice counts once, in the first split it stands in.
+    A repeated edge counts once, in the first split that holds it.
     """
     seen: set[Row] = set()
     fresh: list[list[Row]] = []
@@ -89,7 +89,7 @@ def held_out_of(rows: Iterable[Row], *, seed: int, share: float = 0.1) -> Triple
     """
     unique = list(dict.fromkeys(rows))
     (edges,), concepts, relations = _numbered([unique])
-    train, valid, test = _parts(edges, len(relations), share, seed)
+    train, valid, test = _divided(edges, len(relations), share, seed)
     return Triples(concepts, relations, train, valid, test, _digest([unique]))
 
 
@@ -98,15 +98,15 @@ def from_graph(
 ) -> Triples:
     """Edges of a clinical graph, split at random.
 
-    All edges between two concepts stand in one split, so that the twin of a held-out edge (its
-    inverse, or the same edge of a symmetric relation from the other end) is never learned from.
-    Every concept and relation is left at least one edge to learn from.
+    All edges between two concepts are in one split, so that the twin of a held-out edge (its
+    inverse, or the same edge of a symmetric relation from the other end) is never trained on.
+    Every concept and relation keeps at least one training edge.
 
     Args:
         graph: The graph.
         seed: Seed of the split.
         share: Share of the edges in validation, and again in test.
-        bookkeeping: Whether relations that organise the graph rather than medicine count too.
+        bookkeeping: True if relations that organise the graph rather than medicine count too.
 
     Raises:
         InputError: If the graph has too few edges to hold any out.
@@ -120,7 +120,7 @@ def from_graph(
     kind = {name: number for number, name in enumerate(relations)}
     numbers = [(graph.index[s], kind[r], graph.index[o]) for s, r, o in kept]
     edges = np.array(numbers, np.int64).reshape(-1, 3)
-    train, valid, test = _parts(edges, len(relations), share, seed)
+    train, valid, test = _divided(edges, len(relations), share, seed)
     concepts = tuple(concept.id for concept in graph.concepts)
     symmetric = frozenset(name for name in relations if RELATIONS[name].symmetric)
     return Triples(concepts, relations, train, valid, test, graph.fingerprint, symmetric)
@@ -144,20 +144,20 @@ def _digest(splits: list[list[Row]]) -> str:
     return hashlib.sha256(repr([sorted(split) for split in splits]).encode()).hexdigest()
 
 
-def _parts(triples: Array, relations: int, share: float, seed: int) -> list[Array]:
+def _divided(triples: Array, relations: int, share: float, seed: int) -> list[Array]:
     where = _split(triples, relations, share, np.random.default_rng(seed))
     if not (where == 1).any() or not (where == 2).any():
         raise InputError(
             f"{len(triples)} edges are too few to hold any out",
             "link prediction needs a graph in which concepts have several edges",
         )
-    return [triples[where == part] for part in range(3)]
+    return [triples[where == split] for split in range(3)]
 
 
 def _split(
     triples: Array, relations: int, share: float, generator: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Split of each triple, `[E]`: 0 to learn from, 1 and 2 held out."""
+    """Split of each triple, `[E]`: 0 training, 1 and 2 held out."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place, (subject, _, obj) in enumerate(triples.tolist()):
         groups[min(subject, obj), max(subject, obj)].append(place)
@@ -168,8 +168,8 @@ def _split(
     taken = {1: 0, 2: 0}
     pairs = list(groups)
     for number in generator.permutation(len(pairs)):
-        part = 1 if taken[1] < wanted else 2
-        if taken[part] >= wanted:
+        split = 1 if taken[1] < wanted else 2
+        if taken[split] >= wanted:
             break
         pair = pairs[number]
         places = groups[pair]
@@ -179,6 +179,6 @@ def _split(
             continue
         ends[list(pair)] -= len(places)
         uses -= np.bincount(triples[places, 1], minlength=relations)
-        where[places] = part
-        taken[part] += len(places)
+        where[places] = split
+        taken[split] += len(places)
     return where

@@ -105,7 +105,7 @@ class Cohort:
             text=None if self.text is None else self.text.rows(at),
             evidence=None if self.evidence is None else self.evidence[at],
             targets=self.targets[at],
-            facts=None if self.facts is None else self.facts[at],
+            metadata=None if self.facts is None else self.facts[at],
         )
         if not training:
             return made

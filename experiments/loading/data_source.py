@@ -14,7 +14,7 @@ from typing import Literal, TypedDict
 import numpy as np
 import torch
 
-from encoders.study import SplitPart, Study
+from encoders.study import SplitSubset, Study
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Cohort
 from experiments.loading.mixture import Further, whole_paths
@@ -69,7 +69,7 @@ def fit_reader(
 def read_cohorts(
     reader: StudyReader,
     opened: OpenDataset,
-    parts: Mapping[SplitPart, Sequence[Study]],
+    parts: Mapping[SplitSubset, Sequence[Study]],
     further: Sequence[Further] = (),
 ) -> Cohorts:
     """The studies of each part, read; streamed ones of training are read as they come by.

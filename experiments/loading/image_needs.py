@@ -86,7 +86,7 @@ def boxes_in_squares(
         for v, image in enumerate(images):
             box = image.tile.within(image.box) if image.tile and image.box else image.box
             if box is not None:
-                shape = shape_of(root / image.path, image.part)
+                shape = shape_of(root / image.path, image.frame)
                 shape = image.tile.shape(shape) if image.tile else shape
                 made[n, v] = torch.tensor(in_square(box, shape, size, recipe))
     return made

@@ -157,7 +157,7 @@ class PictureReader:
         allowed = self.allowed(study)
         known = self._held([one.path for one in allowed])
         counts = [
-            1 if one.part is not None or still else self._count(root / one.path)
+            1 if one.frame is not None or still else self._count(root / one.path)
             for one, still in zip(allowed, known, strict=True)
         ]
         shown = share(counts, self.section.limit)
@@ -165,13 +165,13 @@ class PictureReader:
             one
             for image, count, places in zip(allowed, counts, shown, strict=True)
             for place in places
-            for one in (self._tiles(image) if count == 1 else [replace(image, part=place)])
+            for one in (self._tiles(image) if count == 1 else [replace(image, frame=place)])
         )
 
     def _tiles(self, image: StudyImage) -> list[StudyImage]:
         """A still cut into tiles, where this is asked for; a slice or frame as it is."""
         side = self.section.tiles
-        if side == 1 or image.part is not None:
+        if side == 1 or image.frame is not None:
             return [image]
         return [replace(image, tile=Tile(place, side)) for place in range(side**2)]
 
@@ -350,7 +350,7 @@ class PictureReader:
 
 
 def _picture(image: StudyImage, root: Path) -> Picture:
-    return Picture(root / image.path, image.part, image.tile)
+    return Picture(root / image.path, image.frame, image.tile)
 
 
 def _tell(done: int, of: int) -> None:

@@ -40,9 +40,9 @@ class FactReader:
             InputError: If no training study has one of the facts.
         """
         for name in self.names:
-            seen = [study.facts[name] for study in studies if study.facts.get(name)]
+            seen = [study.metadata[name] for study in studies if study.metadata.get(name)]
             if not seen:
-                known = {fact for study in studies for fact in study.facts}
+                known = {fact for study in studies for fact in study.metadata}
                 raise InputError(f"facts: no study has {name!r}", did_you_mean(name, known))
             numbers = [value for value in map(_number, seen) if value is not None]
             if len(numbers) == len(seen):
@@ -67,7 +67,7 @@ class FactReader:
     def _row(self, study: Study) -> list[float]:
         row: list[float] = []
         for name, column in self.columns.items():
-            value = study.facts.get(name, "")
+            value = study.metadata.get(name, "")
             if "mean" in column:
                 number = _number(value)
                 missing = number is None

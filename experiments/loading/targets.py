@@ -117,7 +117,7 @@ def leakage(policy: TextPolicy, label_source: Sequence[str]) -> Leakage:
 
     Args:
         policy: The text policy at test.
-        label_source: `LabelChoice.source` of the labels.
+        label_source: `LabelChoice.origin` of the labels.
     """
     if policy in ("none", "indication"):
         return "none" if not set(READ[policy]) & set(label_source) else "label_source_read"

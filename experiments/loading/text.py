@@ -125,7 +125,7 @@ class WordReader:
         # equal texts are told by their words
         kept = tokens is None or self.needs.vocabulary or self.needs.paired_report
         words = made.words if kept else None
-        return Text(words, tokens, made.mask, made.part, made.sentence, made.word)
+        return Text(words, tokens, made.mask, made.section, made.sentence, made.word)
 
     def report(self, study: Study, *, training: bool = False) -> str:
         """Findings and impression as one text; training loses clauses on held-out concepts."""

@@ -65,7 +65,7 @@ def has_input(reader: StudyReader, study: Study) -> bool:
         return True
     if policy != "none" and any(p.text.strip() for p in reader.words.passages(study, policy)):
         return True
-    return any(study.facts.get(name) for name in reader.facts.names)
+    return any(study.metadata.get(name) for name in reader.facts.names)
 
 
 def _without(study: Study, rejected: set[str], reader: StudyReader) -> Study | None:

@@ -1,4 +1,4 @@
-"""The arrays all metrics work on: checked labels and scores, and how rows hang together."""
+"""Arrays of all metrics: checked labels and scores, and the grouping of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def paired_columns(labels: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, Fl
 
     Args:
         labels: 1, 0 or NaN = not stated, `[n]` or `[n, C]`.
-        scores: Anything that ranks, NaN = not possible, same shape.
+        scores: Scores of any scale, NaN = not possible, same shape.
 
     Raises:
         ValueError: Where shapes differ, a label is not 0, 1 or NaN, or a score is infinite.
@@ -51,7 +51,7 @@ def mean_over_seeds(scores: ArrayLike) -> FloatArray:
 
 
 def mean_of_defined(values: ArrayLike, axis: int = -1) -> FloatArray:
-    """Mean of what is not NaN along an axis; NaN (and no warning) where nothing is left."""
+    """Mean along an axis without NaN; NaN (and no warning) where all are NaN."""
     array = np.asarray(values, dtype=np.float64)
     defined = ~np.isnan(array)
     count = defined.sum(axis=axis)
@@ -59,9 +59,10 @@ def mean_of_defined(values: ArrayLike, axis: int = -1) -> FloatArray:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
-def ratio(part: ArrayLike, whole: ArrayLike) -> FloatArray:
-    """Part of a whole, element by element; NaN where the whole is nothing."""
-    above, below = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+    """Ratio, element by element; NaN where the denominator is 0."""
+    above = np.asarray(numerator, dtype=np.float64)
+    below = np.asarray(denominator, dtype=np.float64)
     share = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
     np.divide(above, below, out=share, where=below > 0)
     return share
@@ -69,22 +70,22 @@ def ratio(part: ArrayLike, whole: ArrayLike) -> FloatArray:
 
 @dataclass(frozen=True)
 class Units:
-    """How rows hang together: patients, folds whose scores never mix, parts judged apart.
+    """Grouping of rows: patients, folds whose scores never mix, modalities measured apart.
 
     Args:
-        groups: Patient group of each row, `[n]`; what a bootstrap draws.
+        groups: Patient group of each row, `[n]`, the unit of the bootstrap.
         folds: Fold each row was tested in, or None. Scores of two folds come from two models:
             they are never ranked against each other, and groups are drawn within their fold.
-        parts: Part each row is judged within (its modality), or None. A statistic over parts
-            is the mean of the statistics within each.
+        modalities: Modality of each row, or None. A statistic is then the mean of the statistics
+            within each modality.
     """
 
     groups: Sequence[Any] | NDArray[Any]
     folds: Sequence[Any] | NDArray[Any] | None = None
-    parts: Sequence[Any] | NDArray[Any] | None = None
+    modalities: Sequence[Any] | NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("folds", "parts"):
+        for name in ("folds", "modalities"):
             keys = getattr(self, name)
             if keys is not None and len(keys) != len(self.groups):
                 raise ValueError(f"{name} has {len(keys)} rows, groups has {len(self.groups)}")
@@ -109,20 +110,20 @@ class Units:
 
     @cached_property
     def strata(self) -> list[IntArray]:
-        """Groups (as positions) of each fold; one stratum where there are no folds."""
+        """Groups (as positions) of each fold; one stratum without folds."""
         folds = self._keys(self.folds)
         return [np.unique(self.member[folds == fold]) for fold in np.unique(folds)]
 
     @cached_property
     def cells(self) -> list[list[IntArray]]:
-        """Rows of each fold of each part: scores are ranked only within one of these."""
-        folds, parts = self._keys(self.folds), self._keys(self.parts)
+        """Rows of each fold of each modality; scores are ranked only within one of these."""
+        folds, modalities = self._keys(self.folds), self._keys(self.modalities)
         return [
             [
-                np.flatnonzero((parts == part) & (folds == fold))
-                for fold in np.unique(folds[parts == part])
+                np.flatnonzero((modalities == modality) & (folds == fold))
+                for fold in np.unique(folds[modalities == modality])
             ]
-            for part in np.unique(parts)
+            for modality in np.unique(modalities)
         ]
 
     def totals(self, values: FloatArray) -> FloatArray:
@@ -137,7 +138,7 @@ class Units:
 
 
 def as_units(groups: Units | Sequence[Any] | NDArray[Any]) -> Units:
-    """Bare group keys as `Units` without folds or parts."""
+    """Bare group keys as `Units` without folds or modalities."""
     return groups if isinstance(groups, Units) else Units(groups)
 
 

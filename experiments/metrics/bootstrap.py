@@ -1,9 +1,9 @@
-"""How sure a score is: bootstrap over patient groups, and paired differences of two systems.
+"""Bootstrap over patient groups: intervals, and paired differences of two systems.
 
 A resample is a row of counts (how often each patient group was drawn), so all of them are one
 integer matrix, and a statistic of all of them is a few array operations on it. Groups are drawn
-within their fold; a statistic is taken within each fold of each part, then averaged over folds,
-then over parts, so that scores of two models or two modalities are never ranked together.
+within their fold; a statistic is taken within each fold of each modality, then averaged over folds,
+then over modalities, so that scores of two models or two modalities are never ranked together.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BLOCK = 1 << 17
 
 @dataclass(frozen=True)
 class Plan:
-    """How an interval is made.
+    """Settings of an interval.
 
     Args:
         resamples: Number of bootstrap resamples.
@@ -154,8 +154,8 @@ class Sample:
     """The resamples of one set of studies: drawn once, every system is measured on the same.
 
     Args:
-        units: How rows hang together.
-        counts: How often each group is drawn in each resample, `[r, G]`.
+        units: Grouping of rows.
+        counts: Number of draws of each group in each resample, `[r, G]`.
         left_out: Each group left out once, `[G, G]`, where the plan needs it.
     """
 
@@ -188,7 +188,7 @@ class Sample:
 
 
 def draw_counts(units: Units, resamples: int, rng: np.random.Generator) -> Counts:
-    """How often each group is drawn in each resample, `[resamples, G]`, within folds."""
+    """Number of draws of each group in each resample, `[resamples, G]`, within folds."""
     counts = np.zeros((resamples, units.count), dtype=np.int32)
     offset = np.arange(resamples)[:, None]
     for stratum in units.strata:
@@ -207,18 +207,18 @@ def replicates(
         [
             [
                 RankedScores.sort(labels[rows, c], scores[rows, c], units.member[rows])
-                for rows in part
+                for rows in modality
             ]
-            for part in units.cells
+            for modality in units.cells
         ]
         for c in range(labels.shape[1])
     ]
     result = np.empty((len(counts), labels.shape[1]))
     for start, block in blocks_of(counts):
-        for c, parts in enumerate(columns):
+        for c, modalities in enumerate(columns):
             within = [
-                mean_of_defined([cell.statistic(name, block) for cell in part], axis=0)
-                for part in parts
+                mean_of_defined([cell.statistic(name, block) for cell in modality], axis=0)
+                for modality in modalities
             ]
             result[start : start + len(block), c] = mean_of_defined(within, axis=0)
     return result
@@ -244,10 +244,10 @@ def bootstrap(
     Args:
         labels: 1, 0 or NaN, `[n, C]`.
         scores: Scores, `[n, C]`, or `[seeds, n, C]` to be averaged over seeds first.
-        groups: Patient group of each row, or `Units` where there are folds or parts.
+        groups: Patient group of each row, or `Units` if there are folds or modalities.
         rng: Source of the resamples.
-        name: Which statistic.
-        plan: How the interval is made.
+        name: Name of the statistic.
+        plan: Settings of the interval.
     """
     truth, score = paired_columns(labels, mean_over_seeds(scores))
     sample = Sample.draw(as_units(groups), plan, rng)
@@ -266,16 +266,16 @@ def paired(
     """First system minus second on the same studies, resampled together.
 
     With folds in `groups` the statistic is the mean over folds of what is within each; with
-    parts it is the mean over parts (the *together* value of several modalities).
+    modalities it is the mean over them (the *together* value of several modalities).
 
     Args:
         labels: 1, 0 or NaN, `[n, C]`.
         systems: Scores of both systems, each `[n, C]` or `[seeds, n, C]`. A pair of study and
             finding counts only where both systems have a score.
-        groups: Patient group of each row, or `Units` where there are folds or parts.
+        groups: Patient group of each row, or `Units` if there are folds or modalities.
         rng: Source of the resamples.
-        name: Which statistic.
-        plan: How the interval is made.
+        name: Name of the statistic.
+        plan: Settings of the interval.
     """
     truth, first = paired_columns(labels, mean_over_seeds(systems[0]))
     _, second = paired_columns(labels, mean_over_seeds(systems[1]))
@@ -292,7 +292,7 @@ def intervals(labels: FloatArray, found: Resampled, plan: Plan) -> Intervals:
     Args:
         labels: The labels the statistic was taken with, `[n, C]`.
         found: The statistic and its resamples.
-        plan: How the interval is made.
+        plan: Settings of the interval.
     """
     averaged = averaged_findings(labels, found.values, plan.at_least)
     each, whole = found.apart(), found.mean(averaged)
@@ -309,7 +309,7 @@ def differences(labels: FloatArray, gap: Resampled, plan: Plan) -> PairedDiffere
     Args:
         labels: The labels, NaN wherever one of the two systems has no score, `[n, C]`.
         gap: The one system's statistic `minus` the other's.
-        plan: How the interval is made.
+        plan: Settings of the interval.
     """
     averaged = averaged_findings(labels, gap.values, plan.at_least)
     each, whole = gap.apart(), gap.mean(averaged)

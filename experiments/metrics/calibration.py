@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: temperature scaling, Brier, ECE, slope, reliability."""
+"""Calibration: temperature scaling, Brier score, ECE, slope and reliability curves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Binning = Literal["width", "adaptive"]
 def fit_temperature(
     labels: ArrayLike, probabilities: ArrayLike, *, shared: bool = False
 ) -> FloatArray:
-    """Temperature that makes validation labels most likely, of each finding, `[C]`.
+    """Temperature of each finding that maximises the likelihood of validation labels, `[C]`.
 
     Logits are divided by it: above 1 softens, below 1 sharpens. It stays in [0.05, 20], and is
     1 for a finding whose validation labels lack a class.
@@ -83,7 +83,7 @@ def brier(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Said against seen in bins of one finding; empty bins are left out.
+    """Mean probability and observed frequency in bins of one finding, without empty bins.
 
     Args:
         said: Mean probability in each bin.
@@ -152,7 +152,7 @@ def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float
     A perfect forecast has slope 1 and intercept 0; a slope under 1 means overconfident.
 
     Returns:
-        NaN twice where a class is missing or the logits part the classes completely.
+        NaN twice where a class is missing or the logits separate the classes completely.
     """
     truth, score = (column[:, 0] for column in paired_columns(labels, probabilities))
     stated = ~np.isnan(truth)
@@ -176,11 +176,11 @@ def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float
 
 
 def _rising_root(slope: Callable[[FloatArray], FloatArray], columns: int) -> FloatArray:
-    """Where a rising function of the sharpness `1 / T` crosses zero, per column, by halving."""
+    """Zero of a rising function of the sharpness `1 / T`, per column, by bisection."""
     low = np.full(columns, 1 / _HOTTEST)
     high = np.full(columns, 1 / _COLDEST)
     for _ in range(60):
-        # Halving in the logarithm, since sharpness spans orders of magnitude.
+        # Bisection in the logarithm, since sharpness spans orders of magnitude.
         middle = np.sqrt(low * high)
         above = slope(middle) > 0
         high, low = np.where(above, middle, high), np.where(above, low, middle)
@@ -194,12 +194,12 @@ def _logit(probabilities: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What validation taught about a system's probabilities.
+    """Calibration of a system's probabilities on validation.
 
     Args:
-        temperatures: One a finding trained on; one for all of an exclusive set.
+        temperatures: One for each trained finding; one for all of an exclusive set.
         thresholds: Decision thresholds, with the patients they were chosen on.
-        exclusive: Whether the findings exclude each other.
+        exclusive: True if the findings exclude each other.
     """
 
     temperatures: tuple[float, ...]

@@ -17,7 +17,7 @@ Kind = Literal["roc", "pr"]
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve read at fixed places, with its band.
+    """A curve at fixed positions, with its band.
 
     Args:
         x: False positive rate (`roc`) or recall (`pr`), `[k]`.
@@ -47,8 +47,8 @@ def curve(
     Args:
         labels: 1, 0 or NaN, `[n]`.
         scores: `[n]`.
-        groups: Patient group of each row; what the band resamples.
-        kind: Which curve.
+        groups: Patient group of each row, the unit of the band.
+        kind: Kind of the curve.
         rng: Source of the resamples.
         resamples: Number of resamples of the band.
         points: Number of places along the x axis.

@@ -1,4 +1,4 @@
-"""Yes or no at a threshold: how thresholds are chosen on validation, and how good answers are."""
+"""Decisions at thresholds: choice of thresholds on validation, and metrics of decisions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ Rule = Literal["f1", "youden", "sensitivity"]
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Decision thresholds, with how and on whom they were chosen.
+    """Decision thresholds, with the rule and the patients of their choice.
 
     Args:
-        values: Threshold of each finding; NaN where validation could not give one.
-        rule: How they were chosen, in words.
-        chosen_on: Patient groups they were chosen on; none of them may be tested. Empty where
-            it is no longer known.
+        values: Threshold of each finding; NaN without one from validation.
+        rule: Rule of the choice, in words.
+        chosen_on: Patient groups of the choice; none of them may be tested. Empty if unknown.
     """
 
     values: tuple[float, ...]
@@ -98,7 +97,7 @@ def _choose(truth: FloatArray, score: FloatArray, rule: Rule, sensitivity: float
 class Confusion:
     """Counts of right and wrong answers, any shape `[...]`, and the rates they give.
 
-    A rate is NaN where nothing could have counted for it.
+    A rate is NaN if its denominator is 0.
     """
 
     true_positive: FloatArray
@@ -108,27 +107,27 @@ class Confusion:
 
     @cached_property
     def sensitivity(self) -> FloatArray:
-        """Share of positives that were found (recall)."""
+        """Share of positives called positive (recall)."""
         return ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @cached_property
     def specificity(self) -> FloatArray:
-        """Share of negatives that were left alone."""
+        """Share of negatives called negative."""
         return ratio(self.true_negative, self.true_negative + self.false_positive)
 
     @cached_property
     def precision(self) -> FloatArray:
-        """Share of alarms that were right (positive predictive value)."""
+        """Positive predictive value."""
         return ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @cached_property
     def negative_predictive_value(self) -> FloatArray:
-        """Share of all-clears that were right."""
+        """Negative predictive value."""
         return ratio(self.true_negative, self.true_negative + self.false_negative)
 
     @cached_property
     def accuracy(self) -> FloatArray:
-        """Share of answers that were right."""
+        """Share of right decisions."""
         right = self.true_positive + self.true_negative
         return ratio(right, right + self.false_positive + self.false_negative)
 
@@ -150,9 +149,9 @@ class Confusion:
 
 
 def outcomes(labels: ArrayLike, probabilities: ArrayLike, thresholds: ArrayLike) -> BoolArray:
-    """What each answer was: `[4, n, C]`, true and false positives, true and false negatives.
+    """True and false positives, true and false negatives, `[4, n, C]`.
 
-    An answer is yes where the probability is at least the threshold. Nothing is true where the
+    A decision is positive if the probability is at least the threshold. All four are False if the
     label, the probability or the threshold is NaN.
     """
     truth, score = paired_columns(labels, probabilities)

@@ -59,7 +59,7 @@ class DeLong:
 def delong(
     labels: ArrayLike, scores: ArrayLike, groups: Sequence[Any] | NDArray[Any] | None = None
 ) -> DeLong:
-    """AUROCs of systems on the same rows of one finding, and how they vary together.
+    """AUROCs of systems on the same rows of one finding, with their covariance.
 
     Args:
         labels: 1, 0 or NaN, `[n]`.

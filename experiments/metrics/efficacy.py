@@ -1,6 +1,6 @@
-"""Clinical efficacy: whether written reports state the findings that the true ones state.
+"""Clinical efficacy: agreement of generated and true reports on findings.
 
-Both are read by the project's own labelers, so a text is judged by what it says, not by its words.
+Both are read by the project's own labelers, so a text is measured by its findings, not its words.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ Statements = Sequence[Statement]
 Labels = Mapping[str, Value]
 
 KINDS = ("finding", "abnormal", "site")
-"""What is compared of statements: concepts with what is asserted of them, abnormal ones that are
-said to be there, and concepts with their assertion at a place."""
+"""Kinds of compared statements: concepts with their assertion, abnormal concepts stated present,
+and concepts with assertion and site."""
 
 OUTCOMES = ("tp", "fp", "fn")
-"""Right, made up, left out."""
+"""Counts of right, invented and omitted statements."""
 
 RATES = {"precision": "precision", "recall": "sensitivity", "f1": "f1"}
-"""Names in papers on reports, and what they are called of decisions."""
+"""Names in papers on reports, by the names for decisions."""
 
 
 def statements_of(texts: Sequence[str], linker: MentionLinker) -> list[list[Statement]]:
-    """What each report states about the concepts of a graph."""
+    """Statements of each report about the concepts of a graph."""
     return [linker.link(read_report(text)) for text in texts]
 
 
@@ -59,9 +59,9 @@ def label_sums(
     """True and false positives and false negatives of each study and label.
 
     Args:
-        written: Labels read from what was written.
-        references: Labels read from the true reports, with the same columns.
-        uncertain: Whether an uncertain finding counts as there.
+        written: Labels of the generated reports.
+        references: Labels of the true reports, with the same columns.
+        uncertain: True if an uncertain finding counts as present.
     """
     pairs = list(zip(written, references, strict=True))
     columns = tuple(references[0])
@@ -103,15 +103,15 @@ def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:
 def statement_sums(
     written: Sequence[Statements], references: Sequence[Statements], graph: KnowledgeGraph
 ) -> StudySums:
-    """Statements of each study that are right, made up and left out.
+    """Right, invented and omitted statements of each study.
 
-    A `finding` is a concept with what is asserted of it, denials included, so that one normal
-    report for all is often right; `abnormal` are findings and diseases said to be there; a `site`
-    is a finding at a place. Each counts once a study.
+    A `finding` is a concept with its assertion, denials included, so that one normal
+    report for all is often right; `abnormal` are findings and diseases stated present; a `site`
+    is a finding at a site. Each counts once per study.
 
     Args:
-        written: What the written reports state.
-        references: What the true ones state.
+        written: Statements of the generated reports.
+        references: Statements of the true reports.
         graph: Graph of the concepts.
     """
     rows = []
@@ -147,12 +147,12 @@ def _counts(studies: Weighted, names: Sequence[str]) -> Confusion:
 
 
 def _outcomes(said: set[Hashable], true: set[Hashable]) -> tuple[int, int, int]:
-    """How many are right, made up, left out."""
+    """Numbers of right, invented and omitted statements."""
     return len(said & true), len(said - true), len(true - said)
 
 
 def _facts(statements: Statements, graph: KnowledgeGraph) -> tuple[set[Hashable], ...]:
-    """What a report comes to, by `KINDS`."""
+    """Content of a report, by `KINDS`."""
     evidence = study_evidence(statements, graph)
     abnormal: set[Hashable] = {
         concept

@@ -1,4 +1,4 @@
-"""Whether answers agree with each other: child under parent, and No Finding against findings."""
+"""Consistency of predictions: child and parent findings, No Finding and other findings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from experiments.metrics.means import ratios
 
 
 class NoFinding(NamedTuple):
-    """How answers on No Finding agree with those on the findings of the same studies.
+    """Agreement of predictions of No Finding with those of findings.
 
     Args:
-        contradiction: Share of studies said to have no finding and a finding as well.
-        neither: Share of studies said to have neither.
+        contradiction: Share of studies with No Finding and a finding both positive.
+        neither: Share of studies with neither positive.
     """
 
     contradiction: Estimate
@@ -40,9 +40,9 @@ def consistency(
         probabilities: `[n, C]`; an answer with a NaN on either side is left out.
         pairs: Columns of (child, parent); every pair of every study counts once.
         groups: Patient group of each row.
-        tolerance: How far a child may exceed its parent and still agree.
+        tolerance: Largest excess of a child over its parent that still agrees.
         rng: Source of the resamples.
-        plan: How the interval is made.
+        plan: Settings of the interval.
 
     Returns:
         NaN where there is nothing to compare.
@@ -66,15 +66,15 @@ def no_finding_agreement(
     rng: np.random.Generator,
     plan: Plan,
 ) -> NoFinding:
-    """How often No Finding and a finding are both above their thresholds, and how often neither.
+    """Shares of studies with No Finding and a finding both above threshold, and with neither.
 
     Args:
         probabilities: `[n, C]`.
         thresholds: Decision threshold of each finding, `[C]`; NaN = no decision.
-        columns: That of No Finding, and those of the findings that cannot hold with it.
+        columns: Column of No Finding, and columns of the findings that exclude it.
         groups: Patient group of each row.
         rng: Source of the resamples.
-        plan: How the intervals are made.
+        plan: Settings of the intervals.
 
     Returns:
         NaN where No Finding, or every finding, is without a decision.

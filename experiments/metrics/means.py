@@ -13,26 +13,26 @@ from experiments.metrics.bootstrap import Estimate, Plan, draw_counts, estimate
 
 
 def ratios(
-    parts: ArrayLike,
+    counted: ArrayLike,
     among: ArrayLike,
     groups: Units | Sequence[Any] | NDArray[Any],
     *,
     rng: np.random.Generator,
     plan: Plan,
 ) -> list[Estimate]:
-    """Sum of each column over the sum of `among`: a share of counts, or a mean where it is ones.
+    """Sum of each column over the sum of `among`: a share of counts, or a mean if it is ones.
 
     Args:
-        parts: `[n, k]`.
-        among: What they are a part of, `[n]`.
+        counted: Numerators, `[n, k]`.
+        among: Denominators, `[n]`.
         groups: Patient group of each row.
         rng: Source of the resamples, which all columns share.
-        plan: How the intervals are made.
+        plan: Settings of the intervals.
 
     Returns:
-        One estimate a column; NaN where the sum of `among` is 0.
+        One estimate for each column; NaN where the sum of `among` is 0.
     """
-    units, columns = as_units(groups), np.asarray(parts, dtype=np.float64)
+    units, columns = as_units(groups), np.asarray(counted, dtype=np.float64)
     sums = units.totals(np.column_stack([columns, among]))
     drawn = draw_counts(units, plan.resamples, rng) @ sums
     return [

@@ -32,7 +32,7 @@ def steps_of(grades: Sequence[str]) -> tuple[str, ...]:
 
 
 def ordinal_sums(grades: ArrayLike, probabilities: ArrayLike) -> StudySums:
-    """What each study contributes; nothing where it is not graded.
+    """Numbers of each study for the sums; zeros where it is not graded.
 
     Args:
         grades: Whole numbers from 0, NaN = not graded, `[n]`.
@@ -78,7 +78,7 @@ def ordinal_metrics(size: int) -> dict[str, Metric]:
 
 
 def _table(studies: Weighted, size: int) -> FloatArray:
-    """True grade by answered one, `[r, K, K]`."""
+    """True grade by predicted grade, `[r, K, K]`."""
     rows = [[studies[f"{i} as {j}"] for j in range(size)] for i in range(size)]
     return np.moveaxis(np.array(rows), -1, 0)
 

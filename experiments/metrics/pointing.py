@@ -1,4 +1,4 @@
-"""Pointing: whether a map of a picture lies where a finding was marked."""
+"""Pointing: overlap of image maps with the boxes of findings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["POINTING_METRICS", "covered", "pointing_sums"]
 
 
 def pointing_sums(maps: Sequence[ArrayLike], boxes: Sequence[ArrayLike]) -> StudySums:
-    """What each marked picture contributes.
+    """Numbers of each image with boxes, for the sums.
 
     Args:
-        maps: A map of each picture, at least 0, `[H, W]`; of any size.
+        maps: A map of each image, at least 0, `[H, W]`; of any size.
         boxes: Its marked boxes `[k, 4]`: left, upper, right and lower edge, as shares of width and
-            height; a picture without one does not count.
+            height; an image without one does not count.
 
     Raises:
         ValueError: If a map is negative, or missing somewhere.
@@ -36,16 +36,16 @@ POINTING_METRICS: Mapping[str, Metric] = {
     "energy_in_box": share("energy", "marked"),
     "chance": share("area", "marked"),
 }
-"""Metrics of `pointing_sums`: share of pictures whose highest place is in a box, mean share of the
-map that is, and mean share of the picture that is: what a map that is the same everywhere has."""
+"""Metrics of `pointing_sums`: share of images whose maximum lies in a box, mean share of the map in
+a box, and mean share of the image in a box, which a constant map reaches."""
 
 
 def covered(boxes: ArrayLike, shape: tuple[int, int]) -> FloatArray:
-    """How much of each place of a map `[H, W]` lies in a box, from 0 to 1.
+    """Share of each cell of a map `[H, W]` that lies in a box.
 
     Args:
-        boxes: Left, upper, right and lower edges as shares, `[k, 4]`; of boxes that share a place
-            the one that covers more of it counts.
+        boxes: Left, upper, right and lower edges as shares, `[k, 4]`; of overlapping boxes the
+            larger share of a cell counts.
         shape: Height and width of the map.
     """
     left, upper, right, lower = np.asarray(boxes, dtype=np.float64).reshape(-1, 4).T
@@ -54,14 +54,14 @@ def covered(boxes: ArrayLike, shape: tuple[int, int]) -> FloatArray:
 
 
 def _overlap(low: FloatArray, high: FloatArray, cells: int) -> FloatArray:
-    """How much of each of some equal cells lies between two edges, `[k, cells]`."""
+    """Share of each of some equal cells between two edges, `[k, cells]`."""
     edges = np.arange(cells + 1) / cells
     inside = np.minimum(edges[1:], high[:, None]) - np.maximum(edges[:-1], low[:, None])
     return np.asarray(np.maximum(inside, 0.0) * cells)
 
 
 def _one(values: FloatArray, boxes: FloatArray) -> tuple[float, float, float, float]:
-    """Marked, hit, energy and area of one picture."""
+    """Marked, hit, energy and area of one image."""
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError("a map has a missing or negative place")
     if not boxes.size:
@@ -69,5 +69,5 @@ def _one(values: FloatArray, boxes: FloatArray) -> tuple[float, float, float, fl
     inside = covered(boxes, (values.shape[0], values.shape[1]))
     total = values.sum()
     energy = float((values * inside).sum() / total) if total > 0 else 0.0
-    # several highest places are pointed at in equal shares
+    # Several maxima count in equal shares.
     return 1.0, float(inside[values == values.max()].mean()), energy, float(inside.mean())

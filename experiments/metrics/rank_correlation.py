@@ -12,7 +12,7 @@ from experiments.metrics.bootstrap import USUAL, Estimate, Plan, estimate
 __all__ = ["rank_correlation"]
 
 FEWEST = 5
-"""Findings that an interval needs."""
+"""Least number of findings for an interval."""
 
 
 def rank_correlation(
@@ -21,10 +21,10 @@ def rank_correlation(
     """Spearman's rho of two columns, with the interval of resampled rows.
 
     Args:
-        one: A number a finding, `[C]`.
-        other: Another, `[C]`.
+        one: A number for each finding, `[C]`.
+        other: Another number for each finding, `[C]`.
         rng: Source of the resamples.
-        plan: How many resamples, and the coverage.
+        plan: Number of resamples, and the coverage.
 
     Returns:
         NaN where one of the two does not vary; no interval over fewer than five findings, whose

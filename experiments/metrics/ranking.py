@@ -1,4 +1,4 @@
-"""How well scores rank the sick above the well: AUROC, average precision, macro and micro means.
+"""Ranking metrics: AUROC, average precision, macro and micro means.
 
 A finding is sorted once (`RankedScores`); every statistic after that, of the studies as they are
 or of a thousand bootstrap resamples of them, is two gathers and one cumulative sum.
@@ -31,8 +31,8 @@ class RankedScores:
     Args:
         positive: Group of each positive row, `[P]`.
         negative: Group of each negative row, `[M]`.
-        below: For each positive, how many negatives score lower, `[P]`.
-        up_to: For each positive, how many negatives score lower or the same, `[P]`.
+        below: Number of negatives with a lower score, for each positive, `[P]`.
+        up_to: Number of negatives with a lower or equal score, for each positive, `[P]`.
         tie_start: For each positive, the first positive of the same score, `[P]`.
     """
 
@@ -66,7 +66,7 @@ class RankedScores:
         """Probability that a positive outranks a negative, ties counted half.
 
         Args:
-            counts: How often each group was drawn, `[r, G]`.
+            counts: Number of draws of each group, `[r, G]`.
 
         Returns:
             `[r]`; NaN where a resample has one class only.
@@ -137,7 +137,7 @@ class Macro:
 
 
 def macro(values: ArrayLike, findings: tuple[str, ...]) -> Macro:
-    """Unweighted mean of the findings that have a value, and which those are."""
+    """Unweighted mean of the findings that have a value, with their names."""
     array = np.asarray(values, dtype=np.float64)
     has = ~np.isnan(array)
     return Macro(

@@ -1,4 +1,4 @@
-"""Retrieval: how early a query finds what belongs to it, beside what chance would find."""
+"""Retrieval: ranks of relevant candidates, beside chance."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from experiments.metrics.sums import Metric, StudySums, share
 __all__ = ["CUTS", "retrieval_metrics", "retrieval_sums"]
 
 CUTS = (1, 5, 10)
-"""How many of the nearest candidates are looked at."""
+"""Numbers of nearest candidates of the metrics."""
 
 
 def retrieval_sums(
     similarity: ArrayLike, relevant: ArrayLike, cuts: Sequence[int] = CUTS
 ) -> StudySums:
-    """What each query contributes.
+    """Numbers of each query for the sums.
 
     A candidate that is as near as a relevant one but is not relevant comes before it, so that
     a system which gives all the same similarity finds nothing.
 
     Args:
         similarity: Of each query to each candidate, `[n, m]`; -inf = no candidate of this query
-            (itself, or another picture of the patient).
-        relevant: Whether a candidate belongs to the query, `[n, m]`. Reports that say the same
-            word for word belong to the same queries.
-        cuts: How many of the nearest candidates are looked at.
+            (itself, or another image of the patient).
+        relevant: True if a candidate belongs to the query, `[n, m]`. Identical reports belong to
+            the same queries.
+        cuts: Numbers of nearest candidates.
 
     Returns:
-        One row a query; all zeros where none of its candidates is relevant.
+        One row for each query; all zeros where none of its candidates is relevant.
 
     Raises:
         ValueError: If the shapes differ or a similarity is missing.
@@ -68,8 +68,8 @@ def retrieval_sums(
 def retrieval_metrics(cuts: Sequence[int] = CUTS) -> dict[str, Metric]:
     """Metrics of `retrieval_sums`, all means over queries but the median rank.
 
-    `recall_at_k` is the share of queries with something relevant among the first `k`, as papers
-    on pictures and reports call it, and `chance_at_k` what random orders would reach.
+    `recall_at_k` is the share of queries with something relevant among the first `k`, as in papers
+    on images and reports, and `chance_at_k` what random orders would reach.
     """
     metrics: dict[str, Metric] = {}
     for cut in cuts:

@@ -1,4 +1,4 @@
-"""What a system does in a subgroup of studies: ranking, misses and alarms at fixed thresholds.
+"""Metrics in a subgroup of studies: ranking, misses and false alarms at fixed thresholds.
 
 The underdiagnosis rate is that of Seyyed-Kalantari 2021: the share of ill studies called healthy.
 """
@@ -29,7 +29,7 @@ class FindingInSubgroup:
     Args:
         studies: Studies with a stated label and an answer.
         positives: Of them, with the finding.
-        too_few: Fewer positives than asked for; the rest is then NaN.
+        too_few: True with fewer positives than `at_least`; the rest is then NaN.
         auroc: AUROC with its DeLong interval, clustered by patient.
         missed: Share of positives below the threshold (false negative rate), with its interval
             over patient groups.
@@ -63,9 +63,9 @@ class Subgroup:
 
     Args:
         studies: Number of studies.
-        patients: Patient groups they are of.
-        findings: One a finding.
-        averaged: Places of the findings with enough positives here.
+        patients: Number of patient groups.
+        findings: One for each finding.
+        averaged: Columns of the findings with enough positives here.
         auroc: Mean over `averaged`, with intervals over patient groups; as the following two.
         missed: Mean false negative rate.
         alarms: Mean false positive rate.
@@ -99,9 +99,9 @@ def measure_subgroup(
         probabilities: `[n, C]`, NaN = not possible.
         thresholds: Fixed threshold of each finding, `[C]`; NaN = no decision.
         patients: Patient group of each study.
-        no_finding: Column of No Finding; None where it is not asked for. A study is then ill
+        no_finding: Column of No Finding; None without it. A study is then ill
             that has a finding, and called healthy where none reaches its threshold.
-        plan: How intervals are made, and how many positives a finding needs.
+        plan: Settings of the intervals, and the least number of positives of a finding.
         seed: Seed of the resamples.
     """
     keys = np.asarray(patients, dtype=object)
@@ -113,8 +113,8 @@ def measure_subgroup(
     tp, fp, tn, fn = outcomes(labels, probabilities, thresholds)
     healthy, ill = _called_healthy(labels, probabilities, thresholds, no_finding)
     missed, alarms, under = (
-        _Shares.of(part, whole, units, counts)
-        for part, whole in (
+        _Shares.of(counted, among, units, counts)
+        for counted, among in (
             (fn, tp | fn),
             (fp, fp | tn),
             ((healthy & ill)[:, None], ill[:, None]),
@@ -167,7 +167,7 @@ def _finding(
 def _called_healthy(
     labels: FloatArray, probabilities: FloatArray, thresholds: ArrayLike, no_finding: int | None
 ) -> tuple[BoolArray, BoolArray]:
-    """Which studies are called healthy `[n]`, and which are ill and were decided on `[n]`."""
+    """True for studies called healthy `[n]`, and for ill studies with a decision `[n]`."""
     cuts = np.asarray(thresholds, dtype=np.float64)
     reached = np.greater_equal(probabilities, cuts)
     decided = ~np.isnan(probabilities + cuts)
@@ -179,7 +179,7 @@ def _called_healthy(
 
 @dataclass(frozen=True)
 class _Shares:
-    """Shares that some rows are of others, column by column.
+    """Shares of some rows among others, column by column.
 
     Args:
         value: Of the studies as they are, `[C]`; NaN where there are none of the others.
@@ -190,16 +190,18 @@ class _Shares:
     drawn: FloatArray
 
     @classmethod
-    def of(cls, part: BoolArray, whole: BoolArray, units: Units, counts: NDArray[Any]) -> _Shares:
-        """The share that `part` is of `whole`, both `[n, C]`, in resamples `counts` `[r, G]`."""
-        sums = [_summed(rows, units) for rows in (part, whole)]
+    def of(
+        cls, counted: BoolArray, among: BoolArray, units: Units, counts: NDArray[Any]
+    ) -> _Shares:
+        """Share of `counted` among `among`, both `[n, C]`, in resamples `counts` `[r, G]`."""
+        sums = [_summed(rows, units) for rows in (counted, among)]
 
         def share(drawn: NDArray[Any]) -> FloatArray:
             above, below = (drawn @ each for each in sums)
             shares = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
             return np.asarray(shares)
 
-        # as numbers with a point the counts of all resamples would fill the memory
+        # As floats the counts of all resamples would fill the memory.
         blocks = np.array_split(counts, 1 + counts.size // _BLOCK)
         drawn = np.concatenate([share(block.astype(np.float64)) for block in blocks])
         return cls(share(np.ones((1, units.count)))[0], drawn)

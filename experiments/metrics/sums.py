@@ -1,8 +1,8 @@
 """Metrics that are functions of sums over studies, with intervals by patient.
 
 BLEU, recall at 5 or the F1 of generated reports need no score that is ranked: a study contributes
-some numbers, and the metric is made of their sums. A bootstrap then only weighs these sums anew, so
-one code serves the intervals and paired differences of all of them.
+some numbers, and the metric is a function of their sums. A bootstrap then only reweights these
+sums, so one code serves the intervals and paired differences of all of them.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StudySums:
-    """The numbers each study contributes.
+    """Numbers of each study, for sums.
 
     Args:
-        names: What they are.
+        names: Their names.
         values: `[n, k]`, none of them missing.
     """
 
@@ -85,12 +85,12 @@ class StudySums:
 
 @dataclass(frozen=True)
 class Weighted:
-    """Studies that count as often as their patient was drawn.
+    """Studies weighted by the draws of their patient.
 
     Args:
-        numbers: What each study contributes.
+        numbers: Numbers of each study.
         units: Patient group of each study.
-        counts: How often each group counts, `[r, G]`.
+        counts: Number of draws of each group, `[r, G]`.
         sums: Sums over the studies, `[r, k]`.
     """
 
@@ -129,8 +129,8 @@ def resample(sample: Sample, numbers: StudySums, metrics: Sequence[Metric]) -> R
 
     Args:
         sample: The resamples; systems on the same one can be subtracted.
-        numbers: What each study contributes, in the order of the sample's units.
-        metrics: What is made of the sums.
+        numbers: Numbers of each study, in the order of the sample's units.
+        metrics: Functions of the sums.
     """
     per_group = sample.units.totals(numbers.values)
 
@@ -165,11 +165,11 @@ def measure(
     Sums join the folds, if there are any; patients are drawn within their fold.
 
     Args:
-        numbers: What each study contributes.
-        metrics: What is made of the sums.
+        numbers: Numbers of each study.
+        metrics: Functions of the sums.
         groups: Patient group of each study, or `Units` where there are folds.
         rng: Source of the resamples.
-        plan: How intervals are made.
+        plan: Settings of the intervals.
     """
     resampled = resample(Sample.draw(as_units(groups), plan, rng), numbers, list(metrics.values()))
     each = zip(metrics, resampled.apart(), strict=True)
@@ -187,11 +187,11 @@ def measure_difference(
     """Metrics of the first system minus the second's on the same studies, resampled together.
 
     Args:
-        systems: What each study contributes under both.
-        metrics: What is made of the sums.
+        systems: Numbers of each study, for both systems.
+        metrics: Functions of the sums.
         groups: Patient group of each study, or `Units` where there are folds.
         rng: Source of the resamples.
-        plan: How intervals are made.
+        plan: Settings of the intervals.
     """
     sample = Sample.draw(as_units(groups), plan, rng)
     one, other = (resample(sample, each, list(metrics.values())) for each in systems)
@@ -199,6 +199,6 @@ def measure_difference(
     return {name: difference(gap, plan) for name, gap in gaps}
 
 
-def share(part: str, whole: str) -> Metric:
-    """A sum over another one: a share, or a mean where the whole counts studies."""
-    return lambda studies: ratio(studies[part], studies[whole])
+def share(numerator: str, denominator: str) -> Metric:
+    """Ratio of two sums: a share, or a mean if the denominator counts studies."""
+    return lambda studies: ratio(studies[numerator], studies[denominator])

@@ -1,4 +1,4 @@
-"""Everything measured of a run in one record: a row per finding and the summary with intervals."""
+"""Metric table of a run: a row per finding and the summary with intervals."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _MEASURED = (
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one finding; NaN where it is not defined.
+    """Metrics of one finding; NaN where undefined.
 
     Args:
         finding: Name or concept id.
         n: Studies with a stated label and a probability.
         positives: How many of them have the finding.
-        too_few: Fewer positives than a macro value asks for.
+        too_few: True with too few positives for a macro value.
         auroc: Area under the ROC curve.
         auroc_low: Lower end of its interval.
         auroc_high: Upper end.
@@ -67,11 +67,11 @@ class Row:
         threshold: Decision threshold, chosen on validation.
         f1: F1 at the threshold.
         mcc: Matthews correlation at the threshold.
-        sensitivity: Share of positives found at the threshold.
-        specificity: Share of negatives left alone at the threshold.
+        sensitivity: Sensitivity at the threshold.
+        specificity: Specificity at the threshold.
         precision: Positive predictive value at the threshold.
-        negative_predictive_value: Share of all-clears that were right at the threshold.
-        accuracy: Share of right answers at the threshold.
+        negative_predictive_value: Negative predictive value at the threshold.
+        accuracy: Accuracy at the threshold.
         brier: Mean squared error of the probability.
         ece: Expected calibration error, 15 bins of equal width.
         ece_adaptive: The same with bins of equal numbers of studies.
@@ -104,7 +104,7 @@ class Row:
 
     @property
     def remark(self) -> str:
-        """Why no mean is over this finding; empty where one is."""
+        """Reason why no mean includes this finding; empty if one does."""
         if self.too_few:
             return "too few positives"
         return "no negatives" if self.positives == self.n else ""
@@ -123,12 +123,12 @@ class MetricTable:
         findings: One row per finding.
         metrics: Summary by name (`auroc_macro`, ...), each with its interval.
         averaged: Findings in the macro means; the others have too few positives or one class.
-        studies: Number of rows judged.
+        studies: Number of rows.
         groups: Number of patient groups, the unit of the intervals.
-        parts: Whether ranking statistics are means of what is within each part.
-        threshold_rule: How thresholds were chosen.
-        plan: How intervals were made.
-        confusion: True by answered class of an exclusive set, or None.
+        parts: True if ranking statistics are means over modalities.
+        threshold_rule: Rule of the choice of thresholds.
+        plan: Settings of the intervals.
+        confusion: True by predicted class of an exclusive set, or None.
     """
 
     findings: tuple[Row, ...]
@@ -142,7 +142,7 @@ class MetricTable:
     confusion: tuple[tuple[int, ...], ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The table as plain lists and numbers; what is not defined is None."""
+        """The table as plain lists and numbers; undefined values are None."""
         plain: dict[str, Any] = _without_nan(
             {
                 **{key: value for key, value in vars(self).items() if key != "metrics"},
@@ -173,7 +173,7 @@ def evaluate(
         thresholds: Chosen on validation; None leaves the decisions undefined.
         findings: Names, length `C`.
         rng: Source of the resamples.
-        plan: How intervals are made, and how many positives a macro mean asks for.
+        plan: Settings of the intervals, and the least number of positives for a macro mean.
 
     Raises:
         InputError: Where thresholds were chosen on a tested patient group.
@@ -199,7 +199,7 @@ def evaluate(
         averaged=tuple(findings[c] for c in area.averaged),
         studies=len(truth),
         groups=units.count,
-        parts=units.parts is not None,
+        parts=units.modalities is not None,
         threshold_rule=thresholds.rule if thresholds else "",
         plan=plan,
     )
@@ -215,7 +215,7 @@ def with_exclusive(
 ) -> MetricTable:
     """The table with accuracy, balanced accuracy and confusion matrix of an exclusive set.
 
-    The answer is the most probable class; no threshold is involved.
+    The prediction is the most probable class; no threshold is involved.
 
     Args:
         table: As `evaluate` gave it.
@@ -255,7 +255,7 @@ def _summary(
     plan: Plan,
     rng: np.random.Generator,
 ) -> dict[str, Estimate]:
-    """Micro values, and means over the findings given, of what is not a ranking."""
+    """Micro values, and means over findings of metrics that are no ranking."""
     metrics = {
         f"{name}_micro": _micro(truth, score, units, name=name, plan=plan, rng=rng)
         for name in _STATISTICS
@@ -327,7 +327,9 @@ def _micro(
         return None if keys is None else np.repeat(np.asarray(keys), columns)
 
     pairs = Units(
-        np.repeat(units.member, columns), folds=repeated(units.folds), parts=repeated(units.parts)
+        np.repeat(units.member, columns),
+        folds=repeated(units.folds),
+        modalities=repeated(units.modalities),
     )
     return bootstrap(truth.ravel(), score.ravel(), pairs, rng=rng, name=name, plan=plan).findings[0]
 
@@ -359,9 +361,9 @@ def brier_mean(
     Args:
         truth: 1, 0 or NaN, `[n, C]`.
         score: Probabilities, `[n, C]`, NaN where `truth` is.
-        units: How rows hang together; a mean over studies may join their folds.
-        counts: How often each group is drawn in each resample, `[r, G]`.
-        plan: How the interval is made.
+        units: Grouping of rows; a mean over studies may join their folds.
+        counts: Number of draws of each group in each resample, `[r, G]`.
+        plan: Settings of the interval.
     """
     stated = ~np.isnan(truth)
     errors = units.totals(np.where(stated, (score - truth) ** 2, 0.0))

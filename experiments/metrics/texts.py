@@ -1,6 +1,6 @@
-"""Overlap of written texts with the true ones: BLEU, ROUGE-L, METEOR and CIDEr-D.
+"""Overlap of generated and true texts: BLEU, ROUGE-L, METEOR and CIDEr-D.
 
-One reference a text. They count words, not findings: `efficacy` says what a text gets right.
+One reference for each text. They count words; `efficacy` counts findings.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Words = Sequence[str]
 Grams = Counter[tuple[str, ...]]
 
 LONGEST = 4
-"""Words of the longest n-gram."""
+"""Length of the longest n-gram, in words."""
 
 ROUGE_BETA = 1.2
-"""How much recall weighs against precision in ROUGE-L, as in the evaluation of captions on COCO."""
+"""Weight of recall against precision in ROUGE-L, as in the evaluation of captions on COCO."""
 
 METEOR_ALPHA, METEOR_BETA, METEOR_GAMMA = 0.9, 3.0, 0.5
 """Weight of recall, exponent and weight of fragmentation (Lavie and Agarwal 2007)."""
@@ -47,14 +47,14 @@ def words_of(text: str) -> list[str]:
 
 
 def text_sums(written: Sequence[Words], references: Sequence[Words]) -> StudySums:
-    """What each text contributes.
+    """Numbers of each text, for the sums.
 
     N-grams are rare or common among these references (CIDEr-D), so that systems are compared on
     the same ones.
 
     Args:
-        written: Words of what was written, one text a study.
-        references: Words of what should have been.
+        written: Words of the generated texts, one for each study.
+        references: Words of the true texts.
     """
     pairs = list(zip(written, references, strict=True))
     rows = {
@@ -95,11 +95,11 @@ TEXT_METRICS: Mapping[str, Metric] = {
     "words": share("written_words", "texts"),
 }
 """Metrics of `text_sums`. METEOR matches words and their stems, without synonyms; CIDEr-D is times
-10, as is usual; `words` is the mean length of what was written."""
+10, as is usual; `words` is the mean length of the generated texts."""
 
 
 def _grams(words: Words, size: int) -> Grams:
-    """How often each run of `size` words stands in a text."""
+    """Counts of the n-grams of `size` words in a text."""
     return Counter(zip(*(words[place:] for place in range(size)), strict=False))
 
 
@@ -144,7 +144,7 @@ def _meteor(written: Words, truth: Words) -> float:
 
 
 def _aligned(written: Words, truth: Words) -> list[tuple[int, int]]:
-    """Places of matched words, in the order of what was written."""
+    """Positions of matched words, in the order of the generated text."""
     matched: dict[int, int] = {}
     stems = [[_stem(word) for word in words] for words in (written, truth)]
     for one, other in ((written, truth), stems):

@@ -16,10 +16,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.study import Study
+from encoders.study import Study, study_of
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Rejected
-from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected, study_of
+from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, PictureStore
 from experiments.splits.manifest import Manifest, manifest_name

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from encoders.study import Passage, Study, StudyImage, plain
+from encoders.study import Study, plain
 from experiments.datasets._layout import Rejected
 from experiments.preparation.image_scan import Look
 from experiments.records.atomic import atomic_path
@@ -25,7 +25,6 @@ __all__ = [
     "REJECTED",
     "STUDIES_FILE",
     "read_rejected",
-    "study_of",
     "write_pictures",
     "write_rejected",
     "write_studies",
@@ -129,18 +128,6 @@ def read_rejected(path: Path) -> tuple[Rejected, ...]:
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not readable: {error}", "prepare again") from None
-
-
-def study_of(record: Mapping[str, Any]) -> Study:
-    """A study from its JSON record."""
-    images = tuple(
-        StudyImage(**(image | {"box": tuple(image["box"])} if "box" in image else image))
-        for image in record["images"]
-    )
-    report, dialogue = (
-        tuple(Passage(**passage) for passage in record[part]) for part in ("report", "dialogue")
-    )
-    return Study(**(record | {"images": images, "report": report, "dialogue": dialogue}))  # type: ignore[operator]
 
 
 def _write(path: Path, schema: Any, rows: Iterator[dict[str, Any]]) -> int:

@@ -13,14 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from encoders.study import SplitPart, Study
+from encoders.study import SplitSubset, Study
 from experiments.config.schema import DataSection, SplitSection
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.datasets._boxes import Box, with_boxes
 from experiments.datasets._layout import Reading, Rejected, log_warnings
 from experiments.preparation.copy import RECORD, PreparedCopy
 from experiments.preparation.inspection import locate, read, reasons
-from experiments.splits.manifest import Manifest, locked_studies, make_manifest, official_parts
+from experiments.splits.manifest import Manifest, locked_studies, make_manifest, official_subsets
 from kg.errors import InputError, did_you_mean
 from kg.options import parse_options
 
@@ -136,9 +136,9 @@ class OpenDataset:
         return [study for study in self.studies if study.study not in self.locked]
 
     @cached_property
-    def official(self) -> Mapping[str, SplitPart]:
+    def official(self) -> Mapping[str, SplitSubset]:
         """Subset of each study in the split its publication gives; empty where it gives none."""
-        return official_parts(self.dataset, self.root)
+        return official_subsets(self.dataset, self.root)
 
     def manifest(self, split: SplitSection) -> Manifest:
         """The split of all studies, so that every experiment on a data set shares it."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from encoders.contents import file_hash
 from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
-from encoders.study import SplitPart, Study, plain
+from encoders.study import SplitSubset, Study, plain
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.preparation.copy import RECORD, StudyTable
@@ -54,7 +54,7 @@ from experiments.splits.manifest import (
     locked_studies,
     make_manifest,
     manifest_name,
-    official_parts,
+    official_subsets,
 )
 from kg.errors import InputError, did_you_mean
 from kg.files.json_text import json_in
@@ -148,7 +148,7 @@ def prepare(
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
     reading = read(dataset, root, labels)
-    official = official_parts(dataset, root)
+    official = official_subsets(dataset, root)
     fingerprint = fingerprint_of(name, reading, root, plan, official)
     before = unchanged(out, fingerprint)
     if before is not None and not (strict and before.rejected):
@@ -173,7 +173,7 @@ def prepare(
 
 
 def fingerprint_of(
-    name: str, reading: Reading, root: Path, plan: Plan, official: Mapping[str, SplitPart]
+    name: str, reading: Reading, root: Path, plan: Plan, official: Mapping[str, SplitSubset]
 ) -> str:
     """SHA-256 over what a preparation depends on.
 
@@ -247,10 +247,10 @@ def _refusal(root: Path, refused: Sequence[Rejected]) -> InputError:
     )
 
 
-def _lacking(official: Mapping[str, SplitPart], studies: Sequence[Study]) -> str:
+def _lacking(official: Mapping[str, SplitSubset], studies: Sequence[Study]) -> str:
     """The first part of an official split of which no study is here; empty = none is lacking."""
     here = {official.get(study.study) for study in studies}
-    parts: tuple[SplitPart, ...] = ("train", "test")
+    parts: tuple[SplitSubset, ...] = ("train", "test")
     return next((part for part in parts if official and part not in here), "")
 
 
@@ -264,7 +264,7 @@ class _Work:
     out: Path
     labels: str
     plan: Plan
-    official: Mapping[str, SplitPart]
+    official: Mapping[str, SplitSubset]
 
     def write(self, reading: Reading, looks: Mapping[str, Look], fingerprint: str) -> Prepared:
         """Write everything, and last the record that says it is whole."""

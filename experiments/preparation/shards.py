@@ -26,8 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.contents import file_hash
-from encoders.study import Study, plain
-from experiments.preparation.index import study_of
+from encoders.study import Study, plain, study_of
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of

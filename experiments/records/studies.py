@@ -57,16 +57,16 @@ _COLUMNS = tuple(field.name for field in fields(ScoredStudy))
 
 def scored_study(study: Study, part: str) -> ScoredStudy:
     """What is kept of a study that was scored in a part."""
-    views = study.facts.get("view", "").split("+")
+    views = study.metadata.get("view", "").split("+")
     return ScoredStudy(
         study=study.study,
         patient=study.patient,
         part=part,
         modality=_joined(image.modality for image in study.images),
         view=_joined(views) or _joined(image.view for image in study.images),
-        sex=_SEXES.get(study.facts.get("sex", "").strip().lower(), ""),
-        age_band=age_band(study.facts.get("age", "")),
-        source=study.facts.get("document", ""),
+        sex=_SEXES.get(study.metadata.get("sex", "").strip().lower(), ""),
+        age_band=age_band(study.metadata.get("age", "")),
+        source=study.metadata.get("document", ""),
     )
 
 

@@ -73,12 +73,12 @@ def _pictures(study: Study, root: Path) -> Iterator[_Shown]:
     counts = []
     for image in study.images:
         try:
-            counts.append(1 if image.part is not None else look(root / image.path).parts)
+            counts.append(1 if image.frame is not None else look(root / image.path).parts)
         except RejectedImage:
             counts.append(1)
     for image, count, places in zip(study.images, counts, share(counts, MOST), strict=True):
         name = f"{image.modality}, {image.view}"
-        parts = [image.part] if count == 1 else [*places]
+        parts = [image.frame] if count == 1 else [*places]
         try:
             for part, grey in zip(parts, read_parts(root / image.path, parts), strict=False):
                 place = "" if part is None else f", {part + 1} of {max(count, part + 1)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from encoders.contents import Contents
-from encoders.study import SplitPart, Study, plain
+from encoders.study import SplitSubset, Study, plain
 from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import LabelChoice
 from experiments.loading.cohort import Cohort
@@ -135,7 +135,7 @@ def assemble(
     manifest = opened.manifest(experiment.split)
     studies = wanted_studies(opened.studies, data)
     taught = _taught(experiment, opened, studies)
-    parts: dict[SplitPart, Sequence[Study]] = {
+    parts: dict[SplitSubset, Sequence[Study]] = {
         part: _part(studies, manifest, part) for part in PARTS
     }
     reader = build_reader(
@@ -214,7 +214,7 @@ def _further(
     root: Path,
     cache: Path,
     reader: StudyReader,
-    parts: tuple[Mapping[SplitPart, Sequence[Study]], Path],
+    parts: tuple[Mapping[SplitSubset, Sequence[Study]], Path],
 ) -> tuple[Further, ...]:
     """Training studies of the further data sets, without a picture that is validated or tested."""
     if not experiment.also:
@@ -242,7 +242,7 @@ def _further(
     )
 
 
-def _part(studies: Sequence[Study], manifest: Manifest, part: SplitPart) -> Sequence[Study]:
+def _part(studies: Sequence[Study], manifest: Manifest, part: SplitSubset) -> Sequence[Study]:
     return those(studies, lambda study: manifest.assignments[study.study] == part)
 
 

@@ -44,7 +44,7 @@ def write_exposure(folder: RunFolder, context: Assembled, parents: Sequence[Expo
             for study in context.cohorts[part].studies:
                 for path in {image.path for image in reader.chosen(study, context.root)}:
                     digest = reader.contents.hash(context.root / path)
-                    rows.add((digest, study.source, published(path)))
+                    rows.add((digest, study.dataset, published(path)))
     values: dict[str, list[Any]] = {"pictures": sorted(rows)}
     known = DATASETS.names()
     more = [(one.name, study) for one in context.further for study in one.studies]
@@ -175,7 +175,7 @@ class Exposure:
             return "patient"
         if self.hashes and self.hashes & shown:
             return "picture"
-        if any((study.source, published(image.path)) in twins for image in study.images):
+        if any((study.dataset, published(image.path)) in twins for image in study.images):
             return "near_duplicate"
         return ""
 

@@ -1,4 +1,4 @@
-"""Groups of studies divided over parts of given shares, so that every label is in its share."""
+"""Division of groups of studies into subsets of given shares, balanced by label."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LADDER = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 def weigh(
     order: Mapping[str, list[int]], studies: Sequence[Study]
 ) -> dict[str, NDArray[np.float64]]:
-    """Of each group, in a fixed order: its studies, and its present and absent labels.
+    """Counts of each group, in a fixed order: its studies, and its present and absent labels.
 
     Labels are counted within each modality, since a cohort's classes and modalities are tied.
     """
@@ -42,10 +42,10 @@ def weigh(
 def divide(
     weights: Mapping[str, NDArray[np.float64]], shares: Sequence[float], rng: np.random.Generator
 ) -> list[set[str]]:
-    """Divide groups over parts of given shares, greedily balancing studies and labels.
+    """Divide groups into subsets of given shares, greedily balancing studies and labels.
 
-    Groups with the rarest labels are placed first, each where what it carries is most lacking,
-    in units of the label's whole count; equal cases are decided by a seeded shuffle.
+    Groups with the rarest labels are placed first, each in the subset that lacks its labels most,
+    in units of the label's whole count; a seeded shuffle decides ties.
     """
     names = list(weights)
     if not names:
@@ -56,13 +56,13 @@ def divide(
     rarity = (table / total).max(axis=1).round(9)
     shuffled = rng.permutation(len(names))
     lacking = np.outer(shares, total)
-    parts: list[set[str]] = [set() for _ in shares]
+    subsets: list[set[str]] = [set() for _ in shares]
     for place in shuffled[np.argsort(-rarity[shuffled], kind="stable")]:
         need = ((lacking / total) * (table[place] / total)).sum(axis=1) / np.asarray(shares)
         chosen = int(np.argmax(need.round(9)))
-        parts[chosen].add(names[place])
+        subsets[chosen].add(names[place])
         lacking[chosen] -= table[place]
-    return parts
+    return subsets
 
 
 def fraction_of(
@@ -71,7 +71,7 @@ def fraction_of(
     """A share of the groups, balanced by label; of one seed, a smaller share is in a larger one.
 
     Args:
-        weights: What each group carries, from `weigh`.
+        weights: Counts of each group, from `weigh`.
         fraction: One of `LADDER`.
         seed: Seed of the division.
 

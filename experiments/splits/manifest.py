@@ -1,7 +1,7 @@
-"""Who trains and who is tested: splits by group, written as a manifest with a hash.
+"""Splits into training, validation and test by group, written as a manifest with a hash.
 
-The locked part is decided first and by a hash of the group alone, so it never moves: a group is
-locked where the first 8 hex digits of the SHA-256 of its key, as a share of 16^8, are below the
+The locked test set is decided first, by a hash of the group alone, so it never changes: a group is
+locked if the first 8 hex digits of the SHA-256 of its key, as a share of 16^8, are below the
 data set's share.
 """
 
@@ -19,11 +19,11 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.study import SplitPart, Study
+from encoders.study import SplitSubset, Study
 from experiments.config.schema import SplitSection
 from experiments.records.atomic import write_json
 from experiments.splits.balance import divide, fraction_of, weigh
-from experiments.splits.origins import source_groups, tested_source
+from experiments.splits.origins import origin_groups, tested_origin
 from kg.errors import InputError
 from kg.files.json_text import json_in
 
@@ -33,14 +33,14 @@ LOCKED_LISTS = Path(__file__).parents[1] / "datasets" / "locked"
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which study is in which part.
+    """Assignment of studies to subsets.
 
     Args:
-        name: What the split is called.
-        dataset: Data set it divides.
+        name: Name of the split.
+        dataset: Name of the data set.
         kind: `folds`, `fixed`, `locked`, `official` or `sources`.
         seed: Seed of the division.
-        assignments: Part of each study.
+        assignments: Subset of each study.
         groups: Group of each study.
     """
 
@@ -48,7 +48,7 @@ class Manifest:
     dataset: str
     kind: str
     seed: int
-    assignments: Mapping[str, SplitPart]
+    assignments: Mapping[str, SplitSubset]
     groups: Mapping[str, str]
 
     @cached_property
@@ -57,9 +57,9 @@ class Manifest:
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def studies(self, part: SplitPart) -> tuple[str, ...]:
-        """Ids of the studies in a part, sorted."""
-        return tuple(sorted(study for study, where in self.assignments.items() if where == part))
+    def studies(self, subset: SplitSubset) -> tuple[str, ...]:
+        """Ids of the studies in a subset, sorted."""
+        return tuple(sorted(study for study, where in self.assignments.items() if where == subset))
 
     def save(self, path: Path) -> None:
         """Write the manifest with its hash, whole or not at all."""
@@ -87,44 +87,46 @@ class Manifest:
 
 
 def check(manifest: Manifest) -> None:
-    """Refuse a manifest in which a group is in two parts, or a part or a group is unknown.
+    """Refuse a manifest with a group in two subsets, or an unknown subset or group.
 
     Raises:
-        InputError: `leakage`, with the first group and its studies, or what is unknown.
+        InputError: `leakage`, with the first group and its studies, or the unknown name.
     """
-    unknown = set(manifest.assignments.values()) - set(get_args(SplitPart))
+    unknown = set(manifest.assignments.values()) - set(get_args(SplitSubset))
     if unknown:
-        parts = ", ".join(get_args(SplitPart))
-        raise InputError(f"{manifest.name}: no such part: {sorted(unknown)[0]}", f"use {parts}")
+        subsets = ", ".join(get_args(SplitSubset))
+        raise InputError(f"{manifest.name}: no such subset: {sorted(unknown)[0]}", f"use {subsets}")
     if set(manifest.groups) != set(manifest.assignments):
         odd = sorted(set(manifest.groups) ^ set(manifest.assignments))[0]
-        raise InputError(f"{manifest.name}: study {odd} lacks a part or a group", "write it again")
+        raise InputError(
+            f"{manifest.name}: study {odd} lacks a subset or a group", "write it again"
+        )
     first: dict[str, str] = {}
-    for study, part in manifest.assignments.items():
+    for study, subset in manifest.assignments.items():
         group = manifest.groups[study]
         other = first.setdefault(group, study)
-        if manifest.assignments[other] != part:
+        if manifest.assignments[other] != subset:
             raise InputError(
                 f"leakage: {manifest.name}: group {group} is in {manifest.assignments[other]} "
-                f"({other}) and in {part} ({study})",
-                "keep all studies of a patient or source document in one part",
+                f"({other}) and in {subset} ({study})",
+                "keep all studies of a patient or source document in one subset",
             )
 
 
 def fraction(key: str) -> float:
-    """Where a key falls in [0, 1): the first 8 hex digits of its SHA-256 over 2^32."""
+    """Position of a key in [0, 1): the first 8 hex digits of its SHA-256 over 2^32."""
     return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32
 
 
 def locked_groups(groups: Iterable[str], share: float) -> frozenset[str]:
-    """The groups that are locked under the hash rule."""
+    """Groups locked by the hash rule."""
     return frozenset(group for group in groups if fraction(group) < share)
 
 
 def locked_studies(dataset: object, studies: Iterable[Study]) -> frozenset[str]:
-    """Ids of the studies that development never sees.
+    """Ids of the locked studies, which development never reads.
 
-    A data set that is part of a cohort locks what the cohort locks: its group keys are hashed as
+    A data set within a cohort locks the same groups as the cohort: its group keys are hashed as
     the cohort writes them, and studies in the cohort's committed list are locked too.
 
     Args:
@@ -141,20 +143,20 @@ def locked_studies(dataset: object, studies: Iterable[Study]) -> frozenset[str]:
     )
 
 
-def official_parts(dataset: object, root: Path) -> Mapping[str, SplitPart]:
-    """Part of each study in the split its publication gives; empty where it gives none.
+def official_subsets(dataset: object, root: Path) -> Mapping[str, SplitSubset]:
+    """Subset of each study in the published split; empty if there is none.
 
     Args:
-        dataset: The data set; its `official_split` is asked.
+        dataset: The data set, which may have an `official_split`.
         root: Its own folder.
     """
-    given: Callable[[Path], Mapping[str, SplitPart]] | None
-    given = getattr(dataset, "official_split", None)
-    return given(root) if given is not None else {}
+    split_of: Callable[[Path], Mapping[str, SplitSubset]] | None
+    split_of = getattr(dataset, "official_split", None)
+    return split_of(root) if split_of is not None else {}
 
 
 def read_locked(name: str) -> frozenset[str]:
-    """Studies in the committed list of a data set's locked part; empty where there is none."""
+    """Studies in the committed list of a data set's locked test set; empty if there is none."""
     path = LOCKED_LISTS / f"{name}.json"
     if not name or not path.is_file():
         return frozenset()
@@ -162,7 +164,7 @@ def read_locked(name: str) -> frozenset[str]:
 
 
 def locked_list(dataset: object, name: str, studies: Sequence[Study]) -> dict[str, object]:
-    """What is committed of a locked part: its rule, ids and their hash; no text and no labels."""
+    """Committed list of a locked test set: its rule, ids and their hash; no text and no labels."""
     share = float(getattr(dataset, "locked_share", 0.0))
     groups = locked_groups({study.patient for study in studies}, share)
     ids = sorted(study.study for study in studies if study.patient in groups)
@@ -184,31 +186,31 @@ def make_manifest(
     *,
     dataset: str,
     locked: frozenset[str] = frozenset(),
-    official: Mapping[str, SplitPart] | None = None,
+    official: Mapping[str, SplitSubset] | None = None,
 ) -> Manifest:
     """Divide the studies by group, balanced by label, the same for the same seed.
 
-    `folds`: the development part in `split.folds` test folds, of which `split.fold` is tested;
+    `folds`: the development studies in `split.folds` test folds, of which `split.fold` is tested;
     each of its studies is tested once over the folds. `fixed`: about 60/15/25 of the development
-    part. `locked`: the development part trains, the locked part is tested. `official`: each study
-    stands where the publication puts it; without a published validation part one is divided off
-    training. `sources`: one source of the development part is tested, see `sources.py`; a group
-    with studies of it that is tested with another source is `unused`. In all but `locked`, locked
-    studies stand in the part `locked`, which no run reads. With `split.fraction` below 1, the
-    training groups that are not in it are `unused`.
+    studies. `locked`: development studies train, the locked test set is tested. `official`: the
+    published split; without a published validation subset one is taken from training. `sources`:
+    one origin of the development studies is tested, see `origins.py`; a group with studies of it
+    that is tested with another origin is `unused`. In all but `locked`, locked studies are in the
+    subset `locked`, which no run reads. With `split.fraction` below 1, the training groups outside
+    it are `unused`.
 
     Args:
         studies: All studies of the data set, also those a run will not use, so that all runs
             share one manifest; each with its group as `patient`. Their stated labels, not the
-            targets a label policy makes of them, balance the parts.
-        split: How to divide.
+            targets of a label policy, balance the subsets.
+        split: Settings of the split.
         dataset: Name of the data set.
         locked: Ids of the locked studies, from `locked_studies`.
-        official: Published part of each study, from `official_parts`.
+        official: Published subset of each study, from `official_subsets`.
 
     Raises:
-        InputError: If there are too few groups, no such fold, no source or locked part to test,
-            no official split, or one that does not speak of a study or parts a patient.
+        InputError: If there are too few groups, no such fold, no origin or locked test set to test,
+            no official split, or one that lacks a study or separates studies of a patient.
     """
     _check_request(studies, split, locked, dataset)
     groups = {study.study: study.patient for study in studies}
@@ -219,35 +221,39 @@ def make_manifest(
             order[study.patient].append(row)
     weights = weigh(order, studies)
     rng = np.random.default_rng(split.seed)
-    part: dict[str, SplitPart] = {group: "locked" for group in shut}
-    source = ""
+    assigned: dict[str, SplitSubset] = {group: "locked" for group in shut}
+    origin = ""
     if split.kind == "official":
         placed = _published(studies, official or {}, dataset)
-        part |= _held_out(placed, groups, weights, split, rng)
-        assignments = {study: part.get(groups[study], placed[study]) for study in sorted(groups)}
+        assigned |= _held_out(placed, groups, weights, split, rng)
+        assignments = {
+            study: assigned.get(groups[study], placed[study]) for study in sorted(groups)
+        }
     else:
         if split.kind == "locked":
-            part = dict.fromkeys(shut, "test")
+            assigned = dict.fromkeys(shut, "test")
         silent: set[str] = set()
         if split.kind == "sources":
             open_ = [studies[row] for rows in order.values() for row in rows]
-            source = tested_source(open_, split.fold, dataset)
-            test, silent = source_groups(open_, source)
+            origin = tested_origin(open_, split.fold, dataset)
+            test, silent = origin_groups(open_, origin)
         else:
             test = _tested(weights, split, rng)
         rest = {group: weights[group] for group in weights if group not in test | silent}
         share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
         held = divide(rest, [1 - share, share], rng)[1]
         for group in weights:
-            part[group] = "test" if group in test else "validation" if group in held else "train"
-        part |= dict.fromkeys(silent, "unused")
-        assignments = {study: part[group] for study, group in sorted(groups.items())}
+            assigned[group] = (
+                "test" if group in test else "validation" if group in held else "train"
+            )
+        assigned |= dict.fromkeys(silent, "unused")
+        assignments = {study: assigned[group] for study, group in sorted(groups.items())}
     trained = {groups[study] for study, where in assignments.items() if where == "train"}
     rest = {group: weights[group] for group in weights if group in trained}
     left_out = trained - fraction_of(rest, split.fraction, split.seed)
     assignments |= {study: "unused" for study in assignments if groups[study] in left_out}
     manifest = Manifest(
-        name=manifest_name(dataset, split, source),
+        name=manifest_name(dataset, split, origin),
         dataset=dataset,
         kind=split.kind,
         seed=split.seed,
@@ -267,25 +273,25 @@ def _check_request(
         raise InputError(f"{dataset}: two studies have the id {twice[0]!r}", "give each its own")
     if split.kind == "locked" and not locked:
         raise InputError(
-            f"{dataset} has no locked part", "use split.kind folds or fixed for this data set"
+            f"{dataset} has no locked test set", "use split.kind folds or fixed for this data set"
         )
     if not 0 < split.validation < 1 - FIXED_TEST:
         raise InputError(f"split.validation {split.validation}", "choose a share below 0.75")
 
 
 def _check_filled(manifest: Manifest) -> None:
-    for part in ("train", "validation", "test"):
-        if not manifest.studies(part):
+    for subset in ("train", "validation", "test"):
+        if not manifest.studies(subset):
             raise InputError(
-                f"{manifest.name}: nothing is left for {part}",
+                f"{manifest.name}: nothing is left for {subset}",
                 "give more patients, fewer folds or a larger split.validation",
             )
 
 
 def _published(
-    studies: Sequence[Study], official: Mapping[str, SplitPart], dataset: str
-) -> Mapping[str, SplitPart]:
-    """The official split, once it places every study."""
+    studies: Sequence[Study], official: Mapping[str, SplitSubset], dataset: str
+) -> Mapping[str, SplitSubset]:
+    """The official split, checked to place every study."""
     if not official:
         raise InputError(
             f"{dataset}: no official split is here",
@@ -302,31 +308,31 @@ def _published(
 
 
 def _held_out(
-    placed: Mapping[str, SplitPart],
+    placed: Mapping[str, SplitSubset],
     groups: Mapping[str, str],
     weights: Mapping[str, NDArray[np.float64]],
     split: SplitSection,
     rng: np.random.Generator,
-) -> dict[str, SplitPart]:
-    """Training groups held out for validation where the publication holds none out."""
-    parts = {groups[study]: part for study, part in placed.items() if study in groups}
-    if "validation" in parts.values():
+) -> dict[str, SplitSubset]:
+    """Training groups held out for validation if the publication holds none out."""
+    placed_groups = {groups[study]: subset for study, subset in placed.items() if study in groups}
+    if "validation" in placed_groups.values():
         return {}
-    rest = {group: weights[group] for group in weights if parts[group] == "train"}
+    rest = {group: weights[group] for group in weights if placed_groups[group] == "train"}
     held = divide(rest, [1 - split.validation, split.validation], rng)[1]
     return dict.fromkeys(held, "validation")
 
 
-def manifest_name(dataset: str, split: SplitSection, source: str = "") -> str:
-    """What a split is called; shares of validation are not told apart by it.
+def manifest_name(dataset: str, split: SplitSection, origin: str = "") -> str:
+    """Name of a split; it does not depend on the share of validation.
 
     Args:
         dataset: Name of the data set.
         split: The split.
-        source: The source that is tested, of `sources`.
+        origin: The tested origin, for `sources`.
     """
     fold = f"-{split.fold + 1}of{split.folds}" if split.kind == "folds" else ""
-    fold += f"-{source}" if source else ""
+    fold += f"-{origin}" if origin else ""
     share = f"-{100 * split.fraction:g}pct" if split.fraction != 1 else ""
     return f"{dataset}-{split.kind}{fold}-seed{split.seed}{share}"
 

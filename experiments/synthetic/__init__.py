@@ -1,1 +1,1 @@
-"""How the made-up studies of the synthetic data set are sampled, drawn, written and labelled."""
+"""Sampling, drawing, writing and labelling of the made-up studies of the synthetic data set."""

@@ -1,6 +1,6 @@
-"""An axial CT slice of the chest in a lung window, and what disease looks like on it.
+"""Drawing of an axial CT slice of the chest in a lung window, with disease.
 
-The patient lies on the back: the spine is at the bottom, the right lung on the left of the picture.
+The patient lies on the back: the spine is at the bottom, the right lung on the left of the image.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from experiments.synthetic.person import SIDES, Finding, Person
 SIGN = {"right": -1.0, "left": 1.0}
 CENTRE = {"right": (-0.40, 0.02), "left": (0.41, 0.04)}
 FLOAT = {"upper": -0.22, "middle": 0.02, "lower": 0.26}
-"""From front to back: where a zone's lesion lies in the slice."""
+"""Position of a zone's lesion in the slice, from front to back."""
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Slice:
     """Layers of a slice while it is drawn; every plane is `[H, W]`.
 
     Args:
-        size: Side of the picture in pixels.
+        size: Side of the image in pixels.
         lungs: Both lungs, 1 inside.
         rim: Distance to the pleura, positive inside a lung.
-        filled: Brightness that disease adds to lung.
+        filled: Brightness added to the lung by disease.
     """
 
     size: int

@@ -1,7 +1,7 @@
-"""The drawing board: coordinates, soft shapes, strokes, clouds, speckle and boxes.
+"""Drawing primitives: coordinates, soft shapes, strokes, clouds, speckle and boxes.
 
-Coordinates run from -1 to 1 over the square picture, `x` to the right and `y` downwards; the
-patient's right side is on the left of a chest picture, as a reader sees it.
+Coordinates run from -1 to 1 over the square image, `x` to the right and `y` downwards; the
+patient's right side is on the left of a chest image, as a reader sees it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 
 Plane = NDArray[np.floating[Any]]
-"""One value a pixel, `[H, W]`."""
+"""One value for each pixel, `[H, W]`."""
 
 Line = Sequence[tuple[float, float]]
 Box = tuple[int, int, int, int]
@@ -28,11 +28,11 @@ Box = tuple[int, int, int, int]
 
 @dataclass
 class Drawing:
-    """A finished picture and where each finding was drawn in it.
+    """A finished image with the box of each finding.
 
     Args:
-        pixels: 8-bit grey picture, `[H, W]`.
-        boxes: Box of every finding that this picture shows, by concept.
+        pixels: 8-bit grey image, `[H, W]`.
+        boxes: Box of every finding shown, by concept.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,10 +40,10 @@ class Drawing:
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """A generator of its own for each thing that is drawn.
+    """A separate random generator for each drawn item.
 
-    What one thing draws never moves the others, so a picture without one finding is the same
-    picture in all else.
+    The draws of one item never change the others, so an image without one finding is otherwise
+    the same image.
     """
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 

@@ -1,4 +1,4 @@
-"""A frontal chest X-ray: outline, lungs, ribs, clavicles, spine, heart and diaphragm.
+"""Drawing of a frontal chest X-ray: outline, lungs, ribs, clavicles, spine, heart, diaphragm.
 
 Brightness is built as a film is: soft tissue is bright, air takes brightness away, bone adds some.
 Pathology works on the same layers: `fill` takes air out of the lung, `clear` takes vessels out.
@@ -31,15 +31,15 @@ SIGN = {"right": -1.0, "left": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Measures of a chest in picture coordinates.
+    """Measures of a chest in image coordinates.
 
     Args:
         width: Half width of the lungs at their widest.
         apex: Height of the lung apices.
         base: Height of the domes of the diaphragm, right and left.
-        dome: How high the diaphragm arches; small = flat.
+        dome: Height of the arch of the diaphragm; small = flat.
         heart: Half width of the heart.
-        air: How dark the lungs are.
+        air: Darkness of the lungs.
     """
 
     width: float
@@ -51,7 +51,7 @@ class Build:
 
     @classmethod
     def of(cls, person: Person, rng: np.random.Generator) -> Build:
-        """The chest of a person as it is on one day (breath and position vary a little)."""
+        """The chest of a person on one day (breath and position vary a little)."""
         breath = person.depth * 0.05 + rng.normal(0, 0.015)
         base = 0.44 + breath
         width = 0.76 * person.build
@@ -86,7 +86,7 @@ class Chest:
     """The layers of a frontal film while it is drawn; every plane is `[H, W]`.
 
     Args:
-        size: Side of the picture in pixels.
+        size: Side of the image in pixels.
         build: Measures of the chest.
         lungs: Each lung, 1 inside.
         depth: Distance to the border of each lung, positive inside.
@@ -138,7 +138,7 @@ class Chest:
         self.filled = 1 - (1 - self.filled) * (1 - np.clip(layer, 0, 1))
 
     def clear(self, layer: Plane) -> None:
-        """Take vessel markings away."""
+        """Remove vessel markings."""
         self.cleared = 1 - (1 - self.cleared) * (1 - np.clip(layer, 0, 1))
 
     @property
@@ -238,7 +238,7 @@ def compose(chest: Chest, person: Person, rng: np.random.Generator) -> Drawing:
 
     Args:
         chest: The layers, with pathology painted in.
-        person: Whose chest it is.
+        person: The patient.
         rng: Source of vessels, grain and exposure.
     """
     size, build = chest.size, chest.build

@@ -1,7 +1,7 @@
-"""What disease looks like on a frontal chest X-ray, finding by finding.
+"""Drawing of each finding on a frontal chest X-ray.
 
-Each painter changes the layers of a `Chest` and returns the layer that it painted, from which the
-box of the finding is read.
+Each painter changes the layers of a `Chest` and returns its own layer, which gives the box of the
+finding.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _sides(finding: Finding) -> tuple[str, ...]:
 def _spot(
     finding: Finding, rng: np.random.Generator, *, near: float, far: float
 ) -> tuple[float, float]:
-    """A place in the finding's side and zone, `near` to `far` from the midline."""
+    """A position in the finding's side and zone, `near` to `far` from the midline."""
     side = finding.side if finding.side != "both" else "right"
     across = rng.uniform(near, far) * (0.8 if finding.zone == "upper" else 1.0)
     return SIGN[side] * across, HEIGHT[finding.zone] + rng.uniform(-0.06, 0.06)
@@ -281,7 +281,7 @@ SHAPES: dict[str, Callable[[Build, float], Build]] = {
     "ckg:emphysema": Build.overinflated,
     "ckg:cardiomegaly": Build.with_large_heart,
 }
-"""Findings that change the measures of the chest, in the order in which they do."""
+"""Findings that change the measures of the chest, in order of application."""
 
 
 def draw_frontal(
@@ -293,10 +293,10 @@ def draw_frontal(
     """Draw a frontal chest X-ray.
 
     Args:
-        size: Side of the picture in pixels.
-        person: Whose chest it is.
-        findings: What to show, by concept; a concept that cannot be drawn here is left out.
-        streams: Gives the generator of a thing by name (`body`, `film`, or a concept).
+        size: Side of the image in pixels.
+        person: The patient.
+        findings: Findings to draw, by concept; those without a painter are left out.
+        streams: Random generator by name of the item (`body`, `film`, or a concept).
     """
     build = Build.of(person, streams("body"))
     for concept, reshape in SHAPES.items():

@@ -1,7 +1,7 @@
-"""Writes the conversation of a patient and a doctor before the examination.
+"""Writing of the conversation of a patient and a doctor before the examination.
 
-The patient opens with a complaint, the doctor asks on, and an answer may say yes, no or not sure:
-what a question states is decided by the turn that follows it.
+The patient opens with a complaint, the doctor asks on, and an answer may be yes, no or not sure:
+the turn after a question decides its assertion.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ CLOSINGS: dict[Language, str] = {
 
 
 def write_dialogue(case: Case, rng: np.random.Generator, language: Language) -> Writer:
-    """A conversation with account of what it states.
+    """A conversation with its statements.
 
     Args:
-        case: What is true.
+        case: The sampled study.
         rng: Source of the choice of words.
         language: Language of the conversation.
     """
     writer = Writer()
     opening = list(case.symptoms)[: int(rng.integers(1, 3))]
     if opening and rng.random() < 0.4:
-        told: list[Claim] = [(symptom, "present") for symptom in opening]
+        claims: list[Claim] = [(symptom, "present") for symptom in opening]
         names = _joined([f"<{_name(symptom, language, rng)}>" for symptom in opening], language)
         text = f"{names} for some days." if language == "en" else f"{names}数天。"
-        writer.passage("description", [(text, told)], language)
+        writer.passage("description", [(text, claims)], language)
     _open(writer, case, opening, rng, language)
     rest = [symptom for symptom in SYMPTOMS if symptom not in opening]
     for place in rng.permutation(len(rest))[: int(rng.integers(2, 5))]:

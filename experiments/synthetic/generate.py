@@ -1,4 +1,4 @@
-"""Makes the synthetic data set: samples a world, draws, writes and keeps account of the truth."""
+"""Generation of the synthetic data set: sampling, drawing, writing and ground truth."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from experiments.synthetic.links import Links
 from experiments.synthetic.planted import planted_truths
 from experiments.synthetic.report import write_report
 from experiments.synthetic.rules import Rules
-from experiments.synthetic.studio import draw, shots
-from experiments.synthetic.truth import Truth, tell
+from experiments.synthetic.studio import draw, images_of
+from experiments.synthetic.truth import Truth, truth_of
 from experiments.synthetic.world import Case, sample
 from experiments.synthetic.writer import Writer
 from kg.errors import InputError
@@ -26,27 +26,27 @@ from kg.model.graph import KnowledgeGraph
 
 TRUTH = "truth.jsonl"
 VERSION = 1
-"""Raised whenever the same rules give other studies, so that old copies are made anew."""
+"""Version, raised whenever the same rules give other studies, so that old copies are made again."""
 
 
 def key_of(rules: Rules, graph: KnowledgeGraph) -> str:
-    """Name of the copy that these rules and this graph make."""
+    """Folder name of the copy for these rules and this graph."""
     content = f"{VERSION} {rules.model_dump_json()} {graph.fingerprint}"
     return f"{rules.world}-{rules.studies}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def generate(folder: Path, rules: Rules, graph: KnowledgeGraph) -> list[Truth]:
-    """Write pictures and truth of a whole data set; the same rules give the same bytes.
+    """Write images and ground truth of a whole data set; the same rules give the same bytes.
 
-    The truth is written last and in one step, so a copy that has it is whole.
+    The ground truth is written last and in one step, so a copy that has it is whole.
 
     Args:
-        folder: Where to write `truth.jsonl` and `images/`; made if it is not there.
+        folder: Folder for `truth.jsonl` and `images/`; created if missing.
         rules: Number of studies, seed and world.
         graph: The clinical graph to sample through.
 
     Returns:
-        One record a study, as in `truth.jsonl`.
+        One record for each study, as in `truth.jsonl`.
 
     Raises:
         InputError: If the folder cannot be written.
@@ -71,13 +71,13 @@ def _truths(folder: Path, rules: Rules, graph: KnowledgeGraph) -> Iterator[Truth
         yield from planted_truths(rules, graph)
         return
     for case in sample(rules, Links(graph)):
-        pictures = {}
-        for shot in shots(case, rules):
-            drawing = draw(case, shot, rules)
-            path = f"images/{shot.name}.png"
+        images = {}
+        for image in images_of(case, rules):
+            drawing = draw(case, image, rules)
+            path = f"images/{image.name}.png"
             Image.fromarray(drawing.pixels).save(folder / path, compress_level=3)
-            pictures[path] = (shot, drawing)
-        yield tell(case, rules, graph, pictures, _texts(case, rules))
+            images[path] = (image, drawing)
+        yield truth_of(case, rules, graph, images, _texts(case, rules))
 
 
 def _texts(case: Case, rules: Rules) -> tuple[Writer, Writer]:
@@ -92,7 +92,7 @@ def _texts(case: Case, rules: Rules) -> tuple[Writer, Writer]:
 
 
 def read_truths(path: Path) -> list[Truth]:
-    """Read a copy's truth.
+    """Read the ground truth of a copy.
 
     Raises:
         InputError: Naming the line that is no record of a study.

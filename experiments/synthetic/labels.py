@@ -1,4 +1,4 @@
-"""Turns what is true of a made-up study into the labels that are stated of it."""
+"""Labels of a made-up study by its ground truth."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kg.model.graph import KnowledgeGraph
 def true_concepts(case: Case, graph: KnowledgeGraph) -> frozenset[str]:
     """Every concept that holds for a study.
 
-    What holds entails what it is a kind of (`is_a`); `no_finding` holds where there is neither
-    disease nor abnormality, devices aside.
+    A concept entails its broader concepts (`is_a`); `no_finding` holds without disease and
+    abnormality, devices aside.
     """
     first = {finding.concept for finding in case.findings}
     holds = {*first, *case.symptoms, *([case.disease] if case.disease else [])}
@@ -35,10 +35,10 @@ def true_concepts(case: Case, graph: KnowledgeGraph) -> frozenset[str]:
 
 
 def stated_labels(case: Case, true: frozenset[str], labels: str) -> dict[str, Stated]:
-    """The labels of one label set; a finding that is not in the answer is not stated.
+    """The labels of one label set; a finding that is missing from it is not stated.
 
     Args:
-        case: What is true, with what is hedged and unsaid.
+        case: The sampled study.
         true: All concepts that hold.
         labels: Name of the label set.
     """

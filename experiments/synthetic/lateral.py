@@ -1,6 +1,6 @@
-"""A lateral chest X-ray and those findings that show on it.
+"""Drawing of a lateral chest X-ray, with the findings visible on it.
 
-The spine is on the right of the picture and the breastbone on the left.
+The spine is on the right of the image and the breastbone on the left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads from the clinical graph what goes with what, and how strongly."""
+"""Associations of the made-up world, read from the clinical graph with their strength."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNWEIGHTED = 0.5
 """Weight of an edge whose sources state none."""
 
 UNWEIGHTED_SYMPTOM = 0.15
-"""The same for symptoms, of which a disease has many and a patient few."""
+"""Weight of a symptom edge whose sources state none: a disease has many, a patient few."""
 
 WORDS = {
     "very frequent": 0.9,
@@ -34,7 +34,7 @@ class Link:
     """One step from a concept to another along an edge.
 
     Args:
-        concept: Where the step leads.
+        concept: The concept reached.
         weight: Strength in [0, 1].
         edge: Subject, relation and object of the edge as it stands in the graph.
     """
@@ -49,7 +49,7 @@ def _link(concept: str, edge: Edge, unweighted: float = UNWEIGHTED) -> Link:
 
 
 def strength_of(edge: Edge, unweighted: float = UNWEIGHTED) -> float:
-    """How strong an edge is, in [0, 1].
+    """Strength of an edge, in [0, 1].
 
     The mean over its evidence of: the normalised mutual information (`npmi`) where it was mined,
     else a weight in (0, 1], else a frequency word; `unweighted` where no item says anything.
@@ -59,9 +59,9 @@ def strength_of(edge: Edge, unweighted: float = UNWEIGHTED) -> float:
 
 
 def _strength(detail: str, weight: float | None) -> float | None:
-    parts = dict(part.split("=", 1) for part in detail.replace(" ", "").split(";") if "=" in part)
-    if "npmi" in parts:
-        return min(1.0, max(0.0, float(parts["npmi"])))
+    figures = dict(one.split("=", 1) for one in detail.replace(" ", "").split(";") if "=" in one)
+    if "npmi" in figures:
+        return min(1.0, max(0.0, float(figures["npmi"])))
     if weight is not None and 0 < weight <= 1:
         return weight
     return WORDS.get(detail.strip().casefold())
@@ -78,7 +78,7 @@ class Links:
     graph: KnowledgeGraph
 
     def shown_by(self, disease: str, findings: Iterable[str]) -> list[Link]:
-        """Findings a disease shows: `has_phenotype`, and `suggestive_of` read backwards."""
+        """Findings of a disease: `has_phenotype`, and `suggestive_of` read backwards."""
         wanted = set(findings)
         forward = [
             _link(edge.object, edge)
@@ -93,7 +93,7 @@ class Links:
         return _strongest([*forward, *backward])
 
     def symptoms_of(self, disease: str) -> list[Link]:
-        """Symptoms a disease gives, its own and those of the diseases it is a kind of."""
+        """Symptoms of a disease, its own and those of broader diseases."""
         return _strongest(
             _link(edge.object, edge, UNWEIGHTED_SYMPTOM)
             for name in (disease, *self.graph.ancestors(disease))
@@ -102,7 +102,7 @@ class Links:
         )
 
     def seen_with(self, finding: str, findings: Iterable[str]) -> list[Link]:
-        """Findings that are seen together with one."""
+        """Findings seen together with one."""
         wanted = set(findings)
         pairs = [
             (edge.object if edge.subject == finding else edge.subject, edge)
@@ -111,7 +111,7 @@ class Links:
         return _strongest(_link(other, edge) for other, edge in pairs if other in wanted)
 
     def sites_of(self, finding: str) -> list[Link]:
-        """Sites of a finding that say a height in the lung."""
+        """Sites of a finding with a height in the lung."""
         return [
             _link(edge.object, edge)
             for edge in self.graph.edges_of(finding, "located_in")
@@ -125,7 +125,7 @@ class Links:
 
 
 def _strongest(links: Iterable[Link]) -> list[Link]:
-    """One link a concept, the strongest, in the order of the concepts' ids."""
+    """The strongest link to each concept, in the order of ids."""
     best: dict[str, Link] = {}
     for link in links:
         if link.concept not in best or link.weight > best[link.concept].weight:

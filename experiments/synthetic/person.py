@@ -1,4 +1,4 @@
-"""Who is drawn and what is to be seen: a person's build, and findings with their place."""
+"""Patient and findings: a person's build, and findings with their site."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Finding:
         side: Side of the patient; `both` also where a side has no meaning.
         zone: Height in the lung.
         extent: How large it is, in [0, 1].
-        shown: Whether pictures and text show it; a hidden one is only in the labels.
-        hedged: Whether the text states it as uncertain.
-        stated: Whether text and labels state it at all.
+        shown: True if images and text show it; a hidden one is only in the labels.
+        hedged: True if the text states it as uncertain.
+        stated: True if text and labels state it at all.
     """
 
     concept: str

@@ -1,18 +1,18 @@
-"""Studies without pictures whose labels depend on edges of the graph, or on pairs that are none.
+"""Studies without images whose labels depend on edges of the graph, or on pairs without edges.
 
-The two worlds in which an ablation of the graph has to prove itself. In both:
+Two worlds that test an ablation of the graph. In both:
 
 1. A sign is a concept with edges to exactly one finding of NIH-14, by one of `TIES`; findings with
    fewer than `FEWEST` signs are not in the world and their labels are not stated.
 2. Each sign holds in a study by itself, `MENTIONS` of them on average; the indication states them.
 3. A finding is there with `1 - (1 - RATE) * (1 - strength) ** k`, `k` = its signs that hold.
 
-In `planted` what is stated is what holds, so each sign speaks for the finding it has an edge to. In
-`unplanted` the very same studies, labels included, are written down with every sign under the name
-of a sign of another finding: each sign speaks as strongly for a finding it has no edge to.
+In `planted` the indication states the signs that hold, so each sign supports the finding of its
+edge. In `unplanted` the very same studies, labels included, are written with every sign under the
+name of a sign of another finding: each sign supports a finding without an edge to it as strongly.
 
-Each sign is stated in few studies, so that what it speaks for takes many studies to learn one sign
-at a time, but few for whoever knows the edges: one rule then holds for all signs.
+Each sign is stated in few studies, so learning sign by sign takes many studies, while a model that
+knows the edges needs few: one rule then holds for all signs.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ TIES = (
     *("co_occurs_with", "suggestive_of", "has_phenotype"),
     *("causes_condition", "causes_or_contributes_to"),
 )
-"""Relations by which a sign speaks for a finding."""
+"""Relations between a sign and its finding."""
 FEWEST = 3
 MENTIONS = 4
 """Signs that hold in a study, on average."""
 RATE = 0.05
-"""How often a finding is there without any of its signs."""
+"""Frequency of a finding without any of its signs."""
 SET = "nih14"
 
 Signs = Mapping[str, tuple[str, ...]]
@@ -79,7 +79,7 @@ def signs_of(graph: KnowledgeGraph) -> Signs:
 
 
 def graph_of(graph: KnowledgeGraph) -> KnowledgeGraph:
-    """The part of a graph that the worlds are about: findings, their signs, the edges between."""
+    """Subgraph of the worlds: findings, their signs, the edges between."""
     signs = signs_of(graph)
     owner = {sign: finding for finding, several in signs.items() for sign in several}
     kept = {*owner, *LABELS[SET][1]} & set(graph.index)
@@ -120,9 +120,11 @@ def planted_truths(rules: Rules, graph: KnowledgeGraph) -> Iterator[Truth]:
             counted = sum(sign in several for sign in holds)
             chance = 1 - (1 - RATE) * (1 - rules.strength) ** counted
             stated[finding] = "present" if rng.random() < chance else "absent"
-        told = [names[sign] for sign in holds]
+        written_signs = [names[sign] for sign in holds]
         report = Writer()
-        report.passage("indication", [(f"<{labels[one]}>.", [(one, "present")]) for one in told])
+        report.passage(
+            "indication", [(f"<{labels[one]}>.", [(one, "present")]) for one in written_signs]
+        )
         person = meet(f"P{number:05d}", rng)
         true = {finding for finding, said in stated.items() if said == "present"}
         yield {
@@ -133,7 +135,7 @@ def planted_truths(rules: Rules, graph: KnowledgeGraph) -> Iterator[Truth]:
             "modality": "cxr",
             "world": rules.world,
             "disease": None,
-            "true": sorted(true.union(told)),
+            "true": sorted(true.union(written_signs)),
             "findings": [],
             "symptoms": [],
             "edges": [],

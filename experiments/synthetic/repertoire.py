@@ -1,7 +1,7 @@
-"""What can be drawn: findings with their usual frequency and place, diseases and symptoms.
+"""Findings that can be drawn, with frequency and site; diseases and symptoms.
 
-The numbers here are the marginals of the made-up world. Which finding goes with which disease,
-symptom, site or other finding is never written here: it is read from the clinical graph.
+The numbers here are the marginals of the made-up world. Associations of findings with diseases,
+symptoms, sites and other findings are read from the clinical graph.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Spread = Literal["one", "both", "any"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How often and where a finding is met without any cause in the graph.
+    """Frequency and site of a finding without any cause in the graph.
 
     Args:
         rate: Its frequency among studies that are not healthy.
-        spread: Whether it is on one side, on both, or on either one or both.
-        zoned: Whether its height in the lung may vary; otherwise it is at the base.
+        spread: Sides: one, both, or either one or both.
+        zoned: True if its height in the lung may vary; otherwise it is at the base.
     """
 
     rate: float
@@ -68,7 +68,7 @@ FINDINGS: dict[Modality, dict[str, Kind]] = {
 DEVICES = ("ckg:central_venous_catheter", "ckg:endotracheal_tube", "ckg:pacemaker")
 SUPPORT_DEVICES = "ckg:support_devices"
 NORMAL_AIR = "ckg:a_lines"
-"""Repeats of the pleural line: what aerated lung shows on ultrasound; not an abnormality."""
+"""Repeats of the pleural line: the appearance of aerated lung on ultrasound, no abnormality."""
 
 NO_FINDING = "ckg:no_finding"
 COVID = "ckg:covid_19"
@@ -128,7 +128,7 @@ SITES: dict[str, tuple[Zone, Side | None]] = {
     "ckg:lung_bases": ("lower", None),
     "ckg:lower_lung_field": ("lower", None),
 }
-"""Height, and side if it says one, of the anatomical sites that say a height."""
+"""Height, and side if any, of the anatomical sites with a height."""
 
 LABELS: dict[str, tuple[tuple[Modality, ...], tuple[str, ...]]] = {
     "nih14": (

@@ -1,7 +1,7 @@
-"""Writes the report of a study: indication, findings and impression.
+"""Writing of the report of a study: indication, findings and impression.
 
-It names findings that pictures show, denies some that are not there, hedges a few, and carries the
-`XXXX` that de-identification leaves. The indication speaks of complaints only.
+It names findings on the images, denies some absent ones, hedges a few, and holds the `XXXX` of
+de-identification. The indication names complaints only.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ TECHNIQUE: dict[Modality, str] = {
 
 
 def write_report(case: Case, rng: np.random.Generator, *, chinese: bool) -> Writer:
-    """The report of a case with account of what it states.
+    """The report of a case with its statements.
 
     Args:
-        case: What is true.
+        case: The sampled study.
         rng: Source of the choice of words.
-        chinese: Whether findings and impression are repeated in Chinese.
+        chinese: True if findings and impression are repeated in Chinese.
     """
     writer = Writer()
     writer.passage("indication", [_indication(case, rng)])
     if rng.random() < 0.5:
         writer.passage("comparison", [("XXXX, XXXX." if rng.random() < 0.7 else "None.", [])])
     writer.passage("technique", [(TECHNIQUE[case.modality], [])])
-    told = [finding for finding in case.findings if finding.shown and finding.stated]
-    writer.passage("findings", _findings(case, told, rng))
-    writer.passage("impression", _impression(case, told, rng))
+    stated = [finding for finding in case.findings if finding.shown and finding.stated]
+    writer.passage("findings", _findings(case, stated, rng))
+    writer.passage("impression", _impression(case, stated, rng))
     if chinese:
-        writer.passage("findings", _chinese_findings(case, told, rng), "zh")
-        writer.passage("impression", _chinese_impression(case, told), "zh")
+        writer.passage("findings", _chinese_findings(case, stated, rng), "zh")
+        writer.passage("impression", _chinese_impression(case, stated), "zh")
     return writer
 
 
@@ -59,18 +59,18 @@ def _indication(case: Case, rng: np.random.Generator) -> Sentence:
     if not case.symptoms:
         reason = wording.REASONS[int(rng.integers(len(wording.REASONS)))]
         return reason.format(age=age, sex=sex), []
-    told = list(case.symptoms)[:4]
-    names = [f"<{_choose(wording.SYMPTOMS[symptom][0], rng)}>" for symptom in told]
+    stated = list(case.symptoms)[:4]
+    names = [f"<{_choose(wording.SYMPTOMS[symptom][0], rng)}>" for symptom in stated]
     form = _choose(
         ("{age} {sex} with {names}.", "{names}, XXXX.", "{sex} with {names} for XXXX days."), rng
     )
     text = form.format(age=age, sex=sex, names=_listed(names, "and"))
-    return text, [(symptom, "present") for symptom in told]
+    return text, [(symptom, "present") for symptom in stated]
 
 
-def _findings(case: Case, told: list[Finding], rng: np.random.Generator) -> list[Sentence]:
-    """What is seen, what is not, what is doubtful, and some that says nothing."""
-    sentences = [_stated(finding, rng) for finding in told]
+def _findings(case: Case, stated: list[Finding], rng: np.random.Generator) -> list[Sentence]:
+    """Sentences on present, absent and doubtful findings, and some without any statement."""
+    sentences = [_stated(finding, rng) for finding in stated]
     if case.modality == "ultrasound" and not any(f.concept == "ckg:b_lines" for f in case.findings):
         sentences.append((_choose(_forms(NORMAL_AIR), rng), [(NORMAL_AIR, "present")]))
     sentences += _denials(case, rng)
@@ -90,7 +90,7 @@ def _forms(concept: str) -> tuple[str, ...]:
 
 
 def _stated(finding: Finding, rng: np.random.Generator) -> Sentence:
-    """One sentence for a finding that is there, hedged or not."""
+    """One sentence for a present finding, hedged or not."""
     known = wording.FINDINGS[finding.concept]
     words = {
         "side": "bilateral" if finding.side == "both" else finding.side,
@@ -113,7 +113,7 @@ def _stated(finding: Finding, rng: np.random.Generator) -> Sentence:
 
 
 def _denials(case: Case, rng: np.random.Generator) -> list[Sentence]:
-    """Findings that are not there, one to three in a sentence."""
+    """Denials of absent findings, one to three in a sentence."""
     absent = [concept for concept in _deniable(case) if concept not in case.silent]
     order = [absent[int(i)] for i in rng.permutation(len(absent))][: int(rng.integers(2, 6))]
     sentences: list[Sentence] = []
@@ -137,10 +137,10 @@ def _deniable(case: Case) -> list[str]:
     ]
 
 
-def _impression(case: Case, told: list[Finding], rng: np.random.Generator) -> list[Sentence]:
-    """The main findings again and what they come from."""
+def _impression(case: Case, stated: list[Finding], rng: np.random.Generator) -> list[Sentence]:
+    """The main findings again and their cause."""
     sentences: list[Sentence] = []
-    for finding in told[:3]:
+    for finding in stated[:3]:
         noun = wording.FINDINGS[finding.concept].noun
         text = f"Possible <{noun}>." if finding.hedged else f"<{noun}>."
         sentences.append((text, [(finding.concept, "uncertain" if finding.hedged else "present")]))
@@ -157,9 +157,11 @@ def _impression(case: Case, told: list[Finding], rng: np.random.Generator) -> li
     return sentences or [("Clinical correlation is recommended.", [])]
 
 
-def _chinese_findings(case: Case, told: list[Finding], rng: np.random.Generator) -> list[Sentence]:
+def _chinese_findings(
+    case: Case, stated: list[Finding], rng: np.random.Generator
+) -> list[Sentence]:
     sentences: list[Sentence] = []
-    for finding in told:
+    for finding in stated:
         name = wording.FINDINGS[finding.concept].chinese
         side, zone = wording.SIDES_CHINESE[finding.side], wording.ZONES_CHINESE[finding.zone]
         form = f"{side}{zone}可疑<{name}>。" if finding.hedged else f"{side}{zone}可见<{name}>。"
@@ -172,13 +174,13 @@ def _chinese_findings(case: Case, told: list[Finding], rng: np.random.Generator)
     return sentences
 
 
-def _chinese_impression(case: Case, told: list[Finding]) -> list[Sentence]:
+def _chinese_impression(case: Case, stated: list[Finding]) -> list[Sentence]:
     if case.disease:
         name = wording.DISEASES[case.disease][1]
         if case.suspected:
             return [(f"考虑<{name}>可能。", [(case.disease, "uncertain")])]
         return [(f"符合<{name}>表现。", [(case.disease, "present")])]
-    if told or case.findings or case.doubtful:
+    if stated or case.findings or case.doubtful:
         return [("请结合临床。", [])]
     return [("<未见明显异常>。", [(NO_FINDING, "present")])]
 

@@ -10,7 +10,7 @@ from kg.options import Options
 
 
 class Rules(Options):
-    """How many studies are made up, and by which rules.
+    """Number of made-up studies, and their rules.
 
     Args:
         studies: Number of studies.
@@ -20,17 +20,17 @@ class Rules(Options):
             the same frequencies with no dependence at all; `planted` and `unplanted` = studies of
             text alone whose labels depend on edges, or on as many pairs that are none (these two
             take `studies`, `seed` and `strength`).
-        strength: How far an edge raises what it leads to, in [0, 1].
-        hidden: Share of findings that neither picture nor text shows (`linked`, `unlinked`).
+        strength: Increase of a probability along an edge, in [0, 1].
+        hidden: Share of findings that neither image nor text shows (`linked`, `unlinked`).
         cxr: Share of patients with chest X-rays.
         ct: Share of patients with CT slices; the rest has ultrasound.
         healthy: Share of studies without disease and finding.
         hedged: Share of present findings that are stated as uncertain.
-        unstated: Share of findings, present or absent, that nothing states.
+        unstated: Share of findings, present or absent, without any statement.
         lateral: Share of chest X-ray studies with a lateral view.
         dialogues: Share of studies with a conversation.
         chinese: Share of CT and ultrasound studies that are also reported in Chinese.
-        size: Side of the pictures in pixels.
+        size: Side of the images in pixels.
     """
 
     studies: int = Field(default=300, ge=1, le=100_000)

@@ -1,4 +1,4 @@
-"""Which pictures a study has, and the drawing of each."""
+"""Images of a study, and the drawing of each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from experiments.synthetic.world import Case
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """One picture to draw.
+class ImageSpec:
+    """Specification of one image to draw.
 
     Args:
         name: File name without ending.
@@ -31,8 +31,8 @@ class Shot:
     view: View
 
 
-def shots(case: Case, rules: Rules) -> list[Shot]:
-    """The pictures of a study, in order."""
+def images_of(case: Case, rules: Rules) -> list[ImageSpec]:
+    """The images of a study, in order."""
     rng = stream(rules.seed, "shots", case.study)
     views: list[View] = ["axial"]
     if case.modality == "cxr":
@@ -42,31 +42,31 @@ def shots(case: Case, rules: Rules) -> list[Shot]:
         views = views * (1 + int(rng.random() < 0.4))
     elif rng.random() < 0.3:
         views = ["axial", "axial"]
-    return [Shot(f"{case.study}_{number}", view) for number, view in enumerate(views)]
+    return [ImageSpec(f"{case.study}_{number}", view) for number, view in enumerate(views)]
 
 
-def draw(case: Case, shot: Shot, rules: Rules, *, without: str = "") -> Drawing:
-    """Draw one picture of a study.
+def draw(case: Case, image: ImageSpec, rules: Rules, *, without: str = "") -> Drawing:
+    """Draw one image of a study.
 
     Args:
-        case: What is true.
-        shot: Which picture.
+        case: The sampled study.
+        image: Specification of the image.
         rules: Seed and size.
-        without: A concept to leave out; everything else stays as it is.
+        without: A concept to leave out; everything else stays the same.
     """
     findings = {f.concept: f for f in case.findings if f.shown and f.concept != without}
 
     def streams(name: str) -> np.random.Generator:
-        return stream(rules.seed, "draw", shot.name, name)
+        return stream(rules.seed, "draw", image.name, name)
 
-    if shot.view == "frontal":
+    if image.view == "frontal":
         return draw_frontal(rules.size, case.person, findings, streams)
-    if shot.view == "lateral":
+    if image.view == "lateral":
         return draw_lateral(rules.size, case.person, findings, streams)
-    if shot.view == "axial":
+    if image.view == "axial":
         return draw_axial(rules.size, case.person, findings, streams)
     if "ckg:b_lines" not in findings and without != NORMAL_AIR:
         extent = 0.5
         findings[NORMAL_AIR] = Finding(NORMAL_AIR, "both", "middle", extent)
-    convex = shot.view == "convex"
+    convex = image.view == "convex"
     return draw_ultrasound(rules.size, case.person, findings, streams, convex=convex)

@@ -1,4 +1,4 @@
-"""What is true of a made-up study, as one JSON record, and the study that is read from it."""
+"""Ground truth of a made-up study as one JSON record, and the study made from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from experiments.synthetic.canvas import Drawing
 from experiments.synthetic.labels import stated_labels, true_concepts
 from experiments.synthetic.repertoire import LABELS, LESIONS
 from experiments.synthetic.rules import Rules
-from experiments.synthetic.studio import Shot
+from experiments.synthetic.studio import ImageSpec
 from experiments.synthetic.world import Case
 from experiments.synthetic.writer import Writer
 from kg.mentions.statement import Statement
@@ -19,24 +19,24 @@ from kg.model.graph import KnowledgeGraph
 Truth = dict[str, Any]
 """One study; keys: `study patient sex age modality world disease true findings symptoms edges
 images report dialogue labels`. A finding has `concept side zone extent shown hedged stated boxes`
-(box in pixels by picture: left, top, right, bottom); report and dialogue have `passages` (name,
+(box in pixels by image: left, top, right, bottom); report and dialogue have `passages` (name,
 text, language) and `statements` (passage, start, end, concept, assertion)."""
 
 
-def tell(
+def truth_of(
     case: Case,
     rules: Rules,
     graph: KnowledgeGraph,
-    pictures: Mapping[str, tuple[Shot, Drawing]],
+    images: Mapping[str, tuple[ImageSpec, Drawing]],
     texts: tuple[Writer, Writer],
 ) -> Truth:
-    """Write down what is true of a study.
+    """Ground truth record of a study.
 
     Args:
-        case: What was sampled.
+        case: The sampled study.
         rules: Settings of the world.
-        graph: Graph whose `is_a` closes what is true.
-        pictures: Drawn pictures by path.
+        graph: Graph whose `is_a` completes the true concepts.
+        images: Drawn images by path.
         texts: Report and dialogue.
     """
     true = true_concepts(case, graph)
@@ -61,7 +61,7 @@ def tell(
                 "stated": finding.stated,
                 "boxes": {
                     path: list(drawing.boxes[finding.concept])
-                    for path, (_, drawing) in pictures.items()
+                    for path, (_, drawing) in images.items()
                     if finding.concept in drawing.boxes
                 },
             }
@@ -72,11 +72,11 @@ def tell(
         "images": [
             {
                 "path": path,
-                "view": shot.view,
+                "view": image.view,
                 "height": int(drawing.pixels.shape[0]),
                 "width": int(drawing.pixels.shape[1]),
             }
-            for path, (shot, drawing) in pictures.items()
+            for path, (image, drawing) in images.items()
         ],
         "report": written(report),
         "dialogue": written(dialogue),
@@ -99,7 +99,7 @@ def written(writer: Writer) -> dict[str, Any]:
 
 
 def statements(truth: Truth, text: str) -> list[Statement]:
-    """What the report or the dialogue of a study states, with spans.
+    """Statements of the report or dialogue of a study, with spans.
 
     Args:
         truth: The study.
@@ -113,7 +113,7 @@ def statements(truth: Truth, text: str) -> list[Statement]:
 
 
 def lesion_labels(truth: Truth) -> dict[str, Stated]:
-    """What is drawn of the findings of `LESIONS`, and on which side anything is."""
+    """Drawn findings of `LESIONS`, and the side of each finding."""
     sides = {finding["side"] for finding in truth["findings"] if finding["shown"]}
     holds = {*truth["true"], *(f"ckg:{side}" for side in sides - {"both"})}
     if "both" in sides:
@@ -122,12 +122,12 @@ def lesion_labels(truth: Truth) -> dict[str, Stated]:
 
 
 def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
-    """The study as the data set gives it, or None where its modality is not labelled.
+    """The study in the data set, or None if its modality has no labels.
 
     Args:
         truth: The study.
         labels: Label set.
-        folder: What the paths of pictures start with, relative to the root.
+        folder: Prefix of image paths, relative to the root.
     """
     stated = lesion_labels(truth) if labels == "lesions" else truth["labels"].get(labels)
     if stated is None:
@@ -149,8 +149,8 @@ def read_study(truth: Truth, labels: str, folder: str) -> Study | None:
         dialogue=tuple(Passage(*passage) for passage in truth["dialogue"]["passages"]),
         stated=stated,
         coded=coded,
-        source="synthetic",
-        facts={
+        dataset="synthetic",
+        metadata={
             "sex": truth["sex"],
             "age": str(truth["age"]),
             "modality": modality,

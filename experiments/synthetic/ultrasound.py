@@ -1,4 +1,4 @@
-"""A lung ultrasound frame, linear or convex, and what disease looks like on it.
+"""Drawing of a lung ultrasound frame, linear or convex, with disease.
 
 It is drawn in the beam's own coordinates, across (0 to 1) and down (0 at the skin, 1 at the
 bottom), and bent into a fan where the probe is convex.
@@ -32,12 +32,12 @@ class Beam:
     """Layers of a frame while it is drawn; every plane is `[H, W]`, before bending.
 
     Args:
-        size: Side of the picture in pixels.
+        size: Side of the image in pixels.
         pleura: Depth of the pleural line for each column, `[W]`.
         line: Brightness of the pleural line for each column, `[W]`.
         ring: Strength of the repeats of the pleural line (A-lines).
-        echo: Brightness that disease adds below the pleura.
-        hush: Share of all other echoes that disease takes away, in [0, 1].
+        echo: Brightness added below the pleura by disease.
+        hush: Share of all other echoes removed by disease, in [0, 1].
     """
 
     size: int
@@ -152,7 +152,7 @@ def _tissue(beam: Beam, rng: np.random.Generator) -> tuple[Plane, Plane]:
 
 @lru_cache(maxsize=2)
 def _fan(size: int) -> tuple[NDArray[np.float64], Plane]:
-    """Where each pixel of a convex picture is in the beam, and whether it is in the fan."""
+    """Beam coordinates of each pixel of a convex image, and True inside the fan."""
     x, y = plane(size)
     apex, near, far, half = -1.55, 0.62, 2.48, 0.60
     radius = np.hypot(x, y - apex)
@@ -164,7 +164,7 @@ def _fan(size: int) -> tuple[NDArray[np.float64], Plane]:
 
 
 def _bend(picture: Plane, size: int) -> Plane:
-    """Bend a beam picture into the fan of a convex probe; black outside it."""
+    """Bend a beam image into the fan of a convex probe; black outside it."""
     places, inside = _fan(size)
     bent = map_coordinates(picture, places, order=1, mode="nearest")
     return np.asarray(bent * inside, dtype=np.float32)
@@ -181,11 +181,11 @@ def draw_ultrasound(
     """Draw an ultrasound frame; arguments as for the frontal X-ray.
 
     Args:
-        size: Side of the picture in pixels.
-        person: Whose chest it is.
-        findings: What to show, by concept.
-        streams: Gives the generator of a thing by name.
-        convex: Whether the probe is convex (a fan) or linear (a rectangle).
+        size: Side of the image in pixels.
+        person: The patient.
+        findings: Findings to draw, by concept.
+        streams: Random generator by name of the item.
+        convex: True for a convex probe (a fan), False for a linear one (a rectangle).
     """
     rng = streams("beam")
     steps = np.arange(size) / size

@@ -1,7 +1,7 @@
-"""How each finding, disease and symptom is put into words, in English and in Chinese.
+"""Wording of each finding, disease and symptom, in English and in Chinese.
 
 In a template `<...>` is the phrase that names the concept; `{side}`, `{zone}`, `{size}` and
-`{degree}` are filled in by the place and extent of the finding.
+`{degree}` are filled in by site and extent of the finding.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Wording:
         noun: Its name in running text.
         chinese: Its name in Chinese.
         present: Templates that state it.
-        denied: Whether reports list it among what is not seen.
+        denied: True if reports list it among absent findings.
     """
 
     noun: str
@@ -191,7 +191,7 @@ NORMAL = {
         "Rib shadows on both sides.",
     ),
 }
-"""Sentences that say nothing about a concept of the made-up world."""
+"""Sentences without any concept of the made-up world."""
 
 NORMAL_CHINESE = ("胸廓对称。", "纵隔居中。", "气管通畅。")
 
@@ -215,4 +215,4 @@ REASONS = (
     "{age} {sex}, annual examination.",
     "{age} {sex}, XXXX.",
 )
-"""Indications where there is no complaint."""
+"""Indications without any complaint."""

@@ -1,4 +1,4 @@
-"""Samples patients, diseases, findings and symptoms through the clinical graph.
+"""Sampling of patients, diseases, findings and symptoms through the clinical graph.
 
 The generative model, for one study:
 
@@ -14,7 +14,7 @@ The generative model, for one study:
 5. World `unlinked`: disease, every finding and every symptom is then permuted on its own among
    the studies of the modality. Their frequencies stay exactly as they were and nothing depends on
    an edge (`no_finding`, which follows from all others, becomes rarer).
-6. Worlds `linked` and `unlinked`: a share `hidden` of the findings is shown in neither picture nor
+6. Worlds `linked` and `unlinked`: a share `hidden` of the findings is shown in neither image nor
    text and stays in the labels, so that it can be known through the graph's edges or not at all.
 """
 
@@ -48,19 +48,19 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is true of one study.
+    """Ground truth of one study.
 
     Args:
         study: Identifier.
         person: The patient.
         age: Years at this study.
-        modality: How pictures are taken.
+        modality: Imaging modality.
         disease: Concept id, or None.
-        suspected: Whether the disease is stated as a suspicion.
-        findings: Findings with their places, by concept id.
+        suspected: True if the disease is stated as a suspicion.
+        findings: Findings with their sites, by concept id.
         symptoms: Concept ids.
-        edges: Edges of the graph that brought something about.
-        silent: Absent (or merely implied) concepts that nothing states.
+        edges: Edges of the graph that caused a finding or symptom.
+        silent: Absent (or merely implied) concepts without any statement.
         doubtful: Absent concepts that are stated as uncertain.
     """
 
@@ -155,7 +155,7 @@ def _raised(
     rng: np.random.Generator,
     edges: list[EdgeKey],
 ) -> list[str]:
-    """Concepts that are there; the edges behind those that a link raised are noted."""
+    """Concepts that are present; edges that raised one are noted."""
     by_concept = {link.concept: link for link in links}
     present = []
     for concept, rate in rates.items():
@@ -176,7 +176,7 @@ def _brought(
     rng: np.random.Generator,
     edges: list[EdgeKey],
 ) -> list[str]:
-    """Findings that come along with those that are there."""
+    """Findings that accompany the present ones."""
     more: list[str] = []
     for finding in present:
         near = links.seen_with(finding, kinds)
@@ -194,7 +194,7 @@ def _brought(
 def _place(
     concept: str, kind: Kind, links: Links, rng: np.random.Generator, edges: list[EdgeKey]
 ) -> Finding:
-    """Where a finding is: its side by its kind, its height by the graph's sites."""
+    """Site of a finding: side by its kind, height by the graph's sites."""
     side: Side = "both"
     if kind.spread == "one" or (kind.spread == "any" and rng.random() < 0.7):
         side = SIDES[int(rng.integers(2))]
@@ -211,7 +211,7 @@ def _place(
 
 
 def _apart(findings: list[Finding]) -> tuple[Finding, ...]:
-    """A nodule does not hide in a larger shadow: it goes to the other side where it would."""
+    """Move a nodule that would lie in a larger shadow to the other side."""
     taken = {(f.side, f.zone) for f in findings if f.concept in LARGE}
     return tuple(
         replace(f, side="left" if f.side == "right" else "right")
@@ -257,7 +257,7 @@ def _find(case: Case, concept: str) -> Finding | None:
 
 
 def _state(case: Case, rules: Rules, links: Links, rng: np.random.Generator) -> Case:
-    """Decide what is hidden, hedged and left unsaid."""
+    """Decide which findings are hidden, hedged and unstated."""
     hidden = 0.0 if rules.world == "plain" else rules.hidden
     findings = []
     for finding in case.findings:

@@ -1,4 +1,4 @@
-"""Writes sentences and keeps account of what each one states and where.
+"""Writing of sentences, with the statements of each and their spans.
 
 A template marks the phrase of a concept as `<phrase>`; the account of a passage is a list of
 `Statement` with the span of each phrase in the passage's text.
@@ -13,11 +13,11 @@ from encoders.study import Language, Passage
 from kg.mentions.statement import Assertion, Statement
 
 Claim = tuple[str, Assertion]
-"""A concept and what is asserted of it."""
+"""A concept and its assertion."""
 
 MARK = re.compile(r"<([^<>]*)>")
 RULE = "written"
-"""Rule name of statements that are known because they were written so."""
+"""Rule name of statements known by construction."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Writer:
 
     Args:
         passages: Finished passages.
-        statements: What they state; `passage` indexes `passages`.
+        statements: Their statements; `passage` indexes `passages`.
     """
 
     passages: list[Passage] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Writer:
         if text:
             self.passages.append(Passage(name, text, language))
 
-    def _sentence(self, text: str, marked: str, claims: list[Claim], part: str) -> str:
+    def _sentence(self, text: str, marked: str, claims: list[Claim], section: str) -> str:
         """`text` with the sentence added; its claims are noted with their spans."""
         last = 0
         for mark, (concept, assertion) in zip(MARK.finditer(marked), claims, strict=True):
@@ -59,7 +59,7 @@ class Writer:
             start, text = len(text), text + mark[1]
             place = len(self.passages)
             self.statements.append(
-                Statement(concept, assertion, place, start, len(text), part, RULE)
+                Statement(concept, assertion, place, start, len(text), section, RULE)
             )
             last = mark.end()
         return text + marked[last:]

@@ -37,6 +37,6 @@ class LogisticMetadata(LogisticSystem):
 
     def features(self, batch: StudyBatch) -> Tensor:
         """Encoded facts `[B, F]`."""
-        if batch.facts is None:
+        if batch.metadata is None:
             raise ValueError("the batch has no facts")
-        return batch.facts
+        return batch.metadata

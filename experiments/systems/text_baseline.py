@@ -80,7 +80,7 @@ class TextBaseline(ClassifiesTrained):
             return text.tokens
         if self.encoder is None:
             raise ValueError("the batch has neither cached text tokens nor an encoder for words")
-        tokens: Tensor = self.encoder(text.words, text.mask, text.part)
+        tokens: Tensor = self.encoder(text.words, text.mask, text.section)
         return tokens
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features, StudyBatch, Text
 from encoders.study import MODALITIES, VIEWS
-from encoders.text import PARTS
+from encoders.text import TEXT_SECTIONS
 from fusion.system import Setting
 from kg.errors import InputError
 
@@ -144,7 +144,7 @@ class TextReader(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.project = nn.Linear(text_width, width)
-        self.part = nn.Embedding(len(PARTS), width)
+        self.part = nn.Embedding(len(TEXT_SECTIONS), width)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         self.pool = pool or AttentionPool(width)
@@ -157,8 +157,8 @@ class TextReader(nn.Module):
                 raise ValueError(
                     "the batch has neither cached text tokens nor an encoder for words"
                 )
-            tokens = self.encoder(text.words, text.mask, text.part)
-        x = self.norm(self.project(tokens) + self.part(text.part))
+            tokens = self.encoder(text.words, text.mask, text.section)
+        x = self.norm(self.project(tokens) + self.part(text.section))
         x = self.dropout(x) * text.mask[..., None]
         return Features(x, text.mask, self.pool(x, text.mask))
 

@@ -1,1 +1,1 @@
-"""Questions to a graph: queries, paths, trees, differences, explanations, counts."""
+"""Queries of a graph: SPARQL queries, paths, trees, differences, explanations, counts."""

@@ -1,4 +1,4 @@
-"""Coverage of a label set: which of its findings the graph knows, and how much it knows of each."""
+"""Coverage of a label set: its findings that the graph has, and how much it has of each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kg.model.graph import KnowledgeGraph, LabelSet
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What the graph knows of one label.
+    """Coverage of one label.
 
     Args:
         label: Column or label as published.
         concept: Id of its concept, or None where the graph has none.
         edges: Clinical edges of the concept.
         evidence: Items of evidence on those edges.
-        names: Ways the concept is called.
+        names: Names of the concept.
         xrefs: Identifiers in other vocabularies.
         remark: Why there is no concept, or empty.
     """

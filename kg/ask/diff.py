@@ -1,4 +1,4 @@
-"""What differs between two graphs: concepts, edges, evidence and label sets."""
+"""Difference of two graphs: concepts, edges, evidence and label sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[str, str, str, str]
 
 
 class ChangedField(NamedTuple):
-    """A field of a concept or label set that is not the same in both."""
+    """A field of a concept or label set that differs."""
 
     of: str
     field: str
@@ -23,7 +23,7 @@ class ChangedField(NamedTuple):
 
 
 class ChangedEdge(NamedTuple):
-    """An edge whose evidence is not the same in both."""
+    """An edge whose evidence differs."""
 
     edge: Key
     gone: tuple[Evidence, ...]
@@ -32,7 +32,7 @@ class ChangedEdge(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between a graph before and after.
+    """Difference of a graph before and after.
 
     Args:
         new_concepts: Ids of concepts that are only in the second.
@@ -54,12 +54,12 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both are the same graph."""
+        """True if both are the same graph."""
         return not any(getattr(self, field.name) for field in fields(self))
 
 
 def difference(before: KnowledgeGraph, after: KnowledgeGraph) -> Difference:
-    """What differs between two graphs, everything in a fixed order."""
+    """Difference of two graphs, in a fixed order."""
     first, second = set(before.index), set(after.index)
     edges = {edge.key: edge for edge in before.edges}
     later = {edge.key: edge for edge in after.edges}

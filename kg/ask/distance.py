@@ -1,4 +1,4 @@
-"""How far a concept is from others in the graph, along edges that say what goes together."""
+"""Distances of concepts in the graph, along edges that link concepts found together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOT_WALKED = (
     *("disjoint_with", "evidence_against"),
     *("seen_on_modality", "located_in", "has_distribution"),
 )
-"""What tells two concepts apart, and the hubs by which any two findings of the chest are near."""
+"""Relations that no path takes: those that tell concepts apart, and hubs near every finding."""
 
 
 def distances(graph: KnowledgeGraph, starts: Sequence[str], goals: Iterable[str]) -> list[float]:

@@ -1,4 +1,4 @@
-"""A remote SPARQL endpoint, asked by the protocol: one request, bounded in time and size."""
+"""A remote SPARQL endpoint, queried by the protocol: one request, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kg.ask.query import Answer, QueryTimeout, table_of
 from kg.errors import InputError
 
 LARGEST = 256 << 20
-"""Bytes of the largest answer that is read."""
+"""Largest answer that is read, in bytes."""
 
 _TABLE = "application/sparql-results+json"
 _GRAPH = "text/turtle"
@@ -27,11 +27,11 @@ def query_endpoint(url: str, query: str, *, seconds: float) -> Answer:
     Args:
         url: Address of the endpoint, `http` or `https`.
         query: SPARQL 1.1.
-        seconds: Longest that it may take.
+        seconds: Time limit.
 
     Raises:
         InputError: If the endpoint cannot be reached, refuses, or answers with something else; or
-            time is up.
+            the time is over.
     """
     request, url = _request(url, query)
     until = time.monotonic() + seconds
@@ -61,7 +61,7 @@ def query_endpoint(url: str, query: str, *, seconds: float) -> Answer:
 
 
 def _request(url: str, query: str) -> tuple[Request, str]:
-    """What is sent, and the address as it may be shown: without name, password and parameters."""
+    """The request, and its address for messages: without name, password and parameters."""
     parts = urlsplit(url)
     try:
         place = _place(parts)

@@ -9,7 +9,7 @@ from kg.model.graph import KnowledgeGraph
 
 
 def excerpt(graph: KnowledgeGraph, centre: str | None, scope: Scope) -> KnowledgeGraph:
-    """The part of a graph that lies around a concept.
+    """Subgraph around a concept.
 
     Args:
         graph: The graph.

@@ -1,4 +1,4 @@
-"""Why an edge is in the graph: its evidence, or the stated edges that it follows from."""
+"""Explanation of an edge: its evidence, or the stated edges that it follows from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kg.model.edges import IS_A, RELATIONS, Edge
 from kg.model.graph import KnowledgeGraph
 
 SITES = ("located_in", "disease_has_location")
-"""What is at a part is at the whole; what a wide finding is at, a narrow one need not be."""
+"""Relations to a site; a finding at a part is at the whole, a narrower finding need not be."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why `subject relation object` holds, if it does.
+    """Explanation of `subject relation object`, if it holds.
 
     Args:
         subject: Concept id.
@@ -34,12 +34,12 @@ class Explanation:
 
     @property
     def holds(self) -> bool:
-        """Whether the graph says so."""
+        """True if the graph states or entails it."""
         return bool(self.stated or self.follows)
 
 
 def explain(graph: KnowledgeGraph, subject: str, relation: str, target: str) -> Explanation:
-    """Why an edge is there.
+    """Explain an edge.
 
     Entailment is followed for `is_a` and `part_of` (both transitive), for sites (at a part is at
     the whole) and for `disjoint_with` (inherited by narrower concepts).
@@ -92,7 +92,7 @@ def _wider_site(
 
 
 def _apart(graph: KnowledgeGraph, subject: str, target: str) -> tuple[Edge, ...]:
-    """A stated disjointness of what is above the two."""
+    """A stated disjointness of two ancestors."""
     left, right = _climb(graph, subject, (IS_A,)), _climb(graph, target, (IS_A,))
     found = [
         (*up, edge, *right[other])

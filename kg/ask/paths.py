@@ -12,7 +12,7 @@ from kg.model.edges import RELATIONS, Edge
 from kg.model.graph import KnowledgeGraph
 
 CANDIDATES = 20_000
-"""Paths of one length that are compared at most; hubs can have more of them than memory."""
+"""Largest number of paths of one length that are compared; hubs can have more than memory holds."""
 
 
 class Step(NamedTuple):
@@ -33,13 +33,13 @@ class Path(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which paths are wanted.
+    """Constraints on paths.
 
     Args:
         relations: Relations that may be used; all clinical ones where empty.
-        longest: Most steps.
-        limit: Most paths.
-        directed: Whether edges are followed from subject to object only (symmetric ones both ways).
+        longest: Largest number of steps.
+        limit: Largest number of paths.
+        directed: True if edges are followed from subject to object only (symmetric ones both ways).
     """
 
     relations: tuple[str, ...] = ()
@@ -48,22 +48,22 @@ class Route:
     directed: bool = False
 
     def allows(self, edge: Edge, here: str) -> bool:
-        """Whether an edge may be followed from the concept `here`."""
+        """True if an edge may be followed from the concept `here`."""
         relation = RELATIONS[edge.relation]
-        wanted = edge.relation in self.relations if self.relations else not relation.bookkeeping
-        return wanted and (not self.directed or relation.symmetric or edge.subject == here)
+        allowed = edge.relation in self.relations if self.relations else not relation.bookkeeping
+        return allowed and (not self.directed or relation.symmetric or edge.subject == here)
 
 
 def paths(graph: KnowledgeGraph, start: str, goal: str, route: Route) -> list[Path]:
     """The shortest simple paths, of equal ones first those by concepts with few neighbours.
 
-    A path by a concept that has a thousand neighbours says little; one by a rare concept much.
+    A path through a concept with a thousand neighbours says little, one through a rare one much.
 
     Args:
         graph: The graph.
         start: Id of the first concept.
         goal: Id of the last.
-        route: Which paths are wanted.
+        route: Constraints on the paths.
     """
     if start == goal:
         return [Path(start, goal, ())]
@@ -85,7 +85,7 @@ def paths(graph: KnowledgeGraph, start: str, goal: str, route: Route) -> list[Pa
 
 
 def _distances(graph: KnowledgeGraph, goal: str, route: Route) -> dict[str, int]:
-    """Steps from each concept to the goal, up to the longest that is wanted."""
+    """Steps from each concept to the goal, up to the longest allowed."""
     distance, queue = {goal: 0}, deque([goal])
     while queue:
         here = queue.popleft()
@@ -124,7 +124,7 @@ def _walks(
 
 
 def _commonness(graph: KnowledgeGraph, walk: tuple[str, ...]) -> float:
-    """How well connected the concepts between the ends are."""
+    """Number of neighbours of the concepts between the ends."""
     return sum(math.log(1 + len(graph.edges_of(concept))) for concept in walk[1:-1])
 
 

@@ -36,7 +36,7 @@ class Answer:
 
     Args:
         columns: Variables of a SELECT; empty for a graph.
-        rows: One row of terms a solution, None where unbound; a term as SPARQL JSON gives it.
+        rows: Terms of each solution, None where unbound; a term as SPARQL JSON gives it.
         yes: The answer of an ASK, else None.
         turtle: The graph of a CONSTRUCT or DESCRIBE, else None.
     """
@@ -48,7 +48,7 @@ class Answer:
 
 
 class QueryTimeout(InputError):
-    """A query took longer than it was given."""
+    """A query exceeded its time limit."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -67,9 +67,9 @@ def query_file(
     Args:
         path: `.jsonl`, `.ttl`, `.trig`, `.owl`, `.rdf`, `.nt`, ...
         query: SPARQL 1.1; the project's prefixes need no declaration.
-        seconds: Longest that it may take.
-        memory: Bytes it may take; 0 = `MEMORY`, and `TIMES` the file's size more.
-        allow_edited: Whether a graph may have been edited after its build.
+        seconds: Time limit.
+        memory: Memory limit in bytes; 0 = `MEMORY`, and `TIMES` the file's size more.
+        allow_edited: True if a graph may have been edited after its build.
 
     Raises:
         InputError: If the file or the query is malformed, or takes more time or memory.
@@ -121,7 +121,7 @@ def refuse_service(query: str) -> None:
 
 
 def saved(name: str, folder: Path | None = None) -> str:
-    """The text of a query saved by name, of the user's folder first.
+    """The text of a saved query; the user's folder comes first.
 
     Raises:
         InputError: If there is none.
@@ -133,14 +133,14 @@ def saved(name: str, folder: Path | None = None) -> str:
 
 
 def names(folder: Path | None = None) -> dict[str, Path]:
-    """The saved queries and where they are."""
+    """Paths of the saved queries, by name."""
     folders = (SHIPPED_QUERIES, *([folder] if folder else ()))
     files = [path for place in folders for path in sorted(place.glob("*.rq"))]
     return {path.stem: path for path in files}
 
 
 def describe(path: Path) -> str:
-    """The first line of a saved query, which is a comment that says what it asks."""
+    """Description of a saved query: its first line, a comment."""
     lines = read_file(path).decode(errors="replace").splitlines() or [""]
     return lines[0].removeprefix("#").strip()
 
@@ -169,16 +169,16 @@ def filled(query: str, values: Mapping[str, str]) -> str:
     Raises:
         InputError: If a value is missing or none of the query's.
     """
-    wanted = set(re.findall(r"\$([a-z]\w*)", query))
-    for name in sorted(values.keys() - wanted):
-        raise InputError(f"the query has no ${name}", did_you_mean(name, wanted))
-    for name in sorted(wanted - values.keys()):
+    needed = set(re.findall(r"\$([a-z]\w*)", query))
+    for name in sorted(values.keys() - needed):
+        raise InputError(f"the query has no ${name}", did_you_mean(name, needed))
+    for name in sorted(needed - values.keys()):
         raise InputError(f"the query needs ${name}", f"--bind {name}=VALUE")
     return re.sub(r"\$([a-z]\w*)", lambda found: values[found[1]], query)
 
 
 def term(value: Mapping[str, str] | None) -> str:
-    """A term for reading: an IRI as CURIE, a text without its type."""
+    """A term as people read it: an IRI as CURIE, a text without its type."""
     if value is None:
         return ""
     if value.get("type") == "uri":
@@ -189,5 +189,5 @@ def term(value: Mapping[str, str] | None) -> str:
 
 
 def _triple(value: Any) -> str:
-    parts = (term(value["value"][key]) for key in ("subject", "predicate", "object"))
-    return f"<< {' '.join(parts)} >>"
+    terms = (term(value["value"][key]) for key in ("subject", "predicate", "object"))
+    return f"<< {' '.join(terms)} >>"

@@ -29,8 +29,8 @@ def store_of(path: Path, *, allow_edited: bool = False) -> ox.Store:
     """A store with a graph file, or any RDF file.
 
     A graph's edges are plain triples in the default graph and, once more, in one named graph for
-    each data set or source. What is symmetric is stated from both sides, in graphs and in other
-    files that declare it, so that it answers from either.
+    each data set or source. Symmetric relations are stated in both directions, in graphs and in
+    other files that declare them.
 
     Raises:
         InputError: If the file is missing or malformed.

@@ -11,7 +11,7 @@ from kg.model.graph import KnowledgeGraph
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a graph holds, each table most frequent first.
+    """Counts of a graph, each table most frequent first.
 
     Args:
         concepts: Number of concepts.
@@ -41,7 +41,7 @@ class Statistics:
 
 
 def statistics(graph: KnowledgeGraph) -> Statistics:
-    """Count what is in a graph."""
+    """Count the content of a graph."""
     items = [item for edge in graph.edges for item in edge.evidence]
     clinical = [edge for edge in graph.edges if not RELATIONS[edge.relation].bookkeeping]
     touched = {end for edge in clinical for end in (edge.subject, edge.object)}

@@ -16,10 +16,10 @@ class Branch:
 
     Args:
         relation: The relation that leads to it.
-        forward: Whether it is the edge's object, or the relation has no direction.
+        forward: True if it is the edge's object, or the relation has no direction.
         concept: Id of the neighbour.
         edge: The edge that leads to it, with its evidence.
-        branches: What lies beyond it.
+        branches: Neighbours beyond it.
     """
 
     relation: str
@@ -31,12 +31,12 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of a neighbourhood is looked at.
+    """Extent of a neighbourhood.
 
     Args:
         depth: Steps away from the concept.
         relations: Relations to follow; all clinical ones where empty.
-        limit: Most neighbours of one concept by one relation in one direction; 0 for all.
+        limit: Largest number of neighbours of a concept by relation and direction; 0 for all.
     """
 
     depth: int = 1
@@ -44,7 +44,7 @@ class Scope:
     limit: int = 0
 
     def follows(self, relation: str) -> bool:
-        """Whether edges of a relation are followed."""
+        """True if edges of a relation are followed."""
         if self.relations:
             return relation in self.relations
         return not RELATIONS[relation].bookkeeping
@@ -72,7 +72,7 @@ def reached(graph: KnowledgeGraph, concept: str, scope: Scope) -> set[str]:
 
 
 def hidden(graph: KnowledgeGraph, concept: str, scope: Scope) -> int:
-    """How many direct neighbours the limit leaves out of sight."""
+    """Number of direct neighbours beyond the limit."""
     everything = Scope(1, scope.relations)
     shown = sum(1 for _ in _steps(graph, concept, scope, ()))
     return sum(1 for _ in _steps(graph, concept, everything, ())) - shown
@@ -81,7 +81,7 @@ def hidden(graph: KnowledgeGraph, concept: str, scope: Scope) -> int:
 def _levels(
     graph: KnowledgeGraph, concept: str, scope: Scope
 ) -> Iterator[list[tuple[str, Branch]]]:
-    """What is met at each distance, as pairs of where from and what."""
+    """Neighbours at each distance, as pairs of the concept before and the branch."""
     seen, edge_of_sight = {concept}, [concept]
     for _ in range(scope.depth):
         level = []

@@ -1,1 +1,1 @@
-"""Building a graph: a recipe's sources are read, aligned, merged and curated."""
+"""Building a graph: the sources of a recipe are read, aligned, merged and curated."""

@@ -1,8 +1,8 @@
-"""Alignment: which concepts of a new source are concepts the graph has already.
+"""Alignment: concepts of a new source are matched with concepts of the graph.
 
-A concept is one that is known when it has the same id; or shares an identifier of another
+A concept is a known one if it has the same id; or shares an identifier of another
 vocabulary; or has the same label but for case, punctuation and spaces. Where these disagree, or
-the kinds do not go together, the two are kept apart and the conflict is listed: published
+the kinds do not agree, the two are kept apart and the conflict is listed: published
 cross-references are often wrong, and never joined blindly.
 """
 
@@ -25,7 +25,7 @@ By = Literal["xref", "label", "synonym"]
 CLINICAL = frozenset(
     {"finding", "disease", "symptom", "lab_sign", "complication", "comorbidity", "risk_factor"}
 )
-"""Kinds that one thing may have in different vocabularies: a cough is a symptom and a finding."""
+"""Kinds that one concept may have in different vocabularies: a cough is a symptom and a finding."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Aligned:
 
 
 def align(known: Facts, new: Facts, by: Sequence[By] = ("xref", "label")) -> Aligned:
-    """Name what is known already by its known id.
+    """Give concepts that the graph has the ids of the graph.
 
     Args:
-        known: What the graph holds.
-        new: The facts of another source.
-        by: What makes two concepts one, besides their id.
+        known: Facts of the graph.
+        new: Facts of another source.
+        by: Properties besides the id that make two concepts one.
     """
     index = _Index(known.concepts, by)
     conflicts: list[Conflict] = []

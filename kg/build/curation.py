@@ -1,4 +1,4 @@
-"""Judgements: what is entailment, what a label set's convention, and what is mended."""
+"""Curation: verdicts on stated facts (entailment, convention of a label set), fixes to concepts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NAMES = {relation.iri: name for name, relation in RELATIONS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of one stated fact.
+    """A decision about one stated fact.
 
     Args:
         relation: The relation it is kept under, or `drop`.
         object: Its object, which may be another one than stated.
         label_set: For `grouped_under`, the label set whose convention it is.
-        why: The reason, with figures where a label table was asked.
+        why: The reason, with figures where a label table was counted.
     """
 
     relation: str
@@ -36,15 +36,15 @@ class Verdict:
     why: str
 
 
-class Judgements:
-    """Verdicts on single facts; what has none keeps its relation, `skos:broader` being `is_a`."""
+class Curation:
+    """Verdicts on single facts; a fact without one keeps its relation, `skos:broader` as `is_a`."""
 
     def __init__(self, verdicts: dict[Triple, Verdict] | None = None) -> None:
         self.verdicts = verdicts or {}
         self._used: set[Triple] = set()
 
     @classmethod
-    def read(cls, path: Path) -> Judgements:
+    def read(cls, path: Path) -> Curation:
         """Read a table of verdicts.
 
         Raises:
@@ -63,13 +63,13 @@ class Judgements:
                     "fill or empty label_set",
                 )
             if key in verdicts:
-                raise InputError(f"{row.where}: {' '.join(key)} is judged twice", "keep one")
+                raise InputError(f"{row.where}: {' '.join(key)} has two verdicts", "keep one")
             verdicts[key] = Verdict(
                 row["verdict"], row["new_object"] or key[2], row["label_set"] or None, row["why"]
             )
         return cls(verdicts)
 
-    def judge(self, subject: str, relation: str, obj: str, *, where: str) -> Verdict:
+    def verdict(self, subject: str, relation: str, obj: str, *, where: str) -> Verdict:
         """The verdict on a fact as stated, its relation given as a CURIE.
 
         Raises:
@@ -91,8 +91,8 @@ class Judgements:
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
-    """A change to one concept: another `kind`, or a name it is `not_called`."""
+class Fix:
+    """A correction of one concept: another `kind`, or a name it is `not_called`."""
 
     concept: str
     field: str
@@ -100,37 +100,37 @@ class Mend:
     where: str
 
 
-def read_mends(path: Path) -> list[Mend]:
-    """Read the table of mends to concepts.
+def read_fixes(path: Path) -> list[Fix]:
+    """Read the table of fixes to concepts.
 
     Raises:
-        InputError: If a mend changes something other than `kind` or `not_called`.
+        InputError: If a fix changes something other than `kind` or `not_called`.
     """
-    mends = []
+    fixes = []
     for row in read_rows(path, ("concept", "field", "value", "why")):
         if row["field"] not in ("kind", "not_called"):
             hint = did_you_mean(row["field"], ("kind", "not_called"))
             raise InputError(f"{row.where}: no field {row['field']!r}", hint)
-        mends.append(Mend(row["concept"], row["field"], row["value"], row.where))
-    return mends
+        fixes.append(Fix(row["concept"], row["field"], row["value"], row.where))
+    return fixes
 
 
-def apply_mends(concepts: Iterable[Concept], mends: Iterable[Mend]) -> list[Concept]:
-    """Concepts after the mends.
+def apply_fixes(concepts: Iterable[Concept], fixes: Iterable[Fix]) -> list[Concept]:
+    """Concepts after the fixes.
 
     Raises:
-        InputError: If a mend changes nothing (no such concept, or it has no such name).
+        InputError: If a fix changes nothing (no such concept, or it has no such name).
     """
-    mended = {concept.id: concept for concept in concepts}
-    for mend in mends:
-        before = mended.get(mend.concept)
+    fixed = {concept.id: concept for concept in concepts}
+    for fix in fixes:
+        before = fixed.get(fix.concept)
         if before is None:
-            hint = did_you_mean(mend.concept, mended)
-            raise InputError(f"{mend.where}: no concept {mend.concept}", hint)
-        if mend.field == "kind":
-            after = replace(before, kind=mend.value)
+            hint = did_you_mean(fix.concept, fixed)
+            raise InputError(f"{fix.where}: no concept {fix.concept}", hint)
+        if fix.field == "kind":
+            after = replace(before, kind=fix.value)
         else:
-            name = mend.value.casefold()
+            name = fix.value.casefold()
             after = replace(
                 before,
                 synonyms=tuple(word for word in before.synonyms if word.casefold() != name),
@@ -141,6 +141,6 @@ def apply_mends(concepts: Iterable[Concept], mends: Iterable[Mend]) -> list[Conc
                 ),
             )
         if after == before:
-            raise InputError(f"{mend.where}: changes nothing", "take the row out")
-        mended[mend.concept] = after
-    return list(mended.values())
+            raise InputError(f"{fix.where}: changes nothing", "remove the row")
+        fixed[fix.concept] = after
+    return list(fixed.values())

@@ -1,4 +1,4 @@
-"""Merging sources: one concept an id, one edge a key, all evidence kept, conflicts listed."""
+"""Merging of sources: one concept for each id, one edge for each key, conflicts listed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kg.model.graph import LabelSet
 from kg.sources import Conflict, Facts
 
 
-def merge(parts: Sequence[Facts]) -> Facts:
+def merge(sources: Sequence[Facts]) -> Facts:
     """One set of facts from several, in canonical order.
 
-    Whatever is said twice is kept once with the evidence of both; where two sources contradict
-    each other the earlier one is kept and the conflict listed.
+    A fact stated twice is kept once with the evidence of both; of two contradicting sources the
+    earlier is kept and the conflict listed.
     """
-    conflicts = [conflict for part in parts for conflict in part.conflicts]
-    concepts = _concepts([c for part in parts for c in part.concepts], conflicts)
-    edges = _edges([e for part in parts for e in part.edges])
-    label_sets = _label_sets([s for part in parts for s in part.label_sets], conflicts)
+    conflicts = [conflict for source in sources for conflict in source.conflicts]
+    concepts = _concepts([c for source in sources for c in source.concepts], conflicts)
+    edges = _edges([e for source in sources for e in source.edges])
+    label_sets = _label_sets([s for source in sources for s in source.label_sets], conflicts)
     return Facts(concepts, edges, label_sets, conflicts)
 
 

@@ -19,11 +19,11 @@ class Registered(Options):
     """One known source.
 
     Args:
-        match: What its source texts contain.
-        name: What it is called in citations.
+        match: Text that its source texts contain.
+        name: Name in citations.
         licence: Its terms, or empty where none apply or none are stated.
-        dataset: Data set whose records concepts and phrases of this source were found in.
-        mined_as: Names under which `data:` tags speak of this source.
+        dataset: Data set whose records gave the concepts and phrases of this source.
+        mined_as: Names of this source in `data:` tags.
     """
 
     match: str
@@ -64,12 +64,12 @@ class Registry:
         return Registered(match=source, name=source)
 
     def dataset(self, sources: list[str]) -> str | None:
-        """Data set a fact was mined from, or None where any of its sources is not a data set."""
+        """Data set a fact was mined from, or None if any of its sources is not a data set."""
         names = {self.find(source).dataset for source in sources}
         return names.pop() if len(names) == 1 else None
 
     def names_of(self, dataset: str) -> frozenset[str]:
-        """Every name under which evidence speaks of a data set, the given one included."""
+        """All names of a data set in evidence, the given one included."""
         names = {dataset}
         for entry in self.entries:
             alike = {*entry.mined_as, *([entry.dataset] if entry.dataset else ())}
@@ -80,7 +80,7 @@ class Registry:
     def evidence(self, row: Row) -> tuple[Evidence, ...]:
         """Every parallel item of a row as its own evidence.
 
-        A `data:` tag belongs to the source registered under its name, wherever that stands in the
+        A `data:` tag belongs to the source registered under its name, wherever it stands in the
         list; the other sources pair with the other tags in order, or share the only one there is.
         Where all tags are data tags, further sources are only named beside them.
 
@@ -134,7 +134,7 @@ class Registry:
                 detail="" if _plain_number(weight) else weight,
             )
         except ValueError as error:
-            raise InputError(f"{row.where}: {error}", "mend weight or count") from None
+            raise InputError(f"{row.where}: {error}", "correct weight or count") from None
 
 
 def dataset_of(tag: str) -> str:
@@ -143,13 +143,13 @@ def dataset_of(tag: str) -> str:
 
 
 def evidence_key(item: Evidence) -> tuple[str, str, str, float, int]:
-    """What evidence of an edge is sorted by."""
+    """Sort key of the evidence of an edge."""
     weight = -1.0 if item.weight is None else item.weight
     return item.source, item.tag, item.detail, weight, item.count or 0
 
 
 def figure(text: str) -> float | None:
-    """The number in a weight as a source gives it.
+    """Number in a weight as a source writes it.
 
     `lift=4.1;npmi=0.3` gives the normalised pointwise mutual information; percentages,
     `freq=0.4`, `share=0.1` and `3/8` give a proportion, a range its middle, `OR=2.1` the odds

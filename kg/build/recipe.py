@@ -27,12 +27,12 @@ class Step(Options):
 
 
 class Recipe(Options):
-    """How a graph is built.
+    """Recipe of a graph: its sources in order.
 
     Args:
-        name: What the graph is called.
+        name: Name of the graph.
         sources: Its sources, in order; of two that contradict each other the earlier is kept.
-        join_by: What makes concepts of two sources one, besides their id.
+        join_by: Properties besides the id that make concepts of two sources one.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Recipe(Options):
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of one source.
+    """Counts of what the graph took from one source.
 
     Args:
         source: Its name in the catalog, and the file it was read from.
@@ -51,7 +51,7 @@ class Taken:
         new_concepts: How many the graph did not know.
         edges: Edges it states.
         new_edges: How many the graph did not have; the others add evidence.
-        dropped: What was not taken in: how many of each reason.
+        dropped: Numbers of left-out items, by reason.
     """
 
     source: str
@@ -65,7 +65,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """A built graph and everything that did not go together on the way."""
+    """A built graph, with the conflicts of its sources and their counts."""
 
     graph: KnowledgeGraph
     conflicts: tuple[Conflict, ...]
@@ -87,8 +87,8 @@ def build(recipe_path: Path) -> BuildResult:
     for place, step in enumerate(recipe.sources):
         kind = SOURCES.load(step.name)
         where = f"{recipe_path.name}: sources.{place}.options"
-        part = kind(parse_options(kind.Options, step.options, where=where))
-        new = align(facts, part.read(recipe_path.parent, facts), recipe.join_by)
+        source = kind(parse_options(kind.Options, step.options, where=where))
+        new = align(facts, source.read(recipe_path.parent, facts), recipe.join_by)
         before, facts = facts, merge((facts, new.facts))
         taken.append(_counted(_named(step), before, new, facts))
         log.debug("%s: %d concepts, %d edges", step.name, len(facts.concepts), len(facts.edges))
@@ -103,7 +103,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises:
-        InputError: If it is malformed, or names a key that there is not.
+        InputError: If it is malformed or has an unknown key.
     """
     content = read_yaml(path)
     if not isinstance(content, dict):

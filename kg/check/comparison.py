@@ -1,4 +1,4 @@
-"""A graph beside other data: is_a against label tables, identifiers against their vocabularies."""
+"""Comparison of a graph with label tables (is_a) and with vocabularies (identifiers)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def against_labels(graph: KnowledgeGraph, description: Path) -> Iterator[Fault]:
 
 
 def against_vocabulary(graph: KnowledgeGraph, vocabulary: Path) -> Iterator[Fault]:
-    """Identifiers whose own label in a vocabulary is no name of the concept that has them.
+    """Identifiers whose label in a vocabulary is no name of their concept.
 
     Args:
         graph: The graph.
@@ -93,8 +93,8 @@ def _facts(path: Path) -> Facts:
     if path.suffix not in READERS:
         hint = did_you_mean(path.suffix, (*ENDINGS, *READERS))
         raise InputError(f"{path}: no vocabulary ends so", hint)
-    part = SOURCES.load(READERS[path.suffix])
+    source = SOURCES.load(READERS[path.suffix])
     chosen = {"file": path.name, "source": path.name, "leave_out_xrefs": ()}
     if path.suffix in (".owl", ".rdf", ".obo"):
         chosen["imports"] = "leave_out"
-    return part(part.Options(**chosen)).read(path.parent, Facts())  # type: ignore[no-any-return]
+    return source(source.Options(**chosen)).read(path.parent, Facts())  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ def check_report_ending(path: Path) -> str:
     """The ending of a report.
 
     Raises:
-        InputError: If reports are not written so.
+        InputError: If reports are not written in that format.
     """
     if path.suffix not in ENDINGS:
         hint = did_you_mean(path.suffix, ENDINGS)
@@ -40,8 +40,8 @@ def write_report(path: Path, about: str, faults: Sequence[Fault]) -> None:
 
     Args:
         path: `.tsv`, `.json` or `.html`.
-        about: What was validated.
-        faults: What was found.
+        about: Name of the validated graph or file.
+        faults: Its faults.
 
     Raises:
         InputError: On another ending, or if the folder cannot be written to.
@@ -51,7 +51,7 @@ def write_report(path: Path, about: str, faults: Sequence[Fault]) -> None:
 
 
 def counted(faults: Sequence[Fault]) -> dict[str, int]:
-    """How many faults there are of each severity, worst first."""
+    """Number of faults of each severity, worst first."""
     found = Counter(fault.severity for fault in faults)
     return {severity: found[severity] for severity in SEVERITIES}
 

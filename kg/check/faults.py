@@ -1,4 +1,4 @@
-"""Faults of a graph: every rule by its stable id, how bad it is and how to mend it."""
+"""Faults of a graph: every rule with its stable id, severity and remedy."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Rule(NamedTuple):
     Args:
         severity: `error` where the graph must not be used so, `warning` where it is probably
             wrong, `info` where it is poorer than it might be.
-        holds: What the rule holds.
-        mend: What to do where it is broken.
+        holds: The rule as a sentence.
+        mend: Remedy where it is broken.
     """
 
     severity: Severity
@@ -28,14 +28,14 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong.
+    """One breach of a rule.
 
     Args:
         rule: Stable id of the rule, for example `is_a_cycle`.
-        severity: How bad it is.
-        about: The concept, edge or label set it is about.
-        message: What is wrong.
-        mend: What to do about it.
+        severity: Severity of the rule.
+        about: The concept, edge or label set at fault.
+        message: The fault.
+        mend: Its remedy.
     """
 
     rule: str
@@ -46,7 +46,7 @@ class Fault:
 
 
 RULES: dict[str, Rule] = {
-    # Of the file: what makes no graph at all.
+    # Rules of the file, without which there is no graph.
     "duplicate_id": Rule("error", "Two concepts do not have one id.", "merge them"),
     "dangling_id": Rule(
         "error", "Both ends of an edge are concepts.", "add the concept or take out the edge"
@@ -61,7 +61,7 @@ RULES: dict[str, Rule] = {
         "The content is that of the fingerprint it was saved with.",
         "change the recipe and build again; or load and save it to accept the edit",
     ),
-    # Of edges.
+    # Rules of edges.
     "self_loop": Rule("error", "No edge leads from a concept to itself.", "take the edge out"),
     "is_a_cycle": Rule("error", "is_a is acyclic.", "take out the wrong edge"),
     "part_of_cycle": Rule("error", "part_of is acyclic.", "take out the wrong edge"),
@@ -79,20 +79,26 @@ RULES: dict[str, Rule] = {
     "both_ways": Rule(
         "warning", "A relation with a direction is not stated both ways.", "take out the wrong one"
     ),
-    "domain": Rule("error", "The subject is of a kind the relation has.", "mend kind or edge"),
-    "range": Rule("error", "The object is of a kind the relation has.", "mend kind or edge"),
+    "domain": Rule(
+        "error", "The subject is of a kind the relation has.", "correct the kind or the edge"
+    ),
+    "range": Rule(
+        "error", "The object is of a kind the relation has.", "correct the kind or the edge"
+    ),
     "disjoint_kin": Rule(
-        "error", "What is disjoint is not one below the other.", "take one edge out"
+        "error", "Disjoint concepts are not one below the other.", "take one edge out"
     ),
     "is_a_with_label_set": Rule(
-        "error", "Entailment is nobody's convention.", "make it grouped_under"
+        "error", "Entailment belongs to no label set.", "make it grouped_under"
     ),
     "unknown_convention": Rule(
         "error", "A grouping names a label set of the graph.", "name a label set"
     ),
-    # Of label sets.
+    # Rules of label sets.
     "label_set_incomplete": Rule(
-        "error", "Findings of a label set are its members, one column each.", "mend the label set"
+        "error",
+        "Findings of a label set are its members, one column each.",
+        "correct the label set",
     ),
     "label_set_twice": Rule("error", "A label set is declared once.", "give it another name"),
     "no_finding_not_disjoint": Rule(
@@ -110,14 +116,14 @@ RULES: dict[str, Rule] = {
         "The project's shapes are checked where the graph is not very large.",
         "name them with --shapes kg/shapes/clinical.ttl to check them all the same",
     ),
-    # Of concepts.
+    # Rules of concepts.
     "no_label": Rule("error", "Every concept has a label and a kind.", "give it both"),
     "duplicate_label": Rule(
         "error", "Two concepts do not have one label.", "merge them or rename one"
     ),
     "shared_name": Rule("warning", "A name means one concept.", "take it from one of them"),
     "shared_xref": Rule(
-        "warning", "A foreign identifier is one concept's.", "compare labels and keep one"
+        "warning", "A foreign identifier belongs to one concept.", "compare labels and keep one"
     ),
     "malformed_xref": Rule(
         "warning", "A foreign identifier is a CURIE.", "write it as PREFIX:local"
@@ -131,18 +137,18 @@ RULES: dict[str, Rule] = {
         "info", "A foreign identifier is in its vocabulary.", "look it up; it may be obsolete"
     ),
     "orphan": Rule("info", "Every concept has an edge.", "connect it or take it out"),
-    # Of provenance.
+    # Rules of provenance.
     "no_source": Rule("error", "Every item of evidence names a source.", "name it"),
     "no_licence": Rule("info", "Every item of evidence names a licence.", "name its terms"),
     "no_concept_source": Rule("info", "Every concept names a source.", "name it"),
     "mined_without_dataset": Rule(
-        "error", "What is mined, and nothing else, names its data set.", "name the data set"
+        "error", "Mined evidence, and no other, names its data set.", "name the data set"
     ),
 }
 
 
 def fault(rule: str, about: str, message: str, *, mend: str = "") -> Fault:
-    """A fault of a rule; its mend is the rule's unless there is a better one."""
+    """A fault of a rule, with the remedy of the rule unless another is given."""
     known = RULES[rule]
     return Fault(rule, known.severity, about, message, mend or known.mend)
 

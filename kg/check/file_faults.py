@@ -1,4 +1,4 @@
-"""Rules about records of a file: what makes no graph, and whether it was edited after its build."""
+"""Rules about the records of a file: faults that make no graph, and edits after the build."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kg.model.records import Records
 
 
 def file_faults(records: Records) -> list[Fault]:
-    """Everything about the records that a `KnowledgeGraph` would refuse, and later edits."""
+    """Faults of the records that a `KnowledgeGraph` would refuse, and later edits."""
     return [*_concepts(records), *_edges(records), *_edited(records)]
 
 
 def usable(records: Records) -> KnowledgeGraph:
-    """The graph of the records that can be in one: the first of doubles, no broken edges."""
+    """The graph of the usable records: the first of duplicates, no broken edges."""
     concepts = {concept.id: concept for concept in reversed(records.concepts)}
     edges = {
         edge.key: edge

@@ -1,4 +1,4 @@
-"""Rules of integrity: each looks through a graph for one kind of fault."""
+"""Rules of integrity: each searches a graph for one kind of fault."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cycles(graph: KnowledgeGraph) -> Iterator[Fault]:
 
 
 def grouping_cycles(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """What a label set groups is not, by that grouping and entailment, below itself."""
+    """Groupings of a label set, together with entailment, are acyclic."""
     grouped: dict[str | None, list[tuple[str, str]]] = defaultdict(list)
     for edge in graph.edges:
         if edge.relation == GROUPED_UNDER:
@@ -56,7 +56,7 @@ def grouping_cycles(graph: KnowledgeGraph) -> Iterator[Fault]:
 
 
 def directions(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """What is said in both directions: symmetric edges, inverses, and what has one direction."""
+    """Edges stated in both directions: symmetric ones, inverses, and relations of one direction."""
     keys = {edge.key for edge in graph.edges}
     for edge in graph.edges:
         subject, relation, target, label_set = edge.key
@@ -87,7 +87,7 @@ def no_finding_disjoint(graph: KnowledgeGraph) -> Iterator[Fault]:
 
 
 def disjoint_kin(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """What is disjoint is not also one below the other."""
+    """Disjoint concepts are not one below the other."""
     for edge in graph.edges:
         if edge.relation == "disjoint_with":
             above = {edge.subject, *graph.ancestors(edge.subject)}
@@ -97,7 +97,7 @@ def disjoint_kin(graph: KnowledgeGraph) -> Iterator[Fault]:
 
 
 def label_sets_complete(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """A label set's findings are concepts, once each, one column each, with member_of edges."""
+    """Findings of a label set are concepts, once each, one column each, with member_of edges."""
     names = [one.name for one in graph.label_sets]
     for one in graph.label_sets:
         for message in _label_set_faults(graph, one):
@@ -119,20 +119,20 @@ def conventions_named(graph: KnowledgeGraph) -> Iterator[Fault]:
 
 
 def domains_and_ranges(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """Sites are anatomy, modalities are modalities, and what is at a site can be at one."""
+    """Sites are anatomy, modalities are modalities, and subjects of a kind that can have them."""
     for edge in graph.edges:
         if edge.relation not in RANGES:
             continue
         subject, target = graph.concept(edge.subject).kind, graph.concept(edge.object).kind
-        wanted = RANGES[edge.relation]
-        if target != wanted:
-            yield fault("range", _named(edge), f"its object is of kind {target}, not {wanted}")
+        required = RANGES[edge.relation]
+        if target != required:
+            yield fault("range", _named(edge), f"its object is of kind {target}, not {required}")
         if subject not in DOMAINS.get(edge.relation, (subject,)):
             yield fault("domain", _named(edge), f"its subject is of kind {subject}")
 
 
 def names_given(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """Every concept has a label and a kind; no two one label; a name shared otherwise is odd."""
+    """Every concept has a label and a kind; labels are unique, and other names should be."""
     labels: dict[str, list[str]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for concept in graph.concepts:
@@ -164,7 +164,7 @@ def xrefs_unique(graph: KnowledgeGraph) -> Iterator[Fault]:
 
 
 def provenance_given(graph: KnowledgeGraph) -> Iterator[Fault]:
-    """Every concept and item of evidence names a source; one from a data set names it."""
+    """Every concept and item of evidence names a source; mined evidence names its data set."""
     for concept in graph.concepts:
         if not concept.source:
             yield fault("no_concept_source", concept.id, "names no source")
@@ -209,7 +209,7 @@ def _named(edge: Edge) -> str:
 
 
 def _abnormal(graph: KnowledgeGraph, one: LabelSet) -> list[str]:
-    """Findings of a set that No Finding excludes; ones that are no concepts are left aside."""
+    """Findings of a set that No Finding excludes; those that are no concepts are left out."""
     return [
         finding
         for finding in one.findings

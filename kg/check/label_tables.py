@@ -1,4 +1,4 @@
-"""Label tables: which findings each study is labelled with, of the patients that may be counted."""
+"""Label tables: the findings of each study, for the patients that may be counted."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _BLANK = frozenset({"", "nan", "none", "na"})
 
 
 class TableOptions(BaseOptions):
-    """A table of labels and how it is read.
+    """A table of labels and its format.
 
     Args:
         table: `.csv` (comma) or `.tsv` (tab), also as `.gz`.
-        patients: Who may be counted: a text file of training patients, one a line; a split
-            manifest, of which the training part is taken; or the word `all`.
+        patients: Patients that may be counted: a text file of training patients, one a line; a
+            split manifest, of which the training subset is taken; or the word `all`.
         patient: Column of the patient.
         study: Column of the study; rows of one study are one study. Each row is one where empty.
         labels: Column that lists a row's labels; else there is a column for each label.
-        separator: What separates listed labels, or `list` for `['a', 'b']`.
+        separator: Separator of listed labels, or `list` for `['a', 'b']`.
         columns: Concept of a label, by id or name.
         label_set: Label set whose columns name the concepts.
-        uncertain: What -1 counts as.
-        most_specific: Whether a row names the narrowest finding only, as PadChest does; a wider
-            one that it does not name is then not stated rather than absent.
+        uncertain: Meaning of -1.
+        most_specific: True if a row names the narrowest finding only, as in PadChest; a wider
+            finding that it does not name is then not stated rather than absent.
     """
 
     table: str
@@ -58,7 +58,7 @@ class TableOptions(BaseOptions):
 
 @dataclass(slots=True)
 class Labelled:
-    """What is stated of one study: concepts that are present and concepts that are absent."""
+    """Labels of one study: concepts stated present and concepts stated absent."""
 
     present: set[str]
     absent: set[str]
@@ -75,10 +75,10 @@ def read_labels(
 
     Args:
         folder: Folder the files are relative to.
-        options: How the table is read.
-        names: Concepts that are known.
-        label_sets: Label sets that are known.
-        dropped: What was left out is counted here.
+        options: Format of the table.
+        names: Known concepts.
+        label_sets: Known label sets.
+        dropped: Counter of left-out rows and labels, by reason.
 
     Raises:
         InputError: If a column is missing, or a value is no label; names the line.
@@ -109,7 +109,7 @@ def training_patients(folder: Path, patients: str) -> frozenset[str] | None:
     """The patients that may be counted, or None for all.
 
     Raises:
-        InputError: If the file is missing, or a manifest has no training part.
+        InputError: If the file is missing, or a manifest has no training subset.
     """
     if patients == EVERYONE:
         return None
@@ -118,14 +118,14 @@ def training_patients(folder: Path, patients: str) -> frozenset[str] | None:
         return frozenset(read_lines(path))
     manifest = read_json(path)
     try:
-        parts, groups = manifest["assignments"], manifest["groups"]
-        chosen = frozenset(str(groups[study]) for study, part in parts.items() if part == "train")
+        subsets, groups = manifest["assignments"], manifest["groups"]
+        chosen = frozenset(str(groups[study]) for study, name in subsets.items() if name == "train")
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path.name}: is no split manifest ({error})", "see data prepare"
         ) from None
     if not chosen:
-        raise InputError(f"{path.name}: has no training part", "name a manifest with one")
+        raise InputError(f"{path.name}: has no training subset", "name a manifest with one")
     return chosen
 
 
@@ -169,20 +169,20 @@ def _listed(
     labels: list[str], concepts: dict[str, str], names: Names, found: Labelled,
     dropped: Counter[str],
 ) -> None:  # fmt: skip
-    """Count listed labels; one that is no column is looked up by name among the columns' concepts.
+    """Count listed labels; one that is no column is looked up among the names of the concepts.
 
     Published tables rarely spell a label as its label set does.
     """
-    asked = set(concepts.values())
+    labelled = set(concepts.values())
     for label in labels:
         if label not in concepts:
             named = names.find(label)
-            concepts[label] = named if named in asked else ""
+            concepts[label] = named if named in labelled else ""
         if not concepts[label]:
             dropped[f"label without a concept: {label}"] += 1
     present = {concepts[label] for label in labels} - {""}
     found.present |= present
-    found.absent |= asked - present - {""}
+    found.absent |= labelled - present - {""}
 
 
 def listed_labels(cell: str, separator: str, where: str) -> list[str]:
@@ -197,7 +197,7 @@ def listed_labels(cell: str, separator: str, where: str) -> list[str]:
 
 
 def written_list(cell: str, where: str) -> list[Any]:
-    """The list that a cell holds as Python writes it, without what is not a number (`nan`).
+    """The list in a cell, as Python writes it; `nan` stands for no value.
 
     Raises:
         InputError: If it holds none.

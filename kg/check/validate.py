@@ -16,15 +16,15 @@ __all__ = ["Fault", "Validation", "validate", "validate_file"]
 
 
 LARGEST_SHAPED = 100_000
-"""Edges up to which the project's own shapes are checked without being named."""
+"""Largest number of edges at which the project's shapes are checked by default."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What was looked at beside the rules of integrity.
+    """Checks beside the rules of integrity.
 
     Args:
-        shapes: Whether the SHACL shapes of the project are checked.
+        shapes: True if the SHACL shapes of the project are checked.
         own_shapes: Files of further SHACL shapes.
         label_tables: YAML files that describe label tables to compare `is_a` with.
         vocabularies: Ontologies or graph files to compare labels of identifiers with.
@@ -39,11 +39,11 @@ class Validation:
 def validate(graph: KnowledgeGraph, also: Validation | None = None) -> list[Fault]:
     """Every fault of a graph, worst first, in a fixed order.
 
-    What a `KnowledgeGraph` refuses when it is made (dangling ends, unknown relations, edges without
-    evidence or written twice) cannot be met here; `validate_file` finds it.
+    Faults that a `KnowledgeGraph` refuses when it is made (dangling ends, unknown relations, edges
+    without evidence or written twice) cannot occur here; `validate_file` finds them.
 
     Raises:
-        InputError: If a file that is to be compared with is missing or malformed.
+        InputError: If a file to compare with is missing or malformed.
     """
     found = [one for check in CHECKS for one in check(graph)]
     return _sorted([*found, *_compared(graph, also or Validation())])
@@ -60,7 +60,7 @@ def validate_file(path: Path, also: Validation | None = None) -> list[Fault]:
 
 
 def _compared(graph: KnowledgeGraph, also: Validation) -> list[Fault]:
-    """What needs other files or libraries, which are loaded only for it."""
+    """Faults by checks that need other files or libraries, which are loaded only for them."""
     found: list[Fault] = []
     small = len(graph.edges) <= LARGEST_SHAPED
     if also.shapes and not small:

@@ -1,1 +1,1 @@
-"""Controls of a graph: shuffled, noisy, emptied, or without some of its sources."""
+"""Control graphs: shuffled, noisy, emptied, or without some of the sources."""

@@ -1,4 +1,4 @@
-"""Controls of a graph: shuffled, emptied, noisy, or without a source, relation or data set."""
+"""Control graphs: shuffled, emptied, noisy, or without a source, relation or data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kg.model.edges import RELATIONS, Edge, Evidence
 from kg.model.graph import KnowledgeGraph
 
 SWAPS_PER_EDGE = 20
-"""Attempted swaps for each edge; the walk forgets where it began well before that."""
+"""Attempted swaps for each edge; the graph is random well before that many."""
 
 Ends = tuple[str, str]
 
@@ -62,7 +62,7 @@ def emptied(graph: KnowledgeGraph) -> KnowledgeGraph:
 
 
 def noise(graph: KnowledgeGraph, share: float, generator: np.random.Generator) -> KnowledgeGraph:
-    """Put random objects to a share of the clinical edges.
+    """Replace the objects of a share of the clinical edges at random.
 
     Args:
         graph: The graph.
@@ -113,8 +113,8 @@ def without_relation(graph: KnowledgeGraph, relation: str) -> KnowledgeGraph:
 def without_source(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
     """The graph without the evidence whose source text contains `name`.
 
-    Edges without evidence left go, and with them what only that source knew of: phrases, and
-    concepts that no label set asks for.
+    Edges left without evidence go, and with them phrases and concepts known from that source
+    alone, except concepts of a label set.
 
     Raises:
         InputError: If no source is called that.
@@ -132,7 +132,9 @@ def without_source(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
 
 
 def without_evidence(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
-    """The same concepts without the edges that only sources whose text contains `name` vouch for.
+    """The same concepts without the edges whose only evidence is from sources named `name`.
+
+    A source is named so if its text contains `name`.
 
     Raises:
         InputError: If no edge is from such a source.
@@ -142,10 +144,10 @@ def without_evidence(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
         left = tuple(item for item in edge.evidence if name not in item.source)
         if left:
             edges.append(replace(edge, evidence=left))
-    made = graph.with_edges(edges, name=f"{graph.name} without edges of {name}")
-    if made.fingerprint == graph.fingerprint:
+    without = graph.with_edges(edges, name=f"{graph.name} without edges of {name}")
+    if without.fingerprint == graph.fingerprint:
         raise InputError(f"no source is called {name!r}", "see the sources in graph stats")
-    return made
+    return without
 
 
 def labels_only(graph: KnowledgeGraph) -> KnowledgeGraph:
@@ -159,7 +161,7 @@ def without_dataset(graph: KnowledgeGraph, names: Iterable[str]) -> KnowledgeGra
 
     Their items of evidence go from every edge; an edge goes only when none is left, and its weight
     then comes from what is left. Phrases, synonyms and concepts mined from them go too, except
-    concepts that a label set asks for.
+    concepts of a label set.
 
     Args:
         graph: The graph.
@@ -181,11 +183,11 @@ def _without(
     evidence: Callable[[Evidence], bool],
     known_by: Callable[[str, str | None], bool],
 ) -> KnowledgeGraph:
-    """Take out what `evidence` (an item) or `known_by` (source, data set) says yes to."""
-    asked = {concept for one in graph.label_sets for concept in (one.concept, *one.findings)}
+    """Remove the items that `evidence`, and the concepts and phrases that `known_by` selects."""
+    labelled = {concept for one in graph.label_sets for concept in (one.concept, *one.findings)}
     concepts = []
     for concept in graph.concepts:
-        if known_by(concept.source, concept.dataset) and concept.id not in asked:
+        if known_by(concept.source, concept.dataset) and concept.id not in labelled:
             continue
         kept = tuple(p for p in concept.phrases if not known_by(p.source, p.dataset))
         lost = {p.text for p in concept.phrases} - {p.text for p in kept}

@@ -1,4 +1,4 @@
-"""Leaving out: a built graph without what is known only from some data sets or sources."""
+"""Leaving data sets or sources out of a built graph, with everything known from them alone."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kg.model.graph import KnowledgeGraph
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What leaving something out took away.
+    """Content that left the graph with a data set or source.
 
     Args:
-        what: The data set (with the names it goes by) or source.
-        concepts: Concepts that nothing else knew of.
-        edges: Edges of which no evidence was left.
+        what: The data set (with its names) or source.
+        concepts: Concepts known from nothing else.
+        edges: Edges without other evidence.
         evidence: Items of evidence.
     """
 
@@ -35,12 +35,12 @@ def leave_out(
     """The graph without the evidence of these data sets and sources.
 
     An edge goes only when no evidence is left. A data set is left out under every name that the
-    registry of sources knows it by.
+    registry of sources has for it.
 
     Args:
         graph: The graph.
         datasets: Names of data sets as in evidence.
-        sources: Parts of source texts.
+        sources: Substrings of source texts.
 
     Raises:
         InputError: If nothing in the graph is from one of them.

@@ -30,7 +30,7 @@ _PACKAGE = str(Path(__file__).resolve().parents[2])
 
 
 class Limits(NamedTuple):
-    """What a process may take.
+    """Limits of a process.
 
     Args:
         memory: Bytes beyond those it starts with.
@@ -78,7 +78,7 @@ class Child:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it writes."""
+        """Its output stream."""
         assert self.process.stdout is not None
         return self.process.stdout
 

@@ -1,4 +1,4 @@
-"""The one gate to parsers written in Rust: whatever they throw becomes an error of the file."""
+"""Guard around parsers written in Rust: whatever they raise becomes an error of the file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from kg.errors import InputError
 
 
 @contextmanager
-def native(name: str, form: str, *, begins: int = 1, hint: str = "mend the line") -> Iterator[None]:
-    """Parse inside this; no exception of a native parser gets out of it.
+def native(
+    name: str, form: str, *, begins: int = 1, hint: str = "correct the line"
+) -> Iterator[None]:
+    """Context for parsing; an exception of a native parser becomes an `InputError`.
 
     Args:
-        name: What is parsed, for messages.
-        form: What it should be (`OBO`, `RDF`).
+        name: Name of the text, for messages.
+        form: Its expected format (`OBO`, `RDF`).
         begins: Line of the file at which the parsed text begins.
-        hint: What the user can do where the text is malformed.
+        hint: Remedy where the text is malformed.
 
     Raises:
         InputError: If the parser refuses the text or breaks off; names the line where it is known.

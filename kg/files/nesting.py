@@ -64,7 +64,7 @@ class _Xml:
             )
         if "&" in value:
             raise InputError(
-                f"{self.name}: entity {entity} is made of other entities",
+                f"{self.name}: entity {entity} consists of other entities",
                 "write its text in full",
             )
 
@@ -97,5 +97,5 @@ def check_json(path: Path) -> None:
 
 
 def too_deep(where: str) -> InputError:
-    """What to say of a file that is nested without end."""
+    """Error for a file that is nested too deeply."""
     return InputError(f"{where}: is nested too deeply", f"{DEEPEST:,} levels are read")

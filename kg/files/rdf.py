@@ -57,8 +57,8 @@ def quads(graph: KnowledgeGraph, *, plain: bool, named: bool) -> Iterator[ox.Qua
 
     Args:
         graph: The graph.
-        plain: Whether edges are triples of the default graph.
-        named: Whether edges are triples of one named graph for each data set or source.
+        plain: True if edges are triples of the default graph.
+        named: True if edges are triples of one named graph for each data set or source.
     """
     for triple in _head(graph):
         yield ox.Quad(*triple)
@@ -152,9 +152,9 @@ def _concept(concept: Concept) -> Iterator[_Triple]:
     yield from _listed(node, "synonyms", concept.synonyms)
     yield from _listed(node, "xrefs", concept.xrefs)
     for field in ("kind", "definition", "source", "dataset"):
-        yield from _given(node, field, getattr(concept, field))
+        yield from _value(node, field, getattr(concept, field))
     for order, phrase in enumerate(concept.phrases):
-        yield from _part(node, "phrases", order, phrase)
+        yield from _item(node, "phrases", order, phrase)
 
 
 def _plain(edge: Edge, *, named: bool) -> Iterator[ox.Quad]:
@@ -173,9 +173,9 @@ def _statement(edge: Edge) -> Iterator[_Triple]:
     yield node, iri("rdf:subject"), iri(edge.subject)
     yield node, iri("rdf:predicate"), iri(RELATIONS[edge.relation].iri)
     yield node, iri("rdf:object"), iri(edge.object)
-    yield from _given(node, "label_set", edge.label_set)
+    yield from _value(node, "label_set", edge.label_set)
     for order, item in enumerate(edge.evidence):
-        yield from _part(node, "evidence", order, item)
+        yield from _item(node, "evidence", order, item)
 
 
 def _label_set(label_set: LabelSet, order: int) -> Iterator[_Triple]:
@@ -183,22 +183,22 @@ def _label_set(label_set: LabelSet, order: int) -> Iterator[_Triple]:
     yield node, A, iri("kgdx:LabelSet")
     yield node, FIELD["order"], ox.Literal(order)
     for field in ("name", "concept", "exclusive", "no_finding"):
-        yield from _given(node, field, getattr(label_set, field))
+        yield from _value(node, field, getattr(label_set, field))
     for field in ("findings", "columns", "with_no_finding"):
         yield from _listed(node, field, getattr(label_set, field))
 
 
-def _part(
-    owner: ox.NamedNode, field: str, order: int, part: Phrase | Evidence
+def _item(
+    owner: ox.NamedNode, field: str, order: int, item: Phrase | Evidence
 ) -> Iterator[_Triple]:
     node = ox.NamedNode(f"{owner.value}/{field}/{order}")
     yield owner, FIELD[field], node
     yield node, FIELD["order"], ox.Literal(order)
-    for key in part.__dataclass_fields__:
-        yield from _given(node, key, getattr(part, key))
+    for key in item.__dataclass_fields__:
+        yield from _value(node, key, getattr(item, key))
 
 
-def _given(node: ox.NamedNode, field: str, value: object) -> Iterator[_Triple]:
+def _value(node: ox.NamedNode, field: str, value: object) -> Iterator[_Triple]:
     if value is None or value == "":
         return
     if isinstance(value, float):
@@ -225,11 +225,11 @@ def _listed(node: ox.NamedNode, field: str, values: tuple[str, ...]) -> Iterator
 class _Reader:
     """Reads records back from triples."""
 
-    def __init__(self, name: str, found: Iterable[ox.Quad]) -> None:
+    def __init__(self, name: str, quads: Iterable[ox.Quad]) -> None:
         self.name = name
         self.values: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         self.plain: set[tuple[str, str, str]] = set()
-        for quad in found:
+        for quad in quads:
             predicate = quad.predicate.value
             if predicate == PREFIXES["owl"] + "imports":
                 raise InputError(f"{name}: imports {quad.object}", "merge it by a recipe instead")
@@ -286,7 +286,7 @@ class _Reader:
             cell = self._one(cell, iri("rdf:rest").value)
         return tuple(values)
 
-    def _parts(self, node: Any, field: str) -> list[Any]:
+    def _items(self, node: Any, field: str) -> list[Any]:
         return self._ordered(self.values[node][FIELD[field].value])
 
     def _ordered(self, nodes: list[Any]) -> list[Any]:
@@ -301,13 +301,13 @@ class _Reader:
             xrefs=self._list(node, "xrefs"),
             phrases=tuple(
                 Phrase(
-                    text=self._text(part, "text"),
-                    kind=self._text(part, "kind"),
-                    source=self._text(part, "source"),
-                    language=self._text(part, "language") or "en",
-                    dataset=self._literal(part, "dataset"),
+                    text=self._text(item, "text"),
+                    kind=self._text(item, "kind"),
+                    source=self._text(item, "source"),
+                    language=self._text(item, "language") or "en",
+                    dataset=self._literal(item, "dataset"),
                 )
-                for part in self._parts(node, "phrases")
+                for item in self._items(node, "phrases")
             ),
             definition=self._text(node, "definition"),
             source=self._text(node, "source"),
@@ -320,7 +320,7 @@ class _Reader:
             subject=curie(self._needed(node, "rdf:subject")),
             relation=_RELATION_OF.get(relation, relation),
             object=curie(self._needed(node, "rdf:object")),
-            evidence=tuple(self._evidence(part) for part in self._parts(node, "evidence")),
+            evidence=tuple(self._evidence(item) for item in self._items(node, "evidence")),
             label_set=self._literal(node, "label_set"),
         )
 

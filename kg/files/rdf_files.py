@@ -27,10 +27,10 @@ FORMATS = {
 }
 
 BASE = "urn:kgdx:file"
-"""What relative names in a file are relative to."""
+"""Base IRI of relative names in a file."""
 
 MEMORY = 1 << 30
-"""Bytes that parsing may take; the statements themselves are handed on."""
+"""Memory limit of parsing, in bytes; the statements themselves are handed on."""
 
 SPARE, TIMES = 64 << 20, 50
 """Bytes the statements of a file may take written out, and how many times its size more."""
@@ -93,5 +93,5 @@ def fill(store: ox.Store, path: Path) -> None:
     """
     check_rdf(path)
     with native(path.name, "RDF"):
-        # in memory, `bulk_load` takes a tenth longer and half as much memory again
+        # In memory, `bulk_load` takes a tenth longer and half as much memory again.
         store.load(path=str(path), format=rdf_format(path), base_iri=BASE, lenient=True)

@@ -23,7 +23,7 @@ _IRREGULAR = (
 
 
 def irregular(mode: int) -> str:
-    """What stands in the place of a regular file (`a pipe`); empty where it is one."""
+    """Kind of a path that is no regular file (`a pipe`); empty for a regular file."""
     return next((name for is_so, name in _IRREGULAR if is_so(mode)), "")
 
 

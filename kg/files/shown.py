@@ -28,7 +28,7 @@ def cell(value: object) -> object:
 
 
 def of_cell(text: str) -> str:
-    """What `cell` was given."""
+    """The text that `cell` was given."""
     return text[1:] if text[:1] == "'" and cell(text[1:]) == text else text
 
 

@@ -1,4 +1,4 @@
-"""Stores: a graph in and out of a file without loss, as JSON-lines, Turtle or TriG."""
+"""Lossless storage of a graph in a file: JSON lines, Turtle or TriG."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHIPPED = Path(__file__).parents[1] / "shipped" / "clinical.jsonl"
 
 
 def save(graph: KnowledgeGraph, path: Path) -> None:
-    """Write a graph; the ending chooses the format. The file is whole or not there.
+    """Write a graph; the ending chooses the format. The file is written whole or not at all.
 
     Args:
         graph: The graph.
@@ -74,7 +74,7 @@ def load(path: Path, *, allow_edited: bool = False) -> KnowledgeGraph:
             raise InputError(
                 f"{path.name}: {len(found)} {plural} where its first line says "
                 f"{records.counts[plural]}",
-                "the file is cut short or was edited; mend the first line or save it again",
+                "the file is cut short or was edited; fix the first line or save it again",
             )
     graph = records.graph()
     if records.fingerprint not in ("", graph.fingerprint) and not allow_edited:
@@ -87,7 +87,7 @@ def load(path: Path, *, allow_edited: bool = False) -> KnowledgeGraph:
 
 
 def read_records(path: Path) -> Records:
-    """Read what a graph file holds without refusing what makes no graph.
+    """Read the records of a graph file, whether or not they make a graph.
 
     Raises:
         InputError: If the file is missing or is no file of records; names file and line.
@@ -110,7 +110,7 @@ def check_ending(path: Path) -> str:
     """The ending of a graph file.
 
     Raises:
-        InputError: If graphs are not stored so.
+        InputError: If graphs are not stored in that format.
     """
     if path.suffix not in ENDINGS:
         hint = did_you_mean(path.suffix, ENDINGS)
@@ -164,7 +164,7 @@ def _lines(graph: KnowledgeGraph) -> Iterator[str]:
 
 
 def _lean(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without what is empty, which is also the default of every optional field."""
+    """A record without its empty fields; empty is the default of every optional field."""
     return {
         key: [_lean(item) if isinstance(item, dict) else item for item in value]
         if isinstance(value, tuple)

@@ -1,4 +1,4 @@
-"""Tables and YAML files of facts, read with the line each row stands on."""
+"""Reading of tables and YAML files of facts, with the line of each row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kg.files.json_text import json_of
 from kg.files.regular import bytes_of
 
 LARGEST = 4 << 30
-"""Bytes that a compressed table may unpack to."""
+"""Largest unpacked size of a compressed table, in bytes."""
 
 PARALLEL = " || "
 """Separates parallel sources, evidence tags, weights and counts."""
@@ -25,7 +25,7 @@ PARALLEL = " || "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table: its cells by column name and where it stands."""
+    """One row of a table: its cells by column name, and its place."""
 
     cells: dict[str, str]
     where: str
@@ -96,9 +96,9 @@ def parsed_json(text: str | bytes, where: str) -> Any:
     try:
         return json_of(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{where}, line {error.lineno}: {error.msg}", "mend the JSON") from None
+        raise InputError(f"{where}, line {error.lineno}: {error.msg}", "correct the JSON") from None
     except ValueError as error:
-        raise InputError(f"{where}: {error}", "mend the JSON") from None
+        raise InputError(f"{where}: {error}", "correct the JSON") from None
 
 
 def read_yaml(path: Path) -> Any:
@@ -115,7 +115,7 @@ def read_yaml(path: Path) -> Any:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line = f", line {mark.line + 1}" if mark is not None else ""
-            raise InputError(f"{path.name}{line}: {error.problem}", "mend the YAML") from None
+            raise InputError(f"{path.name}{line}: {error.problem}", "correct the YAML") from None
 
 
 def opened(path: Path) -> io.StringIO:

@@ -1,1 +1,1 @@
-"""What text says of the concepts: report or dialogue in, statements with their spans out."""
+"""Mentions of concepts in text: statements with spans from reports and dialogues."""

@@ -1,4 +1,4 @@
-"""Abbreviations that mean one thing here and another there: their sentence decides (`PE`).
+"""Ambiguous abbreviations (`PE`), resolved by their sentence.
 
 A meaning of `abbreviations.tsv` is chosen where more of its own words stand in the sentence than of
 any other meaning's; of two alike, or where nothing speaks for one, the abbreviation says nothing.
@@ -17,15 +17,15 @@ from kg.mentions.tokens import words as tokens_of
 TABLE = "abbreviations.tsv"
 
 COMMON = 0.5
-"""What speaks for a meaning without words of its own."""
+"""Weight of a meaning without words of its own."""
 
 
 class Meaning(NamedTuple):
     """One meaning of an abbreviation.
 
     Args:
-        phrase: What it stands for, as one token, or the abbreviation itself where that is none.
-        beside: Words that speak for it in the same sentence.
+        phrase: Its phrase as one token, or the abbreviation itself without one.
+        beside: Words of the same sentence that support it.
     """
 
     phrase: str

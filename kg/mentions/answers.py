@@ -59,7 +59,7 @@ _CHINESE: tuple[tuple[Assertion, bool, tuple[str, ...]], ...] = (
 
 
 class Reply(NamedTuple):
-    """A bare answer: what it asserts, and whether of everything that was asked at once."""
+    """A bare answer: its assertion, and True if it answers all questions at once."""
 
     assertion: Assertion
     of_all: bool
@@ -73,7 +73,7 @@ _PATTERNS = [
 
 
 def is_question(sentence: str, speaker: str) -> bool:
-    """Whether a sentence asks; a doctor's may do so without a question mark."""
+    """True if a sentence is a question; a doctor's may lack a question mark."""
     written = sentence.rstrip()
     if written.endswith(("?", "？")):
         return True

@@ -1,4 +1,4 @@
-"""Decide what a sentence asserts of each mention in it: present, absent, uncertain, or nothing.
+"""Assertion of each mention by its sentence: present, absent, uncertain, or nothing.
 
 Plain negation and hedging: a cue acts on the mentions within its scope (`scope.py`). Of two
 readings (`atelectasis versus scar`) only the nearest on each side is one. Negation is stronger than
@@ -41,13 +41,13 @@ _ASSERTS: dict[Effect, Assertion | None] = {
     "open": "uncertain",
     "nothing": None,
 }
-"""What each effect asserts, the weakest first."""
+"""Assertion of each effect, the weakest first."""
 
 _STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
 
 
 class Judgement(NamedTuple):
-    """What is asserted of a mention (None = the sentence states nothing) and by which rule."""
+    """Assertion of a mention (None = the sentence states nothing), with its rule."""
 
     assertion: Assertion | None
     rule: str
@@ -82,16 +82,16 @@ ALTERNATIVE_GAP = 5
 
 
 class Mention(NamedTuple):
-    """Where a mention stands in its sentence, in tokens `[start, end)`.
+    """A mention in its sentence, in tokens `[start, end)`.
 
     Args:
         start: First token.
         end: One past the last token.
-        chronic: Whether a history of it still holds.
-        asserts: Whether its words themselves assert something, so that cues inside it still act
+        chronic: True if a history of it still holds.
+        asserts: True if its words themselves assert something, so that cues inside it still act
             on other mentions (`lungs are clear` in `the lungs are clear of infiltrate`).
-        device: Whether it is a device, which can be taken out.
-        denied: Whether its own words deny it (`heart is not enlarged`).
+        device: True for a device, which can be taken out.
+        denied: True if its own words deny it (`heart is not enlarged`).
     """
 
     start: int
@@ -112,7 +112,7 @@ CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 def judge(
     words: Sequence[str], mentions: Sequence[Mention], *, spoken: bool = False
 ) -> list[Judgement]:
-    """What a sentence, written or spoken, asserts of its mentions, given in order."""
+    """Assertions of the mentions of a sentence, written or spoken, in order."""
     masked = _masked(words, mentions)
     cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
     cues = [left_open(found, masked) for found in cues if not of_elsewhere(found, masked)]

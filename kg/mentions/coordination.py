@@ -58,7 +58,7 @@ def _before(
 
 
 def whole(tokens: Sequence[str], phrases: Matcher[Entry]) -> Entry | None:
-    """What the tokens mean where all of them are one phrase that names a concept."""
+    """Meaning of the tokens if all of them are one phrase that names a concept."""
     found = phrases.find(tokens)
     if len(found) == 1 and found[0].end - found[0].start == len(tokens):
         return found[0].meaning if found[0].meaning.concepts else None

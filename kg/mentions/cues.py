@@ -1,4 +1,4 @@
-"""Words that turn a mention into its negation, a doubt or nothing at all; the table is `cues.tsv`.
+"""Cues of negation and uncertainty, from the table `cues.tsv`.
 
 A cue acts on the mentions that follow it (`before` the mention), precede it (`after`) or on both
 sides, within its sentence and clause, as far as its reach in tokens; one that opens a `list` acts
@@ -47,7 +47,7 @@ FAR = 1000
 """Reach of a cue that acts up to the end of its clause."""
 
 YEAR, NUMBER = "<year>", "<number>"
-"""What stands for a year and for another number in a sentence whose cues are looked for."""
+"""Placeholders of a year and of another number in the search for cues."""
 
 FILLERS = frozenset(
     {
@@ -87,7 +87,7 @@ FILLERS = frozenset(
 
 
 class Cue(NamedTuple):
-    """What a cue does.
+    """Effect, side and reach of a cue.
 
     Args:
         effect: `absent`, `uncertain`; `open` (uncertain whatever denies it beside); `probable`
@@ -96,8 +96,8 @@ class Cue(NamedTuple):
             (absent for a device); `history` (a past state: uncertain for what can pass); `nothing`
             (the mention states nothing, as in a condition); `ends` (no cue acts across it);
             `ignored` (hides a shorter cue inside it).
-        side: Where it stands relative to the mentions it acts on.
-        reach: How many tokens away a mention may be.
+        side: Its position relative to the mentions.
+        reach: Largest distance of a mention, in tokens.
     """
 
     effect: Effect
@@ -121,7 +121,7 @@ def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
 
 
 def _back(cue: Cue) -> bool:
-    """Whether a cue acts back at all, which it does after those that act ahead alone."""
+    """True if a cue acts back, which it does after those that act ahead alone."""
     return cue.side not in AHEAD
 
 

@@ -1,4 +1,4 @@
-"""Which denials stand: answers in a form, denials that meet, and denials of elsewhere.
+"""Validity of denials: answers in a form, adjacent denials, and denials of another time or place.
 
 An answer closes its field (`Pneumothorax: no`). Two denials side by side are one where they say the
 same twice (`no no`), and nothing where one denies the other (`not without`). What is excluded is
@@ -43,7 +43,7 @@ PAST_STUDIES = frozenset(
         *("first", "yesterday", YEAR),
     }
 )
-"""What an earlier study is called."""
+"""Names of an earlier study."""
 
 PLACES = ("on", "in", "at", "during", "by")
 
@@ -101,7 +101,7 @@ def _closes_field(found: Cues, words: Sequence[str]) -> bool:
 
 
 def _is_field(words: Sequence[str], place: int) -> bool:
-    """Whether a mention with a colon behind stands here: the next field of a form."""
+    """True at a mention before a colon: the next field of a form."""
     first = place
     while place < len(words) and words[place] == MENTION:
         place += 1
@@ -109,7 +109,7 @@ def _is_field(words: Sequence[str], place: int) -> bool:
 
 
 def left_open(found: Cues, words: Sequence[str]) -> Cues:
-    """A word of exclusion as what it comes to: absent, or left open where it is denied."""
+    """Assertion of a word of exclusion: absent, or left open if denied."""
     if not any(cue.effect in ("excluded", "exclude") for cue in found.meaning):
         return found
     place = _denial(words, found.start)
@@ -120,7 +120,7 @@ def left_open(found: Cues, words: Sequence[str]) -> Cues:
 
 
 def _denial(words: Sequence[str], end: int) -> int | None:
-    """Where a word that denies an exclusion at `end` stands before it in its clause."""
+    """Position of a word that denies an exclusion at `end` before it in its clause."""
     for place in range(end - 1, max(-1, end - 1 - DENIED_WITHIN), -1):
         if words[place] in DENIALS:
             return place
@@ -130,7 +130,7 @@ def _denial(words: Sequence[str], end: int) -> int | None:
 
 
 def of_elsewhere(found: Cues, words: Sequence[str]) -> bool:
-    """Whether a denial is of another time, view or side than the mention before it."""
+    """True if a denial is of another time, view or side than the mention before it."""
     if not any(cue.effect == "absent" and cue.side != "before" for cue in found.meaning):
         return False
     after, where = "", set[str]()

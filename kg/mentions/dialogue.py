@@ -1,4 +1,4 @@
-"""What a sentence in a dialogue says of the patient: told, asked, supposed, or talk in general.
+"""Statements about the patient in a sentence of a dialogue: told, asked, supposed, or general.
 
 A patient tells of himself, but speaks of an epidemic without having it; his questions suppose a
 disease (`could it be pneumonia?`) or tell in passing (`what helps against my cough?`). A doctor
@@ -111,13 +111,13 @@ class Heard(NamedTuple):
 def heard(
     words: Sequence[str], speaker: str, mentions: Sequence[Heard], judged: Sequence[Judgement]
 ) -> list[Judgement]:
-    """What the sentence says of the patient, from what its words alone assert.
+    """Assertions about the patient, from the assertions of the words alone.
 
     Args:
         words: The sentence's tokens.
-        speaker: Who says it.
+        speaker: The speaker.
         mentions: The mentions in it, in order.
-        judged: What negation and hedging make of each.
+        judged: Assertion of each by negation and hedging.
     """
     if not mentions:
         return []
@@ -135,7 +135,7 @@ def heard(
 
 
 class _Place(NamedTuple):
-    """Where the sentence begins to ask (its length where it does not), and the mention's clause."""
+    """Start of the question in a sentence (its length without one), and the mention's clause."""
 
     asked: int
     clause: tuple[int, int]
@@ -158,7 +158,7 @@ def split_at_gaps(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def asks_listener(words: Sequence[str], speaker: str) -> bool:
-    """Whether a question is put to the patient: by the doctor, or by nobody known and to `you`."""
+    """True if a question is put to the patient, by the doctor or by an unknown speaker to `you`."""
     if speaker == "doctor":
         return True
     if speaker != "unknown":
@@ -210,13 +210,13 @@ def _from_patient(
 
 
 def _long_ago(after: Sequence[str]) -> bool:
-    """Whether a date follows an illness at once (`pneumonia back in November`)."""
+    """True if a date follows an illness at once (`pneumonia back in November`)."""
     near = after[:DATE_WITHIN]
     return "since" not in near and any(word[:3] in _MONTHS or _YEAR.match(word) for word in near)
 
 
 def _of_others(before: Sequence[str]) -> bool:
-    """Whether the words before a mention name somebody else and not the speaker after that."""
+    """True if the words before a mention name somebody else and not the speaker after that."""
     for word in reversed(before):
         if word in ("i", "i've", "i'm"):
             return False
@@ -226,14 +226,14 @@ def _of_others(before: Sequence[str]) -> bool:
 
 
 def _supposes(words: Sequence[str], asked: int) -> bool:
-    """Whether a question asks if something is so (`could it be`, `do I have`)."""
+    """True if a question asks if something is so (`could it be`, `do I have`)."""
     if words[asked] in ASKS_LAST or not _CHINESE_YES_OR_NO.isdisjoint(words[-2:]):
         return True
     return words[asked] in _YES_OR_NO and asked + 1 < len(words) and words[asked + 1] in _SUPPOSED
 
 
 def _asking(words: Sequence[str]) -> int:
-    """Where a sentence begins to ask: at the last verb that opens a clause, else at its mark."""
+    """Start of the question in a sentence: the last verb that opens a clause, else its mark."""
     if words[-1] not in ASKS_LAST and words[-1] not in _CHINESE_YES_OR_NO:
         return len(words)
     for place in range(len(words) - 1, -1, -1):
@@ -243,7 +243,7 @@ def _asking(words: Sequence[str]) -> int:
 
 
 def _subject_verb(words: Sequence[str]) -> int:
-    """Where `could it` or `do I` stands in a sentence that was not punctuated before it."""
+    """Position of `could it` or `do I` in a sentence without punctuation before it."""
     for place in range(len(words) - 2, -1, -1):
         if words[place] in _YES_OR_NO and words[place + 1] in _SUPPOSED - {"my", "the"}:
             return place

@@ -1,4 +1,4 @@
-"""What a study's statements come to: one assertion a concept, and what follows by `is_a`."""
+"""Evidence of a study: one assertion for each concept, and its consequences by `is_a`."""
 
 from __future__ import annotations
 

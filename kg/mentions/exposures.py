@@ -1,4 +1,4 @@
-"""Find what a speaker tells of contacts, travels, work and a measured temperature.
+"""Exposures told by a speaker: contacts, travels, work and a measured temperature.
 
 Such words name people, places and numbers freely (`my MD tested positive for covid`), so that they
 are patterns over the tokens of a sentence rather than phrases of a lexicon. Every gap is bounded:

@@ -1,4 +1,4 @@
-"""Labelers: what the statements of one report come to in the columns of a published label set.
+"""Labelers: values of the statements of a report in the columns of a published label set.
 
 A statement counts for the column of its concept or, where its concept has none, for the nearest
 columns wider than it by `is_a`, so that an atelectasis is not a Lung Opacity beside Atelectasis.
@@ -30,7 +30,7 @@ Value = int | None
 """1 present, 0 absent, -1 uncertain, None not stated."""
 
 LIKELY_RULES = ("probable_", "alternative_")
-"""How the rules begin that leave a mention uncertain but lean to it."""
+"""Prefixes of the rules that make a mention probable."""
 
 ABNORMAL_KINDS = frozenset({"finding", "disease", "complication"})
 PLACED_KINDS = frozenset({"device", "procedure"})
@@ -42,7 +42,7 @@ _VALUES: dict[Assertion, int] = {"absent": 0, "uncertain": -1, "present": 1}
 
 @dataclass(frozen=True)
 class Style:
-    """How a label set writes what was said.
+    """Conventions of a label set.
 
     Args:
         two_valued: Whether its values are 1 and 0 alone.
@@ -116,7 +116,7 @@ class Labeler:
         return values
 
     def _claims(self, statement: Statement) -> Iterable[tuple[str, Assertion]]:
-        """Columns a statement counts for, and as what."""
+        """Columns of a statement, with its value."""
         said = statement.assertion
         likely = self.style.doubt_counts or statement.rule.startswith(LIKELY_RULES)
         if self.style.two_valued and likely and said == "uncertain":
@@ -136,7 +136,7 @@ class Labeler:
         return None if said is None else _VALUES[said]
 
     def _is_normal(self, statements: Iterable[Statement], values: Mapping[str, Value]) -> bool:
-        """Whether nothing abnormal is there or possible."""
+        """True if nothing abnormal is present or possible."""
         beside = {self.label_set.findings.index(c) for c in self.label_set.with_no_finding}
         if any(values[c] for place, c in enumerate(self.columns) if place not in beside):
             return False

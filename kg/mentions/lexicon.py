@@ -1,4 +1,4 @@
-"""Lexicon: which phrases of the graph are looked for in text, and which concept each one means.
+"""Lexicon: phrases of the graph to look for in text, with the concept of each.
 
 A phrase is left out where linking it would more often be wrong than right: of a kind of concept
 that is not a statement (anatomy, label sets), of a single letter or syllable, too general a word,
@@ -63,7 +63,7 @@ NOT_A_CONCEPT = "-"
 
 
 class Entry(NamedTuple):
-    """What a phrase means.
+    """Meaning of a phrase.
 
     Args:
         concepts: Concept ids, most often one; none for a phrase that is to be passed over.
@@ -116,7 +116,7 @@ def lexicon(
         for tokens, entry in own_phrases(left_out, spoken=spoken)
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
-    # own phrases come first: they mend names the graph's sources got wrong
+    # Own phrases come first: they correct wrong names of the graph's sources.
     fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else NEGATED)
     return Matcher([*own, *short, *((t, e) for t, e in known if e is not None)], fillers)
 

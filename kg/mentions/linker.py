@@ -1,4 +1,4 @@
-"""MentionLinker: passages of a report or dialogue in, statements about concepts out.
+"""MentionLinker: statements about concepts in the passages of a report or dialogue.
 
 Longest match over the graph's own names with plain negation and hedging. In a dialogue a question
 put to the patient states nothing by itself; the next speaker's bare no or yes answers everything
@@ -41,7 +41,7 @@ CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure"
 
 
 class PassageLike(Protocol):
-    """What is read of a passage: the name of its section or speaker, its text and language."""
+    """A passage: the name of its section or speaker, its text and language."""
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class PassageLike(Protocol):
 
     @property
     def text(self) -> str:
-        """What is written or said."""
+        """The text."""
 
     @property
     def language(self) -> str:
@@ -57,15 +57,15 @@ class PassageLike(Protocol):
 
 
 REMEMBERED, LONGEST_REMEMBERED = 20_000, 1000
-"""How many pieces of reports are remembered with what they state, and their most characters."""
+"""Number of pieces of reports remembered with their statements, and their largest length."""
 
 Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
-"""Where a sentence stands: in a report, in a section on earlier studies, or in a speaker's turn,
+"""Setting of a sentence: in a report, in a section on earlier studies, or in a speaker's turn,
 where `asks` is a question the patient is to answer."""
 
 
 class _Understood(NamedTuple):
-    """What a sentence states of one concept, in tokens or characters `[start, end)`."""
+    """A statement of a sentence about one concept, in tokens or characters `[start, end)`."""
 
     concept: str
     assertion: Assertion
@@ -76,7 +76,7 @@ class _Understood(NamedTuple):
 
 
 class _Vocabulary(NamedTuple):
-    """The phrases that are looked for, and what mends slips in their words."""
+    """The phrases to look for, and the correction of misspelt words."""
 
     phrases: Matcher[Entry]
     speller: Speller
@@ -91,7 +91,7 @@ class _Sentence(NamedTuple):
 
 
 class MentionLinker:
-    """Finds what passages state about the concepts of a graph.
+    """Finds statements of passages about the concepts of a graph.
 
     Args:
         graph: The graph whose names are looked for.
@@ -163,7 +163,7 @@ class MentionLinker:
                 )  # fmt: skip
 
     def _understood_in(self, piece: str, setting: Setting) -> tuple[_Understood, ...]:
-        """What the sentences of a piece of a report state, in its characters."""
+        """Statements of the sentences of a piece of a report, in its characters."""
         return tuple(
             one._replace(start=tokens[one.start].start, end=tokens[one.end - 1].end)
             for tokens in sentences(as_read(piece))
@@ -172,7 +172,7 @@ class MentionLinker:
 
     @cached_property
     def _spanish(self) -> SpanishReader:
-        """What reads Spanish; most runs never do."""
+        """Reader of Spanish; most runs never need it."""
         return SpanishReader(self._graph.index, self._left_out)
 
     @cached_property
@@ -193,7 +193,7 @@ class MentionLinker:
         ]
 
     def _understand(self, written: Sequence[str], setting: Setting) -> tuple[_Understood, ...]:
-        """What the words of a sentence state, in tokens."""
+        """Statements of the words of a sentence, in tokens."""
         spoken = setting not in ("report", "past")
         phrases, speller = self._spoken if spoken else self._written
         words = spelled_out(speller.mend_all(written))
@@ -273,7 +273,7 @@ def _without_repeated_fields(
 
 
 def is_read(passage: PassageLike) -> bool:
-    """Whether the language of a passage is read."""
+    """True if the language of a passage is read."""
     if passage.language == SPANISH:
         return passage.name not in SPEAKERS
     return passage.language in LANGUAGES
@@ -327,7 +327,7 @@ def _statement(sentence: _Sentence, understood: _Understood) -> Statement:
 
 
 def _asks(sentence: _Sentence) -> bool:
-    """Whether a sentence is a question that the patient is to answer."""
+    """True if a sentence is a question that the patient is to answer."""
     if sentence.part not in SPEAKERS or not is_question(sentence.text, sentence.part):
         return False
     return asks_listener([token.word for token in sentence.tokens], sentence.part)

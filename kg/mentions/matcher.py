@@ -1,4 +1,4 @@
-"""Find phrases in a sentence: the longest match over a trie of tokens."""
+"""Search for phrases in a sentence: the longest match over a trie of tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILLERS = frozenset(
 """Words that may stand between the words of a phrase (`the heart is mildly enlarged`)."""
 
 MAX_FILLERS = 4
-"""How many of them a match may pass over."""
+"""Largest number of them that a match may skip."""
 
 _END = ""
 

@@ -1,4 +1,4 @@
-"""Where a finding is, on which side, how severe it is and whether it changed: words around it.
+"""Modifiers of a finding: site, side, severity and change, from the words around it.
 
 Words of `modifiers.tsv` and the graph's anatomy count for a mention where they stand directly
 before it (`small right basilar effusion`), inside it (`heart is mildly enlarged`), or after it in
@@ -18,7 +18,7 @@ from kg.mentions.tokens import words
 from kg.model.graph import KnowledgeGraph
 
 BEFORE, AFTER = 6, 12
-"""How many tokens are looked at before and after a mention."""
+"""Number of tokens read before and after a mention."""
 
 PLACES = frozenset(
     {
@@ -40,7 +40,7 @@ KINDS = ("site", "side", "severity", "change")
 
 
 class Modifiers(NamedTuple):
-    """What is said of one mention beside its assertion; empty where nothing is.
+    """Modifiers of one mention beside its assertion; empty without any.
 
     Args:
         sites: Anatomy concepts it is located at, in the order of the text.

@@ -1,4 +1,4 @@
-"""Cut from text every clause that says something about a finding that is being asked for.
+"""Redaction: removal of every clause of a text that mentions a requested finding.
 
 A clause reaches from one sentence end, semicolon, comma that opens a new clause, or word such as
 `but` or `there is`, to the next. A list shares its verb and its negation, so it is one clause and
@@ -29,13 +29,13 @@ def redact(
     statements: Iterable[Statement],
     asked: Collection[str],
 ) -> tuple[PassageKind, ...]:
-    """The passages without the clauses that mention an asked-for finding.
+    """The passages without the clauses that mention a requested finding.
 
     Args:
         passages: Sections or turns, as dataclasses; those with nothing left are dropped, and those
             in a language that is not read.
-        statements: What the linker found in these very passages.
-        asked: Concept ids asked for, their descendants included.
+        statements: Statements of the linker in these very passages.
+        asked: Requested concept ids, with their descendants.
     """
     cuts: dict[int, list[Statement]] = {}
     for statement in statements:

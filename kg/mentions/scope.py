@@ -1,4 +1,4 @@
-"""How far a cue reaches: clauses, commas that open a noun phrase, and objects of another noun.
+"""Scope of cues: clauses, commas that open a noun phrase, and objects of another noun.
 
 A clause ends with its sentence, at words such as `but`, at a colon, dash or bracket, and at a comma
 that opens a new clause with a verb of its own; a comma in a list does not end it (`no effusion,
@@ -174,7 +174,7 @@ def scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> tu
 
 
 def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) -> bool:
-    """Whether a scope ends at the comma or `and` here."""
+    """True if a scope ends at the comma or `and` here."""
     start, end = scope
     _, words, _, openings = clauses
     if words[place] not in COMMAS:
@@ -188,7 +188,7 @@ def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) 
 
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
-    """Whether what is there, and no further item of a denied list, follows a comma or `and`."""
+    """True if a present finding, and no further item of a denied list, follows a comma or `and`."""
     written, words, _, openings = clauses
     if cue.effect != "absent" or place + 1 >= end or written[place + 1] not in ASSERTING:
         return False
@@ -199,7 +199,7 @@ def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
 
 
 def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
-    """Where a short reach ends; a mention that begins within it counts as a whole."""
+    """End of a short reach; a mention that begins within it counts as a whole."""
     if end - start <= reach:
         return end
     place = start + reach
@@ -228,7 +228,7 @@ def scope_back(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> int
 
 
 def _list_start(words: Sequence[str], end: int) -> int:
-    """Where the list begins that ends at `end`: a comma before which none is joined ends it."""
+    """Start of the list that ends at `end`: a comma before which none is joined ends it."""
     joined = False
     for place in range(end - 1, -1, -1):
         joined = joined or words[place] in JOINS
@@ -238,7 +238,7 @@ def _list_start(words: Sequence[str], end: int) -> int:
 
 
 def _closes(segment: Sequence[str]) -> bool:
-    """Whether a verb closes a list here (`... is seen`)."""
+    """True if a verb closes a list here (`... is seen`)."""
     return any(one in VERBS and after in SEEN for one, after in pairwise(segment))
 
 
@@ -255,7 +255,7 @@ def _is_clause(segment: Sequence[str]) -> bool:
 
 
 def of_another(words: Sequence[str], start: int, mention: int) -> bool:
-    """Whether a mention is only where or why another denied noun would be.
+    """True if a mention is only the site or cause of another denied noun.
 
     Args:
         words: The sentence, its mentions masked.
@@ -272,7 +272,7 @@ def of_another(words: Sequence[str], start: int, mention: int) -> bool:
 
 
 def _parts(words: Sequence[str], place: int, mention: int) -> bool:
-    """Whether the preposition here parts the mention from the noun before it."""
+    """True if the preposition here separates the mention from the noun before it."""
     head = words[place - 1]
     if words[place] == "to":
         # `no moderate to large effusion` is one size of it

@@ -1,4 +1,4 @@
-"""Which sections of a report its labels are read from.
+"""Sections of a report that its labels are read from.
 
 What was asked, how the picture was taken, what an earlier one showed and what should follow are no
 findings of this picture: indication, technique, comparison and recommendation never count.

@@ -49,7 +49,7 @@ ASSERTS: Mapping[str, Assertion] = {
     "uncertain": "uncertain",
     "absent": "absent",
 }
-"""What each effect asserts, the weakest first."""
+"""Assertion of each effect, the weakest first."""
 
 HEDGES = frozenset(ASSERTS) - {"absent"}
 
@@ -73,7 +73,7 @@ Understood = tuple[Found, tuple[Assertion, str], Details]
 """A phrase, what is asserted of it and by which rule, and where, how severe and since when."""
 
 REMEMBERED = 20_000
-"""How many different sentences are remembered with what they state."""
+"""Number of different sentences remembered with their statements."""
 
 
 class SpanishReader:
@@ -127,7 +127,7 @@ class SpanishReader:
 def _judged(
     words: Sequence[str], found: Sequence[Found], *, past: bool
 ) -> list[tuple[Assertion, str]]:
-    """What a sentence asserts of each mention in it, and the rule that decided."""
+    """Assertion of each mention in a sentence, with the deciding rule."""
     effects = _effects(words, found)
     asked = "?" in words[-1:]
     judged: list[tuple[Assertion, str]] = []
@@ -206,7 +206,7 @@ def _modifiers(words: Sequence[str], found: Sequence[Found]) -> Iterator[Details
 
 
 def _collected(said: Sequence[Facts]) -> Details:
-    """What all that was said of one mention comes to; of two sides both, else the last."""
+    """Combined assertion of one mention; of two sides both, else the last."""
     values: dict[str, list[str]] = {kind: [] for kind in MODIFIERS}
     for facts in said:
         for kind, value in facts:

@@ -1,4 +1,4 @@
-"""Mend a long word that is one slip away from a word of the lexicon or a cue (`pneumothroax`).
+"""Correction of long words one slip away from a word of the lexicon or a cue (`pneumothroax`).
 
 A slip is two neighbours swapped in a word of seven letters or more (`withotu`), one letter too many
 or too few in one of eight or more, or one letter wrong in one of ten or more (`lobulated` is no
@@ -71,13 +71,13 @@ def _shortened(word: str) -> set[str]:
 
 
 def _difference(first: str, second: str) -> int:
-    """Where two words begin to differ."""
+    """Position of the first difference of two words."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def swapped(first: str, second: str) -> bool:
-    """Whether two words are the same but for two neighbours swapped."""
+    """True if two words are the same but for two neighbours swapped."""
     if len(first) != len(second) or first == second:
         return False
     at = _difference(first, second)
@@ -85,7 +85,7 @@ def swapped(first: str, second: str) -> bool:
 
 
 def one_slip(first: str, second: str) -> bool:
-    """Whether two words that differ are one insertion, deletion, change or swap apart."""
+    """True if two different words are one insertion, deletion, change or swap apart."""
     if len(first) > len(second):
         first, second = second, first
     at = _difference(first, second)

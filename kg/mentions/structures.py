@@ -124,7 +124,7 @@ def _joined(
     normal: Match[bool],
     inside: Container[int],
 ) -> bool:
-    """Whether a word for normal is said of a structure."""
+    """True if a word for normal refers to a structure."""
     after = normal.start >= structure.end
     low, high = (structure.end, normal.start) if after else (normal.end, structure.start)
     if not 0 <= high - low <= FARTHEST or tokens[normal.start - 1 : normal.start] == ["not"]:
@@ -140,7 +140,7 @@ def _joined(
 
 
 def _predicate(tokens: Sequence[str], place: int) -> bool:
-    """Whether the word at a place is said of what stands before it (`lungs are clear and ...`)."""
+    """True if the word at a position refers to the words before it (`lungs are clear and ...`)."""
     while place > 0 and tokens[place - 1] in PASSED:
         place -= 1
     return place > 0 and tokens[place - 1] in VERBS

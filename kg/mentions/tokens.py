@@ -123,7 +123,7 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 class Forms(dict[str, str]):
-    """What is made of each word that was written, remembered where it is no longer than words are.
+    """Normal form of each written word, remembered if it is no longer than words are.
 
     Args:
         make: Makes it.
@@ -185,7 +185,7 @@ def words(phrase: str) -> tuple[str, ...]:
 
 
 def _goes_on(tokens: list[Token], first: int, place: int) -> bool:
-    """Whether a sentence goes on at its end: after `Dr.`, and at an item in brackets or after `or`.
+    """True if a sentence goes on at its end: after `Dr.`, and at an item in brackets or after `or`.
 
     Args:
         tokens: All tokens.

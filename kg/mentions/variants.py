@@ -25,7 +25,7 @@ PARTICIPLES = {
     "tortuosity": "tortuous",
     "unfolding": "unfolded",
 }
-"""What a noun of change makes of the part it happens to."""
+"""Adjective for a structure, by the noun of its change."""
 
 ADJECTIVES = frozenset(PARTICIPLES.values()) | {"increased", "decreased", "prominent", "low"}
 """Words that may stand before a part, or after it with a verb between."""

@@ -1,1 +1,1 @@
-"""The graph as a record: concepts, edges with their evidence, label sets, one fingerprint."""
+"""Data model of the graph: concepts, edges with their evidence, label sets, one fingerprint."""

@@ -56,7 +56,7 @@ class Neighbour(NamedTuple):
     Args:
         concept: Its id.
         relation: The relation between them.
-        forward: Whether the neighbour is the object.
+        forward: True if the neighbour is the object.
         weight: Strength of the edge in (0, 1].
     """
 
@@ -67,7 +67,7 @@ class Neighbour(NamedTuple):
 
 
 def strength(item: Evidence, relation: str) -> float | None:
-    """How strong one item of evidence says the edge is, in (0, 1], or None where it does not say.
+    """Strength of an edge by one item of evidence, in (0, 1], or None where it states none.
 
     Proportions and normalised pointwise mutual information are taken as they are (mentions a
     report may exceed 1 and are cut), an odds ratio becomes `OR / (1 + OR)`, and words are looked
@@ -85,13 +85,13 @@ def strength(item: Evidence, relation: str) -> float | None:
 
 
 def weight(edge: Edge) -> float:
-    """Strength of an edge in (0, 1]: the mean over its evidence that says so, else 1."""
+    """Strength of an edge in (0, 1]: the mean over its evidence that states one, else 1."""
     said = [s for item in edge.evidence if (s := strength(item, edge.relation)) is not None]
     return sum(said) / len(said) if said else 1.0
 
 
 def clinical_edges(graph: KnowledgeGraph) -> ClinicalEdges:
-    """The edges a graph neural network and attention may see.
+    """Edges for graph neural networks and attention.
 
     Bookkeeping relations (`member_of`, `actionability`, `mentioned_in`) are left out. Edges of one
     triple under several label sets are one edge here. No inverses are added.
@@ -115,7 +115,7 @@ def neighbourhood(graph: KnowledgeGraph, concept: str, limit: int) -> list[Neigh
         InputError: If there is no such concept.
     """
     here = graph.concept(concept).id
-    found = [
+    neighbours = [
         Neighbour(
             edge.object if edge.subject == here else edge.subject,
             edge.relation,
@@ -124,8 +124,8 @@ def neighbourhood(graph: KnowledgeGraph, concept: str, limit: int) -> list[Neigh
         )
         for edge in _clinical(graph.edges_of(here))
     ]
-    found.sort(key=lambda one: (-one.weight, one.relation, not one.forward, one.concept))
-    return found[:limit]
+    neighbours.sort(key=lambda one: (-one.weight, one.relation, not one.forward, one.concept))
+    return neighbours[:limit]
 
 
 def _clinical(edges: tuple[Edge, ...]) -> list[Edge]:

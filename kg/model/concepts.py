@@ -1,21 +1,21 @@
-"""Concepts of the graph: what each is called, what kind it is, and where that is known from."""
+"""Concepts of the graph: names, kind and source of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ANY_KIND = "term"
-"""Kind of a concept whose source does not say what it is."""
+"""Kind of a concept whose source states none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One way a concept is written in text.
+    """A phrase that names a concept in text.
 
     Args:
         text: The words, lower case.
         kind: `label`, `synonym`, `mention_stem`, ... as in the lexicon.
-        source: Where the phrase is known from.
+        source: Source of the phrase.
         language: Language of the words, `en` or `zh`.
         dataset: Data set the phrase was mined from, or None when it was not mined.
     """
@@ -37,9 +37,9 @@ class Concept:
         kind: `finding`, `disease`, `symptom`, `anatomy`, `label_set`, ...
         synonyms: Other names.
         xrefs: Identifiers in other vocabularies, as CURIEs.
-        phrases: Ways the concept is written in text, with their sources.
+        phrases: Phrases that name the concept in text, with their sources.
         definition: A sourced definition, or empty.
-        source: Where the concept is known from.
+        source: Source of the concept.
         dataset: Data set the concept was mined from, or None when it was not mined.
     """
 

@@ -1,4 +1,4 @@
-"""Identifiers of other vocabularies as CURIEs, spelt one way whoever spells them."""
+"""Identifiers of other vocabularies as CURIEs, in one spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed edges and the evidence each one rests on."""
+"""Typed edges and their evidence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Status = Literal["asserted", "derived", "mined"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason why an edge is in the graph.
+    """An item of evidence for an edge.
 
     Args:
-        source: Who says so: repository and commit, paper, package, or `from memory: ...`.
+        source: Repository and commit, paper, package, or `from memory: ...`.
         tag: The kind of evidence as collected (`curated`, `labelset`, `data:OpenI N=3955`, ...).
         status: `asserted` by a source, `derived` from other facts, or `mined` from data.
         dataset: Name of the data set it was computed on, or None.
@@ -51,18 +51,18 @@ class Edge:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What makes two edges the same edge."""
+        """Identity of the edge: edges of one key are the same edge."""
         return self.subject, self.relation, self.object, self.label_set or ""
 
 
 class Relation(NamedTuple):
-    """What a relation means and how it behaves.
+    """Meaning and properties of a relation.
 
     Args:
         iri: Its identifier in Turtle.
-        meaning: What `A relation B` says.
-        symmetric: Whether `B relation A` says the same.
-        bookkeeping: Whether it organises the graph rather than medicine; never reaches the GNN.
+        meaning: Reading of `A relation B`.
+        symmetric: True if `B relation A` says the same.
+        bookkeeping: True if it organises the graph rather than medicine; never reaches the GNN.
     """
 
     iri: str
@@ -77,7 +77,7 @@ MEMBER_OF = "member_of"
 
 
 SYMMETRIC_ELSEWHERE = ("skos:related", "skos:relatedMatch", "skos:closeMatch")
-"""Relations of other vocabularies that these declare symmetric."""
+"""Relations that other vocabularies declare symmetric."""
 
 
 class Relations(dict[str, Relation]):
@@ -94,7 +94,7 @@ class Relations(dict[str, Relation]):
 
 
 def is_curie(name: str) -> bool:
-    """Whether a name has a prefix and a local part."""
+    """True if a name has a prefix and a local name."""
     prefix, colon, rest = name.partition(":")
     return bool(prefix and colon and rest) and not any(letter.isspace() for letter in name)
 

@@ -23,7 +23,7 @@ class LabelSet:
         concept: The set's own concept in the graph.
         findings: Concept ids in the set's published order.
         columns: Published column or label name of each finding, in the same order.
-        exclusive: Whether exactly one finding holds (softmax instead of sigmoids).
+        exclusive: True if exactly one finding holds (softmax instead of sigmoids).
         no_finding: The concept that says none of the others holds, or None.
         with_no_finding: Findings that may hold beside `no_finding` (support devices).
     """
@@ -48,7 +48,7 @@ class KnowledgeGraph:
         concepts: The concepts (`N`).
         edges: The edges (`E`), each with at least one item of evidence.
         label_sets: The label sets whose findings are concepts of this graph.
-        name: What the graph is called in records.
+        name: Name of the graph in records.
 
     Raises:
         InputError: On two concepts with one id, an edge without evidence, an edge written
@@ -87,7 +87,7 @@ class KnowledgeGraph:
             before = key
 
     def _refuse(self, edge: Edge, *, twice: bool) -> None:
-        """Say what is wrong with an edge."""
+        """Raise an error that names the fault of an edge."""
         name = f"{self.name}: {edge.subject} {edge.relation} {edge.object}"
         if twice:
             raise InputError(f"{name}: the edge is there twice", "merge evidence")
@@ -150,7 +150,7 @@ class KnowledgeGraph:
         return self.concepts[self.index[concept_id]]
 
     def resolve(self, term: str) -> Concept:
-        """The concept a term means: by id, label or synonym, in that order of preference.
+        """The concept that a term names: by id, label or synonym, in that order.
 
         Raises:
             InputError: If nothing, or more than one concept, is called that.

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def as_plain(record: Any) -> dict[str, Any]:
-    """What `dataclasses.asdict` gives for a record whose tuples hold texts or records."""
+    """The record as `dataclasses.asdict` gives it; its tuples may hold texts or records."""
     return {name: _value(getattr(record, name)) for name in record.__dataclass_fields__}
 
 

@@ -1,4 +1,4 @@
-"""Records of a graph file as they stand there, before anything is refused."""
+"""Records of a graph file as written, before any check."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kg.model.graph import KnowledgeGraph, LabelSet
 
 @dataclass(frozen=True)
 class Records:
-    """What a graph file holds, whether or not it makes a graph.
+    """Content of a graph file, whether or not it makes a graph.
 
     Args:
-        name: What the graph is called.
+        name: Name of the graph.
         concepts: Its concepts.
         edges: Its edges.
         label_sets: Its label sets.
@@ -32,10 +32,10 @@ class Records:
     bare: list[tuple[str, str, str]] = field(default_factory=list)
 
     def graph(self) -> KnowledgeGraph:
-        """The graph they make.
+        """The graph of these records.
 
         Raises:
-            InputError: If they make none.
+            InputError: If they make no graph.
         """
         return KnowledgeGraph(
             tuple(self.concepts), tuple(self.edges), tuple(self.label_sets), name=self.name

@@ -1,4 +1,4 @@
-"""Catalog of formats a graph is exported to: one file each, named as the file's ending."""
+"""Catalog of export formats of a graph: one file each, named after the file ending."""
 
 from __future__ import annotations
 

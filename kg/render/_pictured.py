@@ -1,4 +1,4 @@
-"""What drawings share: a colour for each kind of concept, and an edge's sources in few words."""
+"""Shared by drawings: the colour of each kind of concept, and the sources of an edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats a graph is stored in, which lose nothing and can be read back."""
+"""Storage formats of a graph: lossless, and readable by `kg.files.store.load`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from kg.options import Options as BaseOptions
 
 
 class Stored:
-    """Writes a graph as it is stored; each subclass names the ending."""
+    """Writes a graph in a storage format; each subclass names the ending."""
 
     ending = ""
 
     class Options(BaseOptions):
-        """There is nothing to choose."""
+        """No options."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -21,14 +21,14 @@ class CsvTable:
     """Writes one table, quoted where a cell needs it; lists in a cell are separated by `|`.
 
     Args:
-        options: Which table.
+        options: The table.
     """
 
     class Options(BaseOptions):
-        """Which table.
+        """Choice of the table.
 
         Args:
-            table: `edges` (one row an item of evidence) or `concepts`.
+            table: `edges` (one row for each item of evidence) or `concepts`.
         """
 
         table: Literal["edges", "concepts"] = "edges"

@@ -16,11 +16,11 @@ class Dot:
     """Writes a directed graph; symmetric relations have no arrow head.
 
     Args:
-        options: How it is laid out.
+        options: Layout.
     """
 
     class Options(BaseOptions):
-        """How it is laid out.
+        """Layout of the drawing.
 
         Args:
             direction: `LR`, `RL`, `TB` or `BT`.

@@ -24,14 +24,14 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 class GraphML:
-    """Writes one directed graph; an attribute says which edges have no direction.
+    """Writes one directed graph; an attribute marks edges without direction.
 
     Args:
         options: None needed.
     """
 
     class Options(BaseOptions):
-        """There is nothing to choose."""
+        """No options."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

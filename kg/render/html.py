@@ -1,4 +1,4 @@
-"""HTML: one offline page to look around in the graph: search, expand, filter, paths, evidence."""
+"""HTML: one offline page to explore the graph: search, expand, filter, paths, evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kg.options import Options as BaseOptions
 
 __all__ = ["Page"]
 
-_PARTS = Path(__file__).parent / "viewer"
+_FILES = Path(__file__).parent / "viewer"
 
 
 class Page:
@@ -25,17 +25,17 @@ class Page:
     concept and what is around it, so that a large graph opens as fast as a small one.
 
     Args:
-        options: What the page opens on, and how much it draws.
+        options: Start of the page, and limits of drawing.
     """
 
     class Options(BaseOptions):
-        """What the page opens on.
+        """Start of the page, and limits of drawing.
 
         Args:
             start: Concept the page opens on; empty for the one with the most kinds of edges.
-            drawn: Most concepts drawn at once; the page says so and keeps to what is around one
-                concept where there are more.
-            concepts: Most concepts a page can hold.
+            drawn: Largest number of concepts drawn at once; where there are more, the page says
+                so and keeps to the neighbourhood of one concept.
+            concepts: Largest number of concepts in a page.
         """
 
         start: str = ""
@@ -55,18 +55,18 @@ class Page:
             raise InputError(
                 f"{graph.name}: {len(graph.concepts)} concepts are too many for a page "
                 f"(at most {self.options.concepts})",
-                "export what is around one concept: --around CONCEPT --depth 2",
+                "export the neighbourhood of one concept: --around CONCEPT --depth 2",
             )
         start = graph.index[graph.resolve(self.options.start).id] if self.options.start else None
         content = {**columns(graph), "start": start, "drawn": self.options.drawn}
         fillings = {
             "title": html.escape(f"{graph.name} - knowledge graph"),
-            "css": _part("page.css"),
+            "css": _file("page.css"),
             "graph": _as_script(content),
-            "library": _part("cytoscape.min.js"),
-            "script": _part("page.js"),
+            "library": _file("cytoscape.min.js"),
+            "script": _file("page.js"),
         }
-        page = _part("page.html")
+        page = _file("page.html")
         pieces = []
         for name, filling in fillings.items():
             before, page = page.split(f"[[{name}]]")
@@ -85,7 +85,7 @@ class _Table:
 
 
 def columns(graph: KnowledgeGraph) -> dict[str, Any]:
-    """A graph as columns of numbers and the words they stand for; nothing is written twice.
+    """A graph as columns of numbers and the strings they stand for; nothing is written twice.
 
     Edges: `subject`, `relation`, `object` by place. Evidence of edge `i`: `evidence` from
     `first[i]` to `first[i + 1]`, places in `items`; an item is source, status, data set, licence
@@ -140,11 +140,11 @@ def _relation(name: str) -> dict[str, Any]:
     }
 
 
-def _part(name: str) -> str:
-    return (_PARTS / name).read_text(encoding="utf-8")
+def _file(name: str) -> str:
+    return (_FILES / name).read_text(encoding="utf-8")
 
 
 def _as_script(value: Any) -> str:
-    """JSON that no browser can take for the end of its element, nor anyone for an address."""
+    """JSON that cannot end its script element and holds no web address."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("://", ":\\u002f/")

@@ -15,11 +15,11 @@ class JsonObject:
     """Writes one JSON object; edges name their ends by concept id.
 
     Args:
-        options: How it is written.
+        options: Format.
     """
 
     class Options(BaseOptions):
-        """How it is written.
+        """Format of the JSON.
 
         Args:
             indent: Spaces of indentation; 0 for one line.

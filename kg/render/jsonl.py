@@ -1,4 +1,4 @@
-"""JSON lines: one concept, edge or label set a line; the form a graph is stored in."""
+"""JSON lines: one concept, edge or label set on each line; the storage format of a graph."""
 
 from __future__ import annotations
 

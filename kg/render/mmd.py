@@ -17,11 +17,11 @@ class Mermaid:
     """Writes a flowchart; symmetric relations have no arrow head.
 
     Args:
-        options: How it is laid out.
+        options: Layout.
     """
 
     class Options(BaseOptions):
-        """How it is laid out.
+        """Layout of the drawing.
 
         Args:
             direction: `LR`, `RL`, `TB` or `BT`.

@@ -1,4 +1,4 @@
-"""Text: every concept with its edges and their sources, to read, to search and to compare."""
+"""Text: every concept with its edges and their sources, for reading, searching and comparing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Text"]
 
 
 class Text:
-    """Writes one paragraph a concept; each edge stands under its subject.
+    """Writes one paragraph for each concept; each edge stands under its subject.
 
     Args:
         options: None needed.
     """
 
     class Options(BaseOptions):
-        """There is nothing to choose."""
+        """No options."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -1,4 +1,4 @@
-"""SHACL shapes: what every graph must look like, checked by pyshacl when it is asked for."""
+"""SHACL shapes: constraints on every graph, checked by pyshacl on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMATS = {".ttl": "turtle", ".nt": "nt"}
 
 
 def shape_faults(graph: KnowledgeGraph, files: Sequence[Path]) -> list[Fault]:
-    """What of a graph breaks the shapes in some files.
+    """Faults of a graph by the shapes in some files.
 
     The shapes see each concept as a node of class `kgdx:Concept` and of its kind's class
     (`kgdx:finding`, `kgdx:anatomy`, ...) with `rdfs:label`, `skos:altLabel` and `kgdx:xref`, and
@@ -44,7 +44,7 @@ def shape_faults(graph: KnowledgeGraph, files: Sequence[Path]) -> list[Fault]:
         try:
             _, report, _ = pyshacl.validate(content, shacl_graph=shapes, do_owl_imports=False)
         except pyshacl.errors.ReportableRuntimeError as error:
-            raise InputError(f"{path.name}: {error}", "mend the shapes") from None
+            raise InputError(f"{path.name}: {error}", "correct the shapes") from None
         found += list(_faults(report, shapes))
     return found
 
@@ -62,7 +62,7 @@ def _shapes(path: Path) -> Graph:
         raise InputError(f"{path.name}: is nested too deeply", "mend the shapes") from None
     except (BadSyntax, ValueError, SyntaxError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path.name}: is not Turtle ({reason})", "mend the shapes") from None
+        raise InputError(f"{path.name}: is not Turtle ({reason})", "correct the shapes") from None
 
 
 def _rdf(graph: KnowledgeGraph) -> Graph:
@@ -94,7 +94,7 @@ def _node(curie: str) -> URIRef:
 
 
 def _faults(report: Any, shapes: Graph) -> Iterator[Fault]:
-    """One fault a result; its rule is the name of the shape that it broke."""
+    """One fault for each result; its rule is the name of the broken shape."""
     from rdflib import RDF, RDFS, SH, BNode
 
     from kg.files.rdf import curie
@@ -113,5 +113,5 @@ def _faults(report: Any, shapes: Graph) -> Iterator[Fault]:
             severity=_SEVERITY[severity],
             about=curie(str(report.value(result, SH.focusNode))),
             message=said if value is None else f"{said} (it is {curie(str(value))})",
-            mend=str(mend) if mend is not None else "mend the concept or the shape",
+            mend=str(mend) if mend is not None else "correct the concept or the shape",
         )

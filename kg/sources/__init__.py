@@ -1,4 +1,4 @@
-"""Catalog of sources: where concepts, edges and label sets of a graph are read from."""
+"""Catalog of sources that concepts, edges and label sets of a graph are read from."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["SOURCES", "Conflict", "Facts", "Source"]
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two facts that do not go together, and what was done about it.
+    """Two facts that contradict each other, and the decision between them.
 
     Args:
         kind: Short name, for example `two_labels` or `shared_xref`.
-        about: Id of the concept, edge or phrase it is about.
-        message: What does not go together, and which side was kept.
+        about: Id of the concept, edge or phrase.
+        message: The contradiction, and the side that was kept.
     """
 
     kind: str
@@ -32,14 +32,14 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Facts:
-    """What one source contributes.
+    """Facts that one source contributes.
 
     Args:
         concepts: Concepts it describes.
         edges: Edges it states, each with its evidence.
         label_sets: Label sets it declares.
-        conflicts: What did not go together inside the source.
-        dropped: What was not taken in: how many of each reason.
+        conflicts: Contradictions within the source.
+        dropped: Numbers of left-out items, by reason.
     """
 
     concepts: Sequence[Concept] = ()
@@ -60,7 +60,7 @@ class Source(Protocol):
 
         Args:
             folder: Folder that the files named in the options are relative to.
-            known: What the recipe's earlier sources gave.
+            known: Facts of the recipe's earlier sources.
 
         Raises:
             InputError: If a file is missing or malformed; names file and line.

@@ -1,4 +1,4 @@
-"""How edges are mined from studies: which findings are seen together, how often, how strongly."""
+"""Mining of edges from studies: findings seen together, with count and strength."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kg.sources import Facts
 
 
 class MinedOptions(BaseOptions):
-    """Where mined edges are from, and how often something must be seen.
+    """Origin of mined edges, and the least number of observations.
 
     Args:
         dataset: Name of the data set; leaving it out of a graph takes these edges away.
-        source: Who collected it, as it is to be cited.
+        source: Citation of the collectors.
         licence: Its terms.
-        min_count: Fewest studies in which something must be seen.
+        min_count: Least number of studies with the observation.
     """
 
     dataset: str
@@ -31,7 +31,7 @@ class MinedOptions(BaseOptions):
 def mined(
     options: MinedOptions, studies: int, *, weight: float, count: int, detail: str
 ) -> Evidence:
-    """An item of evidence that was counted."""
+    """An item of mined evidence."""
     return Evidence(
         source=options.source,
         tag=f"data:{options.dataset} N={studies}",
@@ -67,13 +67,13 @@ def seen_together(
 ) -> list[Edge]:
     """`co_occurs_with` edges between findings seen together more often than by chance.
 
-    A pair of which one entails the other is left out: it says nothing new.
+    A pair of which one entails the other is left out.
 
     Args:
         studies: The concepts present in each study.
-        options: Where they are from.
-        known: What the graph holds.
-        dropped: What was left out is counted here.
+        options: Their origin.
+        known: Facts of the graph.
+        dropped: Counter of left-out items, by reason.
     """
     alone: Counter[str] = Counter()
     pairs: Counter[tuple[str, str]] = Counter()
@@ -100,7 +100,7 @@ def seen_together(
 
 
 def entailed(known: Facts) -> Mapping[str, set[str]]:
-    """Everything that each concept entails by `is_a`."""
+    """All concepts that each concept entails by `is_a`."""
     wider = defaultdict(set)
     for edge in known.edges:
         if edge.relation == IS_A:

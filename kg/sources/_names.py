@@ -1,4 +1,4 @@
-"""Looks up what a source calls a concept among the concepts the graph has already."""
+"""Look-up of the concepts of a graph by the names that a source uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Names:
     """Finds a concept by id, label or synonym, in that order; a name of two concepts finds none.
 
     Args:
-        concepts: The concepts that are known.
+        concepts: The known concepts.
     """
 
     def __init__(self, concepts: Iterable[Concept]) -> None:
@@ -42,7 +42,7 @@ class Names:
         """Id of the one concept of this name.
 
         Raises:
-            InputError: If none or several are called so.
+            InputError: If no concept or several have the name.
         """
         found = self.find(name)
         if found is None:

@@ -1,4 +1,4 @@
-"""What ontologies share: terms and links become concepts and edges; what is left out is counted."""
+"""Shared by ontologies: terms and links become concepts and edges; left-out ones are counted."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ DROP = "drop"
 
 
 class TermOptions(BaseOptions):
-    """What is taken of an ontology, and how it is called.
+    """Selection of the terms of an ontology, and its citation.
 
     Args:
-        source: Who says so, as it is to be cited.
+        source: Citation of the source.
         licence: Its terms.
-        kind: Kind of its concepts where `kinds` says nothing.
+        kind: Kind of its concepts where `kinds` has none.
         kinds: For a root term, the kind of everything below it.
         under: Take only these terms and what is below them; everything where empty.
         prefixes: Take only ids with these prefixes; all where empty.
         relations: For a relation of the ontology, the graph's own, or `drop`.
-        other_relations: Whether relations that the graph has no name for are kept as CURIEs.
-        leave_out_xrefs: Prefixes of identifiers that are not taken in.
+        other_relations: True if relations without a name in the graph are kept as CURIEs.
+        leave_out_xrefs: Prefixes of identifiers that are left out.
     """
 
     source: str
@@ -82,14 +82,14 @@ def facts_of(
     known: Facts,
     dropped: Counter[str],
 ) -> Facts:
-    """The terms and links that are asked for, as facts.
+    """The terms and links that are selected, as facts.
 
     Args:
         terms: Terms, each id once.
         links: Subject, relation and object as CURIEs or names of the graph's relations.
-        options: What is asked for.
-        known: What the graph holds; a link may lead to it.
-        dropped: What the reader left out; what is left out here is added.
+        options: The selection.
+        known: Facts of the graph; a link may lead to it.
+        dropped: Counter of left-out items, by reason; the reader's own counts stay.
 
     Raises:
         InputError: If a relation or root that the options name does not exist.
@@ -107,14 +107,14 @@ def facts_of(
     above = _ancestors(taken, wider)
     if options.under:
         inside = {t for t in taken if not above[t].isdisjoint(options.under)}
-        dropped["term outside the roots asked for"] += len(taken) - len(inside)
+        dropped["term outside the selected roots"] += len(taken) - len(inside)
         taken = {name: term for name, term in taken.items() if name in inside}
     concepts = [_concept(term, options, above[term.id]) for term in taken.values()]
     return Facts(concepts, _edges(renamed, taken, options, known, dropped), dropped=+dropped)
 
 
 def stated_true(value: object) -> bool:
-    """Whether a value, as files write truth (`true`, `1`), says yes."""
+    """True if a value is one of the words for true in files (`true`, `1`)."""
     return str(value).strip().casefold() in ("true", "1")
 
 
@@ -154,7 +154,7 @@ def _relation(name: str, options: TermOptions) -> str:
 
 
 def _ancestors(taken: Iterable[str], wider: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Every term with all that is above it, itself included; rings are walked once."""
+    """Every term with its ancestors, itself included; cycles are followed once."""
     found: dict[str, set[str]] = {}
     for term in taken:
         seen, queue = {term}, [term]
@@ -204,7 +204,7 @@ def _edges(
         last = target if target in taken else there.get(target)
         link = (first or "", relation, last or "")
         if relation == DROP:
-            dropped["edge of a relation that is not asked for"] += 1
+            dropped["edge of a relation that is not selected"] += 1
         elif first is None:
             dropped["edge from a term that is not taken in"] += 1
         elif last is None:
@@ -219,7 +219,7 @@ def _edges(
 
 
 def _known_marks(known: Facts) -> dict[str, str]:
-    """Id of the known concept for each of its identifiers that no other concept has."""
+    """Known concept of each identifier that no other concept has."""
     owners: dict[str, set[str]] = defaultdict(set)
     for concept in known.concepts:
         for mark in (concept.id, *concept.xrefs):

@@ -1,4 +1,4 @@
-"""Co-occurrence: findings that a label table has together, with count, lift and NPMI."""
+"""Co-occurrence: findings labelled together in a table, with count, lift and NPMI."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class CoOccurrence:
     """Counts pairs of labels over studies of training patients.
 
     Args:
-        options: Which table, whose patients, and where it is from.
+        options: The table, its patients and its origin.
     """
 
     class Options(MinedOptions, TableOptions):
-        """Which table, whose patients, and where it is from.
+        """The table, its patients and its origin.
 
-        `patients` must be said: a graph for an evaluation counts training patients only.
+        `patients` must be given: a graph for an evaluation counts training patients only.
         """
 
     def __init__(self, options: Options) -> None:
@@ -34,7 +34,7 @@ class CoOccurrence:
 
         Args:
             folder: Folder the table is relative to.
-            known: What earlier sources gave; labels are looked up in it.
+            known: Facts of earlier sources; labels are looked up in them.
 
         Raises:
             InputError: If the table is missing or a row is malformed; names the line.

@@ -19,15 +19,15 @@ class Definitions:
     """Gives known concepts a definition; a concept that has one keeps it.
 
     Args:
-        options: Which file, and whose words they are.
+        options: The file, and the author of the definitions.
     """
 
     class Options(BaseOptions):
-        """The file, relative to the recipe, and whose words they are.
+        """The file, relative to the recipe, and the author of the definitions.
 
         Args:
             file: JSON object whose keys are names of concepts and whose values are texts.
-            source: Who says so.
+            source: Author of the statements.
         """
 
         file: str
@@ -61,6 +61,6 @@ class Definitions:
                 conflicts.append(Conflict("two_definitions", found, f"{name} is not taken in"))
             else:
                 concept = names.concepts[found]
-                source = " || ".join(part for part in (concept.source, self.options.source) if part)
+                source = " || ".join(one for one in (concept.source, self.options.source) if one)
                 concepts[found] = replace(concept, definition=plain, source=source)
         return Facts(list(concepts.values()), (), (), conflicts, dropped)

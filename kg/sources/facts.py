@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from kg.build.curation import DROP, Judgements, apply_mends, read_mends
+from pydantic import AliasChoices, Field
+
+from kg.build.curation import DROP, Curation, apply_fixes, read_fixes
 from kg.build.provenance import Registry
 from kg.files.tables import Row, read_rows
 from kg.model.concepts import Concept, Phrase
@@ -20,39 +22,39 @@ class FactTables:
     """Reads the three tables; every parallel item of a fact becomes its own evidence.
 
     Args:
-        options: Which files to read, and how to judge and mend what they say.
+        options: The tables, and the curation and fixes of their content.
     """
 
     class Options(BaseOptions):
-        """Files are relative to the recipe; one that is not named is not read.
+        """Files, relative to the recipe; a file without a name is not read.
 
         Args:
             concepts: id, preferred_label, kind, synonyms, label_sets, xrefs, source.
             relations: subject, relation, object, source, evidence, weight, count.
             lexicon: concept, phrase, type, source.
             registry: YAML with the licence and data set of each source.
-            judgements: Verdicts on single facts.
-            mends: Changes to single concepts.
-            leave_out_xrefs: Prefixes of identifiers that are not taken in.
+            curation: Verdicts on single facts (formerly `judgements`).
+            fixes: Corrections of single concepts (formerly `mends`).
+            leave_out_xrefs: Prefixes of identifiers that are left out.
         """
 
         concepts: str | None = None
         relations: str | None = None
         lexicon: str | None = None
         registry: str | None = None
-        judgements: str | None = None
-        mends: str | None = None
+        curation: str | None = Field(None, validation_alias=AliasChoices("curation", "judgements"))
+        fixes: str | None = Field(None, validation_alias=AliasChoices("fixes", "mends"))
         leave_out_xrefs: tuple[str, ...] = ()
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     def read(self, folder: Path, known: Facts) -> Facts:
-        """Read, judge and mend the facts.
+        """Read the facts, with verdicts and fixes applied.
 
         Args:
             folder: Folder the files are relative to.
-            known: What earlier sources gave; not used.
+            known: Facts of earlier sources; not used.
 
         Raises:
             InputError: If a table is missing or a row is malformed; names file and line.
@@ -62,8 +64,8 @@ class FactTables:
         conflicts: list[Conflict] = []
         phrases = self._phrases(folder, registry)
         concepts = self._concepts(folder, registry, phrases)
-        if chosen.mends:
-            concepts = apply_mends(concepts, read_mends(folder / chosen.mends))
+        if chosen.fixes:
+            concepts = apply_fixes(concepts, read_fixes(folder / chosen.fixes))
         if chosen.concepts:
             conflicts += _unknown_phrases(concepts, phrases)
         edges = self._edges(folder, registry, conflicts)
@@ -75,7 +77,7 @@ class FactTables:
             for row in read_rows(
                 folder / self.options.lexicon, ("concept", "phrase", "type", "source")
             ):
-                # One phrase a source, so that leaving one source out leaves the other's phrase.
+                # One phrase for each source, so that leaving one out keeps the other's phrase.
                 phrases[row["concept"]] += [
                     Phrase(
                         text=row["phrase"].lower(),
@@ -115,14 +117,12 @@ class FactTables:
         chosen = self.options
         if not chosen.relations:
             return []
-        judgements = (
-            Judgements.read(folder / chosen.judgements) if chosen.judgements else Judgements()
-        )
+        curation = Curation.read(folder / chosen.curation) if chosen.curation else Curation()
         edges = []
         columns = ("subject", "relation", "object", "source", "evidence", "weight", "count")
         for row in read_rows(folder / chosen.relations, columns):
             stated = (row["subject"], row["relation"], row["object"])
-            verdict = judgements.judge(*stated, where=row.where)
+            verdict = curation.verdict(*stated, where=row.where)
             if verdict.relation == DROP or verdict.object != row["object"]:
                 kept = "dropped" if verdict.relation == DROP else f"now of {verdict.object}"
                 about = " ".join(stated)
@@ -131,8 +131,8 @@ class FactTables:
                 evidence = registry.evidence(row)
                 relation, target = verdict.relation, verdict.object
                 edges.append(Edge(row["subject"], relation, target, evidence, verdict.label_set))
-        for triple in judgements.unused():
-            message = "is judged but never stated"
+        for triple in curation.unused():
+            message = "has a verdict but is never stated"
             conflicts.append(Conflict("unused_judgement", " ".join(triple), message))
         return edges
 

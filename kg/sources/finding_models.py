@@ -20,24 +20,24 @@ from kg.sources._terms import Link, Term, TermOptions, facts_of
 __all__ = ["FindingModels"]
 
 _LARGEST = 1 << 20
-"""Bytes of the largest file that can be a finding model."""
+"""Largest size of a finding model, in bytes."""
 
 
 class FindingModels:
     """Reads `*.fm.json` files from a folder or a .tar.gz; nothing is unpacked to disk.
 
     Args:
-        options: Where they are, and what is taken of them.
+        options: The folder or archive, and the selection of findings.
     """
 
     class Options(TermOptions):
-        """The folder or archive, relative to the recipe, and what is taken of it.
+        """The folder or archive, relative to the recipe, and the selection of findings.
 
         Args:
             file: A folder of .fm.json files, or a .tar.gz of one.
             tags: Take only findings with one of these tags; all where empty.
             names: Take only findings with these names; all where empty.
-            tag_edges: For a tag, the relation and concept that it states, for example
+            tag_edges: Relation and concept that each tag states, for example
                 `{XR: [seen_on_modality, chest radiograph]}`.
         """
 
@@ -57,7 +57,7 @@ class FindingModels:
 
         Args:
             folder: Folder the files are relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If there is no such folder or archive, or a file is no finding model.
@@ -73,12 +73,12 @@ class FindingModels:
         for name, content in _files(folder / self.options.file):
             try:
                 if not self._asked(content):
-                    dropped["finding that is not asked for"] += 1
+                    dropped["finding that is not selected"] += 1
                     continue
                 term = _term(content, dropped)
                 links += _links(term.id, content, stated, names, dropped)
             except (KeyError, TypeError, AttributeError) as error:
-                hint = "mend or remove it"
+                hint = "correct or remove it"
                 raise InputError(f"{name}: is no finding model ({error})", hint) from None
             terms.append(term)
         return facts_of(terms, links, self.options, known, dropped)
@@ -130,7 +130,7 @@ def _links(
     own: str, content: Any, stated: Mapping[str, tuple[str, str]], names: Names,
     dropped: Counter[str],
 ) -> Iterator[Link]:  # fmt: skip
-    """What the tags state, and the sites among the values of the attribute `location`."""
+    """Links by the tags, and to the sites among the values of the attribute `location`."""
     for tag in dict.fromkeys(content.get("tags") or ()):
         if tag in stated:
             yield own, *stated[tag]

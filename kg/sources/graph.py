@@ -1,4 +1,4 @@
-"""A built graph: the shipped one, or any file that `graph build` wrote, as a source of another."""
+"""A built graph as a source of another: the shipped one, or any file that `graph build` wrote."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class BuiltGraph:
     """Takes a graph in with all its evidence.
 
     Args:
-        options: Which graph.
+        options: The graph.
     """
 
     class Options(BaseOptions):
-        """Which graph.
+        """The graph.
 
         Args:
-            file: A graph file, relative to the recipe; the shipped graph where not given.
+            file: A graph file, relative to the recipe; empty for the shipped graph.
         """
 
         file: str | None = None

@@ -21,17 +21,17 @@ class HumanPhenotypeOntology:
     """Reads the release inside the installed package `hpo3` (`pip install 'kgdx[ontologies]'`).
 
     It has names, hierarchy and annotated diseases, but no synonyms, definitions or
-    cross-references; where these are wanted read a copy of hp.obo with the source `obo`.
+    cross-references; for these, read a copy of hp.obo with the source `obo`.
 
     Args:
-        options: What is taken of it.
+        options: The selection of terms and diseases.
     """
 
     class Options(TermOptions):
-        """What is taken of it.
+        """The selection of terms and diseases.
 
         Args:
-            diseases: Catalogs whose diseases are taken in with `has_phenotype`, for example
+            diseases: Catalogs whose diseases are added with `has_phenotype`, for example
                 `[OMIM, ORPHA]`.
             only_known_diseases: Take only diseases that the graph has under such an identifier.
         """
@@ -46,11 +46,11 @@ class HumanPhenotypeOntology:
         self.options = options
 
     def read(self, folder: Path, known: Facts) -> Facts:
-        """Read the terms, and the diseases asked for.
+        """Read the terms and the selected diseases.
 
         Args:
             folder: Not used.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If the package is not installed.

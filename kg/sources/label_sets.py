@@ -1,4 +1,4 @@
-"""Label sets: the findings data sets are labelled with, and what No Finding excludes."""
+"""Label sets: the findings that data sets are labelled with, and those No Finding excludes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Declared(BaseOptions):
 
     Args:
         name: Short name.
-        concept: Its own concept; made with `label` where no source has it.
-        source: Where the set and its No Finding are published.
-        label: Name of the concept where it is made here.
+        concept: Its own concept; made with `label` if no source has it.
+        source: Publication of the set and its No Finding.
+        label: Name of the concept if it is made here.
         findings: Published column of each finding and its concept, in order.
         members: Take the findings from the member_of edges instead (column = label), without
-            concepts that were only ever found in a data set's records.
-        exclusive: Whether exactly one finding holds.
+            concepts known only from records of a data set.
+        exclusive: True if exactly one finding holds.
         no_finding: The concept that says none of the others holds.
         with_no_finding: Findings that may hold beside it.
     """
@@ -52,7 +52,7 @@ class LabelSetTable:
     """Turns declared label sets into records, with `member_of` and `disjoint_with` edges.
 
     Args:
-        options: Which table to read.
+        options: The table.
     """
 
     class Options(BaseOptions):
@@ -185,7 +185,7 @@ def _exclusions(
 
 
 def _strays(label_set: LabelSet, known: Facts, concepts: Mapping[str, Concept]) -> list[Conflict]:
-    """Facts that put something into the set which the set does not list."""
+    """Conflicts with facts that put a concept into the set which the set does not list."""
     return [
         Conflict("not_in_label_set", edge.subject, f"is stated to be in {label_set.name}")
         for edge in known.edges

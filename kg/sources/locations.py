@@ -1,4 +1,4 @@
-"""Sites of findings: from boxes drawn on pictures, or from labels that name finding and place."""
+"""Sites of findings, from boxes on images or from labels that name finding and site."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ZONES = {
 
 
 class Seen(NamedTuple):
-    """A finding at a place, as the source writes them, and the record it is from."""
+    """A finding at a site, as the source writes them, and its record."""
 
     record: str
     finding: str
@@ -34,18 +34,18 @@ class Seen(NamedTuple):
 
 
 class Locations:
-    """Counts where findings are seen and adds `located_in` edges with the share of the finding.
+    """Counts the sites of findings and adds `located_in` edges with the share of the finding.
 
-    A box is at the sixth of a frontal picture that holds its centre (thirds of the height, halves
-    of the width; the picture's left half is the patient's right). That is a coarse rule: it says
-    nothing of how the patient was placed.
+    A box lies in the sixth of a frontal image that holds its centre (thirds of the height, halves
+    of the width; the left half of the image is the patient's right). The rule is coarse: it
+    ignores the position of the patient.
 
     Args:
-        options: Which table, whose patients, and where it is from.
+        options: The table, its patients and its origin.
     """
 
     class Options(MinedOptions):
-        """Which table, whose patients, and where it is from.
+        """The table, its patients and its origin.
 
         Args:
             table: `.csv` or `.json` file, also as `.gz`.
@@ -54,15 +54,16 @@ class Locations:
                 width, height), `objects` (JSON objects with file_name, syms and boxes of
                 corners), or `sentences` (a column of lists of labels and places, sentence by
                 sentence).
-            patients: Who may be counted: a file of training patients, a split manifest, or `all`.
-            patient: Column of the patient; a patient named in the picture's file name is what
-                stands before its first `_`.
-            size: Pixels of the side of a picture, where the table does not say.
+            patients: Patients that may be counted: a file of training patients, a split
+                manifest, or `all`.
+            patient: Column of the patient; a patient named in the image's file name is the text
+                before its first `_`.
+            size: Side of an image in pixels, where the table states none.
             column: Column of the sentences.
-            place_prefix: What a place begins with, in sentences.
-            findings: Concept of a finding's name where its own name is not the concept's.
-            places: Concept of a place (`upper right`, or a word of the sentences).
-            min_share: Least share of the finding that must be at a place.
+            place_prefix: Prefix of a site, in sentences.
+            findings: Concept of a finding whose name is not the concept's.
+            places: Concept of a site (`upper right`, or a word of the sentences).
+            min_share: Least share of the finding at a site.
         """
 
         table: str
@@ -80,11 +81,11 @@ class Locations:
         self.options = options
 
     def read(self, folder: Path, known: Facts) -> Facts:
-        """Count the places.
+        """Count the sites.
 
         Args:
             folder: Folder the table is relative to.
-            known: What earlier sources gave; findings and places are looked up in it.
+            known: Facts of earlier sources; findings and places are looked up in them.
 
         Raises:
             InputError: If the table is missing or a row is malformed; names the line.
@@ -124,7 +125,7 @@ class Locations:
         return Facts((), edges, dropped=dropped)
 
     def _seen(self, path: Path) -> Iterator[tuple[str, Seen]]:
-        """Every finding at a place, with its patient."""
+        """Every finding at a site, with its patient."""
         with opened(path) as handle:
             if self.options.form == "objects":
                 yield from self._objects(handle.read(), path)
@@ -188,14 +189,14 @@ def _cell(row: Mapping[str, str], column: str, where: str) -> str:
 
 
 def _zone(x: float, y: float, where: str) -> str:
-    """The sixth of the picture that holds a point given in [0, 1]."""
+    """The sixth of the image that holds a point given in [0, 1]."""
     if not (0 <= x <= 1 and 0 <= y <= 1):
-        raise InputError(f"{where}: the middle of a box lies outside the picture", "check size")
+        raise InputError(f"{where}: the middle of a box lies outside the image", "check size")
     return f"{('upper', 'middle', 'lower')[min(2, int(3 * y))]} {'right' if x < 0.5 else 'left'}"
 
 
 def _sentences(cell: str, where: str, options: Locations.Options) -> Iterator[tuple[str, str]]:
-    """Findings and places of sentences that speak of one finding only."""
+    """Findings and sites of sentences that name one finding only."""
     prefix = options.place_prefix
     for sentence in written_list(cell, where):
         if not isinstance(sentence, list):

@@ -19,18 +19,18 @@ _LOGICAL = ("IntersectionOfClause", "UnionOfClause", "EquivalentToClause")
 
 
 class OboOntology:
-    """Reads a file in OBO format 1.4. Nothing that it imports is fetched.
+    """Reads a file in OBO format 1.4. Imports are never fetched.
 
     Args:
-        options: Which file, and what is taken of it.
+        options: The file, and the selection of its terms.
     """
 
     class Options(TermOptions):
-        """The file, relative to the recipe, and what is taken of it.
+        """The file, relative to the recipe, and the selection of its terms.
 
         Args:
             file: The .obo file.
-            imports: What to do where it imports other files: refuse, or read it without them.
+            imports: Treatment of imports of other files: refuse, or read without them.
         """
 
         file: str
@@ -44,7 +44,7 @@ class OboOntology:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If the file is missing or malformed (names the line), or imports others.
@@ -93,12 +93,12 @@ def _frames(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     yield begins, frame
 
 
-def _kind(part: Any) -> str:
-    return type(part).__name__
+def _kind(item: Any) -> str:
+    return type(item).__name__
 
 
 def _relation_names(frames: Iterable[Any]) -> dict[str, str]:
-    """The CURIE or name of the graph for each of the file's own short relation names."""
+    """CURIE, or name in the graph, of each short relation name of the file."""
     names = {}
     for frame in frames:
         if _kind(frame) == "TypedefFrame":

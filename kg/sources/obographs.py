@@ -17,14 +17,14 @@ __all__ = ["OboGraphs"]
 
 
 class OboGraphs:
-    """Reads the JSON form in which OBO ontologies are published beside .obo and .owl.
+    """Reads the JSON format in which OBO ontologies are published beside .obo and .owl.
 
     Args:
-        options: Which file, and what is taken of it.
+        options: The file, and the selection of its terms.
     """
 
     class Options(TermOptions):
-        """The file, relative to the recipe, and what is taken of it.
+        """The file, relative to the recipe, and the selection of its terms.
 
         Args:
             file: The .json file.
@@ -40,7 +40,7 @@ class OboGraphs:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If the file is missing or is not an OBO graph document.

@@ -47,13 +47,13 @@ LINKS = {
         for name in ("related", "relatedMatch", "closeMatch")
     },
 }
-"""The relation that a plain statement becomes, and whether it is read from its other end."""
+"""Relation of each plain statement, and True if subject and object change places."""
 
 READ = {
     *(f"{RDF}type", f"{RDFS}subClassOf", f"{OWL}deprecated", f"{OWL}equivalentClass"),
     *(*LABELS, *SYNONYMS, *DEFINITIONS, *XREFS, *LOOSE, *LINKS),
 }
-"""All that is read of a term; other statements are counted."""
+"""Properties that are read of a term; other statements are counted."""
 
 Values = dict[str, list[Any]]
 
@@ -62,18 +62,18 @@ class RdfOntology:
     """Reads RDF/XML, Turtle, N-Triples, N-Quads, TriG, N3 or JSON-LD without any network access.
 
     Args:
-        options: Which file, and what is taken of it.
+        options: The file, and the selection of its terms.
     """
 
     class Options(TermOptions):
-        """The file, relative to the recipe, and what is taken of it.
+        """The file, relative to the recipe, and the selection of its terms.
 
         Args:
             file: The file; its ending says the format (`.owl` is RDF/XML).
-            imports: What to do where it imports other files: refuse, or read it without them.
+            imports: Treatment of imports of other files: refuse, or read without them.
             broader: Relation that `skos:broader` becomes; it is entailment in some vocabularies
                 and mere filing in others.
-            language: Language of the names that are taken; names without one are always taken.
+            language: Language of the names; names without a language are always read.
         """
 
         file: str
@@ -89,7 +89,7 @@ class RdfOntology:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If the file is missing or malformed (names the line), or imports others.
@@ -148,7 +148,7 @@ class _Reader:
         return found
 
     def count_unread(self) -> None:
-        """Count what is said beyond what is read: of terms, and of other things with a name."""
+        """Count the statements that are not read: of terms, and of other named nodes."""
         for node, values in self.nodes.items():
             if node in self.named:
                 for predicate in sorted(values.keys() - READ):
@@ -175,16 +175,16 @@ class _Reader:
         return []
 
     def _definition(self, own: str, same: Any) -> list[Link]:
-        """An intersection entails each of its parts; other definitions are left out."""
+        """Links to the members of an intersection; other definitions are left out."""
         if _is_named(same):
             return [(own, "exact_match", curie(same.value))]
-        parts = list(self._list(self.nodes.get(same, {}).get(f"{OWL}intersectionOf", ())))
-        if not parts:
+        members = list(self._list(self.nodes.get(same, {}).get(f"{OWL}intersectionOf", ())))
+        if not members:
             self.dropped["definition that is no intersection"] += 1
-        return [link for part in parts for link in self._axiom(own, part)]
+        return [link for member in members for link in self._axiom(own, member)]
 
     def _list(self, cells: Any) -> Iterator[Any]:
-        """Members of an RDF list; one that bites its tail ends."""
+        """Members of an RDF list; a cyclic one ends."""
         cell, seen = (cells[0] if cells else None), set[Any]()
         while cell is not None and cell not in seen and cell in self.nodes:
             seen.add(cell)
@@ -199,7 +199,7 @@ class _Reader:
         return []
 
     def _texts(self, values: Values, names: tuple[str, ...]) -> list[str]:
-        """Texts in the language asked for, then those without a language."""
+        """Texts in the chosen language, then those without a language."""
         found = [value for name in names for value in values.get(name, ()) if _is_literal(value)]
         chosen = self.options.language
         ours = [v.value for v in found if v.language and v.language.partition("-")[0] == chosen]
@@ -209,13 +209,13 @@ class _Reader:
 
 
 def _is_term(node: Any, values: Values) -> bool:
-    """Whether a node is a class or concept: it is said to be one, or to be below one."""
+    """True if a node is declared a class or concept, or is below one."""
     types = {value.value for value in values.get(f"{RDF}type", ())}
     return _is_named(node) and (not TYPES.isdisjoint(types) or f"{RDFS}subClassOf" in values)
 
 
 def _is_obsolete(values: Values) -> bool:
-    """Whether a term is said to be obsolete, by mark, type or place in the hierarchy."""
+    """True if a term is declared obsolete, by mark, type or place in the hierarchy."""
     places = (*values.get(f"{RDF}type", ()), *values.get(f"{RDFS}subClassOf", ()))
     marked = any(stated_true(value.value) for value in values.get(f"{OWL}deprecated", ()))
     return marked or any(place.value in OBSOLETE for place in places)

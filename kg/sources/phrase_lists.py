@@ -1,4 +1,4 @@
-"""Phrase lists: a folder of text files named after findings, one way of writing them a line."""
+"""Phrase lists: a folder of text files named after findings, one phrase on each line."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class PhraseLists:
     """Adds phrases to known concepts, as the CheXpert labeler lists them.
 
     Args:
-        options: Which folder, and what its files are called.
+        options: The folder, and the concepts of its files.
     """
 
     class Options(BaseOptions):
-        """The folder, relative to the recipe, and what its files are called.
+        """The folder, relative to the recipe, and the concepts of its files.
 
         Args:
             folder: Folder of .txt files.
-            source: Who says so.
+            source: Author of the statements.
             kind: Kind of the phrases, for example `mention_stem`.
             language: Language of the phrases.
-            names: Concept of a file, where its own name (with spaces for `_`) is not its.
+            names: Concept of a file whose name (with spaces for `_`) is not the concept's.
         """
 
         folder: str

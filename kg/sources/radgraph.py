@@ -24,19 +24,19 @@ class RadGraph:
     """Counts relations between entities that are definitely present (Jain 2021).
 
     Reads the published JSON (reports by id, each with `entities` and their relations, or with
-    `labeler_1`) and what RadGraph's own tagger writes. An entity is looked up with the words
+    `labeler_1`) and the output of RadGraph's own tagger. An entity is looked up with the words
     that modify it, then by its own words.
 
     Args:
-        options: Which file, whose reports, and where it is from.
+        options: The file, its patients and its origin.
     """
 
     class Options(MinedOptions):
-        """Which file, whose reports, and where it is from.
+        """The file, its patients and its origin.
 
         Args:
             file: JSON of annotations.
-            patients: Which reports may be counted: a file of report ids or patients, a split
+            patients: Reports that may be counted: a file of report ids or patients, a split
                 manifest, or `all`. The patient of `p10/p10000032/s5.txt` is `p10000032`.
             relations: The graph's relation for each of the schema's.
         """
@@ -56,7 +56,7 @@ class RadGraph:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave; entities are looked up in it.
+            known: Facts of earlier sources; entities are looked up in them.
 
         Raises:
             InputError: If the file is missing or is no RadGraph annotation.
@@ -72,7 +72,7 @@ class RadGraph:
         found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         reports = 0
         for report, entities in _reports(folder / chosen.file):
-            if allowed is not None and not allowed & {report, *_parts(report)}:
+            if allowed is not None and not allowed & {report, *_steps(report)}:
                 dropped["report that may not be counted"] += 1
                 continue
             reports += 1
@@ -94,8 +94,8 @@ class RadGraph:
         return Facts((), edges, dropped=dropped)
 
 
-def _parts(report: str) -> list[str]:
-    return [part.partition(".")[0] for part in report.split("/")]
+def _steps(report: str) -> list[str]:
+    return [step.partition(".")[0] for step in report.split("/")]
 
 
 def _reports(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -146,12 +146,12 @@ def _is_present(label: str) -> bool:
 def _concept(key: str, entities: Mapping[str, Any], names: Names) -> str | None:
     """The concept of an entity with all words that modify it, or else of its own words."""
     entity = entities[key]
-    parts = [
+    modifiers = [
         other
         for other in entities.values()
         for word, target in other.get("relations") or ()
         if word == "modify" and str(target) == key
     ]
-    whole = sorted([*parts, entity], key=lambda part: int(part["start_ix"]))
-    phrase = " ".join(str(part["tokens"]) for part in whole)
+    whole = sorted([*modifiers, entity], key=lambda one: int(one["start_ix"]))
+    phrase = " ".join(str(one["tokens"]) for one in whole)
     return names.find(phrase) or names.find(str(entity["tokens"]))

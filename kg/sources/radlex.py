@@ -19,14 +19,14 @@ class RadLexTable:
     """Reads a table of a tree of terms; ids without a prefix get one.
 
     Args:
-        options: Which file, and what is taken of it.
+        options: The file, and the selection of its terms.
     """
 
     class Options(TermOptions):
-        """The file, relative to the recipe, and what is taken of it.
+        """The file, relative to the recipe, and the selection of its terms.
 
         Args:
-            file: The .csv file: name, id, parent id; a header is told by its words.
+            file: The .csv file: name, id, parent id; a header is recognised by its words.
             prefix: Prefix of ids that have none.
         """
 
@@ -41,7 +41,7 @@ class RadLexTable:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If the file is missing, or a row has not three cells; names the line.

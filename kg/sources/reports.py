@@ -1,4 +1,4 @@
-"""Reports and dialogues through the mention linker: what is named, and what is named together."""
+"""Reports and dialogues read by the mention linker: concepts named, and named together."""
 
 from __future__ import annotations
 
@@ -46,23 +46,24 @@ class Document(NamedTuple):
 
 
 class Reports:
-    """Counts what reports or dialogues state as present; no text gets into the graph.
+    """Counts concepts that reports or dialogues state as present; no text gets into the graph.
 
     Args:
-        options: Which file, whose reports, and where they are from.
+        options: The file, its patients and its origin.
     """
 
     class Options(MinedOptions):
-        """Which file, whose reports, and where they are from.
+        """The file, its patients and its origin.
 
         Args:
             file: `.csv` (a row a report), `.jsonl` (`id`, `patient`, and `passages` of `name`
                 and `text`), or `.txt` of dialogues that begin with `id=` and name their speakers.
-            patients: Who may be counted: a file of training patients, a split manifest, or `all`.
+            patients: Patients that may be counted: a file of training patients, a split
+                manifest, or `all`.
             patient: Column of the patient, of a .csv.
-            sections: Columns that are read, of a .csv; each is a section.
+            sections: Section columns of a .csv.
             language: Language of the texts.
-            edges: Which edges are made.
+            edges: Relations of the edges.
             corpus: Id of the concept of these texts, for `mentioned_in`.
         """
 
@@ -84,7 +85,7 @@ class Reports:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave; its names are looked for in the texts.
+            known: Facts of earlier sources; its names are looked for in the texts.
 
         Raises:
             InputError: If the file is missing or malformed; names the line.
@@ -161,8 +162,8 @@ class Reports:
             record = parsed_json(line, where)
             try:
                 passages = [
-                    Passage(str(part["name"]), str(part["text"]), self.options.language)
-                    for part in record["passages"]
+                    Passage(str(one["name"]), str(one["text"]), self.options.language)
+                    for one in record["passages"]
                 ]
                 yield Document(str(record["id"]), str(record["patient"]), passages)
             except (KeyError, TypeError) as error:

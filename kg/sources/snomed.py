@@ -25,19 +25,19 @@ _TAG = re.compile(r"^(.*) \(([^()]+)\)$", re.DOTALL)
 class Snomed:
     """Reads the snapshot files of a release. Nothing of it is shipped with kgdx.
 
-    The content must not be passed on without an affiliate licence: every item of evidence
-    carries it.
+    The content must not be passed on without an affiliate licence, which every item of evidence
+    carries.
 
     Args:
-        options: Which folder, and what is taken of it.
+        options: The folder, and the selection of its terms.
     """
 
     class Options(TermOptions):
-        """Which folder, and what is taken of it.
+        """The folder, and the selection of its terms.
 
         Args:
             folder: Folder below which the `sct2_*_Snapshot*` files are.
-            tag_kinds: Kind for each semantic tag that is taken; others are left out.
+            tag_kinds: Kind of each selected semantic tag; others are left out.
         """
 
         folder: str
@@ -66,11 +66,11 @@ class Snomed:
         self.options = options
 
     def read(self, folder: Path, known: Facts) -> Facts:
-        """Read the active concepts that are asked for.
+        """Read the active concepts that are selected.
 
         Args:
             folder: Folder the options' folder is relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If a file of the release is missing or malformed; names the line.
@@ -105,7 +105,7 @@ class Snomed:
         for concept in sorted(active):
             found = _TAG.match(full.get(concept, ""))
             if found is None or found[2] not in self.options.tag_kinds:
-                dropped["concept of a kind that is not asked for"] += 1
+                dropped["concept of a kind that is not selected"] += 1
                 continue
             own = f"SNOMEDCT:{concept}"
             terms.append(Term(own, found[1], tuple(others[concept])))
@@ -119,7 +119,7 @@ class Snomed:
             if row["active"] != "1":
                 dropped["relationship that is not active"] += 1
             elif row["typeId"] not in self.options.relations:
-                dropped["relationship that is not asked for"] += 1
+                dropped["relationship that is not selected"] += 1
             else:
                 ends = f"SNOMEDCT:{row['sourceId']}", f"SNOMEDCT:{row['destinationId']}"
                 links.append((ends[0], row["typeId"], ends[1]))

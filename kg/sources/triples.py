@@ -26,7 +26,7 @@ _NEEDED = ("subject", "relation", "object")
 
 
 class Stated(BaseOptions):
-    """One triple as it is written; what it does not say of its evidence the options say."""
+    """One triple as written; the options fill in evidence that it does not state."""
 
     subject: str
     relation: str
@@ -41,27 +41,27 @@ class Stated(BaseOptions):
 
 
 class Triples:
-    """Reads triples; an end that the graph does not know by id or name becomes a concept.
+    """Reads triples; an end without a concept of its id or name becomes one.
 
     Args:
-        options: Which file, and how its words are understood.
+        options: The file, and the meaning of its words.
     """
 
     class Options(BaseOptions):
-        """The file, relative to the recipe, and how its words are understood.
+        """The file, relative to the recipe, and the meaning of its words.
 
         Args:
             file: `.tsv` (with a header, or three bare columns) or `.jsonl`; also as `.gz`.
-            source: Who says so where a triple does not.
+            source: Source of triples that state none.
             licence: Its terms.
-            status: Whether its triples are asserted, derived or mined.
+            status: Status of its triples: asserted, derived or mined.
             dataset: Data set they were mined from.
             relations: For a word of the file, a relation of the graph or a CURIE, or `drop`.
             prefix: Prefix of new concepts and of relations the graph has no name for.
             kind: Kind of new concepts.
             subject_kinds: For a relation, the kind of new subjects.
             object_kinds: For a relation, the kind of new objects.
-            new_concepts: Whether ends that are not known become concepts or are dropped.
+            new_concepts: True if unknown ends become concepts, False if they are dropped.
         """
 
         file: str
@@ -81,7 +81,7 @@ class Triples:
         if (options.status == "mined") != (options.dataset is not None):
             raise InputError(
                 f"triples: {options.file}: status {options.status} with data set {options.dataset}",
-                "what is mined, and nothing else, names its data set",
+                "mined triples, and no others, name a data set",
             )
 
     def read(self, folder: Path, known: Facts) -> Facts:
@@ -89,7 +89,7 @@ class Triples:
 
         Args:
             folder: Folder the file is relative to.
-            known: What earlier sources gave; ends are looked up in it.
+            known: Facts of earlier sources; ends are looked up in them.
 
         Raises:
             InputError: If the file is missing, or a line is no triple; names the line.
@@ -104,7 +104,7 @@ class Triples:
                 self._end(triple.object, relation, self.options.object_kinds, names, made),
             ]
             if relation == "drop":
-                dropped["triple of a relation that is not asked for"] += 1
+                dropped["triple of a relation that is not selected"] += 1
             elif ends[0] is None or ends[1] is None:
                 dropped["triple with an end that the graph does not know"] += 1
             elif ends[0] == ends[1]:

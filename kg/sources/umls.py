@@ -24,18 +24,18 @@ class Umls:
     The content must not be passed on: every item of evidence carries the licence.
 
     Args:
-        options: Which folder, and what is taken of it.
+        options: The folder, and the selection of its terms.
     """
 
     class Options(TermOptions):
-        """Which folder, and what is taken of it.
+        """The folder, and the selection of its terms.
 
         Args:
-            folder: Folder that holds MRCONSO.RRF; the other files are read where they are there.
+            folder: Folder that holds MRCONSO.RRF; the other files are optional.
             languages: Languages of names.
             vocabularies: Source vocabularies (SAB) whose names and relations are taken; all where
                 empty.
-            types: Semantic types (TUI or name) that are taken, and the kind each gives.
+            types: Kind of each selected semantic type (TUI or name).
             only_known: Take only concepts whose CUI the graph has.
         """
 
@@ -59,11 +59,11 @@ class Umls:
         self.options = options
 
     def read(self, folder: Path, known: Facts) -> Facts:
-        """Read the concepts that are asked for.
+        """Read the concepts that are selected.
 
         Args:
             folder: Folder the options' folder is relative to.
-            known: What earlier sources gave.
+            known: Facts of earlier sources.
 
         Raises:
             InputError: If MRCONSO.RRF is missing, or a line is too short; names the line.
@@ -78,7 +78,7 @@ class Umls:
             if wanted is not None and f"UMLS:{cui}" not in wanted:
                 dropped["concept that the graph does not know"] += 1
             elif self.options.types and cui not in kinds:
-                dropped["concept of a semantic type that is not asked for"] += 1
+                dropped["concept of a semantic type that is not selected"] += 1
             else:
                 terms.append(
                     Term(f"UMLS:{cui}", label, tuple(synonyms), (), definitions.get(cui, ""))
@@ -111,7 +111,7 @@ class Umls:
             elif language not in self.options.languages:
                 dropped["name in another language"] += 1
             elif self.options.vocabularies and cells[11] not in self.options.vocabularies:
-                dropped["name of a vocabulary that is not asked for"] += 1
+                dropped["name of a vocabulary that is not selected"] += 1
             else:
                 best = (status, form, preferred) == ("P", "PF", "Y")
                 found[cui].append((not best, cells[14]))
@@ -129,22 +129,22 @@ class Umls:
         return found
 
     def _links(self, place: Path, dropped: Counter[str]) -> list[Link]:
-        """A row says that its second concept has the relation to its first."""
+        """Links of MRREL: the second concept of a row has the relation to the first."""
         links = []
         chosen = self.options
         for cells in _rows(place / "MRREL.RRF", 15, optional=True):
             first, second, relation, vocabulary = cells[0], cells[4], cells[7], cells[10]
             if cells[14] != "N" or (chosen.vocabularies and vocabulary not in chosen.vocabularies):
-                dropped["relation of a vocabulary that is not asked for"] += 1
+                dropped["relation of a vocabulary that is not selected"] += 1
             elif relation not in chosen.relations:
-                dropped["relation that is not asked for"] += 1
+                dropped["relation that is not selected"] += 1
             else:
                 links.append((f"UMLS:{second}", relation, f"UMLS:{first}"))
         return links
 
 
 def _rows(path: Path, columns: int, *, optional: bool = False) -> Iterator[list[str]]:
-    """Rows of an RRF file: cells that each end with `|`."""
+    """Rows of an RRF file, whose cells each end with `|`."""
     if optional and not path.exists():
         return
     try:

@@ -189,7 +189,7 @@ def by_source(root: Path, runs: Path) -> Iterator[str]:
 def _source_cells(run: Run, modality: Sequence[str]) -> list[str]:
     name = Manifest.load(run.folder.splits).name.split("-sources-")[1].rpartition("-seed")[0]
     labels, parts = run.test.labels, np.asarray(modality)
-    units = Units(np.asarray(run.test.patients, dtype=object), parts=parts)
+    units = Units(np.asarray(run.test.patients, dtype=object), modalities=parts)
     rng, plan = np.random.default_rng(0), Plan(resamples=1000, at_least=1)
     macro = bootstrap(labels, run.test.probabilities, units, rng=rng, plan=plan).macro
     counts = [

@@ -82,7 +82,7 @@ def passage(name: str) -> Callable[[Inventory, OpenDataset], int]:
 
 
 def fact(name: str, value: str) -> Callable[[Inventory, OpenDataset], int]:
-    return lambda _, held: sum(study.facts.get(name) == value for study in held.studies)
+    return lambda _, held: sum(study.metadata.get(name) == value for study in held.studies)
 
 
 def stating(concept: str) -> Callable[[Inventory, OpenDataset], int]:

@@ -70,7 +70,7 @@ def studies(count: int, pictures: int) -> Iterator[Study]:
                 f"ckg:{name}": "present" if number % 7 == k else "absent"
                 for k, name in enumerate(FINDINGS)
             },  # fmt: skip
-            source="table",
+            dataset="table",
         )
 
 

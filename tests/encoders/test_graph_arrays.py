@@ -9,10 +9,10 @@ from encoders.graph_arrays import (
     ANCESTOR,
     ITSELF,
     KINDS,
-    MEMORY_KINDS,
     NEAR,
+    NEIGHBOUR_KINDS,
     graph_tensors,
-    memory,
+    neighbourhoods,
 )
 from kg.errors import InputError
 from kg.model.concepts import Concept
@@ -72,7 +72,7 @@ def test_kinds_do_not_depend_on_the_graph(graph):
 
 
 def test_memory_in_order(graph):
-    found = memory(graph, ["a", "f"], 6)
+    found = neighbourhoods(graph, ["a", "f"], 6)
     index = {name: place for place, name in enumerate("abcdefs")}
     assert found.index[0].tolist() == [index[name] for name in "abdec"] + [0]
     assert found.kind[0, :5].tolist() == [
@@ -86,21 +86,21 @@ def test_memory_in_order(graph):
     assert found.mask[0].tolist() == [True] * 5 + [False]
     assert found.index[1].tolist() == [index["f"], 0, 0, 0, 0, 0]
     assert found.mask[1].tolist() == [True] + [False] * 5
-    assert int(found.kind.max()) < MEMORY_KINDS
+    assert int(found.kind.max()) < NEIGHBOUR_KINDS
 
 
 def test_two_steps_fill_what_is_left(graph):
-    found = memory(graph, ["d"], 6)
+    found = neighbourhoods(graph, ["d"], 6)
     names = ["abcdefs"[place] for place in found.index[0][found.mask[0]].tolist()]
     assert names == ["d", "e", "a", "b"]
     assert found.kind[0, 3] == NEAR
     assert found.weight[0, 3] == pytest.approx(0.5)
-    assert memory(graph, ["d"], 2).index.shape == (1, 2)
+    assert neighbourhoods(graph, ["d"], 2).index.shape == (1, 2)
 
 
 def test_memory_is_the_same_for_a_finding_alone(graph):
-    together, alone = memory(graph, ["a", "d"], 5), memory(graph, ["d"], 5)
+    together, alone = neighbourhoods(graph, ["a", "d"], 5), neighbourhoods(graph, ["d"], 5)
     assert torch.equal(together.index[1], alone.index[0])
     assert torch.equal(together.kind[1], alone.kind[0])
     with pytest.raises(InputError, match="no concept z"):
-        memory(graph, ["z"], 5)
+        neighbourhoods(graph, ["z"], 5)

@@ -37,7 +37,7 @@ def own() -> tuple[TinyTransformer, Text]:
     encoder = TinyTransformer(TinyTransformer.Options(width=8, at_least=1, max_length=40))
     encoder.fit(REPORTS)
     made = encoder.tokenized(REPORTS)
-    return encoder, Text(made.words, None, made.mask, made.part, made.sentence, made.word)
+    return encoder, Text(made.words, None, made.mask, made.section, made.sentence, made.word)
 
 
 def words(encoder: TinyTransformer, text: Text, row: int) -> str:
@@ -104,8 +104,8 @@ def test_frozen_vectors_lose_the_marks_that_hold_the_whole_text() -> None:
     assert trained.words.tolist() == [[10, 11, 12, 13, 15]]
 
 
-def test_text_that_does_not_know_its_sentences_is_refused() -> None:
+def test_a_text_without_sentence_numbers_is_refused() -> None:
     _, text = own()
-    blind = Text(text.words, None, text.mask, text.part)
+    blind = Text(text.words, None, text.mask, text.section)
     with pytest.raises(ValueError, match="sentences"):
         one_sentence(blind, np.random.default_rng(0))

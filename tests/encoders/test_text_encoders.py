@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from encoders.study import Passage
-from encoders.text import PARTS, TEXT_ENCODERS, TextEncoder
+from encoders.text import TEXT_ENCODERS, TEXT_SECTIONS, TextEncoder
 from encoders.text._recurrent import BothWays
 from encoders.text._words import of_like_length, words_of
 from encoders.text.tiny_transformer import sinusoids
@@ -81,14 +81,14 @@ def encoder(request, folder):
 
 def test_words_masks_and_parts(encoder):
     assert isinstance(encoder, TextEncoder)
-    words, mask, part = encoder.tokenize(TEXTS)
-    assert words.shape == mask.shape == part.shape
+    words, mask, section = encoder.tokenize(TEXTS)
+    assert words.shape == mask.shape == section.shape
     assert words.dtype == torch.int64
     assert mask.dtype == torch.bool
     assert mask.any(1).tolist() == [True, False, True, True, False]
-    assert (part[~mask] == 0).all()
-    assert set(part[0].tolist()) - {0} == {PARTS.index("findings"), PARTS.index("impression")}
-    assert set(part[2].tolist()) - {0} == {PARTS.index("patient"), PARTS.index("doctor")}
+    assert (section[~mask] == 0).all()
+    names = [{TEXT_SECTIONS[number] for number in row.tolist() if number} for row in section]
+    assert (names[0], names[2]) == ({"findings", "impression"}, {"patient", "doctor"})
     assert encoder.tokenize([()])[0].shape == (1, 1)
 
 
@@ -101,8 +101,8 @@ def test_a_row_without_a_word_gives_zeros(encoder):
 
 
 def test_padding_changes_nothing(encoder):
-    words, mask, part = encoder.tokenize(TEXTS)
-    together = encoder(words, mask, part)
+    words, mask, section = encoder.tokenize(TEXTS)
+    together = encoder(words, mask, section)
     alone = encoder(*encoder.tokenize(TEXTS[3:4]))
     torch.testing.assert_close(together[3, : alone.shape[1]], alone[0], atol=1e-4, rtol=1e-3)
 

@@ -130,7 +130,7 @@ def test_what_is_framed_can_be_read_again(name: str) -> None:
     encoder = fitted(name, ends=True)
     vocabulary = encoder.vocabulary()
     made = encoder.tokenized(TEXTS)
-    text = Text(made.words, None, made.mask, made.part, made.sentence, made.word)
+    text = Text(made.words, None, made.mask, made.section, made.sentence, made.word)
     framed = vocabulary.framed(text)
     assert (framed[:, 0] == vocabulary.start).all()
     assert ((framed == vocabulary.end).sum(1) == 1).all()

@@ -105,7 +105,7 @@ def choose(batch: StudyBatch, places: list[int]) -> StudyBatch:
                 None if value.words is None else value.words[places],
                 None if value.tokens is None else value.tokens[places],
                 value.mask[places],
-                value.part[places],
+                value.section[places],
             )
         return value
 

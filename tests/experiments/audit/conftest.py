@@ -73,8 +73,8 @@ class Planted(Layout):
             images=(StudyImage(path, modality, "frontal"),),
             report=(Passage("note", " ".join(said)),),
             stated=stated,
-            source="planted",
-            facts=facts,
+            dataset="planted",
+            metadata=facts,
         )
 
     def lungs(self, root: Path) -> dict[str, tuple[Region, ...]]:

@@ -79,7 +79,7 @@ def test_folds_that_leak_do_not_pass_the_check(planted):
     subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
     probe = FactProbe("patient", "who it is", ("patient",))
     for study in subject.studies:
-        study.facts["patient"] = f"p{study.patient}"
+        study.metadata["patient"] = f"p{study.patient}"
 
     def scores(labels):
         return probe.run(subject, labels).scores

@@ -75,8 +75,8 @@ def test_a_study_is_a_patient_a_day_and_a_modality(tmp_path: Path) -> None:
     first = studies["1/cxr/0"]
     assert [image.view for image in first.images] == ["frontal", "lateral"]
     assert [(p.name, p.text) for p in first.report] == [("note", "Same.")]
-    assert first.facts["document"] == "x.org"
-    assert (first.facts["width"], first.facts["height"]) == ("64", "48")
+    assert first.metadata["document"] == "x.org"
+    assert (first.metadata["width"], first.metadata["height"]) == ("64", "48")
 
 
 def test_patients_with_one_picture_are_one_group_and_the_second_row_is_listed(
@@ -175,7 +175,7 @@ def test_clips_and_the_exclusive_label(tmp_path: Path) -> None:
     assert [image.path[-8:-4] for image in clip.images] == ["0000", "0002"]
     assert clip.stated["ckg:no_finding"] == "present"
     assert sorted(clip.stated.values()) == ["absent", "absent", "absent", "present"]
-    assert clip.facts["pictures"] == "3"
+    assert clip.metadata["pictures"] == "3"
     assert len(studies["made-up-9"].images) == 1
     assert studies["made-up-0"].patient == studies["made-up-8"].patient
     covid = by_id(POCUS().studies(tmp_path, labels="covid"))
@@ -232,8 +232,8 @@ def test_the_cohort_names_its_sets_and_joins_near_duplicates(tmp_path: Path) -> 
     dataset = CovidMultiImaging()
     dataset.tiny(tmp_path)
     plain = by_id(dataset.studies(tmp_path, labels="covid"))
-    assert {study.source for study in plain.values()} == {"covid_chestxray", "cov_ctr", "pocus"}
-    assert all(name.startswith(f"{study.source}:") for name, study in plain.items())
+    assert {study.dataset for study in plain.values()} == {"covid_chestxray", "cov_ctr", "pocus"}
+    assert all(name.startswith(f"{study.dataset}:") for name, study in plain.items())
     assert all((tmp_path / i.path).is_file() for s in plain.values() for i in s.images)
     (tmp_path / "near_duplicates.derived.csv").write_text(
         "dataset_a,file_a,dataset_b,file_b,distance\n"
@@ -244,7 +244,7 @@ def test_the_cohort_names_its_sets_and_joins_near_duplicates(tmp_path: Path) -> 
     assert group == joined["cov_ctr:made-up-4.png"].patient == "cov_ctr:made-up patient 2"
     assert plain["covid_chestxray:6/ct/2"].patient == "covid_chestxray:6"
     second = dataset.studies(tmp_path, labels="pocus4")
-    assert all(bool(study.stated) == (study.source == "pocus") for study in second)
+    assert all(bool(study.stated) == (study.dataset == "pocus") for study in second)
 
 
 def test_figure1_is_windows_text(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_equal_facts_are_one_record_and_empty_ones_are_left_out(tmp_path: Path) 
     table = read_columns(
         write(tmp_path, "id,Sex,Age\n1,F,50\n2,F,50\n3,,\n"), ("id",), ("Sex", "Age")
     )
-    facts = table.facts({"Sex": "sex", "Age": "age", "View": "view"}, modality="cxr")
-    assert facts[0] == {"modality": "cxr", "sex": "F", "age": "50"}
-    assert facts[1] is facts[0]
-    assert facts[2] == {"modality": "cxr"}
+    metadata = table.metadata({"Sex": "sex", "Age": "age", "View": "view"}, modality="cxr")
+    assert metadata[0] == {"modality": "cxr", "sex": "F", "age": "50"}
+    assert metadata[1] is metadata[0]
+    assert metadata[2] == {"modality": "cxr"}

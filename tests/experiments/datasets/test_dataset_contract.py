@@ -101,19 +101,19 @@ def test_its_studies_are_well_formed(name: str, tmp_path: Path) -> None:
     dataset, root = made(name, tmp_path)
     for study in dataset.studies(root, labels=dataset.label_choices[0].name):
         assert study.patient
-        assert study.source
+        assert study.dataset
         assert all((root / image.path).is_file() for image in study.images)
         assert all(image.modality in MODALITIES and image.view in VIEWS for image in study.images)
         assert {image.modality for image in study.images} <= set(dataset.modalities)
         assert all(passage.name in SECTIONS and passage.text for passage in study.report)
-        assert all(value for value in study.facts.values())
+        assert all(value for value in study.metadata.values())
 
 
 @each
 def test_file_names_never_become_facts_or_text(name: str, tmp_path: Path) -> None:
     dataset, root = made(name, tmp_path)
     for study in dataset.studies(root, labels=dataset.label_choices[0].name):
-        words = " ".join((*study.facts.values(), *(p.text for p in study.report)))
+        words = " ".join((*study.metadata.values(), *(p.text for p in study.report)))
         for image in study.images:
             stem = Path(image.path).stem
             if not stem.isdigit():

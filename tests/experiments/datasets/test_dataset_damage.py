@@ -21,7 +21,7 @@ from experiments.datasets import DATASETS, NeededFile
 from experiments.datasets._layout import present
 from experiments.datasets._pictures import Pictures
 from experiments.loading.targets import targets
-from experiments.splits.manifest import check, make_manifest, official_parts
+from experiments.splits.manifest import check, make_manifest, official_subsets
 from kg.errors import InputError
 from kg.files.store import load_shipped
 
@@ -76,7 +76,7 @@ def uses(dataset: Any, root: Path) -> Iterator[Callable[[], object]]:
     for choice in dataset.label_choices:
         yield lambda labels=choice.name: dataset.studies(root, labels=labels)
     yield lambda: dataset.boxes(root)
-    yield lambda: official_parts(dataset, root)
+    yield lambda: official_subsets(dataset, root)
 
 
 def refusals(dataset: Any, root: Path) -> list[InputError]:
@@ -225,7 +225,7 @@ def test_patients_are_never_parted(name: str, made_up: Copy) -> None:
     studies = dataset.studies(root, labels=dataset.label_choices[0].name)
     assert all(study.patient for study in studies)
     check(make_manifest(studies, SplitSection(folds=3), dataset=name))
-    official = official_parts(dataset, root)
+    official = official_subsets(dataset, root)
     assert bool(official) == (name in OFFICIAL)
     if official:
         split = SplitSection(kind="official")

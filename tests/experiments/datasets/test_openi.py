@@ -40,8 +40,8 @@ def test_a_study_is_a_report_with_its_pictures(root: Path) -> None:
     assert first.stated["ckg:no_finding"] == "absent"
     assert len(first.stated) == 15
     assert first.coded == {"ckg:pleural_effusion": "present"}
-    assert first.facts["pictures"] == "2"
-    assert studies[-1].facts["view"] == "frontal"
+    assert first.metadata["pictures"] == "2"
+    assert studies[-1].metadata["view"] == "frontal"
 
 
 def test_mesh_and_machine_labels(root: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_xml_layout_reads_with_views_from_the_headers(root: Path) -> None:
     assert studies[0].report[1].text == "Heart size is normal."
     assert set(studies[0].coded) == {"ckg:cardiomegaly", "ckg:tortuous_aorta"}
     assert studies[0].images[0].view == "lateral"
-    assert studies[0].facts["width"] == "2000"
+    assert studies[0].metadata["width"] == "2000"
     assert studies[1].images[0].view == "unknown"
 
 
@@ -121,7 +121,7 @@ def test_rows_moved_against_each_other_are_refused(root: Path) -> None:
     table.write_text("\n".join([header, second, first, *reversed(others)]))
     assert len(OpenI().studies(root, labels="nih14")) == 16
     table.write_text("\n".join([header, "2," + first.partition(",")[2], second, *others]))
-    with pytest.raises(InputError, match="row 2: picture '1_IM-0001-0001.dcm.png' is of report 1"):
+    with pytest.raises(InputError, match="row 2: image '1_IM-0001-0001.dcm.png' is of report 1"):
         OpenI().studies(root, labels="nih14")
 
 

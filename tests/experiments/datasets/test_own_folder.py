@@ -9,7 +9,7 @@ from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._pictures import draw
 from experiments.datasets.folder import Folder
-from experiments.splits.manifest import make_manifest, official_parts
+from experiments.splits.manifest import make_manifest, official_subsets
 from kg.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def test_options_say_what_folders_cannot(root: Path) -> None:
     study = studies(root, modality="ct", view="axial")["Pneumonia/a"]
     assert (study.images[0].modality, study.images[0].view) == ("ct", "axial")
     folder = Folder(Folder.Options(label_source=("image",), exclusive=True))
-    assert folder.label_choices[0].source == ("image",)
+    assert folder.label_choices[0].origin == ("image",)
     label_set = folder.label_set(root, "own")
     assert label_set.exclusive
     assert label_set.no_finding == "ckg:no_finding"
@@ -84,7 +84,7 @@ def test_options_say_what_folders_cannot(root: Path) -> None:
 
 def test_a_folder_that_names_no_finding_is_named(root: Path) -> None:
     draw(root / "Pnuemonia" / "x.png", RNG)
-    with pytest.raises(InputError, match="the folder 'Pnuemonia' holds pictures") as error:
+    with pytest.raises(InputError, match="the folder 'Pnuemonia' holds images") as error:
         studies(root)
     assert "neumonia" in error.value.hint
     assert "begin its name with _" in error.value.hint
@@ -93,17 +93,17 @@ def test_a_folder_that_names_no_finding_is_named(root: Path) -> None:
 def test_parts_are_an_official_split_and_never_part_a_patient(tmp_path: Path) -> None:
     folder = Folder()
     for part in ("train", "validation", "test"):
-        assert official_parts(folder, tmp_path) == {}
+        assert official_subsets(folder, tmp_path) == {}
         draw(tmp_path / part / "Pneumonia" / f"{part}.png", RNG)
         draw(tmp_path / part / "no finding" / f"p-{part}" / "x.png", RNG)
     found = folder.studies(tmp_path, labels="own")
-    official = official_parts(folder, tmp_path)
+    official = official_subsets(folder, tmp_path)
     split = SplitSection(kind="official")
     manifest = make_manifest(found, split, dataset="folder", official=official)
     assert manifest.assignments["test/Pneumonia/test"] == "test"
     assert len(manifest.studies("validation")) == 2
     draw(tmp_path / "test" / "Pneumonia" / "p-train" / "y.png", RNG)
     found = folder.studies(tmp_path, labels="own")
-    official = official_parts(folder, tmp_path)
+    official = official_subsets(folder, tmp_path)
     with pytest.raises(InputError, match="leakage: .*group p-train"):
         make_manifest(found, split, dataset="folder", official=official)

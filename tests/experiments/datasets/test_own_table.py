@@ -9,7 +9,7 @@ import pytest
 from experiments.datasets._pictures import draw
 from experiments.datasets._pseudonyms import KEY
 from experiments.datasets.table import Table
-from experiments.splits.origins import source_of
+from experiments.splits.origins import origin_of
 from kg.errors import InputError
 
 
@@ -41,8 +41,8 @@ def test_all_columns(root: Path) -> None:
         ("note", "Cough."),
     ]
     assert first.stated == {"ckg:cardiomegaly": "present", "ckg:pleural_effusion": "uncertain"}
-    assert first.facts["sex"] == "F"
-    assert [source_of(study) for study in (first, second)] == ["North", "table"]
+    assert first.metadata["sex"] == "F"
+    assert [origin_of(study) for study in (first, second)] == ["North", "table"]
     assert (second.patient, second.images) == ("s2", ())
     assert second.report[0].text == "Large heart."
     assert second.stated["ckg:pulmonary_edema"] == "present"
@@ -72,7 +72,7 @@ def test_a_picture_may_be_a_folder_of_slices(root: Path) -> None:
         ("study,Edema\na,1\na,0\n", "'a' is in rows 2 and 3"),
         ("study,image,Edema\na,c.png,1\n", "row 2, column 'image': no file 'c.png'"),
         ("study,image,view,Edema\na,a.png,side,1\n", "row 2: view 'side'"),
-        ("study,image,view,Edema\na,a.png,frontal;lateral,1\n", "1 pictures but 2 in 'view'"),
+        ("study,image,view,Edema\na,a.png,frontal;lateral,1\n", "1 images but 2 in 'view'"),
         ("study,report,Edema\na,no.txt,1\n", "row 2, column 'report': no file 'no.txt'"),
     ],
 )
@@ -94,7 +94,7 @@ def test_which_csv_is_meant(root: Path) -> None:
     assert Table().studies(root, labels="own")[0].study == "y.csv"
     named = Table(Table.Options(file="y.csv"))
     assert named.studies(root, labels="own")[0].study == "y.csv"
-    assert Table(Table.Options(label_source=("image",))).label_choices[0].source == ("image",)
+    assert Table(Table.Options(label_source=("image",))).label_choices[0].origin == ("image",)
 
 
 def test_a_dialogue_is_read(root: Path) -> None:

@@ -145,7 +145,7 @@ def test_mimic_mistakes_are_named(root: Path) -> None:
 def test_chexpert_in_batches_and_with_a_test_table_without_facts(root: Path) -> None:
     before = studies(root, "chexpert14")
     assert {image.view for image in before["patient00001/study2"].images} == {"frontal", "lateral"}
-    assert not {"sex", "age"} & set(before["patient64741/study1"].facts)
+    assert not {"sex", "age"} & set(before["patient64741/study1"].metadata)
     batch = root / "CheXpert-v1.0 batch 2 (train 1)"
     (root / "train").rename(batch)
     after = studies(root, "chexpert14")
@@ -322,11 +322,11 @@ def test_covidx_lists_of_every_version(root: Path) -> None:
     assert found["train/0.png"].patient == "rsna:train0-made-up"
     for part in ("train", "test"):
         (root / f"{part}_COVIDx9B.txt").write_text("p 0.png negative\nq 1.png positive bimcv\n")
-    with pytest.raises(InputError, match="several lists of the part train"):
+    with pytest.raises(InputError, match="several lists of the subset train"):
         studies(root, "covid")
     binary = studies(root, "covid", version="9B")
     assert binary["train/1.png"].stated == {"ckg:covid_19": "present"}
-    assert "document" not in binary["train/0.png"].facts
+    assert "document" not in binary["train/0.png"].metadata
     with pytest.raises(InputError, match="line 1: class 'negative' is none of three"):
         studies(root, "covidx3", version="9B")
     with pytest.raises(InputError, match="no list of version '7A'"):
@@ -338,7 +338,7 @@ def test_covidx_lists_of_every_version(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "facts", "remark"),
+    ("name", "text", "metadata", "remark"),
     [
         ("shenzhen", "male 45yrs\nnormal\n", {"sex": "M", "age": "45"}, "normal"),
         ("shenzhen", "Female , 33yrs\nbilateral PTB", {"sex": "F", "age": "33"}, "bilateral PTB"),
@@ -353,7 +353,7 @@ def test_covidx_lists_of_every_version(root: Path) -> None:
     ],
 )
 def test_tuberculosis_readings(
-    tmp_path: Path, name: str, text: str, facts: dict[str, str], remark: str
+    tmp_path: Path, name: str, text: str, metadata: dict[str, str], remark: str
 ) -> None:
     root = tmp_path / name
     root.mkdir()
@@ -363,7 +363,7 @@ def test_tuberculosis_readings(
     (root / "ClinicalReadings").mkdir()
     (root / "ClinicalReadings" / f"{prefix}_0001_1.txt").write_text(text)
     (study,) = studies(root, "tuberculosis").values()
-    assert {key: study.facts[key] for key in study.facts if key in ("sex", "age")} == facts
+    assert {key: study.metadata[key] for key in study.metadata if key in ("sex", "age")} == metadata
     assert [(p.name, p.text) for p in study.report] == [("comment", remark)]
     assert study.stated["ckg:pulmonary_tuberculosis"] == "present"
     assert rejected(root, "tuberculosis") == [
@@ -374,7 +374,7 @@ def test_tuberculosis_readings(
 @of("jsrt")
 def test_jsrt_cases_and_raw_pictures(root: Path) -> None:
     found = studies(root, "jsrt")
-    assert "age" not in found["JPCLN003"].facts
+    assert "age" not in found["JPCLN003"].metadata
     assert found["JPCLN008"].stated == {
         "ckg:lung_nodule": "present",
         "ckg:lung_cancer": "absent",
@@ -434,7 +434,7 @@ def test_dialogues_in_two_languages(root: Path) -> None:
     assert found["zh-1"].stated["ckg:covid_19"] == "absent"
     assert found["zh-2"].stated["ckg:covid_19"] == "present"
     assert found["en-1"].stated == {}
-    assert found["en-1"].facts == {"language": "en", "document": "site.example"}
+    assert found["en-1"].metadata == {"language": "en", "document": "site.example"}
     assert set(studies(root, "impression", language="zh")) == {f"zh-{n}" for n in range(1, 7)}
     path = root / "COVID-Dialogue-Dataset-English.txt"
     rewrite(path, "a cough for 2 days", "a cough for 1 days")

@@ -107,7 +107,7 @@ def test_nih_labels_are_those_published() -> None:
     assert counts(reading) == (112_120, 30_805)
     found = stated(reading, "nih14")
     assert {name: count["present"] for name, count in found.items()} == NIH14
-    views = Counter(study.facts["view"] for study in reading.studies)
+    views = Counter(study.metadata["view"] for study in reading.studies)
     assert views == {"PA": 67_310, "AP": 44_810}
 
 

@@ -101,7 +101,7 @@ def test_openi_with_frontal_view_report_and_gold_labels() -> None:
     assert len(whole) == 3297
     views = Counter(image.view for study in studies for image in study.images)
     assert views == {"frontal": 3417, "lateral": 3255}
-    assert all("width" in study.facts for study in studies)
+    assert all("width" in study.metadata for study in studies)
 
 
 def test_what_the_covid_sets_state() -> None:
@@ -121,9 +121,9 @@ def test_dialogues_of_both_languages() -> None:
     assert len({study.study for study in studies}) == len(studies) == 1_997
     assert len({study.patient for study in studies}) == 1_947
     assert all(row.passes for row in check(dataset, DATA / "covid_dialogue"))
-    assert Counter(study.facts["language"] for study in studies) == {"zh": 1393, "en": 604}
+    assert Counter(study.metadata["language"] for study in studies) == {"zh": 1393, "en": 604}
     written = [study for study in studies if study.report]
-    assert (len(written), {study.facts["language"] for study in written}) == (670, {"zh"})
+    assert (len(written), {study.metadata["language"] for study in written}) == (670, {"zh"})
     assert {study.study for study in studies if study.stated} <= {s.study for s in written}
     assert all(turn.name != "impression" for study in studies for turn in study.dialogue)
     assert all(study.dialogue for study in studies)
@@ -135,7 +135,7 @@ def test_nih_pictures_at_hand_have_the_counts_of_their_readme() -> None:
     studies = reading.studies
     assert not reading.rejected
     assert (len(studies), len({study.patient for study in studies})) == (1000, 264)
-    assert Counter(study.facts["view"] for study in studies) == {"PA": 637, "AP": 363}
+    assert Counter(study.metadata["view"] for study in studies) == {"PA": 637, "AP": 363}
     found = Counter(concept for study in studies for concept in study.stated)
     assert (found["ckg:no_finding"], found["ckg:pleural_effusion"]) == (499, 170)
     assert (found["ckg:infiltrate"], found["ckg:hiatal_hernia"]) == (162, 9)

@@ -214,7 +214,7 @@ def test_what_was_seen_is_refused_with_the_whole_patient(tmp_path: Path) -> None
 
     def study(name: str, patient: str, *pictures: str) -> Study:
         images = tuple(StudyImage(picture, "cxr") for picture in pictures)
-        return Study(name, patient, images, source="elsewhere")
+        return Study(name, patient, images, dataset="elsewhere")
 
     studies = [
         study("openi:CXR1", "a"),

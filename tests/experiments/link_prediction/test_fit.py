@@ -62,7 +62,7 @@ def test_every_graph_network_trains_on_the_whole_graph_and_on_parts(stairs, name
 
 
 def test_a_network_bound_to_its_graph_refuses_parts_of_it(stairs):
-    with pytest.raises(InputError, match="random_vectors: cannot embed a part"):
+    with pytest.raises(InputError, match="random_vectors: cannot embed a sampled subgraph"):
         trained(stairs, encoder=Part(name="random_vectors"), neighbours=(4,))
 
 

@@ -77,7 +77,7 @@ def test_inverse_leaks_are_found_and_measured_apart():
     test = [(pairs[10][1], "has_part", pairs[10][0]), (pairs[11][1], "has_part", pairs[11][0])]
     made = from_rows([learned, [], test])
     found = leaks(made)
-    assert [(leak.known, leak.asked, leak.reversed, leak.pairs) for leak in found] == [
+    assert [(leak.known, leak.implied, leak.reversed, leak.pairs) for leak in found] == [
         ("has_part", "part_of", True, 10), ("part_of", "has_part", True, 10),
     ]  # fmt: skip
     assert found[0].share == 1.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.link_prediction.files import benchmark_folder, read_triples
-from experiments.link_prediction.triples import PARTS, Triples, from_graph, from_rows
+from experiments.link_prediction.triples import SPLITS, Triples, from_graph, from_rows
 from kg.errors import InputError
 from kg.files.store import load_shipped
 
@@ -21,7 +21,7 @@ def shipped():
 @pytest.mark.parametrize("bookkeeping", [False, True])
 def test_split_of_the_shipped_graph(shipped, bookkeeping):
     made = from_graph(shipped, seed=3, bookkeeping=bookkeeping)
-    edges = [getattr(made, part) for part in PARTS]
+    edges = [getattr(made, part) for part in SPLITS]
     assert sum(map(len, edges)) == (4658 if bookkeeping else 3452)
     assert ("member_of" in made.relations) == bookkeeping
     tenth = sum(map(len, edges)) / 10
@@ -52,7 +52,7 @@ def test_both_directions():
 def test_an_edge_written_twice_counts_once():
     row, other = ("a", "r", "b"), ("b", "q", "c")
     made = from_rows([[row, row], [row, other], [other, ("c", "r", "a")]])
-    assert [len(getattr(made, part)) for part in PARTS] == [1, 1, 1]
+    assert [len(getattr(made, part)) for part in SPLITS] == [1, 1, 1]
     assert made.concepts == ("a", "b", "c")
     assert made.relations == ("q", "r")
     assert made.fingerprint != from_rows([[row], [other], []]).fingerprint
@@ -63,13 +63,13 @@ def test_files(tmp_path, monkeypatch):
     folder = package / "datasets" / "umls"
     folder.mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
-    for part in PARTS:
+    for part in SPLITS:
         (folder / f"{part}.txt").write_text(f"a\tr\tb\n\n{part}\tr\tb\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "pykeen", raising=False)
     made = read_triples(benchmark_folder("umls"), seed=0)
     assert made.concepts == ("a", "b", "test", "train", "valid")
-    assert [len(getattr(made, part)) for part in PARTS] == [2, 1, 1]
+    assert [len(getattr(made, part)) for part in SPLITS] == [2, 1, 1]
     with pytest.raises(InputError, match="no benchmark 'uml'"):
         benchmark_folder("uml")
     (folder / "test.txt").unlink()
@@ -80,7 +80,7 @@ def test_files(tmp_path, monkeypatch):
     rows = [f"c{place}\tnext\tc{(place + step) % 20}" for place in range(20) for step in (1, 2, 3)]
     table.write_text("\n".join(rows))
     made = read_triples(table, seed=1)
-    assert [len(getattr(made, part)) for part in PARTS] == [48, 6, 6]
+    assert [len(getattr(made, part)) for part in SPLITS] == [48, 6, 6]
     table.write_text("a\tr\tb\na\tr\n")
     with pytest.raises(InputError, match=r"ring.tsv, line 2: 2 cells"):
         read_triples(table, seed=0)

@@ -46,7 +46,7 @@ def studies(tmp_path: Path, written: Callable[..., Path]) -> list[Study]:
         Study("ct", "a", (StudyImage("chest.nii.gz", "ct", "axial"),)),
         Study("us", "b", tuple(us)),
         Study("series", "c", (StudyImage("slices", "ct", "axial"),)),
-        Study("asked", "d", (StudyImage("lung.gif", "ultrasound", "convex", part=8),)),
+        Study("asked", "d", (StudyImage("lung.gif", "ultrasound", "convex", frame=8),)),
     ]
 
 
@@ -59,7 +59,7 @@ def test_slices_and_frames_by_the_stated_rule(
     studies: list[Study], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = reader(tmp_path / "cache", limit=3)
-    chosen = [[(one.path, one.part) for one in made.chosen(s, tmp_path)] for s in studies]
+    chosen = [[(one.path, one.frame) for one in made.chosen(s, tmp_path)] for s in studies]
     assert chosen == [
         [("chest.nii.gz", 3), ("chest.nii.gz", 10), ("chest.nii.gz", 16)],
         [("still.png", None), ("lung.gif", 2), ("lung.gif", 6)],

@@ -42,7 +42,9 @@ def study(tmp_path: Path) -> Study:
         frame.save(tmp_path / name)
     names = (("a.png", None), ("lung.gif", None), ("b.png", None), ("lung.gif", 8))
     return Study(
-        "s", "p", tuple(StudyImage(name, "ultrasound", "convex", part=part) for name, part in names)
+        "s",
+        "p",
+        tuple(StudyImage(name, "ultrasound", "convex", frame=part) for name, part in names),
     )
 
 

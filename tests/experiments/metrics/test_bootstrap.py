@@ -62,7 +62,7 @@ def test_folds_and_parts_are_never_ranked_together():
     value = bootstrap(
         labels,
         scores + 100 * folds[:, None] + 1000 * (parts == "ct")[:, None],
-        Units(groups, folds=folds, parts=parts),
+        Units(groups, folds=folds, modalities=parts),
         rng=rng,
         plan=Plan(resamples=10),
     )

@@ -108,7 +108,7 @@ def test_together_is_the_mean_within_modalities(answers):
     table = evaluate(
         labels[:, 2:3],
         said[:, 2:3] + 0.3 * (parts == "ct")[:, None],
-        Units(groups, parts=parts),
+        Units(groups, modalities=parts),
         None,
         findings=("c",),
         rng=np.random.default_rng(0),

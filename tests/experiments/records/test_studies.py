@@ -21,7 +21,7 @@ CHEST = Study(
     study="s1",
     patient="p1",
     images=(StudyImage("a.png", "ct", "axial"), StudyImage("b.png", "cxr")),
-    facts={
+    metadata={
         "sex": "Female",
         "age": "067Y",
         "view": "PA+L",
@@ -39,9 +39,11 @@ def test_facts_become_the_columns_of_subgroups() -> None:
 
 
 def test_what_is_not_known_is_empty_and_views_fall_back_to_the_pictures() -> None:
-    bare = Study("s2", "p2", images=(StudyImage("a.png", "cxr", "lateral"),), source="openi")
+    bare = Study("s2", "p2", images=(StudyImage("a.png", "cxr", "lateral"),), dataset="openi")
     assert scored_study(bare, "test") == ScoredStudy("s2", "p2", "test", "cxr", "lateral")
-    said = Study("s3", "p3", images=(StudyImage("a.png", "cxr"),), facts={"sex": "O", "view": ""})
+    said = Study(
+        "s3", "p3", images=(StudyImage("a.png", "cxr"),), metadata={"sex": "O", "view": ""}
+    )
     assert scored_study(said, "test") == ScoredStudy("s3", "p3", "test", "cxr")
 
 

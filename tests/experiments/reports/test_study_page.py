@@ -44,8 +44,8 @@ def study(tmp_path: Path) -> Study:
         ),
         dialogue=(Passage("doctor", "Fever?"),),
         stated={"ckg:cardiomegaly": "present", "ckg:no_finding": "absent"},
-        source="table",
-        facts={"sex": "F"},
+        dataset="table",
+        metadata={"sex": "F"},
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from encoders.study import SplitPart, Stated, Study, StudyImage
+from encoders.study import SplitSubset, Stated, Study, StudyImage
 from experiments.config.schema import SplitSection
 from experiments.splits.manifest import (
     Manifest,
@@ -20,7 +20,7 @@ from experiments.splits.manifest import (
     locked_groups,
     locked_studies,
     make_manifest,
-    official_parts,
+    official_subsets,
     read_locked,
 )
 from kg.errors import InputError
@@ -159,17 +159,17 @@ def test_saving_and_loading(tmp_path: Path) -> None:
 def test_a_manifest_that_is_not_whole_is_refused() -> None:
     manifest = make_manifest(cohort(), SplitSection(), dataset="d")
     some_study = next(iter(manifest.groups))
-    with pytest.raises(InputError, match="no such part: dev"):
+    with pytest.raises(InputError, match="no such subset: dev"):
         check(replace(manifest, assignments={**manifest.assignments, some_study: "dev"}))  # type: ignore[dict-item]
     groups = {name: of for name, of in manifest.groups.items() if name != some_study}
-    with pytest.raises(InputError, match="lacks a part or a group"):
+    with pytest.raises(InputError, match="lacks a subset or a group"):
         check(replace(manifest, groups=groups))
 
 
 @pytest.mark.parametrize(
     ("split", "says"),
     [
-        ({"kind": "locked"}, "d has no locked part"),
+        ({"kind": "locked"}, "d has no locked test set"),
         ({"validation": 0.0}, r"split\.validation 0\.0"),
         ({"folds": 1}, "nothing is left for train"),
     ],
@@ -205,7 +205,7 @@ def test_a_member_of_a_cohort_locks_what_the_cohort_locks() -> None:
     assert read_locked("") == read_locked("no such set") == frozenset()
 
 
-def placed(studies: list[Study], parts: tuple[SplitPart, ...]) -> dict[str, SplitPart]:
+def placed(studies: list[Study], parts: tuple[SplitSubset, ...]) -> dict[str, SplitSubset]:
     """An official split that deals patients out over some parts in turn."""
     return {study.study: parts[int(study.patient[1:]) % len(parts)] for study in studies}
 
@@ -245,7 +245,7 @@ def test_an_official_split_that_cannot_be_used_is_refused() -> None:
         make_manifest(studies, split, dataset="d", official=few)
     two = next(study.patient for study in studies if study.study.endswith("-1"))
     first = f"s{two[1:]}-0"
-    other: SplitPart = "test" if official[first] != "test" else "train"
+    other: SplitSubset = "test" if official[first] != "test" else "train"
     with pytest.raises(InputError, match=f"leakage: .*group {two} "):
         make_manifest(studies, split, dataset="d", official=official | {first: other})
     with pytest.raises(InputError, match="nothing is left for test"):
@@ -254,11 +254,11 @@ def test_an_official_split_that_cannot_be_used_is_refused() -> None:
 
 def test_a_data_set_is_asked_for_its_official_split(tmp_path: Path) -> None:
     class Publishes:
-        def official_split(self, root: Path) -> dict[str, SplitPart]:
+        def official_split(self, root: Path) -> dict[str, SplitSubset]:
             return {root.name: "test"}
 
-    assert official_parts(Publishes(), tmp_path) == {tmp_path.name: "test"}
-    assert official_parts(object(), tmp_path) == {}
+    assert official_subsets(Publishes(), tmp_path) == {tmp_path.name: "test"}
+    assert official_subsets(object(), tmp_path) == {}
 
 
 def test_fractions_of_training_are_nested_balanced_and_by_patient() -> None:

@@ -13,7 +13,7 @@ from experiments.config.schema import SplitSection
 from experiments.records.folder import find_run
 from experiments.records.predictions import read_predictions
 from experiments.splits.manifest import Manifest, check, make_manifest
-from experiments.splits.origins import count_sources, source_groups, source_of
+from experiments.splits.origins import count_origins, origin_groups, origin_of
 from kg.errors import InputError
 
 
@@ -25,7 +25,7 @@ def studies(counts: dict[str, tuple[int, int]], first: int = 0) -> list[Study]:
             stated: dict[str, Stated] = {"x": "present" if number < present else "absent"}
             name = f"{source}{number + first}"
             facts = {"document": source}
-            found.append(Study(name, f"p-{name}", stated=stated, source="d", facts=facts))
+            found.append(Study(name, f"p-{name}", stated=stated, dataset="d", metadata=facts))
     return found
 
 
@@ -33,7 +33,7 @@ COHORT = {"big.org": (20, 20), "small.org": (10, 12), "ill.org": (30, 0), "few.o
 
 
 def test_sources_by_size_and_rarer_class() -> None:
-    rows = count_sources(studies(COHORT))
+    rows = count_origins(studies(COHORT))
     assert [(row.source, row.studies, row.rarer) for row in rows] == [
         ("big.org", 40, 20),
         ("few.org", 39, 9),
@@ -44,16 +44,16 @@ def test_sources_by_size_and_rarer_class() -> None:
 
 
 def test_a_study_without_a_document_is_of_its_data_set() -> None:
-    assert source_of(Study("s", "p", source="openi")) == "openi"
-    assert source_of(Study("s", "p", source="openi", facts={"document": "a.org"})) == "a.org"
+    assert origin_of(Study("s", "p", dataset="openi")) == "openi"
+    assert origin_of(Study("s", "p", dataset="openi", metadata={"document": "a.org"})) == "a.org"
 
 
 def test_what_is_not_stated_counts_as_absent_and_uncertain_as_neither() -> None:
-    some = [Study(f"s{n}", "p", stated={"y": "absent"}, source="d") for n in range(12)]
-    some += [Study(f"t{n}", "p", stated={"x": "present"}, source="d") for n in range(11)]
-    some += [Study(f"u{n}", "p", stated={"x": "uncertain"}, source="d") for n in range(9)]
-    some += [Study("v", "p", source="d")]
-    (row,) = count_sources(some)
+    some = [Study(f"s{n}", "p", stated={"y": "absent"}, dataset="d") for n in range(12)]
+    some += [Study(f"t{n}", "p", stated={"x": "present"}, dataset="d") for n in range(11)]
+    some += [Study(f"u{n}", "p", stated={"x": "uncertain"}, dataset="d") for n in range(9)]
+    some += [Study("v", "p", dataset="d")]
+    (row,) = count_origins(some)
     assert (row.studies, row.rarer) == (32, 11)
 
 
@@ -75,18 +75,18 @@ def test_one_source_is_tested_and_the_others_train() -> None:
 
 def test_a_patient_of_two_sources_is_tested_with_the_more_frequent_one() -> None:
     patients = [
-        Study("a", "p", facts={"document": "big.org"}),
-        Study("b", "p", facts={"document": "big.org"}),
-        Study("c", "p", facts={"document": "small.org"}),
-        Study("d", "q", facts={"document": "small.org"}),
+        Study("a", "p", metadata={"document": "big.org"}),
+        Study("b", "p", metadata={"document": "big.org"}),
+        Study("c", "p", metadata={"document": "small.org"}),
+        Study("d", "q", metadata={"document": "small.org"}),
     ]
-    assert source_groups(patients, "big.org") == ({"p"}, set())
-    assert source_groups(patients, "small.org") == ({"q"}, {"p"})
+    assert origin_groups(patients, "big.org") == ({"p"}, set())
+    assert origin_groups(patients, "small.org") == ({"q"}, {"p"})
     everyone = studies(COHORT)
     mixed = [
-        Study("m1", "p-m", stated={"x": "present"}, facts={"document": "big.org"}),
-        Study("m2", "p-m", stated={"x": "present"}, facts={"document": "big.org"}),
-        Study("m3", "p-m", stated={"x": "present"}, facts={"document": "small.org"}),
+        Study("m1", "p-m", stated={"x": "present"}, metadata={"document": "big.org"}),
+        Study("m2", "p-m", stated={"x": "present"}, metadata={"document": "big.org"}),
+        Study("m3", "p-m", stated={"x": "present"}, metadata={"document": "small.org"}),
     ]
     manifest = make_manifest([*everyone, *mixed], SplitSection(kind="sources", fold=1), dataset="d")
     assert {manifest.assignments[study.study] for study in mixed} == {"unused"}
@@ -100,9 +100,9 @@ def test_locked_studies_stay_locked() -> None:
 
 
 def test_what_cannot_be_left_out_says_so() -> None:
-    with pytest.raises(InputError, match=r"one source only \(big.org\)"):
+    with pytest.raises(InputError, match=r"one origin only \(big.org\)"):
         make_manifest(studies({"big.org": (20, 20)}), SplitSection(kind="sources"), dataset="d")
-    with pytest.raises(InputError, match="2 of the 4 sources of d can be tested") as error:
+    with pytest.raises(InputError, match="2 of the 4 origins of d can be tested") as error:
         make_manifest(studies(COHORT), SplitSection(kind="sources", fold=2), dataset="d")
     assert error.value.hint == "choose of: 0 big.org, 1 small.org"
     few = studies({"ill.org": (30, 0), "well.org": (0, 30)})
@@ -141,4 +141,4 @@ def test_a_run_leaves_a_hospital_out(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_run_on_one_hospital_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(own_table(tmp_path, sources=1, fold=0)) == 3
-    assert "there is one source only (h0)" in capsys.readouterr().err
+    assert "there is one origin only (h0)" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from experiments.synthetic.canvas import Drawing, box_of, curve, smooth, stream
 from experiments.synthetic.person import SIDES, Finding, Side, meet
 from experiments.synthetic.repertoire import FINDINGS, NORMAL_AIR
 from experiments.synthetic.rules import Rules
-from experiments.synthetic.studio import Shot, draw
+from experiments.synthetic.studio import ImageSpec, draw
 from experiments.synthetic.world import Case
 
 RULES = Rules(size=160)
@@ -49,7 +49,7 @@ def case_with(view: View, *findings: Finding, study: str = "S1") -> Case:
 
 def picture(view: View, *findings: Finding, study: str = "S1", without: str = "") -> Drawing:
     case = case_with(view, *findings, study=study)
-    return draw(case, Shot(f"{study}_0", view), RULES, without=without)
+    return draw(case, ImageSpec(f"{study}_0", view), RULES, without=without)
 
 
 def change(first: Drawing, second: Drawing) -> np.ndarray:

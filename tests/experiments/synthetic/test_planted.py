@@ -140,7 +140,7 @@ def test_what_is_stated_is_read(graph: KnowledgeGraph, tmp_path: Path) -> None:
     # one of the 64 signs has a name that is read as another concept's
     assert right > 0.9 * len(found)
     assert not any(study.images for study in studies)
-    assert all("view" not in study.facts for study in studies)
+    assert all("view" not in study.metadata for study in studies)
     assert len({study.patient for study in studies}) == len(studies)
 
 

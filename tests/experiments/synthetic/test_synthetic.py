@@ -85,7 +85,7 @@ def test_studies_are_whole(copy: Path, graph: KnowledgeGraph) -> None:
     assert len({study.study for study in studies}) == 24
     assert len({study.patient for study in studies}) < 24
     for study in studies:
-        assert study.source == "synthetic"
+        assert study.dataset == "synthetic"
         assert all(passage.name in SECTIONS and passage.text for passage in study.report)
         assert all(passage.name in SPEAKERS and passage.text for passage in study.dialogue)
         for image in study.images:
@@ -93,9 +93,9 @@ def test_studies_are_whole(copy: Path, graph: KnowledgeGraph) -> None:
             assert image.view != "unknown"
             with Image.open(copy / image.path) as picture:
                 assert picture.mode == "L"
-                assert picture.size == (int(study.facts["width"]), int(study.facts["height"]))
-        assert study.facts["sex"] in {"F", "M"}
-        assert 18 <= int(study.facts["age"]) <= 95
+                assert picture.size == (int(study.metadata["width"]), int(study.metadata["height"]))
+        assert study.metadata["sex"] in {"F", "M"}
+        assert 18 <= int(study.metadata["age"]) <= 95
         assert all(concept in graph.index for concept in {**study.stated, **study.coded})
 
 

@@ -144,7 +144,7 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
         evidence=coded,
         targets=targets,
         concept_targets=coded,
-        facts=torch.randn(studies, 3, generator=generator),
+        metadata=torch.randn(studies, 3, generator=generator),
         paired_text=paired if needs.paired_report or needs.sentences else None,
         statements=_statements(studies) if needs.statements else None,
         boxes=corners.expand(-1, 2, -1).clamp_max(1.0) if needs.boxes else None,
@@ -202,7 +202,7 @@ def _report(rng: np.random.Generator) -> list[Passage]:
 def _texts(setting: Setting, reports: list[list[Passage]]) -> Text:
     encoder: Any = setting.text_encoder
     made = encoder.tokenized(reports)
-    return Text(made.words, None, made.mask, made.part, made.sentence, made.word)
+    return Text(made.words, None, made.mask, made.section, made.sentence, made.word)
 
 
 def _statements(studies: int) -> Statements:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
-from encoders.text import PARTS, Vocabulary
+from encoders.text import TEXT_SECTIONS, Vocabulary
 from experiments.systems.tienet import TieNet
 from fusion.layers.generation import State
 from fusion.stage import Stage
@@ -24,8 +24,8 @@ from kg.model.graph import KnowledgeGraph
 SPECIAL = ("<padding>", "<unknown>", "<mask>", "<start>", "<end>")
 WORDS = (*SPECIAL, "clear", "heart", "large", "effusion")
 END = WORDS.index("<end>")
-FINDINGS = PARTS.index("findings")
-INDICATION = PARTS.index("indication")
+FINDINGS = TEXT_SECTIONS.index("findings")
+INDICATION = TEXT_SECTIONS.index("indication")
 BOTH = Stage(objectives={"classification": 1.0, "report": 1.0})
 
 

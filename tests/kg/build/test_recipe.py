@@ -1,4 +1,4 @@
-"""The recipe builds the shipped graph; judged, mended, cited; bad recipes are refused by line."""
+"""The recipe builds the shipped graph, curated and cited; bad recipes are refused by line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import kg.build.recipe
-from kg.build.curation import Judgements
+from kg.build.curation import Curation
 from kg.build.provenance import Registry
 from kg.build.recipe import build
 from kg.errors import InputError
@@ -70,7 +70,7 @@ def test_every_fact_of_the_tables_is_in_the_graph(shipped):
     pairs = {(edge.subject, edge.object) for edge in shipped.edges}
     pairs |= {(edge.object, edge.subject) for edge in shipped.edges}
     lost = {tuple(line.split("\t")[0:3:2]) for line in lines} - pairs
-    # Of the eight whose object a judgement replaced, one pair still co-occurs.
+    # Of the eight whose object a verdict replaced, one pair still co-occurs.
     assert len(lost) == 7
 
 
@@ -101,9 +101,9 @@ def test_broader_is_sorted_into_entailment_and_convention(
     assert relation == "is_a" or ("is_a", None) not in between
 
 
-def test_every_judgement_gives_a_reason_and_is_used(built):
-    judgements = Judgements.read(FOLDER / "judgements.tsv")
-    assert all(verdict.why for verdict in judgements.verdicts.values())
+def test_every_verdict_gives_a_reason_and_is_used(built):
+    curation = Curation.read(FOLDER / "curation.tsv")
+    assert all(verdict.why for verdict in curation.verdicts.values())
     assert not [c for c in built.conflicts if c.kind == "unused_judgement"]
 
 
@@ -221,16 +221,17 @@ def test_missing_and_undecodable_files_are_refused(folder):
         ("a\tskos:broader\tb\tis_a\t\tx\twhy", "names a label set"),
     ],
 )
-def test_bad_judgements_are_refused(tmp_path, line, message):
+def test_bad_verdicts_are_refused(tmp_path, line, message):
     table = tmp_path / "j.tsv"
     table.write_text(f"subject\trelation\tobject\tverdict\tnew_object\tlabel_set\twhy\n{line}\n")
     with pytest.raises(InputError, match=message):
-        Judgements.read(table)
+        Curation.read(table)
 
 
-def test_a_mend_that_changes_nothing_is_refused(folder):
+@pytest.mark.parametrize("key", ["fixes", "mends"])
+def test_a_fix_that_changes_nothing_is_refused(folder, key):
     (folder / "m.tsv").write_text("concept\tfield\tvalue\twhy\nckg:a\tnot_called\tzzz\tno\n")
-    recipe = (folder / "recipe.yaml").read_text().replace("c.tsv,", "c.tsv, mends: m.tsv,")
+    recipe = (folder / "recipe.yaml").read_text().replace("c.tsv,", f"c.tsv, {key}: m.tsv,")
     (folder / "recipe.yaml").write_text(recipe)
     with pytest.raises(InputError, match="m.tsv, line 2: changes nothing"):
         build(folder / "recipe.yaml")

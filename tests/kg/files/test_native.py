@@ -16,7 +16,7 @@ def test_a_panic_is_an_error_of_the_file_and_its_line() -> None:
         native("t.obo", "OBO", begins=7),
     ):
         fastobo.loads("[Term]\nid: X:1\n! a comment inside a frame\nname: a\n")
-    assert caught.value.hint == "mend the line"
+    assert caught.value.hint == "correct the line"
 
 
 def test_a_refused_line_is_counted_from_where_the_text_begins() -> None:

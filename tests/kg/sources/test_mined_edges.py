@@ -69,7 +69,7 @@ def test_only_training_patients_are_counted(read, known, tmp_path):
     facts = read("cooccurrence", known, **options, patients="m.json")
     assert facts.dropped["row of a patient that may not be counted"] == 1
     (tmp_path / "m.json").write_text(json.dumps({"assignments": {"s1": "test"}, "groups": groups}))
-    with pytest.raises(InputError, match="no training part"):
+    with pytest.raises(InputError, match="no training subset"):
         read("cooccurrence", known, **options, patients="m.json")
 
 
@@ -158,7 +158,7 @@ def test_sentences_give_sites_and_sides(read, known, tmp_path):
     ("form", "content", "message"),
     [
         ("xywh", "a,b,x,y,w,h\n1.png,Effusion,1,2,x,4\n", "line 2: is no box"),
-        ("xywh", "a,b,x,y,w,h\n1.png,Effusion,9999,2,3,4\n", "outside the picture"),
+        ("xywh", "a,b,x,y,w,h\n1.png,Effusion,9999,2,3,4\n", "outside the image"),
         ("corners", "image_id,class_name,x_min\n1,Effusion,1\n", "line 2: is no box"),
         ("sentences", "patient,said\na,__import__('os')\n", "is no list"),
         ("sentences", "patient,said\na,['effusion']\n", "no list of sentences"),

@@ -95,8 +95,8 @@ def test_parts_of_an_ontology(read, tmp_path):
         "obo", file="t.obo", source="T", under=("T:1",), relations={"obo:caused_by": "drop"}
     )
     assert [concept.id for concept in facts.concepts] == ["T:1", "T:2"]
-    assert facts.dropped["term outside the roots asked for"] == 1
-    assert facts.dropped["edge of a relation that is not asked for"] == 1
+    assert facts.dropped["term outside the selected roots"] == 1
+    assert facts.dropped["edge of a relation that is not selected"] == 1
     with pytest.raises(InputError, match="has no term T:77"):
         read("obo", file="t.obo", source="T", under=("T:77",))
     with pytest.raises(InputError, match="no relation is called 'isa'"):
@@ -161,7 +161,7 @@ def test_entities_outside_the_file_are_never_fetched(read, tmp_path):
 def test_an_entity_bomb_is_refused_and_plain_entities_are_read(read, tmp_path):
     bomb = '<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY e "&b;&b;">'
     (tmp_path / "t.owl").write_text(rdf_xml(bomb))
-    with pytest.raises(InputError, match="made of other entities"):
+    with pytest.raises(InputError, match="consists of other entities"):
         read("owl", file="t.owl", source="T")
     (tmp_path / "t.owl").write_text(rdf_xml('<!ENTITY e "lung">'))
     assert [c.label for c in read("owl", file="t.owl", source="T").concepts] == ["lung"]

@@ -39,7 +39,7 @@ def test_triples_find_known_ends_and_make_new_ones(read, known, tmp_path):
     assert facts.dropped == {
         "triple stated twice": 1,
         "triple whose ends are one concept": 1,
-        "triple of a relation that is not asked for": 1,
+        "triple of a relation that is not selected": 1,
     }
     only = read("triples", known, file="t.jsonl", source="notes", new_concepts=False)
     assert (only.concepts, only.edges) == ([], [])
@@ -247,9 +247,9 @@ def test_snomed_is_read_from_the_users_copy(read, tmp_path):
     assert "not to be passed on" in facts.edges[0].evidence[0].licence
     assert facts.dropped == {
         "concept that is not active": 1,
-        "concept of a kind that is not asked for": 1,
+        "concept of a kind that is not selected": 1,
         "relationship that is not active": 1,
-        "relationship that is not asked for": 1,
+        "relationship that is not selected": 1,
     }
     with pytest.raises(InputError, match="holds no sct2_Concept_Snapshot"):
         read("snomed", folder="nowhere")
