@@ -221,17 +221,15 @@ def make_manifest(
             order[study.patient].append(row)
     weights = weigh(order, studies)
     rng = np.random.default_rng(split.seed)
-    assigned: dict[str, SplitSubset] = {group: "locked" for group in shut}
+    chosen: dict[str, SplitSubset] = {group: "locked" for group in shut}
     origin = ""
     if split.kind == "official":
         placed = _published(studies, official or {}, dataset)
-        assigned |= _held_out(placed, groups, weights, split, rng)
-        assignments = {
-            study: assigned.get(groups[study], placed[study]) for study in sorted(groups)
-        }
+        chosen |= _held_out(placed, groups, weights, split, rng)
+        assignments = {study: chosen.get(groups[study], placed[study]) for study in sorted(groups)}
     else:
         if split.kind == "locked":
-            assigned = dict.fromkeys(shut, "test")
+            chosen = dict.fromkeys(shut, "test")
         silent: set[str] = set()
         if split.kind == "sources":
             open_ = [studies[row] for rows in order.values() for row in rows]
@@ -243,11 +241,9 @@ def make_manifest(
         share = split.validation if split.kind != "fixed" else split.validation / (1 - FIXED_TEST)
         held = divide(rest, [1 - share, share], rng)[1]
         for group in weights:
-            assigned[group] = (
-                "test" if group in test else "validation" if group in held else "train"
-            )
-        assigned |= dict.fromkeys(silent, "unused")
-        assignments = {study: assigned[group] for study, group in sorted(groups.items())}
+            chosen[group] = "test" if group in test else "validation" if group in held else "train"
+        chosen |= dict.fromkeys(silent, "unused")
+        assignments = {study: chosen[group] for study, group in sorted(groups.items())}
     trained = {groups[study] for study, where in assignments.items() if where == "train"}
     rest = {group: weights[group] for group in weights if group in trained}
     left_out = trained - fraction_of(rest, split.fraction, split.seed)

@@ -107,5 +107,5 @@ def test_frozen_vectors_lose_the_marks_that_hold_the_whole_text() -> None:
 def test_a_text_without_sentence_numbers_is_refused() -> None:
     _, text = own()
     blind = Text(text.words, None, text.mask, text.section)
-    with pytest.raises(ValueError, match="sentences"):
+    with pytest.raises(ValueError, match="no sentence numbers"):
         one_sentence(blind, np.random.default_rng(0))

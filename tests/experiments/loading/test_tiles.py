@@ -44,13 +44,13 @@ def study(tmp_path: Path) -> Study:
     return Study(
         "s",
         "p",
-        tuple(StudyImage(name, "ultrasound", "convex", frame=part) for name, part in names),
+        tuple(StudyImage(name, "ultrasound", "convex", frame=frame) for name, frame in names),
     )
 
 
 def test_stills_are_cut_and_count_once(study: Study, tmp_path: Path) -> None:
     made = reader(tmp_path / "cache", tiles=2, limit=5)
-    chosen = [(one.path, one.part, one.tile) for one in made.chosen(study, tmp_path)]
+    chosen = [(one.path, one.frame, one.tile) for one in made.chosen(study, tmp_path)]
     quarters = [Tile(place, 2) for place in range(4)]
     assert chosen == [
         *(("a.png", None, tile) for tile in quarters),
@@ -62,7 +62,7 @@ def test_stills_are_cut_and_count_once(study: Study, tmp_path: Path) -> None:
     pictures = made.read([study], tmp_path)
     assert pictures.rows.tolist() == [list(range(11))]
     whole = reader(tmp_path / "cache", limit=5).chosen(study, tmp_path)
-    assert [(one.path, one.part) for one in whole] == [
+    assert [(one.path, one.frame) for one in whole] == [
         *(("a.png", None), ("lung.gif", 2), ("lung.gif", 6), ("b.png", None), ("lung.gif", 8)),
     ]
 
