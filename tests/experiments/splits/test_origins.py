@@ -106,7 +106,7 @@ def test_what_cannot_be_left_out_says_so() -> None:
         make_manifest(studies(COHORT), SplitSection(kind="sources", fold=2), dataset="d")
     assert error.value.hint == "choose of: 0 big.org, 1 small.org"
     few = studies({"ill.org": (30, 0), "well.org": (0, 30)})
-    with pytest.raises(InputError, match="0 of the 2 sources"):
+    with pytest.raises(InputError, match="0 of the 2 origins"):
         make_manifest(few, SplitSection(kind="sources"), dataset="d")
 
 
