@@ -86,7 +86,7 @@ def _structure(experiment: Experiment) -> str:
 
 
 def _evidence(options: ClassifierOptions, structure: str, *, reads: bool) -> str:
-    """What is done with what a study states, and with what its pictures let one expect."""
+    """What is done with what a study states, and with what its images let one expect."""
     mentions = "mentions" if options.evidence and reads else ""
     carried = options.propagation_steps > 0 and structure != CLOSED
     word = "prior" if options.propagation == "prior" else "spread"

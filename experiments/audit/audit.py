@@ -16,7 +16,7 @@ from experiments.audit.judging import judge, shuffled_check
 from experiments.audit.picture_probe import BordersProbe, LungsMaskedProbe
 from experiments.audit.probes import FACT_PROBES, BearsOn, FactProbe, NotPossible, Probed
 from experiments.audit.record import Audit, ProbeResult, Shuffled
-from experiments.audit.subject import Asked, Subject, open_subject
+from experiments.audit.subject import AuditOptions, Subject, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from experiments.audit.train_test_overlap import likeness
 from experiments.audit.verdicts import probe_verdict
@@ -50,14 +50,14 @@ class Probe(Protocol):
 
 
 def audit(
-    asked: Asked,
+    asked: AuditOptions,
     opened: OpenDataset,
     *,
     cache: Path,
     encoder: str = "",
     runs: Sequence[RunFolder] = (),
 ) -> Audit:
-    """Audit the development part of a data set.
+    """Audit the development set of a data set.
 
     Args:
         asked: Folds, and what is asked for.

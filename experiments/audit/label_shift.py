@@ -1,7 +1,7 @@
 """How differently two data sets label findings together: the lift of each pair, and its ratio.
 
 A system that has learnt that two findings go together in one hospital is wrong where they do not.
-Only label tables are looked at, of the development part.
+Only label tables are looked at, of the development set.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PairShift:
 
 
 def read_labelled(opened: OpenDataset, graph: KnowledgeGraph) -> Labelled:
-    """The label table of the development part of a data set; no picture is opened.
+    """The label table of the development set of a data set; no image is opened.
 
     Args:
         opened: The data set.

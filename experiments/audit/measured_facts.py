@@ -26,13 +26,13 @@ def with_measured_facts(study: Study, root: Path) -> Study:
 
     Args:
         study: The study.
-        root: Folder its picture paths are relative to.
+        root: Folder its image paths are relative to.
     """
     return replace(study, metadata=_of_files(study, root) | dict(study.metadata) | _of_text(study))
 
 
 def _of_files(study: Study, root: Path) -> dict[str, str]:
-    """Format, bytes and size of the pictures' files."""
+    """Format, bytes and size of the images' files."""
     paths = [path for image in study.images if (path := root / image.path).exists()]
     facts = {"source": origin_of(study)}
     if study.images:

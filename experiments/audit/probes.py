@@ -103,7 +103,7 @@ LENGTHS = tuple(
 FACT_PROBES = (
     FactProbe("source", "web domain, paper, collection or data set", ("source",)),
     FactProbe(
-        "picture files", "format, bytes, size and number of the picture files at hand", FILES
+        "image files", "format, bytes, size and number of the image files at hand", FILES
     ),
     FactProbe("view", "projection or probe, and device", ("view", "device")),
     FactProbe("sex, age and view", "what is known of the person", ("sex", "age", "view")),

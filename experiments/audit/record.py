@@ -87,7 +87,7 @@ class Shuffled:
 
 @dataclass(frozen=True)
 class LabelCount:
-    """Studies that state a finding, in the labelled development part and its modalities."""
+    """Studies that state a finding, in the labelled development set and its modalities."""
 
     finding: str
     label: str
@@ -146,11 +146,11 @@ class Likeness:
     """What would let a test study be known from training.
 
     Args:
-        pictures: Pictures looked at.
+        pictures: Images looked at.
         unreadable: Of them, those that cannot be read.
-        duplicates: Pictures that nearly equal another one.
-        duplicate_groups: Groups of such pictures.
-        across_patients: Groups with pictures of several patient groups.
+        duplicates: Images that nearly equal another one.
+        duplicate_groups: Groups of such images.
+        across_patients: Groups with images of several patient groups.
         across_folds: Groups parted between training and test in some fold.
         across_official: Groups parted by the published split; None where there is none.
         official_patients: Patient groups on both sides of the published split; None likewise.

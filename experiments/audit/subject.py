@@ -1,6 +1,6 @@
-"""Subject: the labelled development part of a data set, with the folds that its runs are tested on.
+"""Subject: the labelled development set of a data set, with the folds that its runs are tested on.
 
-The locked part is divided off first and nothing of it is looked at. Folds are those of
+The locked test set is divided off first and nothing of it is looked at. Folds are those of
 `split: {kind: folds}`, so a probe and a run of the same seed share their manifests.
 """
 
@@ -22,17 +22,17 @@ from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 
-__all__ = ["Asked", "Fold", "Subject", "open_subject"]
+__all__ = ["AuditOptions", "Fold", "Subject", "open_subject"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class AuditOptions:
     """On which folds a data set is to be audited, and how closely.
 
     Args:
         folds: Number of folds.
         seed: Seed of the folds, and of whatever else is drawn.
-        at_least: Findings with fewer positives in the development part are left out.
+        at_least: Findings with fewer positives in the development set are left out.
         resamples: Bootstrap resamples of an interval.
         shuffles: How often labels are shuffled for the check of the audit itself.
     """
@@ -67,7 +67,7 @@ class Subject:
         unlabelled: Development studies that state no label at all.
     """
 
-    asked: Asked
+    asked: AuditOptions
     opened: OpenDataset
     label_set: LabelSet
     findings: tuple[str, ...]
@@ -83,7 +83,7 @@ class Subject:
 
     @cached_property
     def modalities(self) -> tuple[str, ...]:
-        """Modality of each study; empty where it has no picture."""
+        """Modality of each study; empty where it has no image."""
         return tuple(study.metadata.get("modality", "") for study in self.studies)
 
     @cached_property
@@ -116,7 +116,7 @@ class Subject:
         return Units(self.groups, folds=self.tested_in, modalities=parts)
 
 
-def open_subject(asked: Asked, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:
+def open_subject(asked: AuditOptions, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:
     """Read a data set and divide it.
 
     Args:

@@ -1,7 +1,7 @@
-"""Thumbnail: the grey picture itself, a few pixels wide, as one token.
+"""Thumbnail: the grey image itself, a few pixels wide, as one token.
 
 For probes that ask what can be told at a glance at a frame or a background: no network, so that
-an audit of thousands of pictures costs little more than reading them.
+an audit of thousands of images costs little more than reading them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What would let a test study be known from training: pictures, texts and patients that recur."""
+"""What would let a test study be known from training: images, texts and patients that recur."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["likeness"]
 
 
 def likeness(subject: Subject, official: Mapping[str, str], folder: Path) -> Likeness:
-    """Compare all pictures by their difference hash, and all texts word for word.
+    """Compare all images by their difference hash, and all texts word for word.
 
     Args:
         subject: What is audited.
         official: Part of each study in the published split; empty where there is none.
-        folder: Where the hashes are kept, so that pictures are looked at once.
+        folder: Where the hashes are kept, so that images are looked at once.
     """
     paths = list(dict.fromkeys(image.path for one in subject.studies for image in one.images))
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def likeness(subject: Subject, official: Mapping[str, str], folder: Path) -> Lik
 
 
 def _parted(subject: Subject, alike: Sequence[Sequence[int]], official: Mapping[str, str]) -> int:
-    """Groups of like pictures that the published split has in several parts."""
+    """Groups of like images that the published split has in several parts."""
     return sum(
         len({official[study] for row in rows if (study := subject.studies[row].study) in official})
         > 1

@@ -20,11 +20,11 @@ NAMED = 3
 SYSTEM: Mapping[BearsOn, str] = {
     "anything": "a system",
     "text": "a system that reads text",
-    "pictures": "a system that reads pictures",
+    "pictures": "a system that reads images",
 }
 """The system a probe bears on, in words."""
 
-MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no picture"}
+MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no image"}
 """What modalities are called."""
 
 

@@ -93,7 +93,7 @@ def align(
     """Read the runs of each configuration and join their scores by study.
 
     Test parts of folds stand one after another. Where all runs answer for the same studies (other
-    data, the locked part), the scores of the folds' runs are averaged, and what only some of them
+    data, the locked test set), the scores of the folds' runs are averaged, and what only some of them
     answer for, because others have learnt from it, is left out. Findings held out in rotations
     stand side by side.
 

@@ -1,4 +1,4 @@
-"""Which answers of a run are compared: on its test part, on findings held out, on other data."""
+"""Which answers of a run are compared: on its test set, on findings held out, on other data."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on:
         folder: The run's folder.
         record: Its record.
         experiment: Its configuration.
-        on: `test`, `zero_shot` (findings held out of training, on the test part), or an
+        on: `test`, `zero_shot` (findings held out of training, on the test set), or an
             evaluation: the name of its part of the predictions, or the clear beginning of one.
 
     Raises:
@@ -97,14 +97,14 @@ def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on:
 
 
 def own_answers(part: ScoredPart, record: RunRecord, experiment: Experiment) -> Answers:
-    """Answers on the run's own test part."""
+    """Answers on the run's own test set."""
     held = experiment.hold_out if part.part == ZERO_SHOT else None
     told = f", findings held out of training ({_LEVELS[held.level]})" if held else ""
     rows = [row for row in record.findings if row.part == TEST]
     far = {row.finding: row.metrics[DISTANCE].value for row in rows if DISTANCE in row.metrics}
     return Answers(
         part=part,
-        told=f"test part{told}",
+        told=f"test set{told}",
         dataset=record.dataset,
         labels=record.labels,
         label_source=record.label_source,

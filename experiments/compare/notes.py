@@ -39,7 +39,7 @@ def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) ->
 
 
 def ledger_lines(aligned: Aligned) -> tuple[Mapping[str, str], ...]:
-    """Lines of the ledger on the uses of a locked part that these runs were."""
+    """Lines of the ledger on the uses of a locked test set that these runs were."""
     lines = {}
     for run in _tested_locked(aligned):
         for line in read_ledger(run.folder.path.parent):
@@ -86,12 +86,12 @@ def _locked(aligned: Aligned) -> Iterator[str]:
     # a ledger lies in each folder of runs: what was opened from elsewhere is not known here
     where = "this folder" if len(folders) == 1 else f"these {len(folders)} folders"
     yield (
-        f"tested on a locked part: the ledger of {where} of runs notes {uses} uses, "
+        f"tested on a locked test set: the ledger of {where} of runs notes {uses} uses, "
         f"{len(noted)} of them these runs; uses from other folders are not counted"
     )
     unnoted = [run.folder.run for run in runs if run.folder.run not in noted]
     if unnoted:
-        yield f"not in the ledger of the locked part: {', '.join(unnoted)}"
+        yield f"not in the ledger of the locked test set: {', '.join(unnoted)}"
 
 
 def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _surroundings(runs: Sequence[Run]) -> Iterator[str]:
         yield f"runs were made with different versions of {', '.join(other)}"
     data: dict[tuple[object, ...], set[str]] = {}
     for run in runs:
-        # a fingerprint is of what a system reads: pictures, and text under its policy
+        # a fingerprint is of what a system reads: images, and text under its policy
         read = (run.fold, run.experiment.image.encoder is None, repr(run.experiment.text))
         data.setdefault(read, set()).add(run.answers.data_fingerprint)
     if any(len(found) > 1 for found in data.values()):

@@ -261,7 +261,7 @@ class Comparison:
         level: Coverage of the intervals.
         at_least: Positives a finding needs to be averaged.
         notes: What a reader must know.
-        ledger: Lines of the ledger on uses of a locked part by these runs.
+        ledger: Lines of the ledger on uses of a locked test set by these runs.
         on: Which answers of the runs were compared: part of their predictions.
         told: The same in words.
         rarity: The pairs by how common a finding is; None where the runs do not say it, or fewer
@@ -280,7 +280,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     ledger: tuple[Mapping[str, str], ...] = field(default=())
     on: str = "test"
-    told: str = "test part"
+    told: str = "test set"
     rarity: Rarity | None = None
 
     @property
@@ -290,7 +290,7 @@ class Comparison:
 
     @property
     def preface(self) -> str:
-        """Which answers were compared, before what is said of them; empty for the test part."""
+        """Which answers were compared, before what is said of them; empty for the test set."""
         return "" if self.on == "test" else f"On {self.told}: "
 
     def entry(self, name: str) -> Entry:

@@ -49,7 +49,7 @@ class Run:
 
     @property
     def fold(self) -> int:
-        """The fold or source it tested; 0 where there is but one test part."""
+        """The fold or source it tested; 0 where there is but one test set."""
         split = self.experiment.split
         return split.fold if split.one_of_several else 0
 

@@ -21,7 +21,7 @@ __all__ = [
     "finding_difference_table",
     "finding_table",
     "published_table",
-    "rarity_table",
+    "rare_findings_table",
     "settings_table",
     "tables",
 ]
@@ -80,7 +80,7 @@ def tables(comparison: Comparison) -> list[Table]:
         settings_table(comparison),
         finding_table(comparison),
         finding_difference_table(comparison),
-        rarity_table(comparison),
+        rare_findings_table(comparison),
     ]
     return [table for table in made if table.rows]
 
@@ -190,7 +190,7 @@ def finding_difference_table(comparison: Comparison) -> Table:
     return Table("Differences of each finding (Holm over findings)", columns, tuple(rows))
 
 
-def rarity_table(comparison: Comparison) -> Table:
+def rare_findings_table(comparison: Comparison) -> Table:
     """Three rows a pair: over the rarer half of the findings, the commoner, and between them."""
     columns = ("first minus second", "over", macro_name(comparison.metric), "p", "p after Holm")
     found = comparison.rarity.differences if comparison.rarity else ()

@@ -1,6 +1,6 @@
 """Trained here, tested there: one row a configuration, one column a data set and its labels.
 
-Made of the records alone: each run's own test part, and what `experiment evaluate` has kept. The
+Made of the records alone: each run's own test set, and what `experiment evaluate` has kept. The
 numbers are those a comparison gives, so folds and seeds are joined as there.
 """
 
@@ -28,7 +28,7 @@ class Cell:
         trained_on: Name of the configuration, with the data set and labels it learnt from.
         tested_on: Data set and labels, `locked` where that part was tested, what was withheld.
         basis: `trained` or `zero_shot`: findings of the one are never averaged with the other's.
-        own: Whether it is the configuration's own test part.
+        own: Whether it is the configuration's own test set.
         studies: Studies tested.
         asked: Findings that were asked for.
         value: Macro AUROC, with the number of findings that have enough positives.
@@ -113,7 +113,7 @@ def _row(
         place = f"{test['dataset']} {test['labels']}"
         place += " locked" * (test["part"] == "locked")
         place += "".join(f" without {source}" for source in test.get("without", ()))
-        again = place == own and not test["external"]  # the test part once more
+        again = place == own and not test["external"]  # the test set once more
         if all(part in each for each in known) and not again:
             columns[part] = (place, basis, test["matches"])
     return f"{name} ({own})", columns

@@ -1,8 +1,8 @@
-"""A prepared copy as a run reads it: its studies one by one, its pictures, its shards.
+"""A prepared copy as a run reads it: its studies one by one, its images, its shards.
 
 `--root` may name a prepared copy instead of a data set: a run then takes the studies from it
-without reading the raw tables, leaves out the pictures that could not be read, and takes decoded
-pictures from the copy where it holds them.
+without reading the raw tables, leaves out the images that could not be read, and takes decoded
+images from the copy where it holds them.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class PreparedCopy:
 
     @cached_property
     def studies(self) -> StudyTable:
-        """Its studies, without pictures that cannot be read."""
+        """Its studies, without images that cannot be read."""
         return StudyTable(self.folder / STUDIES_FILE)
 
     def manifest(self, split: SplitSection) -> Manifest | None:
@@ -174,7 +174,7 @@ class PreparedCopy:
 
     @cached_property
     def store(self) -> PictureStore | None:
-        """Its decoded pictures, where it holds any."""
+        """Its decoded images, where it holds any."""
         return PictureStore.open(self.folder) if (self.folder / ABOUT).is_file() else None
 
     @cached_property

@@ -1,7 +1,7 @@
-"""Near-duplicate pictures: the same film saved again, scaled or lightly changed, is one group.
+"""Near-duplicate images: the same film saved again, scaled or lightly changed, is one group.
 
-Pictures are compared by their difference hashes (256 bits). At most `NEAR` different bits count as
-the same picture: on Open-i, whose films of different patients look most alike, the closest two of
+Images are compared by their difference hashes (256 bits). At most `NEAR` different bits count as
+the same image: on Open-i, whose films of different patients look most alike, the closest two of
 different patients differ in 17.
 """
 
@@ -27,7 +27,7 @@ from kg.files.shown import cell
 __all__ = ["duplicate_groups", "joined", "refuse_parted", "write_duplicates"]
 
 NEAR = 9
-"""Most bits in which two hashes of one picture differ."""
+"""Most bits in which two hashes of one image differ."""
 BITS = 256
 
 Hashes = NDArray[np.uint8]
@@ -35,9 +35,9 @@ Pairs = NDArray[np.int64]
 
 
 def duplicate_groups(looks: Sequence[Look]) -> dict[str, int]:
-    """Number of the group of each picture that has a near-duplicate, by path.
+    """Number of the group of each image that has a near-duplicate, by path.
 
-    Groups are numbered in the order of their first picture; a picture is in its group where a
+    Groups are numbered in the order of their first image; an image is in its group where a
     chain of near-duplicates leads to it.
     """
     readable = [look for look in looks if look.shape]
@@ -97,7 +97,7 @@ def refuse_parted(
     """Refuse a split that parts near-duplicates.
 
     Raises:
-        InputError: `leakage`, with the first two pictures and the parts they are in.
+        InputError: `leakage`, with the first two images and the parts they are in.
     """
     first: dict[int, tuple[str, str]] = {}
     for study in studies:
@@ -110,7 +110,7 @@ def refuse_parted(
             if one != two:
                 raise InputError(
                     f"leakage: {manifest.name}: {path} ({one}) and {image.path} ({two}) are the "
-                    "same picture or nearly so",
+                    "same image or nearly so",
                     "--duplicates join keeps such patients together, --duplicates list only "
                     "lists them",
                 )
@@ -138,7 +138,7 @@ def joined(studies: Sequence[Study], duplicates: Mapping[str, int]) -> dict[str,
 
 
 def write_duplicates(path: Path, studies: Sequence[Study], duplicates: Mapping[str, int]) -> None:
-    """Write one row for each picture that has a near-duplicate."""
+    """Write one row for each image that has a near-duplicate."""
     rows = sorted(
         (duplicates[image.path], study.study, study.patient, image.path)
         for study in studies

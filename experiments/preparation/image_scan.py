@@ -1,4 +1,4 @@
-"""Look at every picture once: can it be read, what does it hash to, what does it look like small.
+"""Look at every image once: can it be read, what does it hash to, what does it look like small.
 
 The work is spread over processes, and everything found is written to a journal as it is found, so
 a preparation that was killed goes on where it was. Decoded squares, where asked for, are written
@@ -36,16 +36,16 @@ logger = logging.getLogger(__name__)
 
 JOURNAL = "looked.jsonl"
 SMALL = 64
-"""Least side in pixels a picture is decoded at."""
+"""Least side in pixels an image is decoded at."""
 CHUNK = 8
-"""Pictures handed to a process at a time."""
+"""Images handed to a process at a time."""
 TOGETHER = 64
-"""Pictures looked at between two writings of the journal."""
+"""Images looked at between two writings of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How pictures are looked at; another recipe looks at them again.
+    """How images are looked at; another recipe looks at them again.
 
     Args:
         version: Version of the reading code.
@@ -60,10 +60,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found of one picture.
+    """What was found of one image.
 
     Args:
-        path: The picture, relative to the data set's root.
+        path: The image, relative to the data set's root.
         size: Bytes of the file.
         changed: When the file was changed last, in nanoseconds.
         reason: Why it cannot be read; empty = it can.
@@ -84,12 +84,12 @@ class Look:
 
 
 class Looking:
-    """Looks at pictures, with what an earlier, even a killed, preparation found.
+    """Looks at images, with what an earlier, even a killed, preparation found.
 
     Args:
-        root: Folder of the pictures; nothing is written there.
+        root: Folder of the images; nothing is written there.
         folder: Where the journal and the squares are.
-        recipe: How pictures are looked at.
+        recipe: How images are looked at.
         squares: File of the decoded squares.
     """
 
@@ -98,10 +98,10 @@ class Looking:
         self.journal = folder / JOURNAL
 
     def look(self, paths: Sequence[str], workers: int) -> list[Look]:
-        """What there is to find of each picture, in order; files that did not change are known.
+        """What there is to find of each image, in order; files that did not change are known.
 
         Args:
-            paths: Pictures, each once, relative to the root.
+            paths: Images, each once, relative to the root.
             workers: Processes; 1 = this one alone.
 
         Raises:
@@ -119,7 +119,7 @@ class Looking:
                 self._note(some)
                 if number % 20 == 0:
                     done = number * TOGETHER + len(some)
-                    logger.info("looked at %d of %d pictures", done, len(todo))
+                    logger.info("looked at %d of %d images", done, len(todo))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(
@@ -170,7 +170,7 @@ class Looking:
 
 @dataclass(frozen=True, slots=True)
 class _Glance:
-    """Looks at one picture, in whatever process it is called."""
+    """Looks at one image, in whatever process it is called."""
 
     root: Path
     recipe: Recipe
@@ -215,7 +215,7 @@ def _seen(look: Look, **found: object) -> Look:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change of a picture, in all its files; zeros if there is none."""
+    """Size and time of the last change of an image, in all its files; zeros if there is none."""
     try:
         stats = [member.stat() for member in members(path)]
     except OSError:
@@ -235,9 +235,9 @@ def _batches(looks: Iterator[Look], size: int) -> Iterator[list[Look]]:
 
 
 def each_look(glance: Callable[[Look], Look], todo: Sequence[Look], workers: int) -> Iterator[Look]:
-    """Look at every picture in order, in this process or in several.
+    """Look at every image in order, in this process or in several.
 
-    A picture that ends the process that decodes it is `damaged`: those that were on their way are
+    An image that ends the process that decodes it is `damaged`: those that were on their way are
     looked at again, each in a process of its own, and the work goes on.
     """
     if workers <= 1:

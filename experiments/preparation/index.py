@@ -1,4 +1,4 @@
-"""The tables of a preparation: readable pictures, studies as read, and what was left out."""
+"""The tables of a preparation: readable images, studies as read, and what was left out."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ PICTURES = pyarrow.schema(
 )
 """Columns of `index.parquet`.
 
-`group` is what a split keeps together, `place` the picture's place in its study, `duplicates` the
-number of its group of near-duplicates (-1 = it has none), `row` its row among the decoded pictures
+`group` is what a split keeps together, `place` the image's place in its study, `duplicates` the
+number of its group of near-duplicates (-1 = it has none), `row` its row among the decoded images
 (-1 = none are kept).
 """
 
 STUDIES = pyarrow.schema(
     {"study": pyarrow.string(), "group": pyarrow.string(), "record": pyarrow.string()}
 )
-"""Columns of `studies.parquet`; `record` is a study as JSON, without unreadable pictures."""
+"""Columns of `studies.parquet`; `record` is a study as JSON, without unreadable images."""
 
 
 def write_pictures(
@@ -69,7 +69,7 @@ def write_pictures(
     looks: Mapping[str, Look],
     duplicates: Mapping[str, int],
 ) -> int:
-    """Write one row a readable picture; gives their number."""
+    """Write one row a readable image; gives their number."""
 
     def rows() -> Iterator[dict[str, Any]]:
         for study in studies:
@@ -107,7 +107,7 @@ def write_studies(path: Path, studies: Sequence[Study], looks: Mapping[str, Look
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
-    """Write one row for each row or picture that was left out, with its reason."""
+    """Write one row for each row or image that was left out, with its reason."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(tuple(field.name for field in fields(Rejected)))

@@ -23,7 +23,7 @@ __all__ = ["FindingCount", "Inventory", "development_study", "take_inventory"]
 
 @dataclass(frozen=True)
 class FindingCount:
-    """How often a finding is stated in the development part."""
+    """How often a finding is stated in the development set."""
 
     finding: str
     present: int
@@ -34,21 +34,21 @@ class FindingCount:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Counts of a data set; those of findings are of the development part alone.
+    """Counts of a data set; those of findings are of the development set alone.
 
     Args:
         dataset: Its name.
         labels: The label choice counted.
         studies: Studies, locked ones included.
         groups: Groups (patients, or source documents).
-        pictures: Pictures of these studies.
+        pictures: Images of these studies.
         parts: Studies in `development` and `locked`.
         splits: Studies in each part of the splits a run can ask for by kind.
         findings: Counts of each finding stated anywhere, most frequent first.
-        views: Pictures by view.
+        views: Images by view.
         modalities: Studies by modality.
         passages: Studies by passage and language (`findings en`).
-        left_out: Rows and pictures left out, by reason.
+        left_out: Rows and images left out, by reason.
         published: Counts the publication states.
     """
 
@@ -68,7 +68,7 @@ class Inventory:
 
 
 def take_inventory(opened: OpenDataset) -> Inventory:
-    """Count what is there; findings in the development part alone."""
+    """Count what is there; findings in the development set alone."""
     studies, development = list(opened.studies), opened.development
     splits = _planned(opened) if opened.copy is None else opened.copy.manifests()
     return Inventory(
@@ -91,7 +91,7 @@ def take_inventory(opened: OpenDataset) -> Inventory:
 
 
 def development_study(opened: OpenDataset, study: str) -> Study:
-    """One study of the development part.
+    """One study of the development set.
 
     Raises:
         InputError: If there is none of that id, or it is locked.
@@ -101,8 +101,8 @@ def development_study(opened: OpenDataset, study: str) -> Study:
         raise InputError(f"{opened.name} has no study {study!r}", did_you_mean(study, found))
     if study in opened.locked:
         raise InputError(
-            f"{opened.name}: study {study!r} is in the locked part, which is not looked at",
-            "choose a study of the development part",
+            f"{opened.name}: study {study!r} is in the locked test set, which is not looked at",
+            "choose a study of the development set",
         )
     return found[study]
 

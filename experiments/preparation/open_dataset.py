@@ -41,7 +41,7 @@ class OpenDataset:
         choice: How its studies are labelled.
         folder: Its own raw folder, or a prepared copy.
         copy: The prepared copy that the folder is, or None.
-        boxes: Whether pictures come with what was marked in them.
+        boxes: Whether images come with what was marked in them.
     """
 
     name: str
@@ -158,7 +158,7 @@ class OpenDataset:
         return str(self.copy.record["fingerprint"])
 
     def _marked(self, studies: Sequence[Study]) -> Sequence[Study]:
-        """The studies, with what their publication marked in the pictures where it is wanted."""
+        """The studies, with what their publication marked in the images where it is wanted."""
         marks: Callable[[Path], Iterable[Box]] | None = getattr(self.dataset, "boxes", None)
         if not self.boxes or marks is None:
             return studies
@@ -179,7 +179,7 @@ def open_dataset(data: DataSection, root: Path, cache: Path, *, boxes: bool = Fa
         data: What the configuration says of it.
         root: Folder that holds data sets or prepared copies by name, or is one.
         cache: Folder of caches; a data set that kgdx makes itself is made there.
-        boxes: Whether pictures come with what was marked in them.
+        boxes: Whether images come with what was marked in them.
 
     Raises:
         InputError: If it is not there, is not labelled that way, or a copy is of something else.

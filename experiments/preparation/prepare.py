@@ -1,7 +1,7 @@
-"""Preparing a data set: every picture looked at once, studies divided, all of it written as a copy.
+"""Preparing a data set: every image looked at once, studies divided, all of it written as a copy.
 
 The copy (`index.parquet`, `studies.parquet`, `splits/`, `duplicates.csv`, `rejected.csv` and, where
-asked for, decoded pictures) stands outside the raw folder, which nothing is written into. A second
+asked for, decoded images) stands outside the raw folder, which nothing is written into. A second
 run whose inputs, options and outputs are what they were does nothing; one that was interrupted
 goes on where it was. `prepared.json` is written last: without it there is no copy.
 """
@@ -74,11 +74,11 @@ class Plan:
     """What a preparation makes beside index and splits, and with how many hands.
 
     Args:
-        workers: Processes that look at pictures; their number changes nothing else.
-        side: Side in pixels of decoded pictures to keep; 0 = none.
-        view: View recipe of the decoded pictures.
+        workers: Processes that look at images; their number changes nothing else.
+        side: Side in pixels of decoded images to keep; 0 = none.
+        view: View recipe of the decoded images.
         shards: Shards to write for streaming; 0 = none.
-        duplicates: What near-duplicate pictures in two parts of a split are: `refuse` = leakage,
+        duplicates: What near-duplicate images in two parts of a split are: `refuse` = leakage,
             an error; `join` = their patients become one group; `list` = listed only.
     """
 
@@ -100,9 +100,9 @@ class Prepared:
         folder: Where it is.
         changed: Whether anything was written; False = everything was there already.
         studies: Studies.
-        pictures: Pictures that can be read.
-        duplicates: Pictures that have a near-duplicate.
-        rejected: Rows and pictures left out.
+        pictures: Images that can be read.
+        duplicates: Images that have a near-duplicate.
+        rejected: Rows and images left out.
         manifests: Names of the splits and their hashes.
         unmade: Names of splits that cannot be made of what is here, and why.
     """
@@ -135,7 +135,7 @@ def prepare(
         root: Its own folder; nothing is written into it.
         out: Folder to write to.
         labels: Label choice that balances the splits; empty = its first.
-        strict: Whether the first row or picture that has to be left out is an error.
+        strict: Whether the first row or image that has to be left out is an error.
         plan: What else to make.
 
     Raises:
@@ -178,7 +178,7 @@ def fingerprint_of(
     """SHA-256 over what a preparation depends on.
 
     The data set, the version, what is to be made, everything that was read (texts, labels, what
-    was left out, the official split), and size and time of change of every picture.
+    was left out, the official split), and size and time of change of every image.
     """
     wanted = asdict(replace(plan, workers=1))
     digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(wanted)}\n".encode())
@@ -207,7 +207,7 @@ def _prepared(out: Path, record: Mapping[str, Any], *, changed: bool) -> Prepare
 
 
 def _hashes(out: Path) -> dict[str, str]:
-    """Hash of each table and manifest; of decoded pictures and shards their bytes."""
+    """Hash of each table and manifest; of decoded images and shards their bytes."""
     files = [*(out / table for table in TABLES), *sorted((out / "splits").glob("*.json"))]
     found = {path.relative_to(out).as_posix(): file_hash(path) for path in files}
     large = [out / SQUARES, *sorted((out / SHARDS).glob("*"))]
@@ -224,7 +224,7 @@ def _look(
     studies: Sequence[Study],
     plan: Plan,
 ) -> dict[str, Look]:
-    """What was found of every picture, by path."""
+    """What was found of every image, by path."""
     recipe = Recipe(f"{version('kgdx')} {READING}", plan.side, plan.view)
     paths = list(dict.fromkeys(image.path for study in studies for image in study.images))
     looking = Looking(root, out, recipe, out / SQUARES)
@@ -232,10 +232,10 @@ def _look(
 
 
 def _unreadable(looks: Mapping[str, Look]) -> list[Rejected]:
-    """Pictures that cannot be decoded, each with its reason code."""
+    """Images that cannot be decoded, each with its reason code."""
     bad = [Rejected(look.path, 0, look.reason, look.path) for look in looks.values() if look.reason]
     if bad:
-        logger.warning("%d of %d pictures cannot be read; see rejected.csv", len(bad), len(looks))
+        logger.warning("%d of %d images cannot be read; see rejected.csv", len(bad), len(looks))
     return bad
 
 
@@ -256,7 +256,7 @@ def _lacking(official: Mapping[str, SplitSubset], studies: Sequence[Study]) -> s
 
 @dataclass(frozen=True)
 class _Work:
-    """One preparation, once every picture was looked at."""
+    """One preparation, once every image was looked at."""
 
     name: str
     dataset: Any
@@ -304,7 +304,7 @@ class _Work:
     def _splits(self, studies: Sequence[Study]) -> tuple[Iterator[Manifest], dict[str, str]]:
         """The folds, and the locked, fixed or official split with its fractions of training.
 
-        Each is made when it is asked for. A copy may hold no picture of a part of the official
+        Each is made when it is asked for. A copy may hold no image of a part of the official
         split, which then is not made; why is given beside.
         """
         locked = locked_studies(self.dataset, studies)
@@ -355,7 +355,7 @@ class _Work:
         return made
 
     def _about(self, looks: Mapping[str, Look]) -> None:
-        """Say what the decoded pictures are, or remove those of an earlier plan."""
+        """Say what the decoded images are, or remove those of an earlier plan."""
         if not self.plan.side:
             (self.out / ABOUT).unlink(missing_ok=True)
             (self.out / SQUARES).unlink(missing_ok=True)

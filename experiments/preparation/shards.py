@@ -47,7 +47,7 @@ class Sample:
     Args:
         row: Its row in `studies.parquet`.
         study: The study.
-        held: Paths of its pictures that are held as squares: stills, not volumes and clips.
+        held: Paths of its images that are held as squares: stills, not volumes and clips.
         squares: These squares, `[V, H, W]`.
     """
 
@@ -64,7 +64,7 @@ class Shards:
     Args:
         folder: Where they are.
         files: Their names.
-        side: Side of the squares in pixels; 0 = they hold no pictures.
+        side: Side of the squares in pixels; 0 = they hold no images.
         view: View recipe of the squares.
         studies: Studies in all of them.
     """

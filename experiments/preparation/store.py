@@ -1,4 +1,4 @@
-"""The decoded pictures of a prepared copy, mapped from disk: read in any order, held by no one.
+"""The decoded images of a prepared copy, mapped from disk: read in any order, held by no one.
 
 Squares are half-precision grey values, the very numbers that a run keeps of the same files in its
 cache, so a run that reads the store sees what it would have seen of the files.
@@ -30,7 +30,7 @@ ABOUT = Path("pictures") / "about.json"
 
 @dataclass(frozen=True)
 class PictureStore:
-    """Grey squares `[P, H, W]` in [0, 1], one a readable picture of a prepared copy.
+    """Grey squares `[P, H, W]` in [0, 1], one a readable image of a prepared copy.
 
     Args:
         folder: The prepared copy.
@@ -59,13 +59,13 @@ class PictureStore:
             length = (folder / SQUARES).stat().st_size
         except FileNotFoundError:
             raise InputError(
-                f"{folder}: holds no decoded pictures", "kgdx data prepare NAME --pictures SIDE"
+                f"{folder}: holds no decoded images", "kgdx data prepare NAME --images SIDE"
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not readable: {error}", "prepare again") from None
         if length != store.count * 2 * store.side**2:
             raise InputError(
-                f"{folder / SQUARES}: has {length} bytes, not those of {store.count} pictures",
+                f"{folder / SQUARES}: has {length} bytes, not those of {store.count} images",
                 "remove the folder and prepare again",
             )
         return store
@@ -79,10 +79,10 @@ class PictureStore:
         return np.memmap(self.folder / SQUARES, np.float16, mode="r", shape=shape)
 
     def rows(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """Row of each picture in `squares`.
+        """Row of each image in `squares`.
 
         Args:
-            paths: Pictures as the index names them, relative to the raw folder.
+            paths: Images as the index names them, relative to the raw folder.
 
         Raises:
             InputError: If one is not in the store.
@@ -91,13 +91,13 @@ class PictureStore:
         if (found < 0).any():
             lost = paths[int(np.argmax(found < 0))]
             raise InputError(
-                f"{self.folder}: the picture {lost!r} is not in it",
-                "prepare again; rejected.csv says which pictures cannot be read",
+                f"{self.folder}: the image {lost!r} is not in it",
+                "prepare again; rejected.csv says which images cannot be read",
             )
         return found
 
     def grey(self, paths: Sequence[str]) -> NDArray[np.float32]:
-        """Grey values `[n, H, W]` in [0, 1] of pictures, in their order."""
+        """Grey values `[n, H, W]` in [0, 1] of images, in their order."""
         taken: NDArray[np.float32] = self.squares[self.rows(paths)].astype(np.float32)
         return taken
 
@@ -109,13 +109,13 @@ class PictureStore:
         """
         if (side, view) != (self.side, self.view):
             raise InputError(
-                f"{self.folder}: holds pictures of {self.side} pixels in the view {self.view!r}, "
+                f"{self.folder}: holds images of {self.side} pixels in the view {self.view!r}, "
                 f"the image encoder wants {side} in {view!r}",
-                f"prepare again with --pictures {side} --view {view}",
+                f"prepare again with --images {side} --view {view}",
             )
 
     def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """Row of each picture, -1 where none is kept."""
+        """Row of each image, -1 where none is kept."""
         return np.array([self._rows.get(path, -1) for path in paths], dtype=np.int64)
 
     @cached_property
@@ -130,7 +130,7 @@ class PictureStore:
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        """Row of each picture by its path."""
+        """Row of each image by its path."""
         from pyarrow import parquet
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "row"])
@@ -138,7 +138,7 @@ class PictureStore:
 
     @cached_property
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the file of each picture that is kept, by its path."""
+        """SHA-256 of the file of each image that is kept, by its path."""
         from pyarrow import parquet
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "sha256", "row"])

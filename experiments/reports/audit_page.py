@@ -23,7 +23,7 @@ from experiments.reports.document import (
     Words,
 )
 
-__all__ = ["audit_page", "likeness_rows", "shuffled_words", "where"]
+__all__ = ["audit_page", "overlap_rows", "shuffled_words", "where"]
 
 TIES = 12
 """Most ties of facts to labels that are shown."""
@@ -42,7 +42,7 @@ def audit_page(audit: Audit) -> Page:
         badges=_badges(audit),
         asked=_asked(audit),
         sections=tuple(_sections(audit)),
-        foot="Made by kgdx from the development part alone; the locked part was not looked at.",
+        foot="Made by kgdx from the development set alone; the locked test set was not looked at.",
     )
 
 
@@ -62,13 +62,13 @@ def shuffled_words(audit: Audit) -> str:
     return f"NOT at chance: {found}; patients leak between the folds, nothing here can be believed"
 
 
-def likeness_rows(audit: Audit) -> list[tuple[str, str]]:
+def overlap_rows(audit: Audit) -> list[tuple[str, str]]:
     """What would let a test study be known from training, in words and counts."""
     like = audit.likeness
     rows = [
-        ("pictures looked at", f"{like.pictures} ({like.unreadable} unreadable)"),
+        ("images looked at", f"{like.pictures} ({like.unreadable} unreadable)"),
         (
-            "pictures that nearly equal another",
+            "images that nearly equal another",
             f"{like.duplicates} ({like.duplicate_groups} groups)",
         ),
         ("such groups with several patients", str(like.across_patients)),
@@ -265,7 +265,7 @@ def _sources(audit: Audit) -> Iterator[Block]:
 
 
 def _likeness(audit: Audit) -> Table:
-    return Table(("", "Count"), tuple(Row(row) for row in likeness_rows(audit)))
+    return Table(("", "Count"), tuple(Row(row) for row in overlap_rows(audit)))
 
 
 def _repeat(audit: Audit) -> Pairs:

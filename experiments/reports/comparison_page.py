@@ -83,9 +83,9 @@ def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:
     tone, said, _ = LEAKAGE.get(worst, ("warn", worst, ""))
     badges = [Badge(said, tone), Badge("research use only")]
     if any(entry.split_kind == "locked" for entry in comparison.entries):
-        badges.append(Badge("locked part", "warn"))
+        badges.append(Badge("locked test set", "warn"))
     elif comparison.entries[0].split_kind == "external":
         badges.append(Badge("external data"))
     elif comparison.entries[0].split_kind != "official":
-        badges.append(Badge("development part"))
+        badges.append(Badge("development set"))
     return tuple(badges)

@@ -65,7 +65,7 @@ def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[
     yield Section("notes", "Notes and limits", (_notes(comparison),), "Notes")
     if comparison.ledger:
         ledger = (ledger_block(comparison.ledger),)
-        yield Section("ledger", "Uses of the locked part by these runs", ledger, "Locked")
+        yield Section("ledger", "Uses of the locked test set by these runs", ledger, "Locked")
     yield Section("repeat", "What it was made from", tuple(_sources(comparison)), "Sources")
 
 

@@ -64,7 +64,7 @@ def draw_curve(curve: Curve, name: str, *, x: str, y: str, chance: float | None)
 
     Args:
         curve: The curve and band.
-        name: What the picture shows, for those who cannot see it; also keeps ids apart.
+        name: What the image shows, for those who cannot see it; also keeps ids apart.
         x: Label of the x axis.
         y: Label of the y axis.
         chance: Height of the line of guessing (precision), or None for the diagonal (ROC).
@@ -105,7 +105,7 @@ def draw_learning(
 
     Args:
         series: Points (epoch, value) of each line.
-        name: What the picture shows.
+        name: What the image shows.
         y: Label of the y axis.
         bounds: Where a new stage of training begins.
     """
@@ -157,7 +157,7 @@ def draw_forest(rows: Sequence[ForestRow], name: str, *, x: str) -> Markup:
 
     Args:
         rows: The differences, the first on top.
-        name: What the picture shows.
+        name: What the image shows.
         x: Label of the x axis.
     """
     labels = ["\n".join(textwrap.wrap(row.label, 24)[:3]) for row in rows]

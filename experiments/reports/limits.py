@@ -45,7 +45,7 @@ def _of_data(record: Mapping[str, Any]) -> Iterator[str]:
     source = set(record.get("label_source") or ())
     if source and not source & _READ:
         yield (
-            f"Labels were read from {', '.join(sorted(source))}, not from the pictures: a finding "
+            f"Labels were read from {', '.join(sorted(source))}, not from the images: a finding "
             "nobody wrote down counts as the label policy says, and so do errors of the reading."
         )
     graph = record.get("graph")
@@ -60,7 +60,7 @@ def _of_split(record: Mapping[str, Any]) -> Iterator[str]:
     elif split.get("kind") == "sources":
         yield "One source was left out and tested: other sources give other numbers."
     elif split.get("kind") == "locked":
-        yield "The locked part was opened for this run; every further use makes it worth less."
+        yield "The locked test set was opened for this run; every further use makes it worth less."
     fraction = exact(split.get("fraction"))
     if fraction is not None and fraction < 1:
         yield f"Trained on {fraction:.0%} of the training groups only."
@@ -70,7 +70,7 @@ def _of_split(record: Mapping[str, Any]) -> Iterator[str]:
             "another start of training would give."
         )
     yield (
-        "Thresholds, calibration and the end of training were chosen on the same validation part."
+        "Thresholds, calibration and the end of training were chosen on the same validation set."
     )
 
 

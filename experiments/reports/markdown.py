@@ -1,4 +1,4 @@
-"""A page as Markdown: the words and tables of its HTML, without drawings and pictures."""
+"""A page as Markdown: the words and tables of its HTML, without drawings and images."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _card(card: Mapping[str, Any]) -> Iterator[str]:
     """A study, its text and the answers on it."""
     yield f"### Study {plain(card['study'])}"
     if card["images"]:
-        yield f"{len(card['images'])} pictures are shown on the HTML page."
+        yield f"{len(card['images'])} images are shown on the HTML page."
     if card["text"]:
         yield "\n".join(f"> {plain(line)}" for line in card["text"].splitlines() if line.strip())
     rows = [

@@ -21,9 +21,9 @@ __all__ = ["data_section", "model_section", "scored_section", "section_of"]
 MOST_SHOWN = 8
 """Values of a characteristic that are listed; the rest is counted together."""
 _KINDS = {
-    "folds": "grouped folds inside the development part",
-    "fixed": "one fixed division by patient, the locked part left out",
-    "locked": "one fixed division by patient, tested on the locked part",
+    "folds": "grouped folds inside the development set",
+    "fixed": "one fixed division by patient, the locked test set left out",
+    "locked": "one fixed division by patient, tested on the locked test set",
     "official": "the division of the publication",
     "sources": "one source is tested, the others train",
 }

@@ -1,4 +1,4 @@
-"""Where else a run was tested, and what of the locked part it opened."""
+"""Where else a run was tested, and what of the locked test set it opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from experiments.reports.wording import LEAKAGE, exact, listed, number, span
 __all__ = ["elsewhere_section", "ledger_block", "ledger_section"]
 
 MOST_OPEN = 6
-"""Uses of a locked part that are shown without being asked for."""
+"""Uses of a locked test set that are shown without being asked for."""
 
 _LEDGER = ("date", "run", "dataset", "labels", "why")
 
@@ -24,7 +24,7 @@ def elsewhere_section(record: Mapping[str, Any]) -> Iterator[Section]:
         return
     said = Words(
         "The system as it was trained, with its thresholds and calibration; studies that share an "
-        "id, a patient or a picture with what it learnt from were left out.",
+        "id, a patient or an image with what it learnt from were left out.",
         "soft",
     )
     heads = ("Data set", "Labels", "Part", "Studies", "Findings", "Basis", "AUROC, macro")
@@ -54,9 +54,9 @@ def _badge(leakage: str) -> str:
 
 
 def ledger_section(ledger: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
-    """Uses of a locked part by a run; nothing where there are none."""
+    """Uses of a locked test set by a run; nothing where there are none."""
     if ledger:
-        title = "Uses of the locked part by this run"
+        title = "Uses of the locked test set by this run"
         yield Section("ledger", title, (ledger_block(ledger),), "Locked")
 
 

@@ -32,7 +32,7 @@ class RunFiles:
         examples: Studies with their evidence.
         studies: What is known of scored studies; empty for an older run.
         manifest: The split manifest, or None where there is none yet.
-        ledger: Uses of a locked part by this run, as the ledger beside it has them.
+        ledger: Uses of a locked test set by this run, as the ledger beside it has them.
     """
 
     record: Mapping[str, Any]
@@ -89,7 +89,7 @@ _AGAIN = "it was changed or damaged; run the experiment again"
 
 
 def _told_part(parts: list[ScoredPart]) -> ScoredPart | None:
-    """The test part; else the last part that is not validation; else none."""
+    """The test set; else the last part that is not validation; else none."""
     told = [part for part in parts if part.part != "validation"]
     named = [part for part in told if part.part == "test"]
     return (named or told)[-1] if told else None

@@ -60,7 +60,7 @@ def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
         area = {end: exact(area.get(end)) for end in ("value", "low", "high")}
         remark = str(row.get("remark") or "")
         left_out = bool(row.get("too_few")) or "fewer than" in remark or "too few" in remark
-        # a run of one fold averages what the whole development part has enough of
+        # a run of one fold averages what the whole development set has enough of
         positives = exact(row.get("positives"))
         few = left_out or (positives is not None and positives < FEWEST)
         averaged = not left_out and area["value"] is not None

@@ -1,4 +1,4 @@
-"""The page of one study: its pictures, its text, what its labels state, and what else is known."""
+"""The page of one study: its images, its text, what its labels state, and what else is known."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["render_study_page"]
 NORMAL = "ckg:no_finding"
 ORDER: tuple[Stated, ...] = ("present", "uncertain", "absent")
 MOST = 12
-"""Most pictures of a study, slices and frames included."""
+"""Most images of a study, slices and frames included."""
 SIDE = 640
-"""Longer side in pixels a picture is shown at."""
+"""Longer side in pixels an image is shown at."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A picture on the page, or why it cannot be shown."""
+    """An image on the page, or why it cannot be shown."""
 
     caption: str
     address: str = ""
@@ -42,7 +42,7 @@ def render_study_page(study: Study, root: Path, graph: KnowledgeGraph) -> str:
 
     Args:
         study: The study.
-        root: Folder its pictures' paths are relative to.
+        root: Folder its images' paths are relative to.
         graph: Names its findings.
     """
     stated = sorted(
@@ -69,7 +69,7 @@ def _tone(concept: str, word: Stated) -> str:
 
 
 def _pictures(study: Study, root: Path) -> Iterator[_Shown]:
-    """Pictures, and evenly spaced slices or frames, of the study's files."""
+    """Images, and evenly spaced slices or frames, of the study's files."""
     counts = []
     for image in study.images:
         try:
@@ -88,7 +88,7 @@ def _pictures(study: Study, root: Path) -> Iterator[_Shown]:
 
 
 def _address(grey: np.ndarray) -> str:
-    """A picture as a data address."""
+    """An image as a data address."""
     picture = Image.fromarray((np.clip(grey, 0, 1) * 255).round().astype(np.uint8))
     picture.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()

@@ -68,7 +68,7 @@ LEAKAGE = {
         "warn",
         "partial leakage",
         "Part of what the labels were read from could be read at test. Not a diagnosis from "
-        "the picture alone.",
+        "the image alone.",
     ),
     "label_source_read": (
         "alarm",

@@ -9,7 +9,7 @@ a float tensor of 224 x 224, timed by the processor's clock. torchxrayvision: `N
 JPEG, `VinDr_Dataset` for DICOM, cropped and resized by its own transforms, with OpenCV where that
 is installed (its faster engine).
 MONAI: `LoadImage` with `PILReader` or `PydicomReader`, `Resize` and `ScaleIntensity` (no window is
-applied). Ours: from the files; from the pictures that `data prepare --pictures` keeps.
+applied). Ours: from the files; from the pictures that `data prepare --images` keeps.
 """
 
 from __future__ import annotations

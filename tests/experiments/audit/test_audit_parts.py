@@ -10,7 +10,7 @@ import pytest
 from experiments.audit.associations import cramers_v
 from experiments.audit.audit import audit
 from experiments.audit.record import Place
-from experiments.audit.subject import Asked
+from experiments.audit.subject import AuditOptions
 from experiments.audit.verdicts import probe_verdict
 from experiments.cli.main import main
 from experiments.preparation.open_dataset import OpenDataset
@@ -18,7 +18,7 @@ from experiments.records.record import Measured
 from experiments.reports.audit_page import audit_page
 from experiments.reports.markdown import render_markdown
 
-ASKED = Asked(folds=3, at_least=5, resamples=50, shuffles=2)
+OPTIONS = AuditOptions(folds=3, at_least=5, resamples=50, shuffles=2)
 LABELS = {"a": "Edema", "b": "Hernia"}
 
 
@@ -61,7 +61,7 @@ def test_the_strongest_shortcut_is_named_first():
 
 def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):
     dataset, root = planted("source")
-    made = audit(ASKED, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
+    made = audit(OPTIONS, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
     assert made.likeness.pictures == made.studies
     assert made.likeness.texts == made.studies
     assert made.likeness.same_text_studies > 10  # eight texts are all that are ever written
@@ -73,7 +73,7 @@ def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):
 
 def test_the_text_says_what_follows(planted, tmp_path):
     dataset, root = planted("source")
-    made = audit(ASKED, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
+    made = audit(OPTIONS, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
     text = render_markdown(audit_page(made))
     assert text == render_markdown(audit_page(made))
     assert "# Shortcuts in planted (covid)" in text

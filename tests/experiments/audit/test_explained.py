@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.audit.explained import Rival, explain
-from experiments.audit.subject import Asked, open_subject
+from experiments.audit.subject import AuditOptions, open_subject
 from experiments.config.schema import DataSection, Experiment, SplitSection
 from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
@@ -18,13 +18,13 @@ from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.options import Part
 
-ASKED = Asked(folds=3, at_least=5, resamples=50)
+OPTIONS = AuditOptions(folds=3, at_least=5, resamples=50)
 
 
 @pytest.fixture
 def subject(planted):
     dataset, root = planted("source")
-    return open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
+    return open_subject(OPTIONS, OpenDataset.open("planted", dataset, root), load_shipped())
 
 
 def write_run(runs: Path, subject, fold: int, scores, **changed) -> RunFolder:

@@ -100,7 +100,7 @@ def test_scores_stand_beside_distances_and_pages_say_what_was_compared(held) -> 
     assert one.by_distance.value == pytest.approx(by_hand)
     assert one.by_distance.findings == 3
     assert [row.distance for row in one.findings] == [1, 2, 3]
-    said = "test part, findings held out of training (zero-shot)"
+    said = "test set, findings held out of training (zero-shot)"
     assert about(found).startswith(f"Answers compared: {said}. 80 studies")
     assert "distance to the nearest taught" in finding_table(found).columns
     assert "rank correlation with distance" in entry_table(found).columns

@@ -36,7 +36,7 @@ CASES = {
     "labels": {"scored": scored(labels=lambda p: np.zeros_like(p.labels))},
     "findings": {"scored": scored(findings=lambda p: ("ckg:z", *p.findings[1:]))},
     "a study is scored twice": {"scored": scored(studies=lambda p: (p.studies[1], *p.studies[1:]))},
-    "no test part": {"scored": scored(part=lambda p: "other")},
+    "no test set": {"scored": scored(part=lambda p: "other")},
 }
 
 
@@ -180,7 +180,7 @@ def test_uses_of_a_locked_part_are_listed(write) -> None:
     notes = "\n".join(found.notes)
     assert "the ledger of this folder of runs notes 2 uses, 1 of them these runs;" in notes
     assert "uses from other folders are not counted" in notes
-    assert f"not in the ledger of the locked part: {other.run}" in notes
+    assert f"not in the ledger of the locked test set: {other.run}" in notes
 
 
 def test_uses_of_a_locked_part_are_counted_in_every_folder_of_these_runs(write, tmp_path) -> None:

@@ -55,14 +55,14 @@ def test_groups_are_chains_numbered_in_order() -> None:
 
 
 def twins(folder: Path) -> Path:
-    """30 patients with one picture each; the 2nd has the first's, saved again as JPEG, larger."""
+    """30 patients with one image each; the 2nd has the first's, saved again as JPEG, larger."""
     (folder / "pictures").mkdir(parents=True)
     rng = np.random.default_rng(2)
     lines = ["study,patient,image,Cardiomegaly"]
     for number in range(30):
         rough = Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8))
         rough.resize((90, 90), Image.Resampling.BICUBIC).save(folder / f"pictures/{number}.png")
-        lines.append(f"s{number},p{number},pictures/{number}.png,{number % 2}")
+        lines.append(f"s{number},p{number},images/{number}.png,{number % 2}")
     first = Image.open(folder / "pictures" / "0.png").resize((130, 130))
     first.save(folder / "pictures" / "1.png", "JPEG", quality=60)
     (folder / "studies.csv").write_text("\n".join(lines))

@@ -241,7 +241,7 @@ def test_the_command_ends_with_1_while_something_has_to_be_asked_for(
     monkeypatch.setattr(data_commands, "load_dataset", lambda name: Set())
     done = CliRunner().invoke(data_commands.fetch, ["table", "--root", str(tmp_path)])
     assert isinstance(done.exception, CheckFailed)
-    assert "still needed: reports" in done.exception.message
+    assert "still missing: reports" in done.exception.message
     assert "fetched\tbig.bin" in done.output
     assert "ask\treports\tApply at https://example.org." in done.output
     assert (tmp_path / "table" / "big.bin").read_bytes() == CONTENT

@@ -24,7 +24,7 @@ from kg.errors import InputError
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Five pictures, of which one is empty and one is a page."""
+    """Five images, of which one is empty and one is a page."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "raw"
     folder.mkdir()
@@ -102,7 +102,7 @@ def test_difference_hash_by_hand() -> None:
 
 
 def studies(folder: Path, count: int) -> Path:
-    """A table of studies whose picture takes a few milliseconds to read."""
+    """A table of studies whose image takes a few milliseconds to read."""
     (folder / "pictures").mkdir(parents=True)
     rng = np.random.default_rng(1)
     Image.fromarray(rng.integers(0, 256, (300, 300), dtype=np.uint8)).save(folder / "one.png")
@@ -110,7 +110,7 @@ def studies(folder: Path, count: int) -> Path:
     lines = ["study,image,Cardiomegaly"]
     for number in range(count):
         (folder / "pictures" / f"{number}.png").write_bytes(content)
-        lines.append(f"s{number},pictures/{number}.png,{number % 2}")
+        lines.append(f"s{number},images/{number}.png,{number % 2}")
     (folder / "studies.csv").write_text("\n".join(lines))
     return folder
 
@@ -145,7 +145,7 @@ def test_a_killed_preparation_goes_on_and_leaves_no_process(tmp_path: Path, proc
     plan = Plan(side=32, duplicates="list")
     from experiments.datasets.table import Table
 
-    with pytest.raises(InputError, match="holds no decoded pictures"):
+    with pytest.raises(InputError, match="holds no decoded images"):
         PictureStore.open(out)
     made = prepare("table", Table(), root, out, plan=plan)
     assert made.changed

@@ -1,4 +1,4 @@
-"""The store of decoded pictures gives what the files show, in any order."""
+"""The store of decoded images gives what the files show, in any order."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_another_reader_is_told_what_to_prepare(copy: Path) -> None:
     with pytest.raises(InputError) as caught:
         store.check(32, "whole")
     assert "24 pixels in the view 'borders'" in caught.value.message
-    assert "--pictures 32 --view whole" in caught.value.hint
+    assert "--images 32 --view whole" in caught.value.hint
 
 
 def test_a_store_cut_short_is_refused_and_made_again(copy: Path) -> None:
@@ -68,5 +68,5 @@ def test_a_store_cut_short_is_refused_and_made_again(copy: Path) -> None:
         PictureStore.open(copy)
     plain = Plan(duplicates="list")
     assert prepare("openi", OpenI(), copy.parent / "openi", copy, plan=plain).changed
-    with pytest.raises(InputError, match="no decoded pictures"):
+    with pytest.raises(InputError, match="no decoded images"):
         PictureStore.open(copy)

@@ -37,7 +37,7 @@ def made(canary):
     probes = (
         ProbeResult("source", "where", "source", "", places(STRONG), "", "told from source", 1.2),
         ProbeResult("view", "how", "view", "", places(WEAK), canary, "nothing is told", 0.1),
-        ProbeResult("borders", "the frame", impossible="no study has a picture"),
+        ProbeResult("borders", "the frame", impossible="no study has an image"),
     )
     run = ExplainedRun(
         system="graph_fusion_covid",
@@ -78,7 +78,7 @@ def made(canary):
         ),
         likeness=Likeness(1530, 0, 25, 12, 1, 2, 3, 4, 8, 75, 924),
         explained=(run,),
-        remarks=("pictures were saved again",),
+        remarks=("images were saved again",),
         options={"pictures": "optional"},
     )
 
@@ -91,7 +91,7 @@ def test_it_tells_the_audit(made):
         "The strongest is source: macro AUROC 0.950 [0.900, 0.990] (together)",
         "labels can be told from shortcuts",
         "1008 of 561 patient groups (511 CT, 379 X-ray)",
-        "not possible: no study has a picture",
+        "not possible: no study has an image",
         "at chance as it must be: 0.500 [0.440, 0.560] over 20 shuffles",
         "AUROC, X-ray",
         "too few",
@@ -101,7 +101,7 @@ def test_it_tells_the_audit(made):
         "0.96",
         "patients on both sides of the published split",
         "8 (in 75 of 924 studies with text)",
-        "pictures were saved again",
+        "images were saved again",
         "kgdx data audit covid_multi_imaging --labels covid --folds 5 --seed 0 --at-least 20 "
         "--resamples 1000 --set pictures=optional --root DIR",
     ):

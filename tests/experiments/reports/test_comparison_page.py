@@ -34,7 +34,7 @@ def test_it_says_what_is_shown_and_what_is_not(make_comparison) -> None:
         assert words in page, words
     text = render_comparison_markdown(make_comparison())
     assert text.index("(n=4)") < text.index("(n=21)") < text.index("(n=60)")
-    assert "Uses of the locked part" not in page
+    assert "Uses of the locked test set" not in page
 
 
 def test_nothing_is_said_or_drawn_of_what_has_too_few_positives(make_comparison) -> None:
@@ -76,7 +76,7 @@ def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_compar
         ({"differences": ()}, "Nothing was paired"),
         (
             {"ledger": ({"date": "2026-01-01", "run": "r", "why": "final"},)},
-            "locked part by these runs",
+            "locked test set by these runs",
         ),
     ],
 )

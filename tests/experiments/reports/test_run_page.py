@@ -45,7 +45,7 @@ def test_it_tells_the_run(page):
         "missed",
         "<summary>1 rightly not said</summary>",
         "not possible",
-        "picture not stored",
+        "image not stored",
         "Left out of the graph",
         "Research use only",
         "Sex",
@@ -59,7 +59,7 @@ def test_it_tells_the_run(page):
         "kgdx experiment verify graph_fusion-1a2b-0",
     ):
         assert words in page, words
-    assert page.count("picture not stored") == 3
+    assert page.count("image not stored") == 3
 
 
 def test_it_keeps_to_itself(page, keeps_to_itself):

@@ -115,7 +115,7 @@ def test_limits_say_what_this_run_is() -> None:
         "Trained on 20% of the training groups",
         "One seed (3)",
         "No external test",
-        "Labels were read from findings, not from the pictures",
+        "Labels were read from findings, not from the images",
         "Only 80 patient groups",
         "Not known of the tested studies: sex, age band, view, source, modality",
     ):
@@ -131,7 +131,7 @@ def test_limits_say_what_this_run_is() -> None:
         ({"leakage": "partial"}, "Partial leakage"),
         ({"dataset": "synthetic"}, "made up by a program"),
         ({"graph": {"keeps_test_data": True}}, "no claim can rest on this run"),
-        ({"experiment": {"split": {"kind": "locked"}}}, "locked part was opened"),
+        ({"experiment": {"split": {"kind": "locked"}}}, "locked test set was opened"),
         ({"experiment": {"split": {"kind": "sources"}}}, "One source was left out"),
         ({"commit": "ab+changed"}, "not committed"),
         ({"status": "stopped"}, "it is stopped"),
@@ -206,7 +206,7 @@ def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
     )
     assert second[5:8] == ("zero shot", "n/a", "")
     (ledger,) = ledger_section([{"date": "2026-01-01", "run": "r", "why": "final"}])
-    assert ledger.title == "Uses of the locked part by this run"
+    assert ledger.title == "Uses of the locked test set by this run"
     (uses,) = ledger.blocks
     assert isinstance(uses, Table)
     assert uses.rows[0].cells == ("2026-01-01", "r", "", "", "final")
