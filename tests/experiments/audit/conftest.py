@@ -44,7 +44,7 @@ class Planted(Layout):
             return ill if self.shortcut == shortcut else bool(rng.random() < 0.5)
 
         facts = {
-            "document": ("a.example", "b.example")[tells("source")],
+            "document": ("a.example", "b.example")[tells("origin")],
             "view": ("PA", "AP")[tells("view")],
             "sex": "FM"[tells("sex, age and view")],
             "modality": "cxr",

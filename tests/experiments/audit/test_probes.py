@@ -10,9 +10,9 @@ import pytest
 
 from encoders.study import Passage, Study
 from experiments.audit.audit import audit
+from experiments.audit.image_probe import BordersProbe
 from experiments.audit.judging import judge, shuffled_check, shuffled_labels
-from experiments.audit.picture_probe import BordersProbe
-from experiments.audit.probes import FactProbe, NotPossible
+from experiments.audit.probes import MetadataProbe, NotPossible
 from experiments.audit.subject import AuditOptions, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from experiments.preparation.open_dataset import OpenDataset
@@ -21,7 +21,7 @@ from kg.files.store import load_shipped
 
 OPTIONS = AuditOptions(folds=3, at_least=5, resamples=100, shuffles=8)
 PROBES = (
-    "source",
+    "origin",
     "image files",
     "view",
     "sex, age and view",
@@ -44,8 +44,8 @@ def test_a_planted_shortcut_is_found(shortcut, planted, tmp_path):
     assert found.impossible == ""
     assert found.judged.value > 0.9
     assert found.judged.low > 0.5
-    assert f"told from {shortcut} alone: COVID-19 " in found.verdict
-    assert f"scores for COVID-19 cannot be told from {shortcut}" in found.verdict
+    assert f"predictable from {shortcut} alone: COVID-19 " in found.verdict
+    assert f"for COVID-19 cannot be distinguished from {shortcut}" in found.verdict
 
 
 def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
@@ -56,7 +56,7 @@ def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
     assert 0.35 < min(values) < max(values) < 0.65
     assert abs(np.mean(values) - 0.5) < 0.05
     # one draw of labels is one draw for all probes, and their intervals may miss by chance
-    assert sum("nothing is told from" in probe.verdict for probe in found) >= 6
+    assert sum("no finding can be predicted" in probe.verdict for probe in found) >= 6
     assert made.shuffled.passes
     assert abs(made.shuffled.mean - 0.5) < 0.1
     impossible = {probe.name: probe.impossible for probe in made.probes if probe.impossible}
@@ -77,7 +77,7 @@ def test_shuffled_labels_stay_with_their_patient(planted):
 def test_folds_that_leak_do_not_pass_the_check(planted):
     dataset, root = planted()
     subject = open_subject(OPTIONS, OpenDataset.open("planted", dataset, root), load_shipped())
-    probe = FactProbe("patient", "who it is", ("patient",))
+    probe = MetadataProbe("patient", "who it is", ("patient",))
     for study in subject.studies:
         study.metadata["patient"] = f"p{study.patient}"
 

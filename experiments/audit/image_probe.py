@@ -1,4 +1,4 @@
-"""Probes that see part of each image: its outer frame, or all but the lungs."""
+"""Image probes: the outer frame of each image, or the image with the lungs blanked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["BordersProbe", "LungsMaskedProbe"]
 SIDE = 32
 """Side of a thumbnail in pixels."""
 MOST = 6
-"""Most images read of one study."""
+"""Maximum number of images read of one study."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class BordersProbe:
     encoder: str = ""
     name: str = "borders"
     about: str = "the outer frame of each image, its middle blanked"
-    bears_on: BearsOn = "pictures"
+    bears_on: BearsOn = "images"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -54,14 +54,19 @@ class BordersProbe:
         """
         if not any(study.images for study in subject.studies):
             raise NotPossible("no study has an image")
-        part = Part(name=self.encoder or NAME)
         section = ImageSection(
-            encoder=part, recipe="borders", grid=0, reduce=0, pool="mean", limit=MOST
+            encoder=Part(name=self.encoder or NAME),
+            recipe="borders",
+            grid=0,
+            reduce=0,
+            pool="mean",
+            limit=MOST,
         )
-        reader = PictureReader(section, self.cache, subject.asked.seed)
-        pictures = reader.read(subject.studies, subject.opened.root)
-        tokens = pictures.values.float().mean(1)
-        rows = pooled([tokens[at[at >= 0]] for at in pictures.rows], tokens.shape[1])
+        reader = PictureReader(section, self.cache, subject.options.seed)
+        images = reader.read(subject.studies, subject.opened.root)
+
+        tokens = images.values.float().mean(1)
+        rows = pooled([tokens[at[at >= 0]] for at in images.rows], tokens.shape[1])
         size = reader.encoder.preprocessing.size
         reads = f"{self.encoder or 'grey pixels'} of the frame at {size} x {size}"
         return Probed(
@@ -71,7 +76,7 @@ class BordersProbe:
 
 @dataclass(frozen=True)
 class LungsMaskedProbe:
-    """Logistic regression on thumbnails whose lungs are blanked, where somebody marked the lungs.
+    """Logistic regression on thumbnails with blanked lungs, where the lungs are marked.
 
     Args:
         lungs: Marked lungs of each image, by its path.
@@ -80,13 +85,13 @@ class LungsMaskedProbe:
     lungs: Mapping[str, Sequence[Region]]
     name: str = "image without lungs"
     about: str = "the image with both lungs blanked"
-    bears_on: BearsOn = "pictures"
+    bears_on: BearsOn = "images"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe, NaN for studies without an image whose lungs are marked.
 
         Raises:
-            NotPossible: If of no image the lungs are marked.
+            NotPossible: If no image has marked lungs.
         """
         marked = [
             [image.path for image in study.images if image.path in self.lungs]
@@ -94,7 +99,7 @@ class LungsMaskedProbe:
         ]
         has = np.array([bool(paths) for paths in marked])
         if not has.any():
-            raise NotPossible("no outline or box of the lungs is given for these images")
+            raise NotPossible("these images have no outline or box of the lungs")
         rows = pooled(
             [
                 torch.stack([self._masked(subject.opened.root, path) for path in paths]) if paths
