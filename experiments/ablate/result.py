@@ -12,7 +12,7 @@ from experiments.ablate.channels import GRAPH_SYSTEM, channels
 from experiments.ablate.plan import Plan, stand
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
-from experiments.compare.wording import rarity_sentence, verdict_sentence
+from experiments.compare.wording import rare_findings_sentence, verdict_sentence
 from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
 from experiments.records.atomic import write_json
@@ -197,4 +197,4 @@ def answer(result: AblationResult) -> Iterator[str]:
             yield under + verdict_sentence(found, one.comparison.level)
         if one.comparison.rarity:
             for arm in result.primary:
-                yield under + rarity_sentence(one.comparison.rarity, result.reference, arm)
+                yield under + rare_findings_sentence(one.comparison.rarity, result.reference, arm)

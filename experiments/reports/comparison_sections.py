@@ -299,7 +299,7 @@ def _sources(comparison: Comparison) -> Iterator[Block]:
     }
     yield Pairs(
         (
-            Pair("Answers", comparison.told),
+            Pair("Predictions", comparison.told),
             Pair("Data set", first.dataset),
             Pair("Labels", f"{first.labels}, read from {', '.join(first.label_source)}"),
             Pair("Studies tested", f"{comparison.studies} of {comparison.groups} patient groups"),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from experiments.compare.records import Comparison, Rarity
-from experiments.compare.wording import rarity_sentence, verdict_word
+from experiments.compare.records import Comparison, RareFindings
+from experiments.compare.wording import rare_findings_sentence, verdict_word
 from experiments.reports.comparing import forest, judged, macro_differences, short
 from experiments.reports.document import Block, Bullets, Row, Table, Words
 
 __all__ = ["rarity_blocks"]
 
 
-def rarity_blocks(comparison: Comparison, rarity: Rarity, drawn: str) -> Iterator[Block]:
+def rarity_blocks(comparison: Comparison, rarity: RareFindings, drawn: str) -> Iterator[Block]:
     """Which findings are rare, and each pair over the rare and over the common ones.
 
     Args:
@@ -23,7 +23,7 @@ def rarity_blocks(comparison: Comparison, rarity: Rarity, drawn: str) -> Iterato
     labels = {one.finding: one.label for one in comparison.entries[0].findings}
     macros = macro_differences(comparison)
     told = [one for one in macros if one.family == "primary"] or macros[:5]
-    yield Bullets(tuple(rarity_sentence(rarity, one.first, one.second) for one in told))
+    yield Bullets(tuple(rare_findings_sentence(rarity, one.first, one.second) for one in told))
     groups = {"rare": rarity.rare, "common": rarity.common, "too few to average": rarity.too_few}
     rows = (
         Row((name, _share_of(rarity, found), ", ".join(labels.get(one, one) for one in found)))
@@ -52,7 +52,7 @@ def rarity_blocks(comparison: Comparison, rarity: Rarity, drawn: str) -> Iterato
     )
 
 
-def _share_of(rarity: Rarity, findings: Sequence[str]) -> str:
+def _share_of(rarity: RareFindings, findings: Sequence[str]) -> str:
     """`0.9% to 2.8%` of the training studies."""
     shares = [rarity.shares[finding] for finding in findings]
     ends = [f"{share:.1%}" for share in (min(shares), max(shares))]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.compare.records import Comparison, PartScore, Printed
+from experiments.compare.records import Comparison, ModalityScore, Printed
 from experiments.records.record import GraphUse, Measured
 from experiments.reports.comparison_page import (
     render_comparison_markdown,
@@ -96,8 +96,8 @@ def test_the_share_of_edges_a_control_changed_stands_beside_it(make_comparison) 
 def test_modalities_and_printed_numbers_stand_in_tables_of_their_own(make_comparison) -> None:
     made = make_comparison()
     parts = (
-        PartScore("ct", 90, 40, False, Measured(0.71, 0.6, 0.8)),
-        PartScore("ultrasound", 20, 3, True, Measured(None)),
+        ModalityScore("ct", 90, 40, False, Measured(0.71, 0.6, 0.8)),
+        ModalityScore("ultrasound", 20, 3, True, Measured(None)),
     )
     printed = (Printed("auroc_macro", 0.841, "table 2", "N", "other [split]"),)
     first = replace(made.entries[0], parts=parts, published=printed)
