@@ -65,7 +65,7 @@ def ablate(**arguments: Any) -> None:
     from experiments.ablate.execute import devices, run_missing
     from experiments.ablate.result import answer, keep, result_of
 
-    run_missing(plan, root, runs, devices(arguments["workers"]), heard=show.note)
+    run_missing(plan, root, runs, devices(arguments["workers"]), report=show.note)
     result = result_of(plan, runs, arguments["on"])
     kept = keep(result, runs, arguments["on"])
     if arguments["as_json"]:

@@ -64,7 +64,7 @@ def about(comparison: Comparison) -> str:
     )
     return (
         f"{compared}{comparison.studies} studies of {comparison.groups} patients tested; data set "
-        f"{entry.dataset}, labels {entry.labels}{source}, split {split}. {means}; "
+        f"{entry.dataset}, labels {entry.labels}{origin}, split {split}. {means}; "
         f"{100 * comparison.level:g}% intervals from {comparison.resamples} bootstrap resamples of "
         "patients within folds, scores averaged over seeds first, differences on the same "
         f"patients. kgdx at {', '.join(commits)}."
