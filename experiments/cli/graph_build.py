@@ -41,7 +41,6 @@ def build(
     r"""Build a graph from a recipe of sources.
 
     RECIPE is a YAML file, or `clinical` for the recipe of the shipped graph:
-
     \b
     name: my graph
     sources:

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.compare.records import Comparison, Difference, Entry, FindingScore, RareFindings, Seeds
+from experiments.compare.records import (
+    Comparison,
+    Difference,
+    Entry,
+    FindingScore,
+    RareFindings,
+    Seeds,
+)
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.studies import AGE_BANDS, ScoredStudy, write_studies

@@ -69,7 +69,7 @@ def test_everything_is_shown_and_escaped(study: Study, tmp_path: Path) -> None:
 def test_a_study_with_nothing_is_said_to_have_nothing(tmp_path: Path) -> None:
     page = render_study_page(Study("s", "p"), tmp_path, load_shipped())
     assert "This study has no image." in page
-    assert "Nothing is stated." in page
+    assert "No labels are stated." in page
 
 
 def test_locked_studies_are_not_shown(tmp_path: Path) -> None:
