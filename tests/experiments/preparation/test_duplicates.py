@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.datasets.table import Table
 from experiments.preparation.duplicates import NEAR, duplicate_groups, near_pairs
-from experiments.preparation.image_scan import Look
+from experiments.preparation.image_scan import ScannedImage
 from experiments.preparation.prepare import Plan, prepare
 from kg.errors import InputError
 
@@ -43,14 +43,14 @@ def test_groups_are_chains_numbered_in_order() -> None:
     one, other = rng.integers(0, 256, (2, 32), dtype=np.uint8)
     step = flipped(one, list(range(NEAR)))
     chain = flipped(step, list(range(100, 100 + NEAR)))
-    looks = [
-        Look(name, 1, 1, shape=shape.tobytes().hex())
+    scanned = [
+        ScannedImage(name, 1, 1, shape=shape.tobytes().hex())
         for name, shape in (("a", other), ("b", chain), ("c", one), ("d", step), ("e", other))
     ]
-    assert duplicate_groups([*looks, Look("f", 0, 0, "empty")]) == {
+    assert duplicate_groups([*scanned, ScannedImage("f", 0, 0, "empty")]) == {
         "a": 0, "b": 1, "c": 1, "d": 1, "e": 0
     }  # fmt: skip
-    assert duplicate_groups(looks[:2]) == {}
+    assert duplicate_groups(scanned[:2]) == {}
     assert duplicate_groups([]) == {}
 
 
@@ -62,7 +62,7 @@ def twins(folder: Path) -> Path:
     for number in range(30):
         rough = Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8))
         rough.resize((90, 90), Image.Resampling.BICUBIC).save(folder / f"pictures/{number}.png")
-        lines.append(f"s{number},p{number},images/{number}.png,{number % 2}")
+        lines.append(f"s{number},p{number},pictures/{number}.png,{number % 2}")
     first = Image.open(folder / "pictures" / "0.png").resize((130, 130))
     first.save(folder / "pictures" / "1.png", "JPEG", quality=60)
     (folder / "studies.csv").write_text("\n".join(lines))
