@@ -111,7 +111,7 @@ def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
 
 
 def how_to_get(file: NeededFile, root: Path, name: str = "NAME") -> str:
-    """How to get a required file, in one sentence.
+    """One sentence on getting a required file: the command, or where to apply.
 
     Args:
         file: The file.
