@@ -130,7 +130,7 @@ def test_the_command(tmp_path, capsys, stairs):
     assert main([*words, "-o", str(kept)]) == 0
     out, notes = capsys.readouterr()
     assert out.startswith("test edges\tMRR\tHits@1\tHits@3\tHits@10\tranks\nboth sides\t")
-    assert "same score for all\t" in out
+    assert "equal scores\t" in out
     assert "nearest to c00" in out
     assert "seed 2, epoch 3" in notes
     assert main([*words, "--json"]) == 0
