@@ -173,7 +173,7 @@ def finding_table(comparison: Comparison) -> Table:
         counted = f"{first.positives}/{first.studies}"
         rows.append((first.label, counted, *[away] * far, *cells))
     metric = macro_name(METRICS.get(comparison.metric, ""))
-    columns = ("finding", "positives", *["distance to the nearest taught"] * far)
+    columns = ("finding", "positives", *["distance to the nearest trained"] * far)
     columns += tuple(_names(comparison))
     return Table(f"{metric} of each finding", columns, tuple(rows))
 
