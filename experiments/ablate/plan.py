@@ -1,4 +1,4 @@
-"""The plan of an ablation: one job for each arm, setting, fold and seed, and how it stands."""
+"""Plan of an ablation: one job for each arm, setting, fold and seed, with its state."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ State = Literal["finished", "running", "broken", "missing"]
 
 
 UNDRAWN = -1
-"""Stands for a seed or rotation still to be drawn, unless the user has set one over it."""
+"""Placeholder of a seed or rotation that is filled in later unless the user sets it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run an ablation needs.
+    """One run of an ablation.
 
     Args:
         arm: The arm.
         setting: Name of the setting; empty where there is none.
         fold: Fold of the split, or None where the ablation names no folds.
-        rotation: Rotation of the findings held out, or None where the ablation names none.
+        rotation: Rotation of the held-out findings, or None where the ablation names none.
         seed: Seed.
         experiment: The resolved configuration.
     """
@@ -47,17 +47,17 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """Hash of the configuration, by which a run is known to be this job's."""
+        """Hash of the configuration, which identifies the job's run."""
         return config_hash(self.experiment)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every run of an ablation.
+    """All runs of an ablation.
 
     Args:
         file: The ablation.
-        jobs: Its runs, the first seed of every arm first: what is cut short compares already.
+        jobs: Its runs, the first seed of every arm first, so that partial results can be compared.
     """
 
     file: AblationFile
@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The settings, in order; one empty name where there is none."""
+        """Names of the settings, in order; one empty name where there are none."""
         return tuple(dict.fromkeys(job.setting for job in self.jobs))
 
     def of(self, setting: str, arm: str) -> tuple[Job, ...]:
@@ -74,12 +74,12 @@ class Plan:
 
 
 def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[str] = ()) -> Plan:
-    """Every run of an ablation, its configuration resolved and checked.
+    """Make the plan of an ablation, with resolved and checked configurations.
 
     Args:
         file: The ablation.
-        overrides: `key=value`, laid over every arm last.
-        arms: Arms to run, beside the reference; empty = all.
+        overrides: `key=value`, applied to every arm last.
+        arms: Arms to run with the reference; empty = all.
 
     Raises:
         InputError: If an arm's configuration is wrong, with the key, or there is no such arm.
@@ -113,20 +113,20 @@ def make_plan(file: AblationFile, overrides: Sequence[str] = (), arms: Sequence[
 def _resolved(
     file: AblationFile, arm: str, values: Overrides, overrides: Sequence[str]
 ) -> Experiment:
-    """The checked configuration of an arm in a fold, before anything else is drawn for it."""
+    """Checked configuration of an arm in a fold, without seed and rotation."""
     ablation = file.ablation
-    laid = {
+    values_of_arm = {
         **values,
         **({"hold_out.rotation": UNDRAWN} if ablation.rotations else {}),
         "seed": UNDRAWN,
         "name": f"{ablation.name}-{arm}".replace(" ", "_"),
         "about": f"{ablation.about} Arm: {arm}.",
     }
-    return read_checked(file.base, (*as_overrides(laid), *overrides))
+    return read_checked(file.base, (*as_overrides(values_of_arm), *overrides))
 
 
 def _drawn(experiment: Experiment, rotation: int | None, seed: int) -> Experiment:
-    """The configuration of one run; what chance makes of its graph is drawn with every seed."""
+    """Configuration of one run; a randomised graph is drawn anew with every seed."""
     if experiment.seed == UNDRAWN:
         experiment = experiment.model_copy(update={"seed": seed})
         if experiment.graph.drawn:
@@ -140,8 +140,8 @@ def _drawn(experiment: Experiment, rotation: int | None, seed: int) -> Experimen
 
 
 def stand(plan: Plan, runs: Path) -> dict[str, tuple[State, RunFolder | None]]:
-    """How each job stands, by the hash of its configuration, with its run where there is one."""
-    found: dict[str, tuple[State, RunFolder | None]] = {
+    """State of each job by the hash of its configuration, with its run where there is one."""
+    standing: dict[str, tuple[State, RunFolder | None]] = {
         job.digest: ("missing", None) for job in plan.jobs
     }
     rank = ("missing", "broken", "running", "finished")
@@ -152,14 +152,14 @@ def stand(plan: Plan, runs: Path) -> dict[str, tuple[State, RunFolder | None]]:
         except InputError:  # a run that ended before it began has no record
             continue
         state = states.get(record.status, "broken")
-        known = found.get(record.config_hash)
+        known = standing.get(record.config_hash)
         if known is not None and rank.index(state) > rank.index(known[0]):
-            found[record.config_hash] = state, folder
-    return found
+            standing[record.config_hash] = state, folder
+    return standing
 
 
 def _only(file: AblationFile, arms: Sequence[str]) -> AblationFile:
-    """The ablation of some arms and its reference."""
+    """The ablation reduced to some arms and its reference."""
     ablation = file.ablation
     for arm in arms:
         if arm not in file.arms:

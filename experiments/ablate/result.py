@@ -1,4 +1,4 @@
-"""What an ablation found: its arms compared under each setting, kept beside its runs."""
+"""Result of an ablation: comparison of its arms under each setting, saved with its runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from experiments.ablate.channels import GRAPH_SYSTEM, channels
 from experiments.ablate.plan import Plan, stand
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
-from experiments.compare.wording import rarity_sentence, verdict_sentence
+from experiments.compare.wording import rare_findings_sentence, verdict_sentence
+from experiments.config.aliases import CHANNELS
 from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
 from experiments.records.atomic import write_json
@@ -23,12 +24,12 @@ __all__ = ["AblationResult", "Compared", "answer", "keep", "read_result", "resul
 
 FORMAT = 1
 FILE = "ablation.json"
-AGAIN = "make it again: kgdx experiment ablate"
+AGAIN = "compare again: kgdx experiment ablate"
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The arms compared under one setting.
+    """Comparison of the arms under one setting.
 
     Args:
         setting: Name of the setting; empty where there is none.
@@ -45,17 +46,16 @@ class AblationResult:
 
     Args:
         name: Name of the ablation.
-        about: What it asks.
-        base: Configuration every arm is made of.
-        reference: The arm all others are compared with.
+        about: Question of the ablation.
+        base: Base configuration of every arm.
+        reference: Arm that all others are compared with.
         primary: Arms whose difference from it is a primary endpoint.
-        seeds: Seeds every arm was trained with.
+        seeds: Seeds of every arm.
         folds: Folds; empty = the base's own.
-        rotations: Rotations of the findings held out; empty = the base's own.
-        arms: For each arm what it changes, by dotted key.
-        channels: For each arm how each channel of the graph stands; empty where the system has
-            none.
-        settings: What was found, by setting.
+        rotations: Rotations of the held-out findings; empty = the base's own.
+        arms: Changes of each arm, by dotted key.
+        channels: State of the graph's channels for each arm; empty where the system has none.
+        settings: Comparison under each setting.
     """
 
     name: str
@@ -73,19 +73,19 @@ class AblationResult:
     def as_json(self) -> dict[str, Any]:
         """The record as plain values."""
         plain = {key: value for key, value in vars(self).items() if key != "settings"}
-        found = [
+        settings = [
             {"setting": one.setting, "comparison": one.comparison.as_json()}
             for one in self.settings
         ]
-        made: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **plain}))
-        return {**made, "settings": found}
+        values: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **plain}))
+        return {**values, "settings": settings}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> AblationResult:
-        """The record from what `as_json` gave.
+        """The record from the values of `as_json`; former names of channels are replaced.
 
         Raises:
-            InputError: If it is not one, or of another version.
+            InputError: If it is not an ablation, or of another version.
         """
         if values.get("format") != FORMAT or not values.get("settings"):
             raise InputError("this is not an ablation of this version of kgdx", AGAIN)
@@ -93,12 +93,16 @@ class AblationResult:
         try:
             listed = {key: tuple(plain[key]) for key in ("primary", "seeds", "folds")}
             listed["rotations"] = tuple(plain.get("rotations", ()))
-            found = tuple(
+            settings = tuple(
                 Compared(one["setting"], Comparison.from_json(one["comparison"]))
                 for one in values["settings"]
             )
-            return AblationResult(**{**plain, **listed, "settings": found})
-        except (KeyError, TypeError) as error:
+            plain["channels"] = {
+                arm: {CHANNELS.get(name, name): state for name, state in states.items()}
+                for arm, states in plain["channels"].items()
+            }
+            return AblationResult(**{**plain, **listed, "settings": settings})
+        except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"the ablation is damaged: {error}", AGAIN) from None
 
 
@@ -110,8 +114,8 @@ def result_of(
     Args:
         plan: The plan.
         runs: Folder of runs.
-        on: Which answers are compared; empty = those the ablation names.
-        resampling: How intervals are made.
+        on: Predictions to compare; empty = those named by the ablation.
+        resampling: Resamples of the intervals.
 
     Raises:
         InputError: If a run is missing, or the runs cannot be compared.
@@ -125,7 +129,7 @@ def result_of(
             f"kgdx experiment ablate {ablation.name}",
         )
     others = [arm for arm in plan.file.arms if arm != ablation.reference]
-    found = []
+    settings = []
     for setting in plan.settings:
         groups = {
             arm: [folder for job in plan.of(setting, arm) if (folder := standing[job.digest][1])]
@@ -138,9 +142,9 @@ def result_of(
             primary=[(ablation.reference, arm) for arm in ablation.primary],
             plan=resampling,
         )
-        found.append(Compared(setting, comparison))
+        settings.append(Compared(setting, comparison))
     first = {job.arm: job.experiment for job in reversed(plan.jobs)}
-    reached = all(experiment.system.name == GRAPH_SYSTEM for experiment in first.values())
+    has_channels = all(experiment.system.name == GRAPH_SYSTEM for experiment in first.values())
     return AblationResult(
         name=ablation.name,
         about=ablation.about,
@@ -150,19 +154,19 @@ def result_of(
         seeds=ablation.seeds,
         folds=ablation.folds,
         arms={arm: dict(values) for arm, values in plan.file.arms.items()},
-        channels={arm: channels(first[arm]) for arm in plan.file.arms} if reached else {},
-        settings=tuple(found),
+        channels={arm: channels(first[arm]) for arm in plan.file.arms} if has_channels else {},
+        settings=tuple(settings),
         rotations=ablation.rotations,
     )
 
 
 def keep(result: AblationResult, runs: Path, on: str = "") -> Path:
-    """Write the result into a folder of its own under `runs`; its path.
+    """Write the result into its folder under `runs` and return its path.
 
     Args:
         result: The result.
         runs: Folder of runs.
-        on: The answers that were compared in place of those the ablation names.
+        on: The compared predictions, where they are not those named by the ablation.
     """
     path = runs / "ablations" / (f"{result.name}-on-{on}" if on else result.name) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +175,7 @@ def keep(result: AblationResult, runs: Path, on: str = "") -> Path:
 
 
 def read_result(path: Path) -> AblationResult:
-    """Read a kept result.
+    """Read a saved result.
 
     Raises:
         InputError: If it is missing or damaged.
@@ -186,15 +190,15 @@ def read_result(path: Path) -> AblationResult:
 
 
 def answer(result: AblationResult) -> Iterator[str]:
-    """The plain answer to what the ablation asks, by setting.
+    """Conclusion of an ablation by setting.
 
-    One sentence a primary endpoint, and one on rare and common findings.
+    One sentence per primary endpoint, and one on rare and common findings.
     """
     for one in result.settings:
         under = one.comparison.preface + (f"{one.setting}: " if one.setting else "")
         for arm in result.primary:
-            found = one.comparison.between(result.reference, arm)[0]
-            yield under + verdict_sentence(found, one.comparison.level)
+            difference = one.comparison.between(result.reference, arm)[0]
+            yield under + verdict_sentence(difference, one.comparison.level)
         if one.comparison.rarity:
             for arm in result.primary:
-                yield under + rarity_sentence(one.comparison.rarity, result.reference, arm)
+                yield under + rare_findings_sentence(one.comparison.rarity, result.reference, arm)

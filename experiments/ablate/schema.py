@@ -1,4 +1,4 @@
-"""An ablation as data: base configuration, named arms, and which differences are asked for."""
+"""Ablation file: base configuration, named arms, and the differences that are primary endpoints."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Ablation", "AblationFile", "Overrides", "read_ablation", "shipped_ab
 
 SHIPPED = Path(__file__).parent / "shipped"
 SHARED = "arms_"
-"""Files of arms alone, which ablations share, begin with this."""
+"""Prefix of files with arms only, which ablations share."""
 
 Overrides = Mapping[str, Any]
-"""Values by dotted key, as `--set` takes them."""
+"""Values by dotted key, as for `--set`."""
 
 
 class Ablation(Options):
@@ -32,15 +32,15 @@ class Ablation(Options):
         arms_from: File of arms that are named here without values, seen from this file.
         set: Values laid over the base for every arm, by dotted key.
         arms: What each arm changes, by dotted key; empty = as that file has it.
-        reference: The arm all others are compared with.
+        reference: Arm that all others are compared with.
         primary: Arms whose difference from the reference is a primary endpoint.
-        seeds: Seeds every arm is trained with.
-        folds: Folds of the split; empty = the base's own fold alone.
-        rotations: Rotations of the findings held out; empty = the base's own alone. What is held
-            out in all of them is compared together.
-        on: Which answers are compared: `test`, `zero_shot`, or other data the runs were tested on.
-        settings: Further values laid over every arm, by name: the arms are compared under each
-            by itself; empty = once, as they are.
+        seeds: Seeds of every arm.
+        folds: Folds of the split; empty = the base's own fold only.
+        rotations: Rotations of the held-out findings; empty = the base's own only. The findings
+            of all rotations are compared together.
+        on: Compared predictions: `test`, `zero_shot`, or other data the runs were tested on.
+        settings: Further values applied to every arm, by name: the arms are compared under each
+            separately; empty = once, unchanged.
     """
 
     name: str
@@ -64,8 +64,8 @@ class AblationFile:
 
     Args:
         ablation: As written.
-        base: Name or path of the base configuration, as seen from here.
-        arms: What each arm changes, values from elsewhere filled in.
+        base: Name or path of the base configuration.
+        arms: Changes of each arm, with values from `arms_from` filled in.
     """
 
     ablation: Ablation
@@ -74,10 +74,10 @@ class AblationFile:
 
 
 def read_ablation(name_or_path: str) -> AblationFile:
-    """The ablation a shipped name or a path means.
+    """Read the ablation of a shipped name or a path.
 
     Raises:
-        InputError: With file, line, key and the closest right one.
+        InputError: If the file is invalid, with file, line, key and the closest valid one.
     """
     path = find_file(name_or_path, shipped_ablations(), "ablation")
     document = read_file(path)
@@ -90,7 +90,7 @@ def read_ablation(name_or_path: str) -> AblationFile:
             where = places.get(("arms", arm), str(path))
             raise InputError(
                 f"{where}: arm {arm!r} has no values",
-                did_you_mean(arm, shared) if shared else "write what it changes, or {} for nothing",
+                did_you_mean(arm, shared) if shared else "write its changes, or {} for none",
             )
         arms[arm] = shared[arm] if values is None else values
     for key, named in (("reference", (ablation.reference,)), ("primary", ablation.primary)):
@@ -101,19 +101,20 @@ def read_ablation(name_or_path: str) -> AblationFile:
                     f"{where}: {key}: no arm is called {arm!r}", did_you_mean(arm, arms)
                 )
     if not ablation.seeds:
-        raise InputError(f"{path}: seeds: there is none", "name one at least: seeds: [0]")
-    beside = path.parent / ablation.base
-    return AblationFile(ablation, str(beside) if beside.is_file() else ablation.base, arms)
+        raise InputError(f"{path}: seeds: there are none", "name at least one: seeds: [0]")
+
+    local = path.parent / ablation.base
+    return AblationFile(ablation, str(local) if local.is_file() else ablation.base, arms)
 
 
 def shipped_ablations() -> dict[str, Path]:
     """Shipped ablations by name, sorted."""
-    found = sorted(SHIPPED.glob("*.yaml"))
-    return {path.stem: path for path in found if not path.stem.startswith(SHARED)}
+    files = sorted(SHIPPED.glob("*.yaml"))
+    return {path.stem: path for path in files if not path.stem.startswith(SHARED)}
 
 
 def _shared_arms(path: Path, ablation: Ablation) -> dict[str, Overrides]:
-    """Arms of the file an ablation shares with others."""
+    """Arms of the file that an ablation shares with others."""
     if not ablation.arms_from:
         return {}
     document = read_file(path.parent / ablation.arms_from)

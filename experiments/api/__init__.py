@@ -1,8 +1,8 @@
-"""The Python interface, `import kgdx`: run, load, predict, evaluate, compare, graph, label.
+"""Python interface, `import kgdx`: run, load, predict, evaluate, compare, graph, label.
 
-Each function does what the command of its name does, and gives a result with a record and data
-frames. What can be mended is raised as `InputError`, which says how. Importing it is light: torch,
-pandas and the rest are imported by the function that needs them. For research use only.
+Each function is the command of its name, and returns a record with data frames. Errors of the user
+are raised as `InputError`, with a hint. Importing it is light: torch, pandas and other packages are
+imported by the functions that need them. For research use only.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def run(
     runs: AnyPath = RUNS,
     **overrides: Any,
 ) -> Run:
-    """Run an experiment: train, test, and write its page.
+    """Run an experiment: train, test and write its page.
 
     Args:
         config: Name of a shipped configuration, path of a YAML file, or the values themselves.
-        root: Folder that holds data sets by name; `KGDX_DATA` where not given.
-        runs: Folder of runs; a new one is made in it.
+        root: Folder of data sets, one subfolder each; default `KGDX_DATA`.
+        runs: Folder of runs, in which the new run gets a folder.
         overrides: Keys of the configuration; a dot is written as two underscores
             (`seed=1, split__fold=2, data__options={"studies": 40}`).
 
@@ -66,8 +66,8 @@ def run(
         The finished run.
 
     Raises:
-        InputError: If configuration, data, graph or a part are not as they must be.
-        RunStopped: If training could not go on; `kgdx experiment resume` goes on with it.
+        InputError: If configuration, data, graph or a part are invalid.
+        RunStopped: If training stopped; `kgdx experiment resume` continues it.
     """
     from experiments.config.load import as_overrides
     from experiments.config.parts import read_checked
@@ -86,14 +86,14 @@ def run(
 
 
 def load(run: AnyPath, *, runs: AnyPath = RUNS) -> Run:
-    """Load a run that was made before.
+    """Load an existing run.
 
     Args:
-        run: Its name, the clear beginning of it, or its folder.
+        run: Its name, an unambiguous prefix of it, or its folder.
         runs: Folder of runs.
 
     Raises:
-        InputError: If there is none, or the beginning fits several.
+        InputError: If there is none, or the prefix is ambiguous.
     """
     from experiments.records.folder import find_run
 
@@ -115,21 +115,21 @@ def predict(
     Args:
         inputs: Images, volumes, clips, study folders, or names of data sets; one or several.
         run: The run, its folder, or its name in the folder `runs`.
-        findings: Concepts or label sets of the graph; those trained on where not given. Others are
-            answered zero-shot where that is possible.
-        report: Text file with the report of the one input.
-        dialogue: Text file with the dialogue of the one input.
-        taken: Modality and view of images that do not say so, such as `("ct", "axial")`.
-        root: Folder that holds data sets by name; `KGDX_DATA` where not given.
+        findings: Concepts or label sets of the graph; default: the trained findings. Others are
+            predicted zero-shot where possible.
+        report: Text file with the report of a single input.
+        dialogue: Text file with the dialogue of a single input.
+        taken: Modality and view of images whose files do not state them, such as `("ct", "axial")`.
+        root: Folder of data sets, one subfolder each; default `KGDX_DATA`.
 
     Raises:
         InputError: If the run is not finished, an input does not exist, or nothing can be read.
     """
     from experiments.inference.predict import Asked, predict_inputs
 
-    given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+    every = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     modality, view = taken
-    asked = Asked(
+    request = Asked(
         findings=tuple(findings),
         report=Path(report) if report is not None else None,
         dialogue=Path(dialogue) if dialogue is not None else None,
@@ -137,7 +137,7 @@ def predict(
         modality=modality,
         view=view,
     )
-    return Predictions(predict_inputs([os.fspath(one) for one in given], _folder(run), asked))
+    return Predictions(predict_inputs([os.fspath(one) for one in every], _folder(run), request))
 
 
 def evaluate(
@@ -149,29 +149,30 @@ def evaluate(
     without: Iterable[Source] = (),
     why_locked: str = "",
 ) -> Evaluation:
-    """Test a finished run on another data set, or on its own under another label set.
+    """Test a finished run on another data set or label set.
 
-    Findings are matched through the graph; studies that the run has learnt from are left out and
-    counted. The evaluation is added to the run's record, its probabilities to the predictions.
+    Findings are matched through the graph; studies that overlap with the training data are left
+    out and counted. The evaluation is added to the run's record, its probabilities to its
+    predictions.
 
     Args:
         run: The run, its folder, or its name in the folder `runs`.
         dataset: Data set of the catalog.
-        root: Folder that holds data sets by name; `KGDX_DATA` where not given.
+        root: Folder of data sets, one subfolder each; default `KGDX_DATA`.
         labels: Label set; the run's on its own data, else the data set's first.
-        without: Modalities withheld from every study: `image`, `text`, or `evidence` (what the
-            text states).
-        why_locked: Reason to test the locked test set, and nothing else; it is kept in the ledger.
+        without: Modalities left out of every study: `image`, `text`, or `evidence` (the
+            statements of the text).
+        why_locked: Reason for using the locked test set, logged in the ledger.
 
     Raises:
-        InputError: If nothing is left to test, or data or run are not as they must be.
+        InputError: If no study is left to test, or data or run are invalid.
     """
     from experiments.preparation.inspection import data_root
 
     where = data_root(_root(root), dataset)
     from experiments.evaluation.evaluate import evaluate_run
 
-    made = evaluate_run(
+    evaluation = evaluate_run(
         _folder(run),
         dataset,
         where,
@@ -180,7 +181,7 @@ def evaluate(
         why=why_locked,
         without=tuple(dict.fromkeys(without)),
     )
-    return Evaluation(made)
+    return Evaluation(evaluation)
 
 
 def compare(
@@ -198,35 +199,35 @@ def compare(
 
     Args:
         runs: Finished runs, their folders, or their names in `folder`.
-        experiments: Names of experiments, of which all finished runs in `folder` are taken.
-        on: Answers to compare: `test`, `zero_shot` (findings held out of training), or a data set
-            that every run was evaluated on.
-        pairs: Names of the entries to compare, first minus second; else the first with every other.
+        experiments: Names of experiments whose finished runs in `folder` are compared.
+        on: Predictions to compare: `test`, `zero_shot` (findings held out of training), or a data
+            set that every run was evaluated on.
+        pairs: Entries to compare, first minus second; default: the first with every other.
         metric: `auroc_macro`, `auprc_macro`, or a metric of retrieval, texts or localisation by its
             name in the records of the runs.
-        published: Whether entries keep the numbers printed elsewhere.
+        published: Whether entries include published numbers.
         folder: Folder of runs.
 
     Raises:
         InputError: If the runs may not share a table, or a pair names no entry.
     """
-    from experiments.compare.compare import compare as compared
+    from experiments.compare.compare import compare as compare_runs
     from experiments.compare.gather import finished_runs, gather
 
     chosen = [_folder(one, folder) for one in runs]
     groups = gather([*chosen, *finished_runs(Path(folder), experiments)])
     keep: tuple[Literal["published"], ...] = ("published",) if published else ()
-    return ComparedRuns(compared(groups, on=on, pairs=pairs, metric=metric, keep=keep))
+    return ComparedRuns(compare_runs(groups, on=on, pairs=pairs, metric=metric, keep=keep))
 
 
 def graph(file: AnyPath | None = None) -> Graph:
     """Open a clinical knowledge graph.
 
     Args:
-        file: A .jsonl, .ttl or .trig file; the shipped graph where not given.
+        file: A .jsonl, .ttl or .trig file; default: the shipped graph.
 
     Raises:
-        InputError: If it cannot be read, or is not a sound graph.
+        InputError: If it cannot be read, or is not a valid graph.
     """
     from kg.files.store import SHIPPED, load
 
@@ -241,19 +242,19 @@ def label(
     sections: str | None = None,
     dialogue: bool = False,
 ) -> DataFrame:
-    """Label reports or dialogues: what they state about the concepts of the shipped graph.
+    """Extract the findings stated in reports or dialogues.
 
     Args:
         texts: One text, several, or texts by id; or as a `Path` a text file, a folder of them, or
-            a csv with an id column and a text column or one for each section.
-        labels: Label set of a table (`chexpert14`, `nih14`, `mesh`, `covid`): a row for each text,
-            a column for each label, 1 present, 0 absent, -1 uncertain, NaN not mentioned.
-        sections: Sections a label table counts: `findings_impression`, `impression` or `all`; None
-            = the first, and all where statements or dialogues are read.
+            a csv with an id column and a text column or section columns.
+        labels: Label set of a table (`chexpert14`, `nih14`, `mesh`, `covid`): one row per text,
+            one column per label, 1 present, 0 absent, -1 uncertain, NaN not mentioned.
+        sections: Report sections of a label table: `findings_impression`, `impression` or `all`;
+            None = the first, and all for statements and dialogues.
         dialogue: Whether the texts are dialogues of patient and doctor.
 
     Returns:
-        The label table; where none is asked for, a row for each statement: concept, assertion,
+        The label table; without `labels`, one row per statement: concept, assertion,
         section, span, rule, site, side, severity and change.
 
     Raises:
@@ -286,13 +287,13 @@ def _folder(run: AnyRun, runs: AnyPath = RUNS) -> RunFolder:
 
 
 def _root(root: AnyPath | None) -> Path | None:
-    """The folder of data sets that was given, or that the environment names."""
+    """Folder of data sets, from the argument or the environment."""
     named = root if root is not None else os.environ.get("KGDX_DATA")
     return Path(named) if named else None
 
 
 def _by_id(texts: str | Iterable[str] | Mapping[str, str]) -> Mapping[str, str]:
-    """Texts by their id; those that have none are counted from 0."""
+    """Texts by id; texts without ids are numbered from 0."""
     if isinstance(texts, Mapping):
         return texts
     return {str(n): one for n, one in enumerate([texts] if isinstance(texts, str) else texts)}

@@ -15,20 +15,20 @@ FINDING = ("finding", "label", "part", "studies", "positives", "basis", "thresho
 
 
 def frame(rows: Iterable[Any], columns: tuple[str, ...] | None = None) -> DataFrame:
-    """Rows as a data frame, NaN for None, so that what is a number has a column of numbers.
+    """Data frame of rows, with NaN for None, so that numbers have numeric columns.
 
     Args:
         rows: Mappings, or tuples in the order of the columns.
-        columns: Names of the columns; needed where there may be no rows.
+        columns: Names of the columns; required where there may be no rows.
     """
     from pandas import DataFrame
 
-    made = DataFrame(list(rows), columns=list(columns) if columns else None)
-    return made.where(made.notna(), float("nan")).infer_objects()
+    table = DataFrame(list(rows), columns=list(columns) if columns else None)
+    return table.where(table.notna(), float("nan")).infer_objects()
 
 
 def metric_frame(values: Mapping[str, Mapping[str, Mapping[str, Any]]], of: str) -> DataFrame:
-    """Metrics by what they are of and by name, one a row."""
+    """Metrics by subset or basis and by name, one per row."""
     return frame(
         (
             (what, name, *(measured[key] for key in (*INTERVAL, "findings")))
@@ -40,12 +40,12 @@ def metric_frame(values: Mapping[str, Mapping[str, Mapping[str, Any]]], of: str)
 
 
 def finding_frame(rows: Iterable[Mapping[str, Any]]) -> DataFrame:
-    """Rows of findings with each metric and the ends of its interval in columns of their own."""
-    made = [
+    """Rows of findings, with columns for each metric and the ends of its interval."""
+    wide_rows = [
         {**{key: value for key, value in row.items() if key != "metrics"}, **wide(row["metrics"])}
         for row in rows
     ]
-    return frame(made) if made else frame((), FINDING)
+    return frame(wide_rows) if wide_rows else frame((), FINDING)
 
 
 def wide(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -58,5 +58,5 @@ def wide(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the ends of the interval of its value beside it."""
+    """A row with columns for its value and the ends of the interval."""
     return {**row, **{key: row["value"][key] for key in INTERVAL}}

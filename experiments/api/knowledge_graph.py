@@ -1,4 +1,4 @@
-"""Graph of the Python interface: the tables of a knowledge graph, and questions to it."""
+"""Graph of the Python interface: tables and queries of a knowledge graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Graph"]
 
 @dataclass(frozen=True)
 class Graph:
-    """A clinical knowledge graph: its tables, and questions to it.
+    """Clinical knowledge graph with its tables and queries.
 
     Args:
         record: The graph, immutable.
@@ -31,14 +31,14 @@ class Graph:
 
     @property
     def concepts(self) -> DataFrame:
-        """A row for each concept: id, name, kind, synonyms, ids in other vocabularies, source."""
+        """One row per concept: id, name, kind, synonyms, ids in other vocabularies, source."""
         from kg.model.plain import as_plain
 
         return frame([as_plain(one) for one in self.record.concepts]).drop(columns="phrases")
 
     @property
     def edges(self) -> DataFrame:
-        """A row for each edge, with the number of items of evidence for it."""
+        """One row per edge, with its number of items of evidence."""
         return frame(
             [
                 (edge.subject, edge.relation, edge.object, edge.label_set, len(edge.evidence))
@@ -49,7 +49,7 @@ class Graph:
 
     @property
     def evidence(self) -> DataFrame:
-        """A row for each item of evidence: its edge, source, status, licence, weight, count."""
+        """One row per item of evidence: its edge, source, status, licence, weight, count."""
         from kg.model.plain import as_plain
 
         return frame(
@@ -62,7 +62,7 @@ class Graph:
 
     @property
     def label_sets(self) -> DataFrame:
-        """A row for each finding of each label set, with its published column."""
+        """One row per finding of each label set, with its published column."""
         return frame(
             [
                 (one.name, finding, column)
@@ -81,22 +81,23 @@ class Graph:
         return self.record.resolve(term)
 
     def paths(self, start: str, end: str, *, longest: int = 4, limit: int = 5) -> DataFrame:
-        """The shortest paths between two concepts, a row for each edge; empty if there are none.
+        """Shortest paths between two concepts, one row per edge; empty if there are none.
 
         Args:
             start: Id, name or synonym of the first concept.
             end: The same of the last.
-            longest: Most steps.
-            limit: Most paths.
+            longest: Maximum number of steps.
+            limit: Maximum number of paths.
         """
         from kg.ask.paths import Route, paths
 
         ends = self.concept(start).id, self.concept(end).id
-        found = paths(self.record, *ends, Route(longest=longest, limit=limit))
+
+        connections = paths(self.record, *ends, Route(longest=longest, limit=limit))
         return frame(
             [
                 (place, number, edge.subject, edge.relation, edge.object)
-                for place, path in enumerate(found)
+                for place, path in enumerate(connections)
                 for number, step in enumerate(path.steps)
                 for edge in step.edges
             ],
@@ -104,14 +105,14 @@ class Graph:
         )
 
     def query(self, text: str, *, seconds: float = 60.0) -> DataFrame:
-        """The answer to a SPARQL query; that of an ASK or CONSTRUCT is one cell.
+        """Answer of a SPARQL query; one cell for ASK or CONSTRUCT.
 
         Args:
             text: The query; the prefixes rdf rdfs owl skos xsd ckg kgdx RO BFO are known.
-            seconds: Seconds it may take, loading included.
+            seconds: Time limit in seconds, loading included.
 
         Raises:
-            InputError: If it is not SPARQL, or takes longer.
+            InputError: If it is not valid SPARQL, or takes longer.
         """
         from kg.ask.query import query_file, term
 

@@ -1,6 +1,6 @@
-"""Results of the Python interface: each a record, and the data frames one asks of it next.
+"""Results of the Python interface: records with data frames.
 
-Nothing heavy is imported before a frame or record is asked for.
+Heavy packages are imported only when a frame or record is read.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ __all__ = ["ComparedRuns", "Evaluation", "Predictions", "Run"]
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its record, what was measured, every probability it gave, and its page.
+    """A run: its record, metrics, probabilities and page.
 
-    Everything is read from the run's folder when it is asked for, so that a later `evaluate` shows.
+    Everything is read from the run's folder on access, so that a later `evaluate` is included.
 
     Args:
-        path: Folder of the run; its name is the run's.
+        path: Folder of the run, named like the run.
     """
 
     path: Path
 
     @property
     def name(self) -> str:
-        """Name of the run, as every command takes it."""
+        """Name of the run, for all commands."""
         return self.path.name
 
     @property
@@ -52,27 +52,27 @@ class Run:
 
     @property
     def experiment(self) -> Experiment:
-        """The resolved configuration, which runs again as it is."""
+        """The resolved configuration."""
         from experiments.config.load import resolve
 
         return resolve(str(self._folder.config))
 
     @property
     def metrics(self) -> DataFrame:
-        """A row for each subset and metric, with its 95% interval."""
+        """One row per subset and metric, with its 95% interval."""
         return metric_frame(self.record.as_json()["metrics"], "part")
 
     @property
     def findings(self) -> DataFrame:
-        """A row for each subset and finding: positives, threshold, metrics with intervals."""
+        """One row per subset and finding: positives, threshold, metrics with intervals."""
         return finding_frame(self.record.as_json()["findings"])
 
     @property
     def predictions(self) -> DataFrame:
-        """A row for each study and finding scored: label (NaN = not stated) and probability.
+        """One row per predicted study and finding: label (NaN = not stated) and probability.
 
         Raises:
-            InputError: If the run has not come so far, or the file is damaged.
+            InputError: If the run has no predictions yet, or the file is damaged.
         """
         from experiments.records.predictions import predictions_table
 
@@ -81,14 +81,14 @@ class Run:
 
     @property
     def studies(self) -> DataFrame:
-        """A row for each study scored: patient, modality, view, sex, age band."""
+        """One row per predicted study: patient, modality, view, sex, age band."""
         from experiments.records.studies import read_studies
 
         return frame([asdict(row) for row in read_studies(self._folder.studies)])
 
     @property
     def history(self) -> DataFrame:
-        """A row for each measurement during training."""
+        """One row per measurement during training."""
         from experiments.records.journal import read_metrics
 
         return frame(read_metrics(self._folder.metrics))
@@ -107,69 +107,71 @@ class Run:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers of a run for new inputs.
+    """Predictions of a run for new inputs.
 
     Args:
-        record: Probabilities as a matrix, basis and threshold of each finding, what was rejected.
+        record: Probabilities as a matrix, basis and threshold of each finding, rejected images.
     """
 
     record: Predicted
 
     @property
     def table(self) -> DataFrame:
-        """A row for each study and finding; the probability is NaN where it is not possible."""
+        """One row per study and finding; the probability is NaN where it is not possible."""
         from experiments.inference.prediction_rows import prediction_rows
 
         return frame(prediction_rows(self.record))
 
     @property
     def probabilities(self) -> DataFrame:
-        """A row for each study, a column for each finding by its name."""
+        """One row per study, one column per finding by its name."""
         from pandas import DataFrame
 
-        made = self.record.prediction
-        return DataFrame(made.probabilities, list(made.studies), list(self.record.labels))
+        prediction = self.record.prediction
+        return DataFrame(
+            prediction.probabilities, list(prediction.studies), list(self.record.labels)
+        )
 
     @property
     def rejected(self) -> DataFrame:
-        """A row for each image that could not be read, with the reason."""
+        """One row per image that could not be read, with the reason."""
         return frame(self.record.rejected, ("study", "image", "reason"))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes a reader must know."""
+        """Notes for the reader."""
         return self.record.notes
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Test of a finished run on other data, or under another label set.
+    """Evaluation of a finished run on another data set or label set.
 
     Args:
-        record: The evaluation as the run's record keeps it.
+        record: The evaluation from the run's record.
     """
 
     record: Mapping[str, Any]
 
     @property
     def metrics(self) -> DataFrame:
-        """A row for each basis (`trained`, `zero_shot`) and metric, with its 95% interval."""
+        """One row per basis (`trained`, `zero_shot`) and metric, with its 95% interval."""
         return metric_frame(self.record["metrics"], "basis")
 
     @property
     def findings(self) -> DataFrame:
-        """A row for each finding: basis, positives, threshold, metrics with intervals."""
+        """One row per finding: basis, positives, threshold, metrics with intervals."""
         return finding_frame(self.record["findings"])
 
     @property
     def skipped(self) -> Mapping[str, int]:
-        """Studies that were not scored, counted by reason."""
+        """Number of studies left out, by reason."""
         counts: Mapping[str, int] = self.record["skipped"]
         return counts
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings a reader must know before believing the numbers."""
+        """Warnings on the numbers."""
         return tuple(self.record["warnings"])
 
 
@@ -185,14 +187,25 @@ class ComparedRuns:
 
     @property
     def entries(self) -> DataFrame:
-        """A row for each configuration: what it was given, and its metrics with intervals."""
-        told = ("name", "system", "dataset", "labels", "text_policy", "leakage", "seeds", "folds")
+        """One row per configuration: inputs and metrics with intervals."""
+        columns = (
+            "name",
+            "system",
+            "dataset",
+            "labels",
+            "text_policy",
+            "leakage",
+            "seeds",
+            "folds",
+        )
         rows = [asdict(entry) for entry in self.record.entries]
-        return frame([{**{key: row[key] for key in told}, **wide(row["metrics"])} for row in rows])
+        return frame(
+            [{**{key: row[key] for key in columns}, **wide(row["metrics"])} for row in rows]
+        )
 
     @property
     def findings(self) -> DataFrame:
-        """A row for each configuration and finding, with the compared metric."""
+        """One row per configuration and finding, with the compared metric."""
         return frame(
             [
                 {"name": entry.name, **flat(asdict(row))}
@@ -203,20 +216,20 @@ class ComparedRuns:
 
     @property
     def differences(self) -> DataFrame:
-        """A row for each pair and finding: the difference, its interval, p and the verdict.
+        """One row per pair and finding: difference, interval, p and verdict.
 
-        The finding is empty where the difference is one of macro means.
+        The finding is empty for differences of macro means.
         """
         rows = [flat(asdict(row)) for row in self.record.differences]
         return frame([{k: v for k, v in row.items() if k != "by_seed"} for row in rows])
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes a reader must know."""
+        """Notes for the reader."""
         return self.record.notes
 
     def save(self, path: str | Path) -> Path:
-        """Write it as .html, .md, .tex, .csv or .json, by the ending.
+        """Write the comparison as .html, .md, .tex, .csv or .json, by file ending.
 
         Raises:
             InputError: If there is no such format, or it cannot be written.

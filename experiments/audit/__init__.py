@@ -1,1 +1,1 @@
-"""Shortcut audit: what tells the labels of a data set that must not be able to diagnose."""
+"""Shortcut audit: probes of a data set that predict labels from inputs that cannot diagnose."""

@@ -1,4 +1,4 @@
-"""How labels hang together with sources and other facts: counts and Cramer's V."""
+"""Associations of labels with origin and other metadata: counts and Cramer's V."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency
 from scipy.stats.contingency import crosstab
 
-from experiments.audit.record import Association, LabelCount, SourceRow
+from experiments.audit.record import Association, LabelCount, OriginRow
 from experiments.audit.subject import Subject
 from experiments.splits.origins import count_origins
 
-__all__ = ["associations", "label_counts", "source_rows"]
+__all__ = ["associations", "label_counts", "origin_rows"]
 
-TIED_TO = ("source", "format", "size", "view", "sex", "kind", "report_language")
-"""Facts that are categories, whose ties to the labels are told."""
+CATEGORICAL = ("source", "format", "size", "view", "sex", "kind", "report_language")
+"""Categorical metadata whose association with the labels is measured."""
 
 
-def source_rows(subject: Subject) -> tuple[SourceRow, ...]:
-    """Studies of each source by label, largest source first."""
-    sources = _values(subject, "source")
+def origin_rows(subject: Subject) -> tuple[OriginRow, ...]:
+    """Studies of each origin by label, largest origin first."""
+    origins = _values(subject, "source")
     rows = []
     for count in count_origins(subject.studies):
-        labels = subject.labels[sources == count.source]
+        labels = subject.labels[origins == count.source]
         present, absent = _counts(subject, labels == 1), _counts(subject, labels == 0)
         rows.append(
-            SourceRow(
+            OriginRow(
                 count.source, count.studies, count.patients, present, absent, count.can_be_tested
             )
         )
@@ -36,17 +36,17 @@ def source_rows(subject: Subject) -> tuple[SourceRow, ...]:
 
 
 def label_counts(subject: Subject, names: Mapping[str, str]) -> tuple[LabelCount, ...]:
-    """How often each finding is stated, also in each modality."""
+    """Number of studies that state each finding, overall and by modality."""
     modality = np.asarray(subject.modalities)
     rows = []
     for place, finding in enumerate(subject.findings):
         column = subject.labels[:, place]
         by_modality = {
-            part: (
-                int((column[modality == part] == 1).sum()),
-                int((column[modality == part] == 0).sum()),
+            name: (
+                int((column[modality == name] == 1).sum()),
+                int((column[modality == name] == 0).sum()),
             )
-            for part in subject.parts
+            for name in subject.strata
         }
         present, absent = int((column == 1).sum()), int((column == 0).sum())
         silent = len(column) - present - absent
@@ -55,15 +55,17 @@ def label_counts(subject: Subject, names: Mapping[str, str]) -> tuple[LabelCount
 
 
 def associations(subject: Subject, names: Mapping[str, str]) -> tuple[Association, ...]:
-    """Ties of facts to findings, in each modality, strongest first."""
-    found = [tie for fact in TIED_TO for tie in _ties(subject, fact, names)]
-    return tuple(sorted(found, key=lambda one: (-one.cramers_v, one.fact, one.finding, one.where)))
+    """Associations of metadata with findings, in each modality, strongest first."""
+    measured = [one for fact in CATEGORICAL for one in _associations(subject, fact, names)]
+    return tuple(
+        sorted(measured, key=lambda one: (-one.cramers_v, one.fact, one.finding, one.where))
+    )
 
 
-def _ties(subject: Subject, fact: str, names: Mapping[str, str]) -> Iterator[Association]:
-    """Ties of one fact that takes several values."""
+def _associations(subject: Subject, fact: str, names: Mapping[str, str]) -> Iterator[Association]:
+    """Associations of one metadata field that takes several values."""
     values, modality = _values(subject, fact), np.asarray(subject.modalities)
-    for where in subject.parts or ("all",):
+    for where in subject.strata or ("all",):
         here = (values != "") & ((modality == where) | (where == "all"))
         for place, finding in enumerate(subject.findings):
             column = subject.labels[:, place]
@@ -80,7 +82,7 @@ def _ties(subject: Subject, fact: str, names: Mapping[str, str]) -> Iterator[Ass
 def cramers_v(table: Any) -> float:
     """Cramer's V of a table of counts with the bias correction of Bergsma (2013).
 
-    The uncorrected V grows with the number of categories even where nothing hangs together.
+    The uncorrected V grows with the number of categories even for independent variables.
     """
     counts = np.asarray(table)
     total = counts.sum()
@@ -94,7 +96,7 @@ def cramers_v(table: Any) -> float:
 
 
 def _values(subject: Subject, fact: str) -> NDArray[np.str_]:
-    """A fact of each study; empty where it is not stated."""
+    """Metadata field of each study; empty where it is not stated."""
     return np.asarray([study.metadata.get(fact, "") for study in subject.studies])
 
 

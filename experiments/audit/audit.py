@@ -1,4 +1,4 @@
-"""Audit a data set: run every probe it has the inputs for, and tell what follows."""
+"""Audit of a data set: runs every probe that its inputs allow and collects the results."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from experiments.audit.associations import associations, label_counts, source_rows
-from experiments.audit.explained import Rival, explain
+from experiments.audit.associations import associations, label_counts, origin_rows
+from experiments.audit.explained import BaselineProbe, explain
+from experiments.audit.image_probe import BordersProbe, LungsMaskedProbe
 from experiments.audit.judging import judge, shuffled_check
-from experiments.audit.picture_probe import BordersProbe, LungsMaskedProbe
-from experiments.audit.probes import FACT_PROBES, BearsOn, FactProbe, NotPossible, Probed
+from experiments.audit.probes import METADATA_PROBES, BearsOn, MetadataProbe, NotPossible, Probed
 from experiments.audit.record import Audit, ProbeResult, Shuffled
-from experiments.audit.subject import Asked, Subject, open_subject
+from experiments.audit.subject import AuditOptions, Subject, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
-from experiments.audit.train_test_overlap import likeness
+from experiments.audit.train_test_overlap import train_test_overlap
 from experiments.audit.verdicts import probe_verdict
 from experiments.config.schema import GraphSection
 from experiments.loading.graphs import choose_graph
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Probe(Protocol):
-    """A model that must not be able to diagnose."""
+    """Model of inputs that must not be able to diagnose."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -46,40 +46,40 @@ class Probe(Protocol):
     def bears_on(self) -> BearsOn: ...  # noqa: D102
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
-        """Scores of the probe, taught these labels."""
+        """Scores of the probe when trained on these labels."""
 
 
 def audit(
-    asked: Asked,
+    options: AuditOptions,
     opened: OpenDataset,
     *,
     cache: Path,
     encoder: str = "",
     runs: Sequence[RunFolder] = (),
 ) -> Audit:
-    """Audit the development part of a data set.
+    """Audit the development set of a data set.
 
     Args:
-        asked: Folds, and what is asked for.
+        options: Folds, resamples and the fewest positives of a finding.
         opened: The data set.
         cache: Folder of feature caches.
-        encoder: Image encoder of the probe of borders; empty = thumbnails.
-        runs: Finished runs to set beside the probes.
+        encoder: Image encoder of the image-border probe; empty = thumbnails.
+        runs: Finished runs to compare with the probes.
 
     Raises:
-        InputError: If the data set is wrong, has no labels to audit, or a run is not of its folds.
+        InputError: If the data set is wrong or unlabelled, or a run was tested on other folds.
     """
     dataset = opened.dataset
     graph, _ = choose_graph(GraphSection(), dataset.graph_names)
-    subject = open_subject(asked, opened, graph)
+    subject = open_subject(options, opened, graph)
     names = finding_names(subject, graph)
     results = []
-    rivals: list[Rival] = []
+    baselines: list[BaselineProbe] = []
     for probe in _probes(subject, graph, cache, encoder):
-        result, given = _run(probe, subject, names)
+        result, scores = _run(probe, subject, names)
         results.append(result)
-        if given is not None:
-            rivals.append(Rival(probe.name, probe.bears_on, given))
+        if scores is not None:
+            baselines.append(BaselineProbe(probe.name, probe.bears_on, scores))
     return Audit(
         dataset=opened.name,
         labels=subject.opened.choice.name,
@@ -89,18 +89,18 @@ def audit(
         patients=len(set(subject.groups)),
         unlabelled=subject.unlabelled,
         modalities=dict(sorted(Counter(subject.modalities).items())),
-        folds=asked.folds,
+        folds=options.folds,
         manifests=tuple(one.sha256 for one in subject.manifests),
-        seed=asked.seed,
-        resamples=asked.resamples,
-        at_least=asked.at_least,
+        seed=options.seed,
+        resamples=options.resamples,
+        at_least=options.at_least,
         counts=label_counts(subject, names),
         probes=tuple(results),
         shuffled=_shuffled(subject),
         associations=associations(subject, names),
-        sources=source_rows(subject),
-        likeness=likeness(subject, opened.official, cache / "audit" / opened.name),
-        explained=explain(subject, rivals, runs),
+        sources=origin_rows(subject),
+        likeness=train_test_overlap(subject, opened.official, cache / "audit" / opened.name),
+        explained=explain(subject, baselines, runs),
         remarks=_remarks(subject),
         options={
             name: str(value)
@@ -110,7 +110,7 @@ def audit(
 
 
 def finding_names(subject: Subject, graph: KnowledgeGraph) -> dict[str, str]:
-    """Name of each finding asked for: the graph's, else that of its label set."""
+    """Name of each audited finding: the graph's, else that of its label set."""
     columns = dict(zip(subject.label_set.findings, subject.label_set.columns, strict=True))
     return {
         finding: graph.concept(finding).label if finding in graph.index else columns[finding]
@@ -119,57 +119,58 @@ def finding_names(subject: Subject, graph: KnowledgeGraph) -> dict[str, str]:
 
 
 def _remarks(subject: Subject) -> tuple[str, ...]:
-    """What was not asked for, and what cannot be tested."""
+    """Remarks on findings that were not audited and origins that cannot be left out."""
     labels = subject.label_set.findings
-    silent = len(labels) - len(subject.findings)
+    excluded = len(labels) - len(subject.findings)
     counts = count_origins(subject.studies)
-    able = [row.source for row in counts if row.can_be_tested]
+    testable = [row.source for row in counts if row.can_be_tested]
     remarks = []
-    if silent:
-        fewest = subject.asked.at_least
+
+    if excluded:
+        fewest = subject.options.at_least
         remarks.append(
-            f"{silent} of {len(labels)} findings of {subject.opened.choice.name} have fewer than "
-            f"{fewest} positives here and were not asked for."
+            f"{excluded} of {len(labels)} findings of {subject.opened.choice.name} have fewer than "
+            f"{fewest} positives and were not audited."
         )
     rare = [
         finding
         for finding, column in zip(subject.findings, subject.labels.T, strict=True)
-        if (column == 0).sum() < subject.asked.at_least
+        if (column == 0).sum() < subject.options.at_least
     ]
     if rare:
         remarks.append(
-            f"{len(rare)} of the {len(subject.findings)} findings asked for are stated absent in "
-            f"fewer than {subject.asked.at_least} studies: they have no AUROC."
+            f"{len(rare)} of the {len(subject.findings)} audited findings are stated absent in "
+            f"fewer than {subject.options.at_least} studies: they have no AUROC."
         )
     if len(counts) > 1:
-        named = f": {', '.join(able)}" if able else ""
+        named = f": {', '.join(testable)}" if testable else ""
         remarks.append(
-            f"{len(able)} of {len(counts)} sources have {FEWEST} studies with and {FEWEST} without "
-            f"a finding, so that they can be left out and tested{named}."
+            f"{len(testable)} of {len(counts)} origins have {FEWEST} studies with and {FEWEST} "
+            f"without a finding, so that they can be left out and tested{named}."
         )
     return tuple(remarks)
 
 
 def _probes(subject: Subject, graph: KnowledgeGraph, cache: Path, encoder: str) -> list[Probe]:
-    """Every probe there is, cheap ones first."""
-    marks: Callable[[Path], Any] | None = getattr(subject.opened.dataset, "lungs", None)
+    """All probes, cheap ones first."""
+    lungs: Callable[[Path], Any] | None = getattr(subject.opened.dataset, "lungs", None)
     texts = Redacted(graph, subject)
     return [
-        *FACT_PROBES,
+        *METADATA_PROBES,
         CutProbe(texts, "report"),
         RedactedProbe(texts, "report"),
         CutProbe(texts, "dialogue"),
         RedactedProbe(texts, "dialogue"),
         BordersProbe(cache, encoder),
-        LungsMaskedProbe(marks(subject.opened.root) if marks is not None else {}),
+        LungsMaskedProbe(lungs(subject.opened.root) if lungs is not None else {}),
     ]
 
 
 def _run(
     probe: Probe, subject: Subject, names: Mapping[str, str]
 ) -> tuple[ProbeResult, FloatArray | None]:
-    """What came of a probe, and its scores."""
-    begun = time.monotonic()
+    """Result of a probe, and its scores; None where it cannot be run."""
+    start = time.monotonic()
     log.info("probe: %s", probe.name)
     try:
         probed = probe.run(subject, subject.labels)
@@ -183,15 +184,15 @@ def _run(
         places=places,
         remark=probed.remark,
         verdict=probe_verdict(probe.name, places, names, probe.bears_on),
-        seconds=time.monotonic() - begun,
+        seconds=time.monotonic() - start,
     )
     return result, probed.scores
 
 
 def _shuffled(subject: Subject) -> Shuffled | None:
-    """The check of the audit itself, with one probe that reads every fact."""
-    facts = tuple(dict.fromkeys(fact for probe in FACT_PROBES for fact in probe.facts))
-    everything = FactProbe("all facts", "every fact", facts)
+    """Check of the audit itself, with one probe of all metadata on shuffled labels."""
+    fields = tuple(dict.fromkeys(name for probe in METADATA_PROBES for name in probe.facts))
+    everything = MetadataProbe("all metadata", "every metadata field", fields)
 
     def scores(labels: FloatArray) -> FloatArray:
         return everything.run(subject, labels).scores

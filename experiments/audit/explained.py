@@ -1,4 +1,4 @@
-"""How much of a system's score the probes explain: finished runs beside the best probe."""
+"""Share of a system's AUROC explained by the best probe, for finished runs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
 from kg.errors import InputError
 
-__all__ = ["Rival", "explain"]
+__all__ = ["BaselineProbe", "explain"]
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A probe that a system is set beside.
+class BaselineProbe:
+    """Probe that a system is compared with.
 
     Args:
         name: Its name.
-        bears_on: What a system must read for it to be a shortcut of that system.
+        bears_on: Input that a system must read for the probe to be a shortcut of it.
         scores: Its logits, `[n, C]`.
     """
 
@@ -38,40 +38,40 @@ class Rival:
     bears_on: BearsOn
     scores: FloatArray
 
-    def is_open_to(self, record: RunRecord) -> bool:
-        """Whether the system of a run reads what the probe bears on."""
+    def concerns(self, record: RunRecord) -> bool:
+        """Whether the system of a run reads the input that the probe bears on."""
         text = record.text_policy != "none"
-        pictures = bool({"image", "borders"} & set(record.inputs_at_test))
-        return {"anything": True, "text": text, "pictures": pictures}[self.bears_on]
+        images = bool({"image", "borders"} & set(record.inputs_at_test))
+        return {"anything": True, "text": text, "images": images}[self.bears_on]
 
 
 def explain(
-    subject: Subject, probes: Sequence[Rival], runs: Sequence[RunFolder]
+    subject: Subject, probes: Sequence[BaselineProbe], runs: Sequence[RunFolder]
 ) -> tuple[ExplainedRun, ...]:
-    """Each configuration among the runs beside the probe that does best on its studies.
+    """Compare each configuration among the runs with the best probe on its studies.
 
-    The best probe is chosen on the very studies it is compared on, which favours the probe; probes
-    of what the system does not read are no rivals of it.
+    The best probe is selected on the same studies it is compared on, which favours the probe.
+    Probes of inputs that the system does not read are not compared with it.
 
     Args:
-        subject: What was audited.
+        subject: Audited studies and labels.
         probes: The probes.
         runs: Finished runs on the folds of the audit; all folds of each configuration.
 
     Raises:
         InputError: If a run is of other data, labels or folds, or lacks a fold.
     """
-    found = []
+    results = []
     for name, folders in gather(runs).items():
         aligned = align({name: folders})
         _check(subject, aligned)
-        found.append(_explained(name, _Beside.of(subject, probes, aligned), aligned))
-    return tuple(found)
+        results.append(_explained(name, _Paired.of(subject, probes, aligned), aligned))
+    return tuple(results)
 
 
 def _check(subject: Subject, aligned: Aligned) -> None:
-    """Refuse runs that were tested on anything but the folds of the audit."""
-    asked = subject.asked
+    """Raise for runs that were not tested on the folds of the audit."""
+    options = subject.options
     name, labels = subject.opened.name, subject.opened.choice.name
     (arm,) = aligned.arms
     for run in arm.runs:
@@ -80,26 +80,26 @@ def _check(subject: Subject, aligned: Aligned) -> None:
         if not same or run.record.split_manifest not in folds:
             raise InputError(
                 f"{run.folder.run} was not tested on the folds of this audit ({name}, "
-                f"{labels}, {asked.folds} folds of seed {asked.seed})",
+                f"{labels}, {options.folds} folds of seed {options.seed})",
                 "name runs of split {kind: folds} with the same data set, labels, folds and seed",
             )
-    if len(arm.folds) < asked.folds:
+    if len(arm.folds) < options.folds:
         raise InputError(
-            f"{arm.name}: {len(arm.folds)} of {asked.folds} folds were run",
+            f"{arm.name}: {len(arm.folds)} of {options.folds} folds were run",
             "run the others, with --set split.fold=K",
         )
 
 
 @dataclass(frozen=True)
-class _Beside:
-    """Labels, scores of the system and of the probes on the same rows.
+class _Paired:
+    """Labels, and scores of a system and of the probes, on the same rows.
 
     Args:
         labels: `[n, C]`.
         system: `[n, C]`.
         probes: By name, `[n, C]`.
         units: Patients, folds and modalities.
-        plan: How intervals are made.
+        plan: Number of resamples and fewest positives.
         seed: Seed of the resamples.
     """
 
@@ -111,61 +111,63 @@ class _Beside:
     seed: int
 
     @classmethod
-    def of(cls, subject: Subject, probes: Sequence[Rival], aligned: Aligned) -> _Beside:
+    def of(cls, subject: Subject, probes: Sequence[BaselineProbe], aligned: Aligned) -> _Paired:
         place = {study.study: row for row, study in enumerate(subject.studies)}
         rows: IntArray = np.array([place[study] for study in aligned.studies], dtype=np.intp)
         both = [finding for finding in subject.findings if finding in aligned.findings]
         ours = np.array([subject.findings.index(finding) for finding in both], dtype=np.intp)
         theirs = [aligned.findings.index(finding) for finding in both]
         cells = np.ix_(rows, ours)
-        parts = [subject.modalities[row] for row in rows] if subject.parts else None
+        modalities = [subject.modalities[row] for row in rows] if subject.strata else None
         record = aligned.arms[0].runs[0].record
-        given = {one.name: one.scores[cells] for one in probes if one.is_open_to(record)}
-        units = aligned.units(parts)
+        known = {one.name: one.scores[cells] for one in probes if one.concerns(record)}
+        units = aligned.units(modalities)
         return cls(
-            enough_of_each(subject.labels[cells], units, subject.asked.at_least),
+            enough_of_each(subject.labels[cells], units, subject.options.at_least),
             aligned.arms[0].scores.mean(axis=0)[:, theirs],
-            {name: scores for name, scores in given.items() if not np.isnan(scores).any()},
+            {name: scores for name, scores in known.items() if not np.isnan(scores).any()},
             units,
-            Plan(resamples=subject.asked.resamples, at_least=subject.asked.at_least),
-            subject.asked.seed,
+            Plan(resamples=subject.options.resamples, at_least=subject.options.at_least),
+            subject.options.seed,
         )
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
 
     def macro(self, scores: FloatArray, plan: Plan) -> Measured:
-        found = bootstrap(self.labels, scores, self.units, rng=self.rng(), plan=plan)
-        macro = found.macro
-        return Measured.of(macro.value, macro.low, macro.high, len(found.averaged))
+        estimates = bootstrap(self.labels, scores, self.units, rng=self.rng(), plan=plan)
+        macro = estimates.macro
+        return Measured.of(macro.value, macro.low, macro.high, len(estimates.averaged))
 
 
-def _explained(name: str, beside: _Beside, aligned: Aligned) -> ExplainedRun:
-    """One system beside its best probe."""
-    once = Plan(resamples=1, at_least=beside.plan.at_least)
-    areas = {
-        probe: beside.macro(scores, once).value or 0 for probe, scores in beside.probes.items()
-    }
+def _explained(name: str, pair: _Paired, aligned: Aligned) -> ExplainedRun:
+    """Comparison of one system with its best probe."""
+    once = Plan(resamples=1, at_least=pair.plan.at_least)
+    areas = {probe: pair.macro(scores, once).value or 0 for probe, scores in pair.probes.items()}
     if not areas:
         raise InputError(f"{name}: no probe gives a score for every study", "name other runs")
     best = max(areas, key=lambda probe: areas[probe])
-    probe = beside.probes[best]
+    probe = pair.probes[best]
     gap = paired(
-        beside.labels, (beside.system, probe), beside.units, rng=beside.rng(), plan=beside.plan
+        pair.labels,
+        (pair.system, probe),
+        pair.units,
+        rng=pair.rng(),
+        plan=pair.plan,
     )
     within = adjusted_auroc(
-        beside.labels, beside.system, probe, beside.units,
-        resamples=beside.plan.resamples, rng=beside.rng(),
+        pair.labels, pair.system, probe, pair.units,
+        resamples=pair.plan.resamples, rng=pair.rng(),
     )  # fmt: skip
-    counted = averaged_findings(beside.labels, within.auroc.values, beside.plan.at_least)
-    left = estimate(*within.auroc.mean(counted).alone, beside.plan)
+    counted = averaged_findings(pair.labels, within.auroc.values, pair.plan.at_least)
+    left = estimate(*within.auroc.mean(counted).alone, pair.plan)
     run = ExplainedRun(
         system=name,
         inputs=tuple(aligned.arms[0].runs[0].record.inputs_at_test),
         runs=tuple(one.folder.run for one in aligned.arms[0].runs),
         probe=best,
-        run_auroc=beside.macro(beside.system, beside.plan),
-        probe_auroc=beside.macro(probe, beside.plan),
+        run_auroc=pair.macro(pair.system, pair.plan),
+        probe_auroc=pair.macro(probe, pair.plan),
         difference=Measured.of(gap.macro.delta, gap.macro.low, gap.macro.high, len(gap.averaged)),
         within=Measured.of(left.value, left.low, left.high, len(counted)),
         comparable=float(mean_of_defined(within.comparable[list(gap.averaged)])),

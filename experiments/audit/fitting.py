@@ -1,4 +1,4 @@
-"""Out-of-fold scores of a probe: fitted on a fold's training studies, read on its test studies."""
+"""Out-of-fold scores of a probe: fitted on training studies, computed on test studies of a fold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from experiments.systems._logistic import LogisticOptions, fit_logistic
 __all__ = ["DenseFeatures", "SparseFeatures", "scores_of_dense", "scores_of_sparse"]
 
 DenseFeatures = Callable[[Fold], Tensor]
-"""Features of all studies `[n, F]`, whatever is fitted being fitted on the fold's training rows."""
+"""Features of all studies `[n, F]`; anything fitted is fitted on the fold's training rows."""
 SparseFeatures = Callable[[Fold], Any]
 """As `DenseFeatures`, as a sparse array."""
 
@@ -29,9 +29,9 @@ def scores_of_dense(
 
     Args:
         subject: Studies and folds.
-        features: What the probe reads.
-        options: How the regressions are fitted, as in the logistic systems.
-        labels: What is learnt, `[n, C]`; NaN = not stated.
+        features: Features that the probe reads.
+        options: Options of the regressions, as in the logistic systems.
+        labels: Training labels, `[n, C]`; NaN = not stated.
     """
     scores = np.full(labels.shape, np.nan)
     for fold in subject.folds:

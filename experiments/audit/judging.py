@@ -1,4 +1,4 @@
-"""AUROC of a probe's scores: in each modality, together, and over everything."""
+"""AUROC of a probe's scores in each modality, their mean, and over all studies."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ __all__ = ["enough_of_each", "judge", "shuffled_check", "shuffled_labels"]
 
 
 def judge(subject: Subject, scores: FloatArray, *, across: bool) -> tuple[Place, ...]:
-    """AUROC of scores, the place they are judged by first.
+    """AUROC of scores, the value they are judged by first.
 
     Args:
         subject: Studies, labels and folds.
-        scores: Logits, `[n, C]`; NaN = not given.
-        across: Whether studies of all modalities are to be ranked with each other.
+        scores: Logits, `[n, C]`; NaN = missing.
+        across: Whether studies of all modalities are ranked together.
     """
     everyone = np.ones(len(scores), dtype=bool)
-    if across or not subject.parts:
+    if across or not subject.strata:
         return (_place(subject, "all", scores, everyone, parts=False),)
     modality = np.asarray(subject.modalities)
     return (
         _place(subject, "together", scores, everyone, parts=True),
-        *(_place(subject, part, scores, modality == part, parts=False) for part in subject.parts),
+        *(_place(subject, one, scores, modality == one, parts=False) for one in subject.strata),
     )
 
 
 def _place(
     subject: Subject, where: str, scores: FloatArray, here: BoolArray, *, parts: bool
 ) -> Place:
-    """AUROC of each finding and their mean over some studies."""
+    """AUROC of each finding on some studies, and their mean."""
     units = Units(
         np.asarray(subject.groups, dtype=object)[here],
         folds=subject.tested_in[here],
         modalities=np.asarray(subject.modalities)[here] if parts else None,
     )
-    asked = subject.asked
-    given = np.where(np.isnan(scores), np.nan, subject.labels)[here]
-    labels = enough_of_each(given, units, asked.at_least)
-    plan = Plan(resamples=asked.resamples, at_least=asked.at_least)
-    rng = np.random.default_rng(asked.seed)
-    found = bootstrap(labels, scores[here], units, rng=rng, plan=plan)
-    findings = zip(subject.findings, map(_measured, found.findings), strict=True)
-    return Place(where, _measured(found.macro, len(found.averaged)), dict(findings))
+    options = subject.options
+    known = np.where(np.isnan(scores), np.nan, subject.labels)[here]
+    labels = enough_of_each(known, units, options.at_least)
+    plan = Plan(resamples=options.resamples, at_least=options.at_least)
+    rng = np.random.default_rng(options.seed)
+    estimates = bootstrap(labels, scores[here], units, rng=rng, plan=plan)
+    findings = zip(subject.findings, map(_measured, estimates.findings), strict=True)
+    return Place(where, _measured(estimates.macro, len(estimates.averaged)), dict(findings))
 
 
 def enough_of_each(labels: FloatArray, units: Units, at_least: int) -> FloatArray:
-    """Labels `[n, C]` without, part by part, the findings of which one class is too rare."""
+    """Labels `[n, C]`, NaN for findings of which one class is too rare in a modality."""
     kept = labels.copy()
     for cells in units.cells:
         rows = np.concatenate(cells)
@@ -68,24 +68,24 @@ def _measured(estimate: Estimate, findings: int | None = None) -> Measured:
 
 
 def shuffled_check(subject: Subject, probe: Callable[[FloatArray], FloatArray]) -> Shuffled | None:
-    """Macro AUROC of a probe on labels that were shuffled: it must be at chance.
+    """Macro AUROC of a probe trained on shuffled labels, which must be at chance.
 
-    None where it is never defined, as where each modality has one class only.
+    None where it is never defined, e.g. where each modality has one class only.
 
     Args:
         subject: Studies, labels and folds.
-        probe: Gives scores `[n, C]` for labels `[n, C]` it is taught.
+        probe: Function from training labels `[n, C]` to scores `[n, C]`.
     """
-    rng = np.random.default_rng([subject.asked.seed, 1])
+    rng = np.random.default_rng([subject.options.seed, 1])
     units = Units(subject.groups, folds=subject.tested_in, modalities=subject.modalities)
     # one resample: the shuffles themselves are the distribution
-    plan = Plan(resamples=1, at_least=subject.asked.at_least)
+    plan = Plan(resamples=1, at_least=subject.options.at_least)
     values = []
-    for _ in range(subject.asked.shuffles):
+    for _ in range(subject.options.shuffles):
         labels = shuffled_labels(subject, rng)
-        found = bootstrap(labels, probe(labels), units, rng=rng, plan=plan)
-        if np.isfinite(found.macro.value):
-            values.append(found.macro.value)
+        estimates = bootstrap(labels, probe(labels), units, rng=rng, plan=plan)
+        if np.isfinite(estimates.macro.value):
+            values.append(estimates.macro.value)
     if not values:
         return None
     low, high = np.quantile(values, [0.025, 0.975])
@@ -99,15 +99,15 @@ def shuffled_check(subject: Subject, probe: Callable[[FloatArray], FloatArray]) 
 
 
 def shuffled_labels(subject: Subject, rng: np.random.Generator) -> FloatArray:
-    """Labels dealt out anew: each patient gets those of another of the same modality, `[n, C]`.
+    """Labels permuted between patients of the same modality, `[n, C]`.
 
     All studies of a patient get the labels of one study, so that a patient on both sides of a
-    fold, were there one, would give the labels away.
+    fold, were there one, would leak the labels.
     """
-    dealt = np.empty_like(subject.labels)
+    shuffled = np.empty_like(subject.labels)
     groups, modalities = np.asarray(subject.groups), np.asarray(subject.modalities)
     for modality in np.unique(modalities):
         here = np.flatnonzero(modalities == modality)
         _, first, member = np.unique(groups[here], return_index=True, return_inverse=True)
-        dealt[here] = subject.labels[here[rng.permutation(first)]][member.ravel()]
-    return dealt
+        shuffled[here] = subject.labels[here[rng.permutation(first)]][member.ravel()]
+    return shuffled

@@ -1,7 +1,7 @@
-"""How differently two data sets label findings together: the lift of each pair, and its ratio.
+"""Label shift: co-occurrence of findings in two data sets, as lift of each pair and their ratio.
 
-A system that has learnt that two findings go together in one hospital is wrong where they do not.
-Only label tables are looked at, of the development part.
+A system that has learnt that two findings occur together in one hospital fails where they do not.
+Only label tables of the development sets are read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Labelled", "PairShift", "crosswalk", "label_shift", "read_labelled"]
 
 @dataclass(frozen=True)
 class Labelled:
-    """The label table of a data set.
+    """Label table of a data set.
 
     Args:
         name: Data set and label set.
@@ -44,17 +44,17 @@ class Labelled:
 
 @dataclass(frozen=True)
 class PairShift:
-    """Two findings in two data sets, numbers of the one data set first.
+    """Co-occurrence of two findings in two data sets, each pair of numbers in their order.
 
     Args:
-        pair: Concept ids, as the first data set has them.
+        pair: Concept ids of the first data set.
         studies: Studies that state both.
-        expected: Studies in which both would be present if they were independent.
-        together: Studies in which both are present.
-        lift: `together / expected`: 1 = independent; None where nothing is expected.
-        ratio: Lift in the second data set over that in the first, with the interval of patients
-            drawn in both; not defined where the findings are never together in the first.
-        too_few: In one of them fewer are together, and expected together, than the plan asks for.
+        expected: Expected number of studies with both, if they were independent.
+        together: Studies with both.
+        lift: `together / expected`; 1 = independent, None where none is expected.
+        ratio: Lift in the second data set divided by that in the first, with an interval over
+            patients of both; not defined where the findings never co-occur in the first.
+        too_few: Whether too few studies have both findings, observed or expected, in one of them.
     """
 
     pair: tuple[str, str]
@@ -67,11 +67,11 @@ class PairShift:
 
 
 def read_labelled(opened: OpenDataset, graph: KnowledgeGraph) -> Labelled:
-    """The label table of the development part of a data set; no picture is opened.
+    """Read the label table of the development set of a data set; no image is opened.
 
     Args:
         opened: The data set.
-        graph: The graph its label set is from.
+        graph: Graph with its label set.
 
     Raises:
         InputError: If no study is labelled.
@@ -91,7 +91,7 @@ def read_labelled(opened: OpenDataset, graph: KnowledgeGraph) -> Labelled:
 def crosswalk(
     graph: KnowledgeGraph, one: Sequence[str], other: Sequence[str]
 ) -> dict[str, str | None]:
-    """For each finding of one label set its equal or exact match in the other; None = has none."""
+    """Equal or exact match of each finding of one label set in the other; None = no match."""
     return {
         finding: next((same for same in equivalents(graph, finding) if same in other), None)
         for finding in one
@@ -106,14 +106,14 @@ def label_shift(
     rng: np.random.Generator,
     plan: Plan = USUAL,
 ) -> tuple[PairShift, ...]:
-    """Lift of every pair of shared findings in both data sets, what differs most first.
+    """Lift of every pair of shared findings in both data sets, largest difference first.
 
     Args:
         one: The first label table.
         other: The second.
         same: Finding of the second for each of the first; see `crosswalk`.
-        rng: Source of the resamples of patients.
-        plan: Resamples, coverage, and the fewest studies together, or expected to be.
+        rng: Generator of the resamples of patients.
+        plan: Resamples, coverage, and the fewest studies with both findings.
     """
     shared = [(finding, match) for finding, match in same.items() if match is not None]
     pairs = list(combinations(range(len(shared)), 2))
@@ -126,7 +126,7 @@ def label_shift(
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = tables[1].lift[column] / tables[0].lift[column]
             drawn = tables[1].drawn[:, column] / tables[0].drawn[:, column]
-        found = estimate(ratio, np.where(np.isfinite(drawn), drawn, np.nan), plan)
+        interval = estimate(ratio, np.where(np.isfinite(drawn), drawn, np.nan), plan)
         expected = [float(table.expected[column]) for table in tables]
         together = [int(table.together[column]) for table in tables]
         rows.append(
@@ -136,7 +136,7 @@ def label_shift(
                 expected=(expected[0], expected[1]),
                 together=(together[0], together[1]),
                 lift=(defined(tables[0].lift[column]), defined(tables[1].lift[column])),
-                ratio=Measured.of(found.value, found.low, found.high),
+                ratio=Measured.of(interval.value, interval.low, interval.high),
                 too_few=min(map(max, expected, together)) < plan.at_least,
             )
         )
@@ -145,7 +145,7 @@ def label_shift(
 
 @dataclass(frozen=True)
 class _Counted:
-    """Counts of each pair in one table, and its lift in every resample of patients `[r, P]`."""
+    """Counts and lift of each pair in one table, `drawn` in every resample of patients `[r, P]`."""
 
     studies: FloatArray
     expected: FloatArray
@@ -179,7 +179,7 @@ class _Counted:
 
 
 def _distance(ratio: float | None) -> float:
-    """How far a ratio is from 1 on the scale of logarithms; 0 where it is not defined."""
+    """Absolute logarithm of a ratio; 0 where it is not defined."""
     if ratio is None:
         return 0.0
     return abs(float(np.log(ratio))) if ratio else np.inf

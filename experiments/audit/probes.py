@@ -1,4 +1,4 @@
-"""Probes of a data set: models that read what must not be able to diagnose."""
+"""Metadata probes: models of inputs that must not be able to diagnose."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from experiments.loading.metadata import FactReader
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_metadata import LogisticMetadata
 
-__all__ = ["FACT_PROBES", "BearsOn", "FactProbe", "NotPossible", "Probed"]
+__all__ = ["METADATA_PROBES", "BearsOn", "MetadataProbe", "NotPossible", "Probed"]
 
-BearsOn = Literal["anything", "text", "pictures"]
-"""What a system must read for a probe to be a shortcut of that system."""
+BearsOn = Literal["anything", "text", "images"]
+"""Input that a system must read for a probe to be a shortcut of it."""
 
 
 class NotPossible(Exception):
@@ -28,12 +28,12 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True)
 class Probed:
-    """What came of a probe.
+    """Scores of a probe.
 
     Args:
         scores: Logits from the fold that tested each study, `[n, C]`.
-        reads: What it read, in words.
-        remark: What has to be known of it beside; empty = nothing.
+        reads: Inputs it read.
+        remark: Remark on the scores; empty = none.
     """
 
     scores: FloatArray = field(repr=False)
@@ -42,15 +42,15 @@ class Probed:
 
 
 @dataclass(frozen=True)
-class FactProbe:
-    """Logistic regression on some facts of a study (`logistic_metadata`).
+class MetadataProbe:
+    """Logistic regression on metadata fields of a study (`logistic_metadata`).
 
     Args:
-        name: What it is called.
-        about: What it reads, in plain words.
-        facts: Facts it reads where a data set states them.
-        across: Whether it is judged over all modalities together, as it tells them apart itself.
-        bears_on: What a system must read for it to be a shortcut of that system.
+        name: Name of the probe.
+        about: Description of its inputs.
+        facts: Metadata fields it reads where a data set states them.
+        across: Whether it is judged over all modalities together, since it predicts the modality.
+        bears_on: Input that a system must read for the probe to be a shortcut of it.
     """
 
     name: str
@@ -63,30 +63,30 @@ class FactProbe:
         """Scores of the probe.
 
         Raises:
-            NotPossible: If no study states one of its facts, or all state the same.
+            NotPossible: If no study states one of its fields, or all state the same.
         """
-        told = [name for name in self.facts if _varies(subject.studies, name)]
-        if not told:
+        fields = [name for name in self.facts if _varies(subject.studies, name)]
+        if not fields:
             raise NotPossible(_why(subject.studies, self.facts))
         options = LogisticMetadata.Options()
         return Probed(
-            scores_of_dense(subject, _Facts(subject.studies, told), options, labels),
-            reads=", ".join(name.replace("_", " ") for name in told),
+            scores_of_dense(subject, _Metadata(subject.studies, fields), options, labels),
+            reads=", ".join(name.replace("_", " ") for name in fields),
         )
 
 
 @dataclass(frozen=True)
-class _Facts:
-    """Encoded facts; the modality is always among them, as a system sees it too."""
+class _Metadata:
+    """Encoded metadata fields; the modality is always among them, as for a system."""
 
     studies: Sequence[Study]
     names: Sequence[str]
 
     def __call__(self, fold: Fold) -> Tensor:
         training = [self.studies[row] for row in fold.train]
-        seen = {name for study in training for name, value in study.metadata.items() if value}
+        stated = {name for study in training for name, value in study.metadata.items() if value}
         reader = FactReader(
-            [name for name in dict.fromkeys((*self.names, "modality")) if name in seen]
+            [name for name in dict.fromkeys((*self.names, "modality")) if name in stated]
         )
         reader.fit(training)
         if not reader.width:
@@ -94,37 +94,35 @@ class _Facts:
         return reader.read(self.studies)
 
 
-FILES = ("format", "bytes", "width", "height", "size", "aspect", "pictures", "kind", "framerate")
+FILES = ("format", "bytes", "width", "height", "size", "aspect", "images", "kind", "framerate")
 LENGTHS = tuple(
     f"{text}_{what}"
     for text in ("report", "dialogue")
     for what in ("characters", "passages", "language")
 )
-FACT_PROBES = (
-    FactProbe("source", "web domain, paper, collection or data set", ("source",)),
-    FactProbe(
-        "picture files", "format, bytes, size and number of the picture files at hand", FILES
-    ),
-    FactProbe("view", "projection or probe, and device", ("view", "device")),
-    FactProbe("sex, age and view", "what is known of the person", ("sex", "age", "view")),
-    FactProbe(
+METADATA_PROBES = (
+    MetadataProbe("origin", "web domain, paper, collection or data set", ("source",)),
+    MetadataProbe("image files", "format, bytes, size and number of image files", FILES),
+    MetadataProbe("view", "projection or probe, and device", ("view", "device")),
+    MetadataProbe("sex, age and view", "sex, age and view", ("sex", "age", "view")),
+    MetadataProbe(
         "text length",
-        "how much is written, in which language",
+        "length and language of the texts",
         LENGTHS,
         bears_on="text",
     ),
-    FactProbe("modality", "X-ray, CT or ultrasound", ("modality",), across=True),
+    MetadataProbe("modality", "X-ray, CT or ultrasound", ("modality",), across=True),
 )
-"""Probes that read facts alone."""
+"""Probes that read metadata only."""
 
 
 def _varies(studies: Sequence[Study], name: str) -> bool:
-    """Whether a fact is stated, and not the same of every study."""
+    """Whether a metadata field is stated and not the same for every study."""
     return len({study.metadata.get(name, "") for study in studies}) > 1
 
 
 def _why(studies: Sequence[Study], names: Sequence[str]) -> str:
-    """Why nothing can be learnt of some facts."""
+    """Reason why nothing can be learnt from some metadata fields."""
     stated = [name for name in names if studies[0].metadata.get(name)]
     if not stated:
         return f"no study states {' or '.join(name.replace('_', ' ') for name in names)}"

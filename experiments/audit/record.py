@@ -1,4 +1,4 @@
-"""What an audit found, as plain records: ready for JSON, for a page and for a table."""
+"""Records of an audit's results, written as JSON, tables and pages."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ __all__ = [
     "Audit",
     "ExplainedRun",
     "LabelCount",
-    "Likeness",
+    "TrainTestOverlap",
     "Place",
     "ProbeResult",
     "Shuffled",
-    "SourceRow",
+    "OriginRow",
 ]
 
 
 @dataclass(frozen=True)
 class Place:
-    """AUROC of a probe somewhere: in one modality, together, or over everything.
+    """AUROC of a probe in one modality, as mean of modalities, or over all studies.
 
     Args:
         where: A modality; `together` (the mean of the modalities); or `all` (studies of all
-            modalities ranked with each other).
+            modalities ranked together).
         macro: Mean over the findings with enough positives.
         findings: Each finding, by its concept id.
     """
@@ -38,17 +38,17 @@ class Place:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What came of one probe.
+    """Result of one probe.
 
     Args:
-        name: What it is called.
-        about: What it reads, in plain words.
-        reads: What it read of this data set; empty where it was not possible.
-        impossible: Why it could not be run; empty where it was.
+        name: Name of the probe.
+        about: Description of its inputs.
+        reads: Inputs it read of this data set; empty where it could not be run.
+        impossible: Reason why it could not be run; empty where it was.
         places: Its AUROC, the one it is judged by first.
-        remark: What has to be known of it beside.
-        verdict: What follows, in plain words.
-        seconds: Time it took.
+        remark: Remark on the scores.
+        verdict: Interpretation in plain words.
+        seconds: Run time.
     """
 
     name: str
@@ -68,14 +68,14 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class Shuffled:
-    """Check of the audit itself: a probe that reads all facts, taught shuffled labels.
+    """Check of the audit itself: a probe of all metadata, trained on shuffled labels.
 
     Args:
         mean: Mean macro AUROC over the shuffles.
         low: 2.5th percentile of them.
         high: 97.5th percentile.
         times: Number of shuffles.
-        passes: Whether chance is within.
+        passes: Whether the interval includes 0.5 or less.
     """
 
     mean: float
@@ -87,7 +87,7 @@ class Shuffled:
 
 @dataclass(frozen=True)
 class LabelCount:
-    """Studies that state a finding, in the labelled development part and its modalities."""
+    """Number of studies that state a finding, in the development set and by modality."""
 
     finding: str
     label: str
@@ -99,15 +99,15 @@ class LabelCount:
 
 @dataclass(frozen=True)
 class Association:
-    """How strongly a finding hangs together with a fact: Cramer's V, 0 = not at all, 1 = fully.
+    """Association of a finding with a metadata field: Cramer's V, from 0 (none) to 1 (full).
 
     Args:
-        fact: The fact.
+        fact: Metadata field.
         finding: Concept id.
-        label: Its name.
+        label: Name of the finding.
         where: Modality, or `all`.
-        cramers_v: With bias correction, so that many small categories do not make it large.
-        categories: Values the fact takes.
+        cramers_v: Cramer's V with bias correction for many small categories.
+        categories: Number of values of the field.
         studies: Studies that state both.
     """
 
@@ -121,13 +121,13 @@ class Association:
 
 
 @dataclass(frozen=True)
-class SourceRow:
-    """Labelled development studies of one source.
+class OriginRow:
+    """Labelled development studies of one origin.
 
     Args:
-        source: The source.
-        studies: Its studies.
-        patients: Their groups.
+        source: Origin: web domain, paper, collection or data set.
+        studies: Number of studies.
+        patients: Number of patient groups.
         present: Positives of each finding, by concept id.
         absent: Negatives of each.
         can_be_tested: Whether it can be left out and tested (`split: {kind: sources}`).
@@ -142,19 +142,19 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What would let a test study be known from training.
+class TrainTestOverlap:
+    """Train/test overlap: images, texts and patients that recur.
 
     Args:
-        pictures: Pictures looked at.
-        unreadable: Of them, those that cannot be read.
-        duplicates: Pictures that nearly equal another one.
-        duplicate_groups: Groups of such pictures.
-        across_patients: Groups with pictures of several patient groups.
-        across_folds: Groups parted between training and test in some fold.
-        across_official: Groups parted by the published split; None where there is none.
+        pictures: Images compared.
+        unreadable: Images that cannot be read.
+        duplicates: Images with a near-duplicate.
+        duplicate_groups: Groups of near-duplicates.
+        across_patients: Groups with images of several patient groups.
+        across_folds: Groups divided between training and test in some fold.
+        across_official: Groups divided by the published split; None where there is none.
         official_patients: Patient groups on both sides of the published split; None likewise.
-        same_text: Texts that stand word for word in studies of several patient groups.
+        same_text: Texts that recur word for word in several patient groups.
         same_text_studies: Studies with such a text.
         texts: Studies with text.
     """
@@ -174,20 +174,20 @@ class Likeness:
 
 @dataclass(frozen=True)
 class ExplainedRun:
-    """How much of a system's score the best probe explains, on the same studies.
+    """Comparison of a system with the best probe on the same studies.
 
     Args:
         system: Name of the configuration.
-        inputs: What it reads at test.
-        runs: Run ids, one a fold and seed.
+        inputs: Inputs at test.
+        runs: Run ids, one per fold and seed.
         probe: The probe with the highest AUROC on these studies.
         run_auroc: Macro AUROC of the runs.
         probe_auroc: Macro AUROC of the probe.
         difference: Runs minus probe, paired.
         within: AUROC of the runs among studies to which the probe gives about the same score
             (covariate-adjusted AUROC).
-        comparable: Share of positives that have a negative beside them in their stratum.
-        verdict: What follows, in plain words.
+        comparable: Share of positives that have a negative in their stratum.
+        verdict: Interpretation in plain words.
     """
 
     system: str
@@ -209,26 +209,26 @@ class Audit:
     Args:
         dataset: Name of the data set.
         labels: Label set.
-        label_source: What its labels were read from.
+        label_source: Texts or tables its labels were read from.
         version: Version of kgdx.
         studies: Labelled development studies audited.
-        patients: Their groups.
+        patients: Number of patient groups.
         unlabelled: Development studies without any label.
         modalities: Studies of each modality.
         folds: Number of folds.
         manifests: Hash of each fold's manifest.
         seed: Seed of folds and resamples.
         resamples: Bootstrap resamples.
-        at_least: Fewest positives of a finding that is asked for.
-        counts: Labels.
+        at_least: Fewest positives of an audited finding.
+        counts: Label counts.
         probes: The probes.
-        shuffled: Check of the audit itself; None where no probe of facts is possible.
-        associations: Facts tied to findings, strongest first.
-        sources: Sources, largest first.
-        likeness: What would let a test study be known from training.
-        explained: Finished runs beside the probes.
-        remarks: What has to be known before reading on.
-        options: Options of the data set that are not the usual ones.
+        shuffled: Check of the audit itself; None where no metadata probe is possible.
+        associations: Associations of metadata with findings, strongest first.
+        sources: Origins, largest first.
+        likeness: Train/test overlap.
+        explained: Finished runs compared with the probes.
+        remarks: Remarks on the audited findings and origins.
+        options: Options of the data set that differ from their defaults.
     """
 
     dataset: str
@@ -248,8 +248,8 @@ class Audit:
     probes: tuple[ProbeResult, ...]
     shuffled: Shuffled | None
     associations: tuple[Association, ...]
-    sources: tuple[SourceRow, ...]
-    likeness: Likeness
+    sources: tuple[OriginRow, ...]
+    likeness: TrainTestOverlap
     explained: tuple[ExplainedRun, ...] = ()
     remarks: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""Subject: the labelled development part of a data set, with the folds that its runs are tested on.
+"""Subject of an audit: the labelled development set of a data set, and its folds.
 
-The locked part is divided off first and nothing of it is looked at. Folds are those of
+The locked test set is split off first and never read. Folds are those of
 `split: {kind: folds}`, so a probe and a run of the same seed share their manifests.
 """
 
@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from encoders.study import Study
-from experiments.audit.measured_facts import with_measured_facts
+from experiments.audit.measured_metadata import with_measured_metadata
 from experiments.config.schema import DataSection, SplitSection
 from experiments.loading.targets import choose_findings, label_set_of, targets
 from experiments.metrics.arrays import FloatArray, IntArray, Units
@@ -22,19 +22,19 @@ from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 
-__all__ = ["Asked", "Fold", "Subject", "open_subject"]
+__all__ = ["AuditOptions", "Fold", "Subject", "open_subject"]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """On which folds a data set is to be audited, and how closely.
+class AuditOptions:
+    """Options of an audit: folds, resamples and the fewest positives.
 
     Args:
         folds: Number of folds.
-        seed: Seed of the folds, and of whatever else is drawn.
-        at_least: Findings with fewer positives in the development part are left out.
+        seed: Seed of the folds and of all random draws.
+        at_least: Fewest positives of an audited finding in the development set.
         resamples: Bootstrap resamples of an interval.
-        shuffles: How often labels are shuffled for the check of the audit itself.
+        shuffles: Number of label shuffles for the check of the audit itself.
     """
 
     folds: int = 5
@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: rows of the subject that train, and that are tested."""
+    """Rows of the training and test studies of one fold."""
 
     train: IntArray
     test: IntArray
@@ -54,20 +54,20 @@ class Fold:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is audited.
+    """Studies, labels and folds that are audited.
 
     Args:
-        asked: What was asked for.
+        options: Options of the audit.
         opened: The data set.
         label_set: Its label set.
-        findings: Concept ids that are asked for (`C`).
-        studies: Labelled development studies, with measured facts (`n`).
+        findings: Concept ids of the audited findings (`C`).
+        studies: Labelled development studies, with measured metadata (`n`).
         labels: 1, 0 or NaN = not stated, `[n, C]`.
         manifests: The split of each fold.
-        unlabelled: Development studies that state no label at all.
+        unlabelled: Number of development studies without any label.
     """
 
-    asked: Asked
+    options: AuditOptions
     opened: OpenDataset
     label_set: LabelSet
     findings: tuple[str, ...]
@@ -83,21 +83,21 @@ class Subject:
 
     @cached_property
     def modalities(self) -> tuple[str, ...]:
-        """Modality of each study; empty where it has no picture."""
+        """Modality of each study; empty where it has no image."""
         return tuple(study.metadata.get("modality", "") for study in self.studies)
 
     @cached_property
-    def parts(self) -> tuple[str, ...]:
-        """The modalities there are, where they are several; else nothing."""
+    def strata(self) -> tuple[str, ...]:
+        """Modalities that metrics are computed within; empty where there is one only."""
         names = tuple(dict.fromkeys(self.modalities))
         return tuple(sorted(names)) if len(names) > 1 else ()
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
-        """Rows of each fold, validation left out of both sides as it is in a run."""
+        """Training and test rows of each fold; validation is in neither, as in a run."""
 
-        def rows(manifest: Manifest, part: str) -> IntArray:
-            places = [manifest.assignments[study.study] == part for study in self.studies]
+        def rows(manifest: Manifest, subset: str) -> IntArray:
+            places = [manifest.assignments[study.study] == subset for study in self.studies]
             return np.flatnonzero(places)
 
         return tuple(Fold(rows(one, "train"), rows(one, "test")) for one in self.manifests)
@@ -111,41 +111,43 @@ class Subject:
         return place
 
     def units(self, *, within: bool) -> Units:
-        """How rows hang together: patients within folds, judged within modality where asked."""
-        parts = self.modalities if within and self.parts else None
-        return Units(self.groups, folds=self.tested_in, modalities=parts)
+        """Patients, folds and, where `within`, modalities of the rows."""
+        modalities = self.modalities if within and self.strata else None
+        return Units(self.groups, folds=self.tested_in, modalities=modalities)
 
 
-def open_subject(asked: Asked, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:
-    """Read a data set and divide it.
+def open_subject(options: AuditOptions, opened: OpenDataset, graph: KnowledgeGraph) -> Subject:
+    """Read the development set of a data set and divide it into folds.
 
     Args:
-        asked: Folds, and what is asked for.
+        options: Folds, resamples and the fewest positives of a finding.
         opened: The data set.
-        graph: The graph its label set is from.
+        graph: Graph with its label set.
 
     Raises:
         InputError: If no study is labelled, or no finding is frequent enough.
     """
-    data = DataSection(name=opened.name, labels=opened.choice.name, at_least=asked.at_least)
+    data = DataSection(name=opened.name, labels=opened.choice.name, at_least=options.at_least)
     development = opened.development
     if not development:
         raise InputError(
-            f"no study of {opened.name} is left to develop on", "see `kgdx data check`"
+            f"no study of {opened.name} is in the development set", "see `kgdx data check`"
         )
     studies = wanted_studies(development, data)
     label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     findings = choose_findings(label_set, studies, data.at_least)
     manifests = tuple(
-        opened.manifest(SplitSection(kind="folds", folds=asked.folds, fold=fold, seed=asked.seed))
-        for fold in range(asked.folds)
+        opened.manifest(
+            SplitSection(kind="folds", folds=options.folds, fold=fold, seed=options.seed)
+        )
+        for fold in range(options.folds)
     )
     return Subject(
-        asked=asked,
+        options=options,
         opened=opened,
         label_set=label_set,
         findings=findings,
-        studies=tuple(with_measured_facts(study, opened.root) for study in studies),
+        studies=tuple(with_measured_metadata(study, opened.root) for study in studies),
         labels=targets(studies, findings, data.uncertain, opened.choice.blank).astype(np.float64),
         manifests=manifests,
         unlabelled=len(development) - len(studies),

@@ -1,4 +1,4 @@
-"""Probes that read text from which every clause on an asked-for finding was cut."""
+"""Text probes: texts without the clauses on the audited findings."""
 
 from __future__ import annotations
 
@@ -26,48 +26,48 @@ from kg.model.graph import KnowledgeGraph
 
 __all__ = ["CutProbe", "Redacted", "RedactedProbe"]
 
-Source = Literal["report", "dialogue"]
+TextKind = Literal["report", "dialogue"]
 
 
 class Redacted:
-    """Text of studies without the clauses that speak of the asked-for findings; read once.
+    """Texts of studies without the clauses on the audited findings; each is redacted once.
 
     Args:
-        graph: The graph whose names the linker looks for; nothing mined from the data set.
-        subject: Whose text.
+        graph: Graph with the names the linker looks for; nothing mined from the data set.
+        subject: Audited studies.
     """
 
     def __init__(self, graph: KnowledgeGraph, subject: Subject) -> None:
         self.linker, self.subject = MentionLinker(graph), subject
         known = [finding for finding in subject.findings if finding in graph.index]
-        self.asked = set(known).union(*(graph.descendants(finding) for finding in known))
-        self._kept: dict[Source, list[tuple[Passage, ...]]] = {}
+        self.concepts = set(known).union(*(graph.descendants(finding) for finding in known))
+        self._redacted: dict[TextKind, list[tuple[Passage, ...]]] = {}
 
-    def whole(self, source: Source) -> list[tuple[Passage, ...]]:
-        """What is written of each study.
+    def whole(self, kind: TextKind) -> list[tuple[Passage, ...]]:
+        """Full texts of each study.
 
         Raises:
-            NotPossible: If nothing is.
+            NotPossible: If there are none.
         """
-        texts = [getattr(study, source) for study in self.subject.studies]
+        texts = [getattr(study, kind) for study in self.subject.studies]
         if not any(texts):
-            raise NotPossible(f"no study has a {source}")
+            raise NotPossible(f"no study has a {kind}")
         return texts
 
-    def cut(self, source: Source) -> list[tuple[Passage, ...]]:
-        """What is left of it.
+    def cut(self, kind: TextKind) -> list[tuple[Passage, ...]]:
+        """Redacted texts of each study.
 
         Raises:
-            NotPossible: If nothing is, as of text in a language that is not read.
+            NotPossible: If nothing is left, e.g. of text in an unsupported language.
         """
-        if source not in self._kept:
-            self._kept[source] = [
-                redact(passages, self.linker.link(passages), self.asked)
-                for passages in self.whole(source)
+        if kind not in self._redacted:
+            self._redacted[kind] = [
+                redact(passages, self.linker.link(passages), self.concepts)
+                for passages in self.whole(kind)
             ]
-        if not any(self._kept[source]):
-            raise NotPossible(f"nothing is left of any {source}: see its language")
-        return self._kept[source]
+        if not any(self._redacted[kind]):
+            raise NotPossible(f"nothing is left of any {kind}: see its language")
+        return self._redacted[kind]
 
 
 @dataclass(frozen=True)
@@ -76,22 +76,22 @@ class RedactedProbe:
 
     Args:
         texts: Redacted texts.
-        source: Which text.
+        kind: Report or dialogue.
     """
 
     texts: Redacted
-    source: Source
+    kind: TextKind
     bears_on: BearsOn = "text"
 
     @property
     def name(self) -> str:
-        """What it is called."""
-        return f"redacted {self.source}"
+        """Name of the probe."""
+        return f"redacted {self.kind}"
 
     @property
     def about(self) -> str:
-        """What it reads."""
-        return f"the {self.source} without the clauses that name an asked-for finding"
+        """Description of its input."""
+        return f"the {self.kind} without the clauses that name an audited finding"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -99,47 +99,47 @@ class RedactedProbe:
         Raises:
             NotPossible: If there is no such text, or nothing is left of it.
         """
-        written = ["\n".join(one.text for one in text) for text in self.texts.cut(self.source)]
+        written = ["\n".join(one.text for one in text) for text in self.texts.cut(self.kind)]
         if not any(words_of(text) for text in written):
-            raise NotPossible(f"nothing is left of any {self.source}")
+            raise NotPossible(f"nothing is left of any {self.kind}")
 
         def features(fold: Fold) -> csr_array:
-            words = TfidfVectorizer(
+            vectorizer = TfidfVectorizer(
                 tokenizer=words_of, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True,
                 min_df=2,
             )  # fmt: skip
-            words.fit([written[row] for row in fold.train])
-            return csr_array(words.transform(written))
+            vectorizer.fit([written[row] for row in fold.train])
+            return csr_array(vectorizer.transform(written))
 
         options = LogisticText.Options()
         return Probed(
             scores_of_sparse(subject, features, options.strength, labels),
-            reads="words and word pairs that are left",
+            reads="remaining words and word pairs",
         )
 
 
 @dataclass(frozen=True)
 class CutProbe:
-    """Logistic regression on how much was cut from each text, and on nothing that it says.
+    """Logistic regression on the length of redacted and remaining text, not on its content.
 
     Args:
         texts: Redacted texts.
-        source: Which text.
+        kind: Report or dialogue.
     """
 
     texts: Redacted
-    source: Source
+    kind: TextKind
     bears_on: BearsOn = "text"
 
     @property
     def name(self) -> str:
-        """What it is called."""
-        return f"cuts in the {self.source}"
+        """Name of the probe."""
+        return f"cuts in the {self.kind}"
 
     @property
     def about(self) -> str:
-        """What it reads."""
-        return f"how much of the {self.source} was cut, and how much is left"
+        """Description of its input."""
+        return f"length of redacted and remaining text of the {self.kind}"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
@@ -147,7 +147,7 @@ class CutProbe:
         Raises:
             NotPossible: If there is no such text, or nothing is left of it.
         """
-        before, after = self.texts.whole(self.source), self.texts.cut(self.source)
+        before, after = self.texts.whole(self.kind), self.texts.cut(self.kind)
         counts = torch.tensor(
             [[_size(old) - _size(new), _size(new)] for old, new in zip(before, after, strict=True)],
             dtype=torch.float32,
@@ -160,7 +160,7 @@ class CutProbe:
         options = LogisticMetadata.Options()
         return Probed(
             scores_of_dense(subject, features, options, labels),
-            reads="characters cut, characters left",
+            reads="characters redacted, characters remaining",
         )
 
 

@@ -1,7 +1,7 @@
-"""Thumbnail: the grey picture itself, a few pixels wide, as one token.
+"""Thumbnail: the grey image itself, a few pixels wide, as one token.
 
-For probes that ask what can be told at a glance at a frame or a background: no network, so that
-an audit of thousands of pictures costs little more than reading them.
+Encoder of probes for frames and backgrounds. It has no network, so that an audit of thousands of
+images costs little more than reading them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from kg.options import Options as BaseOptions
 __all__ = ["NAME", "Thumbnail"]
 
 NAME = f"{__name__}:Thumbnail"
-"""How a configuration names it."""
+"""Its name in a configuration."""
 
 
 class Thumbnail(nn.Module):
-    """The pixels, as they are.
+    """Pixels of a thumbnail, unchanged.
 
     Args:
         options: Side of the thumbnail.
@@ -45,9 +45,9 @@ class Thumbnail(nn.Module):
         return pixels.flatten(2)
 
     def weights_hash(self) -> str:
-        """There are no weights; the name stands for them."""
+        """Hash of the name, since there are no weights."""
         return hashlib.sha256(NAME.encode()).hexdigest()
 
     def trainable(self, last: int) -> tuple[str, ...]:
-        """Nothing can train."""
+        """Empty: nothing can be trained."""
         return ()

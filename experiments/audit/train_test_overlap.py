@@ -1,4 +1,4 @@
-"""What would let a test study be known from training: pictures, texts and patients that recur."""
+"""Train/test overlap: images, texts and patients that recur between training and test studies."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from pathlib import Path
 
 from encoders.reading.picture import READING
 from encoders.study import Study
-from experiments.audit.record import Likeness
+from experiments.audit.record import TrainTestOverlap
 from experiments.audit.subject import Subject
 from experiments.preparation.duplicates import duplicate_groups
-from experiments.preparation.image_scan import Looking, Recipe
+from experiments.preparation.image_scan import ImageScan, Recipe
 
-__all__ = ["likeness"]
+__all__ = ["train_test_overlap"]
 
 
-def likeness(subject: Subject, official: Mapping[str, str], folder: Path) -> Likeness:
-    """Compare all pictures by their difference hash, and all texts word for word.
+def train_test_overlap(
+    subject: Subject, official: Mapping[str, str], folder: Path
+) -> TrainTestOverlap:
+    """Compare all images by their difference hash, and all texts word for word.
 
     Args:
-        subject: What is audited.
-        official: Part of each study in the published split; empty where there is none.
-        folder: Where the hashes are kept, so that pictures are looked at once.
+        subject: Audited studies and folds.
+        official: Subset of each study in the published split; empty where there is none.
+        folder: Folder of the hashes, so that each image is read once.
     """
     paths = list(dict.fromkeys(image.path for one in subject.studies for image in one.images))
     folder.mkdir(parents=True, exist_ok=True)
-    looks = Looking(subject.opened.root, folder, Recipe(READING), folder / "squares").look(paths, 1)
-    groups = duplicate_groups(looks)
+    scanned = ImageScan(subject.opened.root, folder, Recipe(READING), folder / "squares").scan(
+        paths, 1
+    )
+    groups = duplicate_groups(scanned)
     members: dict[int, set[int]] = defaultdict(set)
     for row, study in enumerate(subject.studies):
         for image in study.images:
@@ -35,23 +39,25 @@ def likeness(subject: Subject, official: Mapping[str, str], folder: Path) -> Lik
                 members[groups[image.path]].add(row)
     alike = [sorted(rows) for rows in members.values()]
     shared = _same_text(subject.studies)
-    return Likeness(
+    return TrainTestOverlap(
         pictures=len(paths),
-        unreadable=sum(bool(look.reason) for look in looks),
+        unreadable=sum(bool(look.reason) for look in scanned),
         duplicates=len(groups),
         duplicate_groups=len(members),
         across_patients=sum(len({subject.groups[row] for row in rows}) > 1 for rows in alike),
         across_folds=sum(len(set(subject.tested_in[rows])) > 1 for rows in alike),
-        across_official=_parted(subject, alike, official) if official else None,
-        official_patients=_divided(subject, official) if official else None,
+        across_official=_divided_groups(subject, alike, official) if official else None,
+        official_patients=_divided_patients(subject, official) if official else None,
         same_text=len(shared),
         same_text_studies=sum(map(len, shared)),
         texts=sum(bool(_written(study)) for study in subject.studies),
     )
 
 
-def _parted(subject: Subject, alike: Sequence[Sequence[int]], official: Mapping[str, str]) -> int:
-    """Groups of like pictures that the published split has in several parts."""
+def _divided_groups(
+    subject: Subject, alike: Sequence[Sequence[int]], official: Mapping[str, str]
+) -> int:
+    """Number of groups of near-duplicates that the published split divides."""
     return sum(
         len({official[study] for row in rows if (study := subject.studies[row].study) in official})
         > 1
@@ -59,17 +65,17 @@ def _parted(subject: Subject, alike: Sequence[Sequence[int]], official: Mapping[
     )
 
 
-def _divided(subject: Subject, official: Mapping[str, str]) -> int:
-    """Patient groups that the published split has in several parts."""
-    parts: dict[str, set[str]] = defaultdict(set)
+def _divided_patients(subject: Subject, official: Mapping[str, str]) -> int:
+    """Number of patient groups that the published split divides."""
+    subsets: dict[str, set[str]] = defaultdict(set)
     for study in subject.studies:
         if study.study in official:
-            parts[study.patient].add(official[study.study])
-    return sum(len(where) > 1 for where in parts.values())
+            subsets[study.patient].add(official[study.study])
+    return sum(len(names) > 1 for names in subsets.values())
 
 
 def _same_text(studies: Sequence[Study]) -> list[list[int]]:
-    """Rows of each text that several patients have word for word."""
+    """Rows of each text that recurs word for word in several patients."""
     rows: dict[str, list[int]] = defaultdict(list)
     for row, study in enumerate(studies):
         if text := _written(study):
@@ -78,6 +84,6 @@ def _same_text(studies: Sequence[Study]) -> list[list[int]]:
 
 
 def _written(study: Study) -> str:
-    """All text of a study, in lower case and with single blanks."""
+    """All text of a study, in lower case and with single spaces."""
     passages = (*study.report, *study.dialogue)
     return " ".join(" ".join(one.text for one in passages).lower().split())

@@ -1,4 +1,4 @@
-"""Verdicts: what follows from a probe, in plain words, by fixed rules."""
+"""Verdicts: interpretation of a probe's results in plain words, by fixed rules."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from experiments.records.record import Measured
 __all__ = ["MARKED", "MODALITY", "STRONG", "above_chance", "explained_verdict", "probe_verdict"]
 
 STRONG = 0.9
-"""From here on what a system scores there cannot be told from the shortcut."""
+"""AUROC of a probe from which a system cannot be distinguished from the shortcut."""
 MARKED = 0.7
-"""From here on a probe is a rival that a system must be shown to beat."""
+"""AUROC of a probe from which a system must be shown to beat it."""
 NAMED = 3
-"""Most findings or modalities named in a verdict."""
+"""Maximum number of findings or modalities named in a verdict."""
 
 SYSTEM: Mapping[BearsOn, str] = {
     "anything": "a system",
     "text": "a system that reads text",
-    "pictures": "a system that reads pictures",
+    "images": "a system that reads images",
 }
-"""The system a probe bears on, in words."""
+"""Description of the systems that a probe bears on."""
 
-MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no picture"}
-"""What modalities are called."""
+MODALITY = {"cxr": "X-ray", "ct": "CT", "ultrasound": "ultrasound", "": "no image"}
+"""Displayed names of modalities."""
 
 
 def probe_verdict(
     name: str, places: Sequence[Place], labels: Mapping[str, str], bears_on: BearsOn = "anything"
 ) -> str:
-    """What follows from a probe, the strongest shortcut first.
+    """Interpretation of a probe, the strongest shortcut first.
 
     Args:
         name: Name of the probe.
         places: Its AUROC, the one it is judged by first.
         labels: Names of the findings.
-        bears_on: What a system must read for it to be a shortcut of that system.
+        bears_on: Input that a system must read for the probe to be a shortcut of it.
     """
     values = [
         (value, labels[finding], _where(place.where))
@@ -47,23 +47,24 @@ def probe_verdict(
     ]
     if not any(value.value is not None for value, _, _ in values):
         return "cannot be judged: too few studies of a class"
-    told = sorted(
+    predictable = sorted(
         (one for one in values if above_chance(one[0])), key=lambda one: -(one[0].value or 0)
     )
-    if not told:
-        return f"nothing is told from {name} alone: {places[0].macro.words()}"
-    named = ", ".join(f"{label}{on} {value.words()}" for value, label, on in told[:NAMED])
-    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    return f"told from {name} alone: {named}{more}; {_follows(name, told[0], SYSTEM[bears_on])}"
+    if not predictable:
+        return f"no finding can be predicted from {name} alone: {places[0].macro.words()}"
+    named = ", ".join(f"{label}{on} {value.words()}" for value, label, on in predictable[:NAMED])
+    more = f" and {len(predictable) - NAMED} more" if len(predictable) > NAMED else ""
+    conclusion = _conclusion(name, predictable[0], SYSTEM[bears_on])
+    return f"predictable from {name} alone: {named}{more}; {conclusion}"
 
 
-def _follows(name: str, strongest: tuple[Measured, str, str], system: str) -> str:
+def _conclusion(name: str, strongest: tuple[Measured, str, str], system: str) -> str:
     value, label, on = strongest
     strength = value.value or 0.0
     if strength >= STRONG:
-        return f"what {system} scores for {label}{on} cannot be told from {name}"
+        return f"the AUROC of {system} for {label}{on} cannot be distinguished from {name}"
     if strength >= MARKED:
-        return f"a result of {system} for {label}{on} counts only above this, on the same folds"
+        return f"a result of {system} for {label}{on} must be above this on the same folds"
     return "a weak shortcut"
 
 
@@ -77,17 +78,18 @@ def above_chance(value: Measured) -> bool:
 
 
 def explained_verdict(run: ExplainedRun) -> str:
-    """What is left of a system's score beside the best probe."""
+    """Interpretation of a system's AUROC compared with the best probe."""
     low, high = run.difference.low, run.difference.high
     if low is None or high is None:
         return "cannot be judged: too few studies of a class"
     if low > 0:
-        beside = f"above {run.probe}"
+        against = f"above {run.probe}"
     elif high < 0:
-        beside = f"below {run.probe}, which cannot diagnose"
+        against = f"below {run.probe}, which cannot diagnose"
     else:
-        beside = f"not told from {run.probe}"
+        against = f"not distinguishable from {run.probe}"
     if run.within.value is None:
-        return f"{beside}; of studies alike to {run.probe} none differ in their label"
-    left = "ranks them" if above_chance(run.within) else "is not shown to rank them"
-    return f"{beside}; among studies alike to {run.probe} it {left}: {run.within.words()}"
+        return f"{against}; no studies with the same {run.probe} score differ in their label"
+    ranks = "ranks them" if above_chance(run.within) else "is not shown to rank them"
+    within = run.within.words()
+    return f"{against}; among studies with the same {run.probe} score it {ranks}: {within}"

@@ -1,4 +1,4 @@
-"""`kgdx experiment ablate`: run what an ablation is missing, and compare its arms."""
+"""`kgdx experiment ablate`: runs the unfinished arms of an ablation and compares all arms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiments.cli import show
-from experiments.cli.arguments import data_root, root_option, runs_option, talking
+from experiments.cli.arguments import data_root, output_options, root_option, runs_option
 from experiments.cli.compare import print_comparison
 
 __all__ = ["ablate"]
@@ -18,15 +18,15 @@ __all__ = ["ablate"]
 def _complete(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names of shipped ablations, and files."""
+    """Completions: names of shipped ablations, then files."""
     from experiments.ablate.schema import shipped_ablations
 
-    found = [CompletionItem(name) for name in shipped_ablations() if name.startswith(incomplete)]
-    return found or [CompletionItem(incomplete, type="file")]
+    names = [CompletionItem(name) for name in shipped_ablations() if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("ablation", shell_complete=_complete)
 @click.option(
     "--set",
@@ -35,37 +35,40 @@ def _complete(
     metavar="KEY=VALUE",
     help="Override a key in every arm (repeatable).",
 )
-@click.option("--plan", "plan_only", is_flag=True, help="Say what would be run, and stop.")
-@click.option("--workers", type=click.IntRange(1), help="Runs at a time; as many as fit otherwise.")
+@click.option("--plan", "plan_only", is_flag=True, help="Print the planned runs and stop.")
+@click.option("--workers", type=click.IntRange(1), help="Runs at a time (default: as many as fit).")
 @click.option("--arm", "arms", multiple=True, help="Only this arm and the reference (repeatable).")
 @click.option(
-    "--on", default="", metavar="ANSWERS",
-    help="Compare these answers of the runs instead: test, zero_shot, or other data each RUN was "
-    "tested on with `experiment evaluate`.",
+    "--on", default="", metavar="PREDICTIONS",
+    help="Predictions to compare: test, zero_shot, or a data set that every run was tested on "
+    "with `experiment evaluate` (default: as the ablation says).",
 )  # fmt: skip
 @runs_option
 @root_option
-def ablate(**given: Any) -> None:
-    """Run every arm of ABLATION (a shipped name or a YAML file) that is not finished; compare them.
+def ablate(**arguments: Any) -> None:
+    """Run the unfinished arms of ABLATION and compare all arms.
 
-    What broke is resumed, what is finished is not run again: the same command goes on.
+    ABLATION is a shipped name or a YAML file. Interrupted runs are resumed and finished runs are
+    reused, so the same command continues an ablation.
     """
     from experiments.ablate.plan import make_plan, stand
     from experiments.ablate.schema import read_ablation
 
-    plan = make_plan(read_ablation(given["ablation"]), given["overrides"], given["arms"])
-    runs = given["runs"]
-    if given["plan_only"]:
-        _print_plan(plan, stand(plan, runs), given["as_json"])
+    plan = make_plan(
+        read_ablation(arguments["ablation"]), arguments["overrides"], arguments["arms"]
+    )
+    runs = arguments["runs"]
+    if arguments["plan_only"]:
+        _print_plan(plan, stand(plan, runs), arguments["as_json"])
         return
-    root = data_root(given["root"], plan.jobs[0].experiment.data.name)
+    root = data_root(arguments["root"], plan.jobs[0].experiment.data.name)
     from experiments.ablate.execute import devices, run_missing
     from experiments.ablate.result import answer, keep, result_of
 
-    run_missing(plan, root, runs, devices(given["workers"]), heard=show.note)
-    result = result_of(plan, runs, given["on"])
-    kept = keep(result, runs, given["on"])
-    if given["as_json"]:
+    run_missing(plan, root, runs, devices(arguments["workers"]), report=show.note)
+    result = result_of(plan, runs, arguments["on"])
+    kept = keep(result, runs, arguments["on"])
+    if arguments["as_json"]:
         show.json_result(result.as_json())
         return
     for one in result.settings:
@@ -75,11 +78,13 @@ def ablate(**given: Any) -> None:
     show.result("")
     for sentence in answer(result):
         show.result(sentence)
-    show.note(f"kept in {kept}; its page: kgdx experiment report {kept} -o ablation.html")
+    show.note(
+        f"saved to {kept}; write its page with: kgdx experiment report {kept} -o ablation.html"
+    )
 
 
 def _print_plan(plan: Any, standing: Any, as_json: bool) -> None:
-    """Every run with its state, and the channels each arm leaves open."""
+    """Print every run with its state, and the channels each arm leaves open."""
     from experiments.ablate.channels import CHANNELS, channels
 
     rows = [
@@ -112,4 +117,4 @@ def _print_plan(plan: Any, standing: Any, as_json: bool) -> None:
     show.table(("arm", "setting", *states), cells)
     missing = sum(row["state"] != "finished" for row in rows)
     show.result("")
-    show.result(f"{missing} of {len(rows)} runs to be done")
+    show.result(f"{missing} of {len(rows)} runs are not finished")

@@ -1,4 +1,4 @@
-"""`kgdx data agreement`: labels read from the reports of a data set beside those it gives."""
+"""`kgdx data agreement`: labels read from the reports of a data set, compared with its labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import root_option, talking
+from experiments.cli.arguments import output_options, root_option
 from experiments.cli.copies import load_dataset, raw_folder
 from experiments.cli.label import SECTIONS
 
@@ -20,18 +20,19 @@ __all__ = ["agreement"]
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("name")
 @root_option
-@click.option("--labels", default="", help="Label choice of the data set; the first if not given.")
+@click.option("--labels", default="", help="Label set of the data set (default: the first).")
 @click.option("--sections", type=click.Choice(SECTIONS), default=SECTIONS[0], show_default=True,
-              help="Sections of a report that are read.")  # fmt: skip
-def agreement(**given: Any) -> None:
-    """Read the reports of data set NAME and compare with its labels: F1 of four kinds.
+              help="Report sections to read.")  # fmt: skip
+def agreement(**arguments: Any) -> None:
+    """Compare labels read from the reports of NAME with its own.
 
-    A finding is mentioned where it has a label at all, negated where that is 0, uncertain where it
-    is -1, present where it is 1; labels of 1 and 0 alone tell presence only. Micro over all
-    findings, macro the mean over those the data set's labels have. The locked part is left out.
+    F1 of four kinds: a finding is mentioned where it has a label, negated where that is 0,
+    uncertain where it is -1, present where it is 1; labels with only 1 and 0 give presence only.
+    Micro is over all findings, macro the mean over those labelled in the data set. The locked test
+    set is left out.
 
     The 687 reports of MIMIC-CXR that a radiologist labelled:
     kgdx data agreement mimic_cxr --labels chexpert14_test --root DIR
@@ -39,17 +40,17 @@ def agreement(**given: Any) -> None:
     from experiments.labelling.reports import PUBLISHED, agreement_with_dataset
     from kg.files.store import load_shipped
 
-    name = given["name"]
-    part = load_dataset(name)
-    if "pictures" in part.Options.model_fields:
-        part = load_dataset(name, ("pictures=optional",))
-    labels = given["labels"] or part.label_choices[0].name
-    place = raw_folder(name, part, given["root"])
+    name = arguments["name"]
+    dataset = load_dataset(name)
+    if "pictures" in dataset.Options.model_fields:
+        dataset = load_dataset(name, ("pictures=optional",))
+    labels = arguments["labels"] or dataset.label_choices[0].name
+    place = raw_folder(name, dataset, arguments["root"])
     count, found = agreement_with_dataset(
-        part, place, labels, load_shipped(), sections=given["sections"]
+        dataset, place, labels, load_shipped(), sections=arguments["sections"]
     )
     beside = PUBLISHED.get(labels, ())
-    if given["as_json"]:
+    if arguments["as_json"]:
         show.json_result(_as_json(labels, count, found, beside))
         return
     show.note(f"{name}, {labels}: {count} reports with labels")
@@ -84,7 +85,7 @@ def _print_published(beside: Sequence[Published]) -> None:
     from experiments.config.schema import MARKS
 
     rows = [(one.metric, f"{one.value:g}", one.mark, one.where, one.differs) for one in beside]
-    show.table(("printed elsewhere", "value", "mark", "where", "what differs"), rows)
+    show.table(("published", "value", "mark", "where", "differences"), rows)
     for mark in dict.fromkeys(one.mark for one in beside):
         show.note(f"mark {mark}: {MARKS[mark]}")
 

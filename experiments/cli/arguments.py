@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and what they mean."""
+"""Arguments and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 __all__ = [
-    "Talk",
+    "Verbosity",
     "complete_configs",
     "data_root",
     "experiments_option",
@@ -20,7 +20,7 @@ __all__ = [
     "options_option",
     "root_option",
     "runs_option",
-    "talking",
+    "output_options",
 ]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -28,34 +28,34 @@ OURS = ("kg", "encoders", "fusion", "experiments")
 
 
 @dataclass
-class Talk:
-    """How much to say."""
+class Verbosity:
+    """Level of detail of messages."""
 
     verbose: bool = False
 
 
 def _be_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and ctx.resilient_parsing is False:
-        ctx.ensure_object(Talk).verbose = True
+        ctx.ensure_object(Verbosity).verbose = True
         for name in OURS:
             logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, expose_value=False, callback=_be_verbose,
-    help="Say more; show where an error was raised.",
+    help="Print debug messages, and tracebacks of errors.",
 )  # fmt: skip
 
 
-def talking(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--json` (as `as_json`) and `-v`."""
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--json` (as `as_json`) and `-v` to a command."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     return as_json(verbose_option(command))
 
 
 options_option = click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE",
-    help="An option of the data set, e.g. pictures=optional to do without pictures.",
+    help="Option of the data set, e.g. pictures=optional where no images are needed.",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ root_option = click.option(
     "--root",
     envvar="KGDX_DATA",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds data sets by name (or KGDX_DATA).",
+    help="Folder of data sets, one subfolder each (or KGDX_DATA).",
 )
 
 runs_option = click.option(
@@ -82,14 +82,14 @@ runs_option = click.option(
 
 
 def data_root(root: Path | None, dataset: str) -> Path:
-    """The folder of data sets, of which a data set that needs no files can do without."""
+    """Folder of data sets; not needed for a data set that kgdx generates itself."""
     from experiments.preparation import inspection
 
     return inspection.data_root(root, dataset)
 
 
 def is_made(dataset: str) -> bool:
-    """Whether a data set is made by kgdx itself, from no files."""
+    """Whether kgdx generates the data set itself, without files."""
     from experiments.datasets import DATASETS
     from experiments.preparation import inspection
 
@@ -99,8 +99,8 @@ def is_made(dataset: str) -> bool:
 def complete_configs(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names of shipped configurations, and files."""
+    """Completions: names of shipped configurations, then files."""
     folder = Path(__file__).parent.parent / "configs"
     names = sorted(path.stem for path in folder.glob("*.yaml"))
-    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return found or [CompletionItem(incomplete, type="file")]
+    matching = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return matching or [CompletionItem(incomplete, type="file")]

@@ -1,4 +1,4 @@
-"""`kgdx data`: which data sets there are, whether a copy is right, what is in it."""
+"""`kgdx data`: lists, fetches, checks, prepares, shows, audits and labels data sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.agreement import agreement
-from experiments.cli.arguments import is_made, options_option, root_option, talking
+from experiments.cli.arguments import is_made, options_option, output_options, root_option
 from experiments.cli.audit import audit
 from experiments.cli.copies import load_dataset, open_copy, raw_folder
 from experiments.cli.label import label
@@ -31,7 +31,7 @@ _name = click.argument("name")
 
 @click.group()
 def data() -> None:
-    """Data sets: their layouts, and the copies on this machine."""
+    """Data sets and their copies on this machine."""
 
 
 data.add_command(agreement)
@@ -41,10 +41,10 @@ data.add_command(shift)
 
 
 @data.command("list")
-@talking
+@output_options
 @root_option
 def list_datasets(as_json: bool, root: Path | None) -> None:
-    """List the data sets kgdx can read, and which of them are under --root."""
+    """List the supported data sets and those under --root."""
     catalog = CATALOGS["datasets"][0]
     rows = [
         {
@@ -61,92 +61,109 @@ def list_datasets(as_json: bool, root: Path | None) -> None:
 
 
 @data.command()
-@talking
+@output_options
 @_name
 @root_option
 @options_option
 def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...]) -> None:
-    """Check the copy of data set NAME under --root: every file, its columns, every study.
+    """Check the files, columns and studies of data set NAME.
 
-    Files whose size or checksum is published are compared with it; pictures are found here, and
-    looked at by `data prepare`. Ends with 1 where something is missing or wrong, and says who gives
-    it and what fetches or makes it.
+    Sizes and checksums are compared with the published ones where there are any. Images are
+    located here, and decoded by `data prepare`.
+
+    Exit code 1 means that something is missing or wrong; the table says who provides it and which
+    command fetches or makes it.
     """
     from experiments.preparation import inspection
 
-    part = load_dataset(name, options)
-    folder = raw_folder(name, part, root, needed=False)
-    rows = inspection.check(part, folder, name)
+    dataset = load_dataset(name, options)
+    folder = raw_folder(name, dataset, root, needed=False)
+    rows = inspection.check(dataset, folder, name)
     if as_json:
         show.json_result([{**asdict(row), "passes": row.passes} for row in rows])
     else:
-        columns = ("", "file", "holds", "from", "to do")
+        columns = ("", "file", "contents", "provider", "fix")
         cells = [(_state(row), row.path, _what(row), row.giver, row.mend) for row in rows]
         show.table(columns, cells)
     wrong = [row.path for row in rows if not row.passes]
     if wrong:
-        raise CheckFailed(f"{folder}: not usable: {', '.join(wrong)}", "see above who gives them")
-
-
-@data.command()
-@talking
-@_name
-@root_option
-@click.option("--files", type=click.IntRange(1), default=STANDARD.files, show_default=True,
-              help="Most files and folders an archive may hold.")  # fmt: skip
-@click.option("--depth", type=click.IntRange(0), default=STANDARD.depth, show_default=True,
-              help="Most folders one in the other in an archive.")  # fmt: skip
-@click.option("--bytes", "size", type=click.IntRange(0), default=0,
-              help="Bytes an archive may unpack to.  [default: 200 times its own]")  # fmt: skip
-def fetch(**given: Any) -> None:
-    """Fetch the files of data set NAME that its licence lets anyone fetch, into --root.
-
-    Each is checked against its published checksum; what broke off goes on where it was. Of the
-    others it says where to apply or what makes them, and ends with 1 where one is needed.
-    """
-    from experiments.preparation.fetch import fetch as fetch_files
-
-    name = given["name"]
-    part = load_dataset(name)
-    show.note(f"{name}: {part.licence}")
-    folder = raw_folder(name, part, given["root"], needed=False)
-    quota = Quota(given["files"], given["depth"], given["size"])
-    rows = fetch_files(part, folder, _telling(), quota)
-    if given["as_json"]:
-        show.json_result([asdict(row) for row in rows])
-    else:
-        show.table(("", "file", ""), [(row.state, row.path, row.what) for row in rows])
-    optional = {file.path for file in part.files if file.optional}
-    open_ = [row.path for row in rows if row.state in ("ask", "make") and row.path not in optional]
-    if open_:
         raise CheckFailed(
-            f"{folder}: still needed: {', '.join(open_)}", "see above how to get them"
+            f"{folder}: not usable: {', '.join(wrong)}", "the table above says who provides them"
         )
 
 
 @data.command()
-@talking
+@output_options
+@_name
+@root_option
+@click.option("--files", type=click.IntRange(1), default=STANDARD.files, show_default=True,
+              help="Maximum number of files and folders in an archive.")  # fmt: skip
+@click.option("--depth", type=click.IntRange(0), default=STANDARD.depth, show_default=True,
+              help="Maximum depth of folders in an archive.")  # fmt: skip
+@click.option(
+    "--bytes",
+    "size",
+    type=click.IntRange(0),
+    default=0,
+    help="Maximum unpacked bytes of an archive.  [default: 200 times its size]",
+)
+def fetch(**arguments: Any) -> None:
+    """Download the freely licensed files of data set NAME to --root.
+
+    Each file is checked against its published checksum; interrupted downloads are continued. For
+    the other files the table says where to apply or which command makes them.
+
+    Exit code 1 means that a required file is still missing.
+    """
+    from experiments.preparation.fetch import fetch as fetch_files
+
+    name = arguments["name"]
+    dataset = load_dataset(name)
+    show.note(f"{name}: {dataset.licence}")
+    folder = raw_folder(name, dataset, arguments["root"], needed=False)
+    quota = Quota(arguments["files"], arguments["depth"], arguments["size"])
+    rows = fetch_files(dataset, folder, _progress(), quota)
+    if arguments["as_json"]:
+        show.json_result([asdict(row) for row in rows])
+    else:
+        show.table(("", "file", ""), [(row.state, row.path, row.what) for row in rows])
+    optional = {file.path for file in dataset.files if file.optional}
+    missing = [
+        row.path for row in rows if row.state in ("ask", "make") and row.path not in optional
+    ]
+    if missing:
+        raise CheckFailed(
+            f"{folder}: still missing: {', '.join(missing)}", "the table above says how to get them"
+        )
+
+
+@data.command()
+@output_options
 @_name
 @root_option
 @options_option
-@click.option("--labels", default="", help="Label set that balances the splits.")
-@click.option("--strict", is_flag=True, help="Refuse what would otherwise be left out.")
+@click.option("--labels", default="", help="Label set that the splits are stratified by.")
 @click.option(
-    "--pictures", "side", type=click.IntRange(0, 4096), default=0,
-    help="Keep decoded pictures of this side in pixels, mapped from disk, for runs to read.",
+    "--strict", is_flag=True, help="Stop at unreadable rows and images instead of leaving them out."
+)
+@click.option(
+    "--images", "side", type=click.IntRange(0, 4096), default=0,
+    help="Store decoded square images of this side in pixels, memory-mapped by runs (0: none).",
 )  # fmt: skip
 @click.option(
     "--shards", type=click.IntRange(0), default=0,
-    help="Also write this many shards, for runs on several machines to stream.",
+    help="Number of shards to write, streamed by runs on several machines (0: none).",
 )  # fmt: skip
-@click.option("--view", default="whole", show_default=True, help="View recipe of these pictures.")
+@click.option(
+    "--view", default="whole", show_default=True, help="View recipe of the decoded images."
+)
 @click.option(
     "--duplicates", type=click.Choice(["refuse", "join", "list"]), default="refuse",
-    show_default=True, help="What nearly equal pictures in two parts of a split are.",
+    show_default=True, help="Treatment of near-duplicate images in two subsets of a split.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True,
-    help="Processes that look at pictures.",
+    help="Processes that decode images.",
 )  # fmt: skip
 @click.option(
     "-o",
@@ -155,86 +172,87 @@ def fetch(**given: Any) -> None:
     required=True,
     help="Folder to write to, outside the raw data.",
 )
-def prepare(**given: Any) -> None:
-    """Index the readable pictures of data set NAME and write its splits as manifests.
+def prepare(**arguments: Any) -> None:
+    """Index the images of data set NAME and write its splits.
 
-    A second run with nothing changed does nothing; one that was interrupted goes on.
+    Every image is decoded once; unreadable ones are listed and left out. Splits are written as
+    manifests. An interrupted preparation is continued, an unchanged one is not repeated.
     """
     from experiments.preparation.prepare import Plan
-    from experiments.preparation.prepare import prepare as make
+    from experiments.preparation.prepare import prepare as prepare_dataset
 
-    name = given["name"]
-    part = load_dataset(name, given["options"])
-    folder = raw_folder(name, part, given["root"])
-    kept = ("workers", "side", "view", "shards", "duplicates")
-    plan = Plan(**{key: given[key] for key in kept})
-    made = make(
-        *(name, part, folder, given["output"]),
-        labels=given["labels"],
-        strict=given["strict"],
+    name = arguments["name"]
+    dataset = load_dataset(name, arguments["options"])
+    folder = raw_folder(name, dataset, arguments["root"])
+    planned = ("workers", "side", "view", "shards", "duplicates")
+    plan = Plan(**{key: arguments[key] for key in planned})
+    prepared = prepare_dataset(
+        *(name, dataset, folder, arguments["output"]),
+        labels=arguments["labels"],
+        strict=arguments["strict"],
         plan=plan,
     )
-    if given["as_json"]:
-        show.json_result(asdict(made))
+    if arguments["as_json"]:
+        show.json_result(asdict(prepared))
         return
-    show.result(f"{made.folder}: {'written' if made.changed else 'everything was there already'}")
-    rows = [("studies", made.studies), ("pictures", made.pictures)]
-    rows += [("nearly equal pictures", made.duplicates), ("left out", made.rejected)]
+    show.result(f"{prepared.folder}: {'written' if prepared.changed else 'unchanged'}")
+    rows = [("studies", prepared.studies), ("images", prepared.pictures)]
+    rows += [("near-duplicate images", prepared.duplicates), ("left out", prepared.rejected)]
     show.table(("", "count"), rows)
-    unmade = [(split, f"not written: {why}") for split, why in made.unmade.items()]
-    show.table(("split", "hash"), [*made.manifests.items(), *unmade])
+    unwritten = [(split, f"not written: {why}") for split, why in prepared.unmade.items()]
+    show.table(("split", "hash"), [*prepared.manifests.items(), *unwritten])
 
 
 @data.command("show")
-@talking
+@output_options
 @_name
 @root_option
 @options_option
-@click.option("--labels", default="", help="Label set to count; the first where not given.")
-@click.option("--study", default="", help="Show this study instead of counts.")
+@click.option("--labels", default="", help="Label set to count (default: the first).")
+@click.option("--study", default="", help="Study to show instead of counts.")
 @click.option(
     "-o",
     "page",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="With --study: write its page, pictures included, as one html file.",
+    help="With --study: HTML file to write, images included.",
 )
-def show_dataset(**given: Any) -> None:
-    """Show what data set NAME is, and what the copy under --root holds, or one of its studies.
+def show_dataset(**arguments: Any) -> None:
+    """Describe data set NAME, its copy, or one of its studies.
 
-    --root may be what `data prepare` wrote. Findings are counted, and studies shown, in the
-    development part alone.
+    --root may be a folder written by `data prepare`. Findings are counted, and studies shown, in
+    the development set only.
     """
     from experiments.preparation.inventory import take_inventory
 
-    name, root, study, page = (given[key] for key in ("name", "root", "study", "page"))
-    as_json = given["as_json"]
-    part = load_dataset(name, given["options"])
+    name, root, study, page = (arguments[key] for key in ("name", "root", "study", "page"))
+    as_json = arguments["as_json"]
+    dataset = load_dataset(name, arguments["options"])
     if page is not None and not study:
-        raise InputError("-o writes the page of one study", "name it with --study ID")
+        raise InputError("-o writes the page of one study", "name the study with --study ID")
     here = None
     if study or root is not None or is_made(name):
-        here = open_copy(name, part, root, given["labels"])
+        here = open_copy(name, dataset, root, arguments["labels"])
     if study and here is not None:
         _show_study(here, study, page, as_json=as_json)
         return
-    known = _describe(name, part)
-    held = take_inventory(here) if here is not None else None
+    known = _describe(name, dataset)
+    inventory = take_inventory(here) if here is not None else None
     if as_json:
-        show.json_result({**known, "holds": asdict(held) if held else None})
+        show.json_result({**known, "holds": asdict(inventory) if inventory else None})
         return
-    show.table(("of the data set", ""), [(k, _line(v)) for k, v in known.items() if k != "files"])
-    if held is None:
-        show.note("--root DIR (or KGDX_DATA) counts the studies of your copy")
+    show.table(("data set", ""), [(k, _line(v)) for k, v in known.items() if k != "files"])
+    if inventory is None:
+        show.note("name --root DIR (or KGDX_DATA) to count the studies of your copy")
         return
-    apart = ("dataset", "findings", "splits")
-    counts = {k: v for k, v in asdict(held).items() if k not in apart}
+    separate = ("dataset", "findings", "splits")
+    counts = {k: v for k, v in asdict(inventory).items() if k not in separate}
     show.result("")
-    show.table(("of the copy", ""), [(k, _line(v)) for k, v in counts.items()])
+    show.table(("copy", ""), [(k, _line(v)) for k, v in counts.items()])
     show.result("")
-    show.table(("split", "studies"), [(k, _line(v)) for k, v in held.splits.items()])
+    show.table(("split", "studies"), [(k, _line(v)) for k, v in inventory.splits.items()])
     show.result("")
     columns = ("finding", "present", "absent", "uncertain", "not stated")
-    show.table(columns, [astuple(row) for row in held.findings])
+    show.table(columns, [astuple(row) for row in inventory.findings])
 
 
 def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bool) -> None:
@@ -243,48 +261,48 @@ def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bo
     from experiments.preparation.inventory import development_study
     from kg.files.store import load_shipped
 
-    found = development_study(here, study)
+    shown = development_study(here, study)
     graph = load_shipped()
     if page is not None:
         from experiments.reports.study_page import render_study_page
 
-        show.to_file(page, render_study_page(found, here.root, graph))
+        show.to_file(page, render_study_page(shown, here.root, graph))
         return
     if as_json:
-        show.json_result(plain(found))
+        show.json_result(plain(shown))
         return
-    rows = [("study", found.study), ("patient", found.patient), *found.metadata.items()]
-    rows += [("picture", f"{one.path} ({one.modality}, {one.view})") for one in found.images]
-    rows += [(graph.concept(concept).label, word) for concept, word in found.stated.items()]
-    rows += [(one.name, one.text) for one in (*found.report, *found.dialogue)]
-    show.table(("of the study", ""), rows)
+    rows = [("study", shown.study), ("patient", shown.patient), *shown.metadata.items()]
+    rows += [("image", f"{one.path} ({one.modality}, {one.view})") for one in shown.images]
+    rows += [(graph.concept(concept).label, word) for concept, word in shown.stated.items()]
+    rows += [(one.name, one.text) for one in (*shown.report, *shown.dialogue)]
+    show.table(("study", ""), rows)
 
 
-def _telling() -> Callable[[str, int, int], None]:
-    """Progress of downloads on stderr: a line for every tenth of a file, or every 100 MB."""
-    said: dict[str, int] = {}
+def _progress() -> Callable[[str, int, int], None]:
+    """Progress of downloads on stderr: one line per tenth of a file, or per 100 MB."""
+    reported: dict[str, int] = {}
 
-    def tell(url: str, here: int, of: int) -> None:
+    def report(url: str, here: int, of: int) -> None:
         step = 10 * here // of if of else here // 100_000_000
-        if said.get(url) != step:
-            said[url] = step
+        if reported.get(url) != step:
+            reported[url] = step
             show.note(f"{url}: {here:,} of {f'{of:,}' if of else 'unknown'} bytes")
 
-    return tell
+    return report
 
 
-def _describe(name: str, part: Any) -> dict[str, Any]:
-    """What the catalog says of a data set, without looking at any copy."""
+def _describe(name: str, dataset: Any) -> dict[str, Any]:
+    """Description of a data set in the catalog, independent of any copy."""
     return {
         "name": name,
-        "licence": part.licence,
-        "citation": part.citation,
-        "homepage": part.homepage,
-        "modalities": list(part.modalities),
-        "labels": {choice.name: list(choice.origin) for choice in part.label_choices},
-        "files": [asdict(file) for file in part.files],
-        "expected": dict(part.expected),
-        "labels without a concept": list(getattr(part, "unmapped", tuple)()),
+        "licence": dataset.licence,
+        "citation": dataset.citation,
+        "homepage": dataset.homepage,
+        "modalities": list(dataset.modalities),
+        "labels": {choice.name: list(choice.origin) for choice in dataset.label_choices},
+        "files": [asdict(file) for file in dataset.files],
+        "expected": dict(dataset.expected),
+        "labels without a concept": list(getattr(dataset, "unmapped", tuple)()),
     }
 
 

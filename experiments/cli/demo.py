@@ -1,4 +1,4 @@
-"""`kgdx demo`: the main job on the built-in synthetic data set, from training to a page."""
+"""`kgdx demo`: training, testing and the report page on the built-in synthetic data set."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 
 from experiments.cli import run_view, show
-from experiments.cli.arguments import runs_option, talking
+from experiments.cli.arguments import output_options, runs_option
 
 __all__ = ["demo"]
 
 
 @click.command()
-@talking
+@output_options
 @runs_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key.")
 def demo(as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
-    """Train, test and report on the built-in synthetic data set; takes minutes on two cores."""
+    """Train, test and report on synthetic data, in minutes on two cores."""
     from experiments.config.parts import read_checked
     from experiments.records.folder import find_run
 
@@ -36,4 +36,4 @@ def demo(as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
     show.result("")
     show.result(f"run   {run_id}")
     show.result(f"page  {page}")
-    show.note("Synthetic pictures and reports: they show that it works, not how well on patients.")
+    show.note("Synthetic images and reports: the numbers say nothing about patients.")

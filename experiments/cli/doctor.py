@@ -1,4 +1,4 @@
-"""`kgdx doctor`: what this machine has for kgdx, and what it lacks."""
+"""`kgdx doctor`: checks of the software, hardware and folders that kgdx uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import root_option, runs_option, talking
+from experiments.cli.arguments import output_options, root_option, runs_option
 from kg.errors import CheckFailed
 
 __all__ = ["doctor"]
@@ -25,27 +25,27 @@ _WEIGHTS = {
 
 
 @click.command()
-@talking
+@output_options
 @root_option
 @runs_option
 def doctor(as_json: bool, root: Path | None, runs: Path) -> None:
-    """Say what this machine has for kgdx, and what it lacks.
+    """Check the software, hardware and folders of this machine.
 
-    Ends with 1 where something that kgdx cannot do without is missing.
+    Exit code 1 means that something kgdx requires is missing.
     """
-    found = [*_software(), *_machine(), *_folders(root, runs)]
+    checks = [*_software(), *_machine(), *_folders(root, runs)]
     if as_json:
-        show.json_result([{"what": w, "found": f, "ok": ok} for w, f, ok in found])
+        show.json_result([{"what": w, "found": f, "ok": ok} for w, f, ok in checks])
     else:
-        rows = [(what, text, "ok" if ok else "missing") for what, text, ok in found]
-        show.table(("what", "found", ""), rows)
-    lacking = [what for what, _, ok in found if ok is False]
+        rows = [(what, text, "ok" if ok else "missing") for what, text, ok in checks]
+        show.table(("component", "found", ""), rows)
+    lacking = [what for what, _, ok in checks if ok is False]
     if lacking:
-        raise CheckFailed(f"missing: {', '.join(lacking)}", "see the table for what to do")
+        raise CheckFailed(f"missing: {', '.join(lacking)}", "the table says how to install it")
 
 
 def _software() -> Iterator[tuple[str, str, bool]]:
-    """Python, kgdx, its packages, and the packages that bring weights."""
+    """Versions of Python, kgdx, its dependencies, and the packages with pretrained weights."""
     from experiments.records.surroundings import code_commit, code_version, package_versions
 
     python = platform.python_version()
@@ -70,7 +70,7 @@ def _machine() -> Iterator[tuple[str, str, bool]]:
 
 
 def _gpu() -> str:
-    """Name of the GPU torch sees; kgdx is right without one."""
+    """Name of the GPU that torch finds; kgdx works without one."""
     import torch
 
     if torch.cuda.is_available():
@@ -81,15 +81,19 @@ def _gpu() -> str:
 
 
 def _folders(root: Path | None, runs: Path) -> Iterator[tuple[str, str, bool]]:
-    """Data sets under the root, and whether runs can be written."""
+    """Data sets under the root, and write access to the folder of runs."""
     from experiments.cli.parts import CATALOGS
 
     if root is None:
-        yield "data", "no --root and no KGDX_DATA: only built-in data", True
+        yield "data", "no --root and no KGDX_DATA: built-in data only", True
     else:
         catalog: Any = CATALOGS["datasets"][0]
         there = [name for name in catalog.names() if (root / name).is_dir()]
-        yield "data", f"{root}: {', '.join(there) or 'no data set kgdx knows'}", True
+        yield "data", f"{root}: {', '.join(there) or 'no known data set'}", True
     here = runs if runs.exists() else runs.absolute().parent
     writable = os.access(here, os.W_OK)
-    yield "runs", f"{runs}{'' if writable else ': cannot be written, name --runs'}", writable
+    yield (
+        "runs",
+        f"{runs}{'' if writable else ': not writable, name another with --runs'}",
+        writable,
+    )

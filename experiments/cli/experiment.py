@@ -1,4 +1,4 @@
-"""`kgdx experiment`: check a configuration, run it, resume it, look at it, test it elsewhere."""
+"""`kgdx experiment`: checks, runs, resumes, shows, evaluates and verifies experiments."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from experiments.cli.ablate import ablate
 from experiments.cli.arguments import (
     complete_configs,
     data_root,
+    output_options,
     root_option,
     runs_option,
-    talking,
 )
 from experiments.cli.lazy import LazyGroup
 
@@ -31,27 +31,30 @@ _set = click.option(
 @click.group(
     cls=LazyGroup,
     lazy={
-        "compare": ("experiments.cli.compare:compare", "Compare runs by patient and seed."),
-        "transfer": ("experiments.cli.transfer:transfer", "Trained here, tested there: a matrix."),
+        "compare": ("experiments.cli.compare:compare", "Compare runs, paired by patient and seed."),
+        "transfer": (
+            "experiments.cli.transfer:transfer",
+            "Print metrics across data sets as a matrix.",
+        ),
     },
 )
 def experiment() -> None:
-    """Run experiments and look at what they left."""
+    """Experiments: run, resume, show, compare and verify."""
 
 
 experiment.add_command(ablate)
 
 
 @experiment.command("list")
-@talking
+@output_options
 def list_configs(as_json: bool) -> None:
     """List the shipped configurations."""
     from experiments.config.load import resolve, shipped_configs
 
-    found = [(name, resolve(str(path))) for name, path in shipped_configs().items()]
+    configs = [(name, resolve(str(path))) for name, path in shipped_configs().items()]
     rows = [
         {"name": name, "system": each.system.name, "dataset": each.data.name, "about": each.about}
-        for name, each in found
+        for name, each in configs
     ]
     if as_json:
         show.json_result(rows)
@@ -60,12 +63,17 @@ def list_configs(as_json: bool) -> None:
 
 
 @experiment.command()
-@talking
+@output_options
 @_config
 @_set
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write it resolved to a file.")
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path), help="YAML file to write, with all defaults."
+)
 def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path | None) -> None:
-    """Check CONFIG (a shipped name or a YAML file) and every part and option it names."""
+    """Check CONFIG and every part and option it names.
+
+    CONFIG is a shipped name or a YAML file.
+    """
     from experiments.config.hashing import config_hash
     from experiments.config.load import dump
     from experiments.config.parts import read_checked
@@ -78,36 +86,46 @@ def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path |
         values = checked.model_dump(mode="json")
         show.json_result({"ok": True, "config_hash": digest, "experiment": values})
     else:
-        show.result(f"{checked.name}: fine ({digest[:8]})")
+        show.result(f"{checked.name}: valid ({digest[:8]})")
 
 
 @experiment.command()
-@talking
+@output_options
 @_config
 @_set
 @runs_option
 @root_option
-@click.option("--allow-edited", is_flag=True, help="As --set graph.allow_edited=true.")
-def run(config: str, overrides: tuple[str, ...], allow_edited: bool, **given: Any) -> None:
-    """Run CONFIG (a shipped name or a YAML file); prints the run id alone."""
+@click.option(
+    "--allow-edited",
+    is_flag=True,
+    help="Accept a graph edited after its build (graph.allow_edited=true).",
+)
+def run(config: str, overrides: tuple[str, ...], allow_edited: bool, **arguments: Any) -> None:
+    """Run CONFIG and print the run id.
+
+    CONFIG is a shipped name or a YAML file.
+    """
     from experiments.config.parts import read_checked
 
     allowed = ("graph.allow_edited=true",) if allow_edited else ()
     checked = read_checked(config, (*overrides, *allowed))
-    where = data_root(given["root"], checked.data.name)
+    where = data_root(arguments["root"], checked.data.name)
     from experiments.runner.run import run_experiment
 
-    run_id = run_experiment(checked, root=where, runs=given["runs"], command=_command())
-    _print_run(run_id, given["as_json"])
+    run_id = run_experiment(checked, root=where, runs=arguments["runs"], command=_command())
+    _print_run(run_id, arguments["as_json"])
 
 
 @experiment.command()
-@talking
+@output_options
 @click.argument("run_name", metavar="RUN")
 @runs_option
 @root_option
 def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
-    """Go on with RUN from its last checkpoint, as if it had never stopped."""
+    """Resume RUN from its last checkpoint.
+
+    The result is the same as that of an uninterrupted run.
+    """
     from experiments.records.folder import find_run
 
     folder = find_run(run_name, runs)
@@ -119,10 +137,10 @@ def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
 
 
 @experiment.command("runs")
-@talking
+@output_options
 @runs_option
 def list_of_runs(as_json: bool, runs: Path) -> None:
-    """List the runs and how they stand."""
+    """List the runs with their status and test AUROC."""
     rows = run_view.run_rows(runs)
     if as_json:
         show.json_result(rows)
@@ -132,12 +150,12 @@ def list_of_runs(as_json: bool, runs: Path) -> None:
 
 
 @experiment.command("show")
-@talking
+@output_options
 @click.argument("run_name", metavar="RUN")
 @runs_option
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="JSON file to write.")
 def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> None:
-    """Show RUN: what it was given, what was measured, with intervals."""
+    """Show the inputs, settings and metrics of RUN."""
     import json
 
     from experiments.records.folder import find_run
@@ -152,62 +170,75 @@ def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> N
 
 
 @experiment.command()
-@talking
+@output_options
 @click.argument("run_name", metavar="RUN")
-@click.option("--dataset", required=True, help="Data set of the catalog to test on.")
-@click.option("--labels", help="Label set; the run's on its own data, else the first there is.")
-@click.option("--locked", is_flag=True, help="Test the locked part, and note it in the ledger.")
-@click.option("--why", default="", metavar="TEXT", help="Why the locked part is opened.")
+@click.option("--dataset", required=True, help="Data set to test on (kgdx list datasets).")
+@click.option(
+    "--labels", help="Label set (default: the run's on its own data set, else the first)."
+)
+@click.option(
+    "--locked", is_flag=True, help="Test on the locked test set; the use is logged in the ledger."
+)
+@click.option(
+    "--why",
+    default="",
+    metavar="TEXT",
+    help="Reason for using the locked test set, logged with it.",
+)
 @click.option(
     "--without", multiple=True, type=click.Choice(("image", "text", "evidence")),
-    help="Withhold a source of every study (repeatable); evidence is what the text states.",
+    help="Modality left out of every study (repeatable); evidence is the statements of the text.",
 )  # fmt: skip
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="JSON file to write.")
 @runs_option
 @root_option
-def evaluate(**given: Any) -> None:
-    """Test RUN on another data set, or on its own under another label set.
+def evaluate(**arguments: Any) -> None:
+    """Test RUN on another data set or label set.
 
-    Findings are matched through the graph. What RUN learnt from is refused and counted.
+    Findings are matched through the graph. Studies that overlap with the training data of RUN are
+    left out and counted.
     """
     import json
 
     from experiments.records.folder import find_run
 
-    folder = find_run(given["run_name"], given["runs"])
-    where = data_root(given["root"], given["dataset"])
+    folder = find_run(arguments["run_name"], arguments["runs"])
+    where = data_root(arguments["root"], arguments["dataset"])
     from experiments.evaluation.evaluate import evaluate_run
 
-    made = evaluate_run(
+    evaluation = evaluate_run(
         folder,
-        given["dataset"],
+        arguments["dataset"],
         where,
-        labels=given["labels"],
-        locked=given["locked"],
-        why=given["why"],
-        without=tuple(dict.fromkeys(given["without"])),
+        labels=arguments["labels"],
+        locked=arguments["locked"],
+        why=arguments["why"],
+        without=tuple(dict.fromkeys(arguments["without"])),
     )
-    if given["output"] is not None:
-        show.to_file(given["output"], json.dumps(made, indent=2, ensure_ascii=False) + "\n")
-    if given["as_json"]:
-        show.json_result(made)
-    elif given["output"] is None:
-        run_view.print_evaluation(made)
+    if arguments["output"] is not None:
+        show.to_file(
+            arguments["output"], json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n"
+        )
+    if arguments["as_json"]:
+        show.json_result(evaluation)
+    elif arguments["output"] is None:
+        run_view.print_evaluation(evaluation)
 
 
 @experiment.command()
-@talking
+@output_options
 @click.argument("run_name", metavar="RUN")
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the JSON to a file.")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="JSON file to write.")
 @runs_option
 @root_option
 def faithfulness(
     as_json: bool, run_name: str, output: Path | None, runs: Path, root: Path | None
 ) -> None:
-    """Delete what counts most in the answers of RUN, and as much at random: what do they lose?
+    """Measure how faithful the explanations of RUN are.
 
-    On its own test part: concepts of the graph's memory and concepts the text states, by attention;
-    edges around each finding, by their share in its answers.
+    The deletion metric: the drop in probability when the most attended evidence is deleted,
+    compared with as much random evidence, on the run's test set. Deleted are concepts of the graph
+    and concepts stated in the text, by attention, and edges around each finding, by contribution.
     """
     import json
 
@@ -217,43 +248,49 @@ def faithfulness(
     where = data_root(root, folder.load_record().dataset)
     from experiments.explanation.faithfulness import faithfulness_of
 
-    made = faithfulness_of(folder, where)
+    evaluation = faithfulness_of(folder, where)
     if output is not None:
-        show.to_file(output, json.dumps(made, indent=2, ensure_ascii=False) + "\n")
+        show.to_file(output, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
     if as_json:
-        show.json_result(made)
+        show.json_result(evaluation)
     elif output is None:
-        run_view.print_faithfulness(made)
+        run_view.print_faithfulness(evaluation)
 
 
 @experiment.command()
-@talking
-@click.argument("told", metavar="RUN|COMPARISON|ABLATION")
+@output_options
+@click.argument("subject", metavar="RUN|COMPARISON|ABLATION")
 @runs_option
 @click.option(
     "-o",
     "output",
     type=click.Path(path_type=Path),
     required=True,
-    help="File to write: .html, or .md for its words and tables.",
+    help="File to write: .html, or .md for text and tables only.",
 )
-def report(as_json: bool, told: str, runs: Path, output: Path) -> None:
-    """Write the page of a RUN, a COMPARISON (its .json) or an ABLATION (its name) in one file."""
+def report(as_json: bool, subject: str, runs: Path, output: Path) -> None:
+    """Write the page of a run, a comparison or an ablation.
+
+    A comparison is given by its .json file, an ablation by its name.
+    """
     from experiments.reports.report_resolver import check_ending, page_of, rendered
 
     check_ending(output)
-    show.to_file(output, rendered(page_of(told, runs), output))
+    show.to_file(output, rendered(page_of(subject, runs), output))
     if as_json:
-        show.json_result({"of": told, "page": str(output.absolute())})
+        show.json_result({"of": subject, "page": str(output.absolute())})
 
 
 @experiment.command()
-@talking
+@output_options
 @click.argument("run_name", metavar="RUN")
 @runs_option
 @root_option
 def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
-    """Make every hash of RUN's record again; the data too where --root names them."""
+    """Verify the hashes recorded by RUN.
+
+    Those of the data are verified too where --root names its folder.
+    """
     from dataclasses import asdict
 
     from experiments.records.folder import find_run
@@ -265,12 +302,12 @@ def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
     if as_json:
         show.json_result([asdict(row) for row in rows])
     else:
-        said = {True: "holds", False: "changed", None: "unknown"}
-        show.table(("what", "", "detail"), [(r.what, said[r.holds], r.detail) for r in rows])
+        states = {True: "unchanged", False: "changed", None: "unknown"}
+        show.table(("item", "", "detail"), [(r.what, states[r.holds], r.detail) for r in rows])
     changed = [row.what for row in rows if row.holds is False]
     if changed:
         raise CheckFailed(
-            f"{folder.run}: {', '.join(changed)} no longer as recorded", "run it again"
+            f"{folder.run}: {', '.join(changed)} no longer as recorded", "run the experiment again"
         )
 
 
@@ -282,5 +319,5 @@ def _print_run(run_id: str, as_json: bool) -> None:
 
 
 def _command() -> str:
-    """The command line as it was typed, for the record."""
+    """The command line as it was typed."""
     return shlex.join(["kgdx", *sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""Arguments that the commands of `kgdx graph` share: which graph, which concept."""
+"""Options shared by the commands of `kgdx graph`: graph file and relations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _file_option = click.option(
     "--graph",
     "file",
     type=click.Path(path_type=Path),
-    help="Graph file (.jsonl, .ttl, .trig); the shipped graph where not given.",
+    help="Graph file: .jsonl, .ttl or .trig (default: the shipped graph).",
 )
 
 
@@ -49,18 +49,18 @@ def edited_allowed() -> bool:
 
 
 def opened(file: Path | None) -> KnowledgeGraph:
-    """The graph a command is about."""
+    """The graph in a file, or the shipped graph."""
     from kg.files.store import load, load_shipped
 
     return load_shipped() if file is None else load(file, allow_edited=edited_allowed())
 
 
 def _known_relations(
-    ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+    ctx: click.Context, parameter: click.Parameter, names: tuple[str, ...]
 ) -> tuple[str, ...]:
     from kg.model.edges import known_relation
 
-    return tuple(known_relation(name) for name in given)
+    return tuple(known_relation(name) for name in names)
 
 
 relation_option = click.option(
@@ -68,5 +68,5 @@ relation_option = click.option(
     "relations",
     multiple=True,
     callback=_known_relations,
-    help="Follow this relation alone; may be given several times.",
+    help="Follow this relation only (repeatable).",
 )

@@ -1,4 +1,4 @@
-"""`kgdx graph build`: a recipe's sources, read, joined, counted, and saved as one graph."""
+"""`kgdx graph build`: reads the sources of a recipe, joins them and saves one graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 
 if TYPE_CHECKING:
     from kg.build.recipe import Taken
@@ -24,22 +24,23 @@ SHIPPED_NAME = "clinical"
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path), required=True,
               help="Graph file to write: .jsonl, .ttl or .trig.")  # fmt: skip
 @click.option("--without-dataset", "datasets", multiple=True, metavar="NAME",
-              help="Leave out all that is mined from a data set.")  # fmt: skip
+              help="Leave out evidence mined from this data set (repeatable).")  # fmt: skip
 @click.option("--without-source", "sources", multiple=True, metavar="TEXT",
-              help="Leave out the evidence of sources that hold this text.")  # fmt: skip
+              help="Leave out sources whose name contains this text (repeatable).")  # fmt: skip
 @click.option("--conflicts", type=click.Path(dir_okay=False, path_type=Path),
-              help="Write the conflicts here instead of beside the graph.")  # fmt: skip
+              help="Table of conflicts to write (default: OUTPUT.conflicts.tsv).")  # fmt: skip
 def build(
     as_json: bool, recipe: Path, output: Path, datasets: tuple[str, ...],
     sources: tuple[str, ...], conflicts: Path | None,
 ) -> None:  # fmt: skip
-    r"""Build the graph that RECIPE (a YAML file, or `clinical` for the shipped one) describes.
+    r"""Build a graph from a recipe of sources.
 
+    RECIPE is a YAML file, or `clinical` for the recipe of the shipped graph:
     \b
     name: my graph
     sources:
@@ -47,8 +48,8 @@ def build(
       - name: obo
         options: {file: symp.obo, source: "Symptom Ontology 2026-07", licence: CC0}
 
-    `kgdx list sources` says what can be read. What does not go together is listed in a table
-    beside the graph (OUTPUT.conflicts.tsv). An edge goes only when no evidence is left.
+    `kgdx list sources` lists the readable formats. Conflicts between sources are written to a
+    table beside the graph (OUTPUT.conflicts.tsv). An edge is removed when it has no evidence left.
     """
     from kg.build.recipe import build as build_graph
     from kg.controls.leave_out import leave_out
@@ -62,7 +63,7 @@ def build(
     listed = conflicts or output.with_name(f"{output.name}.conflicts.tsv")
     if result.conflicts:
         _write_conflicts(listed, result.conflicts)
-    known = {
+    summary = {
         "file": str(output),
         "fingerprint": graph.fingerprint,
         "concepts": len(graph.concepts),
@@ -72,13 +73,13 @@ def build(
         "conflicts": dict(Counter(conflict.kind for conflict in result.conflicts)),
     }
     if as_json:
-        show.json_result(known)
+        show.json_result(summary)
         return
     _print_sources(result.taken)
     _print_left_out(left_out)
     for kind, count in Counter(conflict.kind for conflict in result.conflicts).most_common():
         show.note(f"{count} conflicts {kind}: {listed}")
-    show.note(f"written to {output}: {known['concepts']} concepts, {known['edges']} edges")
+    show.note(f"written to {output}: {summary['concepts']} concepts, {summary['edges']} edges")
 
 
 def _print_sources(taken: Sequence[Taken]) -> None:
@@ -89,21 +90,21 @@ def _print_sources(taken: Sequence[Taken]) -> None:
         for one in taken
     ]  # fmt: skip
     show.table(columns, rows)
-    why = [
+    reasons = [
         (one.source, reason, count)
         for one in taken
         for reason, count in sorted(one.dropped.items(), key=lambda pair: -pair[1])
         if count
     ]
-    if why:
+    if reasons:
         show.result("")
-        show.table(("source", "dropped because", "count"), why)
+        show.table(("source", "reason for dropping", "count"), reasons)
 
 
 def _print_left_out(left_out: Sequence[LeftOut]) -> None:
     if left_out:
         show.result("")
-        columns = ("left out", "concepts gone", "edges gone", "evidence gone")
+        columns = ("left out", "concepts removed", "edges removed", "evidence removed")
         show.table(columns, [tuple(asdict(one).values()) for one in left_out])
 
 

@@ -1,4 +1,4 @@
-"""`kgdx graph embed`: link prediction over a graph, its table, and the vectors it leaves."""
+"""`kgdx graph embed`: link prediction on a graph, its metrics and concept vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from experiments.cli.graph_arguments import edited_allowed, edited_option
 from kg.errors import InputError
 
@@ -25,29 +25,29 @@ _FEW = 8
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @edited_option
-@click.option("--benchmark", help="nations, umls or kinships, from an installed PyKEEN.")
+@click.option("--benchmark", help="Benchmark of an installed PyKEEN: nations, umls or kinships.")
 @click.option("--model", default="plain", show_default=True,
-              help="plain vectors, or a graph network over them (kgdx list encoders).")  # fmt: skip
+              help="Plain vectors, or a graph network on them (kgdx list encoders).")  # fmt: skip
 @click.option("--decoder", default="complex", show_default=True,
-              help="How edges are scored (kgdx list encoders).")  # fmt: skip
+              help="Scoring function of edges (kgdx list encoders).")  # fmt: skip
 @click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True,
-              help="Seed of split and training; several give mean and deviation.")  # fmt: skip
+              help="Seed of split and training (repeatable: mean and deviation).")  # fmt: skip
 @click.option("--bookkeeping/--no-bookkeeping", default=False, show_default=True,
-              help="Also relations that organise the graph rather than medicine.")  # fmt: skip
+              help="Include relations that organise the graph, not medicine.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="A setting of the training, e.g. epochs=20.")  # fmt: skip
+              help="Training setting, e.g. epochs=20 (repeatable).")  # fmt: skip
 @click.option("--near", "terms", multiple=True, metavar="CONCEPT",
-              help="Show the concepts nearest to this one.")  # fmt: skip
+              help="Concept whose nearest concepts are shown (repeatable).")  # fmt: skip
 @click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path),
-              help="Keep the first seed's vectors here (.safetensors).")  # fmt: skip
-def embed(file: Path | None, output: Path | None, as_json: bool, **given: Any) -> None:
-    r"""Predict missing edges of FILE and measure it on edges held out.
+              help="File for the vectors of the first seed: .safetensors.")  # fmt: skip
+def embed(file: Path | None, output: Path | None, as_json: bool, **arguments: Any) -> None:
+    r"""Train link prediction on FILE and test it on held-out edges.
 
     FILE is a graph (.jsonl, .ttl, .trig), a table of triples (.tsv, .txt), or a folder with
-    train, valid and test; the shipped graph where not given.
+    train, valid and test (default: the shipped graph).
 
     \b
     kgdx graph embed --near atelectasis -o vectors.safetensors
@@ -55,47 +55,49 @@ def embed(file: Path | None, output: Path | None, as_json: bool, **given: Any) -
     kgdx graph embed --benchmark umls --decoder rotate
     """
     if output is not None and output.suffix != ".safetensors":
-        raise InputError(f"{output}: vectors are kept as .safetensors", "give it that ending")
+        raise InputError(f"{output}: vectors are written as .safetensors", "use that file ending")
     from experiments.link_prediction import study
 
     source = study.opened(
         file,
-        given["benchmark"],
-        bookkeeping=given["bookkeeping"],
+        arguments["benchmark"],
+        bookkeeping=arguments["bookkeeping"],
         allow_edited=edited_allowed(),
     )
-    near = {term: source.resolve(term) for term in given["terms"]}
-    options = study.settings(given["model"], given["decoder"], given["settings"])
-    found = study.run(source, options, given["seeds"], report=show.note)
+    near = {term: source.resolve(term) for term in arguments["terms"]}
+    options = study.settings(arguments["model"], arguments["decoder"], arguments["settings"])
+    result = study.run(source, options, arguments["seeds"], report=show.note)
     if output is not None:
-        found.keep(output)
+        result.keep(output)
         show.note(f"written to {output}")
-    neighbours = {term: list(found.nearest(concept, _FEW)) for term, concept in near.items()}
+    neighbours = {term: list(result.nearest(concept, _FEW)) for term, concept in near.items()}
     if as_json:
-        show.json_result({**found.as_json(), "nearest": neighbours})
+        show.json_result({**result.as_json(), "nearest": neighbours})
         return
-    _print(found)
+    _print(result)
     for term, rows in neighbours.items():
         show.result("")
         cells = [(concept, source.label(concept), cosine) for concept, cosine in rows]
         show.table((f"nearest to {term}", "label", "cosine"), cells)
 
 
-def _print(found: LinkStudy) -> None:
-    summary = found.summary()
-    columns = ("on test", "MRR", "Hits@1", "Hits@3", "Hits@10", "ranks")
+def _print(result: LinkStudy) -> None:
+    summary = result.summary()
+    columns = ("test edges", "MRR", "Hits@1", "Hits@3", "Hits@10", "ranks")
     rows = [_row(what, one.figures, one.count) for what, one in summary.rows.items()]
-    show.table(columns, [*rows, ("same score for all", *asdict(found.chance).values())])
+    show.table(columns, [*rows, ("equal scores", *asdict(result.chance).values())])
     show.result("")
     relations = [_row(name, one.figures, one.count) for name, one in summary.relations.items()]
     show.table(("relation", *columns[1:]), relations)
     show.note(
-        f"{found.graph_input.name}: {found.size}; model {found.name}; "
-        f"seeds {_listed(found.seeds)}; "
-        f"{summary.seconds:.2f} s an epoch; chosen on validation (MRR {summary.valid:.3f})"
+        f"{result.graph_input.name}: {result.size}; model {result.name}; "
+        f"seeds {_listed(result.seeds)}; "
+        f"{summary.seconds:.2f} s per epoch; selected on validation (MRR {summary.valid:.3f})"
     )
     if summary.leaks:
-        show.note(f"inverse leaks: {summary.leaks:.1%} of the test edges follow from learned ones")
+        show.note(
+            f"inverse leaks: {summary.leaks:.1%} of the test edges are inverses of training edges"
+        )
     if summary.left_out:
         show.note(f"{summary.left_out} relations have no test edge")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from experiments.cli.graph_arguments import edited_allowed, edited_option
 from kg.errors import InputError, did_you_mean
 from kg.files.shown import table_text
@@ -22,77 +22,78 @@ __all__ = ["query"]
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("text", metavar="QUERY", required=False)
 @click.option("-g", "--graph", "file", type=click.Path(path_type=Path),
               help="Graph file, or any RDF file (.owl, .rdf, .nt, .nq, ...).")  # fmt: skip
 @edited_option
-@click.option("--endpoint", metavar="URL", help="Ask a remote SPARQL endpoint instead.")
+@click.option("--endpoint", metavar="URL", help="Remote SPARQL endpoint to query instead.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
-              show_default=True, help="Seconds it may take, loading included.")  # fmt: skip
+              show_default=True, help="Time limit in seconds, loading included.")  # fmt: skip
 @click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GIB",
-              help="Memory it may take.  [default: 1, and 60 times the file]")  # fmt: skip
+              help="Memory limit.  [default: 1, plus 60 times the file]")  # fmt: skip
 @click.option("--bind", "bound", multiple=True, metavar="NAME=VALUE",
-              help="What $NAME is: a text or IRI, of $concept... a concept.")  # fmt: skip
-@click.option("--save", metavar="NAME", help="Save the query by name.")
+              help="Value of $NAME: text, IRI, or a concept for $concept...")  # fmt: skip
+@click.option("--save", metavar="NAME", help="Name under which to save the query.")
 @click.option("--queries", "folder", type=click.Path(file_okay=False, path_type=Path),
-              default=Path("queries"), show_default=True, help="Folder of queries.")  # fmt: skip
+              default=Path("queries"), show_default=True, help="Saved queries.")  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="List the saved queries.")
 @click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path),
               help="File to write: .csv or .tsv for a table, .ttl for a graph.")  # fmt: skip
-def query(**given: Any) -> None:
-    r"""Answer QUERY: SPARQL, the name of a saved query, `@FILE`, or `-` for stdin.
+def query(**arguments: Any) -> None:
+    r"""Run QUERY: SPARQL, the name of a saved query, `@FILE`, or `-` for stdin.
 
     \b
     kgdx graph query 'SELECT ?l { ?s rdfs:subClassOf ckg:pneumonia ; rdfs:label ?l }'
     kgdx graph query differential --bind concept=consolidation
     kgdx graph query --list
 
-    Edges are plain triples, those of a symmetric relation in both directions; each has one
-    rdf:Statement, where its evidence stands (kgdx:evidence).
-    The prefixes rdf rdfs owl skos xsd ckg kgdx RO BFO are known.
+    Edges are plain triples, symmetric relations in both directions. Each edge has one
+    rdf:Statement with its evidence (kgdx:evidence).
+    Predefined prefixes: rdf rdfs owl skos xsd ckg kgdx RO BFO.
     """
     from kg.ask import query as asking
 
-    if given["listing"]:
+    if arguments["listing"]:
         rows = [
-            (name, asking.describe(path)) for name, path in asking.names(given["folder"]).items()
+            (name, asking.describe(path))
+            for name, path in asking.names(arguments["folder"]).items()
         ]
-        if given["as_json"]:
+        if arguments["as_json"]:
             show.json_result([{"name": name, "about": about} for name, about in rows])
         else:
-            show.table(("name", "asks"), rows)
+            show.table(("name", "about"), rows)
         return
-    text = _text(given["text"], given["folder"])
-    if given["save"]:
-        show.note(f"saved as {asking.save_query(given['save'], text, given['folder'])}")
+    text = _text(arguments["text"], arguments["folder"])
+    if arguments["save"]:
+        show.note(f"saved as {asking.save_query(arguments['save'], text, arguments['folder'])}")
         return
-    values = _values(given["bound"], given["file"], remote=bool(given["endpoint"]))
-    answer = _answer(asking.filled(text, values), given)
-    if given["output"]:
-        _write(answer, given["output"])
-    elif given["as_json"]:
+    values = _values(arguments["bound"], arguments["file"], remote=bool(arguments["endpoint"]))
+    answer = _answer(asking.filled(text, values), arguments)
+    if arguments["output"]:
+        _write(answer, arguments["output"])
+    elif arguments["as_json"]:
         show.json_result(_as_record(answer))
     else:
         _print(answer)
 
 
-def _text(given: str | None, folder: Path) -> str:
-    """The query itself, wherever it is."""
+def _text(query: str | None, folder: Path) -> str:
+    """Text of a query written out, read from stdin or a file, or saved by name."""
     from kg.ask import query as asking
     from kg.files.tables import opened
 
-    if not given:
+    if not query:
         raise click.UsageError("Missing argument 'QUERY'.")
-    if given == "-":
+    if query == "-":
         return sys.stdin.read()
-    if given.startswith("@"):
-        return opened(Path(given[1:])).read()
-    return given if any(mark in given for mark in " {\n") else asking.saved(given, folder)
+    if query.startswith("@"):
+        return opened(Path(query[1:])).read()
+    return query if any(mark in query for mark in " {\n") else asking.saved(query, folder)
 
 
 def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mapping[str, str]:
-    """What each `--bind` stands for, as SPARQL writes it."""
+    """SPARQL term of each `--bind`."""
     import pyoxigraph as ox
 
     from experiments.cli.graph_arguments import opened
@@ -122,19 +123,19 @@ def _values(bound: tuple[str, ...], file: Path | None, *, remote: bool) -> Mappi
     return values
 
 
-def _answer(text: str, given: Mapping[str, Any]) -> Answer:
+def _answer(text: str, arguments: Mapping[str, Any]) -> Answer:
     from kg.ask.query import query_file
     from kg.files.store import SHIPPED
 
-    if given["endpoint"]:
+    if arguments["endpoint"]:
         from kg.ask.endpoint import query_endpoint
 
-        return query_endpoint(given["endpoint"], text, seconds=given["timeout"])
-    memory = int((given["memory"] or 0) * (1 << 30))
+        return query_endpoint(arguments["endpoint"], text, seconds=arguments["timeout"])
+    memory = int((arguments["memory"] or 0) * (1 << 30))
     return query_file(
-        given["file"] or SHIPPED,
+        arguments["file"] or SHIPPED,
         text,
-        seconds=given["timeout"],
+        seconds=arguments["timeout"],
         memory=memory,
         allow_edited=edited_allowed(),
     )
@@ -176,7 +177,8 @@ def _write(answer: Answer, path: Path) -> None:
     delimiters = {".csv": ",", ".tsv": "\t"}
     if path.suffix not in delimiters:
         raise InputError(
-            f"{path}: a table is not written so", did_you_mean(path.suffix, delimiters)
+            f"{path}: a table cannot be written as {path.suffix or 'a file without an ending'}",
+            did_you_mean(path.suffix, delimiters),
         )
     rows = [answer.columns or ("answer",), *_cells(answer)]
     show.to_file(path, table_text(rows, delimiters[path.suffix]))

@@ -1,4 +1,4 @@
-"""`kgdx graph stats` and `kgdx graph show`: what is in the graph, and around one concept."""
+"""`kgdx graph stats` and `kgdx graph show`: counts of a graph, neighbourhood of a concept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from experiments.cli.graph_arguments import graph_option, opened, relation_option
 from kg.ask.tree import Branch, Scope, hidden, tree
 from kg.model.concepts import Concept
@@ -23,19 +23,24 @@ _FEW = 12
 
 
 @click.command()
-@talking
+@output_options
 @graph_option
-@click.option("--label-set", help="Coverage of a label set of the graph, finding by finding.")
+@click.option(
+    "--label-set", help="Label set of the graph whose coverage is shown, finding by finding."
+)
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    help="Coverage of the labels in a file, one a line, looked up by name.",
+    help="File of label names, one per line, whose coverage is shown.",
 )
 @click.option("--all", "everything", is_flag=True, help="List every source.")
 def stats(
     as_json: bool, file: Path | None, label_set: str | None, labels: Path | None, everything: bool
 ) -> None:
-    """Count concepts by kind, edges by relation, evidence by source and data set."""
+    """Count concepts, edges and evidence of a graph.
+
+    Concepts are counted by kind, edges by relation, evidence by source and data set.
+    """
     graph = opened(file)
     if label_set or labels:
         _print_coverage(graph, label_set, labels, as_json)
@@ -48,17 +53,17 @@ def stats(
         show.json_result(known)
         return
     plain = [(name, value) for name, value in known.items() if not isinstance(value, dict)]
-    show.table(("of the graph", ""), plain)
+    show.table(("graph", ""), plain)
     titles = {"kinds": "kind", "relations": "relation", "statuses": "status",
               "datasets": "data set", "sources": "source", "label_sets": "label set"}  # fmt: skip
     counts = {"kinds": "concepts", "statuses": "items of evidence", "label_sets": "findings"}
     for field, title in titles.items():
         rows = list(known[field].items())
         show.result("")
-        seen = rows if everything else rows[: max(_FEW, 2 * _FEW if field == "relations" else 0)]
-        show.table((title, counts.get(field, "edges")), seen)
-        if len(seen) < len(rows):
-            show.note(f"and {len(rows) - len(seen)} more: --all")
+        shown = rows if everything else rows[: max(_FEW, 2 * _FEW if field == "relations" else 0)]
+        show.table((title, counts.get(field, "edges")), shown)
+        if len(shown) < len(rows):
+            show.note(f"and {len(rows) - len(shown)} more: --all")
 
 
 def _print_coverage(
@@ -82,15 +87,15 @@ def _print_coverage(
 
 
 @click.command("show")
-@talking
+@output_options
 @click.argument("concept")
 @graph_option
 @click.option("--depth", type=click.IntRange(0, 6), default=1, show_default=True,
-              help="Steps away from the concept.")  # fmt: skip
+              help="Steps from the concept.")  # fmt: skip
 @relation_option
 @click.option("--limit", type=click.IntRange(0), default=_FEW, show_default=True,
-              help="Most neighbours of a concept by one relation; 0 for all.")  # fmt: skip
-@click.option("--evidence", is_flag=True, help="Every item of evidence under its edge.")
+              help="Most neighbours shown per relation (0: all).")  # fmt: skip
+@click.option("--evidence", is_flag=True, help="Show every item of evidence under its edge.")
 def show_concept(
     as_json: bool, concept: str, file: Path | None, depth: int, relations: tuple[str, ...],
     limit: int, evidence: bool,
@@ -104,25 +109,29 @@ def show_concept(
     """
     graph = opened(file)
     scope = Scope(depth, relations, limit)
-    found = graph.resolve(concept)
-    branches = tree(graph, found.id, scope)
+    centre = graph.resolve(concept)
+    branches = tree(graph, centre.id, scope)
     if as_json:
         listed = [_as_record(graph, branch) for branch in branches]
-        show.json_result({**asdict(found), "neighbours": listed})
+        show.json_result({**asdict(centre), "neighbours": listed})
         return
-    for line in (*_head(graph, found), *_drawn(graph, branches, "", evidence)):
+    for line in (*_head(graph, centre), *_drawn(graph, branches, "", evidence)):
         show.result(line)
-    left = hidden(graph, found.id, scope) if depth else 0
-    if left:
-        show.note(f"and {left} more neighbours: --limit 0")
+    omitted = hidden(graph, centre.id, scope) if depth else 0
+    if omitted:
+        show.note(f"and {omitted} more neighbours: --limit 0")
 
 
 def _head(graph: KnowledgeGraph, concept: Concept) -> Iterator[str]:
     yield f"{concept.label}  {concept.id}  {concept.kind}"
     if concept.definition:
         yield f"  {' '.join(concept.definition.split())}"
-    asked = [one.name for one in graph.label_sets if concept.id in one.findings]
-    lines = {"also called": concept.synonyms, "identifiers": concept.xrefs, "label sets": asked}
+    label_sets = [one.name for one in graph.label_sets if concept.id in one.findings]
+    lines = {
+        "also called": concept.synonyms,
+        "identifiers": concept.xrefs,
+        "label sets": label_sets,
+    }
     for title, words in lines.items():
         if words:
             yield f"  {title}: {', '.join(words)}"
@@ -131,18 +140,19 @@ def _head(graph: KnowledgeGraph, concept: Concept) -> Iterator[str]:
 def _drawn(
     graph: KnowledgeGraph, branches: Sequence[Branch], indent: str, evidence: bool
 ) -> Iterator[str]:
-    """Lines of a tree; branches of one relation and direction stand under one line."""
+    """Lines of a tree; branches of one relation and direction are grouped under one line."""
     groups: dict[tuple[str, bool], list[Branch]] = {}
     for branch in branches:
         groups.setdefault((branch.relation, branch.forward), []).append(branch)
     for place, ((relation, forward), group) in enumerate(groups.items()):
         last = place == len(groups) - 1
-        yield f"{indent}{'└─' if last else '├─'} {_said(relation, forward)}"
+        yield f"{indent}{'└─' if last else '├─'} {_relation_name(relation, forward)}"
         inner = indent + ("   " if last else "│  ")
         for spot, branch in enumerate(group):
             end = spot == len(group) - 1
             label = graph.concept(branch.concept).label
-            yield f"{inner}{'└─' if end else '├─'} {label}  {branch.concept}{_weighed(branch.edge)}"
+            sources = _source_count(branch.edge)
+            yield f"{inner}{'└─' if end else '├─'} {label}  {branch.concept}{sources}"
             deeper = inner + ("   " if end else "│  ")
             if evidence:
                 for item in branch.edge.evidence:
@@ -150,19 +160,19 @@ def _drawn(
             yield from _drawn(graph, branch.branches, deeper, evidence)
 
 
-def _said(relation: str, forward: bool) -> str:
+def _relation_name(relation: str, forward: bool) -> str:
     words = relation.replace("_", " ")
     return words if forward else f"← {words}"
 
 
-def _weighed(edge: Edge) -> str:
+def _source_count(edge: Edge) -> str:
     sets = f" of {edge.label_set}" if edge.label_set else ""
     sources = len({item.source for item in edge.evidence})
     return f"{sets}  [{sources} {'source' if sources == 1 else 'sources'}]"
 
 
 def figures(item: Evidence) -> str:
-    """Data set, strength and count of an item of evidence, in brackets, where it has any."""
+    """Data set, strength and count of an item of evidence, in brackets; empty without any."""
     known = []
     if item.dataset:
         known.append(item.dataset)

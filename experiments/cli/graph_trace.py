@@ -1,4 +1,4 @@
-"""`kgdx graph path`, `explain` and `diff`: how concepts are connected, why, and what changed."""
+"""`kgdx graph path`, `explain` and `diff`: paths, evidence of an edge, changes of a graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from experiments.cli.graph_arguments import (
     edited_option,
     graph_option,
@@ -32,42 +32,48 @@ __all__ = ["diff", "explain", "path"]
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("start")
 @click.argument("end")
 @graph_option
 @relation_option
 @click.option("--longest", type=click.IntRange(1, 8), default=4, show_default=True,
-              help="Most steps.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), default=5, show_default=True, help="Most paths.")
+              help="Most steps of a path.")  # fmt: skip
+@click.option(
+    "--limit", type=click.IntRange(1), default=5, show_default=True, help="Most paths shown."
+)
 @click.option("--directed", is_flag=True, help="Follow edges from subject to object only.")
-@click.option("--evidence", is_flag=True, help="Every item of evidence under its edge.")
-def path(**given: Any) -> None:
-    r"""Show how START and END are connected: the shortest paths, the most telling first.
+@click.option("--evidence", is_flag=True, help="Show every item of evidence under its edge.")
+def path(**arguments: Any) -> None:
+    r"""Find the shortest paths between START and END.
+
+    Paths of equal length are ordered by how specific their concepts are.
 
     \b
     kgdx graph path covid_19 atelectasis
     kgdx graph path pneumonia lung --relation is_a --relation located_in --evidence
 
-    Ends with 1 where nothing connects them.
+    Exit code 1 means that there is no path.
     """
     from kg.ask.paths import Route, paths
 
-    graph = opened(given["file"])
-    ends = graph.resolve(given["start"]), graph.resolve(given["end"])
-    route = Route(given["relations"], given["longest"], given["limit"], given["directed"])
+    graph = opened(arguments["file"])
+    ends = graph.resolve(arguments["start"]), graph.resolve(arguments["end"])
+    route = Route(
+        arguments["relations"], arguments["longest"], arguments["limit"], arguments["directed"]
+    )
     found = paths(graph, ends[0].id, ends[1].id, route)
-    if given["as_json"]:
+    if arguments["as_json"]:
         show.json_result([_as_record(one) for one in found])
     else:
         for place, one in enumerate(found):
             if place:
                 show.result("")
-            for line in _drawn(graph, one, given["evidence"]):
+            for line in _drawn(graph, one, arguments["evidence"]):
                 show.result(line)
     if not found:
         raise CheckFailed(
-            f"nothing connects {ends[0].label} and {ends[1].label} in {given['longest']} steps",
+            f"nothing connects {ends[0].label} and {ends[1].label} in {arguments['longest']} steps",
             "allow more with --longest, or other relations",
         )
 
@@ -100,19 +106,19 @@ def _as_record(found: Connection) -> dict[str, Any]:
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("subject")
 @click.argument("relation")
 @click.argument("object_", metavar="OBJECT")
 @graph_option
 def explain(as_json: bool, subject: str, relation: str, object_: str, file: Path | None) -> None:
-    r"""Explain why SUBJECT RELATION OBJECT is in the graph, as Markdown to paste elsewhere.
+    r"""List the evidence of the edge SUBJECT RELATION OBJECT, as Markdown.
 
     \b
     kgdx graph explain atelectasis co_occurs_with "pleural effusion"
     kgdx graph explain "bacterial pneumonia" is_a pneumonia
 
-    Ends with 1 where the graph neither states it nor entails it.
+    Exit code 1 means that the graph neither states nor entails the edge.
     """
     from kg.ask.explain import explain as explained
 
@@ -126,14 +132,14 @@ def explain(as_json: bool, subject: str, relation: str, object_: str, file: Path
         show.result(f"**{plain(one.label)}** *{plain(said)}* **{plain(two.label)}**")
         show.result("")
         if found.follows:
-            show.result("Nothing states it; it follows from:")
+            show.result("Not stated; it follows from:")
             show.result("")
         for edge in (*found.stated, *found.follows):
             for line in _markdown(graph, edge):
                 show.result(line)
         if found.between:
             show.result("")
-            show.result("Also between the two:")
+            show.result("Other edges between the two:")
             show.result("")
             for edge in found.between:
                 show.result(f"- {_sentence(graph, edge)}")
@@ -159,14 +165,14 @@ def _markdown(graph: KnowledgeGraph, edge: Edge) -> Iterator[str]:
 
 
 @click.command()
-@talking
+@output_options
 @edited_option
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path), required=False)
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True,
-              help="Most lines of a kind; 0 for all.")  # fmt: skip
+              help="Most lines shown per kind of change (0: all).")  # fmt: skip
 def diff(as_json: bool, before: Path, after: Path | None, limit: int) -> None:
-    r"""Show what differs between graph files BEFORE and AFTER (the shipped graph if not given).
+    r"""Compare graph files BEFORE and AFTER (default: the shipped graph).
 
     \b
     kgdx graph build clinical -o without.jsonl --without-dataset NIH
@@ -179,7 +185,7 @@ def diff(as_json: bool, before: Path, after: Path | None, limit: int) -> None:
         show.json_result({**asdict(found), "same": found.is_empty})
         return
     groups = _groups(found)
-    show.table(("what", "count"), [(name, len(rows)) for name, rows in groups.items()])
+    show.table(("change", "count"), [(name, len(rows)) for name, rows in groups.items()])
     for name, rows in groups.items():
         if rows:
             show.result("")
@@ -190,18 +196,18 @@ def diff(as_json: bool, before: Path, after: Path | None, limit: int) -> None:
 
 def _groups(found: Difference) -> dict[str, list[str]]:
     def edge(key: tuple[str, ...]) -> str:
-        return " ".join(part for part in key if part)
+        return " ".join(name for name in key if name)
 
     return {
         "new concepts": list(found.new_concepts),
-        "gone concepts": list(found.gone_concepts),
+        "removed concepts": list(found.gone_concepts),
         "changed concepts": [
             f"{c.of} {c.field}: {c.before!r} became {c.after!r}" for c in found.changed_concepts
         ],
         "new edges": [edge(key) for key in found.new_edges],
-        "gone edges": [edge(key) for key in found.gone_edges],
-        "edges with other evidence": [
-            f"{edge(c.edge)}: {len(c.gone)} items gone, {len(c.new)} new"
+        "removed edges": [edge(key) for key in found.gone_edges],
+        "edges with changed evidence": [
+            f"{edge(c.edge)}: {len(c.gone)} items removed, {len(c.new)} added"
             for c in found.changed_edges
         ],
         "label sets": [

@@ -1,4 +1,4 @@
-"""`kgdx graph validate`: every fault of a graph, how bad it is and how to mend it."""
+"""`kgdx graph validate`: faults of a graph with their severity and fix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from kg.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -23,22 +23,33 @@ _NEVER = "never"
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("file", type=_FILE, required=False)
 @click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the report: .tsv, .json or .html.")  # fmt: skip
-@click.option("--fail-on", type=click.Choice(["error", "warning", "info", _NEVER]),
-              default="error", show_default=True, help="What ends with 1.")  # fmt: skip
-@click.option("--show", "shown", type=click.Choice(["error", "warning", "info"]),
-              default="warning", show_default=True, help="Least that is printed.")  # fmt: skip
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info", _NEVER]),
+    default="error",
+    show_default=True,
+    help="Least severity that ends with exit code 1.",
+)
+@click.option(
+    "--show",
+    "shown",
+    type=click.Choice(["error", "warning", "info"]),
+    default="warning",
+    show_default=True,
+    help="Least severity that is printed.",
+)
 @click.option("--shapes", multiple=True, type=_FILE, help="Further SHACL shapes (.ttl).")
 @click.option("--no-shapes", is_flag=True, help="Do not check the project's SHACL shapes.")
 @click.option("--labels", multiple=True, type=_FILE,
-              help="YAML that describes a label table to compare is_a with.")  # fmt: skip
+              help="YAML description of a label table to compare is_a edges with.")  # fmt: skip
 @click.option("--vocabulary", multiple=True, type=_FILE,
-              help="Ontology or graph to compare labels of identifiers with.")  # fmt: skip
+              help="Ontology or graph to compare identifiers and labels with.")  # fmt: skip
 @click.option("--rules", is_flag=True, help="List the rules instead.")
-def validate(**given: Any) -> None:
+def validate(**arguments: Any) -> None:
     r"""Validate a graph FILE, or the shipped graph.
 
     \b
@@ -47,38 +58,43 @@ def validate(**given: Any) -> None:
 
     The report is written whether or not the graph is valid.
     """
-    if given["rules"]:
-        _print_rules(given["as_json"])
+    if arguments["rules"]:
+        _print_rules(arguments["as_json"])
         return
     from kg.check.fault_report import check_report_ending, counted, write_report
     from kg.check.faults import at_least
     from kg.check.validate import Validation, validate_file
     from kg.files.store import SHIPPED
 
-    file, output = given["file"] or SHIPPED, given["output"]
+    file, output = arguments["file"] or SHIPPED, arguments["output"]
     if output is not None:
         check_report_ending(output)
-    also = Validation(not given["no_shapes"], given["shapes"], given["labels"], given["vocabulary"])
-    faults = validate_file(file, also)
+    checks = Validation(
+        not arguments["no_shapes"],
+        arguments["shapes"],
+        arguments["labels"],
+        arguments["vocabulary"],
+    )
+    faults = validate_file(file, checks)
     if output is not None:
         write_report(output, file.name, faults)
         show.note(f"written to {output}")
     counts = counted(faults)
-    if given["as_json"]:
+    if arguments["as_json"]:
         listed = [asdict(fault) for fault in faults]
         show.json_result({"graph": file.name, "counts": counts, "faults": listed})
     else:
-        _print_faults(at_least(faults, given["shown"]))
+        _print_faults(at_least(faults, arguments["shown"]))
         show.note(", ".join(f"{count} {severity}" for severity, count in counts.items()))
-    if given["fail_on"] != _NEVER and (bad := at_least(faults, given["fail_on"])):
+    if arguments["fail_on"] != _NEVER and (bad := at_least(faults, arguments["fail_on"])):
         kinds = ", ".join(dict.fromkeys(fault.rule for fault in bad))
         raise CheckFailed(
-            f"{file.name}: {len(bad)} faults of {kinds}", "each fault says how to mend it"
+            f"{file.name}: {len(bad)} faults of {kinds}", "each fault is listed with its fix"
         )
 
 
 def _print_faults(faults: Sequence[Fault]) -> None:
-    columns = ("severity", "rule", "about", "message", "mend")
+    columns = ("severity", "rule", "about", "message", "fix")
     rows = [(f.severity, f.rule, f.about, f.message, f.mend) for f in faults]
     if rows:
         show.table(columns, rows)
@@ -91,4 +107,4 @@ def _print_rules(as_json: bool) -> None:
         show.json_result({name: rule._asdict() for name, rule in RULES.items()})
     else:
         rows = [(name, *rule) for name, rule in RULES.items()]
-        show.table(("rule", "severity", "holds", "mend"), rows)
+        show.table(("rule", "severity", "requirement", "fix"), rows)

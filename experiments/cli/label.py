@@ -1,4 +1,4 @@
-"""`kgdx data label`: what reports or dialogues state, as statements, a page, or a label table."""
+"""`kgdx data label`: statements of reports or dialogues, as a table, a page or labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from kg.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,37 +28,37 @@ TABLES, PAGE = (".csv", ".jsonl"), ".html"
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--labels", type=click.Choice(LABELS),
-              help="Write a label table in this set: a row a text, a column a label.")  # fmt: skip
+              help="Label set of the table: one row per text, one column per label.")  # fmt: skip
 @click.option("--sections", type=click.Choice(SECTIONS), default=None,
-              help="Sections a report's labels are read from: findings and impression; impression, "
+              help="Report sections the labels are read from: findings and impression; impression, "
               "else findings; or all.  [default: findings_impression]")  # fmt: skip
 @click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path),
-              help="File to write: .csv or .jsonl, or .html for a page of the text.")  # fmt: skip
-@click.option("--dialogue", is_flag=True, help="The texts are dialogues of patient and doctor.")
-@click.option("--id", "id_column", default="", metavar="COLUMN", help="Column of a csv's ids.")
+              help="File to write: .csv, .jsonl, or .html for the marked text.")  # fmt: skip
+@click.option("--dialogue", is_flag=True, help="Texts are dialogues of patient and doctor.")
+@click.option("--id", "id_column", default="", metavar="COLUMN", help="Id column of a csv file.")
 @click.option("--text", "text_column", default="", metavar="COLUMN",
-              help="Column of a csv's text, instead of section columns.")  # fmt: skip
+              help="Text column of a csv file (default: section columns).")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
-              help="Processes that read texts.")  # fmt: skip
-def label(**given: Any) -> None:
-    """Read what the texts of FILE state about the concepts of the graph.
+              help="Number of processes.")  # fmt: skip
+def label(**arguments: Any) -> None:
+    """Extract the findings stated in the texts of FILE.
 
     FILE is a text file, a folder of them, or a csv with an id column and either one text column or
-    section columns (findings, impression, ...). Without --labels each statement is a row: concept,
-    present, absent or uncertain, its section, span and rule, with site, side, severity and change.
+    section columns (findings, impression, ...). Without --labels, each row is one statement:
+    concept, present, absent or uncertain, section, span and rule, site, side, severity and change.
 
     In a label table 1 is present, 0 absent, -1 uncertain and blank not mentioned; nih14, mesh and
-    padchest have 1 and 0 alone. English, Chinese and, in reports, Spanish are read. Indication,
-    comparison and technique do not count; a report without the sections asked for is read in what
-    else describes the picture. A text of which nothing counts has a row of blanks.
+    padchest have only 1 and 0. English, Chinese and, in reports, Spanish are supported.
+    Indication, comparison and technique do not count; of a report without the chosen sections,
+    its other descriptive sections are used. A text without any of them gets an empty row.
     For research use only.
     """
-    output, labels = given["output"], given["labels"]
+    output, labels = arguments["output"], arguments["labels"]
     _check_output(output, labels)
-    sections = _sections(given["sections"], labels, dialogue=given["dialogue"])
+    sections = _sections(arguments["sections"], labels, dialogue=arguments["dialogue"])
     from experiments.labelling.linking import link_texts
     from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, statement_rows
     from experiments.labelling.texts import Columns, counted, read_texts
@@ -66,18 +66,20 @@ def label(**given: Any) -> None:
 
     # a cell may hold a report of some megabytes, which is cut and flagged like any other
     csv.field_size_limit(LONGEST_CELL)
-    columns = Columns(given["id_column"], given["text_column"])
-    texts = read_texts(given["file"], "dialogue" if given["dialogue"] else "report", columns)
+    columns = Columns(arguments["id_column"], arguments["text_column"])
+    texts = read_texts(
+        arguments["file"], "dialogue" if arguments["dialogue"] else "report", columns
+    )
     texts = counted(texts, sections)
     graph = load_shipped()
-    linked = link_texts(texts, given["workers"])
-    _tell(linked)
+    linked = link_texts(texts, arguments["workers"])
+    _note_counts(linked)
     if output is not None and output.suffix == PAGE:
         show.to_file(output, _page(linked, graph))
         return
     rows = label_rows(linked, graph, labels) if labels else statement_rows(linked, graph)
     if output is None:
-        _print(rows, as_json=given["as_json"])
+        _print(rows, as_json=arguments["as_json"])
         return
     from experiments.labelling.tables import written
 
@@ -85,7 +87,7 @@ def label(**given: Any) -> None:
 
 
 def _check_output(output: Path | None, labels: str | None) -> None:
-    """Refuse an ending that means nothing before anything is read."""
+    """Raise for an unknown file ending before anything is read."""
     if output is None:
         return
     known = TABLES if labels else (*TABLES, PAGE)
@@ -97,7 +99,7 @@ def _check_output(output: Path | None, labels: str | None) -> None:
 
 
 def _sections(chosen: str | None, labels: str | None, *, dialogue: bool) -> str:
-    """Sections that are read: all of them where statements are asked for, or of a dialogue."""
+    """Report sections to read; all of them for statements and for dialogues."""
     if chosen is None:
         return SECTIONS[0] if labels and not dialogue else "all"
     if not labels or dialogue:
@@ -107,12 +109,12 @@ def _sections(chosen: str | None, labels: str | None, *, dialogue: bool) -> str:
     return chosen
 
 
-def _tell(linked: Linked) -> None:
-    """Say how many texts were read, and what was noticed in how many."""
+def _note_counts(linked: Linked) -> None:
+    """Note the number of texts, statements and flagged texts."""
     flags = Counter(flag for text, _ in linked for flag in text.flags if flag != "no_headers")
-    noticed = "".join(f", {count} {flag.replace('_', ' ')}" for flag, count in flags.items())
-    found = sum(len(statements) for _, statements in linked)
-    show.note(f"{len(linked)} texts, {found} statements{noticed}")
+    flagged = "".join(f", {count} {flag.replace('_', ' ')}" for flag, count in flags.items())
+    count = sum(len(statements) for _, statements in linked)
+    show.note(f"{len(linked)} texts, {count} statements{flagged}")
 
 
 def _page(linked: Linked, graph: Any) -> str:

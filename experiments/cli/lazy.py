@@ -1,4 +1,4 @@
-"""Groups of commands that import a command only when it is called."""
+"""Command groups that import a command only when it is called."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["LazyGroup"]
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are named with their place and one line of help.
+    """Command group declared by import paths and help lines.
 
     Args:
-        lazy: For each command, `module:attribute` and the line the group's help shows.
+        lazy: For each command, `module:attribute` and its line in the group's help.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one is closest."""
+        """Find the command, or name the closest one."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             hint = did_you_mean(args[0], self.list_commands(ctx))
             ctx.fail(f"No such command {args[0]!r}: {hint}")

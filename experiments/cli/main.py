@@ -1,4 +1,4 @@
-"""The command `kgdx`: finds the command asked for, runs it, and turns its end into an exit code."""
+"""The command `kgdx`: runs a subcommand, prints its errors and returns the exit code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import OURS, Talk, verbose_option
+from experiments.cli.arguments import OURS, Verbosity, verbose_option
 from experiments.cli.lazy import LazyGroup
-from experiments.cli.signals import heard_signals
+from experiments.cli.signals import remembered_signals
 from kg.errors import KgdxError
 from kg.files.shown import visible
 
@@ -25,13 +25,16 @@ _WRONG_INPUT = 3
 _SIGNAL = 128
 
 COMMANDS = {
-    "demo": (f"{_HERE}.demo:demo", "Train, test and report on the built-in synthetic data set."),
-    "graph": (f"{_HERE}.graph:graph", "The knowledge graph: stats, show, export, ..."),
-    "data": (f"{_HERE}.data:data", "Data sets: list, check, prepare, show."),
-    "experiment": (f"{_HERE}.experiment:experiment", "Experiments: check, run, resume, show, ..."),
-    "predict": (f"{_HERE}.predict:predict", "Findings of a picture, a study or a data set."),
-    "list": (f"{_HERE}.parts:list_parts", "The parts there are: systems, encoders, joins, ..."),
-    "doctor": (f"{_HERE}.doctor:doctor", "What this machine has for kgdx, and what it lacks."),
+    "demo": (f"{_HERE}.demo:demo", "Train, test and report on synthetic data, in minutes."),
+    "graph": (f"{_HERE}.graph:graph", "Knowledge graph: build, query, show and export."),
+    "data": (f"{_HERE}.data:data", "Data sets: list, fetch, check, prepare and show."),
+    "experiment": (
+        f"{_HERE}.experiment:experiment",
+        "Experiments: run, resume, compare and report.",
+    ),
+    "predict": (f"{_HERE}.predict:predict", "Predict findings of an image, a study or a data set."),
+    "list": (f"{_HERE}.parts:list_parts", "List available systems, encoders, data sets and more."),
+    "doctor": (f"{_HERE}.doctor:doctor", "Check software, hardware and folders of this machine."),
 }
 
 
@@ -42,7 +45,7 @@ def kgdx() -> None:
     """Knowledge-graph-augmented diagnosis, for research use only.
 
     A clinical knowledge graph, image and text encoders, one fused classifier, and the evidence
-    for each answer.
+    for each prediction.
     """
 
 
@@ -53,21 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `kgdx`; those of the process where None.
 
     Returns:
-        0 yes; 1 the answer is no; 2 command line wrong; 3 an input is wrong; 4 a run stopped
-        before its end; 70 a bug; 130 interrupted; 143 terminated.
+        0 success; 1 a check failed; 2 wrong command line; 3 wrong input; 4 a run stopped before
+        its end; 70 a bug; 130 interrupted; 143 terminated.
     """
-    talk = Talk()
-    with heard_signals() as heard, _logging_to_stderr():
-        code = _run(list(sys.argv[1:] if arguments is None else arguments), talk)
+    verbosity = Verbosity()
+    with remembered_signals() as received, _logging_to_stderr():
+        code = _run(list(sys.argv[1:] if arguments is None else arguments), verbosity)
         if not show.flush() and code == 0:
             return 0
-        return _SIGNAL + heard[-1] if heard else code
+        return _SIGNAL + received[-1] if received else code
 
 
-def _run(arguments: list[str], talk: Talk) -> int:
-    """Exit code of a command; everything that went wrong is printed."""
+def _run(arguments: list[str], verbosity: Verbosity) -> int:
+    """Exit code of a command; errors are printed."""
     try:
-        code = kgdx.main(arguments, prog_name="kgdx", standalone_mode=False, obj=talk)
+        code = kgdx.main(arguments, prog_name="kgdx", standalone_mode=False, obj=verbosity)
         return code if isinstance(code, int) else 0
     except click.Abort as error:
         return _interrupted(error)
@@ -78,23 +81,23 @@ def _run(arguments: list[str], talk: Talk) -> int:
     except SystemExit as error:
         return _exited(error)
     except KgdxError as error:
-        show.problem(error, verbose=talk.verbose)
+        show.problem(error, verbose=verbosity.verbose)
         _show_notes(error)
         return error.exit_code
     except OSError as error:
-        return _system_refused(error, talk)
+        return _system_refused(error, verbosity)
     except Exception as error:
-        show.bug(error, verbose=talk.verbose)
+        show.bug(error, verbose=verbosity.verbose)
         return _BUG
     except BaseException as error:  # training ends like this when a signal came
         return _interrupted(error)
 
 
 def _exited(error: SystemExit) -> int:
-    """Exit code of a library's own exit.
+    """Exit code of a `SystemExit` raised by a library.
 
-    click exits like this when the reader has closed the pipe, lightning with an exit of its own
-    kind when it was terminated.
+    click raises it when the pipe was closed at the other end, lightning a subclass of it when it
+    was terminated.
     """
     if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
         return 0
@@ -105,30 +108,30 @@ def _exited(error: SystemExit) -> int:
 
 
 def _interrupted(error: BaseException, number: int = signal.SIGINT) -> int:
-    """Say how to go on; the error may carry the signal as `number`."""
+    """Print the resume command; the error may carry the signal as `number`."""
     show.note("interrupted")
     _show_notes(error)
     return _SIGNAL + int(getattr(error, "number", number))
 
 
-def _system_refused(error: OSError, talk: Talk) -> int:
-    """A file or folder the operating system refused is an input; anything else is our bug."""
+def _system_refused(error: OSError, verbosity: Verbosity) -> int:
+    """Exit code of an `OSError`: wrong input where it names a file or folder, else a bug."""
     if error.filename is None:
-        show.bug(error, verbose=talk.verbose)
+        show.bug(error, verbose=verbosity.verbose)
         return _BUG
-    refusal = KgdxError(f"{error.filename}: {error.strerror}", "check the path and its rights")
+    refusal = KgdxError(f"{error.filename}: {error.strerror}", "check the path and its permissions")
     refusal.__cause__ = error
-    show.problem(refusal, verbose=talk.verbose)
+    show.problem(refusal, verbose=verbosity.verbose)
     return _WRONG_INPUT
 
 
 def _show_notes(error: BaseException) -> None:
-    """Say how to resume, where a run's folder left that on the error that passed through it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        for line in getattr(seen, "__notes__", []):
+    """Print the resume commands that a run's folder noted on the error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        for line in getattr(cause, "__notes__", []):
             show.note(f"    resume with: {line}")
-        seen = seen.__cause__
+        cause = cause.__cause__
 
 
 class _Visible(logging.Formatter):
@@ -140,7 +143,7 @@ class _Visible(logging.Formatter):
 
 @contextmanager
 def _logging_to_stderr() -> Iterator[None]:
-    """Show what our packages note (from `INFO` up) on stderr; others speak for themselves."""
+    """Log messages of our packages (from `INFO` up) to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Visible("%(message)s"))
     loggers = [logging.getLogger(name) for name in OURS]

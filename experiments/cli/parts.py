@@ -1,4 +1,4 @@
-"""`kgdx list`: the parts there are, read from the folders without importing any."""
+"""`kgdx list`: available parts by kind, read from the folders without importing them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import talking
+from experiments.cli.arguments import output_options
 from kg.catalog import Catalog
 
 __all__ = ["CATALOGS", "list_parts"]
 
-# Named here by package, since importing some of these packages costs the seconds torch takes.
+# Named here by package, since importing some of these packages imports torch, which takes seconds.
 CATALOGS: dict[str, tuple[Catalog[Any], ...]] = {
     "systems": (Catalog("experiments.systems", "system"),),
     "encoders": (
@@ -37,14 +37,17 @@ _NOT_MEASURED = ("finding", "n", "positives", "too_few", "threshold")
 
 @click.group(name="list")
 def list_parts() -> None:
-    """List the parts of one kind; each is one file, or comes from an installed package."""
+    """List the available parts of one kind.
+
+    A part is one file of the repository, or comes from an installed package.
+    """
 
 
 def _add(kind: str, rows: Callable[[], Iterator[tuple[str, str, str]]]) -> None:
-    """Add the command that lists one kind."""
+    """Add the command that lists the parts of one kind."""
 
     @list_parts.command(kind, help=f"List {kind}.", short_help=f"List {kind}.")
-    @talking
+    @output_options
     def command(as_json: bool) -> None:
         found = list(rows())
         if as_json:
@@ -62,7 +65,7 @@ def _catalog_rows(kind: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _metric_rows() -> Iterator[tuple[str, str, str]]:
-    """What is measured of each finding: the fields of `Row`, as its docstring explains them."""
+    """Metrics of a finding: the fields of `Row` with the lines of its docstring."""
     path = Catalog[Any]("experiments.metrics", "metric").folder / "table.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     rows = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Row")

@@ -1,4 +1,4 @@
-"""`kgdx predict`: the findings of a picture, a study folder, or a whole data set."""
+"""`kgdx predict`: predicted findings of images, study folders or data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
-from experiments.cli.arguments import root_option, runs_option, talking
+from experiments.cli.arguments import output_options, root_option, runs_option
 from kg.errors import InputError, did_you_mean
 from kg.files.shown import table_text
 
@@ -24,80 +24,88 @@ _NOT_POSSIBLE = "not possible"
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--run", "run_name", required=True, metavar="RUN", help="Finished run to use.")
-@click.option("--report", type=_file, help="Text file with the report of the one INPUT.")
-@click.option("--dialogue", type=_file, help="Text file with the dialogue of the one INPUT.")
+@click.option(
+    "--run", "run_name", required=True, metavar="RUN", help="Finished run whose model is used."
+)
+@click.option("--report", type=_file, help="Text file with the report of a single INPUT.")
+@click.option("--dialogue", type=_file, help="Text file with the dialogue of a single INPUT.")
 @click.option(
     "--findings",
     multiple=True,
     metavar="TERM",
-    help="Concept of the graph or label set to ask for (repeatable); those trained otherwise.",
+    help="Finding or label set to predict (repeatable; default: the trained findings).",
 )
-@click.option("--modality", type=click.Choice(MODALITIES), help="How pictures were taken.")
-@click.option("--view", type=click.Choice(VIEWS), help="Projection or probe of pictures.")
+@click.option("--modality", type=click.Choice(MODALITIES), help="Imaging modality.")
+@click.option("--view", type=click.Choice(VIEWS), help="Projection or probe.")
 @click.option(
-    "-o", "output", type=click.Path(path_type=Path), help="Write .csv, .tsv, .json or .parquet."
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    help="File to write: .csv, .tsv, .json or .parquet.",
 )
 @runs_option
 @root_option
-def predict(**given: Any) -> None:
-    """Predict the findings of each INPUT: a picture, volume or clip, a study folder, a data set.
+def predict(**arguments: Any) -> None:
+    """Predict the findings of each INPUT.
 
-    A study folder holds pictures, DICOM slices (or folders of them), report*.txt, dialogue*.txt.
+    INPUT is an image, volume or clip, a study folder, or a data set of the catalog. A study folder
+    holds images, DICOM slices (or folders of them), report*.txt and dialogue*.txt.
 
-    A finding that RUN was not trained on is answered zero-shot where it can be, and printed as
-    "not possible" where it cannot. For research use only.
+    Findings that RUN was not trained on are predicted zero-shot where its system can, and printed
+    as "not possible" elsewhere. For research use only.
     """
     from experiments.records.folder import find_run
 
-    inputs, output = given["inputs"], given["output"]
-    if (given["report"] or given["dialogue"]) and len(inputs) > 1:
-        raise InputError("a report or dialogue belongs to one input", f"given: {', '.join(inputs)}")
+    inputs, output = arguments["inputs"], arguments["output"]
+    if (arguments["report"] or arguments["dialogue"]) and len(inputs) > 1:
+        raise InputError(
+            "--report and --dialogue need exactly one INPUT", f"there are: {', '.join(inputs)}"
+        )
     if output is not None:
         _check_ending(output)
-    folder = find_run(given["run_name"], given["runs"])
+    folder = find_run(arguments["run_name"], arguments["runs"])
     from experiments.inference.predict import Asked, predict_inputs
     from experiments.inference.prediction_rows import prediction_rows
 
-    asked = Asked(
-        findings=given["findings"],
-        report=given["report"],
-        dialogue=given["dialogue"],
-        root=given["root"],
-        modality=given["modality"],
-        view=given["view"],
+    request = Asked(
+        findings=arguments["findings"],
+        report=arguments["report"],
+        dialogue=arguments["dialogue"],
+        root=arguments["root"],
+        modality=arguments["modality"],
+        view=arguments["view"],
     )
-    made = predict_inputs(inputs, folder, asked)
-    found = prediction_rows(made)
-    rows = _in_words(found)
+    predicted = predict_inputs(inputs, folder, request)
+    typed = prediction_rows(predicted)
+    rows = _in_words(typed)
     if output is not None and output.suffix == ".parquet":
-        _write_table(output, found)
+        _write_table(output, typed)
     elif output is not None:
         show.to_file(output, _as_text(rows, output.suffix))
-    if given["as_json"]:
+    if arguments["as_json"]:
         show.json_result(rows)
     elif output is None:
         show.table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
-    _tell(made)
+    _print_notes(predicted)
 
 
 def _in_words(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with `not possible` in the place of a number where there is none."""
+    """Rows with `not possible` instead of a missing probability."""
     return [
         {**row, "probability": _NOT_POSSIBLE} if row["probability"] is None else row for row in rows
     ]
 
 
-def _tell(made: Predicted) -> None:
-    """Notes on stderr, the last of them always the same."""
-    for note in made.notes:
+def _print_notes(predicted: Predicted) -> None:
+    """Print notes to stderr, the research-use notice last."""
+    for note in predicted.notes:
         show.note(f"note: {note}")
-    if made.rejected:
-        show.note(f"note: {len(made.rejected)} pictures could not be read and were left out")
-    if "zero_shot" in made.prediction.basis:
-        show.note("note: zero_shot findings were not trained on: no threshold, not calibrated")
+    if predicted.rejected:
+        show.note(f"note: {len(predicted.rejected)} images could not be read and were left out")
+    if "zero_shot" in predicted.prediction.basis:
+        show.note("note: zero_shot findings were not trained on: not calibrated, no threshold")
     show.note("For research use only: not a medical device.")
 
 
@@ -107,13 +115,13 @@ _ENDINGS = (".csv", ".tsv", ".json", ".parquet")
 def _check_ending(path: Path) -> None:
     if path.suffix not in _ENDINGS:
         raise InputError(
-            f"{path}: no predictions are written as {path.suffix or 'a file without ending'}",
+            f"{path}: predictions cannot be written as {path.suffix or 'a file without ending'}",
             did_you_mean(path.suffix, _ENDINGS),
         )
 
 
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows as a typed table, whole or not at all; what is not possible is null there."""
+    """Write rows as a typed table, atomically; missing probabilities are null."""
     import pyarrow
     from pyarrow import parquet
 

@@ -1,4 +1,4 @@
-"""How a run reads on the command line: one row in a list, or its whole record."""
+"""Runs on the command line: rows of the list, and the whole record of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN = ("auroc", "auprc")
 
 
 def run_rows(runs: Path) -> list[dict[str, Any]]:
-    """One row a run; a run without a readable record says so."""
+    """One row per run; a run without a readable record has the status `no record`."""
     rows: list[dict[str, Any]] = []
     for folder in list_runs(runs):
         try:
@@ -43,35 +43,35 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
 
 
 def print_record(record: RunRecord) -> None:
-    """Print what a run was given and what was measured."""
-    show.table(("of the run", ""), _facts(record))
-    for part, metrics in record.metrics.items():
+    """Print the inputs, settings and metrics of a run."""
+    show.table(("run", ""), _summary(record))
+    for subset, metrics in record.metrics.items():
         show.result("")
         rows = [(name, interval(measured)) for name, measured in metrics.items()]
-        show.table((f"on {part}", "value [95% interval]"), rows)
-    for part in dict.fromkeys(row.part for row in record.findings):
+        show.table((f"on {subset}", "value [95% interval]"), rows)
+    for subset in dict.fromkeys(row.part for row in record.findings):
         show.result("")
-        _print_findings(record, part)
+        _print_findings(record, subset)
     for warning in record.warnings:
         show.note(f"note: {warning}")
     show.note("For research use only: not a medical device.")
 
 
 def print_evaluation(evaluation: Mapping[str, Any]) -> None:
-    """Print what a test on another data set gave."""
+    """Print the evaluation of a run on another data set or label set."""
     plain = [(k, v) for k, v in evaluation.items() if not isinstance(v, Mapping | list | tuple)]
     plain += [(k, evaluation[k]) for k in ("inputs_at_test", "without") if evaluation.get(k)]
-    show.table(("of the test", ""), plain)
+    show.table(("evaluation", ""), plain)
     metrics = evaluation.get("metrics", {})
-    for part, values in metrics.items():
+    for basis, values in metrics.items():
         show.result("")
         known = {name: interval(value) for name, value in values.items()}
-        rows = [(name, said) for name, said in known.items() if said != "not defined"]
-        show.table((f"of {part} findings", "value [95% interval]"), rows)
+        rows = [(name, text) for name, text in known.items() if text != "not defined"]
+        show.table((f"{basis} findings", "value [95% interval]"), rows)
     agrees = [(name, interval(value)) for name, value in evaluation.get("agreement", {}).items()]
-    if any(said != "not defined" for _, said in agrees):
+    if any(text != "not defined" for _, text in agrees):
         show.result("")
-        show.table(("of all answers together", "value [95% interval]"), agrees)
+        show.table(("agreement over all findings", "value [95% interval]"), agrees)
     show.result("")
     cells = [
         (
@@ -85,23 +85,23 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
     ]
     show.table(("finding", "basis", "positives", *_SHOWN, "remark"), cells)
     for reason, count in evaluation.get("skipped", {}).items():
-        show.note(f"not scored: {count} {reason}")
+        show.note(f"left out: {count} {reason}")
     listed = {
         "without_equivalent": "not trained",
         "not_possible": "not possible",
         "too_rare": "too rare to test",
     }
-    for key, said in listed.items():
+    for key, heading in listed.items():
         if evaluation.get(key):
-            show.note(f"{said}: {', '.join(evaluation[key])}")
+            show.note(f"{heading}: {', '.join(evaluation[key])}")
     for warning in evaluation.get("warnings", ()):
         show.note(f"note: {warning}")
     show.note("For research use only: not a medical device.")
 
 
-def print_faithfulness(made: Mapping[str, Any]) -> None:
-    """Print what answers lose with what counts most in them, source by source."""
-    for name, curve in made["sources"].items():
+def print_faithfulness(curves: Mapping[str, Any]) -> None:
+    """Print the deletion curves of a run, one table per kind of evidence."""
+    for name, curve in curves["sources"].items():
         rows = [
             (
                 point["deleted"],
@@ -113,13 +113,13 @@ def print_faithfulness(made: Mapping[str, Any]) -> None:
         ]
         most = "largest share" if name == "edges" else "most attended"
         heads = (most, "random", "difference", f"AUROC, {most}", "AUROC, random")
-        show.table((f"deleted of {name}", *heads), rows)
+        show.table((f"deleted {name}", *heads), rows)
         show.result(
-            f"area between, of {curve['studies']} studies and {curve['findings']} findings: "
+            f"area between the curves ({curve['studies']} studies, {curve['findings']} findings): "
             f"{interval(curve['area'])}"
         )
         show.result("")
-    show.note("Losses of the probability of the answer given; under zero, deleting helped.")
+    show.note("Values are drops of the predicted class's probability; negative ones are rises.")
 
 
 def interval(measured: Measured | Mapping[str, Any] | float | None) -> str:
@@ -132,8 +132,8 @@ def interval(measured: Measured | Mapping[str, Any] | float | None) -> str:
     return measured.words()
 
 
-def _facts(record: RunRecord) -> list[tuple[str, object]]:
-    """What a reader must know before looking at a number."""
+def _summary(record: RunRecord) -> list[tuple[str, object]]:
+    """Inputs and settings that the metrics depend on."""
     graph = record.graph
     left_out = ", ".join(graph.left_out) if graph and graph.left_out else "nothing"
     return [
@@ -145,7 +145,7 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("inputs at test", list(record.inputs_at_test)),
         ("text policy", record.text_policy),
         ("leakage", record.leakage),
-        ("studies", ", ".join(f"{n} {part}" for part, n in record.split_counts.items())),
+        ("studies", ", ".join(f"{n} {subset}" for subset, n in record.split_counts.items())),
         ("split manifest", record.split_manifest[:12]),
         ("graph", f"{graph.name} {graph.words}" if graph else "none"),
         ("left out of the graph", left_out),
@@ -157,14 +157,14 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
 
 
 def _remark(positives: int, remark: str) -> str:
-    """The remark on a finding; a run of one fold makes none on few positives."""
+    """Remark on a finding; a run of one fold records none on few positives."""
     from experiments.metrics.bootstrap import USUAL
 
     return remark or ("too few positives" if positives < USUAL.at_least else "")
 
 
-def _print_findings(record: RunRecord, part: str) -> None:
-    rows = [row for row in record.findings if row.part == part]
+def _print_findings(record: RunRecord, subset: str) -> None:
+    rows = [row for row in record.findings if row.part == subset]
     measured = {name for row in rows for name in row.metrics}
     shown = [name for name in _SHOWN if name in measured]
     cells = [
@@ -180,4 +180,4 @@ def _print_findings(record: RunRecord, part: str) -> None:
         )
         for row in rows
     ]
-    show.table((f"finding on {part}", "positives", *shown, "remark"), cells)
+    show.table((f"finding on {subset}", "positives", *shown, "remark"), cells)

@@ -1,4 +1,4 @@
-"""`kgdx data shift`: what two data sets label together, and how differently."""
+"""`kgdx data shift`: label co-occurrence in two data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import root_option, talking
+from experiments.cli.arguments import output_options, root_option
 from experiments.cli.copies import load_dataset, open_copy
 
 if TYPE_CHECKING:
@@ -20,25 +20,26 @@ if TYPE_CHECKING:
 __all__ = ["shift"]
 
 FEWEST = 5
-"""Studies together, or expected to be, in each data set, below which a lift says nothing."""
+"""Fewest studies with both findings, observed or expected, for a lift to be reported."""
 RESAMPLES = 1000
 
 
 @click.command()
-@talking
+@output_options
 @click.argument("one")
 @click.argument("other")
 @root_option
 @click.option("--other-root", type=click.Path(path_type=Path),
-              help="Where OTHER is, if not under --root.")  # fmt: skip
-@click.option("--labels", default="", help="Label set of ONE; the first where not given.")
+              help="Folder of OTHER (default: --root).")  # fmt: skip
+@click.option("--labels", default="", help="Label set of ONE (default: the first).")
 @click.option("--other-labels", default="", help="Label set of OTHER, likewise.")
-def shift(**given: Any) -> None:
-    """Compare what data sets ONE and OTHER label together: the lift of each pair, and its ratio.
+def shift(**arguments: Any) -> None:
+    """Compare label co-occurrence in data sets ONE and OTHER.
 
-    A system trained on the one that relies on findings going together is wrong on the other where
-    they do not. Only label tables of the development parts are read; findings meet through the
-    graph, and those without an equivalent are listed.
+    The table gives the lift of each pair of findings in both, and their ratio. A system that
+    relies on findings occurring together fails where they do not. Only label tables of the
+    development sets are read. Findings are matched through the graph; those without an equivalent
+    are listed.
     """
     import numpy as np
 
@@ -47,39 +48,39 @@ def shift(**given: Any) -> None:
     from kg.files.store import load_shipped
 
     graph = load_shipped()
-    one = _table(given["one"], given["root"], given["labels"], graph)
-    other_root = given["other_root"] or given["root"]
-    other = _table(given["other"], other_root, given["other_labels"], graph)
+    one = _table(arguments["one"], arguments["root"], arguments["labels"], graph)
+    other_root = arguments["other_root"] or arguments["root"]
+    other = _table(arguments["other"], other_root, arguments["other_labels"], graph)
     same = crosswalk(graph, one.findings, other.findings)
     back = crosswalk(graph, other.findings, one.findings)
     plan = Plan(resamples=RESAMPLES, at_least=FEWEST)
     rows = label_shift(one, other, same, rng=np.random.default_rng(0), plan=plan)
-    alone = [[name for name, match in each.items() if match is None] for each in (same, back)]
-    if given["as_json"]:
+    unmatched = [[name for name, match in each.items() if match is None] for each in (same, back)]
+    if arguments["as_json"]:
         counted = [{"name": table.name, "studies": len(table.labels)} for table in (one, other)]
-        values = {"tables": counted, "same": same, "only_in_other": alone[1]}
+        values = {"tables": counted, "same": same, "only_in_other": unmatched[1]}
         show.json_result({**values, "pairs": [asdict(row) for row in rows]})
         return
     _print((one, other), rows, graph)
-    for table, names in zip((one, other), alone, strict=True):
+    for table, names in zip((one, other), unmatched, strict=True):
         labels = [graph.concept(name).label if name in graph.index else name for name in names]
         show.note(f"only in {table.name}: {', '.join(labels) or 'nothing'}")
 
 
 def _table(name: str, root: Path | None, labels: str, graph: KnowledgeGraph) -> Labelled:
-    """The label table of a data set, pictures not needed."""
+    """The label table of a data set, images not needed."""
     from experiments.audit.label_shift import read_labelled
 
-    part = load_dataset(name)
-    if "pictures" in part.Options.model_fields:
-        part = load_dataset(name, ("pictures=optional",))
-    return read_labelled(open_copy(name, part, root, labels), graph)
+    dataset = load_dataset(name)
+    if "pictures" in dataset.Options.model_fields:
+        dataset = load_dataset(name, ("pictures=optional",))
+    return read_labelled(open_copy(name, dataset, root, labels), graph)
 
 
 def _print(
     tables: tuple[Labelled, Labelled], rows: Sequence[PairShift], graph: KnowledgeGraph
 ) -> None:
-    """A row a pair, what differs most first."""
+    """Print one row per pair of findings, the largest difference first."""
     lifts = [f"lift in {table.name}" for table in tables]
     cells = [
         (
@@ -95,8 +96,8 @@ def _print(
     judged = [row.ratio for row in rows if not row.too_few]
     apart = [one for one in judged if _leaves_out_one(one.low, one.high)]
     show.note(
-        f"{len(judged)} of {len(rows)} pairs have {FEWEST} or more studies together, or expected "
-        f"to be, in both; the 95% interval of the ratio leaves out 1 in {len(apart)} of them"
+        f"{len(judged)} of {len(rows)} pairs have {FEWEST} or more studies with both findings, "
+        f"observed or expected, in both; the 95% interval of the ratio excludes 1 in {len(apart)}"
     )
 
 

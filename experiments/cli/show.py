@@ -1,4 +1,4 @@
-"""All printing: results on stdout, notes and errors on stderr, as words, tables or JSON."""
+"""Printing: results to stdout, notes and errors to stderr, as text, tables or JSON."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def result(text: str) -> None:
 
 
 def json_result(value: Any) -> None:
-    """Print a result as JSON; numbers that are none are null."""
+    """Print a result as JSON; NaN and infinite numbers are null."""
     print(visible(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)))
 
 
 def note(text: str) -> None:
-    """Tell the user something that is not the result."""
+    """Print a message to stderr."""
     print(visible(text), file=sys.stderr)
 
 
 def table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> None:
-    """Print a table: drawn on a terminal, tab-separated with a header line elsewhere."""
+    """Print a table: aligned on a terminal, tab-separated with a header line elsewhere."""
     cells = [[visible(_cell(value)) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for line in (list(columns), *cells):
@@ -53,7 +53,7 @@ def table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> No
 
 
 def to_file(path: Path, text: str) -> None:
-    """Write a result to a file, whole or not at all, and say so."""
+    """Write a result to a file atomically, and note it."""
     from experiments.records.atomic import write_text
 
     write_text(path, text)
@@ -61,14 +61,14 @@ def to_file(path: Path, text: str) -> None:
 
 
 def problem(error: KgdxError, *, verbose: bool) -> None:
-    """Print what the user can mend: message, indented hint; the traceback on demand."""
+    """Print an error of the user's: message, indented hint, and the traceback if verbose."""
     if verbose:
         note("".join(traceback.format_exception(error)).rstrip())
     note(f"error: {error}")
 
 
 def bug(error: BaseException, *, verbose: bool) -> None:
-    """Print a fault of ours."""
+    """Print an unexpected error, with a request to report it."""
     if verbose:
         note("".join(traceback.format_exception(error)).rstrip())
     note(f"a bug in kgdx: {type(error).__name__}: {error}")
@@ -77,7 +77,7 @@ def bug(error: BaseException, *, verbose: bool) -> None:
 
 
 def flush() -> bool:
-    """Hand over what is printed; False where the reader has closed the pipe."""
+    """Flush stdout; False where the pipe was closed at the other end."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

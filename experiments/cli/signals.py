@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: both end a run the same orderly way, and are remembered for the exit code."""
+"""Handling of SIGINT and SIGTERM: both end a run in order, and set the exit code."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["heard_signals"]
+__all__ = ["remembered_signals"]
 
 
 @contextmanager
-def heard_signals() -> Iterator[list[int]]:
-    """Turn both signals into KeyboardInterrupt; yields the list of those that came.
+def remembered_signals() -> Iterator[list[int]]:
+    """Turn both signals into KeyboardInterrupt; yields the list of signals received.
 
-    Whatever a library makes of the interrupt on its way out, the list still says which signal
-    it was. A second signal is not waited for: it interrupts the orderly end.
+    The list names the signal even where a library replaces the exception. A second signal
+    interrupts the orderly end.
     """
-    heard: list[int] = []
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield heard
+        yield received
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
+        received.append(number)
         raise KeyboardInterrupt
 
     before = {
         number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        yield heard
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)

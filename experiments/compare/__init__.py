@@ -1,1 +1,1 @@
-"""From finished runs to a statement: scores joined study by study, paired statistics, verdicts."""
+"""Comparison of finished runs: predictions joined by study, paired statistics, verdicts."""

@@ -1,4 +1,4 @@
-"""Joins runs study by study, never by position, and refuses what may not share a table."""
+"""Alignment of runs by study id, with checks that they may share a table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Arm:
 
     Args:
         name: Name of the entry.
-        runs: Its runs, by fold, then seed, then rotation of the findings held out.
+        runs: Its runs, by fold, then seed, then rotation of the held-out findings.
         scores: Probabilities `[seeds, n, C]`, NaN = not possible.
     """
 
@@ -43,17 +43,17 @@ class Arm:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds that ran."""
+        """Seeds of the runs."""
         return tuple(dict.fromkeys(run.seed for run in self.runs))
 
     @property
     def folds(self) -> tuple[int, ...]:
-        """Folds that were tested."""
+        """Tested folds."""
         return tuple(dict.fromkeys(run.fold for run in self.runs))
 
     @cached_property
     def trained(self) -> bool:
-        """Whether its weights depend on the seed: it has stages, or measured while training."""
+        """Whether its weights depend on the seed: it has stages or logged training metrics."""
         return any(run.experiment.stages or read_metrics(run.folder.metrics) for run in self.runs)
 
 
@@ -64,11 +64,11 @@ class Aligned:
     Args:
         studies: Study ids, length `n`.
         groups: Patient group of each.
-        folds: Fold each was tested in, `[n]`; zeros where all runs answer for the same studies.
+        folds: Fold each was tested in, `[n]`; zeros where all runs predict the same studies.
         findings: Concept ids, length `C`.
         labels: 1, 0 or NaN, `[n, C]`.
         arms: The configurations.
-        left_out: Studies that only some of the runs answer for.
+        left_out: Number of studies that only some of the runs predict.
     """
 
     studies: tuple[str, ...]
@@ -79,10 +79,10 @@ class Aligned:
     arms: tuple[Arm, ...]
     left_out: int = 0
 
-    def units(self, parts: Sequence[str] | None = None) -> Units:
-        """How the rows hang together; with parts, each is judged within its own."""
+    def units(self, modalities: Sequence[str] | None = None) -> Units:
+        """Patients, folds and, where given, modalities of the rows."""
         groups = np.asarray(self.groups, dtype=object)
-        return Units(groups, folds=self.folds, modalities=parts)
+        return Units(groups, folds=self.folds, modalities=modalities)
 
 
 def align(
@@ -92,39 +92,39 @@ def align(
 ) -> Aligned:
     """Read the runs of each configuration and join their scores by study.
 
-    Test parts of folds stand one after another. Where all runs answer for the same studies (other
-    data, the locked part), the scores of the folds' runs are averaged, and what only some of them
-    answer for, because others have learnt from it, is left out. Findings held out in rotations
-    stand side by side.
+    Test sets of folds are concatenated. Where all runs predict the same studies (other data, the
+    locked test set), the scores of the folds' runs are averaged, and studies that only some of them
+    predict, because others were trained on them, are left out. Findings held out in rotations are
+    concatenated too.
 
     Args:
         groups: Runs of each configuration, by name.
-        on: Which of their answers (see `answers_of`).
-        reader: Reads a run with these answers.
+        on: Name of their predictions (see `predictions_of`).
+        reader: Reads a run with these predictions.
 
     Raises:
-        InputError: If a run is not finished or has no such answers, runs do not share data set,
+        InputError: If a run is not finished or has no such predictions, runs do not share data set,
             label set, findings, or, fold by fold, split manifest, studies and labels, or a
             configuration lacks a fold, rotation or seed that another of its runs has.
     """
     if not groups or not all(groups.values()):
         raise InputError("there is nothing to compare", "name runs, or experiments with runs")
-    found = finished(groups)
-    runs = {name: [reader(folder, on) for folder in each] for name, each in found.items()}
+    checked = finished(groups)
+    runs = {name: [reader(folder, on) for folder in each] for name, each in checked.items()}
     check_shared([run for each in runs.values() for run in each])
     left_out = 0
-    if next(iter(runs.values()))[0].answers.shared:
+    if next(iter(runs.values()))[0].predictions.shared:
         runs, left_out = on_shared_studies(runs)
     everything = [run for each in runs.values() for run in each]
     check_by_fold(everything)
     crosses = {name: _cross(name, each, everything) for name, each in runs.items()}
-    parts = next(iter(crosses.values())).tested
-    findings = next(iter(parts.values())).findings
-    labels = [part.labels[:, columns_of(part, findings)] for part in parts.values()]
+    tested = next(iter(crosses.values())).tested
+    findings = next(iter(tested.values())).findings
+    labels = [one.labels[:, columns_of(one, findings)] for one in tested.values()]
     return Aligned(
-        studies=tuple(study for part in parts.values() for study in part.studies),
-        groups=tuple(patient for part in parts.values() for patient in part.patients),
-        folds=np.repeat(list(parts), [len(part.studies) for part in parts.values()]),
+        studies=tuple(study for one in tested.values() for study in one.studies),
+        groups=tuple(patient for one in tested.values() for patient in one.patients),
+        folds=np.repeat(list(tested), [len(one.studies) for one in tested.values()]),
         findings=findings,
         labels=np.concatenate(labels),
         arms=tuple(cross.arm(name, findings) for name, cross in crosses.items()),
@@ -138,64 +138,67 @@ class _Cross:
 
     Args:
         runs: The runs.
-        parts: For each seed what was scored in each fold, all rotations side by side.
+        predicted: Predictions of each seed by fold, all rotations side by side.
     """
 
     runs: tuple[Run, ...]
-    parts: tuple[Mapping[int, ScoredPart], ...]
+    predicted: tuple[Mapping[int, ScoredPart], ...]
 
     @property
     def tested(self) -> Mapping[int, ScoredPart]:
-        """Studies and labels of each fold; of one alone where all answer for the same studies."""
-        first = self.parts[0]
-        return {0: next(iter(first.values()))} if self.runs[0].answers.shared else first
+        """Studies and labels of each fold; of one only where all predict the same studies."""
+        first = self.predicted[0]
+        return {0: next(iter(first.values()))} if self.runs[0].predictions.shared else first
 
     def arm(self, name: str, findings: Sequence[str]) -> Arm:
         """The configuration with its scores `[seeds, n, C]`."""
-        join = np.mean if self.runs[0].answers.shared else np.concatenate
+        join = np.mean if self.runs[0].predictions.shared else np.concatenate
         scores = [
-            join([_scores(part, findings) for part in each.values()], axis=0) for each in self.parts
+            join([_scores(one, findings) for one in each.values()], axis=0)
+            for each in self.predicted
         ]
         return Arm(name, self.runs, np.stack(scores))
 
 
 def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
-    """Runs of one configuration; it must have every fold and rotation that any other has."""
-    found: dict[tuple[int, int, int], Run] = {}
+    """Runs of one configuration, which must have every fold and rotation that any other has."""
+    by_key: dict[tuple[int, int, int], Run] = {}
     for run in runs:
-        twice = found.setdefault((run.fold, run.seed, run.answers.rotation), run)
+        twice = by_key.setdefault((run.fold, run.seed, run.predictions.rotation), run)
         if twice is not run:
             raise InputError(
                 f"{name}: {twice.folder.run} and {run.folder.run} have the same fold and seed",
                 "name the runs to compare, one of the two",
             )
-    # on studies that all answer for, each configuration has folds of its own
-    folds = sorted({run.fold for run in (runs if runs[0].answers.shared else everything)})
-    rotations = sorted({run.answers.rotation for run in everything})
+    # on studies that all predict, each configuration has folds of its own
+    folds = sorted({run.fold for run in (runs if runs[0].predictions.shared else everything)})
+    rotations = sorted({run.predictions.rotation for run in everything})
     seeds = sorted({run.seed for run in runs})
-    wanted = [(f, s, r) for f in folds for s in seeds for r in rotations]
-    missing = [key for key in wanted if key not in found]
+    expected = [(f, s, r) for f in folds for s in seeds for r in rotations]
+    missing = [key for key in expected if key not in by_key]
     if missing:
         turn = " rotation {2}" if len(rotations) > 1 else ""
-        said = ", ".join(("fold {0} seed {1}" + turn).format(*key) for key in missing)
+        listed = ", ".join(("fold {0} seed {1}" + turn).format(*key) for key in missing)
         raise InputError(
-            f"{name} has no finished run of {said}",
-            "run what is missing, or compare the folds and seeds that all have",
+            f"{name} has no finished run of {listed}",
+            "run the missing ones, or compare the folds and seeds that all have",
         )
-    parts = [{f: _joined([found[f, s, r].test for r in rotations]) for f in folds} for s in seeds]
-    return _Cross(tuple(found[key] for key in wanted), tuple(parts))
+    predicted = [
+        {f: _joined([by_key[f, s, r].test for r in rotations]) for f in folds} for s in seeds
+    ]
+    return _Cross(tuple(by_key[key] for key in expected), tuple(predicted))
 
 
 def _joined(rotations: Sequence[ScoredPart]) -> ScoredPart:
-    """Findings of all rotations side by side; one held out in several is that of the first."""
+    """Findings of all rotations side by side; one held out in several is taken from the first."""
     first = rotations[0]
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
-    for part in rotations:
-        for column, finding in enumerate(part.findings):
-            chosen.setdefault(finding, (part.labels[:, column], part.probabilities[:, column]))
+    for one in rotations:
+        for column, finding in enumerate(one.findings):
+            chosen.setdefault(finding, (one.labels[:, column], one.probabilities[:, column]))
     labels, scores = (np.stack(columns, axis=1) for columns in zip(*chosen.values(), strict=True))
     return replace(first, findings=tuple(chosen), labels=labels, probabilities=scores)
 
 
-def _scores(part: ScoredPart, findings: Sequence[str]) -> FloatArray:
-    return np.asarray(part.probabilities[:, columns_of(part, findings)], dtype=np.float64)
+def _scores(subset: ScoredPart, findings: Sequence[str]) -> FloatArray:
+    return np.asarray(subset.probabilities[:, columns_of(subset, findings)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Compares configurations: what each scored, how they differ pair by pair, what to know of it."""
+"""Comparison of configurations: metrics of each, paired differences, and notes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from experiments.compare.align import Aligned, Arm, align
+from experiments.compare.modalities import modalities, modality_scores
 from experiments.compare.notes import ledger_lines, notes_on
 from experiments.compare.paired import Scores, corrected, over_seeds
-from experiments.compare.parts import modalities, part_scores
 from experiments.compare.published import notes_on_printed, printed_beside
-from experiments.compare.rare_findings import rarity
+from experiments.compare.rare_findings import rare_findings
 from experiments.compare.records import (
     METRICS,
     Comparison,
@@ -51,21 +51,21 @@ def compare(
 ) -> Comparison:
     """Compare configurations on the studies they were all tested on.
 
-    Scores of a study are averaged over seeds, patients are drawn within folds, and scores of two
-    folds are never ranked together; the deviation over seeds stands beside. One set of resamples
-    serves all systems and all pairs, so the same runs give the same numbers to the last digit.
+    Scores of a study are averaged over seeds, patients are resampled within folds, and scores of
+    two folds are never ranked together; the deviation over seeds is reported too. All systems and
+    pairs use the same resamples, so the same runs give the same numbers to the last digit.
 
     Args:
         groups: Finished runs of each configuration, over folds and seeds, by name.
-        on: Which of their answers: `test`, `zero_shot` (findings held out of training), or what
-            an evaluation on other data or labels has kept, such as `figure1`.
-        pairs: Which to compare, first minus second; None = the first with every other.
-        primary: Pairs that were named before looking: corrected among themselves.
-        metric: What is compared: a macro mean (see `METRICS`), or a metric of sums over studies by
+        on: Name of their predictions: `test`, `zero_shot` (findings held out of training), or
+            an evaluation on other data or labels, such as `figure1`.
+        pairs: Pairs to compare, first minus second; None = the first with every other.
+        primary: Pairs specified in advance, corrected among themselves.
+        metric: Compared metric: a macro mean (see `METRICS`), or a metric of sums over studies by
             its name in the records.
-        plan: How intervals are made, and how many positives a macro mean asks for.
-        keep: What else the entries keep: every setting, not only those that differ; numbers
-            printed elsewhere (see `printed_beside`).
+        plan: Resamples of the intervals, and fewest positives of an averaged finding.
+        keep: Further content of the entries: all settings, not only those that differ;
+            published numbers (see `printed_beside`).
 
     Raises:
         InputError: If the runs may not share a table (see `align`) or lack the metric, a pair
@@ -104,15 +104,17 @@ def compare(
         notes=tuple(notes),
         ledger=ledger_lines(aligned),
         on=aligned.arms[0].runs[0].test.part,
-        told=" and ".join(dict.fromkeys(r.answers.told for a in aligned.arms for r in a.runs)),
-        rarity=rarity(scores, paired) if isinstance(scores, Scores) else None,
+        told=" and ".join(
+            dict.fromkeys(r.predictions.description for a in aligned.arms for r in a.runs)
+        ),
+        rarity=rare_findings(scores, paired) if isinstance(scores, Scores) else None,
     )
 
 
 def _scores(
     groups: Mapping[str, Sequence[RunFolder]], on: str, metric: str, plan: Plan
 ) -> tuple[Scores | SummedScores, int]:
-    """What all systems scored on the same studies, and of how many the modality is not known."""
+    """Scores of all systems on the same studies, and the number of unknown modalities."""
     if metric not in METRICS:
         return SummedScores(align(groups, on, sums_reader(metric)), metric, plan), 0
     aligned = align(groups, on)
@@ -122,36 +124,36 @@ def _scores(
 
 
 def runs_folder(folders: Sequence[RunFolder]) -> Path:
-    """The folder all runs are below; an entry names its runs as seen from here."""
+    """Common folder of all runs; an entry names its runs relative to it."""
     return Path(os.path.commonpath([folder.path.resolve().parent for folder in folders]))
 
 
 def _families(
     names: Sequence[str], pairs: Sequence[Pair] | None, primary: Sequence[Pair]
 ) -> dict[Family, list[Pair]]:
-    """Pairs that are corrected together."""
-    wanted = [(names[0], other) for other in names[1:]] if pairs is None else list(pairs)
-    for first, second in (*wanted, *primary):
+    """Families of pairs that are corrected together."""
+    requested = [(names[0], other) for other in names[1:]] if pairs is None else list(pairs)
+    for first, second in (*requested, *primary):
         for name in (first, second):
             if name not in names:
-                raise InputError(f"nothing compared is called {name!r}", did_you_mean(name, names))
+                raise InputError(f"there is no entry {name!r}", did_you_mean(name, names))
         if first == second:
             raise InputError(f"{first!r} cannot be compared with itself", "name two entries")
     named = {frozenset(pair) for pair in primary}
-    rest = [pair for pair in wanted if frozenset(pair) not in named]
+    rest = [pair for pair in requested if frozenset(pair) not in named]
     return {"primary": list(dict.fromkeys(primary)), "secondary": list(dict.fromkeys(rest))}
 
 
 def _check_seeds(first: Arm, second: Arm) -> None:
-    """Seeds are paired one to one; what does not depend on a seed stands for every one."""
+    """Raise where the seeds of a pair differ; an untrained arm is paired with every seed."""
     if first.seeds == second.seeds:
         return
     if any(len(arm.seeds) == 1 and not arm.trained for arm in (first, second)):
         return
-    said = " and ".join(f"{a.name}: {', '.join(map(str, a.seeds))}" for a in (first, second))
+    listed = " and ".join(f"{a.name}: {', '.join(map(str, a.seeds))}" for a in (first, second))
     raise InputError(
-        f"the seeds of a pair are not the same ({said})",
-        "run the seeds that are missing, or compare runs of the seeds that both have",
+        f"the seeds of a pair differ ({listed})",
+        "run the missing seeds, or compare runs of the seeds that both have",
     )
 
 
@@ -160,14 +162,14 @@ def _differences(
     arms: Mapping[str, Arm],
     families: Mapping[Family, Sequence[Pair]],
 ) -> list[Difference]:
-    """Macro differences of each family, then findings pair by pair, each family corrected."""
+    """Macro differences of each family, then of each finding by pair, corrected by family."""
     level = scores.plan.level
     macros: list[Difference] = []
     findings: list[Difference] = []
     for family, pairs in families.items():
-        made = [scores.pair(arms[first], arms[second], family) for first, second in pairs]
-        macros += corrected([each[0] for each in made], level)
-        for each in made:
+        by_pair = [scores.pair(arms[first], arms[second], family) for first, second in pairs]
+        macros += corrected([each[0] for each in by_pair], level)
+        for each in by_pair:
             findings += corrected(each[1:], level)
     return [*macros, *findings]
 
@@ -181,7 +183,7 @@ def _entry(scores: Scores | SummedScores, arm: Arm, settings: Mapping[str, str])
 
 
 def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
-    """What is known of a system, and now what was measured of its findings."""
+    """Entry of a system with the metrics of its findings."""
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)
     ranking = {name: _measured(e.macro, len(e.averaged)) for name, e in found.items()}
@@ -191,14 +193,14 @@ def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
         metrics={**ranking, "brier_macro": scores.brier(arm, main.averaged)},
         by_seed=over_seeds(scores.by_seed(arm, labels, main.averaged)),
         findings=findings,
-        parts=part_scores(scores, arm),
+        parts=modality_scores(scores, arm),
         by_distance=_by_distance(findings, scores.plan),
     )
 
 
 def _facts(aligned: Aligned, arm: Arm, settings: Mapping[str, str]) -> Entry:
-    """What is known of a system, with nothing measured yet."""
-    record, answers = arm.runs[0].record, arm.runs[0].answers
+    """Entry of a system without metrics."""
+    record, predictions = arm.runs[0].record, arm.runs[0].predictions
     base = runs_folder([run.folder for each in aligned.arms for run in each.runs])
     return Entry(
         name=arm.name,
@@ -206,13 +208,13 @@ def _facts(aligned: Aligned, arm: Arm, settings: Mapping[str, str]) -> Entry:
         seeds=arm.seeds,
         folds=arm.folds,
         system=record.system,
-        dataset=answers.dataset,
-        labels=answers.labels,
-        label_source=answers.label_source,
-        inputs_at_test=answers.inputs_at_test,
-        text_policy=answers.text_policy,
-        leakage=answers.leakage,
-        split_kind=answers.split_kind,
+        dataset=predictions.dataset,
+        labels=predictions.labels,
+        label_source=predictions.label_source,
+        inputs_at_test=predictions.inputs_at_test,
+        text_policy=predictions.text_policy,
+        leakage=predictions.leakage,
+        split_kind=predictions.split_kind,
         manifests={str(run.fold): run.record.split_manifest for run in arm.runs},
         parameters=max(run.record.parameters for run in arm.runs),
         seconds=sum(run.record.seconds for run in arm.runs),
@@ -231,10 +233,10 @@ def _facts(aligned: Aligned, arm: Arm, settings: Mapping[str, str]) -> Entry:
     )
 
 
-def _findings(aligned: Aligned, arm: Arm, found: Intervals) -> tuple[FindingScore, ...]:
-    """One row a finding; positives of all studies tested and scored."""
-    names = {key: name for run in arm.runs for key, name in run.answers.names.items()}
-    far = {key: cost for run in arm.runs for key, cost in run.answers.distances.items()}
+def _findings(aligned: Aligned, arm: Arm, intervals: Intervals) -> tuple[FindingScore, ...]:
+    """One row per finding, with the positives among all predicted studies."""
+    names = {key: name for run in arm.runs for key, name in run.predictions.names.items()}
+    far = {key: cost for run in arm.runs for key, cost in run.predictions.distances.items()}
     scored = np.where(np.isnan(arm.scores).any(axis=0), np.nan, aligned.labels)
     return tuple(
         FindingScore(
@@ -242,8 +244,8 @@ def _findings(aligned: Aligned, arm: Arm, found: Intervals) -> tuple[FindingScor
             label=names.get(finding, finding),
             studies=int(np.sum(~np.isnan(scored[:, column]))),
             positives=int(np.nansum(scored[:, column])),
-            too_few=column not in found.averaged,
-            value=_measured(found.findings[column]),
+            too_few=column not in intervals.averaged,
+            value=_measured(intervals.findings[column]),
             distance=far.get(finding),
         )
         for column, finding in enumerate(aligned.findings)
@@ -251,7 +253,7 @@ def _findings(aligned: Aligned, arm: Arm, found: Intervals) -> tuple[FindingScor
 
 
 def _by_distance(findings: Sequence[FindingScore], plan: Plan) -> Measured | None:
-    """How the statistic falls with the distance in the graph to what was taught."""
+    """Rank correlation of the statistic with graph distance to the trained findings."""
     known = [
         (row.value.value, row.distance)
         for row in findings
@@ -260,8 +262,8 @@ def _by_distance(findings: Sequence[FindingScore], plan: Plan) -> Measured | Non
     if not known:
         return None
     values, distances = zip(*known, strict=True)
-    found = rank_correlation(values, distances, rng=np.random.default_rng(0), plan=plan)
-    return _measured(found, len(known))
+    correlation = rank_correlation(values, distances, rng=np.random.default_rng(0), plan=plan)
+    return _measured(correlation, len(known))
 
 
 def _measured(estimate: Estimate, findings: int | None = None) -> Measured:

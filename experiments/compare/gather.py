@@ -1,4 +1,4 @@
-"""Gathers runs into configurations: all folds and seeds of one are one entry of a table."""
+"""Grouping of runs by configuration: all folds and seeds of one are one entry."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["finished_runs", "gather", "named_runs"]
 
 
 def gather(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
-    """Runs by configuration, in the order they are first met; a run named twice counts once.
+    """Runs by configuration, in order of appearance; a run named twice counts once.
 
-    A configuration is called by its experiment's name, or, where several have that name, by it
-    and the settings in which they differ.
+    A configuration has its experiment's name; where several have that name, the settings that
+    differ are added.
     """
     groups: dict[str, tuple[Experiment, list[RunFolder]]] = {}
     for folder in {each.path.resolve(): each for each in folders}.values():
@@ -29,7 +29,7 @@ def gather(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
 
 
 def named_runs(runs: Path, names: Iterable[str], experiments: Iterable[str]) -> list[RunFolder]:
-    """Runs under a folder by their own names, then the finished ones of experiments.
+    """Runs under a folder by name, then the finished runs of experiments.
 
     Raises:
         InputError: If there is none of a name.
@@ -38,7 +38,7 @@ def named_runs(runs: Path, names: Iterable[str], experiments: Iterable[str]) -> 
 
 
 def finished_runs(runs: Path, experiments: Iterable[str]) -> list[RunFolder]:
-    """Finished runs under a folder of the experiments of these names, experiment by experiment.
+    """Finished runs of the named experiments under a folder.
 
     Raises:
         InputError: If there are none of a name.
@@ -49,22 +49,22 @@ def finished_runs(runs: Path, experiments: Iterable[str]) -> list[RunFolder]:
             record = folder.load_record()
             if record.status == "finished":
                 known.setdefault(str(record.experiment.get("name")), []).append(folder)
-    found: list[RunFolder] = []
+    selected: list[RunFolder] = []
     for name in experiments:
         if name not in known:
             raise InputError(
                 f"no finished run in {runs} is of experiment {name!r}", did_you_mean(name, known)
             )
-        found += known[name]
-    return found
+        selected += known[name]
+    return selected
 
 
 def _names(experiments: Sequence[Experiment]) -> list[str]:
-    """A name of its own for each configuration."""
+    """Unique name of each configuration."""
     names = []
     for experiment in experiments:
         alike = [flat(other) for other in experiments if other.name == experiment.name]
         own = flat(experiment)
-        said = [f"{key}={own[key]}" for key in differing(alike) if key in own]
-        names.append(" ".join([experiment.name, *said]))
+        settings = [f"{key}={own[key]}" for key in differing(alike) if key in own]
+        names.append(" ".join([experiment.name, *settings]))
     return names

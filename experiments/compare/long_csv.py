@@ -1,10 +1,17 @@
-"""A comparison as one long csv: a row a number, with what must stand beside every number."""
+"""A comparison as one long csv: one row per number, with its inputs, labels and leakage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.compare.records import METRICS, Comparison, Entry, FindingScore, PartScore, Seeds
+from experiments.compare.records import (
+    METRICS,
+    Comparison,
+    Entry,
+    FindingScore,
+    ModalityScore,
+    Seeds,
+)
 from experiments.compare.tables import printed
 from experiments.records.record import Measured
 from kg.files.shown import table_text
@@ -28,7 +35,7 @@ _COLUMNS = (
 
 
 def long_csv(comparison: Comparison) -> str:
-    """One row a number: of an entry, of one finding or part of it, or of a difference."""
+    """One row per number: of an entry, a finding, a modality, or a difference."""
     rows = (
         [row.get(name) for name in _COLUMNS] for row in (*_values(comparison), *_gaps(comparison))
     )
@@ -39,36 +46,36 @@ def _values(comparison: Comparison) -> Iterator[Row]:
     """Rows of every entry: its metrics, its modalities, its findings."""
     statistic = METRICS.get(comparison.metric, "")
     for entry in comparison.entries:
-        given = _given(comparison, entry)
+        shared = _context(comparison, entry)
         for name, value in entry.metrics.items():
             alone = _seeds(entry.by_seed) if name == comparison.metric else {}
-            row = given | {"metric": name, "studies": comparison.studies} | alone
+            row = shared | {"metric": name, "studies": comparison.studies} | alone
             yield row | _numbers(value)
         for part in entry.parts:
-            row = given | {"metric": comparison.metric, "part": part.part}
+            row = shared | {"metric": comparison.metric, "part": part.part}
             yield row | _scored(part)
         for found in entry.findings:
-            row = given | {"metric": statistic, "finding": found.finding}
+            row = shared | {"metric": statistic, "finding": found.finding}
             yield row | _scored(found)
         if entry.by_distance is not None:
-            yield given | {"metric": f"{statistic} by distance"} | _numbers(entry.by_distance)
+            yield shared | {"metric": f"{statistic} by distance"} | _numbers(entry.by_distance)
 
 
-def _scored(found: PartScore | FindingScore) -> Row:
+def _scored(one: ModalityScore | FindingScore) -> Row:
     return {
-        "studies": found.studies,
-        "positives": found.positives,
-        "verdict": "too few" if found.too_few else None,
-        **_numbers(found.value),
+        "studies": one.studies,
+        "positives": one.positives,
+        "verdict": "too few" if one.too_few else None,
+        **_numbers(one.value),
     }
 
 
 def _gaps(comparison: Comparison) -> Iterator[Row]:
     """Rows of every difference."""
-    by_rarity = comparison.rarity.differences if comparison.rarity else ()
-    for each in (*comparison.differences, *by_rarity):
+    over_rare_and_common = comparison.rarity.differences if comparison.rarity else ()
+    for each in (*comparison.differences, *over_rare_and_common):
         yield {
-            **_given(comparison, comparison.entry(each.first)),
+            **_context(comparison, comparison.entry(each.first)),
             "against": each.second,
             "family": each.family,
             "metric": each.metric,
@@ -85,8 +92,8 @@ def _gaps(comparison: Comparison) -> Iterator[Row]:
         }
 
 
-def _given(comparison: Comparison, entry: Entry) -> Row:
-    """What must stand beside every number of an entry."""
+def _context(comparison: Comparison, entry: Entry) -> Row:
+    """Columns repeated on every row of an entry: inputs, labels and leakage."""
     return {
         "entry": entry.name,
         "seeds": len(entry.seeds),
@@ -104,8 +111,8 @@ def _numbers(value: Measured) -> Row:
     return {name: _three(getattr(value, name)) for name in ("value", "low", "high")}
 
 
-def _seeds(found: Seeds) -> Row:
-    return {"seed_mean": _three(found.mean), "seed_sd": _three(found.sd)}
+def _seeds(by_seed: Seeds) -> Row:
+    return {"seed_mean": _three(by_seed.mean), "seed_sd": _three(by_seed.sd)}
 
 
 def _three(value: float | None) -> str | None:

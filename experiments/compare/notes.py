@@ -1,4 +1,4 @@
-"""What a reader of a comparison must know before believing a number in it."""
+"""Notes of a comparison: leakage, locked test sets, small numbers and differences between runs."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from experiments.records.ledger import read_ledger
 __all__ = ["ledger_lines", "notes_on"]
 
 FEWEST_GROUPS = 50
-"""Below as many patients a bootstrap interval covers clearly less than it says."""
+"""Number of patients below which a bootstrap interval is too narrow."""
 FEWEST_SEEDS = 3
 FEWEST_WITHOUT = 20
-"""Studies without a finding, below which its AUROC says as little as with few positives."""
+"""Number of negatives below which an AUROC is as uncertain as with few positives."""
 
 
 def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) -> Iterator[str]:
-    """Sentences, the gravest first.
+    """Notes, the most severe first.
 
     Args:
         aligned: The runs on the same studies.
-        entries: What was measured of them.
-        unknown: Studies whose modality no run says.
+        entries: Their metrics.
+        unknown: Number of studies of unknown modality.
     """
     yield from _leaks(entries)
     yield from _shared(aligned)
     yield from _locked(aligned)
     yield from _too_few(aligned, entries)
     yield from _one_draw(aligned.arms)
-    yield from _parts(entries, unknown)
+    yield from _modalities(entries, unknown)
     yield from _surroundings([run for arm in aligned.arms for run in arm.runs])
     yield from _warnings(aligned)
 
 
 def ledger_lines(aligned: Aligned) -> tuple[Mapping[str, str], ...]:
-    """Lines of the ledger on the uses of a locked part that these runs were."""
+    """Lines of the ledger on uses of a locked test set by these runs."""
     lines = {}
     for run in _tested_locked(aligned):
         for line in read_ledger(run.folder.path.parent):
@@ -53,27 +53,27 @@ def _leaks(entries: Sequence[Entry]) -> Iterator[str]:
     read = [entry.name for entry in entries if entry.leakage == "label_source_read"]
     if read:
         yield (
-            f"{', '.join(read)}: at test the system could read the text its labels were made from "
-            "(leakage label_source_read); its numbers measure reading, not diagnosis"
+            f"{', '.join(read)}: at test the system read the text its labels were derived from "
+            "(leakage label_source_read); the numbers measure text reading, not diagnosis"
         )
     mined = [e.name for e in entries if any(graph.keeps_test_data for graph in e.graphs)]
     if mined:
-        yield f"{', '.join(mined)}: the graph keeps evidence mined from the data under test"
+        yield f"{', '.join(mined)}: the graph contains evidence mined from the test data"
 
 
 def _shared(aligned: Aligned) -> Iterator[str]:
-    """How the answers of several folds to the same studies were joined."""
+    """Notes on predictions of several folds for the same studies."""
     if aligned.left_out:
-        yield f"{aligned.left_out} studies that some runs have learnt from are left out for all"
-    averaged = [a for a in aligned.arms if a.runs[0].answers.shared and len(a.folds) > 1]
+        yield f"{aligned.left_out} studies that some runs were trained on are left out for all"
+    averaged = [a for a in aligned.arms if a.runs[0].predictions.shared and len(a.folds) > 1]
     if averaged:
         count = len(averaged[0].folds)
-        yield f"every fold's run answered for every study: scores of {count} folds are averaged"
+        yield f"every fold's run predicted every study: scores of {count} folds are averaged"
 
 
 def _tested_locked(aligned: Aligned) -> list[Run]:
     everything = [run for arm in aligned.arms for run in arm.runs]
-    return [run for run in everything if run.answers.split_kind == "locked"]
+    return [run for run in everything if run.predictions.split_kind == "locked"]
 
 
 def _locked(aligned: Aligned) -> Iterator[str]:
@@ -83,15 +83,15 @@ def _locked(aligned: Aligned) -> Iterator[str]:
     noted = {line["run"] for line in ledger_lines(aligned)}
     folders = dict.fromkeys(run.folder.path.parent for run in runs)
     uses = sum(len(read_ledger(folder)) for folder in folders)
-    # a ledger lies in each folder of runs: what was opened from elsewhere is not known here
+    # each folder of runs has its own ledger: uses from other folders are not known here
     where = "this folder" if len(folders) == 1 else f"these {len(folders)} folders"
     yield (
-        f"tested on a locked part: the ledger of {where} of runs notes {uses} uses, "
+        f"tested on a locked test set: the ledger of {where} of runs notes {uses} uses, "
         f"{len(noted)} of them these runs; uses from other folders are not counted"
     )
     unnoted = [run.folder.run for run in runs if run.folder.run not in noted]
     if unnoted:
-        yield f"not in the ledger of the locked part: {', '.join(unnoted)}"
+        yield f"not in the ledger of the locked test set: {', '.join(unnoted)}"
 
 
 def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
         if not row.too_few and row.studies - row.positives < FEWEST_WITHOUT
     ]
     if everyone:
-        yield f"too few studies without it to decide anything: {', '.join(everyone)}"
+        yield f"too few negatives for a conclusion: {', '.join(everyone)}"
     groups = len(set(aligned.groups))
     if groups < FEWEST_GROUPS:
         yield f"only {groups} patients were tested: intervals are narrower than they should be"
@@ -115,15 +115,15 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
         names = [arm.name for arm in aligned.arms if arm.trained and len(arm.seeds) == count]
         if names:
             seeds = f"{count} seed{'s' if count > 1 else ''} only"
-            yield f"{', '.join(names)}: {seeds}; a difference may be one of the seed"
+            yield f"{', '.join(names)}: {seeds}; a difference may be due to the seed"
     for arm in aligned.arms:
         lacking = _not_possible(aligned, arm)
         if lacking:
-            yield f"{arm.name}: gives no answer for {lacking} findings; they count in no pair of it"
+            yield f"{arm.name}: no predictions of {lacking} findings, left out of its pairs"
 
 
 def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
-    """What chance made of the graph once for all runs: its seed does not follow theirs."""
+    """Notes on graphs that were randomised once for all runs, with a fixed seed."""
     drawn: dict[str, list[str]] = {}
     for arm in arms:
         graphs = [run.experiment.graph for run in arm.runs if run.record.graph]
@@ -132,55 +132,55 @@ def _one_draw(arms: Sequence[Arm]) -> Iterator[str]:
                 drawn.setdefault(what, []).append(arm.name)
     for what, names in sorted(drawn.items()):
         yield (
-            f"{', '.join(names)}: one draw of the {what} stands for all runs; intervals do not "
-            "include that draw"
+            f"{', '.join(names)}: one random draw of the {what} is used by all runs; intervals "
+            "do not include its variation"
         )
 
 
 def _not_possible(aligned: Aligned, arm: Arm) -> int:
-    """Findings with a stated label that a system has no score for."""
+    """Number of labelled findings that a system has no score for."""
     return int((np.isnan(arm.scores).any(axis=0) & ~np.isnan(aligned.labels)).any(axis=0).sum())
 
 
-def _parts(entries: Sequence[Entry], unknown: int) -> Iterator[str]:
-    parts = entries[0].parts
+def _modalities(entries: Sequence[Entry], unknown: int) -> Iterator[str]:
+    within = entries[0].parts
     if unknown:
         yield f"the modality of {unknown} studies is not known: all were ranked together"
-    if not parts:
+    if not within:
         return
-    yield f"ranked within {', '.join(part.part for part in parts)}; the macro is their mean"
-    few = [part.part for part in parts if part.too_few]
+    yield f"ranked within {', '.join(one.part for one in within)}; the macro value is their mean"
+    few = [one.part for one in within if one.too_few]
     if few:
-        yield f"too few positives, not part of the mean: {', '.join(few)}"
+        yield f"too few positives, not in the mean: {', '.join(few)}"
 
 
 def _surroundings(runs: Sequence[Run]) -> Iterator[str]:
-    """Where runs were not made by the same code, from the same data."""
+    """Notes on runs with different code, packages or data."""
     commits = sorted({(run.record.commit or "unknown")[:12] for run in runs})
     if len(commits) > 1:
         yield f"runs were made at {len(commits)} commits: {', '.join(commits)}"
     if any((run.record.commit or "").endswith("+changed") for run in runs):
-        yield "some runs were made from source that was not committed"
+        yield "some runs were made with uncommitted code"
     versions: dict[str, set[str]] = {}
     for run in runs:
         for package, version in {"kgdx": run.record.version, **run.record.packages}.items():
             versions.setdefault(package, set()).add(version)
-    other = [package for package, found in sorted(versions.items()) if len(found) > 1]
+    other = [package for package, known in sorted(versions.items()) if len(known) > 1]
     if other:
         yield f"runs were made with different versions of {', '.join(other)}"
     data: dict[tuple[object, ...], set[str]] = {}
     for run in runs:
-        # a fingerprint is of what a system reads: pictures, and text under its policy
+        # a fingerprint covers the inputs of a system: images, and text under its policy
         read = (run.fold, run.experiment.image.encoder is None, repr(run.experiment.text))
-        data.setdefault(read, set()).add(run.answers.data_fingerprint)
-    if any(len(found) > 1 for found in data.values()):
-        yield "the data fingerprint is not the same in runs of a fold that read the same"
+        data.setdefault(read, set()).add(run.predictions.data_fingerprint)
+    if any(len(prints) > 1 for prints in data.values()):
+        yield "the data fingerprint differs between runs of a fold with the same inputs"
 
 
 def _warnings(aligned: Aligned) -> Iterator[str]:
-    """What runs said of themselves; positives and negatives are counted here over all folds."""
+    """Warnings of the runs, without those on counts, which are made here over all folds."""
     for arm in aligned.arms:
         for run in arm.runs:
-            for warning in run.answers.warnings:
+            for warning in run.predictions.warnings:
                 if not warning.startswith(("too few positives", "no negatives")):
                     yield f"{run.folder.run}: {warning}"

@@ -1,4 +1,4 @@
-"""Statistics of a table: every system on the same resamples, every pair on the same studies."""
+"""Paired statistics: all systems on the same resamples, all pairs on the same studies."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _FEWEST_SEEDS = 3
 
 @dataclass
 class Scores:
-    """The scores of all systems, and the statistics taken of them, each taken once.
+    """Scores of all systems, and their cached statistics.
 
     Args:
         aligned: Systems on the same studies.
-        parts: Part each study is judged within, or None.
-        metric: The compared metric.
-        plan: How intervals are made.
+        parts: Modality each study is ranked within, or None.
+        metric: Compared metric.
+        plan: Number of resamples and fewest positives.
     """
 
     aligned: Aligned
     parts: Sequence[str] | None
     metric: str
     plan: Plan
-    _found: dict[tuple[str, bytes, Statistic], Resampled] = field(default_factory=dict)
+    _cache: dict[tuple[str, bytes, Statistic], Resampled] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.units: Units = self.aligned.units(self.parts)
@@ -53,7 +53,7 @@ class Scores:
         self.truth = _enough(self.aligned.labels, self.parts, self.plan.at_least)
 
     def labels_for(self, *arms: Arm) -> FloatArray:
-        """Labels `[n, C]` that count: stated, in a part with enough positives, scored by all."""
+        """Labels `[n, C]` that are stated, frequent enough in their modality and scored by all."""
         missing = np.any([np.isnan(arm.scores).any(axis=0) for arm in arms], axis=0)
         return np.where(missing, np.nan, self.truth)
 
@@ -67,34 +67,34 @@ class Scores:
         columns, labels = list(averaged), self.labels_for(arm)
         score = np.where(np.isnan(labels), np.nan, arm.scores.mean(axis=0))
         counts = self.sample.counts
-        made = brier_mean(labels[:, columns], score[:, columns], self.units, counts, self.plan)
-        return Measured.of(made.value, made.low, made.high, len(columns))
+        mean = brier_mean(labels[:, columns], score[:, columns], self.units, counts, self.plan)
+        return Measured.of(mean.value, mean.low, mean.high, len(columns))
 
     def by_seed(self, arm: Arm, labels: FloatArray, averaged: Sequence[int]) -> FloatArray:
-        """The compared metric of each seed alone, `[seeds]`."""
+        """Compared metric of each seed, `[seeds]`."""
         return mean_of_defined(self._each_seed(arm, labels)[:, list(averaged)])
 
     def pair(self, first: Arm, second: Arm, family: Family) -> list[Difference]:
-        """Difference of the macro means, then of each finding, not corrected yet."""
+        """Difference of the macro means, then of each finding, not yet corrected."""
         labels = self.labels_for(first, second)
         gap, seeds = self._gap(first, second)
         gaps = bootstrap.differences(labels, gap, self.plan)
         positives = np.nansum(labels, axis=0).astype(int)
         averaged = list(gaps.averaged)
         macro = self._difference(first, second, gaps.macro)
-        lone = averaged[0] if len(averaged) == 1 else None
-        made = [
+        single = averaged[0] if len(averaged) == 1 else None
+        differences = [
             replace(
                 macro,
                 family=family,
                 metric=self.metric,
                 positives=int(positives[averaged].sum()),
-                p_delong=self._delong(first, second, labels, lone),
+                p_delong=self._delong(first, second, labels, single),
                 by_seed=over_seeds(mean_of_defined(seeds[:, averaged]), test=True),
             )
         ]
         for column, finding in enumerate(self.aligned.findings):
-            made.append(
+            differences.append(
                 replace(
                     self._difference(first, second, gaps.findings[column]),
                     finding=finding,
@@ -104,12 +104,12 @@ class Scores:
                     verdict="not shown" if column in averaged else "too few",
                 )
             )
-        return made
+        return differences
 
-    def by_rarity(
+    def over_rare_and_common(
         self, first: Arm, second: Arm, rare: Sequence[int], common: Sequence[int]
     ) -> list[Difference]:
-        """Difference over the rare findings, over the common ones, and how far these differ.
+        """Difference over the rare findings, over the common ones, and rare minus common.
 
         Args:
             first: One system.
@@ -121,13 +121,13 @@ class Scores:
         gap, seeds = self._gap(first, second)
         averaged = bootstrap.averaged_findings(labels, gap.values, self.plan.at_least)
         halves = [np.intersect1d(columns, averaged) for columns in (rare, common)]
-        found = [gap.mean(columns) for columns in halves]
+        means = [gap.mean(columns) for columns in halves]
         alone = [mean_of_defined(seeds[:, columns]) for columns in halves]
         positives = [int(np.nansum(labels[:, columns])) for columns in halves]
-        made = (
-            ("rare", found[0], alone[0], positives[0]),
-            ("common", found[1], alone[1], positives[1]),
-            ("rare minus common", found[0].minus(found[1]), alone[0] - alone[1], sum(positives)),
+        groups = (
+            ("rare", means[0], alone[0], positives[0]),
+            ("common", means[1], alone[1], positives[1]),
+            ("rare minus common", means[0].minus(means[1]), alone[0] - alone[1], sum(positives)),
         )
         return [
             replace(
@@ -138,18 +138,18 @@ class Scores:
                 by_seed=over_seeds(values, test=True),
                 over=over,
             )
-            for over, each, values, count in made
+            for over, each, values, count in groups
         ]
 
     def _gap(self, first: Arm, second: Arm) -> tuple[Resampled, FloatArray]:
-        """The one system minus the other: resampled, and of each seed alone `[seeds, C]`."""
+        """First system minus the second: resampled, and for each seed `[seeds, C]`."""
         labels, statistic = self.labels_for(first, second), METRICS[self.metric]
         one, other = (self._resampled(arm, labels, statistic) for arm in (first, second))
         seeds = self._each_seed(first, labels) - self._each_seed(second, labels)
         return one.minus(other), seeds
 
     def _difference(self, first: Arm, second: Arm, gap: bootstrap.Difference) -> Difference:
-        """A difference of a finding with what the bootstrap says of it."""
+        """Difference of a finding with its bootstrap interval and p."""
         return Difference(
             first=first.name,
             second=second.name,
@@ -166,21 +166,21 @@ class Scores:
         )
 
     def _resampled(self, arm: Arm, labels: FloatArray, name: Statistic) -> Resampled:
-        """A statistic of a system; the same labels are not sorted and resampled twice."""
+        """A statistic of a system, cached by its labels."""
         key = (arm.name, np.packbits(np.isnan(labels)).tobytes(), name)
-        if key not in self._found:
-            self._found[key] = self.sample.statistic(labels, arm.scores.mean(axis=0), name)
-        return self._found[key]
+        if key not in self._cache:
+            self._cache[key] = self.sample.statistic(labels, arm.scores.mean(axis=0), name)
+        return self._cache[key]
 
     def _each_seed(self, arm: Arm, labels: FloatArray) -> FloatArray:
-        """The statistic of each finding of each seed alone, `[seeds, C]`."""
+        """Statistic of each finding for each seed, `[seeds, C]`."""
         name = METRICS[self.metric]
         return np.stack([self.sample.once(labels, score, name) for score in arm.scores])
 
     def _delong(
         self, first: Arm, second: Arm, labels: FloatArray, column: int | None
     ) -> float | None:
-        """DeLong's p of one finding, where rows are patients and all were ranked together."""
+        """DeLong's p of one finding, where rows are patients and all are ranked together."""
         ranked_together = len(self.units.strata) == 1 and len(self.units.cells) == 1
         if column is None or METRICS[self.metric] != "auroc" or not ranked_together:
             return None
@@ -191,7 +191,7 @@ class Scores:
 
 
 def over_seeds(values: FloatArray, *, test: bool = False) -> Seeds:
-    """A number of each seed with mean and deviation, and the paired test against zero."""
+    """Values of the seeds with mean, deviation and, for `test`, the t test against zero."""
     if not len(values) or np.isnan(values).any():
         return Seeds()
     several = len(values) > 1 and bool(np.ptp(values) > 0)
@@ -205,9 +205,9 @@ def over_seeds(values: FloatArray, *, test: bool = False) -> Seeds:
 
 
 def corrected(differences: Sequence[Difference], level: float) -> Iterator[Difference]:
-    """One family after Holm, with its verdicts.
+    """Holm correction of one family, with verdicts.
 
-    What has too few positives is not tested, and is not counted among the tests.
+    Findings with too few positives are not tested and not counted among the tests.
     """
     tested = [d.p if d.verdict != "too few" else None for d in differences]
     after = holm([np.nan if p is None else p for p in tested])
@@ -217,7 +217,7 @@ def corrected(differences: Sequence[Difference], level: float) -> Iterator[Diffe
 
 
 def _verdict(difference: Difference, holds: bool) -> Verdict:
-    """In words, never a win where the interval crosses zero."""
+    """Verdict; never a win where the interval includes zero."""
     low, high = difference.value.low, difference.value.high
     if difference.verdict == "too few":
         return "too few"
@@ -227,12 +227,12 @@ def _verdict(difference: Difference, holds: bool) -> Verdict:
 
 
 def _enough(labels: FloatArray, parts: Sequence[str] | None, at_least: int) -> FloatArray:
-    """Labels without those of a finding in a part where it has too few positives."""
+    """Labels, NaN for findings with too few positives in a modality."""
     if parts is None:
         return labels
     kept, where = labels.copy(), np.asarray(parts, dtype=object)
-    for part in np.unique(where):
-        rows: BoolArray = where == part
+    for modality in np.unique(where):
+        rows: BoolArray = where == modality
         few = np.nansum(labels[rows], axis=0) < at_least
         kept[np.ix_(rows, few)] = np.nan
     return kept

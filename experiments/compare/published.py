@@ -1,4 +1,4 @@
-"""Numbers printed elsewhere that stand beside an entry, and what a reader must know of them."""
+"""Published numbers shown with an entry, and notes on their use."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SHIPPED = Path(__file__).parent / "published.yaml"
 
 
 class ShippedNumber(Published):
-    """A number printed elsewhere, kept outside the configurations: there it changes their hash.
+    """Published number, kept outside the configurations, whose hash it would change.
 
     Args:
-        beside: Shipped configurations it stands beside.
+        beside: Shipped configurations it is shown with.
     """
 
     beside: tuple[str, ...]
@@ -34,10 +34,10 @@ class _File(Options):
 
 @cache
 def shipped_numbers() -> tuple[ShippedNumber, ...]:
-    """Every number that is shipped.
+    """All shipped numbers.
 
     Raises:
-        InputError: With file, line and key, where the file is not as it should be.
+        InputError: If the file is invalid, with file, line and key.
     """
     document = read_file(SHIPPED)
     places = {key: f"{SHIPPED}:{line}" for key, line in document.lines.items()}
@@ -45,9 +45,9 @@ def shipped_numbers() -> tuple[ShippedNumber, ...]:
 
 
 def printed_beside(run: Run) -> tuple[Printed, ...]:
-    """The numbers of a run's configuration, then those shipped for it; none on other data."""
+    """Published numbers of a run's configuration, then shipped ones; none on other data."""
     experiment = run.experiment
-    if run.answers.dataset != experiment.data.name:
+    if run.predictions.dataset != experiment.data.name:
         return ()
     shipped = [one for one in shipped_numbers() if experiment.name in one.beside]
     # a run of that name may have been set to another task
@@ -61,13 +61,13 @@ def _task(experiment: Experiment) -> tuple[str, str, str]:
 
 
 def notes_on_printed(entries: Sequence[Entry]) -> Iterator[str]:
-    """That numbers printed elsewhere decide nothing and what their marks mean, or that none is."""
-    found = {one.mark for entry in entries for one in entry.published}
-    if not found:
-        yield "no number printed elsewhere is known for any of these configurations"
+    """Note on published numbers and their marks, or that there are none."""
+    used = {one.mark for entry in entries for one in entry.published}
+    if not used:
+        yield "no published numbers are known for any of these configurations"
         return
-    marks = "; ".join(f"{mark} = {told}" for mark, told in MARKS.items() if mark in found)
+    marks = "; ".join(f"{mark} = {meaning}" for mark, meaning in MARKS.items() if mark in used)
     yield (
-        "numbers printed elsewhere were not measured on these studies, are part of no difference "
-        f"and must not be compared with ours; their marks: {marks}"
+        "published numbers were not measured on these studies, enter no difference and are not "
+        f"comparable with ours; their marks: {marks}"
     )

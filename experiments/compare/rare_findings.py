@@ -1,7 +1,6 @@
-"""Rare and common findings: whether what differs between two systems differs more where few learn.
+"""Rare and common findings: differences between systems over each half of the findings.
 
-How common a finding is, is its share of positives among the training studies, as each run kept it
-with what it fitted on them.
+Findings are ordered by their share of positives among the training studies, which each run records.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ import numpy as np
 
 from experiments.compare.align import Arm
 from experiments.compare.paired import Scores, corrected
-from experiments.compare.records import Rarity
+from experiments.compare.records import RareFindings
 from experiments.compare.runs import Run
 from experiments.metrics.arrays import FloatArray
 from kg.files.json_text import json_in
 
-__all__ = ["rarity"]
+__all__ = ["rare_findings"]
 
 
-def rarity(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> Rarity | None:
-    """The pairs over the rarer and over the commoner half of the findings.
+def rare_findings(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> RareFindings | None:
+    """Differences of pairs over the rarer and the commoner half of the findings.
 
     Args:
         scores: The scores of all systems.
         pairs: First and second of each pair.
 
     Returns:
-        None where there is no pair, a run does not say how common findings were in its training,
-        or fewer than two findings have enough positives at test.
+        None where there is no pair, a run does not record the prevalence in its training, or
+        fewer than two findings have enough positives at test.
     """
     aligned = scores.aligned
     shares = _shares(aligned.arms[0], aligned.findings)
@@ -43,11 +42,11 @@ def rarity(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> Rarity | None:
         difference
         for first, second in pairs
         for difference in corrected(
-            scores.by_rarity(first, second, rare, common), scores.plan.level
+            scores.over_rare_and_common(first, second, rare, common), scores.plan.level
         )
     ]
     names = aligned.findings
-    return Rarity(
+    return RareFindings(
         shares={names[column]: float(shares[column]) for column in order},
         rare=tuple(names[column] for column in rare),
         common=tuple(names[column] for column in common),
@@ -57,25 +56,25 @@ def rarity(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> Rarity | None:
 
 
 def _shares(arm: Arm, findings: Sequence[str]) -> FloatArray | None:
-    """Share of positives in training of each finding, mean of folds, `[C]`; None = not kept.
+    """Share of positives in training of each finding, mean of folds, `[C]`; None = not recorded.
 
-    Every system of a comparison is tested on the same split, so one of them speaks for all.
+    All systems of a comparison share the split, so one of them is enough.
     """
     by_fold = {run.fold: run for run in arm.runs}
     rows = []
     for run in by_fold.values():
-        known = _kept(run)
+        known = _prevalence(run)
         if not set(findings) <= set(known):
             return None
         rows.append([known[finding] for finding in findings])
     return np.asarray(np.mean(rows, axis=0))
 
 
-def _kept(run: Run) -> dict[str, float]:
-    """Share of positives by finding as the run kept it; empty where it did not."""
+def _prevalence(run: Run) -> dict[str, float]:
+    """Share of positives by finding as the run recorded it; empty where it did not."""
     path = run.folder.checkpoints / "reader" / "state.json"
     try:
-        kept = json_in(path)
-        return dict(zip(kept["identity"]["findings"], kept["state"]["prevalence"], strict=True))
+        state = json_in(path)
+        return dict(zip(state["identity"]["findings"], state["state"]["prevalence"], strict=True))
     except (OSError, ValueError, KeyError, TypeError):
         return {}

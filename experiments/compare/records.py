@@ -1,7 +1,7 @@
-"""Comparison: what is known of several configurations measured on the same studies, as a record.
+"""Records of a comparison of several configurations on the same studies.
 
-A number that is not defined is None, so that a record read back from its JSON is equal to the one
-that was written, and a page made of it is the same to the byte.
+A number that is not defined is None, so that a record read back from its JSON equals the one that
+was written, and its page is the same to the byte.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = [
     "Entry",
     "Family",
     "FindingScore",
-    "PartScore",
+    "ModalityScore",
     "Printed",
-    "Rarity",
+    "RareFindings",
     "Seeds",
     "Verdict",
 ]
@@ -44,10 +44,10 @@ Other metrics are functions of sums over studies, and have no findings (see `stu
 
 @dataclass(frozen=True)
 class Seeds:
-    """A number measured with each seed alone.
+    """Values of a number by seed.
 
     Args:
-        values: One a seed, in the order of the seeds.
+        values: One per seed, in the order of the seeds.
         mean: Their mean.
         sd: Their standard deviation (n - 1); None with fewer than two.
         p: Of a difference: two-sided p of the paired t test over seeds; None with fewer than
@@ -62,17 +62,17 @@ class Seeds:
 
 @dataclass(frozen=True)
 class FindingScore:
-    """One finding of one entry.
+    """Metric of one finding of one entry.
 
     Args:
         finding: Concept id.
         label: Its name.
         studies: Studies with a stated label and a score.
-        positives: How many of them have the finding.
-        too_few: Fewer positives than a macro mean asks for: printed as too few, not averaged.
+        positives: Number of them with the finding.
+        too_few: Whether it has fewer positives than an averaged finding needs.
         value: The compared statistic with its interval; scores averaged over seeds.
         distance: Of a finding held out of training: distance in the graph to the nearest one
-            taught; None where it was taught, or no path is known.
+            trained; None where it was trained, or no path is known.
     """
 
     finding: str
@@ -85,15 +85,15 @@ class FindingScore:
 
 
 @dataclass(frozen=True)
-class PartScore:
-    """One entry within one part of the studies (a modality).
+class ModalityScore:
+    """Metric of one entry within one modality.
 
     Args:
         part: The modality.
         studies: Studies tested.
         positives: Positives, summed over findings.
-        too_few: No finding has enough positives here.
-        value: The macro mean with its interval.
+        too_few: Whether no finding has enough positives.
+        value: Macro mean with its interval.
     """
 
     part: str
@@ -105,14 +105,14 @@ class PartScore:
 
 @dataclass(frozen=True)
 class Printed:
-    """A number a paper printed: it stands beside ours and takes part in nothing.
+    """Published number, shown with ours and not used otherwise.
 
     Args:
-        metric: What was measured.
+        metric: Metric.
         value: The number.
-        where: Work, and table, page or file it was read in.
-        mark: How it is known, one of `MARKS`.
-        differs: In what it is not of the task beside which it stands.
+        where: Work, and table, page or file of the number.
+        mark: Provenance, one of `MARKS`.
+        differs: Differences from the task of the entry.
     """
 
     metric: str
@@ -123,7 +123,7 @@ class Printed:
 
     @staticmethod
     def of(published: Published) -> Printed:
-        """As a configuration has it."""
+        """The number from a configuration."""
         return Printed(
             published.metric, published.value, published.where, published.mark, published.differs
         )
@@ -131,33 +131,33 @@ class Printed:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a table: a configuration, with all its runs over folds and seeds.
+    """A configuration with all its runs over folds and seeds: one row of a table.
 
     Args:
         name: Name within the comparison.
         runs: Folders of its runs below the folder of runs, by fold and seed.
-        seeds: Seeds that ran.
-        folds: Folds, or sources, that were tested.
+        seeds: Seeds of the runs.
+        folds: Tested folds or origins.
         system: Name of the system.
         dataset: Name of the data set.
         labels: Label set.
-        label_source: What the labels were read from.
-        inputs_at_test: What the system was given at test.
+        label_source: Texts or tables the labels were derived from.
+        inputs_at_test: Inputs of the system at test.
         text_policy: Text it could read at test.
         leakage: `none`, `partial` or `label_source_read`.
         split_kind: `folds`, `fixed`, `locked`, `official` or `sources`; `external` where other
-            data were answered than the runs were split on.
+            data were predicted than the runs were split on.
         manifests: SHA-256 of the split manifest of each fold.
         parameters: Number of trained parameters, of the largest run.
         seconds: Seconds of all its runs.
-        graphs: The graph of each fold, named once where it is the same; empty = none is used.
+        graphs: Distinct graphs of the folds; empty = no graph.
         commits: Commits its runs were made at; `unknown` where code was installed.
         settings: Settings by key: those that differ within the comparison, or all.
         metrics: Metrics by name, scores averaged over seeds first.
         by_seed: The compared metric with each seed alone.
-        findings: One row a finding.
-        parts: One row a modality where there are several; the macro is then the mean of theirs.
-        published: Numbers printed elsewhere.
+        findings: One row per finding.
+        parts: One row per modality where there are several, whose mean is the macro value.
+        published: Published numbers.
         by_distance: Spearman's rho of the averaged findings' statistic and distance, where they
             were held out of training.
     """
@@ -183,7 +183,7 @@ class Entry:
     metrics: Mapping[str, Measured]
     by_seed: Seeds
     findings: tuple[FindingScore, ...]
-    parts: tuple[PartScore, ...] = ()
+    parts: tuple[ModalityScore, ...] = ()
     published: tuple[Printed, ...] = ()
     by_distance: Measured | None = None
 
@@ -199,14 +199,14 @@ class Difference:
             `findings` of one pair, or the three of its `rarity`.
         metric: `auroc_macro`, or `auroc` of one finding.
         finding: Concept id; empty for a macro mean.
-        positives: Positives that took part.
-        value: The difference with its interval; scores averaged over seeds first, patients drawn
-            within folds.
+        positives: Number of positives compared.
+        value: Difference with its interval; scores averaged over seeds first, patients
+            resampled within folds.
         p: Two-sided p of the bootstrap.
         p_holm: The same after Holm within the family.
-        p_delong: Two-sided p of DeLong, where there is one finding, one fold and one row a patient.
-        by_seed: The difference with each seed alone.
-        verdict: `higher` or `lower` (the first entry) only where the interval leaves out zero and
+        p_delong: Two-sided p of DeLong, for one finding, one fold and one row per patient.
+        by_seed: Difference by seed.
+        verdict: `higher` or `lower` (the first entry) only where the interval excludes zero and
             Holm's p is below 1 - level.
         over: Findings of a macro mean: `rare`, `common` or `rare minus common`; empty = all.
     """
@@ -227,16 +227,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Rarity:
-    """Findings parted by how common they are in training, and how the pairs differ over each half.
+class RareFindings:
+    """Rare and common findings by training prevalence, and the differences over each half.
 
     Args:
-        shares: Share of positives in training of each finding parted, by concept id, the rarest
-            first; folds averaged.
-        rare: Concept ids of the rarer half of those with enough positives at test.
+        shares: Share of positives in training by concept id, rarest first; mean of folds.
+        rare: Concept ids of the rarer half of the findings with enough positives at test.
         common: The commoner half; one more where their number is odd.
-        too_few: Findings with too few positives at test, which are in neither.
-        differences: Three a pair: over the rare, over the common, and the first minus the second.
+        too_few: Findings with too few positives at test, in neither half.
+        differences: Three per pair: over the rare, over the common, and rare minus common.
     """
 
     shares: Mapping[str, float]
@@ -252,20 +251,20 @@ class Comparison:
 
     Args:
         metric: The compared metric.
-        entries: One row a configuration.
+        entries: One row per configuration.
         differences: Paired differences, macro means first.
         studies: Studies tested, over all folds.
-        groups: Patient groups they belong to, the unit of every interval.
-        parts: Modalities the statistics were taken within; empty = studies were ranked together.
+        groups: Number of patient groups, the unit of every interval.
+        parts: Modalities that studies were ranked within; empty = all ranked together.
         resamples: Number of bootstrap resamples.
         level: Coverage of the intervals.
-        at_least: Positives a finding needs to be averaged.
-        notes: What a reader must know.
-        ledger: Lines of the ledger on uses of a locked part by these runs.
-        on: Which answers of the runs were compared: part of their predictions.
-        told: The same in words.
-        rarity: The pairs by how common a finding is; None where the runs do not say it, or fewer
-            than two findings have enough positives.
+        at_least: Fewest positives of an averaged finding.
+        notes: Notes for the reader.
+        ledger: Lines of the ledger on uses of a locked test set by these runs.
+        on: Name of the compared predictions of the runs.
+        told: Description of these predictions.
+        rarity: Differences over rare and common findings; None where the runs do not record
+            prevalence, or fewer than two findings have enough positives.
     """
 
     metric: str
@@ -280,8 +279,8 @@ class Comparison:
     notes: tuple[str, ...] = ()
     ledger: tuple[Mapping[str, str], ...] = field(default=())
     on: str = "test"
-    told: str = "test part"
-    rarity: Rarity | None = None
+    told: str = "test set"
+    rarity: RareFindings | None = None
 
     @property
     def ranked(self) -> bool:
@@ -290,7 +289,7 @@ class Comparison:
 
     @property
     def preface(self) -> str:
-        """Which answers were compared, before what is said of them; empty for the test part."""
+        """Prefix of sentences that names the compared predictions; empty for the test set."""
         return "" if self.on == "test" else f"On {self.told}: "
 
     def entry(self, name: str) -> Entry:
@@ -307,10 +306,10 @@ class Comparison:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Comparison:
-        """The record from what `as_json` gave, also after a round through a file.
+        """The record from the values of `as_json`.
 
         Raises:
-            InputError: If it is not one, or of another version.
+            InputError: If it is not a comparison, or of another version.
         """
         if not isinstance(values, Mapping) or values.get("format") != FORMAT:
             raise InputError("this is not a comparison of this version of kgdx", _AGAIN)
@@ -323,5 +322,5 @@ class Comparison:
             raise InputError(f"comparison: {where}: {first['msg'].lower()}", _AGAIN) from None
 
 
-_AGAIN = "make it again: kgdx experiment compare RUN RUN -o FILE.json"
+_AGAIN = "compare again: kgdx experiment compare RUN RUN -o FILE.json"
 _ADAPTER: TypeAdapter[Comparison] = TypeAdapter(Comparison)

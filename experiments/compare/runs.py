@@ -1,4 +1,4 @@
-"""Runs and their answers as they are read, and what must be equal in those that share a table."""
+"""Runs with their predictions, and checks that runs may share a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.compare.answers import Answers, answers_of
+from experiments.compare.predictions import Predictions, predictions_of
 from experiments.compare.settings import experiment_of
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
@@ -34,128 +34,128 @@ class Run:
         folder: Its folder.
         record: Its record.
         experiment: Its configuration.
-        answers: Those of its answers that are compared.
+        predictions: Compared predictions.
     """
 
     folder: RunFolder
     record: RunRecord
     experiment: Experiment
-    answers: Answers
+    predictions: Predictions
 
     @property
     def test(self) -> ScoredPart:
-        """What it scored, sorted by study."""
-        return self.answers.part
+        """Probabilities and labels, sorted by study."""
+        return self.predictions.part
 
     @property
     def fold(self) -> int:
-        """The fold or source it tested; 0 where there is but one test part."""
+        """Tested fold or origin; 0 where there is only one test set."""
         split = self.experiment.split
         return split.fold if split.one_of_several else 0
 
     @property
     def seed(self) -> int:
-        """Its seed."""
+        """Seed of the run."""
         return self.experiment.seed
 
 
-def columns_of(part: ScoredPart, findings: Sequence[str]) -> list[int]:
-    """Where the findings stand in a part."""
-    return [part.findings.index(finding) for finding in findings]
+def columns_of(subset: ScoredPart, findings: Sequence[str]) -> list[int]:
+    """Column indices of findings."""
+    return [subset.findings.index(finding) for finding in findings]
 
 
 def finished(groups: Mapping[str, Sequence[RunFolder]]) -> Mapping[str, Sequence[RunFolder]]:
-    """The groups, once every run of them is finished."""
-    stands = {
+    """The groups; raises where a run is not finished."""
+    states = {
         folder.run: folder.load_record().status if folder.record.is_file() else "not started"
         for each in groups.values()
         for folder in each
     }
-    open_ones = [f"{run} ({status})" for run, status in stands.items() if status != "finished"]
-    if open_ones:
+    unfinished = [f"{run} ({status})" for run, status in states.items() if status != "finished"]
+    if unfinished:
         raise InputError(
-            f"not finished: {', '.join(open_ones)}", "kgdx experiment resume RUN, or leave it out"
+            f"not finished: {', '.join(unfinished)}", "kgdx experiment resume RUN, or leave it out"
         )
     return groups
 
 
 def read(folder: RunFolder, on: str) -> Run:
-    """A run with its answers."""
+    """Read a run with its predictions."""
     record, experiment = folder.load_record(), experiment_of(folder)
-    return Run(folder, record, experiment, answers_of(folder, record, experiment, on))
+    return Run(folder, record, experiment, predictions_of(folder, record, experiment, on))
 
 
 def on_shared_studies(
     runs: Mapping[str, Sequence[Run]],
 ) -> tuple[dict[str, list[Run]], int]:
-    """The runs with the studies that all of them answer for, and how many others there are."""
-    answered = [set(run.test.studies) for each in runs.values() for run in each]
-    shared = set.intersection(*answered)
+    """Runs cut to the studies that all of them predict, and the number of other studies."""
+    predicted = [set(run.test.studies) for each in runs.values() for run in each]
+    shared = set.intersection(*predicted)
     if not shared:
-        raise InputError("no study was answered by all of the runs", "compare fewer runs")
+        raise InputError("no study was predicted by all of the runs", "compare fewer runs")
 
     def cut(run: Run) -> Run:
         rows = [row for row, study in enumerate(run.test.studies) if study in shared]
-        return replace(run, answers=replace(run.answers, part=run.test.at(rows)))
+        return replace(run, predictions=replace(run.predictions, part=run.test.at(rows)))
 
-    made = {name: [cut(run) for run in each] for name, each in runs.items()}
-    return made, len(set.union(*answered)) - len(shared)
+    common = {name: [cut(run) for run in each] for name, each in runs.items()}
+    return common, len(set.union(*predicted)) - len(shared)
 
 
 _MUST: dict[str, Callable[[Run], object]] = {
-    "data set": lambda run: run.answers.dataset,
-    "label set": lambda run: run.answers.labels,
-    "label policy": lambda run: dict(run.answers.label_policy),
-    "answers": lambda run: run.test.part,
-    "studies: own and other data": lambda run: run.answers.shared,
+    "data set": lambda run: run.predictions.dataset,
+    "label set": lambda run: run.predictions.labels,
+    "label policy": lambda run: dict(run.predictions.label_policy),
+    "predictions": lambda run: run.test.part,
+    "studies: own and other data": lambda run: run.predictions.shared,
 }
-"""What all runs of a table share."""
+"""Properties that all runs of a table share."""
 
 _MUST_BY_FOLD: dict[str, Callable[[Run], object]] = {
-    "split manifest": lambda run: "" if run.answers.shared else run.record.split_manifest,
+    "split manifest": lambda run: "" if run.predictions.shared else run.record.split_manifest,
     "studies": lambda run: run.test.studies,
     "patients": lambda run: run.test.patients,
 }
-"""What all runs of a fold share."""
+"""Properties that all runs of a fold share."""
 
 
 def check_shared(runs: Sequence[Run]) -> None:
-    """Refuse runs that may not stand in one table whatever their studies."""
+    """Raise for runs that may not share a table, whatever their studies."""
     rotations: dict[int, Run] = {}
     for run in runs:
         for what, of in _MUST.items():
             if of(run) != of(runs[0]):
                 raise _refused(runs[0], run, what)
-        same_rotation = rotations.setdefault(run.answers.rotation, run)
+        same_rotation = rotations.setdefault(run.predictions.rotation, run)
         if set(run.test.findings) != set(same_rotation.test.findings):
             raise _refused(same_rotation, run, "findings")
 
 
 def check_by_fold(runs: Sequence[Run]) -> None:
-    """Refuse runs that were not tested on the same studies, fold by fold."""
+    """Raise for runs that were not tested on the same studies, fold by fold."""
     by_fold: dict[int, Run] = {}
     by_rotation: dict[tuple[int, int], Run] = {}
     for run in runs:
-        fold = 0 if run.answers.shared else run.fold
+        fold = 0 if run.predictions.shared else run.fold
         same_fold = by_fold.setdefault(fold, run)
         for what, of in _MUST_BY_FOLD.items():
             if of(run) != of(same_fold):
                 raise _refused(same_fold, run, what)
-        like = by_rotation.setdefault((fold, run.answers.rotation), run)
+        like = by_rotation.setdefault((fold, run.predictions.rotation), run)
         columns = columns_of(run.test, like.test.findings)
         if not np.array_equal(run.test.labels[:, columns], like.test.labels, equal_nan=True):
             raise _refused(like, run, "labels")
 
 
 def _refused(one: Run, other: Run, what: str) -> InputError:
-    """Why two runs may not stand in one table."""
-    said = ""
-    if what in ("data set", "label set", "answers"):
-        said = f": {_MUST[what](one)} and {_MUST[what](other)}"
+    """Error that says why two runs may not share a table."""
+    detail = ""
+    if what in ("data set", "label set", "predictions"):
+        detail = f": {_MUST[what](one)} and {_MUST[what](other)}"
     if what == "studies":
         apart = set(one.test.studies) ^ set(other.test.studies)
-        said = f": {len(apart)} were tested by one of them only"
+        detail = f": {len(apart)} were tested by one of them only"
     return InputError(
-        f"{one.folder.run} and {other.folder.run} do not share their {what}{said}",
+        f"{one.folder.run} and {other.folder.run} do not share their {what}{detail}",
         "compare runs of the same split of the same data, or run one of them again",
     )

@@ -1,4 +1,4 @@
-"""Settings of experiments as flat lists of key and value, and which of them differ."""
+"""Settings of experiments as flat key-value pairs, and their differences."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _DRAWN = ("seed", "split.fold", "hold_out.rotation", "graph.seed")
 
 
 def experiment_of(folder: RunFolder) -> Experiment:
-    """The configuration of a run, from its record where it has one: YAML takes a while to read.
+    """Configuration of a run, from its record where there is one, since YAML is slow to read.
 
     Raises:
-        InputError: If it cannot be read, or this version knows one of its keys no more.
+        InputError: If it cannot be read, or this version does not know one of its keys.
     """
     if not folder.record.is_file():
         return resolve(str(folder.config))
@@ -30,24 +30,24 @@ def experiment_of(folder: RunFolder) -> Experiment:
 
 
 def flat(experiment: Experiment) -> dict[str, str]:
-    """Every setting by its key path, without names and what is drawn; values as written."""
+    """Settings by key path as written, without names, seeds, folds and rotations."""
     pairs = _leaves(experiment.model_dump(mode="json"), "")
     return {key: text for key, text in pairs if key not in _DRAWN and _top(key) not in _NAMED}
 
 
 def same_but_for_the_draw(experiment: Experiment) -> str:
-    """What all runs of one configuration share, whatever their seed, fold and rotation."""
+    """Key shared by all runs of one configuration, whatever their seed, fold and rotation."""
     return json.dumps([experiment.name, flat(experiment)], sort_keys=True, ensure_ascii=False)
 
 
 def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:
-    """Keys whose value is not the same in all, in the order they are first met."""
+    """Keys with different values, in order of appearance."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if len({each.get(key) for each in settings}) > 1]
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Key paths and texts of plain values; items of a list of sections are numbered."""
+    """Key paths and texts of plain values; sections in a list are numbered."""
     sections: Mapping[str, Any] = {}
     if isinstance(value, Mapping):
         sections = value

@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 
 from experiments.compare.align import Aligned, Arm
-from experiments.compare.answers import by_study, own_answers
 from experiments.compare.paired import over_seeds
+from experiments.compare.predictions import by_study, own_predictions
 from experiments.compare.records import METRICS, Difference, Entry, Family
 from experiments.compare.runs import Run
 from experiments.compare.settings import experiment_of
@@ -109,7 +109,7 @@ def sums_reader(metric: str) -> Callable[[RunFolder, str], Run]:
             labels=np.full(scored.numbers.values.shape, np.nan),
             probabilities=scored.numbers.values,
         )
-        answers = own_answers(by_study(part, folder.scores), record, experiment)
+        answers = own_predictions(by_study(part, folder.scores), record, experiment)
         return Run(folder, record, experiment, answers)
 
     return read

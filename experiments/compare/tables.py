@@ -1,4 +1,4 @@
-"""A comparison as tables of words, for the terminal and for TeX."""
+"""A comparison as text tables, for the terminal and for TeX."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "finding_difference_table",
     "finding_table",
     "published_table",
-    "rarity_table",
+    "rare_findings_table",
     "settings_table",
     "tables",
 ]
@@ -35,9 +35,9 @@ class Table:
     """One table.
 
     Args:
-        title: What it shows.
-        columns: Heads of its columns.
-        rows: Cells, a row as long as `columns`.
+        title: Title.
+        columns: Column headings.
+        rows: Cells, one per column.
     """
 
     title: str
@@ -46,13 +46,13 @@ class Table:
 
 
 def about(comparison: Comparison) -> str:
-    """What was compared on what, and how intervals were made, in a few sentences."""
+    """Summary of the data, split, averaging and intervals in a few sentences."""
     entry = comparison.entries[0]
-    source = f" (read from {', '.join(entry.label_source)})" if entry.label_source else ""
-    tested = f"{len(entry.folds)} {'sources' if entry.split_kind == 'sources' else 'folds'}"
+    origin = f" (derived from {', '.join(entry.label_source)})" if entry.label_source else ""
+    tested = f"{len(entry.folds)} {'origins' if entry.split_kind == 'sources' else 'folds'}"
     own = entry.split_kind not in ("external", "locked")
     split = tested if own and len(entry.folds) > 1 else entry.split_kind
-    answers = "" if comparison.on == "test" else f"Answers compared: {comparison.told}. "
+    compared = "" if comparison.on == "test" else f"Predictions compared: {comparison.told}. "
     commits = sorted({each[:12] for one in comparison.entries for each in one.commits})
     within = "mean of folds" if own else "studies ranked together"
     within = "within modalities, mean of modalities" if comparison.parts else within
@@ -63,8 +63,8 @@ def about(comparison: Comparison) -> str:
         else "The metric is made of sums over all studies"
     )
     return (
-        f"{answers}{comparison.studies} studies of {comparison.groups} patients tested; data set "
-        f"{entry.dataset}, labels {entry.labels}{source}, split {split}. {means}; "
+        f"{compared}{comparison.studies} studies of {comparison.groups} patients tested; data set "
+        f"{entry.dataset}, labels {entry.labels}{origin}, split {split}. {means}; "
         f"{100 * comparison.level:g}% intervals from {comparison.resamples} bootstrap resamples of "
         "patients within folds, scores averaged over seeds first, differences on the same "
         f"patients. kgdx at {', '.join(commits)}."
@@ -73,20 +73,20 @@ def about(comparison: Comparison) -> str:
 
 def tables(comparison: Comparison) -> list[Table]:
     """All tables of a comparison that have rows."""
-    made = [
+    every = [
         entry_table(comparison),
         published_table(comparison),
         difference_table(comparison),
         settings_table(comparison),
         finding_table(comparison),
         finding_difference_table(comparison),
-        rarity_table(comparison),
+        rare_findings_table(comparison),
     ]
-    return [table for table in made if table.rows]
+    return [table for table in every if table.rows]
 
 
 def entry_table(comparison: Comparison) -> Table:
-    """One row a configuration: what it was given, what it scored."""
+    """One row per configuration, with its inputs and metrics."""
     far = any(entry.by_distance for entry in comparison.entries)
     others = SHOWN if comparison.ranked else ()
     names = [comparison.metric, *(m for m in others if m != comparison.metric)]
@@ -95,7 +95,7 @@ def entry_table(comparison: Comparison) -> Table:
         heads[0] += ", together"
     columns = (
         *("entry", "system", "inputs at test", "text policy", "leakage", "graph", "parameters"),
-        *("seeds", "folds", *comparison.parts, *heads, "one seed alone"),
+        *("seeds", "folds", *comparison.parts, *heads, "by seed"),
         *["rank correlation with distance"] * far,
     )
     rows = [
@@ -120,24 +120,24 @@ def entry_table(comparison: Comparison) -> Table:
 
 
 def published_table(comparison: Comparison) -> Table:
-    """One row a number printed elsewhere, with the entry it stands beside and what differs."""
+    """One row per published number, with its entry and differences."""
     rows = [
         (entry.name, one.metric, f"{one.value:g}", one.mark, one.where, one.differs or NOTHING)
         for entry in comparison.entries
         for one in entry.published
     ]
-    columns = ("beside", "metric", "printed", "mark", "where", "what differs")
-    return Table("Printed elsewhere, not measured here", columns, tuple(rows))
+    columns = ("entry", "metric", "published", "mark", "where", "differences")
+    return Table("Published, not measured here", columns, tuple(rows))
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """One row a pair: the difference of the macro means, and what can be said of it."""
+    """One row per pair: difference of the macro means, p-values and verdict."""
     macros = [each for each in comparison.differences if not each.finding]
     delong = any(each.p_delong is not None for each in macros)
     columns = (
         *("first minus second", macro_name(comparison.metric), "p", "p after Holm"),
         *["p DeLong"] * delong,
-        *("each seed alone", "tests", "the first is"),
+        *("by seed", "endpoint", "verdict"),
     )
     rows = [
         (
@@ -156,14 +156,14 @@ def difference_table(comparison: Comparison) -> Table:
 
 
 def settings_table(comparison: Comparison) -> Table:
-    """The settings kept in the entries, a column a configuration."""
+    """Settings of the entries, one column per configuration."""
     keys = dict.fromkeys(key for entry in comparison.entries for key in entry.settings)
     rows = [(key, *(e.settings.get(key, NOTHING) for e in comparison.entries)) for key in keys]
     return Table("Settings", ("setting", *_names(comparison)), tuple(rows))
 
 
 def finding_table(comparison: Comparison) -> Table:
-    """The statistic of each finding, a column a configuration."""
+    """Statistic of each finding, one column per configuration."""
     rows = []
     far = any(row.distance is not None for row in comparison.entries[0].findings)
     for place, first in enumerate(comparison.entries[0].findings):
@@ -173,27 +173,27 @@ def finding_table(comparison: Comparison) -> Table:
         counted = f"{first.positives}/{first.studies}"
         rows.append((first.label, counted, *[away] * far, *cells))
     metric = macro_name(METRICS.get(comparison.metric, ""))
-    columns = ("finding", "positives", *["distance to the nearest taught"] * far)
+    columns = ("finding", "positives", *["distance to the nearest trained"] * far)
     columns += tuple(_names(comparison))
     return Table(f"{metric} of each finding", columns, tuple(rows))
 
 
 def finding_difference_table(comparison: Comparison) -> Table:
-    """The difference of each finding, a column a pair; the verdict where one is called."""
+    """Difference of each finding, one column per pair, with the verdict where there is one."""
     pairs = [(d.first, d.second) for d in comparison.differences if not d.finding]
-    found = {(d.first, d.second, d.finding): d for d in comparison.differences if d.finding}
+    by_finding = {(d.first, d.second, d.finding): d for d in comparison.differences if d.finding}
     rows = []
     for row in comparison.entries[0].findings if pairs else ():
-        each = [found[(*pair, row.finding)] for pair in pairs]
+        each = [by_finding[(*pair, row.finding)] for pair in pairs]
         rows.append((row.label, *(_difference_cell(one) for one in each)))
     columns = ("finding", *(f"{first} - {second}" for first, second in pairs))
     return Table("Differences of each finding (Holm over findings)", columns, tuple(rows))
 
 
-def rarity_table(comparison: Comparison) -> Table:
-    """Three rows a pair: over the rarer half of the findings, the commoner, and between them."""
+def rare_findings_table(comparison: Comparison) -> Table:
+    """Three rows per pair: over the rarer findings, the commoner, and their difference."""
     columns = ("first minus second", "over", macro_name(comparison.metric), "p", "p after Holm")
-    found = comparison.rarity.differences if comparison.rarity else ()
+    differences = comparison.rarity.differences if comparison.rarity else ()
     rows = [
         (
             f"{each.first} - {each.second}",
@@ -204,10 +204,10 @@ def rarity_table(comparison: Comparison) -> Table:
             seeds_words(each.by_seed, sign=True),
             verdict_word(each),
         )
-        for each in found
+        for each in differences
     ]
     title = "Rare and common findings, halved by their share in training"
-    return Table(title, (*columns, "each seed alone", "the first is"), tuple(rows))
+    return Table(title, (*columns, "by seed", "verdict"), tuple(rows))
 
 
 def graphs(entry: Entry) -> str:
@@ -216,14 +216,14 @@ def graphs(entry: Entry) -> str:
 
 
 def distances(entry: Entry) -> str:
-    """Rank correlation of the findings' values with their distance, and of how many."""
+    """Rank correlation of metric and distance, and the number of findings."""
     if entry.by_distance is None:
         return "-"
     return f"{entry.by_distance.words(sign=True)} of {entry.by_distance.findings} findings"
 
 
 def printed(entry: Entry) -> str:
-    """Numbers printed elsewhere in one cell, each with where, its mark and what differs."""
+    """Published numbers in one cell, each with its place, mark and differences."""
     each = [
         f"{p.metric} {p.value:g} ({'; '.join(filter(None, (p.where, p.mark, p.differs)))})"
         for p in entry.published

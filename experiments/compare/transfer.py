@@ -1,7 +1,7 @@
-"""Trained here, tested there: one row a configuration, one column a data set and its labels.
+"""Transfer matrix: one row per configuration, one column per tested data set and label set.
 
-Made of the records alone: each run's own test part, and what `experiment evaluate` has kept. The
-numbers are those a comparison gives, so folds and seeds are joined as there.
+It is made from the records: each run's own test set, and the evaluations of `experiment evaluate`.
+Folds and seeds are joined as in a comparison, and give the same numbers.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.compare.answers import evaluations
 from experiments.compare.compare import compare
+from experiments.compare.predictions import evaluations
 from experiments.metrics.bootstrap import USUAL, Plan
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
@@ -22,15 +22,15 @@ __all__ = ["Cell", "Crossing", "Transfer", "transfer"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One configuration on one data set.
+    """Metric of one configuration on one data set.
 
     Args:
-        trained_on: Name of the configuration, with the data set and labels it learnt from.
-        tested_on: Data set and labels, `locked` where that part was tested, what was withheld.
-        basis: `trained` or `zero_shot`: findings of the one are never averaged with the other's.
-        own: Whether it is the configuration's own test part.
+        trained_on: Name of the configuration, with its training data set and labels.
+        tested_on: Data set and labels, `locked` for the locked test set, missing modalities.
+        basis: `trained` or `zero_shot`; the two are never averaged together.
+        own: Whether it is the configuration's own test set.
         studies: Studies tested.
-        asked: Findings that were asked for.
+        asked: Number of predicted findings.
         value: Macro AUROC, with the number of findings that have enough positives.
     """
 
@@ -45,14 +45,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A finding of tested data, and what a configuration was asked for in its place.
+    """Match of a finding of the tested data with a finding of a configuration.
 
     Args:
         trained_on: The configuration, as in the cells.
         tested_on: Data set and labels, as in the cells.
         finding: Concept id in the labels of the data.
-        asked: Concept id that was asked for; None where the finding cannot be answered.
-        how: `same`, `exact_match`, or `no_equivalent` among the findings trained on.
+        asked: Concept id that was predicted; None where there is no match.
+        how: `same`, `exact_match`, or `no_equivalent` among the trained findings.
     """
 
     trained_on: str
@@ -64,11 +64,11 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Transfer:
-    """The matrix.
+    """Transfer matrix.
 
     Args:
-        cells: One a configuration, data set and basis.
-        crossings: How labels were carried over, finding by finding.
+        cells: One per configuration, data set and basis.
+        crossings: Matches of findings.
     """
 
     cells: tuple[Cell, ...]
@@ -76,11 +76,11 @@ class Transfer:
 
 
 def transfer(groups: Mapping[str, Sequence[RunFolder]], plan: Plan = USUAL) -> Transfer:
-    """The matrix of configurations and of all that every run of them was tested on.
+    """Matrix of configurations and the data sets that all of their runs were tested on.
 
     Args:
         groups: Finished runs of each configuration, over folds and seeds, by name.
-        plan: How intervals are made, and how many positives a macro mean asks for.
+        plan: Resamples of the intervals, and fewest positives of an averaged finding.
 
     Raises:
         InputError: If the runs of a configuration cannot be joined (see `align`).
@@ -89,11 +89,11 @@ def transfer(groups: Mapping[str, Sequence[RunFolder]], plan: Plan = USUAL) -> T
     crossings: dict[tuple[str, str, str], Crossing] = {}
     for name, runs in groups.items():
         row, columns = _row(name, runs)
-        for part, (place, basis, matches) in columns.items():
-            made = compare({row: runs}, on=part, pairs=[], plan=plan)
-            (found,) = made.entries
-            value = found.metrics["auroc_macro"]
-            shape = (part == TEST, made.studies, len(found.findings))
+        for predictions, (place, basis, matches) in columns.items():
+            comparison = compare({row: runs}, on=predictions, pairs=[], plan=plan)
+            (entry,) = comparison.entries
+            value = entry.metrics["auroc_macro"]
+            shape = (predictions == TEST, comparison.studies, len(entry.findings))
             cells.append(Cell(row, place, basis, *shape, value))
             for one in matches:
                 crossing = Crossing(row, place, one["finding"], one["asked"], one["how"])
@@ -104,16 +104,16 @@ def transfer(groups: Mapping[str, Sequence[RunFolder]], plan: Plan = USUAL) -> T
 def _row(
     name: str, runs: Sequence[RunFolder]
 ) -> tuple[str, dict[str, tuple[str, str, Sequence[Mapping[str, Any]]]]]:
-    """Name of a row, and for each part that all its runs answered: place, basis and matches."""
+    """Name of a row, and place, basis and matches of all its evaluations by name."""
     records = [run.load_record() for run in runs]
-    first, known = records[0], [{part for part, _, _ in evaluations(r)} for r in records]
+    first, known = records[0], [{name for name, _, _ in evaluations(r)} for r in records]
     own = f"{first.dataset} {first.labels}"
     columns: dict[str, tuple[str, str, Sequence[Mapping[str, Any]]]] = {TEST: (own, "trained", ())}
-    for part, basis, test in evaluations(first):
+    for predictions, basis, test in evaluations(first):
         place = f"{test['dataset']} {test['labels']}"
         place += " locked" * (test["part"] == "locked")
-        place += "".join(f" without {source}" for source in test.get("without", ()))
-        again = place == own and not test["external"]  # the test part once more
-        if all(part in each for each in known) and not again:
-            columns[part] = (place, basis, test["matches"])
+        place += "".join(f" without {modality}" for modality in test.get("without", ()))
+        again = place == own and not test["external"]  # the test set once more
+        if all(predictions in each for each in known) and not again:
+            columns[predictions] = (place, basis, test["matches"])
     return f"{name} ({own})", columns

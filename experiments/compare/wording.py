@@ -1,15 +1,15 @@
-"""How a comparison is spoken of, in tables and on pages alike: verdicts, differences, p-values."""
+"""Wording of comparisons in tables and on pages: verdicts, differences, p-values."""
 
 from __future__ import annotations
 
-from experiments.compare.records import Difference, Rarity, Seeds
+from experiments.compare.records import Difference, RareFindings, Seeds
 from experiments.records.record import Measured
 
 __all__ = [
     "NOTHING",
     "macro_name",
     "p_value",
-    "rarity_sentence",
+    "rare_findings_sentence",
     "seeds_words",
     "signed",
     "verdict_sentence",
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 NOTHING = "-"
-"""Where there is no number to give."""
+"""Cell without a number."""
 
 _NAMES = {
     "auroc_macro": "macro AUROC",
@@ -41,12 +41,12 @@ def macro_name(metric: str, *, start: bool = False) -> str:
 
 
 def verdict_word(difference: Difference) -> str:
-    """What is said of the first entry."""
+    """Verdict on the first entry."""
     return _VERDICTS[difference.verdict]
 
 
 def verdict_sentence(difference: Difference, level: float) -> str:
-    """A difference in a sentence, with why nothing is called where nothing is.
+    """Difference in a sentence, with the reason where no difference is shown.
 
     Args:
         difference: The difference.
@@ -61,35 +61,38 @@ def verdict_sentence(difference: Difference, level: float) -> str:
     corrected = (
         f"p {p_value(difference.p_holm)} after Holm" if difference.p_holm is not None else ""
     )
-    numbers = ", ".join(part for part in (measured, corrected) if part)
+    numbers = ", ".join(filter(None, (measured, corrected)))
     if difference.verdict in ("higher", "lower"):
         # of a rank or an error less is better: which it is, is said of AUROC and its like alone
         known = {"higher": "better", "lower": "worse"} if difference.metric in _NAMES else {}
         word = known.get(difference.verdict, difference.verdict)
         return f"{first} is {word} than {second}: {numbers}."
-    said = f"No difference between {first} and {second} is shown: {numbers}"
+    result = f"No difference between {first} and {second} is shown: {numbers}"
     if value.low is not None and value.high is not None and not value.low <= 0 <= value.high:
         return (
-            f"{said}; the interval leaves out zero, but p after Holm is not below {1 - level:.2g}."
+            f"{result}; the interval excludes zero, but p after Holm is not below {1 - level:.2g}."
         )
-    return f"{said}; the interval holds zero."
+    return f"{result}; the interval includes zero."
 
 
-def rarity_sentence(rarity: Rarity, first: str, second: str) -> str:
-    """How a pair differs over rare and over common findings, and whether that differs."""
+def rare_findings_sentence(rare_findings: RareFindings, first: str, second: str) -> str:
+    """Differences of a pair over rare and over common findings, and their comparison."""
     rare, common, between = (
-        one for one in rarity.differences if (one.first, one.second) == (first, second)
+        one for one in rare_findings.differences if (one.first, one.second) == (first, second)
     )
-    told = "; ".join(
+
+    halves = "; ".join(
         f"{one.over} findings {signed(one.value)}, {verdict_word(one)}" for one in (rare, common)
     )
     called = {
         "higher": f"{first} gains more over rare findings",
         "lower": f"{first} gains more over common findings",
-        "not shown": "that these two differ is not shown",
+        "not shown": "no difference between the two is shown",
         "too few": "too few positives to compare the two",
     }
-    return f"{first} against {second}: {told}; {called[between.verdict]} ({signed(between.value)})."
+    return (
+        f"{first} against {second}: {halves}; {called[between.verdict]} ({signed(between.value)})."
+    )
 
 
 def signed(value: Measured) -> str:
@@ -108,10 +111,10 @@ def p_value(p: float | None) -> str:
     return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
-def seeds_words(found: Seeds, *, sign: bool = False) -> str:
-    """`0.771 ± 0.004 (5 seeds)`; nothing with one seed, whose value stands elsewhere."""
-    if found.mean is None or found.sd is None:
+def seeds_words(by_seed: Seeds, *, sign: bool = False) -> str:
+    """`0.771 ± 0.004 (5 seeds)`; empty for one seed."""
+    if by_seed.mean is None or by_seed.sd is None:
         return NOTHING
-    mean = Measured(found.mean).words(sign=sign)
-    test = f", p {p_value(found.p)}" if found.p is not None else ""
-    return f"{mean} ± {found.sd:.3f} ({len(found.values)} seeds{test})"
+    mean = Measured(by_seed.mean).words(sign=sign)
+    test = f", p {p_value(by_seed.p)}" if by_seed.p is not None else ""
+    return f"{mean} ± {by_seed.sd:.3f} ({len(by_seed.values)} seeds{test})"

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.config.document import KeyPath
 
-__all__ = ["RENAMED", "VALUES", "renamed_path", "with_former_keys", "with_todays_keys"]
+__all__ = ["CHANNELS", "RENAMED", "VALUES", "renamed_path", "with_former_keys", "with_todays_keys"]
 
 RENAMED: Mapping[str, str] = {
     "facts": "metadata",
@@ -23,6 +23,10 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "system.name": {"logistic_facts": "logistic_metadata"},
 }
 """By key path: a value as it was called once, and as it is called today."""
+
+
+CHANNELS: Mapping[str, str] = {"memory": "neighbourhood"}
+"""Channel of the graph in a saved ablation, as it was called once, and as it is called today."""
 
 
 def renamed_path(path: KeyPath) -> KeyPath:

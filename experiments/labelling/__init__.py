@@ -1,1 +1,1 @@
-"""Labelling of texts outside any data set: files in, statements or label tables out."""
+"""Labelling of texts outside data sets: statements and label tables of text files."""

@@ -1,4 +1,4 @@
-"""Agreement of read labels with given ones: F1 of mention, negation, uncertainty and presence.
+"""Agreement of extracted with reference labels: F1 of mention, negation, uncertainty, presence.
 
 As MIMIC-CXR-JPG prints it (Johnson 2019, arXiv 1901.07042): a finding is mentioned where it has a
 value at all, negated where it is absent, uncertain where it is left open. Micro over all findings,
@@ -16,7 +16,7 @@ from kg.mentions.labels import Value
 __all__ = ["KINDS", "Agreement", "Counts", "agreements"]
 
 Labels = Mapping[str, Value]
-"""Value of each column of a report; a column that is not in it is not scored there."""
+"""Value of each column of a report; missing columns are not scored there."""
 
 KINDS: Mapping[str, Callable[[Value], bool]] = {
     "mention": lambda value: value is not None,
@@ -28,7 +28,7 @@ KINDS: Mapping[str, Callable[[Value], bool]] = {
 
 @dataclass
 class Counts:
-    """How often read and given labels both say something, or one of them alone."""
+    """Counts of agreement between extracted and reference labels."""
 
     both: int = 0
     read_alone: int = 0
@@ -36,22 +36,22 @@ class Counts:
 
     @property
     def given(self) -> int:
-        """How often the given labels say it."""
+        """Number of reference labels."""
         return self.both + self.given_alone
 
     @property
     def precision(self) -> float:
-        """Share of the read ones that are given; NaN where none is read."""
+        """Share of extracted labels that are in the reference; NaN where there are none."""
         return _share(self.both, self.both + self.read_alone)
 
     @property
     def recall(self) -> float:
-        """Share of the given ones that are read; NaN where none is given."""
+        """Share of reference labels that are extracted; NaN where there are none."""
         return _share(self.both, self.given)
 
     @property
     def f1(self) -> float:
-        """F1; NaN where neither says it."""
+        """F1; NaN where neither has labels."""
         return _share(2 * self.both, 2 * self.both + self.read_alone + self.given_alone)
 
     def add(self, *, read: bool, given: bool) -> None:
@@ -63,7 +63,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement on one kind.
+    """Agreement on one kind of label.
 
     Args:
         kind: One of `KINDS`.
@@ -77,19 +77,19 @@ class Agreement:
 
     @property
     def scored(self) -> tuple[str, ...]:
-        """Columns of which the given labels have this kind."""
+        """Columns whose reference labels include this kind."""
         return tuple(column for column, counts in self.columns.items() if counts.given)
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 of these columns; NaN where there is none."""
+        """Mean F1 of these columns; NaN where there are none."""
         return _share(sum(self.columns[one].f1 for one in self.scored), len(self.scored))
 
 
 def agreements(
     pairs: Iterable[tuple[Labels, Labels]], columns: Sequence[str], kinds: Iterable[str] = KINDS
 ) -> list[Agreement]:
-    """The agreement on each kind.
+    """Agreement on each kind of label.
 
     Args:
         pairs: Read and given labels of each report.

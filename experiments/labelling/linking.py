@@ -1,4 +1,4 @@
-"""What many texts state, read in this process or shared out among several."""
+"""Statements of many texts, extracted in this process or in several."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kg.mentions.statement import Statement
 __all__ = ["link_texts"]
 
 SHARE = 500
-"""Texts a process is given at a time."""
+"""Number of texts given to a process at a time."""
 
 
 def link_texts(

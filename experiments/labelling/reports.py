@@ -1,4 +1,4 @@
-"""Labels read from the reports of a data set, beside those the data set gives."""
+"""Labels extracted from the reports of a data set, compared with its own labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kg.model.graph import KnowledgeGraph
 __all__ = ["PUBLISHED", "agreement_with_dataset", "labelled_reports"]
 
 SAME_COLUMNS = {"chexpert14_test": "chexpert14"}
-"""Label choices whose labels are another set's, given by somebody else."""
+"""Label sets that are another label set's findings, labelled by others."""
 
 VALUES: dict[Stated, Value] = {"present": 1, "absent": 0, "uncertain": -1}
 
@@ -59,13 +59,13 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
         ),
     )
 }
-"""Numbers printed elsewhere, beside the label choice they are nearest to."""
+"""Published numbers by the nearest label set."""
 
 
 def agreement_with_dataset(
     dataset: Any, root: Path, labels: str, graph: KnowledgeGraph, *, sections: str
 ) -> tuple[int, list[Agreement]]:
-    """How many reports of the development part have labels, and the agreement on each kind.
+    """Number of labelled reports of the development set, and the agreement on each kind.
 
     Args:
         dataset: The data set.
@@ -92,7 +92,7 @@ def agreement_with_dataset(
 def labelled_reports(
     reads: Labeler, linker: MentionLinker, studies: Sequence[Study], sections: str
 ) -> Iterable[tuple[Labels, Labels]]:
-    """Read and given labels of each study."""
+    """Extracted and reference labels of each study."""
     places = dict(zip(reads.columns, reads.label_set.findings, strict=True))
     for study in studies:
         counted = labelled_passages(study.report, sections)
@@ -104,6 +104,6 @@ def labelled_reports(
 
 
 def _normal(reads: Labeler) -> tuple[str, ...]:
-    """The column of a normal study, which follows from the others."""
+    """Column of a normal study, which follows from the others."""
     places = zip(reads.columns, reads.label_set.findings, strict=True)
     return tuple(column for column, concept in places if concept == reads.label_set.no_finding)

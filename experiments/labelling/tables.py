@@ -1,4 +1,4 @@
-"""Statements and label tables of many texts, as rows ready to be written."""
+"""Rows of statements and label tables of many texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Linked = Sequence[tuple[LabelText, Sequence[Statement]]]
 Record = Mapping[str, object]
 
 LABEL_TABLES = (*STYLES, "mesh")
-"""Label sets a table can be written in."""
+"""Label sets of label tables."""
 
 
 STATEMENT_COLUMNS = (
@@ -30,7 +30,7 @@ STATEMENT_COLUMNS = (
 
 
 def statement_rows(linked: Linked, graph: KnowledgeGraph) -> list[dict[str, object]]:
-    """One row for each statement; `start` and `end` count characters of its section."""
+    """One row per statement; `start` and `end` are character offsets in its section."""
     return [
         {
             "id": text.id,
@@ -54,7 +54,7 @@ def statement_rows(linked: Linked, graph: KnowledgeGraph) -> list[dict[str, obje
 
 
 def label_rows(linked: Linked, graph: KnowledgeGraph, name: str) -> list[dict[str, object]]:
-    """One row for each text: its id and a value for each label; None throughout where empty."""
+    """One row per text with a value per label; all None for an empty text."""
     labels = _labeler(graph, name)
     blank = dict.fromkeys(labels.columns)
     return [
@@ -77,9 +77,9 @@ def written(rows: Sequence[Record], ending: str, columns: Iterable[str] = ()) ->
     """Rows as text.
 
     Args:
-        rows: What to write.
+        rows: The rows.
         ending: `.csv` or `.jsonl`.
-        columns: Columns of the csv where there are no rows to tell.
+        columns: Columns of the csv where there are no rows.
     """
     return _WRITERS[ending](rows, tuple(columns))
 

@@ -1,4 +1,4 @@
-"""Texts to label: a text file, a folder of them, or a csv with one row a report."""
+"""Texts to label: a text file, a folder of them, or a csv with one row per report."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ NO_TEXT = frozenset(
         *(".pdf", ".doc", ".docx", ".rtf", ".zip", ".tgz", ".dcm", ".png", ".jpg", ".jpeg"),
     }
 )
-"""Endings of files that are something else than one plain text."""
+"""File endings of other formats than plain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a csv to read; empty = told by their names.
+    """Columns of a csv to read; empty = recognised by their names.
 
     Args:
         id: Column of the ids.
-        text: The one column of the text, instead of sections.
+        text: Single text column, instead of sections.
     """
 
     id: str = ""
@@ -46,12 +46,12 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LabelText:
-    """One report or dialogue.
+    """A report or dialogue.
 
     Args:
-        id: Its id: what the csv says, or the file's path under the folder without its ending.
-        passages: Sections or turns; none where it is empty.
-        flags: What was noticed while reading (`cut_at_limit`, `no_headers`, ...), sorted.
+        id: Id from the csv, or the file's path in the folder without its ending.
+        passages: Sections or turns; empty for an empty text.
+        flags: Flags of the reading (`cut_at_limit`, `no_headers`, ...), sorted.
     """
 
     id: str
@@ -60,10 +60,10 @@ class LabelText:
 
 
 def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) -> list[LabelText]:
-    """The texts of a file, folder or csv, in order.
+    """Read the texts of a file, folder or csv, in order.
 
     Raises:
-        InputError: If there are none, a csv lacks the columns, or an id is empty or there twice.
+        InputError: If there are none, a csv lacks the columns, or an id is empty or repeated.
     """
     if path.is_dir():
         files = sorted(path.rglob("*.txt"))
@@ -83,15 +83,15 @@ def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) 
 
 
 def counted(texts: Iterable[LabelText], sections: str) -> list[LabelText]:
-    """The texts with the passages alone that their labels are read from."""
+    """Texts reduced to the passages that labels are read from."""
     return [replace(text, passages=labelled_passages(text.passages, sections)) for text in texts]
 
 
 def read_text(name: str, raw: bytes | str, kind: Kind = "report") -> LabelText:
-    """One text and the sections or turns it has."""
+    """Read one text with its sections or turns."""
     read = read_dialogue_with_flags if kind == "dialogue" else read_report_with_flags
-    found = read(raw)
-    return LabelText(name, found.passages, found.flags)
+    text = read(raw)
+    return LabelText(name, text.passages, text.flags)
 
 
 def _rows(path: Path, kind: Kind, columns: Columns) -> Iterator[LabelText]:
@@ -107,7 +107,7 @@ def _rows(path: Path, kind: Kind, columns: Columns) -> Iterator[LabelText]:
 
 
 def _sectioned(name: str, row: Row, sections: Sequence[str]) -> LabelText:
-    """A report whose sections have a column each, in the order of the columns."""
+    """Report with one column per section, in the order of the columns."""
     passages: list[Passage] = []
     flags: set[str] = set()
     for column in sections:
@@ -119,17 +119,17 @@ def _sectioned(name: str, row: Row, sections: Sequence[str]) -> LabelText:
 
 
 def _column(
-    path: Path, header: Sequence[str], wanted: str, usual: Iterable[str], option: str
+    path: Path, header: Sequence[str], requested: str, usual: Iterable[str], option: str
 ) -> str:
-    """The column that is asked for or usually called so.
+    """The requested column, or one with a usual name.
 
     Raises:
         InputError: If there is none.
     """
-    if wanted:
-        if wanted not in header:
-            raise InputError(f"{path}: no column {wanted!r}", did_you_mean(wanted, header))
-        return wanted
+    if requested:
+        if requested not in header:
+            raise InputError(f"{path}: no column {requested!r}", did_you_mean(requested, header))
+        return requested
     by_name = {name.lower(): name for name in header}
     for name in usual:
         if name in by_name:

@@ -1,1 +1,1 @@
-"""Preparation of a data set: files fetched, pictures looked at once, studies divided and packed."""
+"""Preparation of data sets: downloads, image scan, splits and prepared copies."""

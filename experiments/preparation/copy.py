@@ -1,8 +1,8 @@
-"""A prepared copy as a run reads it: its studies one by one, its pictures, its shards.
+"""Prepared copy of a data set, as read by a run: studies, decoded images and shards.
 
 `--root` may name a prepared copy instead of a data set: a run then takes the studies from it
-without reading the raw tables, leaves out the pictures that could not be read, and takes decoded
-pictures from the copy where it holds them.
+without reading the raw tables, leaves out the images that could not be read, and takes decoded
+images from the copy where it holds them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Rejected
 from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected
 from experiments.preparation.shards import FOLDER, Shards
-from experiments.preparation.store import ABOUT, PictureStore
+from experiments.preparation.store import ABOUT, ImageStore
 from experiments.splits.manifest import Manifest, manifest_name
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of
@@ -32,11 +32,11 @@ RECORD = "prepared.json"
 
 
 class StudyTable(Sequence[Study]):
-    """Studies of a prepared copy, made one by one as they are asked for, never all held.
+    """Studies of a prepared copy, read one by one on access.
 
     Args:
         path: `studies.parquet`.
-        chosen: Rows of it these studies are; None = all.
+        chosen: Rows of these studies; None = all.
     """
 
     def __init__(self, path: Path, chosen: NDArray[np.int64] | None = None) -> None:
@@ -69,12 +69,12 @@ class StudyTable(Sequence[Study]):
         return (self[place] for place in range(len(self)))
 
     def where(self, keep: Callable[[Study], bool]) -> StudyTable:
-        """Those studies of which `keep` is true; looks at each once."""
+        """Studies for which `keep` is true; each is read once."""
         kept = [row for row, study in zip(self.rows, self, strict=True) if keep(study)]
         return StudyTable(self.path, np.array(kept, dtype=np.int64))
 
     def _record(self, row: int) -> str:
-        """A row's record; one group of rows is held at a time."""
+        """Record of a row; one row group is in memory at a time."""
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         if self._held[0] != group:
             self._held = group, self._file.read_row_group(group, columns=["record"])["record"]
@@ -83,11 +83,11 @@ class StudyTable(Sequence[Study]):
 
 @dataclass(frozen=True)
 class PreparedCopy:
-    """A folder that `data prepare` wrote.
+    """Folder written by `data prepare`.
 
     Args:
         folder: The folder.
-        record: What it says of itself.
+        record: Content of `prepared.json`.
     """
 
     folder: Path
@@ -95,7 +95,7 @@ class PreparedCopy:
 
     @classmethod
     def find(cls, folder: Path) -> PreparedCopy | None:
-        """The copy a folder is, or None where it is none.
+        """The prepared copy in a folder, or None where there is none.
 
         Raises:
             InputError: If its record cannot be read.
@@ -112,7 +112,7 @@ class PreparedCopy:
 
     @property
     def raw(self) -> Path:
-        """The raw folder it was made of, which holds what the copy does not.
+        """Raw folder that the copy was made from, which holds the original files.
 
         Raises:
             InputError: If it is no longer there.
@@ -120,66 +120,66 @@ class PreparedCopy:
         path = Path(self.record["root"])
         if not path.is_dir():
             raise InputError(
-                f"{self.folder}: the raw folder {path} it was made of is not there",
+                f"{self.folder}: the raw folder {path} it was made from is missing",
                 "put it back, or prepare again",
             )
         return path
 
     def check(self, name: str, labels: str, options: Mapping[str, Any]) -> None:
-        """Refuse a run that wants another data set, other labels or other options.
+        """Raise for a run of another data set, other labels or other options.
 
         Raises:
-            InputError: With what the copy is of.
+            InputError: If they differ from those of the copy.
         """
-        wanted = {"dataset": name, "labels": labels, "options": dict(options)}
+        requested = {"dataset": name, "labels": labels, "options": dict(options)}
         for key in KEPT:
-            if wanted[key] != self.record[key]:
+            if requested[key] != self.record[key]:
                 raise InputError(
                     f"{self.folder}: is a copy with {key} {self.record[key]!r}, "
-                    f"the run wants {wanted[key]!r}",
+                    f"the run needs {requested[key]!r}",
                     "prepare another copy, or name the raw folder with --root",
                 )
 
     @cached_property
     def studies(self) -> StudyTable:
-        """Its studies, without pictures that cannot be read."""
+        """Studies, without unreadable images."""
         return StudyTable(self.folder / STUDIES_FILE)
 
     def manifest(self, split: SplitSection) -> Manifest | None:
-        """The split of its studies that was written for such a request, or None.
+        """Written split of its studies for a split section, or None.
 
         Raises:
-            InputError: If it was changed by hand.
+            InputError: If it was edited.
         """
         path = self.folder / "splits" / f"{manifest_name(self.record['dataset'], split)}.json"
         usual = split.validation == SplitSection().validation
         return Manifest.load(path) if usual and path.is_file() else None
 
     def manifests(self) -> list[Manifest]:
-        """Every split that was written.
+        """All written splits.
 
         Raises:
-            InputError: If one was changed by hand.
+            InputError: If one was edited.
         """
         return [Manifest.load(path) for path in sorted((self.folder / "splits").glob("*.json"))]
 
     @cached_property
     def rejected(self) -> tuple[Rejected, ...]:
-        """What was left out of it.
+        """Rows and images that were left out.
 
         Raises:
-            InputError: If the table is not there or not what was written.
+            InputError: If the table is missing or was edited.
         """
         return read_rejected(self.folder / REJECTED)
 
     @cached_property
-    def store(self) -> PictureStore | None:
-        """Its decoded pictures, where it holds any."""
-        return PictureStore.open(self.folder) if (self.folder / ABOUT).is_file() else None
+    def store(self) -> ImageStore | None:
+        """Decoded images; None where it has none."""
+        return ImageStore.open(self.folder) if (self.folder / ABOUT).is_file() else None
 
     @cached_property
     def shards(self) -> Shards | None:
-        """Its shards, where it holds any."""
+        """Shards; None where it has none."""
         return Shards.open(self.folder) if (self.folder / FOLDER).is_dir() else None
 
 

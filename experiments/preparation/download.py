@@ -1,8 +1,8 @@
-"""Download one file with pooch: checked against its checksum, and resumed where it broke off.
+"""Download of one file with pooch, with checksum and resumption.
 
-pooch checks and moves; the bytes come through `Resumed`, which keeps what has arrived beside the
-target and asks a server only for the rest. What has arrived belongs to one version of the file:
-the server is told its tag, and sends all of it where it has another one.
+pooch checks and moves the file; `Resumed` downloads it, keeps received bytes beside the target and
+requests only the rest. Received bytes belong to one version of the file: the server is told its
+tag, and sends the whole file where it has another version.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ BROKEN = (
     *(requests.ConnectionError, requests.Timeout),
     requests.exceptions.ChunkedEncodingError,
 )
-"""What says that a connection broke off, so that it is worth trying again."""
+"""Errors of interrupted connections, after which a download is retried."""
 TIMEOUT = 60
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def download(url: str, checksum: str, target: Path, through: Resumed) -> tuple[Path, str]:
-    """Download a file; gives where it is and its SHA-256.
+    """Download a file; returns its path and SHA-256.
 
     Args:
-        url: Where it is; `https`, or on this machine.
-        checksum: `sha256:...` or `md5:...`; empty = whatever comes.
+        url: Address; `https`, or on this machine.
+        checksum: `sha256:...` or `md5:...`; empty = not checked.
         target: File to write.
-        through: What gets the bytes.
+        through: Downloader.
 
     Raises:
-        InputError: If it cannot be had, is not what its checksum says, or too large.
+        InputError: If it cannot be fetched, has another checksum, or is too large.
     """
     import pooch
 
@@ -56,18 +56,18 @@ def download(url: str, checksum: str, target: Path, through: Resumed) -> tuple[P
         )
     except requests.RequestException as error:
         raise InputError(
-            f"{url}: cannot be fetched: {_reason(error)}", "try again; what has arrived is kept"
+            f"{url}: cannot be fetched: {_reason(error)}", "try again; received bytes are kept"
         ) from None
     except ValueError:
         through.forget()
         raise InputError(
-            f"{url}: what came is not what its checksum {checksum} says; it was removed",
-            "try again; if it stays so, the published file has changed",
+            f"{url}: the file does not have the checksum {checksum}; it was removed",
+            "try again; if it fails again, the published file has changed",
         ) from None
     except OSError as error:
         raise InputError(
             f"{target.parent} cannot be written: {error.strerror or error}",
-            "free space; what has arrived is kept",
+            "free space; received bytes are kept",
         ) from None
     path = Path(arrived)
     with path.open("rb") as opened:
@@ -75,11 +75,11 @@ def download(url: str, checksum: str, target: Path, through: Resumed) -> tuple[P
 
 
 class Resumed:
-    """A downloader for pooch that goes on where an earlier one broke off.
+    """Downloader for pooch that resumes interrupted downloads.
 
     Args:
-        size: Bytes the file has; 0 = not known.
-        tell: Called with the address, the bytes that are there and those there will be.
+        size: Bytes of the file; 0 = not known.
+        tell: Called with the address, the received and the total bytes.
     """
 
     def __init__(self, size: int, tell: Callable[[str, int, int], None] | None = None) -> None:
@@ -87,17 +87,17 @@ class Resumed:
         self.part = Path()
 
     def keep(self, part: Path) -> None:
-        """Say where to keep what has arrived."""
+        """Set the file for received bytes."""
         self.part = part
         self.tag = part.with_name(part.name + ".tag")
 
     def forget(self) -> None:
-        """Remove what has arrived."""
+        """Remove received bytes."""
         self.part.unlink(missing_ok=True)
         self.tag.unlink(missing_ok=True)
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
-        """Fetch `url` into `output_file`, in a few attempts that each go on with the last."""
+        """Download `url` to `output_file` in a few attempts, each resuming the last."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._go_on(url)
@@ -109,7 +109,7 @@ class Resumed:
         self.forget()
 
     def _go_on(self, url: str) -> None:
-        """Ask for what has not arrived, and write it."""
+        """Request the missing bytes and write them."""
         here = self.part.stat().st_size if self.part.is_file() else 0
         tag = json_in(self.tag) if here and self.tag.is_file() else ""
         headers = {"Accept-Encoding": "identity"}
@@ -119,7 +119,7 @@ class Resumed:
             _check_address(answer.url)
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
                 self.forget()
-                raise requests.ConnectionError("what has arrived does not fit what is there")
+                raise requests.ConnectionError("received bytes do not fit the published file")
             answer.raise_for_status()
             goes_on = answer.status_code == requests.codes.partial_content
             begin = here if goes_on else 0
@@ -129,10 +129,10 @@ class Resumed:
             self._write(url, answer, begin, begin + length if length else 0)
 
     def _write(self, url: str, answer: requests.Response, begin: int, whole: int) -> None:
-        """Write what comes from `begin` on.
+        """Write the response from byte `begin` on.
 
         Raises:
-            InputError: If more comes than there should be.
+            InputError: If there are more bytes than expected.
         """
         most = self.size or whole
         with self.part.open("r+b" if begin else "wb") as part:
@@ -142,14 +142,14 @@ class Resumed:
                 part.write(chunk)
                 if most and part.tell() > most:
                     self.forget()
-                    raise InputError(f"{url}: more than {most:,} bytes come", "report it")
+                    raise InputError(f"{url}: more than {most:,} bytes were sent", "report it")
                 if self.tell is not None:
                     self.tell(url, part.tell(), most)
             if whole and part.tell() < whole:
                 raise requests.ConnectionError(f"broke off at {part.tell():,} of {whole:,} bytes")
 
     def _check_room(self, url: str, whole: int, length: int) -> None:
-        """Refuse a file of another size than published, or for which there is no room."""
+        """Raise for a file of another size than published, or larger than the free space."""
         if self.size and length and whole != self.size:
             raise InputError(
                 f"{url}: has {whole:,} bytes, {self.size:,} are published", "report it"
@@ -163,14 +163,14 @@ class Resumed:
 
 
 def _check_address(url: str) -> None:
-    """Refuse an address that is neither encrypted nor on this machine."""
+    """Raise for an address that is neither https nor on this machine."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise InputError(f"{url}: is not an https address", "report it")
 
 
 def _tag(answer: requests.Response) -> str:
-    """What tells one version of the file from another; empty where the server says nothing."""
+    """Version tag of the file; empty where the server gives none."""
     tag = answer.headers.get("ETag", "")
     return "" if tag.startswith("W/") else tag or answer.headers.get("Last-Modified", "")
 

@@ -1,7 +1,7 @@
-"""Near-duplicate pictures: the same film saved again, scaled or lightly changed, is one group.
+"""Near-duplicate images: groups of images that were saved again, scaled or lightly changed.
 
-Pictures are compared by their difference hashes (256 bits). At most `NEAR` different bits count as
-the same picture: on Open-i, whose films of different patients look most alike, the closest two of
+Images are compared by their difference hashes (256 bits). At most `NEAR` different bits count as
+the same image: on Open-i, whose films of different patients look most alike, the closest two of
 different patients differ in 17.
 """
 
@@ -18,29 +18,28 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from encoders.study import Study
-from experiments.preparation.image_scan import Look
+from experiments.preparation.image_scan import ScannedImage
 from experiments.records.atomic import atomic_path
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 from kg.files.shown import cell
 
-__all__ = ["duplicate_groups", "joined", "refuse_parted", "write_duplicates"]
+__all__ = ["duplicate_groups", "joined", "refuse_divided", "write_duplicates"]
 
 NEAR = 9
-"""Most bits in which two hashes of one picture differ."""
+"""Maximum number of different bits in the hashes of near-duplicates."""
 BITS = 256
 
 Hashes = NDArray[np.uint8]
 Pairs = NDArray[np.int64]
 
 
-def duplicate_groups(looks: Sequence[Look]) -> dict[str, int]:
-    """Number of the group of each picture that has a near-duplicate, by path.
+def duplicate_groups(scanned: Sequence[ScannedImage]) -> dict[str, int]:
+    """Group number of each image that has a near-duplicate, by path.
 
-    Groups are numbered in the order of their first picture; a picture is in its group where a
-    chain of near-duplicates leads to it.
+    Groups are connected components of near-duplicate pairs, numbered by their first image.
     """
-    readable = [look for look in looks if look.shape]
+    readable = [look for look in scanned if look.shape]
     if len(readable) < 2:
         return {}
     shapes = [bytes.fromhex(look.shape) for look in readable]
@@ -61,23 +60,23 @@ def duplicate_groups(looks: Sequence[Look]) -> dict[str, int]:
 def near_pairs(hashes: Hashes, most: int = NEAR) -> Pairs:
     """Pairs of rows `[n, 2]` that differ in at most `most` bits.
 
-    The bits are cut into `most + 1` pieces: two hashes that near agree on at least one of them
-    whole, so only rows that share a piece are compared.
+    The bits are cut into `most + 1` pieces: two hashes that near agree on at least one whole
+    piece, so only rows that share a piece are compared.
 
     Args:
         hashes: Distinct hashes, `[n, 32]` bytes.
-        most: Most bits that may differ.
+        most: Maximum number of different bits.
     """
     bits = np.unpackbits(hashes, axis=1)
     words = np.ascontiguousarray(hashes).view(np.uint64)
-    found: list[Pairs] = [np.zeros((0, 2), np.int64)]
+    pairs: list[Pairs] = [np.zeros((0, 2), np.int64)]
     for piece in np.array_split(np.arange(BITS), most + 1):
         key = bits[:, piece] @ (1 << np.arange(len(piece), dtype=np.int64))
         order = np.argsort(key, kind="stable")
         ends = np.flatnonzero(np.diff(key[order])) + 1
         for alike in np.split(order, ends):
-            found.extend(_near(words, alike, most) if len(alike) > 1 else ())
-    return np.unique(np.concatenate(found), axis=0)
+            pairs.extend(_near(words, alike, most) if len(alike) > 1 else ())
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
 def _near(words: NDArray[np.uint64], alike: NDArray[np.int64], most: int) -> list[Pairs]:
@@ -91,13 +90,13 @@ def _near(words: NDArray[np.uint64], alike: NDArray[np.int64], most: int) -> lis
     return pairs
 
 
-def refuse_parted(
+def refuse_divided(
     manifest: Manifest, studies: Sequence[Study], duplicates: Mapping[str, int]
 ) -> None:
-    """Refuse a split that parts near-duplicates.
+    """Raise for a split that divides near-duplicates.
 
     Raises:
-        InputError: `leakage`, with the first two pictures and the parts they are in.
+        InputError: `leakage`, with the first two images and their subsets.
     """
     first: dict[int, tuple[str, str]] = {}
     for study in studies:
@@ -110,14 +109,14 @@ def refuse_parted(
             if one != two:
                 raise InputError(
                     f"leakage: {manifest.name}: {path} ({one}) and {image.path} ({two}) are the "
-                    "same picture or nearly so",
+                    "same image or near-duplicates",
                     "--duplicates join keeps such patients together, --duplicates list only "
                     "lists them",
                 )
 
 
 def joined(studies: Sequence[Study], duplicates: Mapping[str, int]) -> dict[str, str]:
-    """New group of each group: those that share a near-duplicate become the smallest of them."""
+    """New patient group of each group; groups that share a near-duplicate are joined."""
     from experiments.datasets._near_duplicates import join
 
     return join(
@@ -138,7 +137,7 @@ def joined(studies: Sequence[Study], duplicates: Mapping[str, int]) -> dict[str,
 
 
 def write_duplicates(path: Path, studies: Sequence[Study], duplicates: Mapping[str, int]) -> None:
-    """Write one row for each picture that has a near-duplicate."""
+    """Write one row for each image that has a near-duplicate."""
     rows = sorted(
         (duplicates[image.path], study.study, study.patient, image.path)
         for study in studies

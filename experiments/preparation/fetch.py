@@ -1,8 +1,8 @@
-"""Fetch what a licence lets anyone fetch: checked, resumed where it broke off, safely unpacked.
+"""Download of freely licensed data sets: checked, resumed and safely unpacked.
 
-Whatever has to be asked for is not fetched but said: where to apply, or what makes it. A file is
-written under its name only when its checksum is right; where none is published, its SHA-256 is
-noted in `fetched.json` beside it.
+Files that need an application are not fetched; the result says where to apply or which command
+makes them. A file gets its name only when its checksum is right; where none is published, its
+SHA-256 is noted in `fetched.json` beside it.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ logger = logging.getLogger(__name__)
 
 NOTES = "fetched.json"
 WAITING = ".fetching"
-"""Folder for what is on its way, in the data set's folder; a later fetch goes on with it."""
+"""Folder of unfinished downloads in the data set's folder, resumed by a later fetch."""
 
 Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of one needed file.
+    """Result of fetching one required file.
 
     Args:
         path: The file, relative to the root.
-        state: `there` already, `fetched` now, `ask` or `make` it yourself.
-        what: What was fetched, or how it is to be had.
+        state: `there` already, `fetched` now, to `ask` for, or to `make`.
+        what: Fetched addresses, or how to get the file.
     """
 
     path: str
@@ -53,32 +53,31 @@ class Fetched:
 def fetch(
     dataset: Any, root: Path, tell: Tell | None = None, quota: Quota = STANDARD
 ) -> list[Fetched]:
-    """Fetch every needed file that may be fetched and is not there.
+    """Fetch every missing file that may be fetched.
 
     Args:
         dataset: The data set.
-        root: Its own folder; made where there is none.
-        tell: Called with an address, the bytes that are there and those there will be (0 = not
-            known) while it is fetched.
-        quota: How much an archive may hold.
+        root: Its own folder, which is created if missing.
+        tell: Called with an address, the received and the total bytes (0 = not known).
+        quota: Limits of archives.
 
     Raises:
-        InputError: If the network, a checksum, an archive or the disk is at fault; what was
-            fetched before stays.
+        InputError: If the network, a checksum, an archive or the disk fails; files fetched
+            before are kept.
     """
     fetching = _Fetching(root, tell, quota)
     return [fetching.one(file) for file in dataset.files]
 
 
 class _Fetching:
-    """Fetches into one folder and remembers what it did."""
+    """Fetches files into one folder and records them."""
 
     def __init__(self, root: Path, tell: Tell | None, quota: Quota) -> None:
         self.root, self.tell, self.quota = root, tell, quota
         self.notes = root / NOTES
 
     def one(self, file: NeededFile) -> Fetched:
-        """Fetch one needed file, unless it is there or has to be asked for."""
+        """Fetch one required file, unless it is there or needs an application."""
         done = self._done()
         begun = [one for one in file.downloads if one.url in done]
         there = bool(present(self.root, file))
@@ -87,30 +86,31 @@ class _Fetching:
         if not file.downloads:
             state: Literal["ask", "make"] = "make" if file.command else "ask"
             return Fetched(file.path, state, how_to_get(file, self.root))
-        said = [self._get(file, one) for one in file.downloads if one.url not in done]
+        fetched = [self._get(file, one) for one in file.downloads if one.url not in done]
         if not present(self.root, file):
             raise InputError(
                 f"{self.root}: {file.path} is not there after fetching {file.downloads[0].url}",
-                "the archive is not what it was; report it",
+                "the archive has changed; report it",
             )
-        return Fetched(file.path, "fetched", "; ".join(said))
+        return Fetched(file.path, "fetched", "; ".join(fetched))
 
     def _get(self, file: NeededFile, wanted: Download) -> str:
-        """Fetch one address and put it where it belongs; gives what to say of it."""
+        """Fetch one address to its place; returns a description."""
         waiting = self.root / WAITING
         waiting.mkdir(parents=True, exist_ok=True)
         # two addresses may end in one name
         own = hashlib.sha256(wanted.url.encode()).hexdigest()[:8]
         name = f"{own}-{Path(urlsplit(wanted.url).path).name}"
-        said = wanted.url
+
+        description = wanted.url
         resumed = Resumed(wanted.size, self.tell)
         arrived, digest = download(wanted.url, wanted.checksum, waiting / name, resumed)
         if not wanted.checksum:
-            said += f" (no checksum is published; sha256:{digest})"
+            description += f" (no checksum is published; sha256:{digest})"
             logger.warning("%s: no checksum is published; got sha256:%s", wanted.url, digest)
         if wanted.unpack:
             count = unpack(arrived, self.root / wanted.to, self.quota)
-            said += f" ({count} files)"
+            description += f" ({count} files)"
             arrived.unlink()
         else:
             target = self.root / (wanted.to or file.path.split("|")[0])
@@ -119,10 +119,11 @@ class _Fetching:
         write_json(self.notes, self._done() | {wanted.url: f"sha256:{digest}"})
         if not any(waiting.iterdir()):
             waiting.rmdir()
-        return said
+
+        return description
 
     def _done(self) -> dict[str, str]:
-        """Addresses fetched into this folder and the hash of what came."""
+        """Addresses fetched into this folder with the hashes of their files."""
         if not self.notes.is_file():
             return {}
         try:

@@ -1,8 +1,7 @@
-"""Look at every picture once: can it be read, what does it hash to, what does it look like small.
+"""Image scan: readability, hashes and, on request, resized copies of every image.
 
-The work is spread over processes, and everything found is written to a journal as it is found, so
-a preparation that was killed goes on where it was. Decoded squares, where asked for, are written
-to their rows before the journal says so.
+The work is spread over processes, and results are written to a journal as they come, so that a
+killed preparation is continued. Resized images are written before their lines of the journal.
 """
 
 from __future__ import annotations
@@ -30,27 +29,27 @@ from experiments.workers import end_with_parent
 from kg.errors import InputError
 from kg.files.json_text import json_of
 
-__all__ = ["Look", "Looking", "Recipe", "stamp"]
+__all__ = ["ScannedImage", "ImageScan", "Recipe", "stamp"]
 
 logger = logging.getLogger(__name__)
 
 JOURNAL = "looked.jsonl"
 SMALL = 64
-"""Least side in pixels a picture is decoded at."""
+"""Minimum side in pixels at which an image is decoded."""
 CHUNK = 8
-"""Pictures handed to a process at a time."""
+"""Number of images given to a process at a time."""
 TOGETHER = 64
-"""Pictures looked at between two writings of the journal."""
+"""Number of images between two writes of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How pictures are looked at; another recipe looks at them again.
+    """Recipe of an image scan; images are scanned again under another recipe.
 
     Args:
         version: Version of the reading code.
-        side: Side in pixels of the decoded squares kept; 0 = none are kept.
-        view: View recipe of the squares.
+        side: Side in pixels of the resized square images; 0 = none are kept.
+        view: View recipe of the resized images.
     """
 
     version: str
@@ -59,18 +58,18 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What was found of one picture.
+class ScannedImage:
+    """Scan result of one image.
 
     Args:
-        path: The picture, relative to the data set's root.
+        path: The image, relative to the data set's root.
         size: Bytes of the file.
-        changed: When the file was changed last, in nanoseconds.
-        reason: Why it cannot be read; empty = it can.
+        changed: Time of the last change of the file in nanoseconds.
+        reason: Reason code why it cannot be read; empty = readable.
         sha256: Hash of its bytes; empty where there is no file.
-        shape: Difference hash of what it shows, 256 bits in hex; empty where it cannot be read.
-        parts: Slices or frames it holds; only of a still, which has one, a square is kept.
-        row: Row of its square among the kept ones; -1 = none is kept.
+        shape: Difference hash, 256 bits in hex; empty where it cannot be read.
+        parts: Number of slices or frames; only stills, which have one, are kept resized.
+        row: Row of its resized image; -1 = none is kept.
     """
 
     path: str
@@ -83,55 +82,55 @@ class Look:
     row: int = -1
 
 
-class Looking:
-    """Looks at pictures, with what an earlier, even a killed, preparation found.
+class ImageScan:
+    """Scan of the images of a data set, continued from an earlier or killed preparation.
 
     Args:
-        root: Folder of the pictures; nothing is written there.
-        folder: Where the journal and the squares are.
-        recipe: How pictures are looked at.
-        squares: File of the decoded squares.
+        root: Folder of the images; nothing is written there.
+        folder: Folder of the journal.
+        recipe: Recipe of the scan.
+        squares: File of the resized images.
     """
 
     def __init__(self, root: Path, folder: Path, recipe: Recipe, squares: Path) -> None:
         self.root, self.recipe, self.squares = root, recipe, squares
         self.journal = folder / JOURNAL
 
-    def look(self, paths: Sequence[str], workers: int) -> list[Look]:
-        """What there is to find of each picture, in order; files that did not change are known.
+    def scan(self, paths: Sequence[str], workers: int) -> list[ScannedImage]:
+        """Scan images in order; unchanged files are taken from the journal.
 
         Args:
-            paths: Pictures, each once, relative to the root.
-            workers: Processes; 1 = this one alone.
+            paths: Images, each once, relative to the root.
+            workers: Number of processes; 1 = this one only.
 
         Raises:
-            InputError: If journal or squares cannot be written.
+            InputError: If the journal or the resized images cannot be written.
         """
         known = self._known(set(paths))
-        todo = [Look(path, *stamp(self.root / path)) for path in paths if path not in known]
+        todo = [ScannedImage(path, *stamp(self.root / path)) for path in paths if path not in known]
         if self.recipe.side:
             todo = _with_rows(todo, {look.row for look in known.values()})
         try:
             self._reserve(1 + max((look.row for look in (*known.values(), *todo)), default=-1))
-            found = each_look(_Glance(self.root, self.recipe, self.squares), todo, workers)
-            for number, some in enumerate(_batches(found, TOGETHER)):
+            results = scan_each(_Scanner(self.root, self.recipe, self.squares), todo, workers)
+            for number, some in enumerate(_batches(results, TOGETHER)):
                 known |= {look.path: look for look in some}
                 self._note(some)
                 if number % 20 == 0:
                     done = number * TOGETHER + len(some)
-                    logger.info("looked at %d of %d pictures", done, len(todo))
+                    logger.info("image scan: %d of %d images", done, len(todo))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(
                 f"{self.journal.parent} cannot be written: {reason}",
-                "free space or choose another folder; the next run goes on from here",
+                "free space or choose another folder; the next run continues here",
             ) from None
         return [known[path] for path in paths]
 
-    def _known(self, wanted: set[str]) -> dict[str, Look]:
-        """What the journal says of files that are as they were; it is begun where it does not fit.
+    def _known(self, requested: set[str]) -> dict[str, ScannedImage]:
+        """Journal entries of unchanged files; a journal of another recipe is restarted.
 
-        A last line without its end is of a writer that was killed, and counts as not written.
+        An incomplete last line is from a killed writer and is dropped.
         """
         first = json.dumps(asdict(self.recipe)) + "\n"
         lines: list[str] = []
@@ -143,25 +142,26 @@ class Looking:
         whole = [line for line in lines[1:] if line.endswith("\n")]
         if len(whole) + 1 < len(lines):
             os.truncate(self.journal, sum(len(line.encode()) for line in (first, *whole)))
-        found = {}
+        entries = {}
         for line in whole:
-            look = Look(**json_of(line))
-            if look.path in wanted and (look.size, look.changed) == stamp(self.root / look.path):
-                found[look.path] = look
-        return found
+            entry = ScannedImage(**json_of(line))
+            unchanged = (entry.size, entry.changed) == stamp(self.root / entry.path)
+            if entry.path in requested and unchanged:
+                entries[entry.path] = entry
+        return entries
 
-    def _note(self, looks: Sequence[Look]) -> None:
-        """Squares first, then the lines that say they are there."""
+    def _note(self, scanned: Sequence[ScannedImage]) -> None:
+        """Write resized images to disk first, then their lines of the journal."""
         if self.recipe.side:
             with self.squares.open("rb") as kept:
                 os.fsync(kept.fileno())
         with self.journal.open("a", encoding="utf-8") as lines:
-            lines.writelines(json.dumps(asdict(look)) + "\n" for look in looks)
+            lines.writelines(json.dumps(asdict(look)) + "\n" for look in scanned)
             lines.flush()
             os.fsync(lines.fileno())
 
     def _reserve(self, rows: int) -> None:
-        """Give the file of squares its length; what is not written yet takes no space."""
+        """Set the length of the file of resized images; unwritten rows take no space."""
         if self.recipe.side:
             self.squares.parent.mkdir(parents=True, exist_ok=True)
             self.squares.touch()
@@ -169,17 +169,17 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True)
-class _Glance:
-    """Looks at one picture, in whatever process it is called."""
+class _Scanner:
+    """Scans one image, in any process."""
 
     root: Path
     recipe: Recipe
     squares: Path
 
-    def __call__(self, found: Look) -> Look:
-        path = self.root / found.path
-        if not found.changed:
-            return _seen(found, reason="missing", row=-1)
+    def __call__(self, image: ScannedImage) -> ScannedImage:
+        path = self.root / image.path
+        if not image.changed:
+            return _with(image, reason="missing", row=-1)
         digest = ""
         try:
             check_file(path)
@@ -187,12 +187,13 @@ class _Glance:
             parts = look(path).parts
             grey = read_picture(path, target=max(SMALL, self.recipe.side))
         except RejectedImage as error:
-            return _seen(found, reason=error.reason, sha256=digest, row=-1)
+            return _with(image, reason=error.reason, sha256=digest, row=-1)
         kept = self.recipe.side and parts == 1
         if kept:
-            self._keep(found.row, to_square(grey, self.recipe.side, self.recipe.view))
-        row = found.row if kept else -1
-        return _seen(found, sha256=digest, shape=difference_hash(grey), parts=parts, row=row)
+            self._keep(image.row, to_square(grey, self.recipe.side, self.recipe.view))
+
+        row = image.row if kept else -1
+        return _with(image, sha256=digest, shape=difference_hash(grey), parts=parts, row=row)
 
     def _keep(self, row: int, square: Grey) -> None:
         content = square.astype(np.float16).tobytes()
@@ -202,20 +203,20 @@ class _Glance:
 
 
 def difference_hash(grey: Grey) -> str:
-    """256 bits in hex: on a grid of 16 rows, whether each of 16 cells is darker than the next.
+    """Difference hash, 256 bits in hex: whether each of 16 x 16 cells is darker than the next.
 
-    What is saved again, scaled or lightly changed differs in a few bits; see `duplicates.py`.
+    Images saved again, scaled or lightly changed differ in a few bits; see `duplicates.py`.
     """
     cells = resize(grey, 17, 16)
     return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
 
 
-def _seen(look: Look, **found: object) -> Look:
-    return Look(**(asdict(look) | found))
+def _with(image: ScannedImage, **values: object) -> ScannedImage:
+    return ScannedImage(**(asdict(image) | values))
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change of a picture, in all its files; zeros if there is none."""
+    """Size and time of the last change of an image over all its files; zeros if missing."""
     try:
         stats = [member.stat() for member in members(path)]
     except OSError:
@@ -223,48 +224,50 @@ def stamp(path: Path) -> tuple[int, int]:
     return sum(one.st_size for one in stats), max((one.st_mtime_ns for one in stats), default=0)
 
 
-def _with_rows(todo: Sequence[Look], taken: set[int]) -> list[Look]:
-    """The first rows that are free, in order."""
+def _with_rows(todo: Sequence[ScannedImage], taken: set[int]) -> list[ScannedImage]:
+    """Entries with the first free rows, in order."""
     free = (row for row in range(len(todo) + len(taken)) if row not in taken)
-    return [_seen(look, row=row) for look, row in zip(todo, free, strict=False)]
+    return [_with(look, row=row) for look, row in zip(todo, free, strict=False)]
 
 
-def _batches(looks: Iterator[Look], size: int) -> Iterator[list[Look]]:
-    while some := list(islice(looks, size)):
+def _batches(scanned: Iterator[ScannedImage], size: int) -> Iterator[list[ScannedImage]]:
+    while some := list(islice(scanned, size)):
         yield some
 
 
-def each_look(glance: Callable[[Look], Look], todo: Sequence[Look], workers: int) -> Iterator[Look]:
-    """Look at every picture in order, in this process or in several.
+def scan_each(
+    scan: Callable[[ScannedImage], ScannedImage], todo: Sequence[ScannedImage], workers: int
+) -> Iterator[ScannedImage]:
+    """Scan images in order, in this process or in several.
 
-    A picture that ends the process that decodes it is `damaged`: those that were on their way are
-    looked at again, each in a process of its own, and the work goes on.
+    An image that crashes the process that decodes it is `damaged`: images in flight are scanned
+    again, each in a process of its own, and the scan continues.
     """
     if workers <= 1:
-        yield from map(glance, todo)
+        yield from map(scan, todo)
         return
     place, doubtful = 0, 0
     while place < len(todo):
         try:
             with _pool(1 if doubtful else workers) as pool:
                 left = todo[place : place + 1] if doubtful else todo[place:]
-                for found in pool.map(glance, left, chunksize=CHUNK):
-                    yield found
+                for scanned in pool.map(scan, left, chunksize=CHUNK):
+                    yield scanned
                     place += 1
             doubtful = max(doubtful - 1, 0)
         except BrokenProcessPool:
             if doubtful:
-                yield _seen(todo[place], reason="damaged", row=-1)
+                yield _with(todo[place], reason="damaged", row=-1)
                 place += 1
                 doubtful -= 1
             else:
-                # a pool takes on little more than its workers hold
+                # a pool submits little more than its workers hold
                 doubtful = CHUNK * (2 * workers + 1)
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, even where it is killed."""
+    """Process pool that ends with this process, even where it is killed."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=end_with_parent)
     try:

@@ -1,4 +1,4 @@
-"""The tables of a preparation: readable pictures, studies as read, and what was left out."""
+"""Tables of a prepared copy: readable images, studies, and rejected rows and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from encoders.study import Study, plain
 from experiments.datasets._layout import Rejected
-from experiments.preparation.image_scan import Look
+from experiments.preparation.image_scan import ScannedImage
 from experiments.records.atomic import atomic_path
 from kg.errors import InputError
 from kg.files.shown import cell, of_cell
@@ -25,7 +25,7 @@ __all__ = [
     "REJECTED",
     "STUDIES_FILE",
     "read_rejected",
-    "write_pictures",
+    "write_images",
     "write_rejected",
     "write_studies",
 ]
@@ -34,9 +34,9 @@ INDEX = "index.parquet"
 STUDIES_FILE = "studies.parquet"
 REJECTED = "rejected.csv"
 TOGETHER = 500
-"""Rows of a group; a group is what a reader holds at a time."""
+"""Rows of a row group, which is read as a whole."""
 
-PICTURES = pyarrow.schema(
+IMAGES = pyarrow.schema(
     {
         "study": pyarrow.string(),
         "group": pyarrow.string(),
@@ -52,29 +52,29 @@ PICTURES = pyarrow.schema(
 )
 """Columns of `index.parquet`.
 
-`group` is what a split keeps together, `place` the picture's place in its study, `duplicates` the
-number of its group of near-duplicates (-1 = it has none), `row` its row among the decoded pictures
+`group` is what a split keeps together, `place` the image's place in its study, `duplicates` the
+number of its group of near-duplicates (-1 = it has none), `row` its row among the decoded images
 (-1 = none are kept).
 """
 
 STUDIES = pyarrow.schema(
     {"study": pyarrow.string(), "group": pyarrow.string(), "record": pyarrow.string()}
 )
-"""Columns of `studies.parquet`; `record` is a study as JSON, without unreadable pictures."""
+"""Columns of `studies.parquet`; `record` is a study as JSON, without unreadable images."""
 
 
-def write_pictures(
+def write_images(
     path: Path,
     studies: Sequence[Study],
-    looks: Mapping[str, Look],
+    scanned: Mapping[str, ScannedImage],
     duplicates: Mapping[str, int],
 ) -> int:
-    """Write one row a readable picture; gives their number."""
+    """Write one row per readable image; returns their number."""
 
     def rows() -> Iterator[dict[str, Any]]:
         for study in studies:
             for place, image in enumerate(study.images):
-                look = looks[image.path]
+                look = scanned[image.path]
                 if not look.reason:
                     yield {
                         "study": study.study,
@@ -89,16 +89,18 @@ def write_pictures(
                         "row": look.row,
                     }
 
-    return _write(path, PICTURES, rows())
+    return _write(path, IMAGES, rows())
 
 
-def write_studies(path: Path, studies: Sequence[Study], looks: Mapping[str, Look]) -> None:
-    """Write one row a study, with what a run reads of it."""
+def write_studies(
+    path: Path, studies: Sequence[Study], scanned: Mapping[str, ScannedImage]
+) -> None:
+    """Write one row per study, with its record."""
 
     def rows() -> Iterator[dict[str, Any]]:
         for study in studies:
             record = plain(study)
-            kept = [image for image in record["images"] if not looks[image["path"]].reason]
+            kept = [image for image in record["images"] if not scanned[image["path"]].reason]
             record["images"] = kept
             text = json.dumps(record, ensure_ascii=False)
             yield {"study": study.study, "group": study.patient, "record": text}
@@ -107,7 +109,7 @@ def write_studies(path: Path, studies: Sequence[Study], looks: Mapping[str, Look
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
-    """Write one row for each row or picture that was left out, with its reason."""
+    """Write one row for each row or image that was left out, with its reason."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(tuple(field.name for field in fields(Rejected)))
@@ -115,10 +117,10 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
 
 
 def read_rejected(path: Path) -> tuple[Rejected, ...]:
-    """What `write_rejected` wrote.
+    """Read the table written by `write_rejected`.
 
     Raises:
-        InputError: If the table is not there, or was changed by hand.
+        InputError: If the table is missing or was edited.
     """
     try:
         with path.open(encoding="utf-8", newline="") as lines:
@@ -131,7 +133,7 @@ def read_rejected(path: Path) -> tuple[Rejected, ...]:
 
 
 def _write(path: Path, schema: Any, rows: Iterator[dict[str, Any]]) -> int:
-    """Write rows group by group; gives their number."""
+    """Write rows in row groups; returns their number."""
     count = 0
     with (
         atomic_path(path) as temporary,

@@ -1,4 +1,4 @@
-"""What of a data set is on disk: where it is, which files are there, and if they are right."""
+"""Inspection of a data set on disk: its folder, the state of its files, its studies."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ State = Literal["found", "missing", "wrong"]
 
 @dataclass(frozen=True)
 class FileCheck:
-    """Whether one needed file is there and right.
+    """State of one required file.
 
     Args:
-        path: The file, relative to the root; its alternatives where none is there.
+        path: The file, relative to the root; its alternatives where it is missing.
         state: `found`, `missing` or `wrong`.
-        what: What it holds, or what is wrong with it.
-        giver: Who gives it and how it is made.
+        what: Its content, or its fault.
+        giver: Provider of the file, or how it is made.
         columns_missing: Columns it lacks.
         optional: Whether the data set can be read without it.
-        mend: What to do where it is not right: the command that fetches or makes it, or where to
-            apply.
+        mend: Fix: the command that fetches or makes the file, or where to apply.
     """
 
     path: str
@@ -47,17 +46,17 @@ class FileCheck:
 
 
 def locate(name: str, dataset: Any, root: Path, cache: Path | None = None) -> Path:
-    """The data set's own folder: `root/name`, or `root` itself where its files are in it.
+    """Folder of a data set: `root/name`, or `root` itself where it contains the files.
 
     Args:
         name: Name of the data set.
         dataset: The data set.
         root: Folder that holds data sets by name, or the data set's own.
-        cache: Folder of caches, where a data set that needs no files is made unless `root/name`
-            holds a copy of it.
+        cache: Folder of caches, where a data set without files is generated unless `root/name`
+            has a copy of it.
 
     Raises:
-        InputError: If it is in neither.
+        InputError: If it is in neither folder.
     """
     if cache is not None and is_made(dataset):
         copied = any(present(root / name, file) for file in dataset.files)
@@ -72,38 +71,38 @@ def locate(name: str, dataset: Any, root: Path, cache: Path | None = None) -> Pa
     raise InputError(
         f"{name} is not under {root}: no folder {name!r} in it, and no {missing}",
         f"--root names the folder that holds {name!r}, or {name}'s own folder; "
-        f"`kgdx data check {name}` lists its files and their givers",
+        f"`kgdx data check {name}` lists its files and their providers",
     )
 
 
 def data_root(root: Path | None, name: str) -> Path:
-    """The folder of data sets; only a data set that needs no files can do without.
+    """Folder of data sets; not needed for a data set that kgdx generates itself.
 
     Raises:
-        InputError: If none was named for any other data set.
+        InputError: If there is none for any other data set.
     """
     if root is not None:
         return root
     if not is_made(DATASETS.load(name)):
         raise InputError(
-            f"no folder of data sets is named, and {name} reads files",
+            f"no folder of data sets is named, and {name} needs files",
             f"--root DIR (or KGDX_DATA), where DIR/{name} holds it",
         )
     return Path()
 
 
 def is_made(dataset: Any) -> bool:
-    """Whether a data set is made by kgdx itself, from no files."""
+    """Whether kgdx generates the data set itself, without files."""
     return all(file.optional for file in dataset.files)
 
 
 def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
-    """Each needed file's state, and at the end whether the studies can be read.
+    """State of each required file, and whether the studies can be read.
 
     Args:
         dataset: The data set.
         root: Its own folder.
-        name: Its name, for the commands that mend it.
+        name: Name of the data set, for the suggested commands.
     """
     rows = [_check_file(root, file, name, dataset) for file in dataset.files]
     if all(row.passes for row in rows):
@@ -112,7 +111,7 @@ def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
 
 
 def how_to_get(file: NeededFile, root: Path, name: str = "NAME") -> str:
-    """In one sentence, how a needed file is to be had.
+    """One sentence on getting a required file: the command, or where to apply.
 
     Args:
         file: The file.
@@ -128,9 +127,9 @@ def how_to_get(file: NeededFile, root: Path, name: str = "NAME") -> str:
 
 
 def read(dataset: Any, root: Path, labels: str) -> Reading:
-    """The studies and what was left out; a data set without such a record left nothing out.
+    """Read the studies and what was left out; warnings are logged.
 
-    What may be wrong with them is logged.
+    A data set without `read` leaves nothing out.
     """
     if hasattr(dataset, "read"):
         reading: Reading = dataset.read(root, labels=labels)
@@ -140,7 +139,7 @@ def read(dataset: Any, root: Path, labels: str) -> Reading:
 
 
 def reasons(rejected: Iterable[Rejected]) -> dict[str, int]:
-    """What was left out, counted by reason."""
+    """Number of rejected rows and images by reason."""
     return _counted(item.reason for item in rejected)
 
 
@@ -149,20 +148,20 @@ def _counted(words: Iterable[str]) -> dict[str, int]:
 
 
 def _spared(dataset: Any, file: NeededFile) -> bool:
-    """Whether a data set can be read without a file, with the options it has."""
+    """Whether a data set can be read without a file under its options."""
     return file.optional or (isinstance(dataset, Layout) and dataset.spares(file))
 
 
 def _check_file(root: Path, file: NeededFile, name: str, dataset: Any) -> FileCheck:
-    found = present(root, file)
+    paths = present(root, file)
     row = FileCheck(file.path, "found", file.what, file.giver, (), _spared(dataset, file))
-    if not found:
+    if not paths:
         instead = dataset.instead_of(file) if isinstance(dataset, Layout) else ""
         mend = how_to_get(file, root, name) + (f"; or {instead}" if instead else "")
         return replace(row, state="missing", mend=mend)
-    row = replace(row, path=found[0].relative_to(root).as_posix())
+    row = replace(row, path=paths[0].relative_to(root).as_posix())
     try:
-        wrong, missing = _wrong(found[0], row.path, file), _lacking(found[0], file)
+        wrong, missing = _wrong(paths[0], row.path, file), _lacking(paths[0], file)
     except InputError as error:
         wrong, missing = error.message, ()
     if not (wrong or missing):
@@ -172,7 +171,7 @@ def _check_file(root: Path, file: NeededFile, name: str, dataset: Any) -> FileCh
 
 
 def _lacking(path: Path, file: NeededFile) -> tuple[str, ...]:
-    """Columns a table should have and has not."""
+    """Missing columns of a table."""
     if not (file.columns and path.is_file()):
         return ()
     header = read_header(path)
@@ -180,7 +179,7 @@ def _lacking(path: Path, file: NeededFile) -> tuple[str, ...]:
 
 
 def _wrong(path: Path, name: str, file: NeededFile) -> str:
-    """How a file differs from the published one in size or hash; empty = in nothing."""
+    """Difference of a file from the published one in size or hash; empty = none."""
     if name != file.path.split("|")[0] or not path.is_file():
         return ""
     size = path.stat().st_size
@@ -200,7 +199,7 @@ def _check_reading(dataset: Any, root: Path) -> FileCheck:
     except InputError as error:
         return FileCheck("studies", "wrong", error.message, error.hint)
     if not reading.studies:
-        return FileCheck("studies", "wrong", "no study could be made", "see what was left out")
+        return FileCheck("studies", "wrong", "no study could be read", "see what was left out")
     left = ", ".join(f"{count} {reason}" for reason, count in reasons(reading.rejected).items())
     what = f"{len(reading.studies)} studies" + (f"; left out: {left}" if left else "")
     return FileCheck("studies", "found", what, "")

@@ -1,7 +1,7 @@
-"""What a copy of a data set holds, counted, and single studies of it.
+"""Inventory of a data set's copy: counts, and single studies.
 
-The copy may be a raw folder or one that `data prepare` wrote: of that, its studies, splits and what
-was left out are told as they were written.
+The copy is a raw folder or one written by `data prepare`, whose studies, splits and rejected rows
+are read as they were written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["FindingCount", "Inventory", "development_study", "take_inventory"]
 
 @dataclass(frozen=True)
 class FindingCount:
-    """How often a finding is stated in the development part."""
+    """Number of development studies by statement of a finding."""
 
     finding: str
     present: int
@@ -34,22 +34,22 @@ class FindingCount:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Counts of a data set; those of findings are of the development part alone.
+    """Counts of a data set; findings are counted in the development set only.
 
     Args:
-        dataset: Its name.
-        labels: The label choice counted.
-        studies: Studies, locked ones included.
-        groups: Groups (patients, or source documents).
-        pictures: Pictures of these studies.
+        dataset: Name of the data set.
+        labels: Label set.
+        studies: Number of studies, locked ones included.
+        groups: Number of groups (patients, or source documents).
+        pictures: Number of images.
         parts: Studies in `development` and `locked`.
-        splits: Studies in each part of the splits a run can ask for by kind.
+        splits: Studies in each subset of the splits by kind.
         findings: Counts of each finding stated anywhere, most frequent first.
-        views: Pictures by view.
+        views: Images by view.
         modalities: Studies by modality.
         passages: Studies by passage and language (`findings en`).
-        left_out: Rows and pictures left out, by reason.
-        published: Counts the publication states.
+        left_out: Rows and images left out, by reason.
+        published: Published counts.
     """
 
     dataset: str
@@ -68,7 +68,7 @@ class Inventory:
 
 
 def take_inventory(opened: OpenDataset) -> Inventory:
-    """Count what is there; findings in the development part alone."""
+    """Count studies, images, splits and findings of a data set."""
     studies, development = list(opened.studies), opened.development
     splits = _planned(opened) if opened.copy is None else opened.copy.manifests()
     return Inventory(
@@ -83,7 +83,7 @@ def take_inventory(opened: OpenDataset) -> Inventory:
         views=_counted(image.view for study in studies for image in study.images),
         modalities=_counted(m for s in studies for m in {i.modality for i in s.images}),
         passages=_counted(
-            part for s in studies for part in {f"{p.name} {p.language}" for p in s.report}
+            name for s in studies for name in {f"{p.name} {p.language}" for p in s.report}
         ),
         left_out=reasons(opened.rejected),
         published=dict(opened.dataset.expected),
@@ -91,24 +91,24 @@ def take_inventory(opened: OpenDataset) -> Inventory:
 
 
 def development_study(opened: OpenDataset, study: str) -> Study:
-    """One study of the development part.
+    """One study of the development set.
 
     Raises:
         InputError: If there is none of that id, or it is locked.
     """
-    found = {one.study: one for one in opened.studies}
-    if study not in found:
-        raise InputError(f"{opened.name} has no study {study!r}", did_you_mean(study, found))
+    by_id = {one.study: one for one in opened.studies}
+    if study not in by_id:
+        raise InputError(f"{opened.name} has no study {study!r}", did_you_mean(study, by_id))
     if study in opened.locked:
         raise InputError(
-            f"{opened.name}: study {study!r} is in the locked part, which is not looked at",
-            "choose a study of the development part",
+            f"{opened.name}: study {study!r} is in the locked test set, which is not shown",
+            "choose a study of the development set",
         )
-    return found[study]
+    return by_id[study]
 
 
 def _planned(opened: OpenDataset) -> Iterator[Manifest]:
-    """The splits a run can ask for by kind; one that cannot be made is not there."""
+    """Splits by kind; those that cannot be made are left out."""
     kinds: list[Literal["locked", "fixed", "official"]] = ["locked" if opened.locked else "fixed"]
     for kind in (*kinds, *(("official",) if opened.official else ())):
         try:

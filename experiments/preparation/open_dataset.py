@@ -1,4 +1,4 @@
-"""A data set opened at one place on disk: its studies, locked ids, splits and raw folder.
+"""Opened data set: its studies, locked ids, splits and raw folder.
 
 The place is a raw folder or a copy that `data prepare` wrote. Every command and every run opens a
 data set here, so that all of them look for it, check it and divide it alike.
@@ -33,15 +33,15 @@ DEFAULT: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class OpenDataset:
-    """A data set, the folder it is in and how it is labelled; studies are read on first use.
+    """A data set with its folder and label set; studies are read on first use.
 
     Args:
         name: Name of the data set.
         dataset: The data set with its options.
-        choice: How its studies are labelled.
+        choice: Label set of its studies.
         folder: Its own raw folder, or a prepared copy.
         copy: The prepared copy that the folder is, or None.
-        boxes: Whether pictures come with what was marked in them.
+        boxes: Whether images have the boxes marked in them.
     """
 
     name: str
@@ -53,7 +53,7 @@ class OpenDataset:
 
     @classmethod
     def open(cls, name: str, dataset: Any, folder: Path, labels: str = "") -> OpenDataset:
-        """Open exactly this folder.
+        """Open the data set in this folder.
 
         Args:
             name: Name of the data set.
@@ -62,7 +62,7 @@ class OpenDataset:
             labels: Label set; empty = that of the copy, else the data set's first.
 
         Raises:
-            InputError: If there is no such label set, or the copy is of something else.
+            InputError: If there is no such label set, or the copy is of another data set.
         """
         copy = PreparedCopy.find(folder)
         usual = copy.record["labels"] if copy is not None else dataset.label_choices[0].name
@@ -76,17 +76,17 @@ class OpenDataset:
     def find(
         cls, name: str, dataset: Any, root: Path, cache: Path, labels: str = ""
     ) -> OpenDataset:
-        """Look for a data set under a root, and open it.
+        """Find a data set under a root and open it.
 
         Args:
             name: Name of the data set.
             dataset: The data set.
             root: Folder that holds data sets or prepared copies by name, or is one.
-            cache: Folder of caches; a data set that kgdx makes itself is made there.
+            cache: Folder of caches, where data sets that kgdx generates are written.
             labels: Label set; empty = that of the copy, else the data set's first.
 
         Raises:
-            InputError: If it is not there or not labelled that way, or a copy is of something else.
+            InputError: If it is missing or has no such labels, or a copy is of another data set.
         """
         copies = [place for place in (root / name, root) if (place / RECORD).is_file()]
         folder = copies[0] if copies else locate(name, dataset, root, cache)
@@ -94,7 +94,7 @@ class OpenDataset:
 
     @property
     def root(self) -> Path:
-        """The raw folder, which the paths of images start from.
+        """Raw folder that image paths are relative to.
 
         Raises:
             InputError: If a copy's raw folder is no longer there.
@@ -103,11 +103,11 @@ class OpenDataset:
 
     @cached_property
     def studies(self) -> Sequence[Study]:
-        """All studies, locked ones included; a `StudyTable` where a copy has shards to stream.
+        """All studies, locked ones included; a `StudyTable` where a copy has shards.
 
         Raises:
-            InputError: If a file is missing or wrong, or boxes are wanted of studies that are
-                streamed.
+            InputError: If a file is missing or wrong, or boxes are requested of streamed
+                studies.
         """
         if self.copy is None:
             return self._marked(self._reading.studies)
@@ -127,21 +127,21 @@ class OpenDataset:
 
     @cached_property
     def locked(self) -> frozenset[str]:
-        """Ids of the studies that development never sees."""
+        """Ids of the locked test set."""
         return locked_studies(self.dataset, self.studies)
 
     @property
     def development(self) -> list[Study]:
-        """The studies that are not locked."""
+        """Studies outside the locked test set."""
         return [study for study in self.studies if study.study not in self.locked]
 
     @cached_property
     def official(self) -> Mapping[str, SplitSubset]:
-        """Subset of each study in the split its publication gives; empty where it gives none."""
+        """Subset of each study in the published split; empty where there is none."""
         return official_subsets(self.dataset, self.root)
 
     def manifest(self, split: SplitSection) -> Manifest:
-        """The split of all studies, so that every experiment on a data set shares it."""
+        """Split of all studies, shared by every experiment on the data set."""
         known = self.copy.manifest(split) if self.copy is not None else None
         if known is not None:
             return known
@@ -152,13 +152,13 @@ class OpenDataset:
 
     @property
     def fingerprint(self) -> str:
-        """What a streamed copy was made of; empty where the studies themselves are at hand."""
+        """Fingerprint of a streamed copy; empty where studies are read directly."""
         if self.copy is None or self.copy.shards is None:
             return ""
         return str(self.copy.record["fingerprint"])
 
     def _marked(self, studies: Sequence[Study]) -> Sequence[Study]:
-        """The studies, with what their publication marked in the pictures where it is wanted."""
+        """Studies, with the published boxes where `boxes` is set."""
         marks: Callable[[Path], Iterable[Box]] | None = getattr(self.dataset, "boxes", None)
         if not self.boxes or marks is None:
             return studies
@@ -176,13 +176,13 @@ def open_dataset(data: DataSection, root: Path, cache: Path, *, boxes: bool = Fa
     """Open the data set of a configuration.
 
     Args:
-        data: What the configuration says of it.
+        data: Section of the configuration.
         root: Folder that holds data sets or prepared copies by name, or is one.
-        cache: Folder of caches; a data set that kgdx makes itself is made there.
-        boxes: Whether pictures come with what was marked in them.
+        cache: Folder of caches, where data sets that kgdx generates are written.
+        boxes: Whether images have the boxes marked in them.
 
     Raises:
-        InputError: If it is not there, is not labelled that way, or a copy is of something else.
+        InputError: If it is missing or has no such labels, or a copy is of another data set.
     """
     dataset = build_dataset(data.name, data.options)
     opened = OpenDataset.find(data.name, dataset, root, cache, data.labels)
@@ -192,12 +192,12 @@ def open_dataset(data: DataSection, root: Path, cache: Path, *, boxes: bool = Fa
 def build_dataset(
     name: str, options: Mapping[str, Any] = DEFAULT, where: str = "data.options"
 ) -> Any:
-    """A data set of the catalog with its options, wherever its files are.
+    """A data set of the catalog with its options, independent of its files.
 
     Args:
         name: Name of the data set.
-        options: Its options; those not given have their defaults.
-        where: What the options are called where they were written, for errors.
+        options: Its options; missing ones have their defaults.
+        where: Key of the options, for error messages.
 
     Raises:
         InputError: If there is no such data set or option.

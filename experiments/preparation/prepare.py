@@ -1,9 +1,9 @@
-"""Preparing a data set: every picture looked at once, studies divided, all of it written as a copy.
+"""Preparation of a data set: image scan, splits and tables, written as a prepared copy.
 
 The copy (`index.parquet`, `studies.parquet`, `splits/`, `duplicates.csv`, `rejected.csv` and, where
-asked for, decoded pictures) stands outside the raw folder, which nothing is written into. A second
-run whose inputs, options and outputs are what they were does nothing; one that was interrupted
-goes on where it was. `prepared.json` is written last: without it there is no copy.
+requested, decoded images) is written outside the raw folder. An unchanged preparation is not
+repeated, and an interrupted one is continued. `prepared.json` is written last: without it there is
+no copy.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from experiments.preparation.copy import RECORD, StudyTable
 from experiments.preparation.duplicates import (
     duplicate_groups,
     joined,
-    refuse_parted,
+    refuse_divided,
     write_duplicates,
 )
-from experiments.preparation.image_scan import Look, Looking, Recipe, stamp
+from experiments.preparation.image_scan import ImageScan, Recipe, ScannedImage, stamp
 from experiments.preparation.index import (
     INDEX,
     REJECTED,
     STUDIES_FILE,
-    write_pictures,
+    write_images,
     write_rejected,
     write_studies,
 )
 from experiments.preparation.inspection import read
 from experiments.preparation.shards import FOLDER as SHARDS
 from experiments.preparation.shards import Sample, write_shards
-from experiments.preparation.store import ABOUT, SQUARES, PictureStore
+from experiments.preparation.store import ABOUT, SQUARES, ImageStore
 from experiments.records.atomic import remove_leftovers, write_json
 from experiments.splits.manifest import (
     Manifest,
@@ -66,20 +66,20 @@ logger = logging.getLogger(__name__)
 TABLES = (INDEX, STUDIES_FILE, "duplicates.csv", REJECTED)
 FRACTIONS = (0.1, 0.01)
 FEWEST = 5
-"""A fraction of fewer training groups is not written: nothing can be learnt of it."""
+"""Fewest training groups of a fraction that is written."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a preparation makes beside index and splits, and with how many hands.
+    """Options of a preparation.
 
     Args:
-        workers: Processes that look at pictures; their number changes nothing else.
-        side: Side in pixels of decoded pictures to keep; 0 = none.
-        view: View recipe of the decoded pictures.
-        shards: Shards to write for streaming; 0 = none.
-        duplicates: What near-duplicate pictures in two parts of a split are: `refuse` = leakage,
-            an error; `join` = their patients become one group; `list` = listed only.
+        workers: Number of processes; it does not change the result.
+        side: Side in pixels of decoded images; 0 = none.
+        view: View recipe of the decoded images.
+        shards: Number of shards for streaming; 0 = none.
+        duplicates: Treatment of near-duplicate images in two subsets of a split: `refuse` =
+            error; `join` = their patients become one group; `list` = listed only.
     """
 
     workers: int = 1
@@ -94,17 +94,17 @@ PLAIN = Plan()
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a preparation made.
+    """Result of a preparation.
 
     Args:
-        folder: Where it is.
-        changed: Whether anything was written; False = everything was there already.
-        studies: Studies.
-        pictures: Pictures that can be read.
-        duplicates: Pictures that have a near-duplicate.
-        rejected: Rows and pictures left out.
+        folder: Folder of the copy.
+        changed: Whether anything was written; False = the copy was up to date.
+        studies: Number of studies.
+        pictures: Number of readable images.
+        duplicates: Number of images with a near-duplicate.
+        rejected: Number of rows and images left out.
         manifests: Names of the splits and their hashes.
-        unmade: Names of splits that cannot be made of what is here, and why.
+        unmade: Names of splits that cannot be made, with the reason.
     """
 
     folder: Path
@@ -130,17 +130,17 @@ def prepare(
     """Write the prepared copy of a data set.
 
     Args:
-        name: Its name.
+        name: Name of the data set.
         dataset: The data set.
-        root: Its own folder; nothing is written into it.
+        root: Its raw folder, which is not written to.
         out: Folder to write to.
-        labels: Label choice that balances the splits; empty = its first.
-        strict: Whether the first row or picture that has to be left out is an error.
-        plan: What else to make.
+        labels: Label set that the splits are stratified by; empty = the first.
+        strict: Whether a row or image that has to be left out is an error.
+        plan: Options of the preparation.
 
     Raises:
-        InputError: If `out` is in the raw folder, an input is wrong, a split parts what belongs
-            together, or `strict` and something is left out.
+        InputError: If `out` is in the raw folder, an input is wrong, a split divides
+            near-duplicates, or something is left out under `strict`.
     """
     if out.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{out} is in the raw folder {root}", "write to another folder")
@@ -158,30 +158,32 @@ def prepare(
         lock = FileLock(out / ".lock")
         with lock.acquire(timeout=0):
             remove_leftovers(out)
-            looks = _look(root, out, reading.studies, plan)
-            refused = (*reading.rejected, *_unreadable(looks))
+            scanned = _scan(root, out, reading.studies, plan)
+            refused = (*reading.rejected, *_unreadable(scanned))
             if strict and refused:
                 raise _refusal(root, refused)
             (out / RECORD).unlink(missing_ok=True)
             work = _Work(name, dataset, root, out, labels, plan, official)
-            return work.write(replace(reading, rejected=refused), looks, fingerprint)
+            return work.write(replace(reading, rejected=refused), scanned, fingerprint)
     except Timeout:
         raise InputError(f"{out}: another process prepares it", "wait for it to end") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{out} cannot be written: {reason}", "free space, or mend") from error
+        raise InputError(
+            f"{out} cannot be written: {reason}", "free space, or check its permissions"
+        ) from error
 
 
 def fingerprint_of(
     name: str, reading: Reading, root: Path, plan: Plan, official: Mapping[str, SplitSubset]
 ) -> str:
-    """SHA-256 over what a preparation depends on.
+    """SHA-256 over the inputs of a preparation.
 
-    The data set, the version, what is to be made, everything that was read (texts, labels, what
-    was left out, the official split), and size and time of change of every picture.
+    Inputs are the data set, the version, the options, everything that was read (texts, labels,
+    rejected rows, the official split), and size and time of change of every image.
     """
-    wanted = asdict(replace(plan, workers=1))
-    digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(wanted)}\n".encode())
+    options = asdict(replace(plan, workers=1))
+    digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(options)}\n".encode())
     for study in reading.studies:
         digest.update(json.dumps(plain(study), sort_keys=True).encode())
         for image in study.images:
@@ -192,7 +194,7 @@ def fingerprint_of(
 
 
 def unchanged(out: Path, fingerprint: str) -> Prepared | None:
-    """What is there already, if it was made of the same inputs and is still as it was made."""
+    """Existing copy, if it was made from the same inputs and is unchanged; else None."""
     try:
         record = json_in(out / RECORD)
         same = record["fingerprint"] == fingerprint and record["files"] == _hashes(out)
@@ -207,35 +209,38 @@ def _prepared(out: Path, record: Mapping[str, Any], *, changed: bool) -> Prepare
 
 
 def _hashes(out: Path) -> dict[str, str]:
-    """Hash of each table and manifest; of decoded pictures and shards their bytes."""
+    """Hash of each table and manifest; size of decoded images and shards."""
     files = [*(out / table for table in TABLES), *sorted((out / "splits").glob("*.json"))]
-    found = {path.relative_to(out).as_posix(): file_hash(path) for path in files}
+    hashes = {path.relative_to(out).as_posix(): file_hash(path) for path in files}
     large = [out / SQUARES, *sorted((out / SHARDS).glob("*"))]
-    return found | {
+
+    return hashes | {
         path.relative_to(out).as_posix(): f"{path.stat().st_size} bytes"
         for path in large
         if path.is_file()
     }
 
 
-def _look(
+def _scan(
     root: Path,
     out: Path,
     studies: Sequence[Study],
     plan: Plan,
-) -> dict[str, Look]:
-    """What was found of every picture, by path."""
+) -> dict[str, ScannedImage]:
+    """Scan result of every image by path."""
     recipe = Recipe(f"{version('kgdx')} {READING}", plan.side, plan.view)
     paths = list(dict.fromkeys(image.path for study in studies for image in study.images))
-    looking = Looking(root, out, recipe, out / SQUARES)
-    return {look.path: look for look in looking.look(paths, plan.workers)}
+    scan = ImageScan(root, out, recipe, out / SQUARES)
+    return {look.path: look for look in scan.scan(paths, plan.workers)}
 
 
-def _unreadable(looks: Mapping[str, Look]) -> list[Rejected]:
-    """Pictures that cannot be decoded, each with its reason code."""
-    bad = [Rejected(look.path, 0, look.reason, look.path) for look in looks.values() if look.reason]
+def _unreadable(scanned: Mapping[str, ScannedImage]) -> list[Rejected]:
+    """Images that cannot be decoded, with reason codes."""
+    bad = [
+        Rejected(look.path, 0, look.reason, look.path) for look in scanned.values() if look.reason
+    ]
     if bad:
-        logger.warning("%d of %d pictures cannot be read; see rejected.csv", len(bad), len(looks))
+        logger.warning("%d of %d images cannot be read; see rejected.csv", len(bad), len(scanned))
     return bad
 
 
@@ -243,20 +248,20 @@ def _refusal(root: Path, refused: Sequence[Rejected]) -> InputError:
     first = refused[0]
     return InputError(
         f"{root / first.file}: {first.item}: {first.reason} (and {len(refused) - 1} more)",
-        "mend it, or prepare without --strict",
+        "fix it, or prepare without --strict",
     )
 
 
 def _lacking(official: Mapping[str, SplitSubset], studies: Sequence[Study]) -> str:
-    """The first part of an official split of which no study is here; empty = none is lacking."""
+    """First subset of an official split without any study; empty = none."""
     here = {official.get(study.study) for study in studies}
-    parts: tuple[SplitSubset, ...] = ("train", "test")
-    return next((part for part in parts if official and part not in here), "")
+    subsets: tuple[SplitSubset, ...] = ("train", "test")
+    return next((subset for subset in subsets if official and subset not in here), "")
 
 
 @dataclass(frozen=True)
 class _Work:
-    """One preparation, once every picture was looked at."""
+    """Writer of one preparation, after the image scan."""
 
     name: str
     dataset: Any
@@ -266,10 +271,12 @@ class _Work:
     plan: Plan
     official: Mapping[str, SplitSubset]
 
-    def write(self, reading: Reading, looks: Mapping[str, Look], fingerprint: str) -> Prepared:
-        """Write everything, and last the record that says it is whole."""
+    def write(
+        self, reading: Reading, scanned: Mapping[str, ScannedImage], fingerprint: str
+    ) -> Prepared:
+        """Write all files, and last the record that marks the copy as complete."""
         studies: Sequence[Study] = reading.studies
-        duplicates = duplicate_groups(list(looks.values()))
+        duplicates = duplicate_groups(list(scanned.values()))
         if self.plan.duplicates == "join":
             groups = joined(studies, duplicates)
             studies = [
@@ -278,11 +285,11 @@ class _Work:
             ]
         splits, unmade = self._splits(studies)
         manifests = self._save(splits, studies, duplicates)
-        pictures = write_pictures(self.out / INDEX, studies, looks, duplicates)
-        write_studies(self.out / STUDIES_FILE, studies, looks)
+        pictures = write_images(self.out / INDEX, studies, scanned, duplicates)
+        write_studies(self.out / STUDIES_FILE, studies, scanned)
         write_duplicates(self.out / "duplicates.csv", studies, duplicates)
         write_rejected(self.out / REJECTED, reading.rejected)
-        self._about(looks)
+        self._about(scanned)
         self._shards()
         record = {
             "dataset": self.name,
@@ -302,17 +309,17 @@ class _Work:
         return _prepared(self.out, record, changed=True)
 
     def _splits(self, studies: Sequence[Study]) -> tuple[Iterator[Manifest], dict[str, str]]:
-        """The folds, and the locked, fixed or official split with its fractions of training.
+        """Folds, and the locked, fixed or official split with its fractions of training.
 
-        Each is made when it is asked for. A copy may hold no picture of a part of the official
-        split, which then is not made; why is given beside.
+        Splits are made lazily. An official split with an empty subset is not made; the reason is
+        returned.
         """
         locked = locked_studies(self.dataset, studies)
         official, unmade = self.official, {}
         lacking = _lacking(official, studies)
         if lacking:
             name = manifest_name(self.name, SplitSection(kind="official"))
-            unmade[name] = f"no study of its part {lacking!r} is here"
+            unmade[name] = f"no study of its subset {lacking!r} is here"
             logger.warning("%s is not written: %s", name, unmade[name])
             official = {}
 
@@ -338,24 +345,24 @@ class _Work:
     def _save(
         self, manifests: Iterable[Manifest], studies: Sequence[Study], duplicates: Mapping[str, int]
     ) -> dict[str, str]:
-        """Write each split, one held at a time; gives names and hashes.
+        """Write each split, one at a time; returns names and hashes.
 
         Raises:
-            InputError: If one parts near-duplicates, and that is refused.
+            InputError: If one divides near-duplicates, and that is refused.
         """
-        folder, made = self.out / "splits", {}
+        folder, written = self.out / "splits", {}
         folder.mkdir(exist_ok=True)
         for old in folder.glob("*.json"):
             old.unlink()
         for manifest in manifests:
             if self.plan.duplicates == "refuse":
-                refuse_parted(manifest, studies, duplicates)
+                refuse_divided(manifest, studies, duplicates)
             manifest.save(folder / f"{manifest.name}.json")
-            made[manifest.name] = manifest.sha256
-        return made
+            written[manifest.name] = manifest.sha256
+        return written
 
-    def _about(self, looks: Mapping[str, Look]) -> None:
-        """Say what the decoded pictures are, or remove those of an earlier plan."""
+    def _about(self, scanned: Mapping[str, ScannedImage]) -> None:
+        """Describe the decoded images, or remove those of an earlier plan."""
         if not self.plan.side:
             (self.out / ABOUT).unlink(missing_ok=True)
             (self.out / SQUARES).unlink(missing_ok=True)
@@ -374,8 +381,8 @@ class _Work:
         write_shards(self.out, self._samples(table), about, self.plan.shards)
 
     def _samples(self, table: StudyTable) -> Iterator[Sample]:
-        """Every study with the squares of its stills."""
-        store = PictureStore.open(self.out) if self.plan.side else None
+        """Every study with the resized images of its stills."""
+        store = ImageStore.open(self.out) if self.plan.side else None
         for row, study in enumerate(table):
             held: tuple[str, ...] = ()
             squares: NDArray[np.float16] = np.zeros((0, 1, 1), np.float16)

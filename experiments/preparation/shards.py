@@ -1,13 +1,12 @@
-"""Shards: a prepared copy as tar files that several machines can stream, one after the other.
+"""Shards: a prepared copy as tar files that several machines can stream.
 
-The format is WebDataset's: plain tar files, read front to back at the speed of disk or network, cut
-by any tool, without an index that would have to be in memory. It needs no service and no cache
-folder (Hugging Face datasets brings a cache and fetches by name, litdata a format and a client of
-its own). None of its decoders is used: a study is JSON, its squares are a plain array, and nothing
-is unpickled.
+The format is WebDataset's: plain tar files, read sequentially at the speed of disk or network,
+without an index in memory. It needs no service and no cache folder (Hugging Face datasets has a
+cache and fetches by name, litdata a format and a client of its own). None of its decoders is used:
+a study is JSON, its resized images are a plain array, and nothing is unpickled.
 
-Studies are dealt out to the shards at random, once, so that every shard looks like the whole; who
-trains is not written into them, so one set of shards serves every split.
+Studies are assigned to shards at random, once, so that every shard is a sample of the whole.
+Subsets are not written into them, so one set of shards serves every split.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ FOLDER = "shards"
 ABOUT = "shards.json"
 RECORD, SQUARES = "study.json", "squares.npy"
 MOST_OPEN = 512
-"""Most shards, which are all open while they are written."""
+"""Maximum number of shards, which are all open while they are written."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Sample:
     Args:
         row: Its row in `studies.parquet`.
         study: The study.
-        held: Paths of its pictures that are held as squares: stills, not volumes and clips.
-        squares: These squares, `[V, H, W]`.
+        held: Paths of its resized images: stills, not volumes and clips.
+        squares: Resized images, `[V, H, W]`.
     """
 
     row: int
@@ -62,11 +61,11 @@ class Shards:
     """The shards of a prepared copy.
 
     Args:
-        folder: Where they are.
-        files: Their names.
-        side: Side of the squares in pixels; 0 = they hold no pictures.
-        view: View recipe of the squares.
-        studies: Studies in all of them.
+        folder: Folder of the shards.
+        files: File names.
+        side: Side of the resized images in pixels; 0 = no images.
+        view: View recipe of the resized images.
+        studies: Number of studies in all shards.
     """
 
     folder: Path
@@ -77,10 +76,10 @@ class Shards:
 
     @classmethod
     def open(cls, folder: Path) -> Shards:
-        """The shards of a prepared copy; their lengths are checked, nothing is read.
+        """Shards of a prepared copy; their lengths are checked, nothing is read.
 
         Raises:
-            InputError: If they are not what their list says.
+            InputError: If they do not match their list.
         """
         path = folder / FOLDER / ABOUT
         try:
@@ -97,13 +96,13 @@ class Shards:
     def stream(
         self, files: Sequence[str], wanted: NDArray[np.bool_], seed: Sequence[int], mixed: int
     ) -> Iterator[Sample]:
-        """Studies of some shards, in an order that hangs on the seed alone.
+        """Studies of some shards, in an order that depends only on the seed.
 
         Args:
             files: Names of the shards, in the order to read them.
-            wanted: Of each row of `studies.parquet`, whether it is.
-            seed: Seed of the order within `mixed` studies.
-            mixed: Studies held to draw from.
+            wanted: Mask of the rows of `studies.parquet` to yield.
+            seed: Seed of the order.
+            mixed: Size of the shuffle buffer in studies.
         """
         import random
 
@@ -113,25 +112,25 @@ class Shards:
         pipeline = webdataset.DataPipeline(
             webdataset.SimpleShardList([str((self.folder / name).resolve()) for name in files]),
             webdataset.tarfile_to_samples(),
-            webdataset.select(lambda found: wanted[int(found["__key__"])]),
+            webdataset.select(lambda sample: wanted[int(sample["__key__"])]),
             webdataset.shuffle(mixed, initial=mixed, rng=random.Random(number)),
         )
-        for found in pipeline:
+        for sample in pipeline:
             squares: NDArray[np.float16] = np.zeros((0, self.side, self.side), np.float16)
-            if SQUARES in found:
-                squares = np.load(io.BytesIO(found[SQUARES]), allow_pickle=False)
-            record = json_of(found[RECORD])
+            if SQUARES in sample:
+                squares = np.load(io.BytesIO(sample[SQUARES]), allow_pickle=False)
+            record = json_of(sample[RECORD])
             held = tuple(record["held"])
-            yield Sample(int(found["__key__"]), study_of(record["study"]), held, squares)
+            yield Sample(int(sample["__key__"]), study_of(record["study"]), held, squares)
 
 
 def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], count: int) -> None:
-    """Write the shards of a copy, whole or not at all.
+    """Write the shards of a copy atomically.
 
     Args:
         out: The prepared copy.
         samples: Its studies.
-        about: Number of studies, side and view of the squares.
+        about: Number of studies, side and view of the resized images.
         count: Number of shards.
 
     Raises:
@@ -148,7 +147,7 @@ def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], co
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     names = [f"{number:05d}-of-{count:05d}.tar" for number in range(count)]
-    dealt = np.random.default_rng(0).permutation(studies) % count
+    assigned = np.random.default_rng(0).permutation(studies) % count
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
@@ -163,7 +162,7 @@ def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], co
             }
             if len(sample.squares):
                 written[SQUARES] = _packed(sample.squares)
-            writers[dealt[sample.row]].write(written)
+            writers[assigned[sample.row]].write(written)
     listed = [_about(unfinished / name) for name in names]
     write_json(unfinished / ABOUT, about | {"shards": listed})
     shutil.rmtree(out / FOLDER, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""The decoded pictures of a prepared copy, mapped from disk: read in any order, held by no one.
+"""Decoded images of a prepared copy, memory-mapped and read in any order.
 
-Squares are half-precision grey values, the very numbers that a run keeps of the same files in its
-cache, so a run that reads the store sees what it would have seen of the files.
+They are square images in half precision, with the same values that a run caches of the same files,
+so a run that reads the store has the same inputs.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from kg.files.json_text import json_in
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ABOUT", "PictureStore", "SQUARES"]
+__all__ = ["ABOUT", "ImageStore", "SQUARES"]
 
 SQUARES = Path("pictures") / "squares.f16"
 ABOUT = Path("pictures") / "about.json"
 
 
 @dataclass(frozen=True)
-class PictureStore:
-    """Grey squares `[P, H, W]` in [0, 1], one a readable picture of a prepared copy.
+class ImageStore:
+    """Grey square images `[P, H, W]` in [0, 1], one per readable image of a prepared copy.
 
     Args:
         folder: The prepared copy.
-        side: Side of the squares in pixels.
-        view: View recipe they were made by.
-        count: Number of squares, `P`.
+        side: Side of the images in pixels.
+        view: View recipe of the images.
+        count: Number of images, `P`.
     """
 
     folder: Path
@@ -46,11 +46,11 @@ class PictureStore:
     kept: ClassVar[bool] = True
 
     @classmethod
-    def open(cls, folder: Path) -> PictureStore:
+    def open(cls, folder: Path) -> ImageStore:
         """The store of a prepared copy; nothing is read yet.
 
         Raises:
-            InputError: If there is none, or its file has not the length it must have.
+            InputError: If there is none, or its file has another length.
         """
         path = folder / ABOUT
         try:
@@ -59,68 +59,68 @@ class PictureStore:
             length = (folder / SQUARES).stat().st_size
         except FileNotFoundError:
             raise InputError(
-                f"{folder}: holds no decoded pictures", "kgdx data prepare NAME --pictures SIDE"
+                f"{folder}: has no decoded images", "kgdx data prepare NAME --images SIDE"
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not readable: {error}", "prepare again") from None
         if length != store.count * 2 * store.side**2:
             raise InputError(
-                f"{folder / SQUARES}: has {length} bytes, not those of {store.count} pictures",
+                f"{folder / SQUARES}: has {length} bytes, not those of {store.count} images",
                 "remove the folder and prepare again",
             )
         return store
 
     @cached_property
     def squares(self) -> NDArray[np.float16]:
-        """All squares `[P, H, W]`, mapped from disk, read-only."""
+        """All images `[P, H, W]`, memory-mapped, read-only."""
         shape = (self.count, self.side, self.side)
         if not self.count:
             return np.zeros(shape, np.float16)
         return np.memmap(self.folder / SQUARES, np.float16, mode="r", shape=shape)
 
     def rows(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """Row of each picture in `squares`.
+        """Row of each image in `squares`.
 
         Args:
-            paths: Pictures as the index names them, relative to the raw folder.
+            paths: Images as the index names them, relative to the raw folder.
 
         Raises:
             InputError: If one is not in the store.
         """
-        found = self.places(paths)
-        if (found < 0).any():
-            lost = paths[int(np.argmax(found < 0))]
+        rows = self.places(paths)
+        if (rows < 0).any():
+            missing = paths[int(np.argmax(rows < 0))]
             raise InputError(
-                f"{self.folder}: the picture {lost!r} is not in it",
-                "prepare again; rejected.csv says which pictures cannot be read",
+                f"{self.folder}: the image {missing!r} is not in it",
+                "prepare again; rejected.csv says which images cannot be read",
             )
-        return found
+        return rows
 
     def grey(self, paths: Sequence[str]) -> NDArray[np.float32]:
-        """Grey values `[n, H, W]` in [0, 1] of pictures, in their order."""
-        taken: NDArray[np.float32] = self.squares[self.rows(paths)].astype(np.float32)
-        return taken
+        """Grey values `[n, H, W]` in [0, 1] of images, in their order."""
+        values: NDArray[np.float32] = self.squares[self.rows(paths)].astype(np.float32)
+        return values
 
     def check(self, side: int, view: str) -> None:
-        """Refuse a reader that wants other squares.
+        """Raise where an encoder needs another size or view.
 
         Raises:
-            InputError: With what the store holds and how to make what is wanted.
+            InputError: If side or view differ, with the command that makes them.
         """
         if (side, view) != (self.side, self.view):
             raise InputError(
-                f"{self.folder}: holds pictures of {self.side} pixels in the view {self.view!r}, "
-                f"the image encoder wants {side} in {view!r}",
-                f"prepare again with --pictures {side} --view {view}",
+                f"{self.folder}: has images of {self.side} pixels in the view {self.view!r}, "
+                f"the image encoder needs {side} in {view!r}",
+                f"prepare again with --images {side} --view {view}",
             )
 
     def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """Row of each picture, -1 where none is kept."""
+        """Row of each image, -1 where none is kept."""
         return np.array([self._rows.get(path, -1) for path in paths], dtype=np.int64)
 
     @cached_property
     def values(self) -> Tensor:
-        """All squares as a tensor that is mapped from disk."""
+        """All images as a memory-mapped tensor."""
         import torch
 
         size = self.count * self.side**2
@@ -130,7 +130,7 @@ class PictureStore:
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        """Row of each picture by its path."""
+        """Row of each image by its path."""
         from pyarrow import parquet
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "row"])
@@ -138,7 +138,7 @@ class PictureStore:
 
     @cached_property
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the file of each picture that is kept, by its path."""
+        """SHA-256 of the file of each stored image, by its path."""
         from pyarrow import parquet
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "sha256", "row"])

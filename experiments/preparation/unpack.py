@@ -1,9 +1,9 @@
-"""Unpack an archive so that it can only write what it says, where it may, as much as it may.
+"""Safe unpacking of archives.
 
-Members are written to a folder beside the target and moved only when all of them are right, so a
-refused archive leaves nothing behind. What is refused: names that lead out of the folder or are
-absolute, links, devices, two names that differ in case alone or meet in one file, and more files,
-bytes or expansion than allowed.
+Members are written to a temporary folder and moved only when all of them are valid, so a refused
+archive leaves nothing behind. Refused are names that lead out of the folder or are absolute, links,
+devices, names that differ only in case or denote one file, and more files, bytes or expansion than
+allowed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
     *(ValueError, NotImplementedError, RuntimeError),
 )
-"""What the standard library raises on an archive that is damaged, encrypted or of an odd kind."""
+"""Errors of the standard library for damaged, encrypted or unusual archives."""
 
 Member = tuple[str, Callable[[], IO[bytes] | None]]
 """Name of a file in the archive, and how to read it."""
@@ -40,14 +40,14 @@ Member = tuple[str, Callable[[], IO[bytes] | None]]
 
 @dataclass(frozen=True)
 class Quota:
-    """How much an archive may hold.
+    """Limits of an archive.
 
     Args:
-        files: Most files and folders.
-        depth: Most folders one in the other.
-        bytes: Most bytes in all, unpacked, never more than the disk has free; 0 = by `expansion`.
-        expansion: Most bytes unpacked for each byte of the archive, beyond the first `spare`.
-        spare: Bytes any archive may unpack to.
+        files: Maximum number of files and folders.
+        depth: Maximum depth of folders.
+        bytes: Maximum unpacked bytes, at most the free space of the disk; 0 = by `expansion`.
+        expansion: Maximum unpacked bytes per byte of the archive, beyond the first `spare`.
+        spare: Unpacked bytes that any archive may have.
     """
 
     files: int = 200_000
@@ -61,15 +61,15 @@ STANDARD = Quota()
 
 
 def unpack(archive: Path, folder: Path, quota: Quota = STANDARD) -> int:
-    """Unpack a zip or tar archive (also compressed) into a folder; gives the number of files.
+    """Unpack a zip or tar archive (also compressed) into a folder; returns the number of files.
 
     Args:
-        archive: The archive; its type is told by its content.
-        folder: Where its files go; files of the same names are replaced.
-        quota: How much it may hold.
+        archive: The archive; its type is recognised by its content.
+        folder: Target folder; files of the same names are replaced.
+        quota: Limits of the archive.
 
     Raises:
-        InputError: If it is no archive, damaged, or holds what is refused; nothing is left then.
+        InputError: If it is no archive, damaged or refused; nothing is left behind then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
@@ -88,7 +88,7 @@ def unpack(archive: Path, folder: Path, quota: Quota = STANDARD) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
-            f"{archive}: cannot be unpacked into {folder}: {reason}", "mend it"
+            f"{archive}: cannot be unpacked into {folder}: {reason}", "check its permissions"
         ) from None
     finally:
         shutil.rmtree(inside, ignore_errors=True)
@@ -96,13 +96,13 @@ def unpack(archive: Path, folder: Path, quota: Quota = STANDARD) -> int:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed unpacking left in a folder."""
+    """Remove the files of a killed unpacking from a folder."""
     for left in folder.glob(f"{UNFINISHED}*"):
         shutil.rmtree(left, ignore_errors=True)
 
 
 def _write(archive: Path, inside: Path, quota: Quota, allowed: int) -> list[str]:
-    """Write every member; gives their names."""
+    """Write every member; returns their names."""
     taken: dict[str, str] = {}
     names: list[str] = []
     for count, (name, read) in enumerate(_members(archive, quota.files), start=1):
@@ -110,16 +110,16 @@ def _write(archive: Path, inside: Path, quota: Quota, allowed: int) -> list[str]
         if count > quota.files:
             raise _too_many(archive, quota.files)
         if place.count("/") > quota.depth:
-            said = f"{archive}: has folders more than {quota.depth:,} deep"
-            raise InputError(said, "if it is what you expect, allow it with --depth")
+            message = f"{archive}: has folders more than {quota.depth:,} deep"
+            raise InputError(message, "if it is what you expect, allow it with --depth")
         _check_case(archive, place, taken)
-        source = read()
-        if source is None:
+        content = read()
+        if content is None:
             continue
         target = inside / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        with source, target.open("xb") as written:
-            while chunk := source.read(CHUNK):
+        with content, target.open("xb") as written:
+            while chunk := content.read(CHUNK):
                 allowed -= len(chunk)
                 if allowed < 0:
                     raise InputError(
@@ -175,7 +175,7 @@ def _reader(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], IO[
 
 
 def _place(archive: Path, name: str) -> str:
-    """Where a member goes, relative to the folder, with `.` steps taken out."""
+    """Path of a member relative to the folder, normalised."""
     plain = name.replace("\\", "/")
     path = PurePosixPath(plain)
     if path.is_absolute() or ".." in path.parts or "\0" in name or plain[1:2] == ":":
@@ -184,7 +184,7 @@ def _place(archive: Path, name: str) -> str:
 
 
 def _check_case(archive: Path, place: str, taken: dict[str, str]) -> None:
-    """Refuse a name that some file systems cannot tell from an earlier one."""
+    """Raise for a name that some file systems cannot distinguish from an earlier one."""
     steps = PurePosixPath(place)
     for path in (steps, *steps.parents):
         written = path.as_posix()

@@ -1,1 +1,1 @@
-"""Pages that tell what was found: self-contained HTML made from a run's folder alone."""
+"""Report pages of runs, comparisons, ablations and audits: self-contained HTML or Markdown."""

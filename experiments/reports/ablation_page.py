@@ -1,4 +1,4 @@
-"""The page of an ablation: the plain answer, the plan of its arms, and their comparison."""
+"""Page of an ablation: its conclusion, its arms, and their comparison."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from experiments.reports.document import (
     Page,
     Pair,
     Pairs,
+    Paragraph,
     Row,
     Section,
     Table,
-    Words,
 )
 from experiments.reports.drawings import draw_forest
 from experiments.reports.html import render_html
@@ -35,7 +35,7 @@ __all__ = ["ablation_page", "render_ablation_markdown", "render_ablation_page"]
 
 
 def render_ablation_page(result: AblationResult) -> str:
-    """The page as HTML: one document, no reference to anything outside it."""
+    """The page as one HTML document without external references."""
     return render_html(ablation_page(result))
 
 
@@ -45,7 +45,7 @@ def render_ablation_markdown(result: AblationResult) -> str:
 
 
 def ablation_page(result: AblationResult) -> Page:
-    """What is to be said of an ablation.
+    """Page of an ablation.
 
     Args:
         result: The ablation, with at least one setting.
@@ -58,23 +58,23 @@ def ablation_page(result: AblationResult) -> Page:
         heading=result.about or result.name,
         lead=first.preface + _lead(result),
         badges=comparison_badges(first),
-        asked=Pairs(
+        summary=Pairs(
             (
                 Pair("Base", result.base),
                 Pair("Compared with", result.reference),
                 Pair("Primary endpoints", _primary(result)),
-                Pair("Answers", first.told),
+                Pair("Predictions", first.told),
                 Pair("Tested on", f"{first.studies} studies of {first.groups} patients"),
                 Pair("Seeds", ", ".join(map(str, result.seeds))),
             )
         ),
         sections=(*sections, guidelines(sections)),
-        foot="Made by kgdx from the record of the ablation alone.",
+        foot="Made by kgdx from the record of the ablation.",
     )
 
 
 def _sections(result: AblationResult) -> Iterator[Section]:
-    yield Section("answer", "The plain answer", tuple(_answer(result)), "Answer")
+    yield Section("answer", "Conclusion", tuple(_answer(result)), "Conclusion")
     yield Section("plan", "The arms", tuple(_plan(result)), "Arms")
     if len(result.settings) == 1:
         yield from comparison_sections(result.settings[0].comparison)
@@ -92,27 +92,27 @@ def _primary(result: AblationResult) -> str:
     return "; ".join(f"{result.reference} − {arm}" for arm in result.primary)
 
 
-def _found(result: AblationResult, one: Compared) -> list[Difference]:
-    """Differences of the macro means that are primary endpoints, under one setting."""
+def _primary_differences(result: AblationResult, one: Compared) -> list[Difference]:
+    """Macro differences that are primary endpoints, under one setting."""
     pairs = [one.comparison.between(result.reference, arm) for arm in result.primary]
     return [pair[0] for pair in pairs if pair]
 
 
 def _lead(result: AblationResult) -> str:
-    """Whether it helps, in a sentence for each setting."""
+    """Conclusion in one sentence per setting."""
     if not result.primary:
         return f"{len(result.arms)} arms, none of whose differences is a primary endpoint."
-    said = {one.setting: _verdict(result, one) for one in result.settings}
-    if len(set(said.values())) == 1:
-        under = "Under every setting: " if len(said) > 1 else ""
-        return under + next(iter(said.values()))
-    return " ".join(f"At {setting}: {verdict}" for setting, verdict in said.items())
+    verdicts = {one.setting: _verdict(result, one) for one in result.settings}
+    if len(set(verdicts.values())) == 1:
+        under = "Under every setting: " if len(verdicts) > 1 else ""
+        return under + next(iter(verdicts.values()))
+    return " ".join(f"At {setting}: {verdict}" for setting, verdict in verdicts.items())
 
 
 def _verdict(result: AblationResult, one: Compared) -> str:
-    """A win is one only over every primary endpoint."""
-    what = "The graph" if result.channels else f"What {result.reference} has"
-    calls = [found.verdict for found in _found(result, one)]
+    """Verdict under one setting; a win needs every primary endpoint to be higher."""
+    what = "The graph" if result.channels else f"The reference {result.reference}"
+    calls = [found.verdict for found in _primary_differences(result, one)]
     if calls and all(call == "higher" for call in calls):
         return f"{what} helps: {result.reference} is better in every primary endpoint."
     if "lower" in calls:
@@ -127,30 +127,34 @@ def _verdict(result: AblationResult, one: Compared) -> str:
 
 def _answer(result: AblationResult) -> Iterator[Block]:
     yield Bullets(tuple(answer(result)) or (_lead(result),))
-    yield Words(
-        "What is called is called for these data, this system and these seeds. That no difference "
-        "is shown does not mean that there is none: the interval says how large it may be.",
+    yield Paragraph(
+        "The verdicts hold for these data, this system and these seeds. A difference that is not "
+        "shown may still exist; its interval says how large it can be.",
         "note",
     )
 
 
 def _plan(result: AblationResult) -> Iterator[Block]:
-    """Which channel each arm leaves open, what it changes, and what was run."""
+    """Open channels, changed settings and runs of each arm."""
     if result.channels:
-        yield Words("The ways in which the graph reaches an answer; - is closed.", "soft")
+        yield Paragraph(
+            "Channels through which the graph reaches a prediction; - is closed.", "soft"
+        )
         names = list(next(iter(result.channels.values())))
         rows = (
             Row((arm, *(open_.get(name, "") for name in names)), strong=arm == result.reference)
             for arm, open_ in result.channels.items()
         )
         yield Table(("Arm", *names), tuple(rows), frozenset(range(1, len(names) + 1)))
-    yield Heading("What was run")
+    yield Heading("Runs")
     yield _runs(result)
     changes = (
         Row((arm, ", ".join(f"{key}={value}" for key, value in values.items()) or "nothing"))
         for arm, values in result.arms.items()
     )
-    yield Folded("What each arm changes", (Table(("Arm", "Changes"), tuple(changes), _SECOND),))
+    yield Folded(
+        "Settings changed by each arm", (Table(("Arm", "Changes"), tuple(changes), _SECOND),)
+    )
 
 
 _SECOND = frozenset({1})
@@ -161,7 +165,7 @@ def _draws(result: AblationResult) -> int:
 
 
 def _runs(result: AblationResult) -> Table:
-    """Runs of each arm, of those that were planned."""
+    """Planned and finished runs of each arm."""
     planned = len(result.settings) * len(result.seeds) * _draws(result)
     rows = []
     for arm in result.arms:
@@ -171,13 +175,13 @@ def _runs(result: AblationResult) -> Table:
             for entry in one.comparison.entries
             if entry.name == arm
         ]
-        found = sum(len(entry.runs) for entry in entries)
+        finished = sum(len(entry.runs) for entry in entries)
         seconds = sum(entry.seconds for entry in entries)
         parameters = max((entry.parameters for entry in entries), default=0)
-        missing = planned - found
+        missing = planned - finished
         rows.append(
             Row(
-                (arm, str(planned), str(found), str(missing) if missing else "none")
+                (arm, str(planned), str(finished), str(missing) if missing else "none")
                 + (f"{parameters:,}", f"{seconds / 60:.1f}"),
                 faint=missing > 0,
                 strong=arm == result.reference,
@@ -188,11 +192,11 @@ def _runs(result: AblationResult) -> Table:
 
 
 def _across(result: AblationResult) -> Iterator[Block]:
-    """The arms under each setting, and how the primary differences move."""
-    every = [(one, found) for one in result.settings for found in _found(result, one)]
-    labels = [f"{one.setting}: {found.first} − {found.second}" for one, found in every]
-    found = [difference for _, difference in every]
-    rows = forest_rows(found, labels)
+    """Metrics of the arms and primary differences under each setting."""
+    every = [(one, pair) for one in result.settings for pair in _primary_differences(result, one)]
+    labels = [f"{one.setting}: {pair.first} − {pair.second}" for one, pair in every]
+    differences = [pair for _, pair in every]
+    rows = forest_rows(differences, labels)
     metric = result.settings[0].comparison.metric
     if rows:
         axis = f"first minus second, {macro_name(metric)}"
@@ -200,9 +204,9 @@ def _across(result: AblationResult) -> Iterator[Block]:
         yield Figures((Figure(drawn, "Primary endpoints under each setting."),), wide=True)
         lines = (
             Row((label, signed(one.value), seeds_words(one.by_seed, sign=True), verdict_word(one)))
-            for label, one in zip(labels, found, strict=True)
+            for label, one in zip(labels, differences, strict=True)
         )
-        heads = ("First minus second", "Difference", "Over seeds", "The first is")
+        heads = ("First minus second", "Difference", "Over seeds", "Verdict")
         yield Table(heads, tuple(lines), frozenset({3}))
     yield Heading(f"{macro_name(metric, start=True)} of each arm")
     lines = (
@@ -213,7 +217,7 @@ def _across(result: AblationResult) -> Iterator[Block]:
 
 
 def _scored(comparison: Comparison, arm: str) -> str:
-    """The compared metric of an arm; empty where it was not run."""
+    """Compared metric of an arm; empty where it was not run."""
     for entry in comparison.entries:
         value = entry.metrics.get(comparison.metric)
         if entry.name == arm and value is not None:

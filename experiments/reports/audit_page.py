@@ -1,4 +1,4 @@
-"""The page of an audit: what must not tell the labels and does, and what follows for a system."""
+"""Page of a shortcut audit: probes, verdicts, label associations and train/test overlap."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from experiments.reports.document import (
     Page,
     Pair,
     Pairs,
+    Paragraph,
     Row,
     Section,
     Table,
-    Words,
 )
 
-__all__ = ["audit_page", "likeness_rows", "shuffled_words", "where"]
+__all__ = ["audit_page", "overlap_rows", "shuffled_words", "where"]
 
-TIES = 12
-"""Most ties of facts to labels that are shown."""
-SOURCES = 25
-"""Most sources that are shown."""
+MOST_ASSOCIATIONS = 12
+"""Maximum number of associations that are shown."""
+MOST_ORIGINS = 25
+"""Maximum number of origins that are shown."""
 
 
 def audit_page(audit: Audit) -> Page:
-    """What is to be said of an audit; the same audit gives the same page."""
+    """Page of an audit; the same audit gives the same page."""
     heading = f"Shortcuts in {audit.dataset} ({audit.labels})"
     return Page(
         title=heading,
@@ -40,59 +40,63 @@ def audit_page(audit: Audit) -> Page:
         heading=heading,
         lead=_lead(audit),
         badges=_badges(audit),
-        asked=_asked(audit),
+        summary=_summary(audit),
         sections=tuple(_sections(audit)),
-        foot="Made by kgdx from the development part alone; the locked part was not looked at.",
+        foot="Made by kgdx from the development set; the locked test set was not used.",
     )
 
 
 def where(name: str) -> str:
-    """What a place is called."""
+    """Displayed name of a modality or mean."""
     return MODALITY.get(name, name)
 
 
 def shuffled_words(audit: Audit) -> str:
-    """What came of the check of the audit itself."""
+    """Result of the check on shuffled labels."""
     check = audit.shuffled
     if check is None:
-        return "not possible: no fact differs between studies, or no modality has both classes"
-    found = f"{check.mean:.3f} [{check.low:.3f}, {check.high:.3f}] over {check.times} shuffles"
+        return "not possible: no metadata differ between studies, or no modality has both classes"
+    value = f"{check.mean:.3f} [{check.low:.3f}, {check.high:.3f}] over {check.times} shuffles"
     if check.passes:
-        return f"at chance as it must be: {found}"
-    return f"NOT at chance: {found}; patients leak between the folds, nothing here can be believed"
+        return f"at chance, as required: {value}"
+    return f"NOT at chance: {value}; patients leak between the folds, no result is valid"
 
 
-def likeness_rows(audit: Audit) -> list[tuple[str, str]]:
-    """What would let a test study be known from training, in words and counts."""
-    like = audit.likeness
+def overlap_rows(audit: Audit) -> list[tuple[str, str]]:
+    """Rows of the table of train/test overlap."""
+    overlap = audit.likeness
     rows = [
-        ("pictures looked at", f"{like.pictures} ({like.unreadable} unreadable)"),
+        ("images compared", f"{overlap.pictures} ({overlap.unreadable} unreadable)"),
         (
-            "pictures that nearly equal another",
-            f"{like.duplicates} ({like.duplicate_groups} groups)",
+            "images with a near-duplicate",
+            f"{overlap.duplicates} ({overlap.duplicate_groups} groups)",
         ),
-        ("such groups with several patients", str(like.across_patients)),
-        ("such groups parted by the folds", str(like.across_folds)),
+        ("groups with several patients", str(overlap.across_patients)),
+        ("groups divided by the folds", str(overlap.across_folds)),
     ]
-    if like.across_official is not None:
+    if overlap.across_official is not None:
         rows += [
-            ("such groups parted by the published split", str(like.across_official)),
-            ("patients on both sides of the published split", str(like.official_patients)),
+            ("groups divided by the published split", str(overlap.across_official)),
+            ("patients on both sides of the published split", str(overlap.official_patients)),
         ]
-    told = f"{like.same_text} (in {like.same_text_studies} of {like.texts} studies with text)"
-    return [*rows, ("texts that several patients have word for word", told)]
+
+    shared = (
+        f"{overlap.same_text} (in {overlap.same_text_studies} of {overlap.texts} studies with text)"
+    )
+    return [*rows, ("identical texts of several patients", shared)]
 
 
 def _lead(audit: Audit) -> str:
-    """The strongest shortcut, in a sentence."""
-    told = [one for one in _possible(audit) if above_chance(one.judged)]
-    if not told:
-        return "No probe tells the labels above chance on the mean of the findings."
-    best = max(told, key=lambda one: one.judged.value or 0.0)
+    """The strongest shortcut in a sentence."""
+    successful = [one for one in _possible(audit) if above_chance(one.judged)]
+    if not successful:
+        return "No probe predicts the labels above chance (macro AUROC)."
+    best = max(successful, key=lambda one: one.judged.value or 0.0)
     at = where(best.places[0].where)
     return (
-        f"{len(told)} of {len(_possible(audit))} probes that must not be able to diagnose tell the "
-        f"labels above chance. The strongest is {best.name}: macro AUROC {best.judged.words()} "
+        f"{len(successful)} of {len(_possible(audit))} probes that must not be able to diagnose "
+        f"predict the labels above chance. The strongest is {best.name}: macro AUROC "
+        f"{best.judged.words()} "
         f"({at})."
     )
 
@@ -101,15 +105,15 @@ def _badges(audit: Audit) -> tuple[Badge, ...]:
     badges = [Badge("research use only")]
     strongest = max((one.judged.value or 0.0 for one in _possible(audit)), default=0.0)
     if strongest >= STRONG:
-        badges.append(Badge("labels can be told from shortcuts", "alarm"))
+        badges.append(Badge("labels can be predicted from shortcuts", "alarm"))
     elif strongest >= MARKED:
         badges.append(Badge("shortcuts are strong", "warn"))
     if audit.shuffled is not None and not audit.shuffled.passes:
-        badges.append(Badge("the audit's own check fails", "alarm"))
+        badges.append(Badge("the check on shuffled labels fails", "alarm"))
     return tuple(badges)
 
 
-def _asked(audit: Audit) -> Pairs:
+def _summary(audit: Audit) -> Pairs:
     modalities = ", ".join(f"{count} {where(name)}" for name, count in audit.modalities.items())
     return Pairs(
         (
@@ -125,16 +129,18 @@ def _asked(audit: Audit) -> Pairs:
 
 def _sections(audit: Audit) -> Iterator[Section]:
     if audit.remarks:
-        yield Section("before", "Before you read on", (Bullets(audit.remarks),))
-    yield Section("verdicts", "What follows", (_verdicts(audit),), "Verdicts")
+        yield Section("before", "Warnings", (Bullets(audit.remarks),))
+    yield Section("verdicts", "Verdicts", (_verdicts(audit),), "Verdicts")
     yield Section("probes", "Probes", tuple(_probes(audit)), "Probes")
     if audit.explained:
-        yield Section("systems", "Systems beside the probes", tuple(_systems(audit)), "Systems")
+        yield Section(
+            "systems", "Systems compared with the probes", tuple(_systems(audit)), "Systems"
+        )
     if len(audit.counts) > 1:
-        yield Section("findings", "Finding by finding", tuple(_findings(audit)), "Findings")
+        yield Section("findings", "AUROC by finding", tuple(_findings(audit)), "Findings")
     yield Section("labels", "Labels", tuple(_labels(audit)), "Labels")
-    yield Section("likeness", "What recurs", (_likeness(audit),), "Recurring")
-    yield Section("repeat", "How to repeat it", (_repeat(audit),), "Repeat")
+    yield Section("likeness", "Train/test overlap", (_overlap(audit),), "Overlap")
+    yield Section("repeat", "Reproduction", (_repeat(audit),), "Repeat")
 
 
 def _verdicts(audit: Audit) -> Table:
@@ -152,12 +158,12 @@ def _verdicts(audit: Audit) -> Table:
 
 
 def _probes(audit: Audit) -> Iterator[Block]:
-    yield Words(
-        "Each probe is a logistic regression on what it reads, trained and tested on the same "
-        "grouped folds as the runs. AUROC is the mean over findings; with several modalities it is "
-        "taken within each, and their mean stands under together. A probe that tells nothing "
-        "proves nothing: a stronger reader of the same input may tell more. The bar spans 0.3 to "
-        "1, the dashed line is guessing.",
+    yield Paragraph(
+        "Each probe is a logistic regression on its input, trained and tested on the same grouped "
+        "folds as the runs. AUROC is the mean over findings; with several modalities it is "
+        "computed within each, and their mean is in the column together. A probe at chance proves "
+        "nothing: a stronger model of the same input may do better. The bar spans 0.3 to 1; the "
+        "dashed line is chance.",
         "soft",
     )
     places = tuple(dict.fromkeys(place.where for one in audit.probes for place in one.places))
@@ -177,12 +183,12 @@ def _probes(audit: Audit) -> Iterator[Block]:
 
 
 def _systems(audit: Audit) -> Iterator[Block]:
-    yield Words(
-        "Finished runs on the same folds, each beside the probe that does best on its studies, "
-        "among those of what it reads itself. "
-        "Within: the run's AUROC among studies to which the probe gives about the same score, in "
-        "fifths of each fold (covariate-adjusted AUROC, Janes and Pepe 2009); comparable is the "
-        "share of positives that have a negative beside them there.",
+    yield Paragraph(
+        "Finished runs on the same folds, each compared with the best probe of an input that it "
+        "reads itself. "
+        "Within: the run's AUROC among studies with about the same probe score, in fifths of each "
+        "fold (covariate-adjusted AUROC, Janes and Pepe 2009). Comparable: share of positives that "
+        "have a negative in the same fifth.",
         "soft",
     )
     rows = tuple(
@@ -214,58 +220,60 @@ def _findings(audit: Audit) -> Iterator[Block]:
 
 
 def _labels(audit: Audit) -> Iterator[Block]:
-    parts = tuple(audit.modalities) if len(audit.modalities) > 1 else ()
+    modalities = tuple(audit.modalities) if len(audit.modalities) > 1 else ()
     rows = tuple(
         Row(
             (
                 row.label,
                 *map(str, (row.present, row.absent, row.not_stated)),
-                *("{} / {}".format(*row.by_modality[part]) for part in parts),
+                *("{} / {}".format(*row.by_modality[name]) for name in modalities),
             )
         )
         for row in audit.counts
     )
     columns = ("Finding", "Present", "Absent", "Not stated")
-    yield Table((*columns, *(f"{where(part)} with / without" for part in parts)), rows)
+    yield Table((*columns, *(f"{where(name)} with / without" for name in modalities)), rows)
     if audit.associations:
-        yield Words(
-            "What the labels hang together with: Cramer's V, corrected for bias; 0 is not at all, "
-            "1 is fully.",
+        yield Paragraph(
+            "Association of the labels with metadata: Cramer's V, corrected for bias, from 0 "
+            "(none) to 1 (full).",
             "soft",
         )
         yield Table(
-            ("Fact", "Finding", "Where", "V", "Categories", "Studies"),
+            ("Metadata", "Finding", "Modality", "V", "Categories", "Studies"),
             tuple(
                 Row(
                     (
-                        *(tie.fact.replace("_", " "), tie.label, where(tie.where)),
+                        *(_field(tie.fact), tie.label, where(tie.where)),
                         *(f"{tie.cramers_v:.2f}", str(tie.categories), str(tie.studies)),
                     )
                 )
-                for tie in audit.associations[:TIES]
+                for tie in audit.associations[:MOST_ASSOCIATIONS]
             ),
         )
     if len(audit.sources) > 1:
-        yield Folded(f"The {len(audit.sources)} sources", tuple(_sources(audit)))
+        yield Folded(f"The {len(audit.sources)} origins", tuple(_origins(audit)))
 
 
-def _sources(audit: Audit) -> Iterator[Block]:
+def _origins(audit: Audit) -> Iterator[Block]:
     finding = _most_tied(audit)
     rows = []
-    for one in audit.sources[:SOURCES]:
+    for one in audit.sources[:MOST_ORIGINS]:
         present, absent = one.present[finding.finding], one.absent[finding.finding]
         tested = "yes" if one.can_be_tested else "too few of a class"
         rows.append(
             Row((one.source, *map(str, (one.studies, one.patients, present, absent)), tested))
         )
-    columns = ("Source", "Studies", "Patients", f"With {finding.label}", "Without")
+    columns = ("Origin", "Studies", "Patients", f"With {finding.label}", "Without")
     yield Table((*columns, "Can be left out and tested"), tuple(rows), frozenset({5}))
-    if len(audit.sources) > SOURCES:
-        yield Words(f"{len(audit.sources) - SOURCES} smaller sources are not shown.", "note")
+    if len(audit.sources) > MOST_ORIGINS:
+        yield Paragraph(
+            f"{len(audit.sources) - MOST_ORIGINS} smaller origins are not shown.", "note"
+        )
 
 
-def _likeness(audit: Audit) -> Table:
-    return Table(("", "Count"), tuple(Row(row) for row in likeness_rows(audit)))
+def _overlap(audit: Audit) -> Table:
+    return Table(("", "Count"), tuple(Row(row) for row in overlap_rows(audit)))
 
 
 def _repeat(audit: Audit) -> Pairs:
@@ -283,9 +291,14 @@ def _repeat(audit: Audit) -> Pairs:
 
 
 def _most_tied(audit: Audit) -> LabelCount:
-    """The finding most tied to the source; the first where none is."""
+    """Finding most associated with the origin; the first where none is."""
     tied = [tie.finding for tie in audit.associations if tie.fact == "source"]
     return next((row for row in audit.counts if row.finding in tied[:1]), audit.counts[0])
+
+
+def _field(name: str) -> str:
+    """Displayed name of a metadata field."""
+    return "origin" if name == "source" else name.replace("_", " ")
 
 
 def _possible(audit: Audit) -> list[ProbeResult]:

@@ -1,8 +1,8 @@
-"""Items of TRIPOD+AI and CLAIM that a run's page answers, and those it cannot.
+"""Checklist of TRIPOD+AI and CLAIM items: those answered by a page, and those it cannot answer.
 
 Numbers are those of TRIPOD+AI (Collins 2024, doi 10.1136/bmj-2023-078378: 27 items, 52 with their
-parts) and of the 2024 update of CLAIM (Tejani 2024, doi 10.1148/ryai.240300: 44 items). What an
-item is about is said in our own few words; `checklist.tsv` holds them.
+parts) and of the 2024 update of CLAIM (Tejani 2024, doi 10.1148/ryai.240300: 44 items). Items
+are paraphrased in `checklist.tsv`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.reports.document import Block, Folded, Link, Row, Section, Table, Words
+from experiments.reports.document import Block, Folded, Link, Paragraph, Row, Section, Table
 
 __all__ = ["Item", "checklist_items", "checklist_section"]
 
 TOP = "top"
-"""What the head of a page is called in the list."""
+"""Name of the head of a page in the list."""
 
 
 class Item(NamedTuple):
@@ -26,10 +26,10 @@ class Item(NamedTuple):
 
     Args:
         guideline: `TRIPOD+AI` or `CLAIM 2024`.
-        item: Its number.
-        subject: What it is about.
-        section: The section of a page that answers it; empty = none does.
-        remark: What in that section, or why the page has no answer.
+        item: Number of the item.
+        subject: Topic of the item.
+        section: Section of a page that answers it; empty = none.
+        remark: Place in that section, or reason why there is no answer.
     """
 
     guideline: str
@@ -53,12 +53,12 @@ def checklist_section(
     called: Mapping[str, str] | None = None,
     otherwise: str = "this run has none",
 ) -> Section:
-    """What a page with these sections answers; what it has no section for is named as such.
+    """Section with the items that a page answers, and those it has no section for.
 
     Args:
         sections: The sections of the page.
-        called: What a section of a run's page is called here, where it has another name.
-        otherwise: Why an item is not answered whose section is missing.
+        called: Other names of sections of a run's page on this page.
+        otherwise: Remark on an item whose section is missing.
     """
     here = {section.id: section for section in sections}
     names = {name: name for name in here} | dict(called or {})
@@ -70,11 +70,11 @@ def checklist_section(
         count = f"{guideline}: {len(answered)} of {len(items)} items have an answer here"
         blocks.append(Folded(count, (_table(items, titles, otherwise),)))
     explained = (
-        "Where this page answers an item of the reporting guidelines, and which items it cannot "
-        "answer. An answer here does not make a report complete."
+        "Items of the reporting guidelines that this page answers, and items it cannot answer. An "
+        "answer here does not make a report complete."
     )
     title = "Reporting guidelines"
-    return Section("checklist", title, (Words(explained, "soft"), *blocks), "Guidelines")
+    return Section("checklist", title, (Paragraph(explained, "soft"), *blocks), "Guidelines")
 
 
 def _table(items: Sequence[Item], titles: Mapping[str, Section], otherwise: str) -> Table:

@@ -1,4 +1,4 @@
-"""How pages show differences: which come first, the cells of a table, the forest plot."""
+"""Differences on pages: their order, table cells and forest plot."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def macro_differences(comparison: Comparison) -> list[Difference]:
 
 
 def judged(difference: Difference) -> tuple[str, str, str]:
-    """Its value, p and p after Holm; of one with too few positives only that."""
+    """Value, p and Holm-adjusted p of a difference; `too few` where positives are too few."""
     if difference.verdict == "too few":
         return "too few", "", ""
     return signed(difference.value), p_value(difference.p), p_value(difference.p_holm)
 
 
 def forest_rows(differences: Sequence[Difference], labels: Sequence[str]) -> list[ForestRow]:
-    """The differences that are judged and have an interval, as rows of a forest plot."""
+    """Rows of a forest plot: the differences with a verdict and an interval."""
     return [
         ForestRow(
             label,
@@ -46,18 +46,19 @@ def forest_rows(differences: Sequence[Difference], labels: Sequence[str]) -> lis
 
 
 def forest(differences: Sequence[Difference], labels: Sequence[str], name: str) -> Iterator[Block]:
-    """The forest plot of some differences; nothing where none has an interval."""
+    """Forest plot of differences; nothing where none has an interval."""
     rows = forest_rows(differences, labels)
     if not rows:
         return
     axis = f"first minus second, {macro_name(differences[0].metric)}"
     drawn = draw_forest(rows, f"Forest plot: {name}", x=axis)
-    told = (
-        "Filled: called; diamonds and bold: primary. Right of the dashed line the first is higher."
+    caption = (
+        "Filled: interval excludes zero; diamonds and bold: primary endpoints. Right of the dashed "
+        "line the first is higher."
     )
-    yield Figures((Figure(drawn, told),), wide=True)
+    yield Figures((Figure(drawn, caption),), wide=True)
 
 
 def short(name: str, letters: int) -> str:
-    """A name as a drawing has room for it."""
+    """Name shortened to the room in a drawing."""
     return textwrap.shorten(name, letters, placeholder="…") or name[:letters]

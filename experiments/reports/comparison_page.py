@@ -1,4 +1,4 @@
-"""The page of a comparison: what differs, by how much, and how sure that is."""
+"""Page of a comparison: differences between runs with intervals and p-values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def render_comparison_page(comparison: Comparison) -> str:
-    """The page as HTML: one document, no reference to anything outside it."""
+    """The page as one HTML document without external references."""
     return render_html(comparison_page(comparison))
 
 
@@ -34,7 +34,7 @@ def render_comparison_markdown(comparison: Comparison) -> str:
 
 
 def comparison_page(comparison: Comparison) -> Page:
-    """What is to be said of a comparison."""
+    """Page of a comparison."""
     first = comparison.entries[0]
     sections = tuple(comparison_sections(comparison))
     names = [entry.name for entry in comparison.entries]
@@ -45,47 +45,47 @@ def comparison_page(comparison: Comparison) -> Page:
         heading=f"{heading} on {first.dataset}",
         lead=_lead(comparison),
         badges=comparison_badges(comparison),
-        asked=Pairs(
+        summary=Pairs(
             (
                 Pair("Compared", ", ".join(names)),
-                Pair("Answers", comparison.told),
+                Pair("Predictions", comparison.told),
                 Pair("Tested on", f"{comparison.studies} studies of {comparison.groups} patients"),
                 Pair("Labels", first.labels),
-                Pair("Labels were read from", ", ".join(first.label_source)),
+                Pair("Labels derived from", ", ".join(first.label_source)),
             )
         ),
         sections=(*sections, guidelines(sections)),
-        foot="Made by kgdx from the record of the comparison alone.",
+        foot="Made by kgdx from the record of the comparison.",
     )
 
 
 def guidelines(sections: Sequence[Section]) -> Section:
-    """The guideline items a page on several configurations answers; runs answer the rest."""
+    """Guideline items answered on a page of several configurations; run pages answer the rest."""
     called = {"measured": "entries", "limits": "notes", "data": "repeat"}
     return checklist_section(sections, called=called, otherwise="see the pages of the runs")
 
 
 def _lead(comparison: Comparison) -> str:
-    """The primary verdicts, else the first, or what there is."""
+    """Primary verdicts, else the first verdict, else the number of configurations."""
     macros = macro_differences(comparison)
     primary = [one for one in macros if one.family == "primary"]
-    said = [verdict_sentence(one, comparison.level) for one in primary or macros[:1]] or [
+    sentences = [verdict_sentence(one, comparison.level) for one in primary or macros[:1]] or [
         f"{len(comparison.entries)} configurations on the same {comparison.studies} studies."
     ]
-    return comparison.preface + " ".join(said)
+    return comparison.preface + " ".join(sentences)
 
 
 def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:
-    """The worst leakage of the entries, and which part or data they were tested on."""
+    """Badges: worst leakage of the entries, and the subset or data they were tested on."""
     order = list(LEAKAGE)
     levels = {entry.leakage for entry in comparison.entries}
     worst = max(levels, key=lambda level: order.index(level) if level in order else len(order))
-    tone, said, _ = LEAKAGE.get(worst, ("warn", worst, ""))
-    badges = [Badge(said, tone), Badge("research use only")]
+    tone, label, _ = LEAKAGE.get(worst, ("warn", worst, ""))
+    badges = [Badge(label, tone), Badge("research use only")]
     if any(entry.split_kind == "locked" for entry in comparison.entries):
-        badges.append(Badge("locked part", "warn"))
+        badges.append(Badge("locked test set", "warn"))
     elif comparison.entries[0].split_kind == "external":
         badges.append(Badge("external data"))
     elif comparison.entries[0].split_kind != "official":
-        badges.append(Badge("development part"))
+        badges.append(Badge("development set"))
     return tuple(badges)

@@ -1,4 +1,4 @@
-"""The parts of a page on a comparison: differences, entries, findings, settings, what to know."""
+"""Sections of a comparison's page: differences, entries, findings, settings and notes."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ from experiments.reports.document import (
     Heading,
     Pair,
     Pairs,
+    Paragraph,
     Row,
     Section,
     Table,
-    Words,
 )
-from experiments.reports.rare_findings import rarity_blocks
+from experiments.reports.rare_findings import rare_findings_blocks
 from experiments.reports.run_elsewhere import ledger_block
 from experiments.reports.wording import LEAKAGE, metric_name, number, span
 
 __all__ = ["comparison_sections"]
 
 MOST_PAIRS = 3
-"""Pairs whose findings are drawn, the primary ones first; all are in a table."""
+"""Number of pairs whose findings are drawn, primary ones first; all are in a table."""
 RESEARCH = "Research use only. Not a medical device; no output may guide the care of a patient."
 
 
 def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[Section]:
-    """All parts of a page on one comparison.
+    """All sections of one comparison.
 
     Args:
         comparison: The comparison.
-        drawn: What the names of its drawings begin with, where a page has several comparisons.
+        drawn: Prefix of the names of drawings, where a page has several comparisons.
     """
     yield Section(
-        "differences", "What differs", tuple(_difference_blocks(comparison, drawn)), "Differences"
+        "differences", "Differences", tuple(_difference_blocks(comparison, drawn)), "Differences"
     )
-    yield Section("entries", "What each scored", tuple(_entries(comparison)), "Entries")
-    found = tuple(_findings(comparison, drawn))
-    if found:
-        yield Section("findings", "Finding by finding, the rarest first", found, "Findings")
+    yield Section("entries", "Metrics of each entry", tuple(_entries(comparison)), "Entries")
+    findings = tuple(_findings(comparison, drawn))
+    if findings:
+        yield Section("findings", "Metrics by finding, rarest first", findings, "Findings")
     if comparison.rarity:
-        halves = tuple(rarity_blocks(comparison, comparison.rarity, drawn))
-        yield Section("rarity", "By how common a finding is", halves, "Rare")
+        halves = tuple(rare_findings_blocks(comparison, comparison.rarity, drawn))
+        yield Section("rarity", "Rare and common findings", halves, "Rare")
     if any(entry.parts for entry in comparison.entries):
-        parts = (_parts(comparison),)
-        yield Section("parts", "Within each modality", parts, "Modalities")
-    yield Section("settings", "What was set otherwise", tuple(_settings(comparison)), "Settings")
+        modalities = (_modalities(comparison),)
+        yield Section("parts", "Within each modality", modalities, "Modalities")
+    yield Section("settings", "Settings that differ", tuple(_settings(comparison)), "Settings")
     yield Section("notes", "Notes and limits", (_notes(comparison),), "Notes")
     if comparison.ledger:
         ledger = (ledger_block(comparison.ledger),)
-        yield Section("ledger", "Uses of the locked part by these runs", ledger, "Locked")
-    yield Section("repeat", "What it was made from", tuple(_sources(comparison)), "Sources")
+        yield Section("ledger", "Uses of the locked test set by these runs", ledger, "Locked")
+    yield Section("repeat", "Data and runs", tuple(_provenance(comparison)), "Provenance")
 
 
 def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Block]:
@@ -74,27 +74,27 @@ def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Bloc
 
     Args:
         comparison: The comparison.
-        drawn: What the names of its drawings begin with.
+        drawn: Prefix of the names of drawings.
     """
     macros = macro_differences(comparison)
     if not macros:
-        yield Words("Nothing was paired: each entry stands for itself.")
+        yield Paragraph("No entries were paired.")
         return
     primary = [one for one in macros if one.family == "primary"]
     yield Bullets(tuple(verdict_sentence(one, comparison.level) for one in primary or macros[:5]))
     labels = [f"{short(one.first, 40)} − {short(one.second, 40)}" for one in macros]
     yield from forest(macros, labels, f"{drawn}differences")
     yield _difference_table(macros)
-    yield Words(
+    yield Paragraph(
         f"Paired on the same patients: {comparison.resamples} resamples of {comparison.groups} "
         f"patient groups, {comparison.level:.0%} intervals, scores averaged over seeds first. A "
-        "difference is called only where its interval leaves out zero and p after Holm agrees.",
+        "difference has a verdict only where its interval excludes zero and p after Holm agrees.",
         "note",
     )
 
 
 def _difference_table(differences: Sequence[Difference]) -> Table:
-    """One row a pair."""
+    """One row per pair."""
     delong = any(one.p_delong is not None for one in differences)
     seeded = any(one.by_seed.sd is not None for one in differences)
     ranked = all(one.metric in METRICS for one in differences)
@@ -103,7 +103,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
         "Difference",
         "p",
         "p after Holm",
-        "The first is",
+        "Verdict",
     )
     heads += ("p, DeLong",) * delong + ("Over seeds",) * seeded
     heads += ("Positives",) * ranked + ("Endpoint",)
@@ -127,7 +127,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
 
 
 def _entries(comparison: Comparison) -> Iterator[Block]:
-    """One row an entry: what it was given, what it scored."""
+    """Table of entries with their inputs and metrics."""
     compared = [
         entry.metrics.get(comparison.metric, Measured(None)) for entry in comparison.entries
     ]
@@ -142,7 +142,7 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
         "",
     )
     heads += ("Over seeds",) * seeded
-    heads += (*(metric_name(name) for name in others), "Reads at test", "Leakage", "Parameters")
+    heads += (*(metric_name(name) for name in others), "Inputs at test", "Leakage", "Parameters")
     rows = []
     for entry, value in zip(comparison.entries, compared, strict=True):
         bar: Bar | str = ""
@@ -154,17 +154,16 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
         rest = (number(entry.metrics.get(name)) for name in others)
         reads = " + ".join(entry.inputs_at_test) or "nothing"
         leakage = LEAKAGE.get(entry.leakage, ("", entry.leakage, ""))[1]
-        given = (reads, leakage, f"{entry.parameters:,}")
-        rows.append(Row((entry.name, *measured, *alone, *rest, *given)))
+        described = (reads, leakage, f"{entry.parameters:,}")
+        rows.append(Row((entry.name, *measured, *alone, *rest, *described)))
     words = frozenset({len(heads) - 3, len(heads) - 2})
     yield Table(heads, tuple(rows), words)
-    yield Words("The dashed line of each bar stands at the first entry.", "note")
+    yield Paragraph("The dashed line of each bar stands at the first entry.", "note")
     printed = published_table(comparison)
     if printed.rows:
-        yield Heading("Printed elsewhere")
-        yield Words(
-            "Not measured here, and not to be compared with ours. Notes and limits say what a mark "
-            "means.",
+        yield Heading("Published numbers")
+        yield Paragraph(
+            "Not measured here, and not comparable with ours. Notes and limits explain the marks.",
             "note",
         )
         heads = tuple(head.capitalize() for head in printed.columns)
@@ -172,7 +171,7 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
 
 
 def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:
-    """The score of each finding by entry, and the differences of each pair."""
+    """Metric of each finding by entry, and the differences of each pair."""
     first = sorted(comparison.entries[0].findings, key=lambda one: (one.positives, one.finding))
     if not first:
         return
@@ -199,11 +198,11 @@ def _findings(comparison: Comparison, drawn: str) -> Iterator[Block]:
 
 
 def _by_distance(comparison: Comparison) -> Iterator[Block]:
-    """Whether what lies farther in the graph from all that was taught is answered worse."""
-    yield Words(
-        "Distance: cost of the path in the graph to the nearest finding that was taught. Spearman "
-        "rho of score and distance; below zero, what lies farther away is answered worse. The "
-        "interval is of resampled findings.",
+    """Rank correlation of zero-shot metrics with graph distance to the trained findings."""
+    yield Paragraph(
+        "Distance: cost of the path in the graph to the nearest trained finding. Spearman's rho of "
+        "metric and distance; below zero, more distant findings are predicted worse. The interval "
+        "is over resampled findings.",
         "note",
     )
     rows = (
@@ -219,16 +218,16 @@ def _score(one: FindingScore | None) -> str:
 
 
 def _finding_blocks(comparison: Comparison, pair: tuple[str, str], drawn: str) -> Iterator[Block]:
-    """Differences of the findings of a pair, the rarest first; without a name none is drawn."""
+    """Differences of the findings of a pair, rarest first; drawn only where a name is given."""
     labels = {one.finding: one.label for one in comparison.entries[0].findings}
-    found = [one for one in comparison.between(*pair) if one.finding]
-    found.sort(key=lambda one: (one.positives, one.finding))
-    if not found:
+    differences = [one for one in comparison.between(*pair) if one.finding]
+    differences.sort(key=lambda one: (one.positives, one.finding))
+    if not differences:
         return
-    named = [(labels.get(one.finding, one.finding), f" (n={one.positives})") for one in found]
+    named = [(labels.get(one.finding, one.finding), f" (n={one.positives})") for one in differences]
     if drawn:
-        said = [short(label, 44) + count for label, count in named]
-        yield from forest(found, said, drawn)
+        captions = [short(label, 44) + count for label, count in named]
+        yield from forest(differences, captions, drawn)
     rows = (
         Row(
             (
@@ -238,14 +237,14 @@ def _finding_blocks(comparison: Comparison, pair: tuple[str, str], drawn: str) -
             ),
             faint=one.verdict == "too few",
         )
-        for one, (label, count) in zip(found, named, strict=True)
+        for one, (label, count) in zip(differences, named, strict=True)
     )
-    heads = ("Finding, rarest first", "Difference", "p", "p after Holm", "The first is")
+    heads = ("Finding, rarest first", "Difference", "p", "p after Holm", "Verdict")
     yield Table(heads, tuple(rows), frozenset({4}))
 
 
-def _parts(comparison: Comparison) -> Table:
-    """One row an entry and modality."""
+def _modalities(comparison: Comparison) -> Table:
+    """One row per entry and modality."""
     rows = (
         Row(
             (
@@ -266,10 +265,10 @@ def _parts(comparison: Comparison) -> Table:
 
 
 def _settings(comparison: Comparison) -> Iterator[Block]:
-    """Settings that differ, a column an entry."""
+    """Settings that differ, one column per entry."""
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.settings))
     if not keys:
-        yield Words("Nothing differs but what is named above.")
+        yield Paragraph("No other settings differ.")
         return
     names = tuple(entry.name for entry in comparison.entries)
     rows = (
@@ -281,17 +280,17 @@ def _settings(comparison: Comparison) -> Iterator[Block]:
 
 def _notes(comparison: Comparison) -> Bullets:
     entry = comparison.entries[0]
-    made_up = "The data are made up by a program: nothing here is a claim about patients."
-    said = [RESEARCH, *comparison.notes]
+    synthetic = "The data are synthetic: nothing here is a claim about patients."
+    notes = [RESEARCH, *comparison.notes]
     if entry.dataset == "synthetic":
-        said.insert(1, made_up)
-    said.append(
+        notes.insert(1, synthetic)
+    notes.append(
         "Numbers hold for these studies, labels and splits; no other hospital was tested here."
     )
-    return Bullets(tuple(said))
+    return Bullets(tuple(notes))
 
 
-def _sources(comparison: Comparison) -> Iterator[Block]:
+def _provenance(comparison: Comparison) -> Iterator[Block]:
     """Data, splits, graphs, commits and runs of the entries."""
     first = comparison.entries[0]
     manifests = {
@@ -299,7 +298,7 @@ def _sources(comparison: Comparison) -> Iterator[Block]:
     }
     yield Pairs(
         (
-            Pair("Answers", comparison.told),
+            Pair("Predictions", comparison.told),
             Pair("Data set", first.dataset),
             Pair("Labels", f"{first.labels}, read from {', '.join(first.label_source)}"),
             Pair("Studies tested", f"{comparison.studies} of {comparison.groups} patient groups"),

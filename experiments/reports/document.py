@@ -1,4 +1,4 @@
-"""Page: what a report says, not how it looks; HTML and Markdown are made from the same one."""
+"""Document model of a report page, rendered as HTML or Markdown."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ __all__ = [
     "Table",
     "Tile",
     "Tiles",
-    "Words",
+    "Paragraph",
 ]
 
 
 @dataclass(frozen=True)
-class Words:
-    """A paragraph; `soft` ones explain, `note` ones are small."""
+class Paragraph:
+    """Paragraph; the tone `soft` marks an explanation, `note` a small remark."""
 
-    kind: ClassVar[str] = "words"
+    kind: ClassVar[str] = "paragraph"
     text: str
     tone: str = ""
 
@@ -59,7 +59,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Pair:
-    """A name and its value; `exact` ones (hashes, command lines) are shown letter by letter."""
+    """Name and value; `exact` values (hashes, command lines) are shown verbatim."""
 
     name: str
     value: str
@@ -81,7 +81,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Bar:
-    """An interval drawn in a cell of a table; Markdown leaves it out.
+    """Interval drawn in a table cell; omitted in Markdown.
 
     Args:
         value: Point estimate.
@@ -89,7 +89,7 @@ class Bar:
         high: Upper end.
         left: Value at the left edge.
         right: Value at the right edge.
-        mark: Where the dashed line stands: guessing, or no difference.
+        mark: Value of the dashed line: chance, or no difference.
     """
 
     kind: ClassVar[str] = "bar"
@@ -101,14 +101,14 @@ class Bar:
     mark: float = 0.5
 
     def place(self, value: float) -> float:
-        """Where a value stands on a drawing 150 wide, cut to its edges."""
+        """Position of a value on a drawing of width 150, clipped to its edges."""
         share = (value - self.left) / (self.right - self.left)
         return 5 + 140 * min(max(share, 0.0), 1.0)
 
 
 @dataclass(frozen=True)
 class Link:
-    """A word in a cell that leads to a section of the same page."""
+    """Link in a cell to a section of the same page."""
 
     kind: ClassVar[str] = "link"
     text: str
@@ -120,7 +120,7 @@ Cell = str | Bar | Link
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table; `faint` ones do not count, `strong` ones are what the table is about."""
+    """Table row; `faint` rows do not count, `strong` rows are the main result."""
 
     cells: tuple[Cell, ...]
     faint: bool = False
@@ -132,9 +132,9 @@ class Table:
     """A table.
 
     Args:
-        columns: Heads; an empty one is a column of bars.
-        rows: Rows, each with a cell a column.
-        words: Places of columns that hold words and are set to the left.
+        columns: Headings; an empty one is a column of bars.
+        rows: Rows with one cell per column.
+        words: Indices of text columns, which are aligned to the left.
     """
 
     kind: ClassVar[str] = "table"
@@ -172,7 +172,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Drawings side by side; Markdown leaves them out. `wide` ones need the width of the page."""
+    """Drawings side by side, omitted in Markdown; `wide` ones take the width of the page."""
 
     kind: ClassVar[str] = "figures"
     figures: tuple[Figure, ...]
@@ -181,7 +181,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Code:
-    """Text shown letter by letter."""
+    """Verbatim text."""
 
     kind: ClassVar[str] = "code"
     text: str
@@ -189,7 +189,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Examples:
-    """Studies with the evidence for each answer, as `example_cards` gives them."""
+    """Studies with the evidence for each prediction, from `example_cards`."""
 
     kind: ClassVar[str] = "examples"
     cards: tuple[Mapping[str, Any], ...]
@@ -197,25 +197,25 @@ class Examples:
 
 @dataclass(frozen=True)
 class Folded:
-    """What is there for who wants it: shown on demand, and always in print."""
+    """Collapsible blocks: shown on demand, and always in print."""
 
     kind: ClassVar[str] = "folded"
     title: str
     blocks: tuple[Block, ...]
 
 
-Block = Words | Heading | Bullets | Pairs | Table | Tiles | Figures | Code | Examples | Folded
+Block = Paragraph | Heading | Bullets | Pairs | Table | Tiles | Figures | Code | Examples | Folded
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """Section of a page.
 
     Args:
-        id: What links and checklists call it.
-        title: Its heading.
-        blocks: What it says.
-        short: Its name in the list of sections; empty = it is not listed.
+        id: Name in links and checklists.
+        title: Heading.
+        blocks: Content.
+        short: Name in the list of sections; empty = not listed.
     """
 
     id: str
@@ -240,12 +240,12 @@ class Page:
         title: Title of the document.
         kicker: Small line above the heading.
         heading: The heading.
-        lead: What was found, in a sentence or two.
-        badges: What must be known before reading on.
+        lead: Result in a sentence or two.
+        badges: Leakage, status and other warnings.
         note: A sentence on the badges.
-        asked: What was asked, beside the lead.
-        sections: Its parts, in order.
-        foot: What it was made from.
+        summary: Settings shown beside the lead.
+        sections: Sections, in order.
+        foot: Origin of the page.
     """
 
     title: str
@@ -254,6 +254,6 @@ class Page:
     lead: str
     badges: tuple[Badge, ...] = ()
     note: str = ""
-    asked: Pairs = field(default_factory=lambda: Pairs(()))
+    summary: Pairs = field(default_factory=lambda: Pairs(()))
     sections: tuple[Section, ...] = ()
     foot: str = ""

@@ -1,4 +1,4 @@
-"""Plots of a page as inline SVG: small, without any reference outside, the same bytes each time."""
+"""Plots of a page as inline SVG: small, self-contained and reproducible byte by byte."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
     "draw_reliability",
 ]
 
-# Okabe and Ito's palette: told apart with any colour vision, and in print.
+# Okabe and Ito's palette: distinguishable with any colour vision, and in print.
 BLUE, VERMILION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
 PURPLE, SKY, GREY, INK = "#cc79a7", "#56b4e9", "#9aa0a6", "#33373d"
 _LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK)
@@ -64,10 +64,10 @@ def draw_curve(curve: Curve, name: str, *, x: str, y: str, chance: float | None)
 
     Args:
         curve: The curve and band.
-        name: What the picture shows, for those who cannot see it; also keeps ids apart.
+        name: Alternative text of the drawing, also used to keep ids unique.
         x: Label of the x axis.
         y: Label of the y axis.
-        chance: Height of the line of guessing (precision), or None for the diagonal (ROC).
+        chance: Height of the chance line (precision), or None for the diagonal (ROC).
     """
     with _square(name) as (axes, result):
         line = [0, 1] if chance is None else [chance, chance]
@@ -79,18 +79,18 @@ def draw_curve(curve: Curve, name: str, *, x: str, y: str, chance: float | None)
 
 
 def draw_reliability(points: Reliability, name: str) -> Markup:
-    """Said against seen, dots as large as their number of studies, with Wilson intervals."""
+    """Reliability diagram: predicted probability against observed share, with Wilson intervals."""
     with _square(name) as (axes, result):
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=(0, (3, 2)))
         z = 1.96
         shrink = 1 + z**2 / points.count
         centre = (points.seen + z**2 / (2 * points.count)) / shrink
-        spread = points.seen * (1 - points.seen) / points.count + z**2 / (4 * points.count**2)
-        half = z * np.sqrt(spread) / shrink
+        variance = points.seen * (1 - points.seen) / points.count + z**2 / (4 * points.count**2)
+        half = z * np.sqrt(variance) / shrink
         axes.vlines(points.said, centre - half, centre + half, color=VERMILION, lw=0.7, alpha=0.6)
         size = 4 + 28 * np.sqrt(points.count / points.count.max())
         axes.scatter(points.said, points.seen, s=size, color=VERMILION, linewidths=0, zorder=3)
-        axes.set(xlabel="said", ylabel="seen")
+        axes.set(xlabel="predicted", ylabel="observed")
     return result[0]
 
 
@@ -105,9 +105,9 @@ def draw_learning(
 
     Args:
         series: Points (epoch, value) of each line.
-        name: What the picture shows.
+        name: Alternative text of the drawing.
         y: Label of the y axis.
-        bounds: Where a new stage of training begins.
+        bounds: Epochs at which a new stage of training begins.
     """
     with _drawing(name, (4.6, 2.6)) as (axes, result):
         for bound in bounds:
@@ -136,12 +136,12 @@ class ForestRow:
     """A difference in a forest plot.
 
     Args:
-        label: What is compared.
-        value: The difference.
+        label: Names of the pair.
+        value: Difference.
         low: Lower end of its interval.
         high: Upper end.
         strong: A primary endpoint: its mark is a diamond and its label bold.
-        called: Whether it is called higher or lower: its mark is filled.
+        called: Whether it is judged higher or lower: its mark is filled.
     """
 
     label: str
@@ -157,7 +157,7 @@ def draw_forest(rows: Sequence[ForestRow], name: str, *, x: str) -> Markup:
 
     Args:
         rows: The differences, the first on top.
-        name: What the picture shows.
+        name: Alternative text of the drawing.
         x: Label of the x axis.
     """
     labels = ["\n".join(textwrap.wrap(row.label, 24)[:3]) for row in rows]
@@ -212,7 +212,7 @@ def _drawing(
     """
     result: list[Markup] = []
     with mpl.rc_context(), warnings.catch_warnings():
-        # letters of any script stay letters of the page; how wide they are is guessed
+        # text stays text of the page in any script; its width is estimated
         warnings.filterwarnings("ignore", message="Glyph")
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -231,12 +231,12 @@ def _drawing(
 
 
 def _inline(svg: str, name: str) -> Markup:
-    """An SVG file as an element of a page: scales with it, has a name, refers to nothing."""
+    """SVG file as an element of a page: scalable, with a name, without references."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = body.replace("xlink:href", "href")
-    # The letters of the page, not of the machine that drew it.
+    # The font of the page, not of the machine that drew it.
     body = body.replace("font-family: 'DejaVu Sans'; ", "")
     box = re.search(r'viewBox="[^"]*"', body)
     opening = Markup('<svg role="img" aria-label="{}" {}>').format(

@@ -1,4 +1,4 @@
-"""Studies on a page with the evidence for each answer: what was said, what is true, and why."""
+"""Example studies on a page: predictions, labels and the evidence for each prediction."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.config.aliases import CHANNELS
 from experiments.reports.wording import exact
 
-__all__ = ["SOURCES", "example_cards"]
+__all__ = ["MODALITIES", "example_cards"]
 
-SOURCES = ("image", "text", "evidence", "memory")
-"""Sources a finding's answer is gated over, in the order they are shown."""
+MODALITIES = ("image", "text", "evidence", "memory")
+"""Modalities that a prediction is gated over, in the order they are shown."""
 
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -20,10 +21,10 @@ _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 def example_cards(
     examples: Sequence[Mapping[str, Any]], names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """What the template shows of each example.
+    """Values of each example for the template.
 
     Args:
-        examples: As `examples.json` has them.
+        examples: Content of `examples.json`.
         names: Preferred name of each finding.
     """
     return [
@@ -55,7 +56,7 @@ def _answer(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     probability, threshold = exact(row.get("probability")), exact(row.get("threshold"))
     truth = exact(row.get("label"))
     weights = row.get("sources") or {}
-    known = {name: max(exact(weights.get(name)) or 0.0, 0.0) for name in SOURCES}
+    known = {name: max(exact(weights.get(name)) or 0.0, 0.0) for name in MODALITIES}
     total = sum(known.values())
     return {
         "label": names.get(finding, finding),
@@ -63,21 +64,25 @@ def _answer(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
         "threshold": threshold,
         "verdict": _verdict(truth, probability, threshold),
         "evidence": [str(line) for line in row.get("evidence") or ()],
-        "sources": {name: 100 * w / total for name, w in known.items()} if total else {},
+        "sources": {
+            CHANNELS.get(name, name): 100 * weight / total for name, weight in known.items()
+        }
+        if total
+        else {},
     }
 
 
 def _verdict(
     truth: float | None, probability: float | None, threshold: float | None
 ) -> tuple[str, str]:
-    """Tone and words of an answer beside the label."""
+    """Tone and text of a prediction compared with its label."""
     if probability is None:
         return "none", "not possible"
     if truth is None:
         return "none", "label not stated"
     if threshold is None:
         return "none", "present" if truth else "absent"
-    said = probability >= threshold
-    if said == bool(truth):
-        return "right", "found" if said else "rightly not said"
-    return "wrong", "false alarm" if said else "missed"
+    positive = probability >= threshold
+    if positive == bool(truth):
+        return "right", "true positive" if positive else "true negative"
+    return "wrong", "false positive" if positive else "false negative"

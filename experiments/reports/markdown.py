@@ -1,4 +1,4 @@
-"""A page as Markdown: the words and tables of its HTML, without drawings and pictures."""
+"""A page as Markdown: text and tables of its HTML, without drawings and images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from experiments.reports.document import (
     Link,
     Page,
     Pairs,
+    Paragraph,
     Section,
     Table,
     Tiles,
-    Words,
 )
 from experiments.reports.pages import without_control
 from experiments.reports.wording import number
@@ -31,7 +31,7 @@ __all__ = ["render_markdown"]
 
 
 def render_markdown(page: Page) -> str:
-    """The page as Markdown text; what data say is escaped, so that none of it is markup."""
+    """The page as Markdown text; all values are escaped."""
     return without_control("\n\n".join(part for part in _page(page) if part) + "\n")
 
 
@@ -41,7 +41,7 @@ def _page(page: Page) -> Iterator[str]:
     yield plain(page.lead)
     yield " · ".join(f"**{plain(badge.text)}**" for badge in page.badges)
     yield plain(page.note)
-    yield _pairs(page.asked)
+    yield _pairs(page.summary)
     for section in page.sections:
         yield from _section(section)
     yield "---" if page.foot else ""
@@ -63,14 +63,14 @@ def _block(block: Block) -> Iterator[str]:
         for inner in block.blocks:
             yield from _block(inner)
     elif isinstance(block, Figures):
-        yield f"({len(block.figures)} drawn on the HTML page.)"
+        yield f"({len(block.figures)} drawings on the HTML page.)"
     else:
-        yield _said(block)
+        yield _text_of(block)
 
 
-def _said(block: Words | Heading | Bullets | Pairs | Table | Tiles | Code) -> str:
+def _text_of(block: Paragraph | Heading | Bullets | Pairs | Table | Tiles | Code) -> str:
     match block:
-        case Words():
+        case Paragraph():
             return plain(block.text)
         case Heading():
             return f"### {plain(block.text)}"
@@ -124,10 +124,10 @@ def _lines(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _card(card: Mapping[str, Any]) -> Iterator[str]:
-    """A study, its text and the answers on it."""
+    """Study with its text and predictions."""
     yield f"### Study {plain(card['study'])}"
     if card["images"]:
-        yield f"{len(card['images'])} pictures are shown on the HTML page."
+        yield f"{len(card['images'])} images are shown on the HTML page."
     if card["text"]:
         yield "\n".join(f"> {plain(line)}" for line in card["text"].splitlines() if line.strip())
     rows = [
@@ -140,4 +140,4 @@ def _card(card: Mapping[str, Any]) -> Iterator[str]:
         )
         for answer in card["findings"]
     ]
-    yield _lines(("Finding", "Said", "Threshold", "Verdict", "Evidence"), rows)
+    yield _lines(("Finding", "Probability", "Threshold", "Verdict", "Evidence"), rows)

@@ -1,4 +1,4 @@
-"""What pages share: templates that escape everything and refuse what is undefined, one style."""
+"""Shared templates of pages, with escaping and undefined names as errors, and their style sheet."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 def page_templates() -> Environment:
-    """The templates of pages."""
+    """Template environment of pages."""
     return Environment(
         autoescape=True,
-        finalize=_readable,
+        finalize=_printable,
         loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -27,15 +27,15 @@ def page_templates() -> Environment:
 
 
 def without_control(text: str) -> str:
-    """Text without control characters: none of them can be seen, and some are commands."""
+    """Text with control characters replaced; they are invisible, and some are commands."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _readable(value: object) -> object:
-    """What a template prints of a value."""
+def _printable(value: object) -> object:
+    """Value as printed by a template."""
     return without_control(value) if type(value) is str else value
 
 
 def page_style() -> Markup:
-    """The style sheet, to stand within a page."""
+    """Style sheet for embedding in a page."""
     return Markup((FOLDER / "page.css").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""From what is named on the command line to its page: a run, or the file of a comparison."""
+"""Resolver of report pages: finds the run, comparison or ablation named on the command line."""
 
 from __future__ import annotations
 
@@ -24,29 +24,32 @@ _WRITERS = {".html": render_html, ".md": render_markdown}
 
 
 def check_ending(output: Path) -> None:
-    """Refuse a format before anything is computed.
+    """Raise for an unknown format before anything is computed.
 
     Raises:
-        InputError: If a page is not written in it.
+        InputError: If pages are not written in this format.
     """
     if output.suffix not in _WRITERS:
         hint = "name a file ending in .html or .md"
-        raise InputError(f"{output}: a page is not written as {output.suffix or 'that'}", hint)
+        raise InputError(
+            f"{output}: a page cannot be written as {output.suffix or 'a file without an ending'}",
+            hint,
+        )
 
 
 def rendered(page: Page, output: Path) -> str:
-    """A page as the text of a file, by its ending."""
+    """Text of a page in the format of a file's ending."""
     return _WRITERS[output.suffix](page)
 
 
-def page_of(told: str, runs: Path) -> Page:
-    """The page of a run (a name under `runs`, or a folder) or of a comparison (a `.json` file).
+def page_of(subject: str, runs: Path) -> Page:
+    """Page of a run (name or folder), an ablation (name) or a comparison (`.json` file).
 
     Raises:
-        InputError: If there is no such thing, or it cannot be read.
+        InputError: If there is none of that name, or it cannot be read.
     """
-    path = Path(told)
-    for kept in (path / FILE, runs / "ablations" / told / FILE):
+    path = Path(subject)
+    for kept in (path / FILE, runs / "ablations" / subject / FILE):
         if kept.is_file():
             return ablation_page(read_result(kept))
     if path.suffix == ".json":
@@ -54,7 +57,7 @@ def page_of(told: str, runs: Path) -> Page:
         if "settings" in values:
             return ablation_page(AblationResult.from_json(values))
         return comparison_page(Comparison.from_json(values))
-    return run_page(read_run_files(find_run(told, runs).path))
+    return run_page(read_run_files(find_run(subject, runs).path))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

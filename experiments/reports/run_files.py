@@ -1,4 +1,4 @@
-"""What a run page is made of: the files of a run folder, read and checked, nothing else."""
+"""Files of a run folder that a run page is made from, read and checked."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class RunFiles:
 
     Args:
         record: The run record as plain JSON values.
-        config: The resolved configuration as it is written, or empty.
+        config: Text of the resolved configuration, or empty.
         journal: Measurements during training, in order.
-        part: Name of the part of the data the page tells of.
-        scored: Probabilities of that part, or None where the run has none yet.
+        part: Name of the subset that the page reports.
+        scored: Probabilities on that subset, or None where the run has none yet.
         examples: Studies with their evidence.
-        studies: What is known of scored studies; empty for an older run.
+        studies: Metadata of tested studies; empty for an older run.
         manifest: The split manifest, or None where there is none yet.
-        ledger: Uses of a locked part by this run, as the ledger beside it has them.
+        ledger: Uses of a locked test set by this run, from the ledger.
     """
 
     record: Mapping[str, Any]
@@ -46,13 +46,13 @@ class RunFiles:
     ledger: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def told(self) -> tuple[ScoredStudy, ...]:
-        """What is known of the studies of the part the page tells of."""
+    def reported(self) -> tuple[ScoredStudy, ...]:
+        """Metadata of the studies of the reported subset."""
         return tuple(study for study in self.studies if study.part == self.part)
 
 
 def read_run_files(folder: Path) -> RunFiles:
-    """Read a run folder; only the record must be there.
+    """Read a run folder; only the record is required.
 
     Raises:
         InputError: If the record is missing, or a file that is there cannot be read.
@@ -66,8 +66,8 @@ def read_run_files(folder: Path) -> RunFiles:
         raise InputError(f"{folder / 'examples.json'} is not a list of studies", _AGAIN)
     config = folder / "config.yaml"
     path, splits = folder / "predictions.parquet", folder / "splits.json"
-    parts = read_predictions(path) if path.exists() else []
-    scored = _told_part(parts)
+    subsets = read_predictions(path) if path.exists() else []
+    scored = _reported_subset(subsets)
     return RunFiles(
         record=record,
         config=config.read_text(encoding="utf-8", errors="replace") if config.exists() else "",
@@ -88,11 +88,11 @@ def read_run_files(folder: Path) -> RunFiles:
 _AGAIN = "it was changed or damaged; run the experiment again"
 
 
-def _told_part(parts: list[ScoredPart]) -> ScoredPart | None:
-    """The test part; else the last part that is not validation; else none."""
-    told = [part for part in parts if part.part != "validation"]
-    named = [part for part in told if part.part == "test"]
-    return (named or told)[-1] if told else None
+def _reported_subset(subsets: list[ScoredPart]) -> ScoredPart | None:
+    """The test set; else the last subset other than validation; else None."""
+    others = [one for one in subsets if one.part != "validation"]
+    tests = [one for one in others if one.part == "test"]
+    return (tests or others)[-1] if others else None
 
 
 def _read_json(path: Path) -> Any:
@@ -102,6 +102,8 @@ def _read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"there is no {path}", "name the folder of a run") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", "mend its rights") from None
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", "check its permissions"
+        ) from None
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}", _AGAIN) from None

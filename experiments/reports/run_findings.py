@@ -1,4 +1,4 @@
-"""Finding by finding on a run's page: the table, ROC and precision-recall curves, reliability."""
+"""Metrics by finding on a run's page: table, ROC and precision-recall curves, reliability."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from experiments.reports.document import (
     Figure,
     Figures,
     Heading,
+    Paragraph,
     Row,
     Section,
     Table,
-    Words,
 )
 from experiments.reports.drawings import draw_curve, draw_reliability
 from experiments.reports.wording import exact, number, short_name, span
@@ -36,10 +36,10 @@ __all__ = [
 ]
 
 MOST_DRAWN = 30
-"""Findings that get curves; a page with hundreds of drawings helps nobody."""
+"""Maximum number of findings with curves."""
 
 FEWEST = USUAL.at_least
-"""Positives that a finding needs to be judged, whatever the run itself has averaged."""
+"""Fewest positives of a finding for a verdict, whatever the run itself has averaged."""
 
 _COLUMNS = (
     *("auprc", "prevalence", "sensitivity", "specificity", "precision", "f1", "mcc"),
@@ -47,11 +47,11 @@ _COLUMNS = (
 )
 
 
-def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
-    """Rows of the per-finding table of a part, whether their metrics are nested or flat."""
+def finding_rows(record: Mapping[str, Any], subset: str) -> list[dict[str, Any]]:
+    """Rows of the per-finding table of a subset, from nested or flat metrics."""
     rows = []
     for row in record.get("findings") or ():
-        if row.get("part", part) != part:
+        if row.get("part", subset) != subset:
             continue
         metrics = dict(row.get("metrics") or row)
         area = metrics.get("auroc")
@@ -60,7 +60,7 @@ def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
         area = {end: exact(area.get(end)) for end in ("value", "low", "high")}
         remark = str(row.get("remark") or "")
         left_out = bool(row.get("too_few")) or "fewer than" in remark or "too few" in remark
-        # a run of one fold averages what the whole development part has enough of
+        # a run of one fold averages findings with enough positives in the whole development set
         positives = exact(row.get("positives"))
         few = left_out or (positives is not None and positives < FEWEST)
         averaged = not left_out and area["value"] is not None
@@ -86,25 +86,25 @@ def finding_rows(record: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
 
 
 def averaged_words(rows: Sequence[Mapping[str, Any]], scored: ScoredPart | None) -> str:
-    """Over how many findings the macro means are, and how many of those have too few positives.
+    """Number of averaged findings, and of those with too few positives, in words.
 
     Args:
         rows: Rows of the table of findings.
-        scored: Probabilities of the part; findings held out of training are none of its own.
+        scored: Probabilities on the subset; held-out findings are not among its own.
     """
-    asked = {row["finding"] for row in rows} if scored is None else set(scored.findings)
-    averaged = [row for row in rows if row["averaged"] and row["finding"] in asked]
+    predicted = {row["finding"] for row in rows} if scored is None else set(scored.findings)
+    averaged = [row for row in rows if row["averaged"] and row["finding"] in predicted]
     few = sum(row["few"] for row in averaged)
     counted = f"{len(averaged)} finding{'s' * (len(averaged) != 1)}"
     return f"{counted}, {few or 'none'} of them with fewer than {FEWEST} positives"
 
 
-def findings_section(rows: Sequence[Mapping[str, Any]], part: str) -> Section:
+def findings_section(rows: Sequence[Mapping[str, Any]], subset: str) -> Section:
     """The table of findings."""
-    title, short = "Finding by finding", "Findings"
+    title, short = "Metrics by finding", "Findings"
     if not rows:
-        said = Words(f"The record has no table of findings for {part}.")
-        return Section("findings", title, (said,), short)
+        reason = Paragraph(f"The record has no table of findings for {subset}.")
+        return Section("findings", title, (reason,), short)
     columns = [
         name
         for name in _COLUMNS
@@ -112,17 +112,19 @@ def findings_section(rows: Sequence[Mapping[str, Any]], part: str) -> Section:
     ]
     heads = ("Finding", "With it", "AUROC", "95% interval", "", *map(short_name, columns))
     explained = (
-        "The bar spans 0.3 to 1; the dashed line is guessing. Rates are at thresholds chosen on "
+        "The bar spans 0.3 to 1; the dashed line is chance. Rates are at thresholds selected on "
         "validation."
     )
     if any(row["few"] for row in rows):
-        explained += " Grey rows have too few positives to be judged; averaged ones say so."
+        explained += (
+            " Grey rows have too few positives for a verdict; those that are averaged say so."
+        )
     table = Table(
         (*heads, "Threshold", "Basis"),
         tuple(_row(row, columns) for row in rows),
         words=frozenset({len(heads) + 1}),
     )
-    return Section("findings", title, (Words(explained, "soft"), table), short)
+    return Section("findings", title, (Paragraph(explained, "soft"), table), short)
 
 
 def _row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
@@ -137,7 +139,7 @@ def _row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
 
 
 def interval_bar(measured: Mapping[str, Any]) -> Bar | str:
-    """An AUROC with its interval as a bar; empty where it has none."""
+    """Bar of an AUROC with its interval; empty where it has none."""
     ends = [exact(measured.get(name)) for name in ("value", "low", "high")]
     value, low, high = ends
     if value is None or low is None or high is None:
@@ -146,21 +148,21 @@ def interval_bar(measured: Mapping[str, Any]) -> Bar | str:
 
 
 def curve_sections(scored: ScoredPart | None, names: Mapping[str, str]) -> Iterator[Section]:
-    """Curves and reliability of the findings that have both classes, most positives first."""
+    """Curves and reliability of the findings with both classes, most positives first."""
     places = _drawable(scored) if scored else []
     if scored is None or not places:
-        said = "There are no predictions with both classes in this run's folder, so no curves can "
-        yield Section("no-curves", "Curves", (Words(said + "be drawn."),))
+        reason = "No curves: the run's folder has no predictions with both classes."
+        yield Section("no-curves", "Curves", (Paragraph(reason),))
         return
     areas = auroc(scored.labels, scored.probabilities)
     labels = [names.get(scored.findings[c], scored.findings[c]) for c in places]
     counted = [f"n={int(_positives(scored)[c])}" for c in places]
     roc, precision = (_curves(scored, places, labels, kind) for kind in ("roc", "pr"))
-    explained = "Bands are pointwise 95%, from resampling patient groups; dashes are guessing."
+    explained = "Bands are pointwise 95%, from resampling patient groups; dashed lines are chance."
     if len(places) == MOST_DRAWN:
-        explained += f" Only the {MOST_DRAWN} findings with most positives are drawn."
+        explained += f" Only the {MOST_DRAWN} findings with the most positives are drawn."
     blocks: tuple[Block, ...] = (
-        Words(explained, "soft"),
+        Paragraph(explained, "soft"),
         Heading("ROC"),
         Figures(tuple(map(Figure, roc, labels, (number(areas[c]) for c in places)))),
         Heading("Precision and recall"),
@@ -178,22 +180,22 @@ def _calibration(scored: ScoredPart, places: Sequence[int], labels: Sequence[str
         for one, label in zip(points, labels, strict=True)
     ]
     explained = (
-        "Said probability against the share that had the finding, in ten bins. On the diagonal, "
-        "what is said is what is seen. Larger dots hold more studies; whiskers are 95% (Wilson)."
+        "Predicted probability against the observed share with the finding, in ten bins. On the "
+        "diagonal they are equal. Larger dots are more studies; whiskers are 95% (Wilson)."
     )
-    title = "Does a probability mean what it says?"
-    blocks = (Words(explained, "soft"), Figures(tuple(drawn)))
+    title = "Calibration"
+    blocks = (Paragraph(explained, "soft"), Figures(tuple(drawn)))
     return Section("calibration", title, blocks, "Calibration")
 
 
 def _positives(scored: ScoredPart) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Positives of each finding that have a probability, `[C]`."""
+    """Number of positives with a probability of each finding, `[C]`."""
     known = np.where(np.isnan(scored.probabilities), np.nan, scored.labels)
     return np.asarray(np.nansum(known, axis=0))
 
 
 def _drawable(scored: ScoredPart) -> list[int]:
-    """Places of the findings to draw."""
+    """Indices of the findings to draw."""
     areas = auroc(scored.labels, scored.probabilities)
     order = np.argsort(-_positives(scored), kind="stable")
     return [int(c) for c in order if not np.isnan(areas[c])][:MOST_DRAWN]
@@ -202,24 +204,24 @@ def _drawable(scored: ScoredPart) -> list[int]:
 def _curves(
     scored: ScoredPart, places: Sequence[int], labels: Sequence[str], kind: Any
 ) -> list[Any]:
-    """The drawing of each finding's curve of a kind."""
+    """Drawing of each finding's curve of a kind."""
     known = np.where(np.isnan(scored.probabilities), np.nan, scored.labels)
     share = prevalence(known)
     drawings = []
     for c, label in zip(places, labels, strict=True):
         # the band of a finding does not depend on which others are drawn
-        made = curve(
+        points = curve(
             scored.labels[:, c],
             scored.probabilities[:, c],
             scored.patients,
             kind=kind,
             rng=np.random.default_rng(0),
         )
-        assert made is not None
+        assert points is not None
         if kind == "roc":
             name, x, y, chance = f"ROC curve of {label}", "false positive rate", "sensitivity", None
         else:
             name, x, y = f"Precision-recall curve of {label}", "recall", "precision"
             chance = float(share[c])
-        drawings.append(draw_curve(made, name, x=x, y=y, chance=chance))
+        drawings.append(draw_curve(points, name, x=x, y=y, chance=chance))
     return drawings

@@ -1,4 +1,4 @@
-"""The page of one run: what was asked, what was measured, what it rests on, how to repeat it."""
+"""Page of one run: metrics, curves, subgroups, examples, data and model card, reproduction."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from experiments.reports.document import (
     Page,
     Pair,
     Pairs,
+    Paragraph,
     Row,
     Section,
     Table,
     Tile,
     Tiles,
-    Words,
 )
 from experiments.reports.drawings import draw_learning
 from experiments.reports.example_cards import example_cards
@@ -63,12 +63,12 @@ _TILES = ("auroc_macro", "auprc_macro", "accuracy", "balanced_accuracy", "f1_mac
 
 
 def write_run_page(run_folder: Path) -> Path:
-    """Write `report.html` into a run's folder, from the files of that folder alone.
+    """Write `report.html` into a run's folder from the files of that folder.
 
     The same files give the same bytes.
 
     Args:
-        run_folder: Folder with `record.json` and what else the run has written.
+        run_folder: Folder of the run, with `record.json`.
 
     Returns:
         The page.
@@ -82,7 +82,7 @@ def write_run_page(run_folder: Path) -> Path:
 
 
 def run_page(files: RunFiles) -> Page:
-    """What is to be said of a run."""
+    """Page of a run."""
     record = files.record
     rows = finding_rows(record, files.part)
     leakage = _leakage(record)
@@ -100,9 +100,9 @@ def run_page(files: RunFiles) -> Page:
         lead=_lead(files, rows),
         badges=tuple(badges),
         note=leakage[2],
-        asked=_asked(record),
+        summary=_summary(record),
         sections=(*sections, checklist_section((*sections, repeat)), repeat),
-        foot="Made by kgdx from the files of the run's folder alone.",
+        foot="Made by kgdx from the files of the run's folder.",
     )
 
 
@@ -111,23 +111,23 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
     names = {row["finding"]: row["label"] for row in rows}
     if record.get("warnings"):
         warned = Bullets(tuple(map(str, record["warnings"])))
-        yield Section("before", "Before you read on", (warned,))
+        yield Section("before", "Warnings", (warned,))
     yield _measured(files, rows)
     yield findings_section(rows, files.part)
     yield from curve_sections(files.scored, names)
-    yield subgroup_section(files.scored, files.told, rows)
+    yield subgroup_section(files.scored, files.reported, rows)
     learning = _learning(files.journal)
     if learning:
         drawn = Figures(tuple(map(Figure, learning)), wide=True)
-        yield Section("learning", "How it learned", (drawn,), "Learning")
+        yield Section("learning", "Training curves", (drawn,), "Learning")
     if files.examples:
         explained = (
-            "Evidence shows what the system attended to; it is not proof of why. The tick on each "
-            "bar is the decision threshold."
+            "Evidence is what the system attended to, not proof of a reason. The tick on each bar "
+            "is the decision threshold."
         )
         cards = Examples(tuple(example_cards(files.examples, names)))
-        title = "A few studies, with the evidence for each answer"
-        yield Section("examples", title, (Words(explained, "soft"), cards), "Examples")
+        title = "Example studies with the evidence for each prediction"
+        yield Section("examples", title, (Paragraph(explained, "soft"), cards), "Examples")
     yield from elsewhere_section(record)
     yield data_section(files)
     yield from scored_section(files)
@@ -137,24 +137,25 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
 
 
 def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The headline in a sentence."""
+    """Headline in a sentence."""
     record = files.record
     headline = _metrics(record, files.part).get("auroc_macro")
     if headline is None:
         status = record.get("status")
         ended = f": it is {status}" if status and status != "finished" else ""
         return f"This run has no macro AUROC on {files.part}{ended}."
-    said = f"Macro AUROC {number(headline)}"
+    text = f"Macro AUROC {number(headline)}"
     if span(headline):
-        said += f" (95% interval {span(headline)})"
-    said += f" on {files.part}"
+        text += f" (95% interval {span(headline)})"
+    text += f" on {files.part}"
     if files.scored is not None:
         groups = len(set(files.scored.patients))
-        said += (
+        text += (
             f": {len(files.scored.studies)} studies of {groups} patient groups, "
-            f"{len(files.scored.findings)} findings asked for"
+            f"{len(files.scored.findings)} findings"
         )
-    return f"{said}. It is the mean over {averaged_words(rows, files.scored)}."
+
+    return f"{text}. It is the mean over {averaged_words(rows, files.scored)}."
 
 
 def _leakage(record: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -162,27 +163,27 @@ def _leakage(record: Mapping[str, Any]) -> tuple[str, str, str]:
     return LEAKAGE.get(level, ("warn", level, ""))
 
 
-def _asked(record: Mapping[str, Any]) -> Pairs:
+def _summary(record: Mapping[str, Any]) -> Pairs:
     policy = str(record.get("text_policy", "none"))
     return Pairs(
         (
-            Pair("What was asked", str((record.get("experiment") or {}).get("about") or "")),
+            Pair("Question", str((record.get("experiment") or {}).get("about") or "")),
             Pair("Inputs at test", listed(record.get("inputs_at_test"))),
-            Pair("Text the system may read", INPUTS.get(policy, policy)),
+            Pair("Text read by the system", INPUTS.get(policy, policy)),
             Pair("Labels", str(record.get("labels") or "")),
-            Pair("Labels were read from", listed(record.get("label_source"))),
+            Pair("Labels derived from", listed(record.get("label_source"))),
         )
     )
 
 
-def _metrics(record: Mapping[str, Any], part: str) -> Mapping[str, Any]:
-    """Summary metrics of a part that have a value."""
-    metrics = (record.get("metrics") or {}).get(part) or {}
+def _metrics(record: Mapping[str, Any], subset: str) -> Mapping[str, Any]:
+    """Summary metrics of a subset that have a value."""
+    metrics = (record.get("metrics") or {}).get(subset) or {}
     return {name: value for name, value in metrics.items() if exact(value) is not None}
 
 
 def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
-    """Summary metrics, and what was printed elsewhere."""
+    """Summary metrics and published numbers."""
     record = files.record
     metrics = _metrics(record, files.part)
     explained = "Intervals are 95%, from resampling patient groups."
@@ -194,7 +195,7 @@ def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
         for name in _TILES
         if (value := metrics.get(name)) is not None
     ]
-    blocks: list[Block] = [Words(explained, "soft"), Tiles(tuple(tiles))]
+    blocks: list[Block] = [Paragraph(explained, "soft"), Tiles(tuple(tiles))]
     if metrics:
         lines = (
             Row((metric_name(name), number(value), span(value), metric_note(name)))
@@ -205,11 +206,11 @@ def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
         blocks.append(Folded("All summary metrics", (every,)))
     published = record.get("published") or (record.get("experiment") or {}).get("published") or ()
     if published:
-        blocks += [Heading("Printed elsewhere"), Words(_PRINTED, "note"), _printed(published)]
-    return Section("measured", "What was measured", tuple(blocks), "Measured")
+        blocks += [Heading("Published numbers"), Paragraph(_PRINTED, "note"), _printed(published)]
+    return Section("measured", "Metrics", tuple(blocks), "Metrics")
 
 
-_PRINTED = "Not measured here, often on other studies and splits: not to be compared with what was."
+_PRINTED = "Not measured here, often on other studies and splits: not comparable with this run."
 
 
 def _printed(published: Sequence[Mapping[str, Any]]) -> Table:
@@ -223,12 +224,12 @@ def _printed(published: Sequence[Mapping[str, Any]]) -> Table:
         )
         for row in published
     )
-    heads = ("Metric", "Printed", "How it is known", "Where", "What differs")
+    heads = ("Metric", "Published", "Provenance", "Where", "Differences")
     return Table(heads, tuple(rows), frozenset({2, 3, 4}))
 
 
 def _learning(journal: tuple[Mapping[str, Any], ...]) -> list[Markup]:
-    """Losses and validation metrics over epochs; stages of training one after the other."""
+    """Curves of losses and validation metrics over the epochs of all stages."""
     places, bounds = _places(journal)
     drawings = []
     for prefix, title in (("loss", "training loss"), ("validation", "on validation")):
@@ -251,7 +252,7 @@ def _learning(journal: tuple[Mapping[str, Any], ...]) -> list[Markup]:
 
 
 def _places(journal: tuple[Mapping[str, Any], ...]) -> tuple[list[float], list[float]]:
-    """Place of each row on one axis of epochs, and where a new stage begins on it."""
+    """Position of each row on the axis of epochs, and the beginnings of stages on it."""
     places: list[float] = []
     bounds: list[float] = []
     start, last, stage = 0.0, -1.0, None
@@ -268,7 +269,7 @@ def _places(journal: tuple[Mapping[str, Any], ...]) -> tuple[list[float], list[f
 
 
 def _repeat(files: RunFiles) -> Section:
-    """How to make the run again."""
+    """Commands, seed, versions and configuration of the run."""
     record = files.record
     seconds = record.get("seconds")
     pairs = Pairs(
@@ -286,8 +287,8 @@ def _repeat(files: RunFiles) -> Section:
     blocks: list[Block] = [Code(code), pairs]
     packages = record.get("packages") or {}
     if packages:
-        said = ", ".join(f"{name} {version}" for name, version in packages.items())
-        blocks.append(Folded("Packages", (Words(said, "note"),)))
+        versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+        blocks.append(Folded("Packages", (Paragraph(versions, "note"),)))
     if files.config:
         blocks.append(Folded("config.yaml", (Code(files.config),)))
-    return Section("repeat", "How to repeat it", tuple(blocks), "Repeat")
+    return Section("repeat", "Reproduction", tuple(blocks), "Repeat")

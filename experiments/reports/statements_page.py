@@ -1,4 +1,4 @@
-"""The page of labelled texts: each text with what it states marked in place."""
+"""Page of labelled texts, with statements marked in place."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["LabelledText", "render_statements_page"]
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A text and what it states.
+    """Text and its statements.
 
     Args:
-        id: Its id.
+        id: Id of the text.
         passages: Sections or turns.
-        statements: What the linker found in these very passages.
+        statements: Statements that the linker found in these passages.
     """
 
     id: str
@@ -30,7 +30,7 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A run of characters: plain, or marked with what it states."""
+    """Run of characters: plain, or marked with its statement."""
 
     text: str
     assertion: str = ""
@@ -38,7 +38,7 @@ class _Piece:
 
 
 def render_statements_page(texts: Sequence[LabelledText], graph: KnowledgeGraph) -> str:
-    """The page as text: one document, everything escaped, no reference to anything outside it."""
+    """The page as one HTML document: everything escaped, no external references."""
     return (
         page_templates()
         .get_template("statements_page.html")
@@ -64,7 +64,7 @@ def _of(text: LabelledText, place: int) -> list[Statement]:
 
 
 def _pieces(text: str, statements: Sequence[Statement], graph: KnowledgeGraph) -> Iterator[_Piece]:
-    """The text cut where statements begin and end; several on one span share a mark."""
+    """Text cut at the beginnings and ends of statements; several on one span share a mark."""
     spans: dict[tuple[int, int], list[Statement]] = {}
     for statement in statements:
         spans.setdefault((statement.start, statement.end), []).append(statement)
@@ -82,7 +82,7 @@ def _pieces(text: str, statements: Sequence[Statement], graph: KnowledgeGraph) -
 
 
 def _said(statement: Statement, graph: KnowledgeGraph) -> str:
-    """What a mark says when it is pointed at."""
+    """Tooltip of a mark."""
     facts = (statement.severity, statement.change, statement.side)
     sites = [graph.concept(site).label for site in statement.sites]
     more = ", ".join(fact for fact in (*facts, *sites) if fact)

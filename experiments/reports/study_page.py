@@ -1,4 +1,4 @@
-"""The page of one study: its pictures, its text, what its labels state, and what else is known."""
+"""Page of one study: images, text, labels and metadata."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["render_study_page"]
 NORMAL = "ckg:no_finding"
 ORDER: tuple[Stated, ...] = ("present", "uncertain", "absent")
 MOST = 12
-"""Most pictures of a study, slices and frames included."""
+"""Maximum number of images shown of a study, slices and frames included."""
 SIDE = 640
-"""Longer side in pixels a picture is shown at."""
+"""Longer side in pixels an image is shown at."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A picture on the page, or why it cannot be shown."""
+    """Image on the page, or the reason why it cannot be shown."""
 
     caption: str
     address: str = ""
@@ -38,12 +38,12 @@ class _Shown:
 
 
 def render_study_page(study: Study, root: Path, graph: KnowledgeGraph) -> str:
-    """The page as text: one document, everything escaped, no reference to anything outside it.
+    """The page as one HTML document: everything escaped, no external references.
 
     Args:
         study: The study.
-        root: Folder its pictures' paths are relative to.
-        graph: Names its findings.
+        root: Folder its images' paths are relative to.
+        graph: Graph with the names of findings.
     """
     stated = sorted(
         (ORDER.index(word), graph.concept(concept).label, word, _tone(concept, word))
@@ -55,21 +55,21 @@ def render_study_page(study: Study, root: Path, graph: KnowledgeGraph) -> str:
         .render(
             style=page_style(),
             study=study,
-            shown=list(_pictures(study, root)),
+            shown=list(_images(study, root)),
             stated=[row[1:] for row in stated],
         )
     )
 
 
 def _tone(concept: str, word: Stated) -> str:
-    """Colour of a label; that nothing is found is no alarm."""
+    """Colour of a label; `no finding` is no alarm."""
     if concept == NORMAL:
         return "plain"
     return {"present": "alarm", "absent": "calm", "uncertain": "warn"}[word]
 
 
-def _pictures(study: Study, root: Path) -> Iterator[_Shown]:
-    """Pictures, and evenly spaced slices or frames, of the study's files."""
+def _images(study: Study, root: Path) -> Iterator[_Shown]:
+    """Images, and evenly spaced slices or frames, of the study's files."""
     counts = []
     for image in study.images:
         try:
@@ -88,7 +88,7 @@ def _pictures(study: Study, root: Path) -> Iterator[_Shown]:
 
 
 def _address(grey: np.ndarray) -> str:
-    """A picture as a data address."""
+    """An image as a data address."""
     picture = Image.fromarray((np.clip(grey, 0, 1) * 255).round().astype(np.uint8))
     picture.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()

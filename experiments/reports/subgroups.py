@@ -1,4 +1,4 @@
-"""Subgroups on a run's page: sex, age, the two crossed, view, source, modality."""
+"""Subgroups on a run's page: sex, age, both crossed, view, origin and modality."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.subgroups import FindingInSubgroup, Subgroup, measure_subgroup
 from experiments.records.predictions import ScoredPart
 from experiments.records.studies import AGE_BANDS, ScoredStudy
-from experiments.reports.document import Bar, Block, Folded, Heading, Row, Section, Table, Words
+from experiments.reports.document import Bar, Block, Folded, Heading, Paragraph, Row, Section, Table
 from experiments.reports.wording import number, span
 
 __all__ = ["GROUPINGS", "subgroup_section", "unknown_groupings"]
@@ -20,36 +20,33 @@ GROUPINGS = {
     "sex": "Sex",
     "age_band": "Age band",
     "view": "View",
-    "source": "Source",
+    "source": "Origin",
     "modality": "Modality",
 }
 """Columns of `studies.parquet` that studies are grouped by, and their headings."""
 
 MOST_VALUES = 10
-"""Subgroups shown of one grouping, the largest; web sites run into the hundreds."""
+"""Maximum number of subgroups shown of one grouping, largest first; web sites are hundreds."""
 NOT_KNOWN = "not known"
 TOO_FEW = "too few"
 NO_FINDING = "ckg:no_finding"
 _PLAN = Plan(resamples=1000)
 _EXPLAINED = (
     "FNR is the share of positives missed, FPR that of negatives called positive, at the "
-    "thresholds chosen on validation, which are the same for every subgroup. "
-    "Nothing is said of a finding with fewer than 20 positives in a subgroup, nor of "
-    "underdiagnosis among fewer than 20 ill studies; intervals are over patients. "
-    "Means are over the findings that are left, so two rows may average different ones: compare "
-    "them finding by finding below."
+    "thresholds selected on validation, which are the same for every subgroup. "
+    "Findings with fewer than 20 positives in a subgroup, and underdiagnosis among fewer than 20 "
+    "studies with a finding, are not reported; intervals are over patients. "
+    "Means are over the remaining findings, so two rows may average different ones: compare "
+    "them by finding below."
 )
-_UNDER = (
-    "Underdiagnosed: share of studies stated not to be free of findings that were called No "
-    "Finding."
-)
+_UNDER = "Underdiagnosed: share of studies labelled with a finding that were predicted No Finding."
 _UNDER_ALL = (
     "Underdiagnosed: share of studies with a finding in which no finding reached its threshold."
 )
 
 
 def unknown_groupings(studies: Sequence[ScoredStudy]) -> list[str]:
-    """Headings of what is known of no study."""
+    """Headings of groupings that are known of no study."""
     return [
         title.lower()
         for name, title in GROUPINGS.items()
@@ -62,27 +59,27 @@ def subgroup_section(
     studies: Sequence[ScoredStudy],
     rows: Sequence[Mapping[str, Any]],
 ) -> Section:
-    """What was measured in each subgroup.
+    """Metrics of each subgroup.
 
     Args:
-        scored: The part told of.
-        studies: What is known of its studies, or nothing.
+        scored: Probabilities on the reported subset.
+        studies: Metadata of its studies, or nothing.
         rows: The findings of the record, with names and thresholds.
     """
     title, short = "Subgroups", "Subgroups"
     known = {study.study: study for study in studies}
     if scored is None or not known.keys() & set(scored.studies):
-        said = "The run kept no facts of its studies, so nothing can be told of subgroups."
-        return Section("no-subgroups", title, (Words(said),), short)
+        reason = "No subgroups: the run kept no metadata of its studies."
+        return Section("no-subgroups", title, (Paragraph(reason),), short)
     under = _UNDER if NO_FINDING in scored.findings else _UNDER_ALL
-    blocks: list[Block] = [Words(_EXPLAINED, "soft"), Words(under, "soft")]
+    blocks: list[Block] = [Paragraph(_EXPLAINED, "soft"), Paragraph(under, "soft")]
     details: list[Block] = []
     for name, heading in GROUPINGS.items():
         values = [getattr(known.get(study), name, "") or NOT_KNOWN for study in scored.studies]
         if set(values) == {NOT_KNOWN}:
             continue
         if len(set(values)) == 1:
-            blocks.append(Words(f"{heading}: all {values[0]}.", "note"))
+            blocks.append(Paragraph(f"{heading}: all {values[0]}.", "note"))
             continue
         groups = _measured(scored, values, rows)
         blocks += [Heading(heading), *_table(groups, set(values))]
@@ -90,16 +87,16 @@ def subgroup_section(
     blocks += _crossed(scored, known, rows)
     unknown = unknown_groupings(studies)
     if unknown:
-        blocks.append(Words(f"Not known of these studies: {', '.join(unknown)}.", "note"))
+        blocks.append(Paragraph(f"Not known of these studies: {', '.join(unknown)}.", "note"))
     if details:
-        blocks.append(Folded("Finding by finding", tuple(details)))
+        blocks.append(Folded("Metrics by finding", tuple(details)))
     return Section("subgroups", title, tuple(blocks), short)
 
 
 def _crossed(
     scored: ScoredPart, known: Mapping[str, ScoredStudy], rows: Sequence[Mapping[str, Any]]
 ) -> list[Block]:
-    """Who is of one sex and of one age band; nothing where either is the same, or not known."""
+    """Subgroups by sex and age band; nothing where either is constant or not known."""
     every = [known.get(study) for study in scored.studies]
     pairs = [
         (study.sex, study.age_band) if study and study.sex and study.age_band else ()
@@ -110,16 +107,16 @@ def _crossed(
         return []
     values = [", ".join(pairs[place]) for place in kept]
     groups = _measured(scored.at(kept), values, rows)
-    told = _table(dict(sorted(groups.items())), set(values))
-    silent = len(pairs) - len(kept)
-    left = f"Studies left out, as one of the two is not known: {silent}."
-    return [Heading("Sex and age band"), *told, *[Words(left, "note")] * (silent > 0)]
+    table = _table(dict(sorted(groups.items())), set(values))
+    unknown = len(pairs) - len(kept)
+    left = f"Studies left out, as one of the two is not known: {unknown}."
+    return [Heading("Sex and age band"), *table, *[Paragraph(left, "note")] * (unknown > 0)]
 
 
 def _measured(
     scored: ScoredPart, values: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Subgroup]:
-    """Each subgroup, the largest first; age bands in their order."""
+    """Metrics of each subgroup, largest first; age bands in their order."""
     column = np.asarray(values, dtype=object)
     sizes = {value: int((column == value).sum()) for value in sorted(set(values))}
     if set(sizes) <= {*AGE_BANDS, NOT_KNOWN}:
@@ -145,14 +142,14 @@ def _measured(
 
 
 def _table(groups: Mapping[str, Subgroup], values: set[str]) -> list[Block]:
-    """One row a subgroup."""
+    """One row per subgroup."""
     heads = ("Subgroup", "Studies", "Patients", "Positives", "AUROC", "95% interval", "")
     rates = ("FNR", "FPR", "Underdiagnosed", "Findings")
     table = Table((*heads, *rates), tuple(map(_row, groups, groups.values())))
     left = len(values - set(groups))
     if not left:
         return [table]
-    return [table, Words(f"{left} smaller ones are not shown.", "note")]
+    return [table, Paragraph(f"{left} smaller ones are not shown.", "note")]
 
 
 def _row(value: str, group: Subgroup) -> Row:
@@ -195,7 +192,7 @@ def _finding_row(name: str, value: str, one: FindingInSubgroup) -> Row:
 
 def _interval(measured: Estimate) -> str:
     """`0.21 (0.15 to 0.28)`."""
-    said = number(measured.value, 2)
+    value = number(measured.value, 2)
     if not np.isfinite(measured.low):
-        return said
-    return f"{said} ({measured.low:.2f} to {measured.high:.2f})"
+        return value
+    return f"{value} ({measured.low:.2f} to {measured.high:.2f})"

@@ -1,4 +1,4 @@
-"""How a page says things: names of metrics, numbers with their intervals, what leakage means."""
+"""Wording of pages: names of metrics, numbers with intervals, levels of leakage."""
 
 from __future__ import annotations
 
@@ -41,74 +41,74 @@ _SHORT = {
 }
 
 _NOTES = {
-    "auroc": "chance that a study with the finding ranks above one without; 0.5 is guessing",
-    "auprc": "average precision; guessing gives the prevalence",
-    "f1": "balance of sensitivity and precision at the threshold",
-    "mcc": "correlation of answer and label; 0 is guessing",
-    "sensitivity": "share of studies with the finding that were caught",
-    "specificity": "share of studies without it that were left alone",
-    "precision": "share of alarms that were right",
-    "accuracy": "share of answers that were right",
+    "auroc": "probability that a study with the finding ranks above one without; 0.5 is chance",
+    "auprc": "average precision; chance is the prevalence",
+    "f1": "harmonic mean of sensitivity and precision at the threshold",
+    "mcc": "correlation of decision and label; 0 is chance",
+    "sensitivity": "share of studies with the finding that were predicted positive",
+    "specificity": "share of studies without it that were predicted negative",
+    "precision": "share of positive predictions that are right",
+    "accuracy": "share of decisions that are right",
     "balanced_accuracy": "mean of the classes' sensitivities",
     "brier": "squared error of the probability; lower is better",
-    "ece": "how far probabilities are from what happened; lower is better",
-    "hierarchy_consistency": "share of narrower findings not likelier than the wider they entail",
-    "convention_consistency": "the same by what the label set files under what",
-    "no_finding_contradiction": "share of studies said to have no finding, and one as well",
-    "no_finding_neither": "share of studies said to have neither",
+    "ece": "mean gap between probability and observed share; lower is better",
+    "hierarchy_consistency": "share of narrower findings not more probable than the wider ones",
+    "convention_consistency": "the same by the hierarchy of the label set",
+    "no_finding_contradiction": "share of studies predicted to have both no finding and a finding",
+    "no_finding_neither": "share of studies predicted to have neither",
 }
 
 LEAKAGE = {
     "none": (
         "calm",
         "no leakage",
-        "The text the system read at test is not what labels came from.",
+        "The labels were not derived from the text that the system read at test.",
     ),
     "partial": (
         "warn",
         "partial leakage",
-        "Part of what the labels were read from could be read at test. Not a diagnosis from "
-        "the picture alone.",
+        "Some of the text that the labels were derived from was read at test. Not a diagnosis "
+        "from the image alone.",
     ),
     "label_source_read": (
         "alarm",
         "label source read",
-        "At test the system could read the text its labels were made from. These numbers measure "
-        "reading, not diagnosis.",
+        "At test the system read the text its labels were derived from. These numbers measure "
+        "text reading, not diagnosis.",
     ),
 }
 """Tone, badge and sentence of each level of leakage."""
 
 INPUTS = {
     "none": "no text",
-    "indication": "the indication (why the examination was asked for)",
+    "indication": "the indication (reason for the examination)",
     "findings": "the findings section of the report",
     "impression": "the impression section of the report",
     "full": "the full report",
-    "redacted": "the report with every clause on an asked-for finding cut out",
+    "redacted": "the report without the clauses on the predicted findings",
     "dialogue": "the doctor-patient dialogue",
 }
-"""What each text policy lets the system read."""
+"""Text read by the system under each text policy."""
 
 
 def metric_name(name: str) -> str:
     """`auroc_macro` as `AUROC, macro`."""
-    stem, kind = _parted(name)
+    stem, kind = _stem_and_mean(name)
     words = _NAMES.get(stem, stem.replace("_", " ").capitalize())
     return f"{words}, {kind}" if kind else words
 
 
 def short_name(name: str) -> str:
-    """The name of a metric as the head of a narrow column."""
+    """Name of a metric in a narrow column heading."""
     return _SHORT.get(name, metric_name(name))
 
 
 def metric_note(name: str) -> str:
-    """One line on what a metric means; empty where the page has none."""
-    return _NOTES.get(_parted(name)[0], "")
+    """Meaning of a metric in one line; empty where there is none."""
+    return _NOTES.get(_stem_and_mean(name)[0], "")
 
 
-def _parted(name: str) -> tuple[str, str]:
+def _stem_and_mean(name: str) -> tuple[str, str]:
     """A metric's stem, and `macro` or `micro` where it is a mean."""
     for kind in ("macro", "micro"):
         if name.endswith(f"_{kind}"):
@@ -118,7 +118,7 @@ def _parted(name: str) -> tuple[str, str]:
 
 def exact(value: Any) -> float | None:
     """A number, or the value of a measured one; None where it is not defined."""
-    value = _part(value, "value")
+    value = _field(value, "value")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if value - value == 0 else None
@@ -134,19 +134,19 @@ def span(measured: Any) -> str:
     """The interval of a measured value, `0.742 to 0.799`; empty where it has none."""
     if not isinstance(measured, Mapping | Measured | Estimate):
         return ""
-    low, high = exact(_part(measured, "low")), exact(_part(measured, "high"))
+    low, high = exact(_field(measured, "low")), exact(_field(measured, "high"))
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _part(measured: Any, name: str) -> Any:
-    """Value or end of a measured value, as a record or as read from a file; else what is given."""
+def _field(measured: Any, name: str) -> Any:
+    """Value or end of a measured value, as a record or read from a file; else the value itself."""
     if isinstance(measured, Measured | Estimate):
         return getattr(measured, name)
     return measured.get(name) if isinstance(measured, Mapping) else measured
 
 
 def listed(values: Any) -> str:
-    """Several values in one line, or one as it is; empty where there is none."""
+    """Values on one line; empty where there are none."""
     if isinstance(values, list | tuple):
         return ", ".join(map(str, values))
     return "" if values is None else str(values)

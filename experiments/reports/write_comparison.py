@@ -1,4 +1,4 @@
-"""A comparison as a page, Markdown, TeX, csv or JSON, by its ending; the same bytes each time."""
+"""Writers of a comparison: HTML, Markdown, TeX, csv and JSON, reproducible byte by byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def render(comparison: Comparison, ending: str) -> str:
     """A comparison as the text of a file.
 
     Args:
-        comparison: What to write.
+        comparison: The comparison.
         ending: `.html`, `.md`, `.tex`, `.csv` or `.json`.
 
     Raises:
@@ -30,14 +30,14 @@ def render(comparison: Comparison, ending: str) -> str:
 
 
 def check_ending(ending: str) -> None:
-    """Refuse a format before anything is computed.
+    """Raise for an unknown format before anything is computed.
 
     Raises:
         InputError: If there is no such format.
     """
     if ending not in _WRITERS:
         raise InputError(
-            f"a comparison is not written as {ending or 'a file without an ending'}",
+            f"a comparison cannot be written as {ending or 'a file without an ending'}",
             f"name a file that ends in {', '.join(_WRITERS)}",
         )
 
@@ -77,7 +77,7 @@ def _tex(comparison: Comparison) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that stands in TeX as it is."""
+    """Text escaped for TeX."""
     return "".join(_TEX.get(mark, mark) for mark in " ".join(text.split()))
 
 

@@ -60,7 +60,7 @@ class Set:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-WITHOUT = {"pictures": "optional"}
+WITHOUT = {"images": "optional"}
 """Labels and reports alone."""
 
 SETS = (

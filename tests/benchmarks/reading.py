@@ -9,7 +9,7 @@ a float tensor of 224 x 224, timed by the processor's clock. torchxrayvision: `N
 JPEG, `VinDr_Dataset` for DICOM, cropped and resized by its own transforms, with OpenCV where that
 is installed (its faster engine).
 MONAI: `LoadImage` with `PILReader` or `PydicomReader`, `Resize` and `ScaleIntensity` (no window is
-applied). Ours: from the files; from the pictures that `data prepare --pictures` keeps.
+applied). Ours: from the files; from the pictures that `data prepare --images` keeps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from encoders.image import Preprocessing
 from encoders.reading.pixels import load_pixels
 from experiments.datasets.table import Table
 from experiments.preparation.prepare import Plan, prepare
-from experiments.preparation.store import PictureStore
+from experiments.preparation.store import ImageStore
 
 SIDE, TOGETHER = 224, 16
 RESULT = Path(__file__).parent / "results" / "reading.md"
@@ -145,7 +145,7 @@ def prepared(files: Sequence[Path], folder: Path, out: Path) -> tuple[Reader, fl
     plan = Plan(side=SIDE, duplicates="list")
     prepare("table", Table(), folder, out, plan=plan)
     took = time.process_time() - began
-    store = PictureStore.open(out)
+    store = ImageStore.open(out)
 
     def read(wanted: Sequence[Path]) -> None:
         names = [file.name for file in wanted]
@@ -230,7 +230,7 @@ def main() -> None:
         *(row(kind, given.count, given.rounds) for kind in KINDS),
         "",
         "kgdx decodes JPEG and JPEG 2000 at a half, a quarter or an eighth of their size where "
-        "that is enough. Preparing also hashes every file and looks for near-duplicates.",
+        "that is enough. Preparing also hashes every file and scanned for near-duplicates.",
     ]
     given.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -30,18 +30,18 @@ from PIL import Image
 from encoders.study import Passage, Study, StudyImage
 from experiments.datasets.table import Table
 from experiments.preparation.copy import PreparedCopy, StudyTable
-from experiments.preparation.image_scan import Look, Looking, Recipe
+from experiments.preparation.image_scan import ImageScan, Recipe, ScannedImage
 from experiments.preparation.index import (
     INDEX,
     STUDIES_FILE,
-    write_pictures,
+    write_images,
     write_studies,
 )
 from experiments.preparation.prepare import prepare
 from experiments.preparation.shards import Sample, Shards, write_shards
 from experiments.records.atomic import write_json
 
-PICTURES, STUDIES = 377_110, 227_835
+IMAGES, STUDIES = 377_110, 227_835
 MOST_GROWTH = 1.1
 MOST_STUDY = 4.0
 SIDE, SHARDS = 32, 64
@@ -74,8 +74,8 @@ def studies(count: int, pictures: int) -> Iterator[Study]:
         )
 
 
-def looked(path: str, row: int) -> Look:
-    return Look(path, 300_000, 1, sha256=f"{row:064x}", shape=f"{row:064x}", row=row)
+def looked(path: str, row: int) -> ScannedImage:
+    return ScannedImage(path, 300_000, 1, sha256=f"{row:064x}", shape=f"{row:064x}", row=row)
 
 
 def make_copy(folder: Path, count: int, pictures: int, shards: int = 0) -> Path:
@@ -83,9 +83,9 @@ def make_copy(folder: Path, count: int, pictures: int, shards: int = 0) -> Path:
     folder.mkdir(parents=True)
     everyone = list(studies(count, pictures))
     paths = (image.path for study in everyone for image in study.images)
-    looks = {path: looked(path, row) for row, path in enumerate(paths)}
-    write_pictures(folder / INDEX, everyone, looks, {})
-    write_studies(folder / STUDIES_FILE, everyone, looks)
+    scanned = {path: looked(path, row) for row, path in enumerate(paths)}
+    write_images(folder / INDEX, everyone, scanned, {})
+    write_studies(folder / STUDIES_FILE, everyone, scanned)
     record = {"dataset": "table", "labels": "own", "options": {}, "root": str(folder)}
     write_json(folder / "prepared.json", record | {"fingerprint": f"{count}"})
     if shards:
@@ -206,9 +206,9 @@ def looking_cost(folder: Path, workers: int, count: int) -> float:
     out = folder / f"looked-{workers}-{count}"
     out.mkdir()
     paths = [path.name for path in sorted((folder / "raw").iterdir())][:count]
-    looking = Looking(folder / "raw", out, Recipe("1", 224), out / "squares")
+    scan = ImageScan(folder / "raw", out, Recipe("1", 224), out / "squares")
     began = os.times()[:4]
-    looking.look(paths, workers)
+    scan.scan(paths, workers)
     return sum(os.times()[:4]) - sum(began)
 
 
@@ -233,11 +233,11 @@ def main() -> int:
     lines += ["| what | measured | beside | ratio |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory(dir=given.work) as name:
         folder = Path(name)
-        copy = make_copy(folder / "mimic", STUDIES, PICTURES)
+        copy = make_copy(folder / "mimic", STUDIES, IMAGES)
         write_csv(copy, folder / "index.csv")
         ours, theirs = own_process(start_up, copy, folder / "index.csv")
         lines.append(
-            f"| start-up, {PICTURES:,} pictures of {STUDIES:,} studies | {ours:.3f} s | "
+            f"| start-up, {IMAGES:,} pictures of {STUDIES:,} studies | {ours:.3f} s | "
             f"pandas reads the csv of the index in {theirs:.2f} s | {ours / theirs:.3f} |"
         )
         ratios = [ours / theirs]

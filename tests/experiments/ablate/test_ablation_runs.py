@@ -83,7 +83,7 @@ def test_the_result_is_kept_and_read_back_equal(done: tuple[Path, Path]) -> None
     result = read_result(kept)
     assert result == AblationResult.from_json(json.loads(json.dumps(result.as_json())))
     assert result == result_of(make_plan(read_ablation(str(file))), runs)
-    assert result.channels["no memory"]["memory"] == "-"
+    assert result.channels["no memory"]["neighbourhood"] == "-"
     (one,) = result.settings
     assert [entry.name for entry in one.comparison.entries] == ["full", "no memory"]
     assert one.comparison.between("full", "no memory")[0].family == "primary"
@@ -141,7 +141,7 @@ def test_a_run_that_fails_is_named_and_the_others_run(
     monkeypatch.setattr(execute.subprocess, "run", lambda command, **_: ran.append(1) or Ended)
     heard: list[str] = []
     with pytest.raises(execute.RunStopped, match="2 of 2 runs did not finish, the first is full"):
-        execute.run_missing(plan, Path(), tmp_path, ("", ""), heard=heard.append)
+        execute.run_missing(plan, Path(), tmp_path, ("", ""), report=heard.append)
     assert len(ran) == 2
     assert heard[0] == "full, seed 0: ended with 3: error: no such folder   name one"
 

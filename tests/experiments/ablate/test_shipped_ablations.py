@@ -14,15 +14,15 @@ from experiments.config.load import resolve
 from kg.errors import InputError
 
 PROTOCOL = {
-    "full": ("names", "yes", "yes", "mentions, spread", "yes", "yes", "yes", "yes"),
+    "full": ("names", "yes", "yes", "mentions, propagated", "yes", "yes", "yes", "yes"),
     "no graph": ("learned, equal size", "-", "-", "-", "-", "-", "-", "yes"),
-    "random vectors": ("random, fixed", "yes", "yes", "mentions, spread", *["yes"] * 4),
-    "names only": ("names", "-", "-", "mentions, no spread", "yes", "-", "-", "yes"),
+    "random vectors": ("random, fixed", "yes", "yes", "mentions, propagated", *["yes"] * 4),
+    "names only": ("names", "-", "-", "mentions, not propagated", "yes", "-", "-", "yes"),
     "shuffled": (
-        *("names", "shuffled", "shuffled", "mentions, spread shuffled"),
+        *("names", "shuffled", "shuffled", "mentions, propagated shuffled"),
         *("yes", "-", "shuffled", "yes"),
     ),
-    "plain vectors": ("ComplEx", "-", "yes", "mentions, spread", "yes", "yes", "-", "yes"),
+    "plain vectors": ("ComplEx", "-", "yes", "mentions, propagated", "yes", "yes", "-", "yes"),
 }
 """Table A3 of the evaluation protocol, by hand."""
 
@@ -120,7 +120,7 @@ def test_a_system_without_channels_is_refused() -> None:
     [
         ("reference: fulll", r"reference: no arm is called 'fulll'"),
         ("primary: [nothing]", r"primary: no arm is called 'nothing'"),
-        ("seeds: []", r"seeds: there is none"),
+        ("seeds: []", r"seeds: there are none"),
         ("arms: {full: , names onyl: }", r"arm 'names onyl' has no values"),
         ("arms: {full: {system.options.spreads: 1}}", r"spreads"),
         ("base: graph_fusion_opeeni", r"no configuration is called .graph_fusion_opeeni."),

@@ -60,7 +60,7 @@ def test_overrides_are_checked_like_any_key(started, small) -> None:
 
 def test_the_root_is_the_environments_where_none_is_given(started, tmp_path, monkeypatch) -> None:
     monkeypatch.delenv("KGDX_DATA", raising=False)
-    with pytest.raises(InputError, match="no folder of data sets is named, and openi reads files"):
+    with pytest.raises(InputError, match="no folder of data sets is named, and openi needs files"):
         api.run("image_only_openi")
     monkeypatch.setenv("KGDX_DATA", str(tmp_path))
     api.run("image_only_openi")

@@ -44,20 +44,20 @@ class Planted(Layout):
             return ill if self.shortcut == shortcut else bool(rng.random() < 0.5)
 
         facts = {
-            "document": ("a.example", "b.example")[tells("source")],
+            "document": ("a.example", "b.example")[tells("origin")],
             "view": ("PA", "AP")[tells("view")],
             "sex": "FM"[tells("sex, age and view")],
             "modality": "cxr",
         }
         modality = "ct" if self.shortcut == "modality" and ill else "cxr"
         facts["modality"] = modality
-        file = "jpg" if tells("picture files") else "png"
+        file = "jpg" if tells("image files") else "png"
         path = f"{name}.{file}"
         if not (root / path).exists():
             pixels = rng.integers(60, 90, (24, 24), dtype=np.uint8)
             pixels[:2] = 200 if tells("borders") else 20
             pixels[10:14, 10:14] = 255 * ill  # what may be seen within the lungs
-            pixels[5:8, 5:8] = 220 if tells("picture without lungs") else 30
+            pixels[5:8, 5:8] = 220 if tells("image without lungs") else 30
             Image.fromarray(pixels).save(root / path)
         said = ["seen today ."]
         if tells("text length"):

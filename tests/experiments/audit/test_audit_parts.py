@@ -10,7 +10,7 @@ import pytest
 from experiments.audit.associations import cramers_v
 from experiments.audit.audit import audit
 from experiments.audit.record import Place
-from experiments.audit.subject import Asked
+from experiments.audit.subject import AuditOptions
 from experiments.audit.verdicts import probe_verdict
 from experiments.cli.main import main
 from experiments.preparation.open_dataset import OpenDataset
@@ -18,7 +18,7 @@ from experiments.records.record import Measured
 from experiments.reports.audit_page import audit_page
 from experiments.reports.markdown import render_markdown
 
-ASKED = Asked(folds=3, at_least=5, resamples=50, shuffles=2)
+OPTIONS = AuditOptions(folds=3, at_least=5, resamples=50, shuffles=2)
 LABELS = {"a": "Edema", "b": "Hernia"}
 
 
@@ -37,11 +37,14 @@ def test_cramers_v_by_hand():
     [
         (
             Measured(0.95, 0.9, 0.99),
-            "what a system scores for Edema on CT cannot be told from source",
+            "the AUROC of a system for Edema on CT cannot be distinguished from source",
         ),
-        (Measured(0.8, 0.7, 0.9), "a result of a system for Edema on CT counts only above this"),
+        (Measured(0.8, 0.7, 0.9), "a result of a system for Edema on CT must be above this"),
         (Measured(0.6, 0.55, 0.65), "a weak shortcut"),
-        (Measured(0.6, 0.45, 0.7), "nothing is told from source alone: 0.600 [0.450, 0.700]"),
+        (
+            Measured(0.6, 0.45, 0.7),
+            "no finding can be predicted from source alone: 0.600 [0.450, 0.700]",
+        ),
         (Measured(None), "cannot be judged: too few studies of a class"),
     ],
 )
@@ -54,14 +57,12 @@ def test_the_strongest_shortcut_is_named_first():
     found = {"a": Measured(0.62, 0.6, 0.64), "b": Measured(0.71, 0.7, 0.72)}
     said = probe_verdict("view", (Place("all", Measured(0.66, 0.6, 0.7), found),), LABELS)
     assert said.index("Hernia") < said.index("Edema")
-    assert said.endswith(
-        "a result of a system for Hernia counts only above this, on the same folds"
-    )
+    assert said.endswith("a result of a system for Hernia must be above this on the same folds")
 
 
 def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):
-    dataset, root = planted("source")
-    made = audit(ASKED, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
+    dataset, root = planted("origin")
+    made = audit(OPTIONS, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
     assert made.likeness.pictures == made.studies
     assert made.likeness.texts == made.studies
     assert made.likeness.same_text_studies > 10  # eight texts are all that are ever written
@@ -72,12 +73,12 @@ def test_recurring_pictures_and_texts_are_counted(planted, tmp_path):
 
 
 def test_the_text_says_what_follows(planted, tmp_path):
-    dataset, root = planted("source")
-    made = audit(ASKED, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
+    dataset, root = planted("origin")
+    made = audit(OPTIONS, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
     text = render_markdown(audit_page(made))
     assert text == render_markdown(audit_page(made))
     assert "# Shortcuts in planted (covid)" in text
-    assert "| source | told from source alone: COVID-19 1.000" in text
+    assert "| origin | predictable from origin alone: COVID-19 1.000" in text
     assert "| redacted dialogue | not possible: no study has a dialogue |" in text
     assert "| a.example | " in text
 
@@ -96,7 +97,7 @@ def test_the_command_prints_writes_and_ends_with_0(tmp_path, capsys):
     words = own_table(tmp_path / "own", [n % 2 for n in range(60)])
     options = ["--folds", "3", "--at-least", "5", "--resamples", "20"]
     assert main([*words, *options, "-o", str(tmp_path / "audit.md")]) == 0
-    assert "told from sex, age and view alone" in (tmp_path / "audit.md").read_text()
+    assert "predictable from sex, age and view alone" in (tmp_path / "audit.md").read_text()
     assert main([*words, *options, "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert made["dataset"] == "table"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.audit.explained import Rival, explain
-from experiments.audit.subject import Asked, open_subject
+from experiments.audit.explained import BaselineProbe, explain
+from experiments.audit.subject import AuditOptions, open_subject
 from experiments.config.schema import DataSection, Experiment, SplitSection
 from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
@@ -18,13 +18,13 @@ from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.options import Part
 
-ASKED = Asked(folds=3, at_least=5, resamples=50)
+OPTIONS = AuditOptions(folds=3, at_least=5, resamples=50)
 
 
 @pytest.fixture
 def subject(planted):
-    dataset, root = planted("source")
-    return open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
+    dataset, root = planted("origin")
+    return open_subject(OPTIONS, OpenDataset.open("planted", dataset, root), load_shipped())
 
 
 def write_run(runs: Path, subject, fold: int, scores, **changed) -> RunFolder:
@@ -79,9 +79,10 @@ def test_a_run_that_copies_the_probe_has_nothing_left_and_one_that_sees_has(subj
     flipped = rng.random(shape) < 0.2
     source = np.where(flipped, 1 - subject.labels, subject.labels) * 4.0
     probes = [
-        Rival("source", "anything", source),
-        Rival("view", "anything", rng.normal(size=shape)),
-        Rival("redacted report", "text", subject.labels * 9.0),  # which these runs do not read
+        BaselineProbe("source", "anything", source),
+        BaselineProbe("view", "anything", rng.normal(size=shape)),
+        # the runs do not read text
+        BaselineProbe("redacted report", "text", subject.labels * 9.0),
     ]
     copies = source + 0.01 * rng.normal(size=shape)
     sees = subject.labels * 3.0 + rng.normal(size=shape)
@@ -91,7 +92,7 @@ def test_a_run_that_copies_the_probe_has_nothing_left_and_one_that_sees_has(subj
         (found[name],) = explain(subject, probes, runs)
         assert found[name].probe == "source"
         assert len(found[name].runs) == 3
-    assert "not told from source" in found["copies"].verdict
+    assert "not distinguishable from source" in found["copies"].verdict
     assert "is not shown to rank them" in found["copies"].verdict
     assert "above source" in found["sees"].verdict
     assert found["sees"].within.low > 0.5
@@ -99,7 +100,7 @@ def test_a_run_that_copies_the_probe_has_nothing_left_and_one_that_sees_has(subj
 
 
 def test_runs_of_other_folds_or_too_few_are_refused(subject, tmp_path):
-    probes = [Rival("source", "anything", subject.labels)]
+    probes = [BaselineProbe("source", "anything", subject.labels)]
     run = write_run(tmp_path / "a", subject, 0, subject.labels)
     with pytest.raises(InputError, match="seer: 1 of 3 folds were run"):
         explain(subject, probes, [run])

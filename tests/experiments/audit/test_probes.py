@@ -10,32 +10,32 @@ import pytest
 
 from encoders.study import Passage, Study
 from experiments.audit.audit import audit
+from experiments.audit.image_probe import BordersProbe
 from experiments.audit.judging import judge, shuffled_check, shuffled_labels
-from experiments.audit.picture_probe import BordersProbe
-from experiments.audit.probes import FactProbe, NotPossible
-from experiments.audit.subject import Asked, open_subject
+from experiments.audit.probes import MetadataProbe, NotPossible
+from experiments.audit.subject import AuditOptions, open_subject
 from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from experiments.preparation.open_dataset import OpenDataset
 from kg.errors import InputError
 from kg.files.store import load_shipped
 
-ASKED = Asked(folds=3, at_least=5, resamples=100, shuffles=8)
+OPTIONS = AuditOptions(folds=3, at_least=5, resamples=100, shuffles=8)
 PROBES = (
-    "source",
-    "picture files",
+    "origin",
+    "image files",
     "view",
     "sex, age and view",
     "text length",
     "cuts in the report",
     "redacted report",
     "borders",
-    "picture without lungs",
+    "image without lungs",
 )
 
 
 def run(made, tmp_path):
     dataset, root = made
-    return audit(ASKED, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
+    return audit(OPTIONS, OpenDataset.open("planted", dataset, root), cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("shortcut", [*PROBES, "modality"])
@@ -44,8 +44,8 @@ def test_a_planted_shortcut_is_found(shortcut, planted, tmp_path):
     assert found.impossible == ""
     assert found.judged.value > 0.9
     assert found.judged.low > 0.5
-    assert f"told from {shortcut} alone: COVID-19 " in found.verdict
-    assert f"scores for COVID-19 cannot be told from {shortcut}" in found.verdict
+    assert f"predictable from {shortcut} alone: COVID-19 " in found.verdict
+    assert f"for COVID-19 cannot be distinguished from {shortcut}" in found.verdict
 
 
 def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
@@ -56,7 +56,7 @@ def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
     assert 0.35 < min(values) < max(values) < 0.65
     assert abs(np.mean(values) - 0.5) < 0.05
     # one draw of labels is one draw for all probes, and their intervals may miss by chance
-    assert sum("nothing is told from" in probe.verdict for probe in found) >= 6
+    assert sum("no finding can be predicted" in probe.verdict for probe in found) >= 6
     assert made.shuffled.passes
     assert abs(made.shuffled.mean - 0.5) < 0.1
     impossible = {probe.name: probe.impossible for probe in made.probes if probe.impossible}
@@ -66,7 +66,7 @@ def test_nothing_is_found_where_nothing_was_planted(planted, tmp_path):
 
 def test_shuffled_labels_stay_with_their_patient(planted):
     dataset, root = planted()
-    subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
+    subject = open_subject(OPTIONS, OpenDataset.open("planted", dataset, root), load_shipped())
     dealt = shuffled_labels(subject, np.random.default_rng(0))
     for patient in set(subject.groups):
         rows = [row for row, group in enumerate(subject.groups) if group == patient]
@@ -76,8 +76,8 @@ def test_shuffled_labels_stay_with_their_patient(planted):
 
 def test_folds_that_leak_do_not_pass_the_check(planted):
     dataset, root = planted()
-    subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
-    probe = FactProbe("patient", "who it is", ("patient",))
+    subject = open_subject(OPTIONS, OpenDataset.open("planted", dataset, root), load_shipped())
+    probe = MetadataProbe("patient", "who it is", ("patient",))
     for study in subject.studies:
         study.metadata["patient"] = f"p{study.patient}"
 
@@ -92,7 +92,7 @@ def test_folds_that_leak_do_not_pass_the_check(planted):
 
 def test_borders_are_seen_by_any_image_encoder(planted, tmp_path):
     dataset, root = planted("borders", patients=30)
-    subject = open_subject(ASKED, OpenDataset.open("planted", dataset, root), load_shipped())
+    subject = open_subject(OPTIONS, OpenDataset.open("planted", dataset, root), load_shipped())
     probed = BordersProbe(tmp_path / "cache", "tiny_cnn").run(subject, subject.labels)
     assert probed.reads == "tiny_cnn of the frame at 64 x 64"
     assert judge(subject, probed.scores, across=False)[0].macro.value > 0.9
@@ -104,9 +104,9 @@ def test_what_cannot_be_audited_says_so(planted):
     with pytest.raises(InputError, match="not labelled with 'nih14'"):
         OpenDataset.open("planted", dataset, root, "nih14")
     with pytest.raises(InputError, match="no finding of covid is present in 20 or more"):
-        open_subject(Asked(), opened, graph)
+        open_subject(AuditOptions(), opened, graph)
     with pytest.raises(InputError, match="nothing is left for"):
-        open_subject(Asked(at_least=1, folds=9), opened, graph)
+        open_subject(AuditOptions(at_least=1, folds=9), opened, graph)
 
 
 def test_text_in_a_language_that_is_not_read_is_no_redacted_text():

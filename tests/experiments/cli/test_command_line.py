@@ -130,6 +130,25 @@ def test_a_wrong_command_line_is_2(capsys, words: list[str], hint: str) -> None:
     assert hint in err
 
 
+def test_every_line_of_a_commands_list_fits_80_columns(capsys) -> None:
+    context = click.Context(kgdx)
+
+    def walk(group: click.Group, words: list[str]) -> list[str]:
+        assert main([*words, "--help"]) == 0
+        listed = capsys.readouterr().out.partition("\nCommands:\n")[2].splitlines()
+        for name in group.list_commands(context):
+            inner = group.get_command(context, name)
+            if isinstance(inner, click.Group):
+                listed += walk(inner, [*words, name])
+        return listed
+
+    lines = walk(kgdx, [])
+    assert len(lines) > 40
+    assert [line for line in lines if line.endswith("...") or len(line) > 80] == []
+    # a help text of more lines continues under its own column
+    assert [line for line in lines if line.startswith("   ")] == []
+
+
 def test_every_command_has_help_and_json(capsys) -> None:
     context = click.Context(kgdx)
 

@@ -188,7 +188,7 @@ def test_each_source_left_out_is_a_part_of_its_own(write):
     )
     found = compare({"full": full, "names": names}, plan=QUICK)
     assert found.entries[0].metrics["auroc_macro"].value == pytest.approx(within_folds(full, 1))
-    assert "split 2 sources" in about(found)
+    assert "split 2 origins" in about(found)
 
 
 def test_delong_stands_beside_where_rows_are_patients_of_one_fold(write):
@@ -265,7 +265,7 @@ def test_a_finding_one_system_cannot_answer_counts_for_neither(crossed, write):
     assert found.differences[0].value.value == pytest.approx(expected)
     assert found.entry("full").metrics["auroc_macro"].findings == 2
     assert found.entry("lesser").findings[0].value.value is None
-    assert any("lesser: gives no answer for 1 findings" in note for note in found.notes)
+    assert any("lesser: no predictions of 1 findings" in note for note in found.notes)
 
 
 def test_the_record_survives_a_file_and_the_same_runs_give_the_same_bytes(crossed):

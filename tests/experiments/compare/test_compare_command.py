@@ -71,7 +71,7 @@ def test_runs_are_named_by_their_clear_beginning(told, tmp_path) -> None:
         ((), 3, "nothing to compare"),
         (("no-such-run",), 3, "there is no run no-such-run"),
         (("--experiment", "fulll"), 3, "did you mean 'full'"),
-        (("--experiment", "full", "-o", "x.xlsx"), 3, "not written as .xlsx"),
+        (("--experiment", "full", "-o", "x.xlsx"), 3, "cannot be written as .xlsx"),
         ((*experiments("full", "names"), "--pair", "full"), 3, "are not two entries"),
         ((*experiments("full", "names"), "--pair", "full:other"), 3, "write A:B of: full, names"),
         ((*experiments("full"), "--metric", "auroc"), 3, "did you mean 'auroc_macro'"),
@@ -114,5 +114,5 @@ def test_other_answers_are_asked_for_by_name(told) -> None:
     assert told("--experiment", "full", "--on", "test", "--json")[0] == 0
     code, out, err = told("--experiment", "full", "--on", "figure1")
     assert (code, out) == (3, "")
-    assert "'figure1' was not answered" in err
+    assert "'figure1' was not predicted" in err
     assert "kgdx experiment evaluate" in err

@@ -63,7 +63,7 @@ def test_a_page_shows_the_number_and_says_what_its_mark_means(covid) -> None:
         assert "Zheng 2021" in written
         assert "doctor-patient dialogues are read at test" in written
         assert f"2nd = {MARKS['2nd']}" in written
-        assert "must not be compared with ours" in written
+        assert "not comparable with ours" in written
         assert f"A = {MARKS['A']}" not in written, "a mark that is not shown is not explained"
     assert "Zheng" not in render(compare(groups, plan=QUICK), ".md")
 
@@ -83,7 +83,7 @@ def test_it_stands_beside_no_other_task_and_no_other_data(covid, changes, record
 
 
 def test_that_there_is_none_is_said_in_every_format(crossed, tmp_path, capsys) -> None:
-    said = "no number printed elsewhere is known for any of these configurations"
+    said = "no published numbers are known for any of these configurations"
     made = compare({"full": crossed()}, plan=QUICK, keep=["published"])
     for ending in (".html", ".md", ".tex"):
         assert said in render(made, ending)
@@ -101,7 +101,7 @@ def test_the_terminal_prints_a_table_of_its_own(covid, tmp_path, capsys) -> None
     assert main(["experiment", "compare", *words, "--published"]) == 0
     out, err = capsys.readouterr()
     head, first = out.split("\n\n")[1].splitlines()[:2]
-    assert head.split("\t") == ["beside", "metric", "printed", "mark", "where", "what differs"]
+    assert head.split("\t") == ["entry", "metric", "published", "mark", "where", "differences"]
     assert first.split("\t")[:4] == ["graph_fusion_covid", "AUC", "0.99", "2nd"]
     assert f"2nd = {MARKS['2nd']}" in err
 

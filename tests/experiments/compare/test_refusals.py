@@ -35,8 +35,10 @@ CASES = {
     "patients": {"scored": scored(patients=lambda p: ("another", *p.patients[1:]))},
     "labels": {"scored": scored(labels=lambda p: np.zeros_like(p.labels))},
     "findings": {"scored": scored(findings=lambda p: ("ckg:z", *p.findings[1:]))},
-    "a study is scored twice": {"scored": scored(studies=lambda p: (p.studies[1], *p.studies[1:]))},
-    "no test part": {"scored": scored(part=lambda p: "other")},
+    "a study is predicted twice": {
+        "scored": scored(studies=lambda p: (p.studies[1], *p.studies[1:]))
+    },
+    "no test predictions": {"scored": scored(part=lambda p: "other")},
 }
 
 
@@ -69,7 +71,7 @@ def test_folds_and_seeds_must_be_crossed(crossed, write) -> None:
 
 def test_pairs_must_name_two_entries(crossed) -> None:
     groups = {"full": crossed(seeds=1), "names": crossed("names", seeds=1)}
-    with pytest.raises(InputError, match="called 'nmaes'") as raised:
+    with pytest.raises(InputError, match="no entry 'nmaes'") as raised:
         compare(groups, pairs=[("full", "nmaes")], plan=QUICK)
     assert "did you mean 'names'" in raised.value.hint
     with pytest.raises(InputError, match="with itself"):
@@ -88,13 +90,13 @@ def test_what_a_reader_must_know_is_said(crossed) -> None:
     }
     notes = "\n".join(compare(groups, plan=QUICK).notes)
     for said in (
-        "reader: at test the system could read the text its labels were made from",
+        "reader: at test the system read the text its labels were derived from",
         "too few positives, not averaged: hernia",
         "full, reader: 1 seed only; a difference",
         "runs were made at 2 commits: beef+changed, c0ffeec0ffee",
-        "not committed",
+        "uncommitted code",
         "different versions of numpy",
-        "data fingerprint is not the same",
+        "data fingerprint differs",
     ):
         assert said in notes
     assert "patients were tested" not in notes
@@ -158,11 +160,11 @@ def test_a_graph_drawn_once_for_all_runs_is_said(crossed, write) -> None:
         ],
     }
     found = compare(groups, pairs=[], plan=QUICK)
-    assert [note for note in found.notes if "one draw" in note] == [
-        "again: one draw of the random vectors stands for all runs; intervals do not include that "
-        "draw",
-        "shuffled, again: one draw of the shuffled graph stands for all runs; intervals do not "
-        "include that draw",
+    assert [note for note in found.notes if "random draw" in note] == [
+        "again: one random draw of the random vectors is used by all runs; intervals do not "
+        "include its variation",
+        "shuffled, again: one random draw of the shuffled graph is used by all runs; intervals do "
+        "not include its variation",
     ]
     assert graphs(found.entry("shuffled")) == (
         "f00df00df00d (shuffled, 66.3% of clinical edges changed)"
@@ -180,7 +182,7 @@ def test_uses_of_a_locked_part_are_listed(write) -> None:
     notes = "\n".join(found.notes)
     assert "the ledger of this folder of runs notes 2 uses, 1 of them these runs;" in notes
     assert "uses from other folders are not counted" in notes
-    assert f"not in the ledger of the locked part: {other.run}" in notes
+    assert f"not in the ledger of the locked test set: {other.run}" in notes
 
 
 def test_uses_of_a_locked_part_are_counted_in_every_folder_of_these_runs(write, tmp_path) -> None:

@@ -153,7 +153,7 @@ def test_runs_are_joined_by_study_never_by_position(looked) -> None:
     [
         (lambda one: replace(one, studies=("another", *one.studies[1:])), "studies: 2 were"),
         (lambda one: replace(one, patients=("another", *one.patients[1:])), "their patients"),
-        (lambda one: replace(one, studies=(one.studies[1], *one.studies[1:])), "scored twice"),
+        (lambda one: replace(one, studies=(one.studies[1], *one.studies[1:])), "predicted twice"),
         (lambda one: replace(one, task="retrieval_text_to_image"), "has no metric"),
         (lambda one: replace(one, part="locked"), "has no metric"),
     ],
@@ -212,7 +212,7 @@ def test_a_story(told, tmp_path: Path) -> None:
     entries, differences = out.split("\n\n")
     head, full, _ = (line.split("\t") for line in entries.splitlines())
     assert full[head.index("image to text recall at 5")].startswith("0.")
-    assert "seeds" in full[head.index("one seed alone")]
+    assert "seeds" in full[head.index("by seed")]
     row = differences.splitlines()[1].split("\t")
     assert (row[0], row[-1]) == ("full - names", "higher")
     assert "The metric is made of sums over all studies" in err

@@ -93,7 +93,7 @@ def test_json_is_the_record(made) -> None:
 
 
 def test_other_endings_are_refused(made) -> None:
-    with pytest.raises(InputError, match="not written as .xlsx") as raised:
+    with pytest.raises(InputError, match="cannot be written as .xlsx") as raised:
         render(made, ".xlsx")
     assert ".html, .md, .tex, .csv" in raised.value.hint
 

@@ -57,7 +57,7 @@ def test_every_test_is_a_cell_and_every_label_is_told(write) -> None:
     part = elsewhere(one, "openi")
     elsewhere(one, "padchest", basis="zero_shot", seed=1)
     elsewhere(one, "openi", without=("image",), seed=2)
-    elsewhere(one, "synthetic", external=False, seed=3)  # the own test part once more
+    elsewhere(one, "synthetic", external=False, seed=3)  # the own test set once more
     made = transfer({"full": [one], "names": [other]}, QUICK)
     row = "full (synthetic nih14)"
     assert [(c.trained_on, c.tested_on, c.basis, c.own) for c in made.cells] == [
@@ -99,6 +99,6 @@ def test_the_command(write, tmp_path, capsys) -> None:
     matrix, carried = capsys.readouterr().out.split("\n\n")
     head, line = (row.split("\t") for row in matrix.splitlines())
     assert head[1:] == ["synthetic nih14", "openi nih14"]
-    assert "own test part" in line[1]
+    assert "own test set" in line[1]
     assert "of 1 findings, 40 studies" in line[2]
     assert "ckg:z\t-\tno_equivalent" in carried

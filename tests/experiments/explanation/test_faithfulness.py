@@ -263,4 +263,4 @@ def test_a_run_says_what_it_loses(
     print_faithfulness(made)
     shown = capsys.readouterr().out
     assert "area between" in shown
-    assert "deleted of edges" in shown
+    assert "deleted edges" in shown

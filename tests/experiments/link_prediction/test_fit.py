@@ -129,8 +129,8 @@ def test_the_command(tmp_path, capsys, stairs):
              "--set", "width=8", "--seed", "1", "--seed", "2", "--near", "c00"]  # fmt: skip
     assert main([*words, "-o", str(kept)]) == 0
     out, notes = capsys.readouterr()
-    assert out.startswith("on test\tMRR\tHits@1\tHits@3\tHits@10\tranks\nboth sides\t")
-    assert "same score for all\t" in out
+    assert out.startswith("test edges\tMRR\tHits@1\tHits@3\tHits@10\tranks\nboth sides\t")
+    assert "equal scores\t" in out
     assert "nearest to c00" in out
     assert "seed 2, epoch 3" in notes
     assert main([*words, "--json"]) == 0
@@ -158,7 +158,7 @@ def test_the_command(tmp_path, capsys, stairs):
         (["--set", "epochs"], "is not KEY=VALUE"),
         (["--set", "neighbours=8,4"], "write [first, second, ...]"),
         (["--near", "atelectass"], "did you mean"),
-        (["-o", "vectors.pt"], "kept as .safetensors"),
+        (["-o", "vectors.pt"], "written as .safetensors"),
         (["--benchmark", "fb15k"], "there is no benchmark"),
         (["none.tsv"], "No such file"),
     ],

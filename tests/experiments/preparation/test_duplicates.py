@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.datasets.table import Table
 from experiments.preparation.duplicates import NEAR, duplicate_groups, near_pairs
-from experiments.preparation.image_scan import Look
+from experiments.preparation.image_scan import ScannedImage
 from experiments.preparation.prepare import Plan, prepare
 from kg.errors import InputError
 
@@ -43,19 +43,19 @@ def test_groups_are_chains_numbered_in_order() -> None:
     one, other = rng.integers(0, 256, (2, 32), dtype=np.uint8)
     step = flipped(one, list(range(NEAR)))
     chain = flipped(step, list(range(100, 100 + NEAR)))
-    looks = [
-        Look(name, 1, 1, shape=shape.tobytes().hex())
+    scanned = [
+        ScannedImage(name, 1, 1, shape=shape.tobytes().hex())
         for name, shape in (("a", other), ("b", chain), ("c", one), ("d", step), ("e", other))
     ]
-    assert duplicate_groups([*looks, Look("f", 0, 0, "empty")]) == {
+    assert duplicate_groups([*scanned, ScannedImage("f", 0, 0, "empty")]) == {
         "a": 0, "b": 1, "c": 1, "d": 1, "e": 0
     }  # fmt: skip
-    assert duplicate_groups(looks[:2]) == {}
+    assert duplicate_groups(scanned[:2]) == {}
     assert duplicate_groups([]) == {}
 
 
 def twins(folder: Path) -> Path:
-    """30 patients with one picture each; the 2nd has the first's, saved again as JPEG, larger."""
+    """30 patients with one image each; the 2nd has the first's, saved again as JPEG, larger."""
     (folder / "pictures").mkdir(parents=True)
     rng = np.random.default_rng(2)
     lines = ["study,patient,image,Cardiomegaly"]

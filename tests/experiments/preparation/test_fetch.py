@@ -121,7 +121,7 @@ def test_what_broke_off_goes_on(server: Server, tmp_path: Path) -> None:
     server.limit = 300_000
     with pytest.raises(InputError, match="cannot be fetched") as caught:
         fetch(big(server), tmp_path)
-    assert "what has arrived is kept" in caught.value.hint
+    assert "received bytes are kept" in caught.value.hint
     assert len(server.ranges) == downloading.ATTEMPTS
     assert not (tmp_path / "big.bin").exists()
     server.limit, before = 0, len(server.ranges)
@@ -145,7 +145,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(
 
 
 def test_what_is_not_as_published_is_refused_and_removed(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not what its checksum"):
+    with pytest.raises(InputError, match="does not have the checksum"):
         fetch(big(server, checksum=sha(b"other")), tmp_path)
     with pytest.raises(InputError, match=r"has 1,048,576 bytes, 1,000 are published"):
         fetch(big(server, size=1000), tmp_path)
@@ -241,7 +241,7 @@ def test_the_command_ends_with_1_while_something_has_to_be_asked_for(
     monkeypatch.setattr(data_commands, "load_dataset", lambda name: Set())
     done = CliRunner().invoke(data_commands.fetch, ["table", "--root", str(tmp_path)])
     assert isinstance(done.exception, CheckFailed)
-    assert "still needed: reports" in done.exception.message
+    assert "still missing: reports" in done.exception.message
     assert "fetched\tbig.bin" in done.output
     assert "ask\treports\tApply at https://example.org." in done.output
     assert (tmp_path / "table" / "big.bin").read_bytes() == CONTENT

@@ -84,7 +84,10 @@ def test_a_folder_that_may_not_be_written(
         patch.setattr(module.FileLock, "acquire", refused)
         assert main(words) == 3
     said = capsys.readouterr().err
-    assert "out cannot be written: Read-only file system\n    free space, or mend" in said
+    assert (
+        "out cannot be written: Read-only file system\n    free space, or check its permissions"
+        in said
+    )
     assert PreparedCopy.find(tmp_path / "out") is None
     (tmp_path / "file").write_text("")
     assert main([*words[:-1], str(tmp_path / "file" / "out")]) == 3

@@ -16,15 +16,15 @@ from PIL import Image
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
 from experiments.preparation import image_scan as looking
-from experiments.preparation.image_scan import Looking, Recipe, difference_hash
+from experiments.preparation.image_scan import ImageScan, Recipe, difference_hash
 from experiments.preparation.prepare import Plan, prepare
-from experiments.preparation.store import PictureStore
+from experiments.preparation.store import ImageStore
 from kg.errors import InputError
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Five pictures, of which one is empty and one is a page."""
+    """Five images, of which one is empty and one is a page."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "raw"
     folder.mkdir()
@@ -39,9 +39,9 @@ def root(tmp_path: Path) -> Path:
 PATHS = [f"{number}.png" for number in range(5)]
 
 
-def look(root: Path, out: Path, side: int = 0, workers: int = 1) -> list[looking.Look]:
+def look(root: Path, out: Path, side: int = 0, workers: int = 1) -> list[looking.ScannedImage]:
     out.mkdir(exist_ok=True)
-    return Looking(root, out, Recipe("1", side), out / "squares").look([*PATHS, "6.png"], workers)
+    return ImageScan(root, out, Recipe("1", side), out / "squares").scan([*PATHS, "6.png"], workers)
 
 
 def test_every_picture_gets_a_reason_or_a_hash(root: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_difference_hash_by_hand() -> None:
 
 
 def studies(folder: Path, count: int) -> Path:
-    """A table of studies whose picture takes a few milliseconds to read."""
+    """A table of studies whose image takes a few milliseconds to read."""
     (folder / "pictures").mkdir(parents=True)
     rng = np.random.default_rng(1)
     Image.fromarray(rng.integers(0, 256, (300, 300), dtype=np.uint8)).save(folder / "one.png")
@@ -121,13 +121,13 @@ from pathlib import Path
 from experiments.datasets.table import Table
 from experiments.preparation import image_scan as looking
 from experiments.preparation.prepare import Plan, prepare
-def killed(self, looks, note=looking.Looking._note):
-    note(self, looks)
+def killed(self, scanned, note=looking.ImageScan._note):
+    note(self, scanned)
     if self.journal.read_bytes().count(b"\\n") > 16:
         print(len(multiprocessing.active_children()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 if __name__ == "__main__":
-    looking.TOGETHER, looking.Looking._note = 8, killed
+    looking.TOGETHER, looking.ImageScan._note = 8, killed
     plan = Plan(workers=2, side=32, duplicates="list")
     prepare("table", Table(), Path(sys.argv[1]), Path(sys.argv[2]), plan=plan)
 """
@@ -145,8 +145,8 @@ def test_a_killed_preparation_goes_on_and_leaves_no_process(tmp_path: Path, proc
     plan = Plan(side=32, duplicates="list")
     from experiments.datasets.table import Table
 
-    with pytest.raises(InputError, match="holds no decoded pictures"):
-        PictureStore.open(out)
+    with pytest.raises(InputError, match="has no decoded images"):
+        ImageStore.open(out)
     made = prepare("table", Table(), root, out, plan=plan)
     assert made.changed
     assert made.pictures == 150
@@ -178,8 +178,8 @@ def test_a_picture_that_ends_its_process_is_damaged_and_stops_nothing(
     import deadly_glance
 
     monkeypatch.setattr(looking, "CHUNK", 2)
-    todo = [looking.Look(f"{number}.png", 1, 1, row=number) for number in range(32)]
-    found = list(looking.each_look(deadly_glance.glance, todo, 2))
+    todo = [looking.ScannedImage(f"{number}.png", 1, 1, row=number) for number in range(32)]
+    found = list(looking.scan_each(deadly_glance.glance, todo, 2))
     assert [look.path for look in found] == [look.path for look in todo]
     assert [look.path for look in found if look.reason] == ["7.png", "30.png"]
     assert {look.reason for look in found} == {"", "damaged"}

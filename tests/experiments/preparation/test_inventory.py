@@ -17,7 +17,7 @@ from kg.errors import InputError
 
 @pytest.fixture
 def places(tmp_path: Path) -> tuple[Path, Path]:
-    """A raw folder with one unreadable picture, and its prepared copy."""
+    """A raw folder with one unreadable image, and its prepared copy."""
     root, out = tmp_path / "openi", tmp_path / "out"
     OpenI().tiny(root)
     next((root / "images").iterdir()).write_bytes(b"")

@@ -82,5 +82,5 @@ def test_a_copy_is_counted_without_its_raw_folder_and_names_it(root: Path) -> No
     (root / "raw").rename(root / "away")
     opened = find(root / "ready")
     assert len(opened.studies) > 0
-    with pytest.raises(InputError, match="the raw folder .* it was made of is not there"):
+    with pytest.raises(InputError, match="the raw folder .* it was made from is missing"):
         assert opened.root

@@ -13,7 +13,8 @@ from experiments.datasets.nih_chestxray14 import NIHChestXray14
 from experiments.datasets.openi import OpenI
 from experiments.datasets.table import Table
 from experiments.preparation.inspection import check, locate
-from experiments.preparation.inventory import Held
+from experiments.preparation.inventory import take_inventory
+from experiments.preparation.open_dataset import OpenDataset
 from experiments.preparation.prepare import Plan, prepare
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -170,7 +171,9 @@ def test_a_copy_without_the_official_test_part_has_the_other_splits(tmp_path: Pa
     for name in (root / "test_list.txt").read_text().splitlines():
         next(root.rglob(name)).unlink()
     part = prepare("nih_chestxray14", dataset, root, tmp_path / "part")
-    assert part.unmade == {"nih_chestxray14-official-seed0": "no study of its part 'test' is here"}
+    assert part.unmade == {
+        "nih_chestxray14-official-seed0": "no study of its subset 'test' is here"
+    }
     assert "nih_chestxray14-fixed-seed0" in part.manifests
     assert not any("official" in name for name in part.manifests)
     assert prepare("nih_chestxray14", dataset, root, tmp_path / "part").unmade == part.unmade
@@ -192,8 +195,8 @@ def test_a_patient_written_in_two_ways_is_warned_of_once_a_command(
         lambda: check(Table(), root),
         lambda: prepare("table", Table(), root, out),
         lambda: prepare("table", Table(), root, out),
-        lambda: Held.open("table", Table(), root).count(),
-        lambda: Held.open("table", Table(), out).count(),
+        lambda: take_inventory(OpenDataset.open("table", Table(), root)),
+        lambda: take_inventory(OpenDataset.open("table", Table(), out)),
         lambda: Table().studies(root, labels="own"),
     )
     for command in commands:

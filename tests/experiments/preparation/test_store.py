@@ -1,4 +1,4 @@
-"""The store of decoded pictures gives what the files show, in any order."""
+"""The store of decoded images gives what the files show, in any order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from encoders.reading.picture import read_picture
 from encoders.reading.transforms import borders
 from experiments.datasets.openi import OpenI
 from experiments.preparation.prepare import Plan, prepare
-from experiments.preparation.store import PictureStore
+from experiments.preparation.store import ImageStore
 from kg.errors import InputError
 
 
@@ -31,7 +31,7 @@ def test_pictures_in_any_order(copy: Path) -> None:
     bad = sorted((root / "images").iterdir())[4].name
     paths = [f"images/{path.name}" for path in sorted((root / "images").iterdir(), reverse=True)]
     paths = [path for path in paths if not path.endswith(bad)]
-    store = PictureStore.open(copy)
+    store = ImageStore.open(copy)
     assert (store.side, store.view, store.count) == (24, "borders", len(paths) + 1)
     grey = store.grey(paths)
     for one, path in zip(grey, paths, strict=True):
@@ -45,12 +45,12 @@ def test_pictures_in_any_order(copy: Path) -> None:
 
 
 def test_another_reader_is_told_what_to_prepare(copy: Path) -> None:
-    store = PictureStore.open(copy)
+    store = ImageStore.open(copy)
     store.check(24, "borders")
     with pytest.raises(InputError) as caught:
         store.check(32, "whole")
     assert "24 pixels in the view 'borders'" in caught.value.message
-    assert "--pictures 32 --view whole" in caught.value.hint
+    assert "--images 32 --view whole" in caught.value.hint
 
 
 def test_a_store_cut_short_is_refused_and_made_again(copy: Path) -> None:
@@ -58,15 +58,15 @@ def test_a_store_cut_short_is_refused_and_made_again(copy: Path) -> None:
     whole = squares.read_bytes()
     squares.write_bytes(whole[:-1])
     with pytest.raises(InputError, match="not those of"):
-        PictureStore.open(copy)
+        ImageStore.open(copy)
     plan = Plan(side=24, view="borders", duplicates="list")
     made = prepare("openi", OpenI(), copy.parent / "openi", copy, plan=plan)
     assert made.changed
     assert squares.read_bytes() == whole
     (copy / "pictures" / "about.json").write_text(json.dumps({"side": 24}))
     with pytest.raises(InputError, match="not readable"):
-        PictureStore.open(copy)
+        ImageStore.open(copy)
     plain = Plan(duplicates="list")
     assert prepare("openi", OpenI(), copy.parent / "openi", copy, plan=plain).changed
-    with pytest.raises(InputError, match="no decoded pictures"):
-        PictureStore.open(copy)
+    with pytest.raises(InputError, match="no decoded images"):
+        ImageStore.open(copy)

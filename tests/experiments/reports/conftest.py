@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.compare.records import Comparison, Difference, Entry, FindingScore, Rarity, Seeds
+from experiments.compare.records import (
+    Comparison,
+    Difference,
+    Entry,
+    FindingScore,
+    RareFindings,
+    Seeds,
+)
 from experiments.records.predictions import ScoredPart, write_predictions
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.studies import AGE_BANDS, ScoredStudy, write_studies
@@ -260,7 +267,7 @@ def make_comparison():
                 ("too few", {"finding": "ckg:c", "positives": 4}),
             )
         )
-        rarity = Rarity(
+        rarity = RareFindings(
             shares={"ckg:c": 0.004, "ckg:b": 0.021, "ckg:a": 0.15},
             rare=("ckg:b",),
             common=("ckg:a",),

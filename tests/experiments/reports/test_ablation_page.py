@@ -11,8 +11,8 @@ from experiments.cli.main import main
 from experiments.reports.ablation_page import render_ablation_markdown, render_ablation_page
 
 CHANNELS = {
-    "full": {"vectors": "names", "memory": "yes"},
-    "shuffled": {"vectors": "names", "memory": "shuffled"},
+    "full": {"vectors": "names", "neighbourhood": "yes"},
+    "shuffled": {"vectors": "names", "neighbourhood": "shuffled"},
 }
 
 
@@ -70,7 +70,7 @@ def test_the_plain_answer_is_a_win_only_over_every_primary_endpoint(
 def test_arms_channels_and_runs_stand_in_tables(make_ablation) -> None:
     text = render_ablation_markdown(make_ablation("higher", "higher"))
     for row in (
-        "| Arm | vectors | memory |",
+        "| Arm | vectors | neighbourhood |",
         "| shuffled | names | shuffled |",
         "| full | 2 | 2 | none | 1,300,000 | 1.7 |",
         "| shuffled | graph.control=shuffled |",
@@ -96,8 +96,8 @@ def test_several_settings_are_told_one_by_one_and_together(make_ablation, keeps_
     assert "At split.fraction=1: The graph helps" in mixed
     assert "| Arm | split.fraction=0.05 | split.fraction=1 |" in text
     assert "| split.fraction=1: full − shuffled | +0.005 (-0.010 to +0.020) |" in text
-    assert "## What differs (split.fraction=0.05)" in text
-    assert "## What differs (split.fraction=1)" in text
+    assert "## Differences (split.fraction=0.05)" in text
+    assert "## Differences (split.fraction=1)" in text
 
 
 def test_without_primary_endpoints_or_channels_nothing_is_claimed(make_ablation) -> None:
@@ -132,3 +132,10 @@ def test_no_part_of_it_is_wider_than_the_screen(make_ablation, width, check_widt
     settings = ("split.fraction=0.05", "split.fraction=1")
     page = render_ablation_page(make_ablation("higher", "not shown", settings=settings))
     check_width(page, width)
+
+
+def test_channels_of_an_earlier_ablation_have_todays_names(make_ablation) -> None:
+    values = make_ablation("higher", "higher").as_json()
+    values["channels"] = {"full": {"vectors": "names", "memory": "yes"}}
+    read = AblationResult.from_json(values)
+    assert read.channels == {"full": {"vectors": "names", "neighbourhood": "yes"}}

@@ -10,11 +10,11 @@ from experiments.audit.record import (
     Audit,
     ExplainedRun,
     LabelCount,
-    Likeness,
+    OriginRow,
     Place,
     ProbeResult,
     Shuffled,
-    SourceRow,
+    TrainTestOverlap,
 )
 from experiments.records.record import Measured
 from experiments.reports.audit_page import audit_page
@@ -37,7 +37,7 @@ def made(canary):
     probes = (
         ProbeResult("source", "where", "source", "", places(STRONG), "", "told from source", 1.2),
         ProbeResult("view", "how", "view", "", places(WEAK), canary, "nothing is told", 0.1),
-        ProbeResult("borders", "the frame", impossible="no study has a picture"),
+        ProbeResult("borders", "the frame", impossible="no study has an image"),
     )
     run = ExplainedRun(
         system="graph_fusion_covid",
@@ -73,12 +73,12 @@ def made(canary):
         shuffled=Shuffled(0.5, 0.44, 0.56, 20, True),
         associations=(Association("source", "a", "COVID-19", "ct", 0.96, 42, 508),),
         sources=(
-            SourceRow(canary, 143, 63, {"a": 0, "b": 0}, {"a": 143, "b": 143}, False),
-            SourceRow("radiopaedia", 73, 42, {"a": 53, "b": 3}, {"a": 19, "b": 70}, True),
+            OriginRow(canary, 143, 63, {"a": 0, "b": 0}, {"a": 143, "b": 143}, False),
+            OriginRow("radiopaedia", 73, 42, {"a": 53, "b": 3}, {"a": 19, "b": 70}, True),
         ),
-        likeness=Likeness(1530, 0, 25, 12, 1, 2, 3, 4, 8, 75, 924),
+        likeness=TrainTestOverlap(1530, 0, 25, 12, 1, 2, 3, 4, 8, 75, 924),
         explained=(run,),
-        remarks=("pictures were saved again",),
+        remarks=("images were saved again",),
         options={"pictures": "optional"},
     )
 
@@ -87,12 +87,12 @@ def test_it_tells_the_audit(made):
     page = html.unescape(render_html(audit_page(made)))
     for words in (
         "Shortcuts in covid_multi_imaging (covid)",
-        "1 of 2 probes that must not be able to diagnose tell the labels above chance",
+        "1 of 2 probes that must not be able to diagnose predict the labels above chance",
         "The strongest is source: macro AUROC 0.950 [0.900, 0.990] (together)",
-        "labels can be told from shortcuts",
+        "labels can be predicted from shortcuts",
         "1008 of 561 patient groups (511 CT, 379 X-ray)",
-        "not possible: no study has a picture",
-        "at chance as it must be: 0.500 [0.440, 0.560] over 20 shuffles",
+        "not possible: no study has an image",
+        "at chance, as required: 0.500 [0.440, 0.560] over 20 shuffles",
         "AUROC, X-ray",
         "too few",
         "below source, which cannot diagnose",
@@ -101,7 +101,7 @@ def test_it_tells_the_audit(made):
         "0.96",
         "patients on both sides of the published split",
         "8 (in 75 of 924 studies with text)",
-        "pictures were saved again",
+        "images were saved again",
         "kgdx data audit covid_multi_imaging --labels covid --folds 5 --seed 0 --at-least 20 "
         "--resamples 1000 --set pictures=optional --root DIR",
     ):
@@ -132,9 +132,9 @@ def test_one_modality_one_finding_nothing_told(made, keeps_to_itself):
     )
     page = render_html(audit_page(small))
     keeps_to_itself(page)
-    assert "No probe tells the labels above chance" in page
+    assert "No probe predicts the labels above chance" in page
     assert "NOT at chance" in page
-    assert "the audit&#39;s own check fails" in page
+    assert "the check on shuffled labels fails" in page
     assert "Finding by finding" not in page
     assert "not possible" in render_html(audit_page(replace(small, shuffled=None)))
 

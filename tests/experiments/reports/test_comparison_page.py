@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.compare.records import Comparison, PartScore, Printed
+from experiments.compare.records import Comparison, ModalityScore, Printed
 from experiments.records.record import GraphUse, Measured
 from experiments.reports.comparison_page import (
     render_comparison_markdown,
@@ -23,7 +23,7 @@ def test_it_says_what_is_shown_and_what_is_not(make_comparison) -> None:
         "full is better than names",
         "+0.020 (+0.004 to +0.036) in macro AUROC, p 0.060 after Holm.",
         "No difference between full and shuffled is shown",
-        "the interval holds zero.",
+        "the interval includes zero.",
         "3 configurations on openi",
         "0.785 ± 0.007 (2 seeds)",
         "(n=21)",
@@ -34,7 +34,7 @@ def test_it_says_what_is_shown_and_what_is_not(make_comparison) -> None:
         assert words in page, words
     text = render_comparison_markdown(make_comparison())
     assert text.index("(n=4)") < text.index("(n=21)") < text.index("(n=60)")
-    assert "Uses of the locked part" not in page
+    assert "Uses of the locked test set" not in page
 
 
 def test_nothing_is_said_or_drawn_of_what_has_too_few_positives(make_comparison) -> None:
@@ -50,13 +50,13 @@ def test_rare_and_common_findings_have_a_part_of_their_own(make_comparison) -> N
     text = render_comparison_markdown(made)
     assert (
         "full against shuffled: rare findings +0.030 (+0.010 to +0.050), higher; common findings "
-        "+0.000 (-0.010 to +0.010), no difference shown; that these two differ is not shown "
+        "+0.000 (-0.010 to +0.010), no difference shown; no difference between the two is shown "
         "(+0.030 (-0.010 to +0.070))."
     ) in text
     assert "| too few to average | 0.4% | Fibrosis |" in text
     assert "| common | 15.0% | Cardiomegaly |" in text
     assert "| full − shuffled | rare minus common | +0.030 (-0.010 to +0.070) |" in text
-    assert "By how common a finding is" not in render_comparison_markdown(
+    assert "## Rare and common findings" not in render_comparison_markdown(
         replace(made, rarity=None)
     )
 
@@ -66,17 +66,17 @@ def test_an_interval_without_zero_is_no_win_where_holm_does_not_hold(make_compar
     first = replace(made.differences[0], verdict="not shown")
     page = words_of(render_comparison_page(replace(made, differences=(first,))))
     assert "No difference between full and names" in page
-    assert "leaves out zero, but p after Holm is not below 0.05" in page
+    assert "excludes zero, but p after Holm is not below 0.05" in page
     assert "is better than" not in page
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"differences": ()}, "Nothing was paired"),
+        ({"differences": ()}, "No entries were paired"),
         (
             {"ledger": ({"date": "2026-01-01", "run": "r", "why": "final"},)},
-            "locked part by these runs",
+            "locked test set by these runs",
         ),
     ],
 )
@@ -96,8 +96,8 @@ def test_the_share_of_edges_a_control_changed_stands_beside_it(make_comparison) 
 def test_modalities_and_printed_numbers_stand_in_tables_of_their_own(make_comparison) -> None:
     made = make_comparison()
     parts = (
-        PartScore("ct", 90, 40, False, Measured(0.71, 0.6, 0.8)),
-        PartScore("ultrasound", 20, 3, True, Measured(None)),
+        ModalityScore("ct", 90, 40, False, Measured(0.71, 0.6, 0.8)),
+        ModalityScore("ultrasound", 20, 3, True, Measured(None)),
     )
     printed = (Printed("auroc_macro", 0.841, "table 2", "N", "other [split]"),)
     first = replace(made.entries[0], parts=parts, published=printed)

@@ -65,7 +65,7 @@ def test_a_small_subgroup_says_too_few_and_a_large_one_its_numbers() -> None:
     assert men.cells[:5] == ("M", "20", "20", "10", "too few")
     assert men.cells[-2] == "too few"
     assert men.faint
-    assert "Not known of these studies: age band, view, source, modality" in words(section)
+    assert "Not known of these studies: age band, view, origin, modality" in words(section)
 
 
 def test_sex_and_age_are_crossed_with_the_rates_of_who_is_both() -> None:
@@ -102,7 +102,7 @@ def test_sex_and_age_are_crossed_with_the_rates_of_who_is_both() -> None:
 
 def test_an_older_run_has_no_subgroups_and_says_so() -> None:
     section = subgroup_section(scored(), (), finding_rows(RECORD, "test"))
-    assert "kept no facts" in words(section)
+    assert "kept no metadata" in words(section)
     # a section that has no answer is none to a guideline
     assert "section='no-subgroups'" not in words(checklist_section((section,)))
 
@@ -115,12 +115,18 @@ def test_limits_say_what_this_run_is() -> None:
         "Trained on 20% of the training groups",
         "One seed (3)",
         "No external test",
-        "Labels were read from findings, not from the pictures",
+        "Labels were derived from findings, not from the images",
         "Only 80 patient groups",
-        "Not known of the tested studies: sex, age band, view, source, modality",
+        "Not known of the tested studies: sex, age band, view, origin, modality",
     ):
         assert sentence in said, sentence
-    for sentence in ("locked", "made up", "not committed", "Label source read", "ranked together"):
+    for sentence in (
+        "locked",
+        "synthetic",
+        "uncommitted code",
+        "Label source read",
+        "ranked together",
+    ):
         assert sentence not in said, sentence
 
 
@@ -129,11 +135,11 @@ def test_limits_say_what_this_run_is() -> None:
     [
         ({"leakage": "label_source_read"}, "Label source read"),
         ({"leakage": "partial"}, "Partial leakage"),
-        ({"dataset": "synthetic"}, "made up by a program"),
+        ({"dataset": "synthetic"}, "data are synthetic"),
         ({"graph": {"keeps_test_data": True}}, "no claim can rest on this run"),
-        ({"experiment": {"split": {"kind": "locked"}}}, "locked part was opened"),
-        ({"experiment": {"split": {"kind": "sources"}}}, "One source was left out"),
-        ({"commit": "ab+changed"}, "not committed"),
+        ({"experiment": {"split": {"kind": "locked"}}}, "used the locked test set"),
+        ({"experiment": {"split": {"kind": "sources"}}}, "One origin was left out"),
+        ({"commit": "ab+changed"}, "uncommitted code"),
         ({"status": "stopped"}, "it is stopped"),
         ({"evaluations": [{"external": True, "dataset": "figure1"}]}, "other data (figure1)"),
     ],
@@ -206,7 +212,7 @@ def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
     )
     assert second[5:8] == ("zero shot", "n/a", "")
     (ledger,) = ledger_section([{"date": "2026-01-01", "run": "r", "why": "final"}])
-    assert ledger.title == "Uses of the locked part by this run"
+    assert ledger.title == "Uses of the locked test set by this run"
     (uses,) = ledger.blocks
     assert isinstance(uses, Table)
     assert uses.rows[0].cells == ("2026-01-01", "r", "", "", "final")
@@ -234,7 +240,7 @@ def test_tests_elsewhere_and_uses_of_the_locked_part_stand_in_tables() -> None:
 def test_the_card_of_the_model_tells_how_much_a_control_changed(graph, told) -> None:
     (card,) = model_section(files({**RECORD, "graph": graph})).blocks
     assert isinstance(card, Pairs)
-    assert Pair("Graph replaced by a control", told) in card.rows
+    assert Pair("Graph control", told) in card.rows
 
 
 def test_cards_tell_the_published_data_set_and_the_system() -> None:

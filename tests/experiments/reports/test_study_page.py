@@ -68,8 +68,8 @@ def test_everything_is_shown_and_escaped(study: Study, tmp_path: Path) -> None:
 
 def test_a_study_with_nothing_is_said_to_have_nothing(tmp_path: Path) -> None:
     page = render_study_page(Study("s", "p"), tmp_path, load_shipped())
-    assert "This study has no picture." in page
-    assert "Nothing is stated." in page
+    assert "This study has no image." in page
+    assert "No labels are stated." in page
 
 
 def test_locked_studies_are_not_shown(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_locked_studies_are_not_shown(tmp_path: Path) -> None:
     free = next(study for study in studies if study.study not in shut)
     opened = OpenDataset.open("openi", OpenI(), tmp_path / "openi")
     assert development_study(opened, free.study) == free
-    with pytest.raises(InputError, match="is in the locked part"):
+    with pytest.raises(InputError, match="is in the locked test set"):
         development_study(opened, shut[0])
     with pytest.raises(InputError, match="has no study 'CXR99'"):
         development_study(opened, "CXR99")

@@ -51,10 +51,10 @@ def test_metric_names():
 @pytest.mark.parametrize(
     ("label", "probability", "threshold", "words"),
     [
-        (1, 0.5, 0.5, "found"),
-        (1, 0.4, 0.5, "missed"),
-        (0, 0.6, 0.5, "false alarm"),
-        (0, 0.4, 0.5, "rightly not said"),
+        (1, 0.5, 0.5, "true positive"),
+        (1, 0.4, 0.5, "false negative"),
+        (0, 0.6, 0.5, "false positive"),
+        (0, 0.4, 0.5, "true negative"),
         (None, 0.4, 0.5, "label not stated"),
         (1, 0.4, None, "present"),
         (1, None, 0.5, "not possible"),

@@ -1,4 +1,4 @@
-"""Which answers of a run are compared: on its test part, on findings held out, on other data."""
+"""Predictions of a run by name: on its test set, on held-out findings, or on other data."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from experiments.records.predictions import (
 from experiments.records.record import DISTANCE, RunRecord
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["Answers", "answers_of", "by_study", "evaluations", "own_answers"]
+__all__ = ["Predictions", "predictions_of", "by_study", "evaluations", "own_predictions"]
 
 OWN = {"test": TEST, "zero_shot": ZERO_SHOT}
-"""What is asked for by these names is in the run's own record; other names are evaluations."""
+"""Names of predictions on the run's own test set; other names are evaluations."""
 EXTERNAL = "external"
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Answers of one run, and what the system was given to answer.
+class Predictions:
+    """Predictions of one run, with the inputs of the system and the labels.
 
     Args:
         part: Probabilities and labels, by study id and finding id.
-        told: What was answered, in words.
+        description: Description of the studies and findings.
         dataset: Data set of the studies.
         labels: Label set.
-        label_source: What the labels were read from.
-        label_policy: What uncertain and blank labels became.
-        inputs_at_test: What the system was given.
+        label_source: Texts or tables the labels were derived from.
+        label_policy: Treatment of uncertain and blank labels.
+        inputs_at_test: Inputs of the system.
         text_policy: Text it could read.
         leakage: `none`, `partial` or `label_source_read`.
-        split_kind: How the studies were chosen: the run's kind of split, `locked` or `external`.
-        shared: Whether every fold's run answers for the same studies, so that folds are averaged.
-        rotation: Which group of held-out findings was answered; 0 where there is but one.
+        split_kind: Selection of the studies: the run's kind of split, `locked` or `external`.
+        shared: Whether the runs of all folds predict the same studies, so that folds are averaged.
+        rotation: Group of held-out findings that was predicted; 0 where there is only one.
         data_fingerprint: SHA-256 over the studies.
         names: Preferred name of each finding.
-        distances: Distance in the graph of each held-out finding to the nearest one taught.
-        warnings: What was said of these answers when they were given.
+        distances: Distance in the graph of each held-out finding to the nearest trained one.
+        warnings: Warnings recorded with these predictions.
     """
 
     part: ScoredPart
-    told: str
+    description: str
     dataset: str
     labels: str
     label_source: tuple[str, ...]
@@ -67,44 +67,47 @@ class Answers:
     warnings: tuple[str, ...]
 
 
-def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on: str) -> Answers:
-    """The answers of a run that a name means.
+def predictions_of(
+    folder: RunFolder, record: RunRecord, experiment: Experiment, on: str
+) -> Predictions:
+    """Predictions of a run by their name.
 
     Args:
         folder: The run's folder.
         record: Its record.
         experiment: Its configuration.
-        on: `test`, `zero_shot` (findings held out of training, on the test part), or an
-            evaluation: the name of its part of the predictions, or the clear beginning of one.
+        on: `test`, `zero_shot` (findings held out of training, on the test set), or an
+            evaluation: the name of its predictions, or an unambiguous prefix of it.
 
     Raises:
-        InputError: If the run has no such answers, or the name begins several.
+        InputError: If the run has no such predictions, or the name is a prefix of several.
     """
     if on in OWN:
         again = "run the experiment again" if OWN[on] == TEST else _HOLD_OUT
-        return own_answers(_part(folder, OWN[on], again), record, experiment)
+        return own_predictions(_named(folder, OWN[on], again), record, experiment)
     known = {name: test for name, _, test in evaluations(record)}
     fits = [on] if on in known else [name for name in known if name.startswith(on)]
     if len(fits) != 1:
-        several = f"choose of: {', '.join(fits)}"
+        several = f"choose one of: {', '.join(fits)}"
         run_it = f"kgdx experiment evaluate {folder.run} --dataset NAME"
         close = did_you_mean(on, [*OWN, *known]) if known else run_it
         raise InputError(
-            f"{folder.run}: {on!r} {'begins several answers' if fits else 'was not answered'}",
+            f"{folder.run}: {on!r} "
+            f"{'is a prefix of several predictions' if fits else 'was not predicted'}",
             several if fits else close,
         )
     return _elsewhere(folder, experiment, fits[0], known[fits[0]])
 
 
-def own_answers(part: ScoredPart, record: RunRecord, experiment: Experiment) -> Answers:
-    """Answers on the run's own test part."""
+def own_predictions(part: ScoredPart, record: RunRecord, experiment: Experiment) -> Predictions:
+    """Predictions on the run's own test set."""
     held = experiment.hold_out if part.part == ZERO_SHOT else None
-    told = f", findings held out of training ({_LEVELS[held.level]})" if held else ""
+    findings = f", findings held out of training ({_LEVELS[held.level]})" if held else ""
     rows = [row for row in record.findings if row.part == TEST]
     far = {row.finding: row.metrics[DISTANCE].value for row in rows if DISTANCE in row.metrics}
-    return Answers(
+    return Predictions(
         part=part,
-        told=f"test part{told}",
+        description=f"test set{findings}",
         dataset=record.dataset,
         labels=record.labels,
         label_source=record.label_source,
@@ -124,17 +127,19 @@ def own_answers(part: ScoredPart, record: RunRecord, experiment: Experiment) -> 
 
 def _elsewhere(
     folder: RunFolder, experiment: Experiment, name: str, test: Mapping[str, Any]
-) -> Answers:
-    """Answers that `experiment evaluate` has kept."""
+) -> Predictions:
+    """Predictions kept by `experiment evaluate`."""
     locked = test["part"] == "locked"
     kind = EXTERNAL if test["external"] else "locked" if locked else experiment.split.kind
-    part = _part(folder, name, f"kgdx experiment evaluate {folder.run} --dataset {test['dataset']}")
-    basis = {row["basis"] for row in test["findings"] if row["finding"] in part.findings}
-    findings = "findings trained on" if basis == {"trained"} else "findings not trained on"
-    without = "".join(f", without {source}" for source in test.get("without", ()))
-    return Answers(
-        part=part,
-        told=f"{test['dataset']}, {findings}{without}",
+    scored = _named(
+        folder, name, f"kgdx experiment evaluate {folder.run} --dataset {test['dataset']}"
+    )
+    basis = {row["basis"] for row in test["findings"] if row["finding"] in scored.findings}
+    findings = "trained findings" if basis == {"trained"} else "zero-shot findings"
+    without = "".join(f", without {modality}" for modality in test.get("without", ()))
+    return Predictions(
+        part=scored,
+        description=f"{test['dataset']}, {findings}{without}",
         dataset=test["dataset"],
         labels=test["labels"],
         label_source=tuple(test["label_source"]),
@@ -150,7 +155,7 @@ def _elsewhere(
         distances={
             row["finding"]: far["value"]
             for row in test["findings"]
-            if row["finding"] in part.findings
+            if row["finding"] in scored.findings
             and (far := row.get("metrics", {}).get(DISTANCE)) is not None
             and far["value"] is not None
         },
@@ -158,14 +163,14 @@ def _elsewhere(
     )
 
 
-_HOLD_OUT = "zero-shot answers are those of runs with hold_out"
-_LEVELS = {"concept": "zero-shot", "labels": "of the label alone"}
+_HOLD_OUT = "only runs with hold_out have zero-shot predictions"
+_LEVELS = {"concept": "zero-shot", "labels": "label held out only"}
 
 
 def evaluations(record: RunRecord) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Parts of the predictions that evaluations wrote, their basis, and the evaluation.
+    """Names of the predictions written by evaluations, their basis, and the evaluation.
 
-    Where the same was tested several times, the last one holds.
+    Of repeated evaluations the last one counts.
     """
     for test in record.evaluations:
         for basis in test["metrics"]:
@@ -177,20 +182,20 @@ def evaluations(record: RunRecord) -> Iterator[tuple[str, str, Mapping[str, Any]
             yield name, basis, test
 
 
-def _part(folder: RunFolder, name: str, hint: str) -> ScoredPart:
-    """A part of the predictions, sorted by study."""
+def _named(folder: RunFolder, name: str, hint: str) -> ScoredPart:
+    """Predictions of a name, sorted by study."""
     parts = [part for part in read_predictions(folder.predictions) if part.part == name]
     if not parts:
-        raise InputError(f"{folder.predictions} has no {name} part", hint)
+        raise InputError(f"{folder.predictions} has no {name} predictions", hint)
     return by_study(parts[0], folder.predictions)
 
 
 def by_study(part: ScoredPart, path: Path) -> ScoredPart:
-    """A part that was read from a file, sorted by study.
+    """Predictions read from a file, sorted by study.
 
     Raises:
-        InputError: If a study stands there twice.
+        InputError: If a study is predicted twice.
     """
     if len(set(part.studies)) < len(part.studies):
-        raise InputError(f"{path}: a study is scored twice", "run it again")
+        raise InputError(f"{path}: a study is predicted twice", "run the experiment again")
     return part.at(sorted(range(len(part.studies)), key=part.studies.__getitem__))

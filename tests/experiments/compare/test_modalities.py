@@ -63,7 +63,7 @@ def test_a_modality_with_too_few_positives_is_no_part_of_the_mean(crossed):
     assert cxr.too_few
     assert cxr.value.value is None
     assert found.entries[0].metrics["auroc_macro"].value == pytest.approx(ct.value.value)
-    assert any("not part of the mean: cxr" in note for note in found.notes)
+    assert any("not in the mean: cxr" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("known", [False, None])

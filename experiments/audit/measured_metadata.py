@@ -1,7 +1,7 @@
-"""Facts a probe may read that no table states: formats and bytes of files, length of text.
+"""Metadata measured for the probes: format, size and bytes of image files, length of texts.
 
-They are of the copy at hand: a copy that was saved again has the bytes and formats of whoever
-saved it. A width and height that the data set states stand; else those of the file are taken.
+Files are measured in the local copy: a copy that was saved again has other bytes and formats. Width
+and height are those stated by the data set, else those of the file.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from encoders.study import Study
 from experiments.preparation.image_scan import stamp
 from experiments.splits.origins import origin_of
 
-__all__ = ["with_measured_facts"]
+__all__ = ["with_measured_metadata"]
 
 
-def with_measured_facts(study: Study, root: Path) -> Study:
-    """The study with what can be measured of its files and text among its facts.
+def with_measured_metadata(study: Study, root: Path) -> Study:
+    """Add metadata measured from the files and texts of a study.
 
     Args:
         study: The study.
-        root: Folder its picture paths are relative to.
+        root: Folder its image paths are relative to.
     """
     return replace(study, metadata=_of_files(study, root) | dict(study.metadata) | _of_text(study))
 
 
 def _of_files(study: Study, root: Path) -> dict[str, str]:
-    """Format, bytes and size of the pictures' files."""
+    """Format, bytes and size of the image files."""
     paths = [path for image in study.images if (path := root / image.path).exists()]
     facts = {"source": origin_of(study)}
     if study.images:
-        facts |= {"modality": study.images[0].modality, "pictures": str(len(study.images))}
+        facts |= {"modality": study.images[0].modality, "images": str(len(study.images))}
     if not paths:
         return facts
     facts["bytes"] = f"{fmean(stamp(path)[0] for path in paths):.0f}"
@@ -50,7 +50,7 @@ def _of_files(study: Study, root: Path) -> dict[str, str]:
 
 
 def _format(path: Path) -> tuple[str, tuple[str, str]]:
-    """What a file is (`JPEG L`: format and depth of a pixel), and its width and height if known."""
+    """Format and pixel depth of a file (`JPEG L`), and its width and height if known."""
     try:
         check_file(path)
         kind = kind_of(path)
@@ -63,7 +63,7 @@ def _format(path: Path) -> tuple[str, tuple[str, str]]:
 
 
 def _of_text(study: Study) -> dict[str, str]:
-    """How much is written, in how many passages and which language; nothing of what it says."""
+    """Length, number of passages and language of the texts; nothing of their content."""
     facts = {}
     for name, passages in (("report", study.report), ("dialogue", study.dialogue)):
         if passages:

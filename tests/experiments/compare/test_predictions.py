@@ -100,9 +100,9 @@ def test_scores_stand_beside_distances_and_pages_say_what_was_compared(held) -> 
     assert one.by_distance.value == pytest.approx(by_hand)
     assert one.by_distance.findings == 3
     assert [row.distance for row in one.findings] == [1, 2, 3]
-    said = "test part, findings held out of training (zero-shot)"
-    assert about(found).startswith(f"Answers compared: {said}. 80 studies")
-    assert "distance to the nearest taught" in finding_table(found).columns
+    said = "test set, findings held out of training (zero-shot)"
+    assert about(found).startswith(f"Predictions compared: {said}. 80 studies")
+    assert "distance to the nearest trained" in finding_table(found).columns
     assert "rank correlation with distance" in entry_table(found).columns
     page = render(found, ".md")
     assert f"On {said}: " in page
@@ -166,7 +166,7 @@ def test_folds_that_answer_for_the_same_studies_are_averaged(crossed) -> None:
     )
     assert (one.dataset, one.labels, one.split_kind) == ("figure1", "covid", "external")
     assert (one.seeds, one.folds, one.by_distance) == ((0, 1), (0, 1), None)
-    assert "2 studies that some runs have learnt from are left out for all" in found.notes
+    assert "2 studies that some runs were trained on are left out for all" in found.notes
     assert any("scores of 2 folds are averaged" in note for note in found.notes)
     assert any("said there" in note for note in found.notes)
     assert "external data" in render(found, ".html")
@@ -178,7 +178,7 @@ def test_few_studies_without_a_finding_are_said(write) -> None:
     a, b = (int(np.sum(part.labels[:, column] == 0)) for column in (0, 1))
     assert max(a, b) < 20
     notes = compare({"full": [run]}, on="figure1", plan=QUICK).notes
-    assert f"too few studies without it to decide anything: a ({a}), b ({b})" in notes
+    assert f"too few negatives for a conclusion: a ({a}), b ({b})" in notes
 
 
 def test_runs_of_other_splits_may_meet_on_data_that_neither_has_seen(write) -> None:
@@ -192,14 +192,14 @@ def test_runs_of_other_splits_may_meet_on_data_that_neither_has_seen(write) -> N
 
 def test_answers_that_are_not_there_are_refused_with_the_way_to_get_them(write) -> None:
     run = write("full")
-    with pytest.raises(InputError, match="'figure1' was not answered") as caught:
+    with pytest.raises(InputError, match="'figure1' was not predicted") as caught:
         compare({"full": [run]}, on="figure1", plan=QUICK)
     assert "kgdx experiment evaluate" in caught.value.hint
-    with pytest.raises(InputError, match="no test_zero_shot part"):
+    with pytest.raises(InputError, match="no test_zero_shot predictions"):
         compare({"full": [run]}, on="zero_shot", plan=QUICK)
     elsewhere(run)
     elsewhere(run, metrics={"trained": {}, "zero_shot": {}})
-    with pytest.raises(InputError, match="'figure1' begins several answers") as caught:
+    with pytest.raises(InputError, match="'figure1' is a prefix of several predictions") as caught:
         compare({"full": [run]}, on="figure1", plan=QUICK)
     assert "figure1-covid-trained, figure1-covid-zero_shot" in caught.value.hint
     assert compare({"full": [run]}, on="figure1-covid-trained", plan=QUICK).studies == 50

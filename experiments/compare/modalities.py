@@ -1,4 +1,4 @@
-"""Modalities judged apart: the modality alone can tell labels, so it is never ranked across."""
+"""Metrics within each modality, since the modality alone can predict labels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from experiments.compare.align import Aligned, Arm
 from experiments.compare.paired import Scores
-from experiments.compare.records import METRICS, PartScore
+from experiments.compare.records import METRICS, ModalityScore
 from experiments.metrics.arrays import Units
 from experiments.metrics.bootstrap import bootstrap
 from experiments.records.record import Measured
 from experiments.records.studies import read_studies
 
-__all__ = ["modalities", "part_scores"]
+__all__ = ["modalities", "modality_scores"]
 
 
 def modalities(aligned: Aligned) -> tuple[str, ...]:
-    """Modality of each study as its runs say; empty = not known."""
+    """Modality of each study from the records of its runs; empty = not known."""
     known = {
         row.study: row.modality
         for arm in aligned.arms
@@ -29,22 +29,22 @@ def modalities(aligned: Aligned) -> tuple[str, ...]:
     return tuple(known.get(study, "") for study in aligned.studies)
 
 
-def part_scores(scores: Scores, arm: Arm) -> tuple[PartScore, ...]:
-    """The macro mean of a system within each modality; none where there is one only."""
+def modality_scores(scores: Scores, arm: Arm) -> tuple[ModalityScore, ...]:
+    """Macro mean of a system within each modality; empty where there is only one."""
     if scores.parts is None:
         return ()
     where = np.asarray(scores.parts, dtype=object)
     return tuple(
-        _within(scores, arm, str(part), np.flatnonzero(where == part).tolist())
-        for part in np.unique(where)
+        _within(scores, arm, str(name), np.flatnonzero(where == name).tolist())
+        for name in np.unique(where)
     )
 
 
-def _within(scores: Scores, arm: Arm, part: str, rows: Sequence[int]) -> PartScore:
-    """The macro mean within one modality, patients of it drawn within folds."""
+def _within(scores: Scores, arm: Arm, modality: str, rows: Sequence[int]) -> ModalityScore:
+    """Macro mean within one modality, with its patients resampled within folds."""
     aligned, here = scores.aligned, list(rows)
     labels = scores.labels_for(arm)[here]
-    found = bootstrap(
+    estimates = bootstrap(
         labels,
         arm.scores[:, here],
         Units(np.asarray(aligned.groups, dtype=object)[here], folds=aligned.folds[here]),
@@ -52,11 +52,11 @@ def _within(scores: Scores, arm: Arm, part: str, rows: Sequence[int]) -> PartSco
         name=METRICS[scores.metric],
         plan=scores.plan,
     )
-    macro = found.macro
-    return PartScore(
-        part=part,
+    macro = estimates.macro
+    return ModalityScore(
+        part=modality,
         studies=len(here),
         positives=int(np.nansum(aligned.labels[here])),
-        too_few=not found.averaged,
-        value=Measured.of(macro.value, macro.low, macro.high, len(found.averaged)),
+        too_few=not estimates.averaged,
+        value=Measured.of(macro.value, macro.low, macro.high, len(estimates.averaged)),
     )

@@ -1,4 +1,4 @@
-"""Probes that see part of each picture: its outer frame, or all but the lungs."""
+"""Image probes: the outer frame of each image, or the image with the lungs blanked."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["BordersProbe", "LungsMaskedProbe"]
 SIDE = 32
 """Side of a thumbnail in pixels."""
 MOST = 6
-"""Most pictures read of one study."""
+"""Maximum number of images read of one study."""
 
 
 @dataclass(frozen=True)
 class BordersProbe:
-    """Logistic regression on the outer frame of each picture (`logistic_image`).
+    """Logistic regression on the outer frame of each image (`logistic_image`).
 
     Args:
         cache: Folder of feature caches.
@@ -43,25 +43,30 @@ class BordersProbe:
     cache: Path
     encoder: str = ""
     name: str = "borders"
-    about: str = "the outer frame of each picture, its middle blanked"
-    bears_on: BearsOn = "pictures"
+    about: str = "the outer frame of each image, its middle blanked"
+    bears_on: BearsOn = "images"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
         """Scores of the probe.
 
         Raises:
-            NotPossible: If no study has a picture.
+            NotPossible: If no study has an image.
         """
         if not any(study.images for study in subject.studies):
-            raise NotPossible("no study has a picture")
-        part = Part(name=self.encoder or NAME)
+            raise NotPossible("no study has an image")
         section = ImageSection(
-            encoder=part, recipe="borders", grid=0, reduce=0, pool="mean", limit=MOST
+            encoder=Part(name=self.encoder or NAME),
+            recipe="borders",
+            grid=0,
+            reduce=0,
+            pool="mean",
+            limit=MOST,
         )
-        reader = PictureReader(section, self.cache, subject.asked.seed)
-        pictures = reader.read(subject.studies, subject.opened.root)
-        tokens = pictures.values.float().mean(1)
-        rows = pooled([tokens[at[at >= 0]] for at in pictures.rows], tokens.shape[1])
+        reader = PictureReader(section, self.cache, subject.options.seed)
+        images = reader.read(subject.studies, subject.opened.root)
+
+        tokens = images.values.float().mean(1)
+        rows = pooled([tokens[at[at >= 0]] for at in images.rows], tokens.shape[1])
         size = reader.encoder.preprocessing.size
         reads = f"{self.encoder or 'grey pixels'} of the frame at {size} x {size}"
         return Probed(
@@ -71,22 +76,22 @@ class BordersProbe:
 
 @dataclass(frozen=True)
 class LungsMaskedProbe:
-    """Logistic regression on thumbnails whose lungs are blanked, where somebody marked the lungs.
+    """Logistic regression on thumbnails with blanked lungs, where the lungs are marked.
 
     Args:
-        lungs: Marked lungs of each picture, by its path.
+        lungs: Marked lungs of each image, by its path.
     """
 
     lungs: Mapping[str, Sequence[Region]]
-    name: str = "picture without lungs"
-    about: str = "the picture with both lungs blanked"
-    bears_on: BearsOn = "pictures"
+    name: str = "image without lungs"
+    about: str = "the image with both lungs blanked"
+    bears_on: BearsOn = "images"
 
     def run(self, subject: Subject, labels: FloatArray) -> Probed:
-        """Scores of the probe, NaN for studies without a picture whose lungs are marked.
+        """Scores of the probe, NaN for studies without an image whose lungs are marked.
 
         Raises:
-            NotPossible: If of no picture the lungs are marked.
+            NotPossible: If no image has marked lungs.
         """
         marked = [
             [image.path for image in study.images if image.path in self.lungs]
@@ -94,7 +99,7 @@ class LungsMaskedProbe:
         ]
         has = np.array([bool(paths) for paths in marked])
         if not has.any():
-            raise NotPossible("no outline or box of the lungs is given for these pictures")
+            raise NotPossible("these images have no outline or box of the lungs")
         rows = pooled(
             [
                 torch.stack([self._masked(subject.opened.root, path) for path in paths]) if paths
@@ -108,7 +113,7 @@ class LungsMaskedProbe:
         return Probed(
             np.where(has[:, None], scores, np.nan),
             reads=f"grey pixels outside the lungs at {SIDE} x {SIDE}",
-            remark=f"{int(has.sum())} of {len(has)} studies have a picture with marked lungs",
+            remark=f"{int(has.sum())} of {len(has)} studies have an image with marked lungs",
         )
 
     def _masked(self, root: Path, path: str) -> Tensor:
@@ -121,7 +126,7 @@ class LungsMaskedProbe:
 
 
 def pooled(tokens: Sequence[Tensor], width: int) -> Tensor:
-    """Mean and maximum over the pictures of each study, `[n, 2 * D]`; zeros without pictures."""
+    """Mean and maximum over the images of each study, `[n, 2 * D]`; zeros without images."""
     return torch.stack(
         [
             torch.cat([some.mean(0), some.amax(0)]) if len(some) else torch.zeros(2 * width)
