@@ -17,7 +17,7 @@ from encoders.reading.transforms import whole
 from encoders.study import Study, StudyImage
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.tasks.classification import ClassificationResult
 from fusion.capabilities import Classifies, able
 from fusion.joins import SOURCES
@@ -31,17 +31,17 @@ LINES = 3
 SIDE = 192
 
 
-def write_examples(folder: RunFolder, made: Assembled, result: ClassificationResult) -> None:
+def write_examples(folder: RunFolder, context: RunContext, result: ClassificationResult) -> None:
     """Write a few test studies with pictures, text, answers and what they rest on."""
-    cohort = made.cohorts["test"]
+    cohort = context.cohorts["test"]
     chosen = _telling(result)
     batch = cohort.batch(chosen)
-    made.system.eval()
-    classifier: Classifies = able(made.system, Classifies)
+    context.system.eval()
+    classifier: Classifies = able(context.system, Classifies)
     with torch.no_grad():
-        output = classifier.predict(batch, made.reader.findings)
+        output = classifier.predict(batch, context.reader.findings)
     rows = [
-        _example(made, result, study=cohort.studies[place], place=place, row=row, output=output)
+        _example(context, result, study=cohort.studies[place], place=place, row=row, output=output)
         for row, place in enumerate(chosen)
     ]
     write_json(folder.path / "examples.json", rows)
@@ -62,7 +62,7 @@ def _telling(result: ClassificationResult) -> list[int]:
 
 
 def _example(
-    made: Assembled,
+    context: RunContext,
     result: ClassificationResult,
     *,
     study: Study,
@@ -72,10 +72,9 @@ def _example(
 ) -> dict[str, Any]:
     part = result.test
     thresholds = result.calibration.thresholds.values
-    graph = made.reader.structure
-    text = made.reader.words.passages(study, made.experiment.text.test)
-    shown = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
-    images = list(dict.fromkeys(replace(image, tile=None) for image in shown))
+    graph = context.reader.structure
+    text = context.reader.words.passages(study, context.experiment.text.test)
+    images = context.reader.pictures.chosen(study, context.root) if context.reader.pictures else ()
     findings = []
     for column, finding in enumerate(part.findings):
         label = part.labels[place, column]
@@ -85,13 +84,13 @@ def _example(
                 "label": None if np.isnan(label) else int(label),
                 "probability": float(part.probabilities[place, column]),
                 "threshold": None if np.isnan(thresholds[column]) else float(thresholds[column]),
-                "evidence": _lines(made, output, row, column),
+                "evidence": _lines(context, output, row, column),
                 "sources": _sources(output, row, column),
             }
         )
     return {
         "study": study.study,
-        "images": [_thumbnail(made, image) for image in images[:2]],
+        "images": [_thumbnail(context, image) for image in images[:2]],
         "text": "\n".join(f"{passage.name}: {passage.text}" for passage in text),
         "findings": findings,
     }
@@ -123,13 +122,13 @@ def evidence_lines(
     return lines[:LINES]
 
 
-def _lines(made: Assembled, output: Output, row: int, column: int) -> list[str]:
-    finding = made.reader.findings[column]
-    remembered = made.system.remembered(finding)
+def _lines(context: RunContext, output: Output, row: int, column: int) -> list[str]:
+    finding = context.reader.findings[column]
+    remembered = context.system.remembered(finding)
     if not remembered or "memory" not in output.attention:
         return []
     weights = output.attention["memory"][row, column].tolist()
-    return evidence_lines(made.reader.structure, finding, remembered, weights)
+    return evidence_lines(context.reader.structure, finding, remembered, weights)
 
 
 def _sources(output: Output, row: int, column: int) -> dict[str, float]:
@@ -138,11 +137,11 @@ def _sources(output: Output, row: int, column: int) -> dict[str, float]:
     return {name: float(output.gates[row, column, i]) for i, name in enumerate(SOURCES)}
 
 
-def _thumbnail(made: Assembled, image: StudyImage) -> str:
+def _thumbnail(context: RunContext, image: StudyImage) -> str:
     """A small PNG of a picture, in base64."""
-    window = made.experiment.image.window
-    path = made.root / image.path
-    grey = whole(read_picture(path, part=image.frame, target=SIDE, window=window), SIDE)
+    window = context.experiment.image.window
+    path = context.root / image.path
+    grey = whole(read_picture(path, part=image.part, target=SIDE, window=window), SIDE)
     buffer = io.BytesIO()
     Image.fromarray((grey * 255).astype(np.uint8)).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -19,7 +19,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
 from experiments.records.record import DISTANCE, FindingRow, Measured
 from experiments.records.studies import read_studies, scored_study, write_studies
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from kg.ask.distance import distances
 from kg.model.graph import KnowledgeGraph
 
@@ -162,7 +162,7 @@ def with_distances(
     )
 
 
-def plan_of(context: Assembled) -> Plan:
+def plan_of(context: RunContext) -> Plan:
     """How intervals of a run's test part are made.
 
     Findings of folds were chosen by their positives in the whole development part, so a fold

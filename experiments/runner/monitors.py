@@ -9,7 +9,7 @@ import torch
 
 from experiments.inference.score import macro_auroc, probabilities
 from experiments.loading.cohort import batches
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.tasks.retrieval import mean_reciprocal_rank
 from fusion.capabilities import Classifies, Embeds
 from fusion.stage import Stage
@@ -21,7 +21,7 @@ METRICS = {"auroc_macro": Classifies, "mean_reciprocal_rank": Embeds}
 """Metrics by name, each with the capability it needs."""
 
 
-def check_monitor(context: Assembled, place: int) -> None:
+def check_monitor(context: RunContext, place: int) -> None:
     """Refuse a monitor that cannot be measured.
 
     Raises:
@@ -37,7 +37,7 @@ def check_monitor(context: Assembled, place: int) -> None:
         )
 
 
-def monitored(context: Assembled, stage: Stage) -> dict[str, float]:
+def monitored(context: RunContext, stage: Stage) -> dict[str, float]:
     """What a stage watches, of the system as it stands; NaN where it is not defined."""
     if stage.monitor == "auroc_macro":
         cohort = context.cohorts["validation"]
@@ -52,7 +52,7 @@ def monitored(context: Assembled, stage: Stage) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _losses(context: Assembled, stage: Stage) -> dict[str, float]:
+def _losses(context: RunContext, stage: Stage) -> dict[str, float]:
     """Mean of each loss over the validation studies, in batches of the stage, and their sum."""
     system = context.system
     device = next(system.parameters()).device

@@ -1,4 +1,4 @@
-"""Run an experiment from configuration to record: assemble, train stage by stage, score, keep."""
+"""Run an experiment from configuration to record: build, train stage by stage, score, keep."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from experiments.records.journal import log_to, read_metrics
 from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
 from experiments.runner.monitors import check_monitor, monitored
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from experiments.runs.exposure import write_exposure
 from experiments.runs.run_record import finished_record, started_record
 from experiments.runs.start import write_trained_encoder
@@ -82,7 +82,7 @@ def resume_run(folder: RunFolder, root: Path) -> None:
 
 
 def follow_run(root: Path) -> RunFolder:
-    """Train along with the process that leads a run: assemble the same, measure and write nothing.
+    """Train along with the process that leads a run: build the same, measure and write nothing.
 
     Args:
         root: Folder of the data set on this machine.
@@ -94,8 +94,8 @@ def follow_run(root: Path) -> RunFolder:
         folder = RunFolder(world.folder)
         experiment = resolve(str(folder.config))
         settle(experiment)
-        made = assemble(experiment, root, cache=folder.path.parent / "cache")
-        train(folder, made, world)
+        context = build_context(experiment, root, cache=folder.path.parent / "cache")
+        train(folder, context, world)
     return folder
 
 
@@ -114,20 +114,20 @@ def _execute(
     """Assemble, train what is not trained yet, and score."""
     began = time.monotonic()
     settle(experiment)
-    made = assemble(experiment, root, cache=folder.path.parent / "cache")
-    check_tasks(made.system, made.tasks)
+    context = build_context(experiment, root, cache=folder.path.parent / "cache")
+    check_tasks(context.system, context.tasks)
     before = folder.load_record() if resume else None
-    record = started_record(folder, experiment, made, command, before)
+    record = started_record(folder, experiment, context, command, before)
     if before is not None:
         _check_same(before, record)
     else:
-        made.manifest.save(folder.splits)
-        write_exposure(folder, made, [parent.exposure for parent in made.parents])
+        context.manifest.save(folder.splits)
+        write_exposure(folder, context, [parent.exposure for parent in context.parents])
     record.save(folder.record)
     times = {"assemble": time.monotonic() - began}
     try:
         with joined(folder.path, root, experiment.devices) as world:
-            chosen = train(folder, made, world)
+            chosen = train(folder, context, world)
     except StopAsked as asked:
         log.warning("stopped by %s", signal.Signals(asked.number).name)
         spent = record.seconds + time.monotonic() - began
@@ -137,11 +137,11 @@ def _execute(
     times["train"] = time.monotonic() - began - times["assemble"]
     if experiment.split.kind == "locked":
         note_use(folder.path.parent, _locked_use(record))
-    results = [TASKS.load(name)().measure(folder, made) for name in made.tasks]
+    results = [TASKS.load(name)().measure(folder, context) for name in context.tasks]
     for result in results:
         if isinstance(result, ClassificationResult):
-            write_examples(folder, made, result)
-    write_trained_encoder(folder, made.reader)
+            write_examples(folder, context, result)
+    write_trained_encoder(folder, context.reader)
     seconds = time.monotonic() - began
     times["test"] = seconds - times["assemble"] - times["train"]
     seconds += record.seconds
@@ -161,34 +161,36 @@ def _skipped_steps(folder: RunFolder) -> Iterator[str]:
             yield f"stage {stage}: {count} steps were not finite and were skipped"
 
 
-def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> Mapping[str, float]:
+def train(folder: RunFolder, context: RunContext, world: World = ALONE) -> Mapping[str, float]:
     """Fit what needs no gradients, run the stages that are not done, and load the best weights.
 
     Returns:
         What the system chose on validation in the end.
     """
-    identity = made.identity()
-    for place, stage in enumerate(made.system.stages):
+    identity = context.identity()
+    for place, stage in enumerate(context.system.stages):
         world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
-        check_monitor(made, place)
+        check_monitor(context, place)
     if world.leads:
-        tensors, plain = made.reader.state()
+        tensors, plain = context.reader.state()
         save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
     last = folder.checkpoints / "last"
     begun = (last / "state.json").is_file()
     if not begun:
-        training = made.cohorts["train"]
-        made.system.prepare(batches(training, range(len(training)), training=True))
+        training = context.cohorts["train"]
+        context.system.prepare(batches(training, range(len(training)), training=True))
     first = int(load_checkpoint(last, identity=identity).state["stage"]) if begun else 0
-    for place in range(first, len(made.system.stages)):
+    for place in range(first, len(context.system.stages)):
         resume = last if begun and place == first else None
-        measure = partial(monitored, made, made.system.stages[place])
-        fit_stage(folder, made, place, measure, world=world, resume=resume)
+        measure = partial(monitored, context, context.system.stages[place])
+        fit_stage(folder, context, place, measure, world=world, resume=resume)
     best = folder.checkpoints / "best"
-    chosen = made.system.choose(lambda: monitored(made, Stage())["auroc_macro"])
-    if world.leads and (chosen or not made.system.stages):
-        state = dict(load_checkpoint(best, identity=identity).state) if made.system.stages else {}
-        save_checkpoint(best, made.system.state_dict(), state, identity)
+    chosen = context.system.choose(lambda: monitored(context, Stage())["auroc_macro"])
+    if world.leads and (chosen or not context.system.stages):
+        state = (
+            dict(load_checkpoint(best, identity=identity).state) if context.system.stages else {}
+        )
+        save_checkpoint(best, context.system.state_dict(), state, identity)
     return chosen
 
 

@@ -47,13 +47,13 @@ from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
-__all__ = ["Assembled", "assemble", "build_reader", "build_system", "needs_of"]
+__all__ = ["RunContext", "assemble", "build_reader", "build_system", "needs_of"]
 
 NO_HASHES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
-class Assembled:
+class RunContext:
     """Everything a run needs, ready.
 
     Args:
@@ -113,9 +113,9 @@ class Assembled:
         }
 
 
-def assemble(
+def build_context(
     experiment: Experiment, root: Path, *, cache: Path, runs: Path | None = None
-) -> Assembled:
+) -> RunContext:
     """Read the data, choose the graph, divide, fit the reader on training, build the system.
 
     Args:
@@ -152,7 +152,7 @@ def assemble(
     hand_over_reading(parents, reader)
     further = _further(experiment, root, cache, reader, (parts, opened.root))
     fit_reader(reader, opened, parts["train"], further)
-    return Assembled(
+    return RunContext(
         experiment=experiment,
         root=opened.root,
         choice=opened.choice,

@@ -19,7 +19,7 @@ from kg.errors import InputError
 from kg.files.json_text import json_in
 
 if TYPE_CHECKING:  # what a run has seen is checked while it is built
-    from experiments.runs.build import Assembled
+    from experiments.runs.build import RunContext
 
 __all__ = ["SEEN", "Exposure", "check_unseen", "write_exposure"]
 
@@ -29,7 +29,9 @@ SEEN = "seen.json"
 LEARNT: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
-def write_exposure(folder: RunFolder, context: Assembled, parents: Sequence[Exposure] = ()) -> None:
+def write_exposure(
+    folder: RunFolder, context: RunContext, parents: Sequence[Exposure] = ()
+) -> None:
     """Write what a run learns from, and what the runs it started with have seen, into its folder.
 
     Args:

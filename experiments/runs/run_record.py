@@ -15,7 +15,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies
 
 __all__ = ["finished_record", "inputs_at_test", "started_record", "supervision"]
@@ -33,17 +33,22 @@ def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
     return tuple(inputs)
 
 
-def supervision(made: Assembled) -> tuple[str, ...]:
+def supervision(context: RunContext) -> tuple[str, ...]:
     """What the weights of a run are taught by, those it starts with included."""
-    system, needs, sources = made.system, made.reader.needs, made.experiment.concept_sources
+    system, needs, sources = (
+        context.system,
+        context.reader.needs,
+        context.experiment.concept_sources,
+    )
     concepts = any(stage.objectives.get("concept_supervision") for stage in system.stages)
     taught = {
-        "labels": isinstance(system, Classifies) and _learns_labels(system, made.reader.findings),
+        "labels": isinstance(system, Classifies)
+        and _learns_labels(system, context.reader.findings),
         "reports": needs.paired_report or needs.sentences,
         "statements": needs.statements or (concepts and "stated" in sources),
         "coded": concepts and "coded" in sources,
     }
-    before = {word for parent in made.parents for word in parent.record.supervision}
+    before = {word for parent in context.parents for word in parent.record.supervision}
     return tuple(word for word, there in taught.items() if there or word in before)
 
 
@@ -55,7 +60,7 @@ def _learns_labels(system: Classifies, findings: Sequence[str]) -> bool:
 def started_record(
     folder: RunFolder,
     experiment: Experiment,
-    made: Assembled,
+    context: RunContext,
     command: str,
     before: RunRecord | None,
 ) -> RunRecord:
@@ -75,23 +80,23 @@ def started_record(
         system=experiment.system.name,
         dataset=experiment.data.name,
         labels=experiment.data.labels,
-        label_source=made.choice.origin,
+        label_source=context.choice.source,
         label_policy={"uncertain": experiment.data.uncertain, "blank": experiment.data.blank},
         inputs_at_test=inputs_at_test(experiment),
         text_policy=experiment.text.test,
-        leakage=leakage(experiment.text.test, made.choice.origin),
-        data_fingerprint=made.fingerprint,
-        split_manifest=made.manifest.sha256,
-        split_counts={part: len(made.cohorts[part]) for part in PARTS},
-        graph=made.graph_use,
+        leakage=leakage(experiment.text.test, context.choice.source),
+        data_fingerprint=context.fingerprint,
+        split_manifest=context.manifest.sha256,
+        split_counts={part: len(context.cohorts[part]) for part in PARTS},
+        graph=context.graph_use,
         seed=experiment.seed,
-        tasks=made.tasks,
-        started_from=tuple(parent.started_from() for parent in made.parents),
-        supervision=supervision(made),
+        tasks=context.tasks,
+        started_from=tuple(parent.started_from() for parent in context.parents),
+        supervision=supervision(context),
         device=device,
         started=before.started if before else now(),
         seconds=before.seconds if before else 0.0,
-        parameters=sum(p.numel() for p in made.system.parameters() if p.requires_grad),
+        parameters=sum(p.numel() for p in context.system.parameters() if p.requires_grad),
     )
 
 

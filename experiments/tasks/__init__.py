@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 from experiments.metrics.sums import MetricsOf
 from experiments.records.folder import RunFolder
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import able
 from fusion.system import System
 from kg.catalog import Catalog
@@ -31,7 +31,7 @@ class Task(Protocol):
     sums: ClassVar[Mapping[str, MetricsOf]]
     """Its metrics that are functions of sums, by the rows of scores.parquet they are made of."""
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Measure the trained system on the test studies, and write the table."""
 
 

@@ -25,7 +25,7 @@ from experiments.metrics.table import MetricTable
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST, ScoredPart
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies, able
 from kg.errors import InputError
 
@@ -53,7 +53,7 @@ class Classification:
     metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro", "f1_macro", "ece_macro")
     sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
-    def measure(self, folder: RunFolder, context: Assembled) -> ClassificationResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> ClassificationResult:
         """Calibrate on validation, measure on test; write predictions and studies of both.
 
         Raises:
@@ -87,7 +87,7 @@ class Classification:
         )
 
 
-def _score(context: Assembled, cohort: Cohort) -> FloatArray:
+def _score(context: RunContext, cohort: Cohort) -> FloatArray:
     """Raw probabilities of the findings trained on."""
     return probabilities(
         context.system,
@@ -97,7 +97,7 @@ def _score(context: Assembled, cohort: Cohort) -> FloatArray:
     )
 
 
-def _table(context: Assembled, test: ScoredPart, calibration: Calibration) -> MetricTable:
+def _table(context: RunContext, test: ScoredPart, calibration: Calibration) -> MetricTable:
     """Metrics of the test studies, and how the answers agree with the graph."""
     plan, seed = plan_of(context), context.experiment.seed
     table = measure(test, calibration.thresholds, plan, seed, context.reader.exclusive)

@@ -32,7 +32,7 @@ from experiments.records.predictions import TEST
 from experiments.records.record import Measured
 from experiments.records.scores import ScoredStudies, write_scores
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Generates, able
 from kg.errors import InputError
 from kg.mentions.labels import STYLES, Labeler, Style, Value
@@ -78,7 +78,7 @@ class Generation:
         name for metrics in sums.values() for name in metrics(())
     )
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Write a report for each test study that has pictures and a report; write both down.
 
         Raises:
@@ -115,7 +115,7 @@ class Generation:
         return TaskResult(metrics={TEST: measured})
 
 
-def _training(context: Assembled) -> Cohort:
+def _training(context: RunContext) -> Cohort:
     """Training studies; where they are streamed, evenly spaced ones."""
     train = context.cohorts["train"]
     if isinstance(train, Cohort):
@@ -138,7 +138,7 @@ def _with_both(cohort: Cohort) -> list[int]:
 
 
 @torch.no_grad()
-def _generated(context: Assembled, cohort: Cohort, places: Sequence[int]) -> list[str]:
+def _generated(context: RunContext, cohort: Cohort, places: Sequence[int]) -> list[str]:
     """What the system writes."""
     system: Generates = able(context.system, Generates)
     was_training = context.system.training
@@ -186,10 +186,14 @@ def _nearest(known: Tensor, asked: Tensor) -> list[int]:
     return found
 
 
-def _labels(
-    context: Assembled, statements: Sequence[Sequence[Statement]]
-) -> list[dict[str, Value]]:
-    """Labels of the run that texts state; not that of normal studies, which is easily right."""
+def _labeler(context: RunContext) -> Labeler:
+    """Reads the labels of the run from texts."""
+    label_set = context.label_set
+    return Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
+
+
+def _metrics(context: RunContext) -> Mapping[str, Metric]:
+    """All metrics; of labels, those of findings: a column for normal studies is easily right."""
     label_set = context.label_set
     labeler = Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
     pairs = zip(label_set.columns, label_set.findings, strict=True)
@@ -199,7 +203,7 @@ def _labels(
 
 
 def _sums(
-    context: Assembled, written: Mapping[str, Sequence[str]], references: Sequence[str]
+    context: RunContext, written: Mapping[str, Sequence[str]], references: Sequence[str]
 ) -> dict[str, StudySums]:
     """What each study contributes, by writer; a text that is written often is read once."""
     graph = context.reader.graph

@@ -19,7 +19,7 @@ from experiments.records.predictions import TEST
 from experiments.records.record import Measured
 from experiments.records.scores import ScoredStudies, write_scores
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Embeds, able
 from kg.errors import InputError
 
@@ -45,7 +45,7 @@ class Retrieval:
         name for metrics in sums.values() for name in metrics(())
     )
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Embed the test studies that have picture and report, and look for each in the others.
 
         Raises:
@@ -74,7 +74,7 @@ class Retrieval:
         return TaskResult(metrics={TEST: measured})
 
 
-def retrieved(context: Assembled, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
+def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
     """Places of the studies with both sides, and what each contributes both ways; None = none.
 
     Reports that say the same word for word belong to the same pictures. They are looked for whole,
@@ -95,7 +95,7 @@ def retrieved(context: Assembled, cohort: Cohort) -> tuple[list[int], dict[str, 
 
 
 @torch.no_grad()
-def _embedded(context: Assembled, cohort: Cohort) -> tuple[Tensor, Tensor]:
+def _embedded(context: RunContext, cohort: Cohort) -> tuple[Tensor, Tensor]:
     """Unit vectors of pictures and reports, `[n, D]` each; NaN where there is none."""
     system: Embeds = able(context.system, Embeds)
     was_training = context.system.training
@@ -113,7 +113,7 @@ def _embedded(context: Assembled, cohort: Cohort) -> tuple[Tensor, Tensor]:
     return torch.cat(images), torch.cat(texts)
 
 
-def mean_reciprocal_rank(context: Assembled) -> float:
+def mean_reciprocal_rank(context: RunContext) -> float:
     """Mean of both ways on the validation studies; NaN where none has both sides."""
     found = retrieved(context, context.with_training_text("validation"))
     if found is None:

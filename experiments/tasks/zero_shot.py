@@ -23,7 +23,7 @@ from experiments.metrics.sums import MetricsOf
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ZERO_SHOT
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies, able
 from kg.errors import InputError
 
@@ -38,7 +38,7 @@ class ZeroShot:
     metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro")
     sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Ask the test studies for every finding that was not trained.
 
         Raises:

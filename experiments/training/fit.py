@@ -20,7 +20,7 @@ from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.training.callbacks import Keeper
 from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.distributed import World
@@ -44,7 +44,7 @@ KNOWN = (
 
 def fit_stage(
     folder: RunFolder,
-    made: Assembled,
+    context: RunContext,
     place: int,
     measure: Callable[[], dict[str, float]],
     *,
@@ -68,12 +68,12 @@ def fit_stage(
         InputError: If the stage trains nothing.
         RunStopped: If a single study does not fit into memory, or gradients stay not finite.
     """
-    stage = made.system.stages[place]
-    trained = [parameter for parameter in made.system.parameters() if parameter.requires_grad]
+    stage = context.system.stages[place]
+    trained = [parameter for parameter in context.system.parameters() if parameter.requires_grad]
     split = 1
     while True:
         try:
-            _fit(folder, made, place, measure, world=world, resume=resume, split=split)
+            _fit(folder, context, place, measure, world=world, resume=resume, split=split)
             break
         except (RuntimeError, MemoryError) as error:
             if not _memory_ran_out(error):
@@ -89,9 +89,9 @@ def fit_stage(
             for parameter in trained:
                 parameter.requires_grad_(True)
     best = load_checkpoint(
-        folder.checkpoints / "best", like=made.system.state_dict(), identity=made.identity()
+        folder.checkpoints / "best", like=context.system.state_dict(), identity=context.identity()
     )
-    made.system.load_state_dict(dict(best.tensors))
+    context.system.load_state_dict(dict(best.tensors))
 
 
 def _memory_ran_out(error: BaseException) -> bool:
@@ -120,7 +120,7 @@ def _check_smaller(
 
 def _fit(
     folder: RunFolder,
-    made: Assembled,
+    context: RunContext,
     place: int,
     measure: Callable[[], dict[str, float]],
     *,
@@ -128,18 +128,18 @@ def _fit(
     resume: Path | None,
     split: int,
 ) -> None:
-    stage = made.system.stages[place]
-    cohort = made.cohorts["train"]
+    stage = context.system.stages[place]
+    cohort = context.cohorts["train"]
     size = -(-stage.batch_size // split)
     share = {"rank": world.rank, "processes": world.processes}
     sample: Any = epoch_sample(cohort, stage, place)
-    order = cohort.order(size, made.experiment.seed, sample=sample, **share)
+    order = cohort.order(size, context.experiment.seed, sample=sample, **share)
     together = stage.accumulate * split
     steps = stage.epochs * -(-len(order) // together)
     steps = min(steps, stage.steps) if stage.steps else steps
-    task = Task(made.system, place, steps, order, world)
+    task = Task(context.system, place, steps, order, world)
     progress = _progress(world)
-    keeper = Keeper(folder, measure, made.identity(), stage=place, world=world)
+    keeper = Keeper(folder, measure, context.identity(), stage=place, world=world)
     if resume is not None and world.leads:
         rewind_journal(folder, resume)
     trainer = pl.Trainer(
@@ -147,9 +147,9 @@ def _fit(
         max_epochs=stage.epochs,
         max_steps=stage.steps or -1,
         accumulate_grad_batches=together,
-        precision="bf16-mixed" if _half(made.experiment.precision) else "32-true",
+        precision="bf16-mixed" if _half(context.experiment.precision) else "32-true",
         callbacks=[keeper, *progress],
-        plugins=[SafeCheckpointIO(made.identity()), *_environment(world)],
+        plugins=[SafeCheckpointIO(context.identity()), *_environment(world)],
         default_root_dir=folder.path,
         logger=False,
         enable_checkpointing=False,

@@ -17,7 +17,7 @@ from experiments.loading.holdout import deal, hold_out
 from experiments.loading.text import WordReader
 from experiments.records.folder import find_run
 from experiments.runner.run import run_experiment
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.model.graph import LabelSet
@@ -31,8 +31,8 @@ def held(small: dict[str, Any], level: str, **more: Any) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def masked(small: dict[str, Any], small_runs: Path) -> Assembled:
-    return assemble(held(small, "concept"), Path(), cache=small_runs / "cache")
+def masked(small: dict[str, Any], small_runs: Path) -> RunContext:
+    return build_context(held(small, "concept"), Path(), cache=small_runs / "cache")
 
 
 def test_the_rule_deals_every_finding_once_and_always_alike() -> None:
@@ -95,7 +95,7 @@ def test_exclusive_sets_and_empty_training_are_refused() -> None:
         hold_out(HoldOut(findings=(HELD,)), one.findings, one, graph)
 
 
-def test_no_target_and_no_supervised_concept_is_left(masked: Assembled) -> None:
+def test_no_target_and_no_supervised_concept_is_left(masked: RunContext) -> None:
     reader = masked.reader
     assert HELD in reader.held.findings
     assert HELD not in reader.findings
@@ -109,7 +109,7 @@ def test_no_target_and_no_supervised_concept_is_left(masked: Assembled) -> None:
     assert not given.isnan().all()
 
 
-def test_no_clause_and_no_statement_is_left(masked: Assembled) -> None:
+def test_no_clause_and_no_statement_is_left(masked: RunContext) -> None:
     reader, train = masked.reader, masked.cohorts["train"]
     spoken = 0
     for study in train.studies:
@@ -139,7 +139,7 @@ def mentions(words: WordReader, study: Study, *, training: bool) -> set[str]:
     return {statement.concept for statement in words.linker.link(passages)}
 
 
-def test_no_mined_evidence_is_left_and_the_record_says_so(masked: Assembled) -> None:
+def test_no_mined_evidence_is_left_and_the_record_says_so(masked: RunContext) -> None:
     graph, before = masked.reader.graph, choose_graph(masked.experiment.graph, ())[0]
 
     def mined(some: Any) -> int:
@@ -188,7 +188,7 @@ def test_what_only_follows_from_a_held_finding_is_left_open(tmp_path: Path) -> N
 def test_at_the_level_of_labels_the_concept_still_teaches(
     small: dict[str, Any], small_runs: Path
 ) -> None:
-    made = assemble(held(small, "labels"), Path(), cache=small_runs / "cache")
+    made = build_context(held(small, "labels"), Path(), cache=small_runs / "cache")
     assert made.reader.held.findings == (HELD,)
     assert HELD not in made.reader.findings
     assert HELD in made.reader.supervised

@@ -18,7 +18,7 @@ from experiments.loading.cohort import Cohort, StudyOrder
 from experiments.loading.sampling import EpochSample, epoch_sample, rarity_weights
 from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
-from experiments.runs.build import assemble
+from experiments.runs.build import build_context
 from experiments.runs.exposure import Exposure
 from experiments.splits.manifest import Manifest
 from fusion.stage import Stage
@@ -124,7 +124,7 @@ def test_a_run_trains_on_a_further_data_set_and_never_tests_it(
     mixed: tuple[Experiment, Path],
 ) -> None:
     experiment, root = mixed
-    made = assemble(experiment, root, cache=root / "cache", runs=root)
+    made = build_context(experiment, root, cache=root / "cache", runs=root)
     train: Any = made.cohorts["train"]
     own, other = train.subsets["synthetic"], train.subsets["nih_chestxray14"]
     assert len(own) == len(made.manifest.studies("train"))
@@ -134,7 +134,7 @@ def test_a_run_trains_on_a_further_data_set_and_never_tests_it(
     for part in ("validation", "test"):
         assert not foreign & {study.study for study in made.cohorts[part].studies}
     assert train.batch(list(other)[:2], training=True).image_mask.any()
-    alone = assemble(
+    alone = build_context(
         experiment.model_copy(update={"also": ()}), root, cache=root / "cache", runs=root
     )
     assert made.fingerprint != alone.fingerprint
@@ -152,4 +152,4 @@ def test_the_own_data_set_is_no_further_one(mixed: tuple[Experiment, Path]) -> N
     experiment, root = mixed
     twice = experiment.model_copy(update={"also": (experiment.data,)})
     with pytest.raises(InputError, match="the run's own data set"):
-        assemble(twice, root, cache=root / "cache", runs=root)
+        build_context(twice, root, cache=root / "cache", runs=root)

@@ -20,16 +20,16 @@ from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics, read_metrics
 from experiments.runner.run import train
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.training.callbacks import StopAsked
 from fusion.stage import Stage
 from kg.errors import InputError
 
-Make = Callable[..., Assembled]
+Make = Callable[..., RunContext]
 NewFolder = Callable[[], RunFolder]
 
 
-def stop_after(made: Assembled, steps: int, number: int = signal.SIGTERM) -> None:
+def stop_after(made: RunContext, steps: int, number: int = signal.SIGTERM) -> None:
     """Send this process a signal once the system has taken so many batches."""
     taken, losses = 0, made.system.losses
 

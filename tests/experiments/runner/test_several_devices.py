@@ -19,7 +19,7 @@ from experiments.records.journal import read_metrics
 from experiments.records.predictions import read_predictions
 from experiments.runner import run as running
 from experiments.runner.run import resume_run, run_experiment, train
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.training.distributed import World
 from experiments.training.task import Task
 from kg.errors import InputError, RunStopped
@@ -145,7 +145,7 @@ def test_processes_that_wait_for_a_leader_end_when_it_is_killed(processes: Any) 
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(
-    make: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    make: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     with pytest.raises(InputError, match=r"stages\.0\.batch_size: 2 devices cannot share"):
         train(new_folder(), make({"batch_size": 5}), World(processes=2))
