@@ -18,7 +18,7 @@ from experiments.audit.subject import Subject
 from experiments.audit.thumbnail import NAME
 from experiments.config.schema import ImageSection
 from experiments.datasets._boxes import Region
-from experiments.loading.images import PictureReader
+from experiments.loading.images import ImageLoader
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_image import LogisticImage
 from kg.options import Part
@@ -58,7 +58,7 @@ class BordersProbe:
         section = ImageSection(
             encoder=part, recipe="borders", grid=0, reduce=0, pool="mean", limit=MOST
         )
-        reader = PictureReader(section, self.cache, subject.asked.seed)
+        reader = ImageLoader(section, self.cache, subject.asked.seed)
         pictures = reader.read(subject.studies, subject.opened.root)
         tokens = pictures.values.float().mean(1)
         rows = pooled([tokens[at[at >= 0]] for at in pictures.rows], tokens.shape[1])

@@ -91,7 +91,7 @@ def evaluate_run(
     given(restored.experiment, without)  # refuses what cannot be withheld before anything is read
     data = data_of(restored, dataset, labels, without)
     opened = open_dataset(
-        data, root, folder.path.parent / "cache", boxes=restored.reader.needs.boxes
+        data, root, folder.path.parent / "cache", boxes=restored.preprocessor.needs.boxes
     )
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in opened.studies)
@@ -102,8 +102,8 @@ def evaluate_run(
     label_set = label_set_of(opened.dataset, opened.root, data.labels, restored.graph)
     findings = findings_of(wanted, label_set)
     matches = match_findings(restored, findings)
-    restored.reader.words.ask([*findings, *(one.asked for one in matches if one.asked)])
-    cohort, rejected = read_readable(restored.reader, studies, opened.root)
+    restored.preprocessor.text.ask([*findings, *(one.asked for one in matches if one.asked)])
+    cohort, rejected = read_readable(restored.preprocessor, studies, opened.root)
     if rejected:
         skipped["unreadable pictures"] = len(rejected)
     result, parts = _measure(wanted, withhold(cohort, without), matches)
@@ -151,7 +151,7 @@ def _measure(
         names = {one.finding: restored.graph.concept(one.finding).label for one in chosen}
         made = finding_rows(table, part.part, names, [basis] * len(chosen), None)
         if basis == "zero_shot":
-            made = with_distances(made, restored.reader.graph, restored.reader.findings)
+            made = with_distances(made, restored.preprocessor.graph, restored.preprocessor.findings)
         rows += [
             replace(row, temperature=degree)
             for row, degree in zip(made, given.temperatures, strict=True)
@@ -208,7 +208,7 @@ def _described(wanted: Wanted, cohort: Cohort, matches: Sequence[Match]) -> dict
         "leakage": leakage(left.text.test, wanted.opened.choice.origin),
         "split_manifest": record.split_manifest,
         "data_fingerprint": fingerprint(
-            cohort.studies, wanted.opened.root, contents=restored.reader.contents
+            cohort.studies, wanted.opened.root, contents=restored.preprocessor.contents
         ),
         "studies": len(cohort),
         "patients": len({study.patient for study in cohort.studies}),
@@ -235,7 +235,9 @@ def _table(
         cuts = tuple(float("nan") if cut is None else cut for cut in given.thresholds)
         before = restored.thresholds
         thresholds = Thresholds(cuts, before.rule, before.chosen_on if wanted.home else frozenset())
-    whole = restored.reader.exclusive and set(given.findings) == set(restored.reader.findings)
+    whole = restored.preprocessor.exclusive and set(given.findings) == set(
+        restored.preprocessor.findings
+    )
     plan = Plan(at_least=1 if wanted.fold else data.at_least)
     seed = restored.experiment.seed
     return part, measure(part, thresholds, plan, seed, whole and thresholds is not None)

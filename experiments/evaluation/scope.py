@@ -90,7 +90,7 @@ def findings_of(wanted: Wanted, label_set: LabelSet) -> tuple[str, ...]:
     """
     restored = wanted.restored
     if wanted.home and wanted.data.labels == restored.experiment.data.labels:
-        return (*restored.reader.findings, *restored.reader.held.findings)
+        return (*restored.preprocessor.findings, *restored.preprocessor.held.findings)
     if not wanted.fold:
         return label_set.findings
     studies = wanted_studies(wanted.opened.development, wanted.data)
@@ -112,7 +112,7 @@ def choose(wanted: Wanted) -> tuple[list[Study], dict[str, int]]:
             kept.append(study)
     if kept and not wanted.home:
         seen = Exposure.of(wanted.restored.folder, wanted.restored.manifest)
-        contents = wanted.restored.reader.contents or Contents()
+        contents = wanted.restored.preprocessor.contents or Contents()
         kept, refused = seen.refuse(wanted.data.name, kept, wanted.opened.root, contents)
         skipped.update({f"seen in training ({reason})": n for reason, n in refused.items()})
     del skipped[""]

@@ -39,7 +39,7 @@ def write_examples(folder: RunFolder, context: RunContext, result: Classificatio
     context.system.eval()
     classifier: Classifies = able(context.system, Classifies)
     with torch.no_grad():
-        output = classifier.predict(batch, context.reader.findings)
+        output = classifier.predict(batch, context.preprocessor.findings)
     rows = [
         _example(context, result, study=cohort.studies[place], place=place, row=row, output=output)
         for row, place in enumerate(chosen)
@@ -72,9 +72,13 @@ def _example(
 ) -> dict[str, Any]:
     part = result.test
     thresholds = result.calibration.thresholds.values
-    graph = context.reader.structure
-    text = context.reader.words.passages(study, context.experiment.text.test)
-    images = context.reader.pictures.chosen(study, context.root) if context.reader.pictures else ()
+    graph = context.preprocessor.structure
+    text = context.preprocessor.text.passages(study, context.experiment.text.test)
+    images = (
+        context.preprocessor.images.chosen(study, context.root)
+        if context.preprocessor.images
+        else ()
+    )
     findings = []
     for column, finding in enumerate(part.findings):
         label = part.labels[place, column]
@@ -123,12 +127,12 @@ def evidence_lines(
 
 
 def _lines(context: RunContext, output: Output, row: int, column: int) -> list[str]:
-    finding = context.reader.findings[column]
+    finding = context.preprocessor.findings[column]
     remembered = context.system.remembered(finding)
     if not remembered or "memory" not in output.attention:
         return []
     weights = output.attention["memory"][row, column].tolist()
-    return evidence_lines(context.reader.structure, finding, remembered, weights)
+    return evidence_lines(context.preprocessor.structure, finding, remembered, weights)
 
 
 def _sources(output: Output, row: int, column: int) -> dict[str, float]:

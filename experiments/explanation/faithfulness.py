@@ -77,7 +77,7 @@ def _tested(restored: Restored, root: Path) -> Cohort:
         )
     data = restored.experiment.data
     opened = open_dataset(
-        data, root, restored.folder.path.parent / "cache", boxes=restored.reader.needs.boxes
+        data, root, restored.folder.path.parent / "cache", boxes=restored.preprocessor.needs.boxes
     )
     tested = set(restored.manifest.studies("test"))
     studies = [study for study in opened.development if study.study in tested]
@@ -86,7 +86,7 @@ def _tested(restored: Restored, root: Path) -> Cohort:
             f"{opened.folder}: no study of the test part of {restored.record.run}",
             "name the data it was run on with --root",
         )
-    cohort, _ = read_readable(restored.reader, wanted_studies(studies, data), opened.root)
+    cohort, _ = read_readable(restored.preprocessor, wanted_studies(studies, data), opened.root)
     return cohort
 
 

@@ -31,7 +31,7 @@ class Match:
 
 def match_findings(restored: Restored, findings: Sequence[str]) -> tuple[Match, ...]:
     """Match findings of another label set to what a run can be asked, through its graph."""
-    trained = restored.reader.findings
+    trained = restored.preprocessor.findings
     classifier: Classifies = able(restored.system, Classifies)
     matches = []
     for finding in findings:

@@ -96,12 +96,12 @@ def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Pr
     wanted = _wanted(restored, asked.findings)
     studies, notes = _studies(restored, inputs, asked)
     matches = match_findings(restored, wanted)
-    restored.reader.words.ask(wanted)
-    given_something = [study for study in studies if has_input(restored.reader, study)]
+    restored.preprocessor.text.ask(wanted)
+    given_something = [study for study in studies if has_input(restored.preprocessor, study)]
     if not given_something:
         read = ", ".join(restored.record.inputs_at_test)
         raise InputError(f"none of the inputs has what {folder.run} reads", f"it reads: {read}")
-    cohort, refused = read_readable(restored.reader, given_something, Path())
+    cohort, refused = read_readable(restored.preprocessor, given_something, Path())
     reasons = {str(error.path): error.reason for error in refused}
     rejected = tuple(
         (study.study, image.path, reasons[image.path])
@@ -158,7 +158,7 @@ def _prediction(studies: Sequence[str], wanted: tuple[str, ...], answers: Answer
 def _wanted(restored: Restored, terms: Sequence[str]) -> tuple[str, ...]:
     """Concept ids of what is asked: label sets by name, concepts by id, label or synonym."""
     if not terms:
-        return restored.reader.findings
+        return restored.preprocessor.findings
     sets = {one.name: one.findings for one in restored.graph.label_sets}
     wanted: dict[str, None] = {}
     for term in terms:
@@ -216,7 +216,7 @@ def _images(
     The modality is the one asked for, else the one the file states, else the usual one of training
     pictures; the view is the one asked for, or the usual one of the modality.
     """
-    usual = restored.reader.usual
+    usual = restored.preprocessor.usual
     first: Modality = next(iter(usual)) if usual else NOT_KNOWN[0]
     images, notes = [], []
     for path in pictures:
@@ -242,7 +242,7 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
     labels = own.labels if own.labels in choices else choices[0]
     cache = restored.folder.path.parent / "cache"
     opened = OpenDataset.find(name, dataset, root or Path(), cache, labels)
-    opened = replace(opened, boxes=restored.reader.needs.boxes)
+    opened = replace(opened, boxes=restored.preprocessor.needs.boxes)
     shut = opened.locked
     notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []
     learnt = {"train", "validation"}

@@ -18,13 +18,13 @@ from encoders.study import SplitSubset, Study
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Cohort
 from experiments.loading.mixture import Further, whole_paths
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.loading.stream import StreamedCohort
 from experiments.preparation.copy import StudyTable
 from experiments.preparation.open_dataset import OpenDataset
 from kg.errors import InputError
 
-__all__ = ["PARTS", "Cohorts", "fit_reader", "image_hashes", "read_cohorts", "those"]
+__all__ = ["PARTS", "Cohorts", "fit_preprocessor", "image_hashes", "read_cohorts", "those"]
 
 FITTED = 20_000
 """Most streamed studies that vocabulary, prevalence and the like are fitted on, evenly spaced."""
@@ -48,26 +48,28 @@ def image_hashes(opened: OpenDataset, image: ImageSection) -> Mapping[str, str]:
     return opened.copy.store.hashes
 
 
-def fit_reader(
-    reader: StudyReader,
+def fit_preprocessor(
+    preprocessor: StudyPreprocessor,
     opened: OpenDataset,
     training: Sequence[Study],
     further: Sequence[Further] = (),
 ) -> None:
     """Fit a reader on the training studies, of streamed ones on `FITTED` at most."""
     store = opened.copy.store if opened.copy is not None else None
-    if store is not None and reader.pictures is not None:
-        if reader.pictures.trainable_encoder is not None:
-            store.check(reader.pictures.encoder.preprocessing.size, reader.pictures.section.recipe)
-        reader.pictures.squares = store
+    if store is not None and preprocessor.images is not None:
+        if preprocessor.images.trainable_encoder is not None:
+            store.check(
+                preprocessor.images.encoder.preprocessing.size, preprocessor.images.section.recipe
+            )
+        preprocessor.images.squares = store
     if isinstance(training, StudyTable) and len(training) > FITTED:
         places = np.linspace(0, len(training) - 1, FITTED).astype(int).tolist()
         training = [training[place] for place in places]
-    reader.fit([*training, *whole_paths(further)], opened.root)
+    preprocessor.fit([*training, *whole_paths(further)], opened.root)
 
 
 def read_cohorts(
-    reader: StudyReader,
+    preprocessor: StudyPreprocessor,
     opened: OpenDataset,
     parts: Mapping[SplitSubset, Sequence[Study]],
     further: Sequence[Further] = (),
@@ -86,21 +88,24 @@ def read_cohorts(
         )
     return Cohorts(
         train=(
-            StreamedCohort(train, shards, reader, root, workers=os.cpu_count() or 1)
+            StreamedCohort(train, shards, preprocessor, root, workers=os.cpu_count() or 1)
             if shards is not None and isinstance(train, StudyTable)
-            else _together(reader, opened, train, further)
+            else _together(preprocessor, opened, train, further)
         ),
-        validation=reader.read(list(parts["validation"]), root),
-        test=reader.read(list(parts["test"]), root),
+        validation=preprocessor.read(list(parts["validation"]), root),
+        test=preprocessor.read(list(parts["test"]), root),
     )
 
 
 def _together(
-    reader: StudyReader, opened: OpenDataset, train: Sequence[Study], further: Sequence[Further]
+    preprocessor: StudyPreprocessor,
+    opened: OpenDataset,
+    train: Sequence[Study],
+    further: Sequence[Further],
 ) -> Cohort:
     """Training studies of the run's own data set and of the further ones as one cohort."""
     everyone = [*train, *whole_paths(further)]
-    cohort = reader.read(everyone, opened.root, training=True)
+    cohort = preprocessor.read(everyone, opened.root, training=True)
     places, start = {opened.name: range(len(train))}, len(train)
     for one in further:
         places[one.name] = range(start, start + len(one.studies))

@@ -31,7 +31,7 @@ from experiments.loading.image_needs import boxes_in_squares, coloured, maps_for
 from fusion.needs import NO_NEEDS, Needs
 from kg.options import parse_options
 
-__all__ = ["FROM_RUN", "PictureReader", "Squares"]
+__all__ = ["FROM_RUN", "ImageLoader", "Squares"]
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Squares(Protocol):
         """Row of each picture, by its path relative to the root; -1 = it is not among them."""
 
 
-class PictureReader:
+class ImageLoader:
     """Reads the pictures of studies by one image section of a configuration.
 
     Args:

@@ -11,10 +11,10 @@ from torch import Tensor
 from encoders.study import Study
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["FactReader"]
+__all__ = ["MetadataEncoder"]
 
 
-class FactReader:
+class MetadataEncoder:
     """Encodes some facts: a column for each value seen in training, or one for a quantity.
 
     A fact whose training values all read as numbers is a quantity, scaled to zero mean and unit

@@ -1,4 +1,4 @@
-"""StudyReader: all that is fitted on training studies; reads any studies into a cohort."""
+"""StudyPreprocessor: all that is fitted on training studies; reads any studies into a cohort."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from experiments.config.schema import Experiment
 from experiments.loading.cohort import Cohort
 from experiments.loading.graphs import Graphs
 from experiments.loading.holdout import NOTHING_HELD, Held
-from experiments.loading.images import PictureReader
-from experiments.loading.metadata import FactReader
+from experiments.loading.images import ImageLoader
+from experiments.loading.metadata import MetadataEncoder
 from experiments.loading.targets import targets
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from fusion.needs import NO_NEEDS, Needs
 from fusion.system import Setting
 
-__all__ = ["StudyReader"]
+__all__ = ["StudyPreprocessor"]
 
 
-class StudyReader:
+class StudyPreprocessor:
     """Reads studies for one experiment: pictures, text, evidence, facts and targets.
 
     Built, then fitted on training studies or restored from a run; the same reader then reads
@@ -57,11 +57,11 @@ class StudyReader:
         self.graph, self.structure, self.vectors = graphs.known, graphs.structure, graphs.vectors
         self.held, self.needs = held, needs
         self._taken_over: set[str] = set()
-        self.pictures: PictureReader | None = None
+        self.images: ImageLoader | None = None
         if experiment.image.encoder is not None:
-            self.pictures = PictureReader(experiment.image, cache, experiment.seed, needs)
+            self.images = ImageLoader(experiment.image, cache, experiment.seed, needs)
         asked = (*findings, *held.findings)
-        self.words = WordReader(
+        self.text = TextLoader(
             experiment.text,
             self.graph,
             asked,
@@ -70,7 +70,7 @@ class StudyReader:
             lexicon=experiment.graph.lexicon,
             needs=needs,
         )
-        self.facts = FactReader(experiment.metadata)
+        self.metadata = MetadataEncoder(experiment.metadata)
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
         self.usual: dict[Modality, View] = {}
@@ -78,30 +78,30 @@ class StudyReader:
     @property
     def contents(self) -> Contents | None:
         """Gives hashes of pictures, those it gave before without reading; None = reads none."""
-        return None if self.pictures is None else self.pictures.contents
+        return None if self.images is None else self.images.contents
 
     @property
     def pairs(self) -> bool:
         """Whether training sees pictures beside their full report."""
-        return self.needs.paired_report and self.pictures is not None
+        return self.needs.paired_report and self.images is not None
 
     @property
     def reads_text(self) -> bool:
         """Whether the system is given text at all, in training or at test."""
-        policies = {self.words.training_policy, self.experiment.text.test}
+        policies = {self.text.training_policy, self.experiment.text.test}
         return self.pairs or policies != {"none"}
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
         """Fit reduction, vocabulary, facts, prevalence and supervised concepts on training."""
-        if self.pictures is not None and "image" not in self._taken_over:
-            self.pictures.fit(studies, root)
+        if self.images is not None and "image" not in self._taken_over:
+            self.images.fit(studies, root)
         if self.reads_text and "text" not in self._taken_over:
-            self.words.fit(studies, paired=self.pairs)
-        self.facts.fit(studies)
+            self.text.fit(studies, paired=self.pairs)
+        self.metadata.fit(studies)
         self.usual = usual_views(studies)
         truth = torch.from_numpy(self._targets(studies, self.findings))
         self.prevalence = tuple(truth.nanmean(0).nan_to_num(0.5).tolist())
-        stated = self.words.concept_targets(studies, self.experiment.concept_sources)
+        stated = self.text.concept_targets(studies, self.experiment.concept_sources)
         counts = (stated == 1).sum(0)
         self.supervised = tuple(
             concept.id
@@ -129,24 +129,24 @@ class StudyReader:
             findings: Concept ids to make targets for; those trained on where not given.
         """
         text = self.experiment.text
-        policy = self.words.training_policy if training else text.test
+        policy = self.text.training_policy if training else text.test
         reads = self.reads_text and policy != "none"
         wanted = self.findings if findings is None else findings
         return Cohort(
             studies=tuple(studies),
             targets=torch.from_numpy(self._targets(studies, wanted)),
-            pictures=None if self.pictures is None else self.pictures.read(studies, root),
-            text=self.words.text(studies, policy, training=training) if reads else None,
-            evidence=self.words.evidence(studies, policy, training=training) if reads else None,
-            facts=self.facts.read(studies) if self.facts.names else None,
-            augmentation=self.pictures.augmentation if self.pictures and training else None,
+            pictures=None if self.images is None else self.images.read(studies, root),
+            text=self.text.text(studies, policy, training=training) if reads else None,
+            evidence=self.text.evidence(studies, policy, training=training) if reads else None,
+            facts=self.metadata.read(studies) if self.metadata.names else None,
+            augmentation=self.images.augmentation if self.images and training else None,
             reports=self._reports(studies, training=training),
             **(self._extras(studies) if training or extras else {}),
         )
 
     def setting(self) -> Setting:
         """What the system is told before it is built."""
-        tokens, width = self.pictures.shape if self.pictures else (0, 0)
+        tokens, width = self.images.shape if self.images else (0, 0)
         return Setting(
             graph=self.structure,
             concept_vectors=self.vectors,
@@ -155,13 +155,13 @@ class StudyReader:
             supervised=self.supervised,
             image_width=width,
             image_tokens=tokens,
-            text_width=self.words.encoder.width if self.reads_text else 0,
-            image_encoder=self.pictures.trainable_encoder if self.pictures else None,
-            image_maps=self.pictures.maps if self.pictures else {},
-            text_encoder=self.words.trainable_encoder if self.reads_text else None,
+            text_width=self.text.encoder.width if self.reads_text else 0,
+            image_encoder=self.images.trainable_encoder if self.images else None,
+            image_maps=self.images.maps if self.images else {},
+            text_encoder=self.text.trainable_encoder if self.reads_text else None,
             prevalence=self.prevalence,
-            facts_width=self.facts.width,
-            vocabulary=self.words.encoder.vocabulary() if self.needs.vocabulary else None,
+            facts_width=self.metadata.width,
+            vocabulary=self.text.encoder.vocabulary() if self.needs.vocabulary else None,
         )
 
     def take_over(
@@ -177,18 +177,18 @@ class StudyReader:
             tensors: Tensors of the other run's `state`.
             plain: The rest of it.
         """
-        if kind == "image" and self.pictures is not None:
-            self.pictures.restore(tensors)
+        if kind == "image" and self.images is not None:
+            self.images.restore(tensors)
         if kind == "text" and self.reads_text:
-            self.words.restore(plain["words"])
+            self.text.restore(plain["words"])
         self._taken_over.add(kind)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was fitted: tensors, and the rest ready for JSON."""
-        tensors = self.pictures.state() if self.pictures else {}
+        tensors = self.images.state() if self.images else {}
         plain = {
-            "words": self.words.state() if self.reads_text else {},
-            "facts": self.facts.state(),
+            "words": self.text.state() if self.reads_text else {},
+            "facts": self.metadata.state(),
             "supervised": list(self.supervised),
             "prevalence": list(self.prevalence),
             "usual": dict(self.usual),
@@ -199,11 +199,11 @@ class StudyReader:
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
-        if self.pictures is not None:
-            self.pictures.restore(tensors)
+        if self.images is not None:
+            self.images.restore(tensors)
         if self.reads_text:
-            self.words.restore(plain["words"])
-        self.facts.restore(plain["facts"])
+            self.text.restore(plain["words"])
+        self.metadata.restore(plain["facts"])
         self.supervised = tuple(plain["supervised"])
         self.prevalence = tuple(plain["prevalence"])
         self.usual = dict(plain.get("usual", {}))
@@ -212,17 +212,17 @@ class StudyReader:
         """What only training may see: what reports and coding state, and the reports themselves."""
         sources = self.experiment.concept_sources
         return {
-            "concept_targets": self.words.concept_targets(studies, sources),
-            "paired_text": self.words.text(studies, "full", training=True) if self.pairs else None,
+            "concept_targets": self.text.concept_targets(studies, sources),
+            "paired_text": self.text.text(studies, "full", training=True) if self.pairs else None,
             "sentences": self.needs.sentences,
-            "statements": self.words.statements(studies) if self.needs.statements else None,
+            "statements": self.text.statements(studies) if self.needs.statements else None,
         }
 
     def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:
         """Findings and impression by study, where a system writes them."""
         if not self.needs.vocabulary:
             return {}
-        return {study.study: self.words.report(study, training=training) for study in studies}
+        return {study.study: self.text.report(study, training=training) for study in studies}
 
     def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
         data = self.experiment.data

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 
 from encoders.batch import StudyBatch
 from experiments.loading.cohort import StudyOrder
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.preparation.copy import StudyTable
 from experiments.preparation.shards import Sample, Shards
 from experiments.workers import end_with_parent
@@ -60,14 +60,14 @@ class StreamedCohort:
     Args:
         studies: The studies, made as they are asked for.
         shards: Where they stand with their pictures.
-        reader: Fitted on them, or on as many of them as it needs.
+        preprocessor: Fitted on them, or on as many of them as it needs.
         root: Raw folder, for volumes and clips, which shards do not hold.
         workers: Worker processes that read; 0 = none.
     """
 
     studies: StudyTable
     shards: Shards
-    reader: StudyReader
+    preprocessor: StudyPreprocessor
     root: Path
     workers: int = 0
 
@@ -111,19 +111,19 @@ class StreamedCohort:
     def batch(self, chosen: Sequence[int], *, training: bool = False) -> StudyBatch:
         """Batch of the studies at these places, read from the raw files."""
         some = [self.studies[place] for place in chosen]
-        read = self.reader.read(some, self.root, training=training)
+        read = self.preprocessor.read(some, self.root, training=training)
         return read.batch(range(len(some)), training=training)
 
     def of_samples(
         self, samples: Sequence[Sample], generator: np.random.Generator | None
     ) -> StudyBatch:
         """Training batch of streamed studies."""
-        pictures = self.reader.pictures
+        pictures = self.preprocessor.images
         before = pictures.squares if pictures is not None else None
         if pictures is not None and self.shards.side:
             pictures.squares = _passing(self.shards, samples)
         try:
-            read = self.reader.read([one.study for one in samples], self.root, training=True)
+            read = self.preprocessor.read([one.study for one in samples], self.root, training=True)
         finally:
             if pictures is not None:
                 pictures.squares = before

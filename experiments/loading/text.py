@@ -29,7 +29,7 @@ from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
 
-__all__ = ["WordReader"]
+__all__ = ["TextLoader"]
 
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
@@ -38,7 +38,7 @@ TOLD_KINDS = frozenset({"symptom", "comorbidity", "exposure", "risk_factor", "la
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
 
 
-class WordReader:
+class TextLoader:
     """Reads the text of studies by one text section of a configuration.
 
     Args:

@@ -41,7 +41,7 @@ def monitored(context: RunContext, stage: Stage) -> dict[str, float]:
     """What a stage watches, of the system as it stands; NaN where it is not defined."""
     if stage.monitor == "auroc_macro":
         cohort = context.cohorts["validation"]
-        findings, exclusive = context.reader.findings, context.reader.exclusive
+        findings, exclusive = context.preprocessor.findings, context.preprocessor.exclusive
         scores = probabilities(
             context.system, batches(cohort, range(len(cohort))), findings, exclusive=exclusive
         )

@@ -111,7 +111,7 @@ def settle(experiment: Experiment) -> None:
 def _execute(
     folder: RunFolder, experiment: Experiment, root: Path, command: str, *, resume: bool
 ) -> None:
-    """Assemble, train what is not trained yet, and score."""
+    """Build the run, train the stages that are left, and measure the tasks."""
     began = time.monotonic()
     settle(experiment)
     context = build_context(experiment, root, cache=folder.path.parent / "cache")
@@ -141,7 +141,7 @@ def _execute(
     for result in results:
         if isinstance(result, ClassificationResult):
             write_examples(folder, context, result)
-    write_trained_encoder(folder, context.reader)
+    write_trained_encoder(folder, context.preprocessor)
     seconds = time.monotonic() - began
     times["test"] = seconds - times["assemble"] - times["train"]
     seconds += record.seconds
@@ -172,7 +172,7 @@ def train(folder: RunFolder, context: RunContext, world: World = ALONE) -> Mappi
         world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
         check_monitor(context, place)
     if world.leads:
-        tensors, plain = context.reader.state()
+        tensors, plain = context.preprocessor.state()
         save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
     last = folder.checkpoints / "last"
     begun = (last / "state.json").is_file()

@@ -1,4 +1,4 @@
-"""Assemble a run: data set, graph, split, fitted reader, cohorts and the system, from a config."""
+"""Build a run from a configuration: data, graph, split, preprocessor, cohorts and system."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import (
     PARTS,
     Cohorts,
-    fit_reader,
+    fit_preprocessor,
     image_hashes,
     read_cohorts,
     those,
@@ -26,7 +26,7 @@ from experiments.loading.data_source import (
 from experiments.loading.graphs import Graphs, choose_graph, concept_vectors, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.loading.mixture import Further, further_studies
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.loading.targets import choose_findings, label_set_of
 from experiments.preparation.open_dataset import OpenDataset, open_dataset
 from experiments.records.record import GraphUse
@@ -47,7 +47,7 @@ from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
-__all__ = ["RunContext", "assemble", "build_reader", "build_system", "needs_of"]
+__all__ = ["RunContext", "build_context", "build_preprocessor", "build_system", "needs_of"]
 
 NO_HASHES: Mapping[str, str] = {}
 
@@ -63,7 +63,7 @@ class RunContext:
         label_set: Its label set.
         manifest: The split.
         graph_use: Which graph, and what was left out of it.
-        reader: Fitted on the training studies.
+        preprocessor: Fitted on the training studies.
         cohorts: Studies of each part; training ones hold what only training may see.
         system: The system, untrained.
         fingerprint: SHA-256 over the studies of all parts, their pictures included.
@@ -77,7 +77,7 @@ class RunContext:
     label_set: LabelSet
     manifest: Manifest
     graph_use: GraphUse
-    reader: StudyReader
+    preprocessor: StudyPreprocessor
     cohorts: Cohorts
     system: System
     fingerprint: str
@@ -88,14 +88,14 @@ class RunContext:
     def tasks(self) -> tuple[str, ...]:
         """What is measured: as configured, and zero-shot where findings are held out."""
         named = self.experiment.tasks
-        held = bool(self.reader.held.findings) and "zero_shot" not in named
+        held = bool(self.preprocessor.held.findings) and "zero_shot" not in named
         return (*named, "zero_shot") if held else named
 
     def with_training_text(self, part: Literal["validation", "test"]) -> Cohort:
         """Studies of a part with what only training may see, for losses and retrieval."""
         if part not in self._with_training_text:
             studies = self.cohorts[part].studies
-            self._with_training_text[part] = self.reader.read(studies, self.root, extras=True)
+            self._with_training_text[part] = self.preprocessor.read(studies, self.root, extras=True)
         return self._with_training_text[part]
 
     @cached_property
@@ -107,7 +107,7 @@ class RunContext:
         """What the weights belong to."""
         return {
             "system": self.experiment.system.name,
-            "findings": list(self.reader.findings),
+            "findings": list(self.preprocessor.findings),
             "graph": self.graph_use.fingerprint,
             "split": self.manifest.sha256,
         }
@@ -116,7 +116,7 @@ class RunContext:
 def build_context(
     experiment: Experiment, root: Path, *, cache: Path, runs: Path | None = None
 ) -> RunContext:
-    """Read the data, choose the graph, divide, fit the reader on training, build the system.
+    """Read the data, choose the graph, divide, fit the preprocessor on training, build the system.
 
     Args:
         experiment: The configuration.
@@ -138,7 +138,7 @@ def build_context(
     parts: dict[SplitSubset, Sequence[Study]] = {
         part: _part(studies, manifest, part) for part in PARTS
     }
-    reader = build_reader(
+    preprocessor = build_preprocessor(
         experiment,
         (taught.graph, taught.structure),
         taught.findings,
@@ -149,9 +149,9 @@ def build_context(
     )
     seen = {parent.folder.run: parent.exposure for parent in parents}
     check_unseen(seen, data.name, parts["test"], opened.root)
-    hand_over_reading(parents, reader)
-    further = _further(experiment, root, cache, reader, (parts, opened.root))
-    fit_reader(reader, opened, parts["train"], further)
+    hand_over_reading(parents, preprocessor)
+    further = _further(experiment, root, cache, preprocessor, (parts, opened.root))
+    fit_preprocessor(preprocessor, opened, parts["train"], further)
     return RunContext(
         experiment=experiment,
         root=opened.root,
@@ -159,16 +159,16 @@ def build_context(
         label_set=taught.label_set,
         manifest=manifest,
         graph_use=taught.use,
-        reader=reader,
-        cohorts=read_cohorts(reader, opened, parts, further),
-        system=build_system(experiment, reader, parents),
+        preprocessor=preprocessor,
+        cohorts=read_cohorts(preprocessor, opened, parts, further),
+        system=build_system(experiment, preprocessor, parents),
         parents=parents,
         further=further,
         fingerprint=opened.fingerprint
         or fingerprint(
             [study for chosen in parts.values() for study in chosen],
             opened.root,
-            contents=reader.contents,
+            contents=preprocessor.contents,
             known=image_hashes(opened, experiment.image),
             further=further,
         ),
@@ -213,8 +213,8 @@ def _further(
     experiment: Experiment,
     root: Path,
     cache: Path,
-    reader: StudyReader,
-    parts: tuple[Mapping[SplitSubset, Sequence[Study]], Path],
+    preprocessor: StudyPreprocessor,
+    parts: tuple[Mapping[SplitPart, Sequence[Study]], Path],
 ) -> tuple[Further, ...]:
     """Training studies of the further data sets, without a picture that is validated or tested."""
     if not experiment.also:
@@ -224,7 +224,7 @@ def _further(
             f"also: {experiment.data.name} is the run's own data set", "name other data sets"
         )
     subsets, own = parts
-    contents = reader.contents or Contents()
+    contents = preprocessor.contents or Contents()
     closed = frozenset(
         contents.hash(own / image.path)
         for part in ("validation", "test")
@@ -232,12 +232,12 @@ def _further(
         for image in study.images
         if (own / image.path).exists()
     )
-    boxes = reader.needs.boxes
+    boxes = preprocessor.needs.boxes
     return further_studies(
         experiment.also,
         lambda section: open_dataset(section, root, cache, boxes=boxes),
-        reader.graph,
-        reader.findings,
+        preprocessor.graph,
+        preprocessor.findings,
         closed,
     )
 
@@ -267,7 +267,7 @@ def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Stud
     return kept
 
 
-def build_reader(
+def build_preprocessor(
     experiment: Experiment,
     graphs: tuple[KnowledgeGraph, KnowledgeGraph],
     findings: tuple[str, ...],
@@ -276,10 +276,10 @@ def build_reader(
     held: Held = NOTHING_HELD,
     cache: Path,
     runs: Path,
-) -> StudyReader:
-    """A reader that still has to be fitted or restored."""
+) -> StudyPreprocessor:
+    """A preprocessor that still has to be fitted or restored."""
     graph, structure = graphs
-    return StudyReader(
+    return StudyPreprocessor(
         with_encoder_file(experiment, runs),
         Graphs(graph, structure, concept_vectors(experiment.graph, structure, cache)),
         findings,
@@ -305,12 +305,12 @@ def chosen_system(experiment: Experiment) -> tuple[type[System], Any, tuple[Stag
 
 
 def build_system(
-    experiment: Experiment, reader: StudyReader, parents: Sequence[Parent] = ()
+    experiment: Experiment, preprocessor: StudyPreprocessor, parents: Sequence[Parent] = ()
 ) -> System:
-    """The system of a configuration for what the reader gives, with the weights of its parents."""
+    """System of a configuration for preprocessed studies, with the weights of its parents."""
     part: Any
     part, options, stages = chosen_system(experiment)
-    system: System = part(options, reader.setting(), stages)
+    system: System = part(options, preprocessor.setting(), stages)
     take_weights(parents, system)
     return system
 

@@ -39,14 +39,14 @@ def write_exposure(
         context: The run.
         parents: What the runs it started with have seen.
     """
-    reader = context.reader.pictures
+    loader = context.preprocessor.images
     rows = {row for parent in parents for row in parent.pictures}
-    if reader is not None:
+    if loader is not None:
         for part in LEARNT:
             for study in context.cohorts[part].studies:
-                for path in {image.path for image in reader.chosen(study, context.root)}:
-                    digest = reader.contents.hash(context.root / path)
-                    rows.add((digest, study.dataset, published(path)))
+                for path in {image.path for image in loader.chosen(study, context.root)}:
+                    digest = loader.contents.hash(context.root / path)
+                    rows.add((digest, study.source, published(path)))
     values: dict[str, list[Any]] = {"pictures": sorted(rows)}
     known = DATASETS.names()
     more = [(one.name, study) for one in context.further for study in one.studies]

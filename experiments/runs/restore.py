@@ -14,14 +14,14 @@ from experiments.config.mistakes import check_values
 from experiments.config.schema import Experiment
 from experiments.loading.graphs import choose_graph, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, without_mined
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from experiments.preparation.open_dataset import build_dataset
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.record import RunRecord
-from experiments.runs.build import build_reader, build_system
+from experiments.runs.build import build_preprocessor, build_system
 from experiments.splits.manifest import Manifest
 from fusion.system import System
 from kg.errors import InputError
@@ -41,7 +41,7 @@ class Restored:
         experiment: Its configuration.
         graph: The graph that text is read and findings are matched with; the structure the system
             was given is the reader's.
-        reader: Reads studies as in training.
+        preprocessor: Reads studies as in training.
         system: The trained system, in evaluation mode.
         calibration: What validation taught, of the findings trained on in their order; None where
             the run was not measured by classification.
@@ -52,7 +52,7 @@ class Restored:
     folder: RunFolder
     experiment: Experiment
     graph: KnowledgeGraph
-    reader: StudyReader
+    preprocessor: StudyPreprocessor
     system: System
     calibration: Calibration | None
     record: RunRecord
@@ -87,7 +87,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     held = _held(kept.state)
     graph, structure = _graphs(experiment, record, held)
     findings = tuple(kept.identity["findings"])
-    reader = build_reader(
+    preprocessor = build_preprocessor(
         experiment,
         (graph, structure),
         findings,
@@ -96,8 +96,8 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
         cache=cache or folder.path.parent / "cache",
         runs=folder.path.parent,
     )
-    reader.restore(kept.tensors, kept.state)
-    system = build_system(experiment, reader)
+    preprocessor.restore(kept.tensors, kept.state)
+    system = build_system(experiment, preprocessor)
     identity = {
         "system": experiment.system.name,
         "findings": list(findings),
@@ -107,8 +107,8 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     best = load_checkpoint(folder.checkpoints / "best", like=system.state_dict(), identity=identity)
     system.load_state_dict(dict(best.tensors))
     system.eval()
-    calibration = _calibration(record, manifest, reader)
-    return Restored(folder, experiment, graph, reader, system, calibration, record, manifest)
+    calibration = _calibration(record, manifest, preprocessor)
+    return Restored(folder, experiment, graph, preprocessor, system, calibration, record, manifest)
 
 
 def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
@@ -157,7 +157,9 @@ def _exclusive(state: Any, experiment: Experiment, graph: KnowledgeGraph) -> boo
     return experiment.data.labels in sets and sets[experiment.data.labels].exclusive
 
 
-def _calibration(record: RunRecord, manifest: Manifest, reader: StudyReader) -> Calibration | None:
+def _calibration(
+    record: RunRecord, manifest: Manifest, preprocessor: StudyPreprocessor
+) -> Calibration | None:
     """Temperatures and thresholds as the record's rows keep them; None where it has none.
 
     Raises:
@@ -166,20 +168,20 @@ def _calibration(record: RunRecord, manifest: Manifest, reader: StudyReader) -> 
     rows = {row.finding: row for row in record.findings if row.basis == "trained"}
     if not rows:
         return None
-    missing = [finding for finding in reader.findings if finding not in rows]
+    missing = [finding for finding in preprocessor.findings if finding not in rows]
     if missing:
         raise InputError(
             f"{record.run}: its record has no threshold of {missing[0]}", "run it again"
         )
-    chosen = [rows[finding] for finding in reader.findings]
+    chosen = [rows[finding] for finding in preprocessor.findings]
     temperatures = tuple(1.0 if row.temperature is None else row.temperature for row in chosen)
     nothing = float("nan")
     return Calibration(
-        temperatures=temperatures[:1] if reader.exclusive else temperatures,
+        temperatures=temperatures[:1] if preprocessor.exclusive else temperatures,
         thresholds=Thresholds(
             tuple(nothing if row.threshold is None else row.threshold for row in chosen),
             RULE,
             frozenset(manifest.groups[study] for study in manifest.studies("validation")),
         ),
-        exclusive=reader.exclusive,
+        exclusive=preprocessor.exclusive,
     )

@@ -37,13 +37,13 @@ def supervision(context: RunContext) -> tuple[str, ...]:
     """What the weights of a run are taught by, those it starts with included."""
     system, needs, sources = (
         context.system,
-        context.reader.needs,
+        context.preprocessor.needs,
         context.experiment.concept_sources,
     )
     concepts = any(stage.objectives.get("concept_supervision") for stage in system.stages)
     taught = {
         "labels": isinstance(system, Classifies)
-        and _learns_labels(system, context.reader.findings),
+        and _learns_labels(system, context.preprocessor.findings),
         "reports": needs.paired_report or needs.sentences,
         "statements": needs.statements or (concepts and "stated" in sources),
         "coded": concepts and "coded" in sources,

@@ -14,7 +14,7 @@ from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment
 from experiments.loading.images import FROM_RUN
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.records.atomic import atomic_path
 from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder, find_run, run_name
@@ -192,29 +192,29 @@ def with_encoder_file(experiment: Experiment, runs: Path) -> Experiment:
     return experiment.model_copy(update={"image": image})
 
 
-def write_trained_encoder(folder: RunFolder, reader: StudyReader) -> None:
+def write_trained_encoder(folder: RunFolder, preprocessor: StudyPreprocessor) -> None:
     """Write the image encoder of a run, where it was trained, as other runs can read with it."""
-    encoder = reader.pictures.trainable_encoder if reader.pictures else None
+    encoder = preprocessor.images.trainable_encoder if preprocessor.images else None
     if encoder is not None:
         folder.weights.mkdir(exist_ok=True)
         with atomic_path(folder.weights / IMAGE_ENCODER) as temporary:
             save_file(dict(encoder.state_dict()), temporary)
 
 
-def hand_over_reading(parents: Sequence[Parent], reader: StudyReader) -> None:
+def hand_over_reading(parents: Sequence[Parent], preprocessor: StudyPreprocessor) -> None:
     """Give a preprocessor what the parents fitted and the weights taken rest on.
 
     Raises:
         InputError: If pictures or text are read otherwise than by the parent.
     """
-    system = SYSTEMS.load(reader.experiment.system.name)
+    system = SYSTEMS.load(preprocessor.experiment.system.name)
     for parent in parents:
         for ours, theirs in parent.take.items():
             module = _module(system.MODULES, ours, f"start.take.{ours}")
             source = _module(parent.modules, theirs, f"start.take.{ours} of {parent.folder.run}")
             for kind in sorted({module.reads, source.reads} - {""}):
-                _check_same_reading(parent, reader.experiment, kind)
-                reader.take_over(kind, parent.reading.tensors, parent.reading.state)
+                _check_same_reading(parent, preprocessor.experiment, kind)
+                preprocessor.take_over(kind, parent.reading.tensors, parent.reading.state)
 
 
 def take_weights(parents: Sequence[Parent], system: System) -> None:

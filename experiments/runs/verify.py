@@ -60,7 +60,10 @@ def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
             config_hash(resolve(str(folder.config))), record.config_hash
         ),
         "split": lambda: _equal(Manifest.load(folder.splits).sha256, record.split_manifest),
-        "graph and weights": lambda: (True, restore(folder).reader.structure.fingerprint[:12]),
+        "graph and weights": lambda: (
+            True,
+            restore(folder).preprocessor.structure.fingerprint[:12],
+        ),
     }
     if folder.predictions.is_file() or "classification" in record.tasks:
         looked["predictions"] = lambda: _predictions(folder, record)

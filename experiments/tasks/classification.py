@@ -59,9 +59,9 @@ class Classification:
         Raises:
             InputError: If the system was trained on none of the findings.
         """
-        reader, exclusive = context.reader, context.reader.exclusive
+        preprocessor, exclusive = context.preprocessor, context.preprocessor.exclusive
         system: Classifies = able(context.system, Classifies)
-        basis = [system.basis(name) for name in reader.findings]
+        basis = [system.basis(name) for name in preprocessor.findings]
         if "trained" not in basis:
             raise InputError(
                 f"{context.experiment.system.name} was trained on none of the findings",
@@ -72,12 +72,12 @@ class Classification:
         patients = [study.patient for study in validation.studies]
         calibration = calibrate(validation.targets.numpy(), raw, patients, exclusive=exclusive)
         parts = (
-            scored("validation", validation, reader.findings, calibration.apply(raw)),
-            scored(TEST, test, reader.findings, calibration.apply(_score(context, test))),
+            scored("validation", validation, preprocessor.findings, calibration.apply(raw)),
+            scored(TEST, test, preprocessor.findings, calibration.apply(_score(context, test))),
         )
         keep_parts(folder, parts, {"validation": validation.studies, TEST: test.studies})
         table = _table(context, parts[1], calibration)
-        labels = {name: reader.graph.concept(name).label for name in reader.findings}
+        labels = {name: preprocessor.graph.concept(name).label for name in preprocessor.findings}
         return ClassificationResult(
             metrics={TEST: summary(table)},
             findings=finding_rows(table, TEST, labels, basis, calibration),
@@ -92,15 +92,15 @@ def _score(context: RunContext, cohort: Cohort) -> FloatArray:
     return probabilities(
         context.system,
         batches(cohort, range(len(cohort))),
-        context.reader.findings,
-        exclusive=context.reader.exclusive,
+        context.preprocessor.findings,
+        exclusive=context.preprocessor.exclusive,
     )
 
 
 def _table(context: RunContext, test: ScoredPart, calibration: Calibration) -> MetricTable:
     """Metrics of the test studies, and how the answers agree with the graph."""
     plan, seed = plan_of(context), context.experiment.seed
-    table = measure(test, calibration.thresholds, plan, seed, context.reader.exclusive)
+    table = measure(test, calibration.thresholds, plan, seed, context.preprocessor.exclusive)
     agrees = agreement(
         test,
         calibration.thresholds,

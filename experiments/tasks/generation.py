@@ -122,7 +122,7 @@ def _training(context: RunContext) -> Cohort:
         return train
     step = -(-len(train) // STREAMED)
     some = [train.studies[place] for place in range(0, len(train), step)]
-    return context.reader.read(some, context.root, training=True)
+    return context.preprocessor.read(some, context.root, training=True)
 
 
 def _with_both(cohort: Cohort) -> list[int]:
@@ -189,7 +189,7 @@ def _nearest(known: Tensor, asked: Tensor) -> list[int]:
 def _labeler(context: RunContext) -> Labeler:
     """Reads the labels of the run from texts."""
     label_set = context.label_set
-    return Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
+    return Labeler(context.preprocessor.graph, label_set, STYLES.get(label_set.name, Style()))
 
 
 def _metrics(context: RunContext) -> Mapping[str, Metric]:
@@ -206,11 +206,10 @@ def _sums(
     context: RunContext, written: Mapping[str, Sequence[str]], references: Sequence[str]
 ) -> dict[str, StudySums]:
     """What each study contributes, by writer; a text that is written often is read once."""
-    graph = context.reader.graph
-    linker = MentionLinker(graph)  # that of the run may know fewer names
+    graph = context.preprocessor.graph
     texts = list({*references, *(text for each in written.values() for text in each)})
-    stated = dict(zip(texts, statements_of(texts, linker), strict=True))
-    labels = dict(zip(texts, _labels(context, list(stated.values())), strict=True))
+    stated = dict(zip(texts, statements_of(texts, context.preprocessor.text.linker), strict=True))
+    labels = dict(zip(texts, labels_of(list(stated.values()), _labeler(context)), strict=True))
     true_words = [words_of(text) for text in references]
     return {
         writer: text_sums([words_of(text) for text in each], true_words)

@@ -85,7 +85,7 @@ def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str,
     if not there:
         return None
     near = (image[there] @ text[there].T).double().numpy()
-    words = [context.reader.words.passages(cohort.studies[at], "full") for at in there]
+    words = [context.preprocessor.text.passages(cohort.studies[at], "full") for at in there]
     said: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
     same = said[:, None] == said[None]
     return there, {

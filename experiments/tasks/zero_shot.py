@@ -44,11 +44,11 @@ class ZeroShot:
         Raises:
             InputError: If there is none, or the system answers for none of them.
         """
-        reader = context.reader
+        preprocessor = context.preprocessor
         system: Classifies = able(context.system, Classifies)
         held = (
-            *(name for name in reader.findings if system.basis(name) == "zero_shot"),
-            *reader.held.findings,
+            *(name for name in preprocessor.findings if system.basis(name) == "zero_shot"),
+            *preprocessor.held.findings,
         )
         if not held:
             raise InputError(
@@ -62,11 +62,11 @@ class ZeroShot:
         part = scored(ZERO_SHOT, asked, held, answers.probabilities)
         keep_parts(folder, (part,), {ZERO_SHOT: test.studies})
         table = measure(part, None, plan_of(context), context.experiment.seed, False)
-        labels = {name: reader.graph.concept(name).label for name in held}
+        labels = {name: preprocessor.graph.concept(name).label for name in held}
         basis = [system.basis(name) for name in held]
         rows = finding_rows(table, "test", labels, basis, None)
-        taught = [name for name in reader.findings if name not in held]
+        taught = [name for name in preprocessor.findings if name not in held]
         return TaskResult(
             metrics={ZERO_SHOT: summary(table)},
-            findings=with_distances(rows, reader.graph, taught),
+            findings=with_distances(rows, preprocessor.graph, taught),
         )

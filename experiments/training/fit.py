@@ -58,7 +58,7 @@ def fit_stage(
 
     Args:
         folder: The run's folder.
-        made: The assembled run.
+        context: The built run.
         place: Which stage.
         measure: Validation metrics of the system as it stands.
         world: The processes that train it together.

@@ -113,7 +113,7 @@ def trained(made: RunContext, graph: KnowledgeGraph, seed: int, count: int) -> n
     experiment = made.experiment.model_copy(update={"seed": seed})
     stage = experiment.stages[0]
     settle(experiment)
-    setting = replace(made.reader.setting(), graph=graph, text_width=0, text_encoder=None)
+    setting = replace(made.preprocessor.setting(), graph=graph, text_width=0, text_encoder=None)
     options = GraphFusion.Options.model_validate(experiment.system.options)
     cohorts = {
         "train": first(made.cohorts["train"], count, max(1, SHOWN // count)),
@@ -135,7 +135,7 @@ def compared(made: RunContext, repeat: int, count: int) -> dict[str, Any]:
     """Macro AUROC of each arm, and the two primary differences, of one repeat."""
     test = made.cohorts["test"]
     labels, patients = test.targets.numpy(), [study.patient for study in test.studies]
-    graphs = arms(made.reader.graph, repeat)
+    graphs = arms(made.preprocessor.graph, repeat)
     scores = {
         arm: np.stack([trained(made, graph, seed, count) for seed in range(SEEDS)])
         for arm, graph in graphs.items()

@@ -20,7 +20,7 @@ import torch
 from experiments.config.load import resolve
 from experiments.loading.graphs import choose_graph
 from experiments.loading.targets import choose_findings, label_set_of, targets
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Plan, bootstrap, paired
 from experiments.metrics.ranking import auroc
@@ -103,7 +103,7 @@ def main() -> None:
     ]
     plan, rng = Plan(resamples=2000), np.random.default_rng
     for policy in POLICIES:
-        words = WordReader(experiment.text, graph, findings, Path())
+        words = TextLoader(experiment.text, graph, findings, Path())
         stated = words.evidence(studies, policy)
         nothing, told = (stated @ untouched).numpy(), (stated @ whole).numpy()
         drawn = [(stated @ other).numpy() for other in others]

@@ -83,7 +83,7 @@ def make(_assembled: Callable[[bool], RunContext]) -> Callable[..., RunContext]:
 
     def give(*stages: dict[str, Any], frozen: bool = True) -> RunContext:
         first = _assembled(frozen)
-        graph = first.reader.graph  # large, and never changed
+        graph = first.preprocessor.graph  # large, and never changed
         system = copy.deepcopy(first.system, {id(graph): graph})
         if stages:
             system.stages = tuple(

@@ -104,7 +104,7 @@ def test_label_set_transfer_keeps_trained_and_zero_shot_apart(
     made = evaluate_run(run, "openi", tmp_path, labels="chexpert14")
     assert made["external"] is True
     assert made["leakage"] == "partial"
-    findings = restore(run).reader.findings
+    findings = restore(run).preprocessor.findings
     basis = {one["finding"]: one["basis"] for one in made["matches"]}
     assert basis["ckg:lung_opacity"] == "zero_shot"
     trained = {name for name, how in basis.items() if how == "trained"}
@@ -129,7 +129,7 @@ def test_label_set_transfer_keeps_trained_and_zero_shot_apart(
 
 def test_a_finding_outside_the_graph_is_not_possible(run: RunFolder) -> None:
     restored = restore(run)
-    first = restored.reader.findings[0]
+    first = restored.preprocessor.findings[0]
     nowhere, known = match_findings(restored, ("ckg:nowhere", first))
     assert (nowhere.basis, nowhere.asked, nowhere.how) == ("not_possible", None, "no_equivalent")
     assert (known.basis, known.asked, known.how) == ("trained", first, "same")

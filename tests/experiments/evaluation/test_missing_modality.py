@@ -80,9 +80,9 @@ def test_it_is_answered_as_for_a_study_that_never_had_it(
         key=lambda one: one.study,
     )
     # the first keeps what the second has lost: both kinds stand in one batch
-    restored.reader.words.ask(restored.reader.findings)
-    cohort = restored.reader.read([studies[0], replace(studies[1], **missing)], root)
-    found = answer(restored.system, cohort, restored.reader.findings, restored.calibration)
+    restored.preprocessor.text.ask(restored.preprocessor.findings)
+    cohort = restored.preprocessor.read([studies[0], replace(studies[1], **missing)], root)
+    found = answer(restored.system, cohort, restored.preprocessor.findings, restored.calibration)
     name = f"synthetic-nih14-trained-without-{source}"
     assert tested[source]["studies"] == len(studies)
     (kept,) = [one for one in read_predictions(run.predictions) if one.part == name]

@@ -48,19 +48,19 @@ def test_every_control_is_taught_the_same(taught: dict[str, RunContext]) -> None
     for name, made in taught.items():
         if name == "labels":
             continue
-        assert made.reader.supervised == full.reader.supervised, name
+        assert made.preprocessor.supervised == full.preprocessor.supervised, name
         one, other = made.cohorts["train"], full.cohorts["train"]
         assert torch.equal(one.concept_targets.nan_to_num(9), other.concept_targets.nan_to_num(9))
         assert torch.equal(one.evidence, other.evidence)
-        assert made.reader.graph.fingerprint == full.reader.graph.fingerprint
+        assert made.preprocessor.graph.fingerprint == full.preprocessor.graph.fingerprint
 
 
 def test_only_the_structure_is_another_one_and_the_record_says_which(
     taught: dict[str, RunContext],
 ) -> None:
-    edges = {name: clinical(made.reader.structure) for name, made in taught.items()}
+    edges = {name: clinical(made.preprocessor.structure) for name, made in taught.items()}
     uses = {name: made.graph_use for name, made in taught.items()}
-    assert edges["full"] == clinical(taught["full"].reader.graph)
+    assert edges["full"] == clinical(taught["full"].preprocessor.graph)
     assert edges["emptied"] == set()
     assert 0.5 < uses["shuffled"].changed < 1
     assert len(edges["shuffled"]) == len(edges["full"])
@@ -75,7 +75,7 @@ def test_only_the_structure_is_another_one_and_the_record_says_which(
     for name, made in taught.items():
         given = made.system.setting.graph
         assert given.fingerprint == uses[name].fingerprint
-        assert [c.id for c in given.concepts] == [c.id for c in made.reader.graph.concepts]
+        assert [c.id for c in given.concepts] == [c.id for c in made.preprocessor.graph.concepts]
 
 
 def test_by_labels_alone_less_is_read(taught: dict[str, RunContext]) -> None:
@@ -129,5 +129,5 @@ def test_a_run_under_control_is_restored_with_its_own_structure(
     record = again.record
     assert record.graph is not None
     assert record.graph.control == "shuffled"
-    assert again.reader.structure.fingerprint == record.graph.fingerprint
+    assert again.preprocessor.structure.fingerprint == record.graph.fingerprint
     assert again.graph.fingerprint != record.graph.fingerprint

@@ -250,7 +250,7 @@ def test_a_checkpoint_of_something_else_is_refused_with_every_difference(
 ) -> None:
     folder, made = new_folder(), make({"epochs": 1})
     train(folder, made)
-    turned = list(made.reader.findings)[::-1]
+    turned = list(made.preprocessor.findings)[::-1]
     other = {**made.identity(), "findings": turned, "graph": "0" * 64}
     with pytest.raises(InputError) as caught:
         SafeCheckpointIO(other).load_checkpoint(folder.checkpoints / "last")

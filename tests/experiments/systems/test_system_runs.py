@@ -41,7 +41,7 @@ def small_run(small: dict[str, Any], name: str) -> Experiment:
 
 def fresh(made: RunContext) -> RunContext:
     """The run with a copy of its untrained system."""
-    graph = made.reader.graph  # large, and never changed
+    graph = made.preprocessor.graph  # large, and never changed
     torch.manual_seed(1)
     return replace(made, system=copy.deepcopy(made.system, {id(graph): graph}))
 

@@ -69,7 +69,7 @@ def test_numbers_are_those_of_the_metrics(
     metrics = Generation().measure(folder, context).metrics["test"]
     assert set(metrics) == set(Generation.metrics)
 
-    graph, linker = context.reader.graph, MentionLinker(context.reader.graph)
+    graph, linker = context.preprocessor.graph, MentionLinker(context.preprocessor.graph)
     reads = labeler(graph, "nih14")
     findings = [column for column in reads.columns if column != "normal"]
     assert len(findings) == 14

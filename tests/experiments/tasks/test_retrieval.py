@@ -46,6 +46,6 @@ def test_a_part_is_read_once_however_often_it_is_validated(
     contrasted: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = contrasted.with_training_text("validation")
-    monkeypatch.delattr(type(contrasted.reader), "read")
+    monkeypatch.delattr(type(contrasted.preprocessor), "read")
     assert contrasted.with_training_text("validation") is first
     assert mean_reciprocal_rank(contrasted) == mean_reciprocal_rank(contrasted)
