@@ -12,7 +12,7 @@ from torch import Tensor
 
 from encoders.batch import StudyBatch
 from experiments.loading.cohort import StudyOrder
-from experiments.training.distributed import ALONE, World
+from experiments.training.distributed import SINGLE_PROCESS, ProcessContext
 from experiments.training.optimisers import optimiser_of, schedule_of
 from experiments.training.running_statistics import RunningStatistics
 from fusion.system import System
@@ -35,7 +35,7 @@ class Task(pl.LightningModule):
         place: Place of the stage among the system's stages.
         steps: Optimiser steps of the whole stage, for the schedule of its rate.
         order: Order of the training studies, put where a checkpoint left it.
-        world: The processes that train together.
+        process: The processes that train together.
 
     Raises:
         InputError: If the stage trains nothing.
@@ -47,11 +47,11 @@ class Task(pl.LightningModule):
         place: int,
         steps: int,
         order: StudyOrder,
-        world: World = ALONE,
+        process: ProcessContext = SINGLE_PROCESS,
     ) -> None:
         super().__init__()
         self.system, self.place, self.steps = system, place, max(steps, 1)
-        self.order, self.world = order, world
+        self.order, self.process = order, process
         self.stage = stage = system.stages[place]
         self.skipped: Tensor
         self.in_a_row: Tensor
@@ -121,8 +121,8 @@ class Task(pl.LightningModule):
         """
         if place % self.trainer.accumulate_grad_batches == 0:
             self.statistics.remember()
-        if not self.world.alone:
-            at = [self.order.seed or 0, self.place, self.current_epoch, place, self.world.rank]
+        if not self.process.is_single:
+            at = [self.order.seed or 0, self.place, self.current_epoch, place, self.process.rank]
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
             return
         if self.restored:
@@ -148,7 +148,7 @@ class Task(pl.LightningModule):
 
     def mean_losses(self) -> dict[str, float]:
         """Mean loss of each objective since the last call; NaN where it was never finite."""
-        sums = {name: self.world.total(self.sums[name]) for name in sorted(self.sums)}
+        sums = {name: self.process.total(self.sums[name]) for name in sorted(self.sums)}
         means = {
             name: float(total / number) if number else math.nan
             for name, (total, number) in sums.items()

@@ -33,7 +33,7 @@ from experiments.loading.cohort import Cohort
 from experiments.metrics.bootstrap import Plan, paired
 from experiments.metrics.holm import holm
 from experiments.records.folder import RunFolder
-from experiments.runner.run import settle, train
+from experiments.runner.run import set_global_state, train
 from experiments.runs.build import RunContext, build_context
 from experiments.synthetic.planted import graph_of
 from experiments.systems.graph_fusion import GraphFusion
@@ -112,7 +112,7 @@ def trained(made: RunContext, graph: KnowledgeGraph, seed: int, count: int) -> n
     """Test probabilities `[n, C]` of one arm trained on the first `count` studies."""
     experiment = made.experiment.model_copy(update={"seed": seed})
     stage = experiment.stages[0]
-    settle(experiment)
+    set_global_state(experiment)
     setting = replace(made.preprocessor.setting(), graph=graph, text_width=0, text_encoder=None)
     options = GraphFusion.Options.model_validate(experiment.system.options)
     cohorts = {

@@ -19,7 +19,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
 from experiments.runner.run import train
 from experiments.runs.build import RunContext, build_context
-from experiments.training.callbacks import StopAsked
+from experiments.training.callbacks import StopRequested
 from tests.experiments.systems.conftest import CASES, stages_of
 
 BATCHES = 4
@@ -73,7 +73,7 @@ def test_it_resumes_inside_each_stage_to_the_same_weights(
     for place in range(len(made.system.stages)):
         folder, stopped = RunFolder.create(tmp_path, experiment), fresh(made)
         stop_after(stopped, place * BATCHES + BATCHES // 2)
-        with pytest.raises(StopAsked):
+        with pytest.raises(StopRequested):
             train(folder, stopped)
         assert load_checkpoint(folder.checkpoints / "last").state["stage"] == place
         torch.manual_seed(99)  # another process would not have the same randomness
