@@ -58,10 +58,10 @@ def predict(**given: Any) -> None:
     if output is not None:
         _check_ending(output)
     folder = find_run(given["run_name"], given["runs"])
-    from experiments.inference.predict import Asked, predict_inputs
+    from experiments.inference.predict import PredictionRequest, predict_inputs
     from experiments.inference.prediction_rows import prediction_rows
 
-    asked = Asked(
+    asked = PredictionRequest(
         findings=given["findings"],
         report=given["report"],
         dialogue=given["dialogue"],

@@ -20,7 +20,7 @@ from experiments.records.folder import RunFolder
 from experiments.runs.build import RunContext
 from experiments.tasks.classification import ClassificationResult
 from fusion.capabilities import Classifies, able
-from fusion.joins import SOURCES
+from fusion.joins import INPUTS
 from fusion.system import Output
 from kg.model.graph import KnowledgeGraph
 
@@ -101,21 +101,21 @@ def _example(
 
 
 def evidence_lines(
-    graph: KnowledgeGraph, finding: str, remembered: Sequence[str], weights: Sequence[float]
+    graph: KnowledgeGraph, finding: str, neighbours: Sequence[str], weights: Sequence[float]
 ) -> list[str]:
     """The most attended neighbours of a finding, each with the edge that ties it and its source.
 
     Args:
         graph: The run's graph.
         finding: Concept id.
-        remembered: Concepts in the finding's memory, in order.
+        neighbours: Concepts in the finding's neighbourhood, in order.
         weights: Attention on each of them.
 
     Returns:
         Only edges that are in the graph; a neighbour two steps away is not listed.
     """
     lines: list[str] = []
-    for weight, other in sorted(zip(weights, remembered, strict=False), key=lambda x: -x[0]):
+    for weight, other in sorted(zip(weights, neighbours, strict=False), key=lambda x: -x[0]):
         ties = [e for e in graph.edges_of(finding) if other in (e.subject, e.object)]
         if other == finding or not ties:
             continue
@@ -128,17 +128,17 @@ def evidence_lines(
 
 def _lines(context: RunContext, output: Output, row: int, column: int) -> list[str]:
     finding = context.preprocessor.findings[column]
-    remembered = context.system.remembered(finding)
-    if not remembered or "memory" not in output.attention:
+    neighbours = context.system.neighbours(finding)
+    if not neighbours or "memory" not in output.attention:
         return []
     weights = output.attention["memory"][row, column].tolist()
-    return evidence_lines(context.preprocessor.structure, finding, remembered, weights)
+    return evidence_lines(context.preprocessor.structure, finding, neighbours, weights)
 
 
 def _sources(output: Output, row: int, column: int) -> dict[str, float]:
     if output.gates is None:
         return {}
-    return {name: float(output.gates[row, column, i]) for i, name in enumerate(SOURCES)}
+    return {name: float(output.gates[row, column, i]) for i, name in enumerate(INPUTS)}
 
 
 def _thumbnail(context: RunContext, image: StudyImage) -> str:

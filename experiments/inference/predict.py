@@ -22,7 +22,7 @@ from experiments.datasets import DATASETS
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import match_findings
 from experiments.loading.mixture import with_whole_paths
-from experiments.loading.tolerant import has_input, read_readable
+from experiments.loading.tolerant import has_input, read_tolerantly
 from experiments.preparation.open_dataset import OpenDataset, build_dataset
 from experiments.records.folder import RunFolder
 from experiments.runs.restore import RULE, Restored, restore
@@ -30,7 +30,7 @@ from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["Asked", "Predicted", "predict_inputs"]
+__all__ = ["PredictionRequest", "Predicted", "predict_inputs"]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ NOT_KNOWN: tuple[Modality, View] = ("cxr", "frontal")
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictionRequest:
     """What is asked beside the inputs.
 
     Args:
@@ -77,7 +77,9 @@ class Predicted:
     notes: tuple[str, ...] = ()
 
 
-def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Predicted:
+def predict_inputs(
+    inputs: Sequence[str], folder: RunFolder, request: PredictionRequest
+) -> Predicted:
     """Predict the findings of each input with a finished run.
 
     An input is a picture, a volume, a clip, a folder of one study (its pictures, DICOM slices,
@@ -87,21 +89,21 @@ def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Pr
     Args:
         inputs: Paths or names.
         folder: The run.
-        asked: Findings asked for, and what is known of the inputs.
+        request: Findings asked for, and what is known of the inputs.
 
     Raises:
         InputError: If an input does not exist, or nothing of them can be read.
     """
     restored = restore(folder)
-    wanted = _wanted(restored, asked.findings)
-    studies, notes = _studies(restored, inputs, asked)
+    wanted = _wanted(restored, request.findings)
+    studies, notes = _studies(restored, inputs, request)
     matches = match_findings(restored, wanted)
-    restored.preprocessor.text.ask(wanted)
-    given_something = [study for study in studies if has_input(restored.preprocessor, study)]
-    if not given_something:
+    restored.preprocessor.text.redact_findings(wanted)
+    with_input = [study for study in studies if has_input(restored.preprocessor, study)]
+    if not with_input:
         read = ", ".join(restored.record.inputs_at_test)
         raise InputError(f"none of the inputs has what {folder.run} reads", f"it reads: {read}")
-    cohort, refused = read_readable(restored.preprocessor, given_something, Path())
+    cohort, refused = read_tolerantly(restored.preprocessor, with_input, Path())
     reasons = {str(error.path): error.reason for error in refused}
     rejected = tuple(
         (study.study, image.path, reasons[image.path])
@@ -113,26 +115,26 @@ def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Pr
         log.warning("rejected: %s: %s", path, reason)
     left = {study.study for study in cohort.studies}
     lost = tuple(study.study for study in studies if study.study not in left)
-    given_findings = tuple(one.asked or one.finding for one in matches)
-    answers = answer(restored.system, cohort, given_findings, restored.calibration)
+    answered = tuple(one.asked or one.finding for one in matches)
+    answers = answer(restored.system, cohort, answered, restored.calibration)
     prediction = _prediction([study.study for study in cohort.studies], wanted, answers)
     names = tuple(_name(restored.graph, finding) for finding in wanted)
     return Predicted(prediction, names, rejected, lost, tuple(notes))
 
 
 def _studies(
-    restored: Restored, inputs: Sequence[str], asked: Asked
+    restored: Restored, inputs: Sequence[str], request: PredictionRequest
 ) -> tuple[list[Study], list[str]]:
     """The studies of all inputs, and what to know of them."""
     studies: list[Study] = []
     notes: list[str] = []
     for given in inputs:
         if given in DATASETS.names():
-            found, said = _of_dataset(restored, given, asked.root)
+            found, said = _of_dataset(restored, given, request.root)
             studies += found
             notes += said
         else:
-            study, said = _of_path(restored, given, asked)
+            study, said = _of_path(restored, given, request)
             studies.append(study)
             notes += said
     counts = Counter(study.study for study in studies)
@@ -171,7 +173,7 @@ def _name(graph: KnowledgeGraph, finding: str) -> str:
     return graph.concept(finding).label if finding in graph.index else finding
 
 
-def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[str]]:
+def _of_path(restored: Restored, given: str, request: PredictionRequest) -> tuple[Study, list[str]]:
     """One study of a picture, or of a folder of pictures and texts; and what to know of it.
 
     Raises:
@@ -189,14 +191,14 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
         raise InputError(f"{given}: no such file or folder, and no data set", hint)
     reports = [one for one in texts if one.name.lower().startswith("report")]
     dialogues = [one for one in texts if one.name.lower().startswith("dialogue")]
-    reports += [asked.report] if asked.report else []
-    dialogues += [asked.dialogue] if asked.dialogue else []
+    reports += [request.report] if request.report else []
+    dialogues += [request.dialogue] if request.dialogue else []
     if not (pictures or reports or dialogues):
         raise InputError(
             f"{given}: holds no picture, report*.txt or dialogue*.txt",
             f"pictures end in {', '.join(ENDINGS)}",
         )
-    images, notes = _images(restored, pictures, asked)
+    images, notes = _images(restored, pictures, request)
     study = Study(
         study=given,
         patient=given,
@@ -209,7 +211,7 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
 
 
 def _images(
-    restored: Restored, pictures: Sequence[Path], asked: Asked
+    restored: Restored, pictures: Sequence[Path], request: PredictionRequest
 ) -> tuple[list[StudyImage], list[str]]:
     """Pictures with how they were taken, and what their headers say a reader must know.
 
@@ -225,10 +227,10 @@ def _images(
         except RejectedImage:
             about = About()
         notes += [f"{path}: {note}" for note in about.notes]
-        modality = asked.modality or about.modality or first
+        modality = request.modality or about.modality or first
         if usual and modality not in usual:
             notes.append(f"{path}: taken as {modality}, which the run has not seen in training")
-        view = asked.view or usual.get(modality, NOT_KNOWN[1])
+        view = request.view or usual.get(modality, NOT_KNOWN[1])
         images.append(StudyImage(str(path.absolute()), modality, view))
     return images, notes
 

@@ -1,4 +1,4 @@
-"""StudyPreprocessor: all that is fitted on training studies; reads any studies into a cohort."""
+"""StudyPreprocessor: fitted on training studies, turns any studies into a cohort of tensors."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ __all__ = ["StudyPreprocessor"]
 
 
 class StudyPreprocessor:
-    """Reads studies for one experiment: pictures, text, evidence, facts and targets.
+    """Preprocessing of images, text, metadata and targets for one experiment.
 
-    Built, then fitted on training studies or restored from a run; the same reader then reads
-    validation, test, another data set, or one file.
+    Fitted on training studies or restored from a run; the same preprocessor then reads validation,
+    test, another data set, or one file.
 
     Args:
         experiment: The configuration.
         graphs: The run's graph.
         findings: Concept ids trained on.
         exclusive: Whether exactly one of them holds.
-        held: What training must not see.
-        needs: What the system asks of its input.
+        held: Findings held out of training.
+        needs: Inputs that the system requires.
         cache: Folder of feature caches.
     """
 
@@ -60,11 +60,11 @@ class StudyPreprocessor:
         self.images: ImageLoader | None = None
         if experiment.image.encoder is not None:
             self.images = ImageLoader(experiment.image, cache, experiment.seed, needs)
-        asked = (*findings, *held.findings)
+        predicted = (*findings, *held.findings)
         self.text = TextLoader(
             experiment.text,
             self.graph,
-            asked,
+            predicted,
             cache,
             masked=held.masked,
             lexicon=experiment.graph.lexicon,
@@ -77,22 +77,22 @@ class StudyPreprocessor:
 
     @property
     def contents(self) -> Contents | None:
-        """Gives hashes of pictures, those it gave before without reading; None = reads none."""
+        """Hashes of images, cached once computed; None where no images are read."""
         return None if self.images is None else self.images.contents
 
     @property
     def pairs(self) -> bool:
-        """Whether training sees pictures beside their full report."""
+        """Whether training pairs images with their full report."""
         return self.needs.paired_report and self.images is not None
 
     @property
     def reads_text(self) -> bool:
-        """Whether the system is given text at all, in training or at test."""
+        """Whether the system reads text, in training or at test."""
         policies = {self.text.training_policy, self.experiment.text.test}
         return self.pairs or policies != {"none"}
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
-        """Fit reduction, vocabulary, facts, prevalence and supervised concepts on training."""
+        """Fit reduction, vocabulary, metadata, prevalence and supervised concepts."""
         if self.images is not None and "image" not in self._taken_over:
             self.images.fit(studies, root)
         if self.reads_text and "text" not in self._taken_over:
@@ -118,23 +118,23 @@ class StudyPreprocessor:
         extras: bool = False,
         findings: tuple[str, ...] | None = None,
     ) -> Cohort:
-        """Read studies.
+        """Read studies into a cohort.
 
         Args:
             studies: The studies.
-            root: Folder their picture paths are relative to.
-            training: Read by the training policy, and add what only training may see.
-            extras: Add what only training may see to what is read as at test, so that a loss can be
-                measured on validation.
-            findings: Concept ids to make targets for; those trained on where not given.
+            root: Folder their image paths are relative to.
+            training: Read by the training policy, and add training-only targets and text.
+            extras: Add training-only targets and text to what is read as at test, so that a loss
+                can be measured on validation.
+            findings: Concept ids of the targets; those trained on by default.
         """
         text = self.experiment.text
         policy = self.text.training_policy if training else text.test
         reads = self.reads_text and policy != "none"
-        wanted = self.findings if findings is None else findings
+        targeted = self.findings if findings is None else findings
         return Cohort(
             studies=tuple(studies),
-            targets=torch.from_numpy(self._targets(studies, wanted)),
+            targets=torch.from_numpy(self._targets(studies, targeted)),
             pictures=None if self.images is None else self.images.read(studies, root),
             text=self.text.text(studies, policy, training=training) if reads else None,
             evidence=self.text.evidence(studies, policy, training=training) if reads else None,
@@ -145,7 +145,7 @@ class StudyPreprocessor:
         )
 
     def setting(self) -> Setting:
-        """What the system is told before it is built."""
+        """Setting that the system is built with."""
         tokens, width = self.images.shape if self.images else (0, 0)
         return Setting(
             graph=self.structure,
@@ -170,12 +170,12 @@ class StudyPreprocessor:
         tensors: Mapping[str, Tensor],
         plain: Mapping[str, Any],
     ) -> None:
-        """Take what another run fitted to read pictures or text, instead of fitting it.
+        """Take over fitted image or text preprocessing of another run.
 
         Args:
-            kind: The reduction of image tokens (`image`), or the vocabulary (`text`).
+            kind: Reduction of image tokens (`image`), or vocabulary (`text`).
             tensors: Tensors of the other run's `state`.
-            plain: The rest of it.
+            plain: Plain values of its `state`.
         """
         if kind == "image" and self.images is not None:
             self.images.restore(tensors)
@@ -184,7 +184,7 @@ class StudyPreprocessor:
         self._taken_over.add(kind)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What was fitted: tensors, and the rest ready for JSON."""
+        """Fitted state: tensors, and plain values ready for JSON."""
         tensors = self.images.state() if self.images else {}
         plain = {
             "words": self.text.state() if self.reads_text else {},
@@ -198,7 +198,7 @@ class StudyPreprocessor:
         return tensors, plain
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore the fitted state."""
         if self.images is not None:
             self.images.restore(tensors)
         if self.reads_text:
@@ -209,7 +209,7 @@ class StudyPreprocessor:
         self.usual = dict(plain.get("usual", {}))
 
     def _extras(self, studies: Sequence[Study]) -> dict[str, Any]:
-        """What only training may see: what reports and coding state, and the reports themselves."""
+        """Training-only targets and text: statements of reports and coding, and full reports."""
         sources = self.experiment.concept_sources
         return {
             "concept_targets": self.text.concept_targets(studies, sources),
@@ -219,7 +219,7 @@ class StudyPreprocessor:
         }
 
     def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:
-        """Findings and impression by study, where a system writes them."""
+        """Findings and impression by study, where a system generates them."""
         if not self.needs.vocabulary:
             return {}
         return {study.study: self.text.report(study, training=training) for study in studies}
@@ -232,7 +232,7 @@ class StudyPreprocessor:
 def usual_views(studies: Sequence[Study]) -> dict[Modality, View]:
     """Most frequent view of each modality, the most frequent modality first.
 
-    A picture that comes without a word on how it was taken is taken for this.
+    An image without a stated view is taken for this.
     """
     pairs = Counter((image.modality, image.view) for study in studies for image in study.images)
     counts = Counter(image.modality for study in studies for image in study.images)

@@ -1,4 +1,4 @@
-"""Read studies from outside, leaving out pictures that cannot be read instead of stopping."""
+"""Tolerant loading: reads studies without their unreadable images instead of stopping."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from experiments.loading.cohort import Cohort
 from experiments.loading.preprocessor import StudyPreprocessor
 from kg.errors import InputError
 
-__all__ = ["has_input", "read_readable"]
+__all__ = ["has_input", "read_tolerantly"]
 
 
-def read_readable(
+def read_tolerantly(
     preprocessor: StudyPreprocessor, studies: Sequence[Study], root: Path
 ) -> tuple[Cohort, list[RejectedImage]]:
-    """Read studies as at test.
+    """Read studies as at test, without unreadable images.
 
-    A study loses its unreadable pictures; one that had pictures and keeps nothing the preprocessor
-    reads is left out.
+    A study that had images and keeps no input that the run reads is left out.
 
     Args:
-        preprocessor: A fitted or restored reader.
+        preprocessor: A fitted or restored preprocessor.
         studies: The studies.
-        root: Folder their picture paths are relative to.
+        root: Folder their image paths are relative to.
 
     Returns:
-        The cohort, and why each unreadable picture was refused, in order.
+        The cohort, and the error of each unreadable image, in order.
 
     Raises:
         InputError: If no study is left.
@@ -48,7 +47,7 @@ def read_readable(
         if not left:
             first = next(iter(rejected.values()), None)
             reason = f": {first.message}" if first else ""
-            raise InputError(f"nothing is left to read{reason}", first.hint if first else "")
+            raise InputError(f"no study is left to read{reason}", first.hint if first else "")
         try:
             return preprocessor.read(left, root), list(rejected.values())
         except RejectedImage as error:
@@ -59,7 +58,7 @@ def read_readable(
 
 
 def has_input(preprocessor: StudyPreprocessor, study: Study) -> bool:
-    """Whether a study has anything that the run is given at test."""
+    """Whether a study has any input that the run reads at test."""
     policy = preprocessor.experiment.text.test
     if preprocessor.images is not None and preprocessor.images.allowed(study):
         return True
@@ -69,7 +68,7 @@ def has_input(preprocessor: StudyPreprocessor, study: Study) -> bool:
 
 
 def _without(study: Study, rejected: set[str], preprocessor: StudyPreprocessor) -> Study | None:
-    """The study without refused pictures; None where it loses all there was to read."""
+    """The study without rejected images; None where it keeps no input."""
     images = tuple(image for image in study.images if image.path not in rejected)
     if len(images) == len(study.images):
         return study

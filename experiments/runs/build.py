@@ -16,7 +16,7 @@ from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import LabelChoice
 from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import (
-    PARTS,
+    SUBSETS,
     Cohorts,
     fit_preprocessor,
     image_hashes,
@@ -133,10 +133,10 @@ def build_context(
     data = experiment.data
     opened = open_dataset(data, root, cache, boxes=needs_of(experiment).boxes)
     manifest = opened.manifest(experiment.split)
-    studies = wanted_studies(opened.studies, data)
+    studies = labelled_studies(opened.studies, data)
     taught = _taught(experiment, opened, studies)
-    parts: dict[SplitSubset, Sequence[Study]] = {
-        part: _part(studies, manifest, part) for part in PARTS
+    parts: dict[SplitPart, Sequence[Study]] = {
+        part: _part(studies, manifest, part) for part in SUBSETS
     }
     preprocessor = build_preprocessor(
         experiment,
@@ -246,7 +246,7 @@ def _part(studies: Sequence[Study], manifest: Manifest, part: SplitSubset) -> Se
     return those(studies, lambda study: manifest.assignments[study.study] == part)
 
 
-def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:
+def labelled_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:
     """Labelled studies that have what is required.
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 
 from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
-from experiments.loading.data_source import PARTS
+from experiments.loading.data_source import SUBSETS
 from experiments.loading.targets import leakage
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
@@ -87,7 +87,7 @@ def started_record(
         leakage=leakage(experiment.text.test, context.choice.source),
         data_fingerprint=context.fingerprint,
         split_manifest=context.manifest.sha256,
-        split_counts={part: len(context.cohorts[part]) for part in PARTS},
+        split_counts={part: len(context.cohorts[part]) for part in SUBSETS},
         graph=context.graph_use,
         seed=experiment.seed,
         tasks=context.tasks,

@@ -18,7 +18,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST, ZERO_SHOT, read_predictions
 from experiments.records.record import RunRecord
 from experiments.records.studies import read_studies
-from experiments.runs.build import fingerprint, needs_of, wanted_studies
+from experiments.runs.build import fingerprint, labelled_studies, needs_of
 from experiments.runs.restore import restore
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -133,7 +133,7 @@ def _data(folder: RunFolder, root: Path) -> str:
     )
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
-    studies = wanted_studies(opened.studies, experiment.data)
+    studies = labelled_studies(opened.studies, experiment.data)
     return opened.fingerprint or fingerprint(
         [study for study in studies if manifest.assignments.get(study.study) in used],
         opened.root,

@@ -180,7 +180,7 @@ def test_a_run_on_the_locked_part_is_noted_and_not_tested_again_by_accident(
     (line,) = read_ledger(small_runs)
     (small_runs / LEDGER).unlink()
     assert (line["run"], line["why"]) == (name, "Final figures.")
-    with pytest.raises(InputError, match="nothing is left to test: .* locked"):
+    with pytest.raises(InputError, match="no study is left to evaluate: .* locked"):
         evaluate_run(find_run(name, small_runs), "synthetic", Path())
 
 
@@ -277,7 +277,7 @@ def test_evidence_mined_from_the_tested_data_is_said(
 
 def test_nothing_left_to_test_says_why(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     locked(monkeypatch, 1.0)
-    with pytest.raises(InputError, match=r"nothing is left to test: \d+ locked"):
+    with pytest.raises(InputError, match=r"no study is left to evaluate: \d+ locked"):
         evaluate_run(run, "synthetic", Path())
 
 

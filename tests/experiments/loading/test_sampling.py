@@ -15,7 +15,7 @@ from encoders.study import Study
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
 from experiments.loading.cohort import Cohort, StudyOrder
-from experiments.loading.sampling import EpochSample, epoch_sample, rarity_weights
+from experiments.loading.sampling import EpochSample, balanced_weights, epoch_sample
 from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
 from experiments.runs.build import build_context
@@ -78,7 +78,7 @@ def test_an_epoch_hangs_on_its_number_alone_and_is_resumed_exactly() -> None:
 def test_rarity_by_hand() -> None:
     targets = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, NAN], [0.0, 0.0], [NAN, NAN]])
     # present in three, in one; two studies with nothing present
-    assert rarity_weights(targets).tolist() == [1 / 3, 1.0, 1 / 3, 1 / 2, 1 / 2]
+    assert balanced_weights(targets).tolist() == [1 / 3, 1.0, 1 / 3, 1 / 2, 1 / 2]
 
 
 def test_balanced_draws_the_rare_more_often() -> None:

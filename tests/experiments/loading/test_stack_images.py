@@ -134,7 +134,7 @@ def test_frozen_tokens_of_colours_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_one_channel_is_refused_for_colour(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="torchxrayvision_densenet sees grey pictures alone"):
+    with pytest.raises(InputError, match="torchxrayvision_densenet takes grey images alone"):
         ImageLoader(
             ImageSection.model_validate({"encoder": {"name": "torchxrayvision_densenet"}}),
             tmp_path,
