@@ -1,4 +1,4 @@
-"""A few test studies as one can look at them: pictures, text, answers and what they rest on."""
+"""Example studies of the test set: images, text, predictions and their evidence."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ SIDE = 192
 
 
 def write_examples(folder: RunFolder, context: RunContext, result: ClassificationResult) -> None:
-    """Write a few test studies with pictures, text, answers and what they rest on."""
+    """Write a few test studies with images, text, predictions and their evidence."""
     cohort = context.cohorts["test"]
-    chosen = _telling(result)
+    chosen = _informative(result)
     batch = cohort.batch(chosen)
     context.system.eval()
     classifier: Classifies = able(context.system, Classifies)
@@ -47,8 +47,8 @@ def write_examples(folder: RunFolder, context: RunContext, result: Classificatio
     write_json(folder.path / "examples.json", rows)
 
 
-def _telling(result: ClassificationResult) -> list[int]:
-    """Places of test studies worth a look: surest right answers and worst mistakes, in turn."""
+def _informative(result: ClassificationResult) -> list[int]:
+    """Places of example studies: the most confident true positives and the worst misses."""
     part = result.test
     with np.errstate(invalid="ignore"):
         gap = np.abs(part.labels - part.probabilities)
@@ -103,7 +103,7 @@ def _example(
 def evidence_lines(
     graph: KnowledgeGraph, finding: str, neighbours: Sequence[str], weights: Sequence[float]
 ) -> list[str]:
-    """The most attended neighbours of a finding, each with the edge that ties it and its source.
+    """Most attended neighbours of a finding, each with its edge and the source of the edge.
 
     Args:
         graph: The run's graph.
@@ -112,7 +112,7 @@ def evidence_lines(
         weights: Attention on each of them.
 
     Returns:
-        Only edges that are in the graph; a neighbour two steps away is not listed.
+        Lines for direct edges; a neighbour two steps away is not listed.
     """
     lines: list[str] = []
     for weight, other in sorted(zip(weights, neighbours, strict=False), key=lambda x: -x[0]):
@@ -120,9 +120,9 @@ def evidence_lines(
         if other == finding or not ties:
             continue
         edge = ties[0]
-        said = f"{graph.concept(edge.subject).label} {edge.relation.replace('_', ' ')} "
-        said += graph.concept(edge.object).label
-        lines.append(f"{said} (attention {weight:.2f}; {edge.evidence[0].source})")
+        statement = f"{graph.concept(edge.subject).label} {edge.relation.replace('_', ' ')} "
+        statement += graph.concept(edge.object).label
+        lines.append(f"{statement} (attention {weight:.2f}; {edge.evidence[0].source})")
     return lines[:LINES]
 
 
@@ -142,7 +142,7 @@ def _sources(output: Output, row: int, column: int) -> dict[str, float]:
 
 
 def _thumbnail(context: RunContext, image: StudyImage) -> str:
-    """A small PNG of a picture, in base64."""
+    """Thumbnail of an image as PNG, in base64."""
     window = context.experiment.image.window
     path = context.root / image.path
     grey = whole(read_picture(path, part=image.part, target=SIDE, window=window), SIDE)

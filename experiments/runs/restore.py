@@ -1,6 +1,6 @@
-"""Restore a finished run for asking: graph, reader, system and calibration, from its folder alone.
+"""Restoring of a finished run from its folder: graph, preprocessor, system and calibration.
 
-The data it was trained on need not be there any more.
+The training data are not needed.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ RULE = "chosen on validation"
 
 @dataclass(frozen=True)
 class Restored:
-    """A finished run, ready to be asked.
+    """A finished run, ready for prediction.
 
     Args:
         folder: Its folder.
         experiment: Its configuration.
-        graph: The graph that text is read and findings are matched with; the structure the system
-            was given is the reader's.
-        preprocessor: Reads studies as in training.
+        graph: Graph for reading text and matching findings; the system's structure is the
+            preprocessor's.
+        preprocessor: Preprocessor fitted in training.
         system: The trained system, in evaluation mode.
-        calibration: What validation taught, of the findings trained on in their order; None where
-            the run was not measured by classification.
+        calibration: Temperatures and thresholds of the findings trained on, in their order; None
+            where the run was not measured by classification.
         record: Its record.
         manifest: Its split.
     """
@@ -70,7 +70,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
 
     Args:
         folder: The run's folder.
-        cache: Folder of feature caches; beside the runs where not given.
+        cache: Folder of feature caches; default = beside the runs.
 
     Raises:
         InputError: If the run is not finished, its configuration was changed, the graph is no
@@ -112,7 +112,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
 
 
 def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
-    """The run's configuration, which must still be what the run was started with."""
+    """The run's configuration, checked to be unchanged since its start."""
     experiment = resolve(str(folder.config))
     started = check_values(Experiment, dict(record.experiment), places={(): str(folder.record)})
     if experiment != started:
@@ -126,7 +126,7 @@ def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
 def _graphs(
     experiment: Experiment, record: RunRecord, held: Held
 ) -> tuple[KnowledgeGraph, KnowledgeGraph]:
-    """The run's graph and its structure, made again and proved equal by its fingerprint."""
+    """The run's graph and its structure, rebuilt and checked by fingerprint."""
     dataset = build_dataset(experiment.data.name, experiment.data.options)
     graph, use = choose_graph(experiment.graph, dataset.graph_names)
     graph, use = without_mined(graph, use, held.masked)
@@ -142,7 +142,7 @@ def _graphs(
 
 
 def _held(state: Any) -> Held:
-    """What was held out of training."""
+    """Findings held out of training."""
     kept = state.get("held")
     if not kept:
         return NOTHING_HELD
@@ -150,7 +150,7 @@ def _held(state: Any) -> Held:
 
 
 def _exclusive(state: Any, experiment: Experiment, graph: KnowledgeGraph) -> bool:
-    """Whether the findings exclude each other, as the reader kept it."""
+    """Whether the findings exclude each other, from the preprocessor's state."""
     if "exclusive" in state:
         return bool(state["exclusive"])
     sets = {one.name: one for one in graph.label_sets}
@@ -160,10 +160,10 @@ def _exclusive(state: Any, experiment: Experiment, graph: KnowledgeGraph) -> boo
 def _calibration(
     record: RunRecord, manifest: Manifest, preprocessor: StudyPreprocessor
 ) -> Calibration | None:
-    """Temperatures and thresholds as the record's rows keep them; None where it has none.
+    """Temperatures and thresholds from the record's rows; None where it has none.
 
     Raises:
-        InputError: If the record has a row of some finding trained on, and of another it has none.
+        InputError: If the record has rows of some findings trained on, but not of all.
     """
     rows = {row.finding: row for row in record.findings if row.basis == "trained"}
     if not rows:

@@ -1,4 +1,4 @@
-"""The record of a run: what it was given when it started, what was measured when it ended."""
+"""Record of a run: its settings at the start, and its measurements at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["finished_record", "inputs_at_test", "started_record", "supervision"]
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
-    """What a system is given at test."""
+    """Inputs of a system at test."""
     inputs = []
     if experiment.image.encoder is not None:
         inputs.append("image" if experiment.image.recipe == "whole" else experiment.image.recipe)
@@ -34,14 +34,14 @@ def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
 
 
 def supervision(context: RunContext) -> tuple[str, ...]:
-    """What the weights of a run are taught by, those it starts with included."""
+    """Supervision of a run's weights, that of its parents included."""
     system, needs, sources = (
         context.system,
         context.preprocessor.needs,
         context.experiment.concept_sources,
     )
     concepts = any(stage.objectives.get("concept_supervision") for stage in system.stages)
-    taught = {
+    kinds = {
         "labels": isinstance(system, Classifies)
         and _learns_labels(system, context.preprocessor.findings),
         "reports": needs.paired_report or needs.sentences,
@@ -49,7 +49,7 @@ def supervision(context: RunContext) -> tuple[str, ...]:
         "coded": concepts and "coded" in sources,
     }
     before = {word for parent in context.parents for word in parent.record.supervision}
-    return tuple(word for word, there in taught.items() if there or word in before)
+    return tuple(word for word, there in kinds.items() if there or word in before)
 
 
 def _learns_labels(system: Classifies, findings: Sequence[str]) -> bool:
@@ -64,7 +64,7 @@ def started_record(
     command: str,
     before: RunRecord | None,
 ) -> RunRecord:
-    """The record of a run that starts, or goes on from `before`."""
+    """Record of a run that starts, or is resumed from `before`."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if experiment.devices > 1:
         device = f"{experiment.devices} x {device}"
@@ -103,7 +103,7 @@ def started_record(
 def finished_record(
     record: RunRecord, results: Sequence[TaskResult], times: Mapping[str, float]
 ) -> RunRecord:
-    """The record of a run that is finished, with what its tasks measured."""
+    """Record of a finished run, with the results of its tasks."""
     metrics: dict[str, dict[str, Measured]] = {}
     for result in results:
         for part, values in result.metrics.items():

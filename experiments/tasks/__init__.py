@@ -1,4 +1,4 @@
-"""Catalog of tasks: what is measured of a trained system, on which table, by which metrics.
+"""Catalog of tasks: evaluations of a trained system, each with its table and metrics.
 
 A task names the capability it needs, so a system that lacks it is refused before it is trained.
 """
@@ -20,16 +20,14 @@ __all__ = ["TASKS", "Task", "check_tasks"]
 
 
 class Task(Protocol):
-    """Something to measure, built as `Part()`."""
+    """An evaluation of a trained system, built as `Part()`."""
 
     capability: ClassVar[type]
-    """What a system must be able to do."""
+    """Capability that a system must have."""
     table: ClassVar[str]
-    """File of the run folder it writes."""
+    """File of the run folder that it writes."""
     metrics: ClassVar[tuple[str, ...]]
-    """Names of its metrics; those by finding are means over findings."""
-    sums: ClassVar[Mapping[str, MetricsOf]]
-    """Its metrics that are functions of sums, by the rows of scores.parquet they are made of."""
+    """Names of its metrics; macro ones are means over findings."""
 
     def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Measure the trained system on the test studies, and write the table."""
@@ -44,7 +42,7 @@ def check_tasks(system: System, tasks: Sequence[str]) -> None:
     """Refuse a task that a system has no capability for.
 
     Raises:
-        InputError: With what it cannot do, and what it can.
+        InputError: With the missing capability and those it has.
     """
     for name in tasks:
         able(system, TASKS.load(name).capability)

@@ -1,4 +1,4 @@
-"""Classification: findings a system was trained on, calibrated and cut on validation."""
+"""Classification of the findings trained on, with calibration and thresholds of validation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["Classification"]
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationResult(TaskResult):
-    """What classification measured, with what pages show of single studies.
+    """Result of classification, with calibration and predictions for pages of examples.
 
     Args:
         calibration: Temperatures and thresholds chosen on validation.
@@ -46,7 +46,7 @@ class ClassificationResult(TaskResult):
 
 
 class Classification:
-    """Probabilities of the findings trained on, with thresholds and temperatures of validation."""
+    """Probabilities of the findings trained on, with temperatures and thresholds of validation."""
 
     capability: ClassVar[type] = Classifies
     table: ClassVar[str] = "predictions.parquet"
@@ -98,7 +98,7 @@ def _score(context: RunContext, cohort: Cohort) -> FloatArray:
 
 
 def _table(context: RunContext, test: ScoredPart, calibration: Calibration) -> MetricTable:
-    """Metrics of the test studies, and how the answers agree with the graph."""
+    """Metrics of the test studies, agreement with the graph included."""
     plan, seed = plan_of(context), context.experiment.seed
     table = measure(test, calibration.thresholds, plan, seed, context.preprocessor.exclusive)
     agrees = agreement(

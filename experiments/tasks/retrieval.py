@@ -1,4 +1,4 @@
-"""Retrieval: finds the report of a picture, and the picture of a report, among all tested."""
+"""Retrieval of reports by image, and of images by report, among all test studies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
 
 
 class Retrieval:
-    """Recall, mean reciprocal rank and median rank both ways, beside what chance would find."""
+    """Recall, mean reciprocal rank and median rank in both directions, beside chance."""
 
     capability: ClassVar[type] = Embeds
     table: ClassVar[str] = "scores.parquet"
@@ -46,7 +46,7 @@ class Retrieval:
     )
 
     def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
-        """Embed the test studies that have picture and report, and look for each in the others.
+        """Embed the test studies with image and report, and rank each among the others.
 
         Raises:
             InputError: If no test study has both.
@@ -55,7 +55,7 @@ class Retrieval:
         found = retrieved(context, cohort)
         if found is None:
             raise InputError(
-                "no test study has picture and report", "retrieval needs both: see `data check`"
+                "no test study has image and report", "retrieval needs both: see `data check`"
             )
         places, sums = found
         patients = np.asarray([cohort.studies[at].patient for at in places], dtype=object)
@@ -75,10 +75,10 @@ class Retrieval:
 
 
 def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
-    """Places of the studies with both sides, and what each contributes both ways; None = none.
+    """Places of the studies with image and report, and their rank sums in both directions; or None.
 
-    Reports that say the same word for word belong to the same pictures. They are looked for whole,
-    also where training draws single sentences.
+    Identical reports count as matches of the same images. Whole reports are ranked, also where
+    training draws single sentences.
     """
     image, text = _embedded(context, replace(cohort, sentences=False))
     there = (~image.isnan().any(1) & ~text.isnan().any(1)).nonzero().squeeze(1).tolist()
@@ -86,8 +86,8 @@ def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str,
         return None
     near = (image[there] @ text[there].T).double().numpy()
     words = [context.preprocessor.text.passages(cohort.studies[at], "full") for at in there]
-    said: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
-    same = said[:, None] == said[None]
+    reports: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
+    same = reports[:, None] == reports[None]
     return there, {
         "image_to_text": retrieval_sums(near, same),
         "text_to_image": retrieval_sums(near.T, same.T),
@@ -96,7 +96,7 @@ def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str,
 
 @torch.no_grad()
 def _embedded(context: RunContext, cohort: Cohort) -> tuple[Tensor, Tensor]:
-    """Unit vectors of pictures and reports, `[n, D]` each; NaN where there is none."""
+    """Unit vectors of images and reports, `[n, D]` each; NaN where there is none."""
     system: Embeds = able(context.system, Embeds)
     was_training = context.system.training
     context.system.eval()
@@ -114,7 +114,7 @@ def _embedded(context: RunContext, cohort: Cohort) -> tuple[Tensor, Tensor]:
 
 
 def mean_reciprocal_rank(context: RunContext) -> float:
-    """Mean of both ways on the validation studies; NaN where none has both sides."""
+    """Mean reciprocal rank of both directions on validation; NaN where no study has both."""
     found = retrieved(context, context.with_training_text("validation"))
     if found is None:
         return float("nan")

@@ -1,4 +1,4 @@
-"""Zero-shot: findings that training was shown no label of, without threshold or calibration."""
+"""Zero-shot classification of findings without training labels, thresholds or calibration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["ZeroShot"]
 
 
 class ZeroShot:
-    """Probabilities of findings held out of training, and of those never trained at all."""
+    """Probabilities of findings held out of training, and of those never trained."""
 
     capability: ClassVar[type] = Classifies
     table: ClassVar[str] = "predictions.parquet"
@@ -39,10 +39,10 @@ class ZeroShot:
     sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
     def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
-        """Ask the test studies for every finding that was not trained.
+        """Predict every finding that was not trained for the test studies.
 
         Raises:
-            InputError: If there is none, or the system answers for none of them.
+            InputError: If there is none, or the system predicts none of them.
         """
         preprocessor = context.preprocessor
         system: Classifies = able(context.system, Classifies)
@@ -58,15 +58,15 @@ class ZeroShot:
         test, data = context.cohorts["test"], context.experiment.data
         truth = targets(test.studies, held, data.uncertain, data.blank)
         answers = answer(context.system, test, held, None)
-        asked = replace(test, targets=torch.from_numpy(truth))
-        part = scored(ZERO_SHOT, asked, held, answers.probabilities)
+        cohort = replace(test, targets=torch.from_numpy(truth))
+        part = scored(ZERO_SHOT, cohort, held, answers.probabilities)
         keep_parts(folder, (part,), {ZERO_SHOT: test.studies})
         table = measure(part, None, plan_of(context), context.experiment.seed, False)
         labels = {name: preprocessor.graph.concept(name).label for name in held}
         basis = [system.basis(name) for name in held]
         rows = finding_rows(table, "test", labels, basis, None)
-        taught = [name for name in preprocessor.findings if name not in held]
+        trained = [name for name in preprocessor.findings if name not in held]
         return TaskResult(
             metrics={ZERO_SHOT: summary(table)},
-            findings=with_distances(rows, preprocessor.graph, taught),
+            findings=with_distances(rows, preprocessor.graph, trained),
         )

@@ -134,7 +134,7 @@ def test_an_input_without_what_the_run_reads_is_lost(logistic: RunFolder, own: P
     (own / "case" / "report.txt").write_text("Findings: Clear.")
     made = predict_inputs(["case", "pictures/0.png"], logistic, PredictionRequest())
     assert made.lost == ("case",)
-    with pytest.raises(InputError, match="none of the inputs has what .* reads"):
+    with pytest.raises(InputError, match="none of the inputs has a modality that .* reads"):
         predict_inputs(["case"], logistic, PredictionRequest())
 
 
@@ -143,7 +143,7 @@ def test_wrong_inputs(run: RunFolder, own: Path) -> None:
         predict_inputs(["synthetik"], run, PredictionRequest())
     assert "synthetic" in caught.value.hint
     (own / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no picture"):
+    with pytest.raises(InputError, match="holds no image"):
         predict_inputs(["empty"], run, PredictionRequest())
     with pytest.raises(InputError, match="two inputs are called"):
         predict_inputs(["pictures/0.png"] * 2, run, PredictionRequest())

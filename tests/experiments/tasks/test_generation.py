@@ -156,6 +156,6 @@ def test_studies_without_a_report_are_refused(
     silent = replace(cohort, reports={study.study: "" for study in cohort.studies})
     cohorts = context.cohorts.copy()
     cohorts[subset] = silent
-    with pytest.raises(InputError, match="has picture and report") as caught:
+    with pytest.raises(InputError, match="has image and report") as caught:
         Generation().measure(folder, replace(context, cohorts=cohorts))
     assert caught.value.hint
