@@ -152,14 +152,14 @@ def _chosen(section: HoldOut, findings: Sequence[str], label_set: LabelSet) -> t
 
 def _same_or_narrower(graph: KnowledgeGraph, finding: str) -> tuple[str, ...]:
     """The finding, its exact matches, and everything narrower than one of them."""
-    found, queue = {finding: None}, [finding]
+    members, queue = {finding: None}, [finding]
     while queue:
         here = queue.pop(0)
         for near in (*equivalents(graph, here), *graph.descendants(here)):
-            if near not in found:
-                found[near] = None
+            if near not in members:
+                members[near] = None
                 queue.append(near)
-    return tuple(found)
+    return tuple(members)
 
 
 def _mined(item: Evidence) -> bool:

@@ -1,4 +1,4 @@
-"""predictions.parquet: every probability a run gave, so that comparing needs no model."""
+"""predictions.parquet: all predicted probabilities of a run, for comparisons without a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 TEST = "test"
 ZERO_SHOT = "test_zero_shot"
-"""The test part, asked for the findings that were held out of training."""
+"""The test set with the findings held out of training."""
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 _COLUMNS = ("study", "patient", "part", "finding", "label", "probability")
@@ -34,10 +34,10 @@ _COLUMNS = ("study", "patient", "part", "finding", "label", "probability")
 
 @dataclass(frozen=True)
 class ScoredPart:
-    """Probabilities and labels of one part of the data.
+    """Probabilities and labels of one subset of the data.
 
     Args:
-        part: `validation`, `test`, or the name of another data set.
+        part: Name of the subset: `validation`, `test`, or the name of another data set.
         studies: Study identifiers, length `B`.
         patients: Group key of each study, length `B`.
         findings: Concept ids, length `C`.
@@ -74,28 +74,28 @@ class ScoredPart:
 def evaluated_part(
     dataset: str, labels: str, basis: str, *, locked: bool = False, without: Iterable[str] = ()
 ) -> str:
-    """Name of the part in which a test on a data set keeps its answers of one basis.
+    """Name of the subset for an evaluation's predictions of one basis.
 
     Args:
         dataset: Data set.
         labels: Label set.
         basis: `trained` or `zero_shot`.
-        locked: Whether the locked part was tested.
-        without: Sources that were withheld.
+        locked: Whether it is the locked test set.
+        without: Modalities that were left out.
     """
-    withheld = (f"without-{source}" for source in sorted(without))
-    return "-".join((dataset, labels, basis, *(("locked",) if locked else ()), *withheld))
+    missing = (f"without-{modality}" for modality in sorted(without))
+    return "-".join((dataset, labels, basis, *(("locked",) if locked else ()), *missing))
 
 
 def write_predictions(path: Path, parts: Sequence[ScoredPart]) -> None:
-    """Write parts as one table, a row a study and finding, whole or not at all."""
+    """Write subsets as one table atomically, a row for each study and finding."""
     table = pa.concat_tables([_table(part) for part in parts]).unify_dictionaries()
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_predictions(path: Path) -> list[ScoredPart]:
-    """Read back the parts, in the order of writing.
+    """Read the subsets in the order of writing.
 
     Raises:
         InputError: If the file is missing or damaged.
@@ -107,7 +107,7 @@ def read_predictions(path: Path) -> list[ScoredPart]:
 
 
 def predictions_table(path: Path) -> pa.Table:
-    """All parts as the one table they were written as, a row a study and finding.
+    """All subsets as one table, a row for each study and finding.
 
     Raises:
         InputError: If the file is missing or damaged.
@@ -123,7 +123,7 @@ def predictions_table(path: Path) -> pa.Table:
 
 
 def _table(part: ScoredPart) -> pa.Table:
-    """Long table of one part, study by study."""
+    """Long table of one subset, study by study."""
     studies, findings = len(part.studies), len(part.findings)
     columns = {
         "study": _words(np.repeat(np.asarray(part.studies, dtype=object), findings)),
@@ -141,7 +141,7 @@ def _words(values: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def _part(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> ScoredPart:
-    """One part as matrices."""
+    """One subset as matrices."""
     rows = columns["part"] == name
     finding = columns["finding"][rows]
     findings = tuple(dict.fromkeys(finding.tolist()))

@@ -168,7 +168,7 @@ class Exposure:
         twins: frozenset[Picture],
         known: Iterable[str],
     ) -> str:
-        """Reason for a study being seen (`study`, `patient`, `picture`, `near_duplicate`), or ''."""
+        """Reason for counting as seen (`study`, `patient`, `picture`, `near_duplicate`), or ''."""
         if _full(dataset, study.study, known) in self.studies:
             return "study"
         if _full(dataset, study.patient, known) in self.groups:

@@ -235,7 +235,7 @@ def take_weights(parents: Sequence[Parent], system: System) -> None:
             faults = [f"{name} is not there" for name in sorted(expected - set(taken))]
             faults += [f"{name} has no place" for name in sorted(set(taken) - expected)]
             faults += [
-                f"{name} is {tuple(taken[name].shape)}, wanted {tuple(state[name].shape)}"
+                f"{name} is {tuple(taken[name].shape)}, expected {tuple(state[name].shape)}"
                 for name in sorted(expected & set(taken))
                 if taken[name].shape != state[name].shape
             ]

@@ -109,9 +109,9 @@ class Generation:
         measured: dict[str, Measured] = {}
         for row in rows:
             rng = np.random.default_rng(context.experiment.seed)
-            metrics = self.sums[row.task](row.numbers.names)
-            for name, one in measure(row.numbers, metrics, patients, rng=rng).items():
-                measured[name] = Measured.of(one.value, one.low, one.high)
+            metrics = measure(sums[writer], _metrics(context), patients, rng=rng)
+            for name, one in metrics.items():
+                measured[f"{writer}{name}"] = Measured.of(one.value, one.low, one.high)
         return TaskResult(metrics={TEST: measured})
 
 
@@ -197,9 +197,12 @@ def _metrics(context: RunContext) -> Mapping[str, Metric]:
     label_set = context.label_set
     labeler = Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
     pairs = zip(label_set.columns, label_set.findings, strict=True)
-    columns = [column for column, name in pairs if name != label_set.no_finding]
-    found = labels_of(statements, labeler)
-    return [{column: each[column] for column in columns} for each in found]
+    of_labels = label_metrics([column for column, name in pairs if name != label_set.no_finding])
+    return {
+        **TEXT_METRICS,
+        **{f"label_{name}": of_labels[name] for name in OF_LABELS},
+        **STATEMENT_METRICS,
+    }
 
 
 def _sums(

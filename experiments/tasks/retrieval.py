@@ -52,12 +52,12 @@ class Retrieval:
             InputError: If no test study has both.
         """
         cohort = context.with_training_text("test")
-        found = retrieved(context, cohort)
-        if found is None:
+        result = retrieved(context, cohort)
+        if result is None:
             raise InputError(
                 "no test study has image and report", "retrieval needs both: see `data check`"
             )
-        places, sums = found
+        places, sums = result
         patients = np.asarray([cohort.studies[at].patient for at in places], dtype=object)
         studies = tuple(cohort.studies[at].study for at in places)
         rows = [
@@ -115,7 +115,7 @@ def _embedded(context: RunContext, cohort: Cohort) -> tuple[Tensor, Tensor]:
 
 def mean_reciprocal_rank(context: RunContext) -> float:
     """Mean reciprocal rank of both directions on validation; NaN where no study has both."""
-    found = retrieved(context, context.with_training_text("validation"))
-    if found is None:
+    result = retrieved(context, context.with_training_text("validation"))
+    if result is None:
         return float("nan")
-    return float(np.mean([each["reciprocal_rank"].mean() for each in found[1].values()]))
+    return float(np.mean([each["reciprocal_rank"].mean() for each in result[1].values()]))

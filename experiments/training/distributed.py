@@ -142,13 +142,13 @@ def _check(devices: int, started: dict[str, str | None]) -> None:
     size = int(started["WORLD_SIZE"] or devices)
     if size != devices and not is_worker():
         raise InputError(
-            f"devices: {devices} were asked for, torchrun started {size} processes",
+            f"devices: {devices} were requested, torchrun started {size} processes",
             f"--set devices={size}",
         )
     here = int(started["LOCAL_WORLD_SIZE"] or devices)
     if torch.cuda.is_available() and torch.cuda.device_count() < here:
         raise InputError(
-            f"devices: {here} were asked for, this machine has {torch.cuda.device_count()}",
+            f"devices: {here} were requested, this machine has {torch.cuda.device_count()}",
             f"--set devices={torch.cuda.device_count()}, or torchrun over several machines",
         )
 

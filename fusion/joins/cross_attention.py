@@ -2,7 +2,7 @@
 
 Reference: Carion: End-to-End Object Detection with Transformers, 2020 (decoder of learned queries,
 as the query networks of chest X-ray classifiers use it). Differs: queries never attend to each
-other, so a finding's answer does not depend on which others are asked for; tokens carry a learned
+other, so a finding's logit does not depend on which others are requested; tokens carry a learned
 mark of the input they are from.
 """
 

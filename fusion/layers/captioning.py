@@ -17,7 +17,7 @@ class Decoded(NamedTuple):
     """Output of a decoder for a given text.
 
     Args:
-        logits: Of the word after each given one, `[B, T, W]`.
+        logits: Logits of the word after each given one, `[B, T, W]`.
         states: Hidden state after each given word, `[B, T, H]`.
         attention: Attention over the image, `[B, T, S]`; zeros where there is none.
     """

@@ -153,5 +153,5 @@ def test_maps_a_system_reads_are_known_by_name(tmp_path: Path) -> None:
     }
     with pytest.raises(InputError, match="has no feature map 'layer9'"):
         ImageLoader(section, tmp_path, 0, Needs(image_maps=("layer9",)))
-    with pytest.raises(InputError, match="tokens alone are kept"):
+    with pytest.raises(InputError, match="gives only tokens"):
         ImageLoader(section.model_copy(update={"frozen": True}), tmp_path, 0, needs)

@@ -156,6 +156,6 @@ def test_torchrun_with_another_number_is_refused(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(InputError, match="2 were asked for, torchrun started 4"):
+    with pytest.raises(InputError, match="2 were requested, torchrun started 4"):
         go({**values, "name": "fourfold", "devices": 2})
     assert running.is_worker() is False
