@@ -21,7 +21,7 @@ from experiments.compare.runs import (
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from kg.errors import InputError
 
 __all__ = ["Aligned", "Arm", "align"]
@@ -142,10 +142,10 @@ class _Cross:
     """
 
     runs: tuple[Run, ...]
-    parts: tuple[Mapping[int, ScoredPart], ...]
+    parts: tuple[Mapping[int, ScoredSubset], ...]
 
     @property
-    def tested(self) -> Mapping[int, ScoredPart]:
+    def tested(self) -> Mapping[int, ScoredSubset]:
         """Studies and labels of each fold; of one alone where all answer for the same studies."""
         first = self.parts[0]
         return {0: next(iter(first.values()))} if self.runs[0].answers.shared else first
@@ -186,7 +186,7 @@ def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
     return _Cross(tuple(found[key] for key in wanted), tuple(parts))
 
 
-def _joined(rotations: Sequence[ScoredPart]) -> ScoredPart:
+def _joined(rotations: Sequence[ScoredSubset]) -> ScoredSubset:
     """Findings of all rotations side by side; one held out in several is that of the first."""
     first = rotations[0]
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
@@ -197,5 +197,5 @@ def _joined(rotations: Sequence[ScoredPart]) -> ScoredPart:
     return replace(first, findings=tuple(chosen), labels=labels, probabilities=scores)
 
 
-def _scores(part: ScoredPart, findings: Sequence[str]) -> FloatArray:
+def _scores(part: ScoredSubset, findings: Sequence[str]) -> FloatArray:
     return np.asarray(part.probabilities[:, columns_of(part, findings)], dtype=np.float64)

@@ -12,8 +12,8 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import (
     TEST,
     ZERO_SHOT,
-    ScoredPart,
-    evaluated_part,
+    ScoredSubset,
+    evaluation_subset,
     read_predictions,
 )
 from experiments.records.record import DISTANCE, RunRecord
@@ -49,7 +49,7 @@ class Answers:
         warnings: What was said of these answers when they were given.
     """
 
-    part: ScoredPart
+    part: ScoredSubset
     told: str
     dataset: str
     labels: str
@@ -171,13 +171,13 @@ def evaluations(record: RunRecord) -> Iterator[tuple[str, str, Mapping[str, Any]
         for basis in test["metrics"]:
             locked = test["part"] == "locked"
             without = test.get("without", ())
-            name = evaluated_part(
+            name = evaluation_subset(
                 test["dataset"], test["labels"], basis, locked=locked, without=without
             )
             yield name, basis, test
 
 
-def _part(folder: RunFolder, name: str, hint: str) -> ScoredPart:
+def _part(folder: RunFolder, name: str, hint: str) -> ScoredSubset:
     """A part of the predictions, sorted by study."""
     parts = [part for part in read_predictions(folder.predictions) if part.part == name]
     if not parts:

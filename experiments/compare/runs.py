@@ -11,7 +11,7 @@ from experiments.compare.answers import Answers, answers_of
 from experiments.compare.settings import experiment_of
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from experiments.records.record import RunRecord
 from kg.errors import InputError
 
@@ -43,7 +43,7 @@ class Run:
     answers: Answers
 
     @property
-    def test(self) -> ScoredPart:
+    def test(self) -> ScoredSubset:
         """What it scored, sorted by study."""
         return self.answers.part
 
@@ -59,7 +59,7 @@ class Run:
         return self.experiment.seed
 
 
-def columns_of(part: ScoredPart, findings: Sequence[str]) -> list[int]:
+def columns_of(part: ScoredSubset, findings: Sequence[str]) -> list[int]:
     """Where the findings stand in a part."""
     return [part.findings.index(finding) for finding in findings]
 

@@ -25,10 +25,10 @@ from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import Match, match_findings
 from experiments.inference.finding_tables import (
     finding_rows,
-    keep_parts,
     measure,
     measured,
     not_averaged,
+    save_subsets,
     scored,
     summary,
     with_distances,
@@ -44,8 +44,8 @@ from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
 from experiments.records.ledger import note_use
 from experiments.records.predictions import (
-    ScoredPart,
-    evaluated_part,
+    ScoredSubset,
+    evaluation_subset,
 )
 from experiments.records.record import FindingRow
 from experiments.records.surroundings import now
@@ -112,15 +112,15 @@ def evaluate_run(
     cohort, rejected = read_tolerantly(restored.preprocessor, studies, opened.root)
     if rejected:
         skipped["unreadable pictures"] = len(rejected)
-    result, parts = _measure(scope, mask_modalities(cohort, without), matches)
-    result |= {"agreement": _agreement(scope, label_set, result["findings"], parts)}
+    result, subsets = _measure(scope, mask_modalities(cohort, without), matches)
+    result |= {"agreement": _agreement(scope, label_set, result["findings"], subsets)}
     rare = [name for name in label_set.findings if name not in findings]
     result |= {
         "skipped": skipped,
         "too_rare": rare,
         "warnings": [*_warnings(scope), *result["warnings"]],
     }
-    _keep(folder, result, parts, cohort.studies)
+    _keep(folder, result, subsets, cohort.studies)
     return result
 
 
@@ -140,53 +140,55 @@ def _note(scope: EvaluationScope, why: str) -> None:
 
 def _measure(
     scope: EvaluationScope, cohort: Cohort, matches: tuple[Match, ...]
-) -> tuple[dict[str, Any], list[ScoredPart]]:
+) -> tuple[dict[str, Any], list[ScoredSubset]]:
     """Predict and score; trained and zero-shot findings are never averaged together."""
     restored = scope.restored
     metrics: dict[str, Any] = {}
     rows: list[FindingRow] = []
-    parts: list[ScoredPart] = []
+    subsets: list[ScoredSubset] = []
     for basis in ("trained", "zero_shot"):
         chosen = tuple(one for one in matches if one.basis == basis)
         if not chosen:
             continue
-        asked = tuple(one.asked or one.finding for one in chosen)
-        answers = answer(restored.system, cohort, asked, restored.calibration)
-        part, table = _table(scope, cohort, chosen, answers)
+        predicted = tuple(one.asked or one.finding for one in chosen)
+        answers = answer(restored.system, cohort, predicted, restored.calibration)
+        subset, table = _table(scope, cohort, chosen, answers)
         metrics[basis] = {name: asdict(value) for name, value in summary(table).items()}
         names = {one.finding: restored.graph.concept(one.finding).label for one in chosen}
-        made = finding_rows(table, part.part, names, [basis] * len(chosen), None)
+        table_rows = finding_rows(table, subset.part, names, [basis] * len(chosen), None)
         if basis == "zero_shot":
-            made = with_distances(made, restored.preprocessor.graph, restored.preprocessor.findings)
+            table_rows = with_distances(
+                table_rows, restored.preprocessor.graph, restored.preprocessor.findings
+            )
         rows += [
             replace(row, temperature=degree)
-            for row, degree in zip(made, answers.temperatures, strict=True)
+            for row, degree in zip(table_rows, answers.temperatures, strict=True)
         ]
-        parts.append(part)
+        subsets.append(subset)
     described = _described(scope, cohort, matches)
     described |= {
         "metrics": metrics,
         "findings": [asdict(row) for row in rows],
         "warnings": list(not_averaged((row.label, row.remark) for row in rows)),
     }
-    return described, parts
+    return described, subsets
 
 
 def _agreement(
     scope: EvaluationScope,
     label_set: LabelSet,
     rows: Sequence[Mapping[str, Any]],
-    parts: list[ScoredPart],
+    subsets: list[ScoredSubset],
 ) -> dict[str, Any]:
     """Agreement of the predictions with the graph, trained and zero-shot findings together."""
-    if not parts:
+    if not subsets:
         return {}
     experiment = scope.restored.experiment
     whole = replace(
-        parts[0],
-        findings=tuple(name for part in parts for name in part.findings),
-        labels=np.concatenate([part.labels for part in parts], axis=1),
-        probabilities=np.concatenate([part.probabilities for part in parts], axis=1),
+        subsets[0],
+        findings=tuple(name for subset in subsets for name in subset.findings),
+        labels=np.concatenate([subset.labels for subset in subsets], axis=1),
+        probabilities=np.concatenate([subset.probabilities for subset in subsets], axis=1),
     )
     cuts = tuple(float("nan") if one["threshold"] is None else one["threshold"] for one in rows)
     chosen = replace(scope.restored.thresholds, values=cuts)
@@ -229,16 +231,16 @@ def _described(scope: EvaluationScope, cohort: Cohort, matches: Sequence[Match])
 
 def _table(
     scope: EvaluationScope, cohort: Cohort, chosen: Sequence[Match], answers: Answers
-) -> tuple[ScoredPart, MetricTable]:
+) -> tuple[ScoredSubset, MetricTable]:
     """Probabilities and metrics of some matched findings, named as the data name them."""
     restored, data = scope.restored, scope.data
     findings = tuple(one.finding for one in chosen)
     truth = targets(cohort.studies, findings, data.uncertain, data.blank)
-    name = evaluated_part(
+    name = evaluation_subset(
         data.name, data.labels, chosen[0].basis, locked=scope.locked, without=scope.without
     )
-    asked = replace(cohort, targets=torch.from_numpy(truth))
-    part = scored(name, asked, findings, answers.probabilities)
+    labelled = replace(cohort, targets=torch.from_numpy(truth))
+    subset = scored(name, labelled, findings, answers.probabilities)
     thresholds = None
     if chosen[0].basis == "trained":
         cuts = tuple(float("nan") if cut is None else cut for cut in answers.thresholds)
@@ -249,7 +251,7 @@ def _table(
     )
     plan = Plan(at_least=1 if scope.fold else data.at_least)
     seed = restored.experiment.seed
-    return part, measure(part, thresholds, plan, seed, whole and thresholds is not None)
+    return subset, measure(subset, thresholds, plan, seed, whole and thresholds is not None)
 
 
 def _warnings(scope: EvaluationScope) -> list[str]:
@@ -272,12 +274,12 @@ def _warnings(scope: EvaluationScope) -> list[str]:
 def _keep(
     folder: RunFolder,
     result: Mapping[str, Any],
-    parts: Sequence[ScoredPart],
+    subsets: Sequence[ScoredSubset],
     studies: Sequence[Study],
 ) -> None:
     """Append the evaluation to the record, its probabilities and studies to the tables."""
     with folder.hold():
         record = folder.load_record()
         replace(record, evaluations=(*record.evaluations, result)).save(folder.record)
-        if parts:
-            keep_parts(folder, parts, {part.part: studies for part in parts})
+        if subsets:
+            save_subsets(folder, subsets, {subset.part: studies for subset in subsets})

@@ -135,14 +135,14 @@ def _perturbations(probe: Probe) -> Iterator[tuple[str, Perturbation]]:
 
 def _curve(probe: Probe, perturbation: Perturbation, rng: np.random.Generator, plan: Plan) -> Curve:
     """Losses under one perturbation, and the intervals of their means."""
-    whole, says = probe.whole, probe.says
+    whole, predicted = probe.whole, probe.predicted
     labels, counted = probe.cohort.targets.numpy(), perturbation.counted()
     # one order a draw: what is deleted first is deleted for every larger number too
     orders = [perturbation.weight, *(rng.random(perturbation.free.shape) for _ in range(DRAWS))]
     losses, areas = [], []
     for number in DELETED:
         left = [perturbation.without(_top(order, perturbation.free, number)) for order in orders]
-        lost = [np.where(says, whole - each, each - whole) for each in left]
+        lost = [np.where(predicted, whole - each, each - whole) for each in left]
         losses.append((lost[0], np.mean(lost[1:], axis=0)))
         area = [_area(labels, whole) - _area(labels, each) for each in left]
         areas.append((area[0], float(np.mean(area[1:]))))

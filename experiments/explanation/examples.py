@@ -49,13 +49,13 @@ def write_examples(folder: RunFolder, context: RunContext, result: Classificatio
 
 def _informative(result: ClassificationResult) -> list[int]:
     """Places of example studies: the most confident true positives and the worst misses."""
-    part = result.test
+    subset = result.test
     with np.errstate(invalid="ignore"):
-        gap = np.abs(part.labels - part.probabilities)
-    gap = np.where(part.labels == 1, gap, np.nan)
+        gap = np.abs(subset.labels - subset.probabilities)
+    gap = np.where(subset.labels == 1, gap, np.nan)
     known = np.flatnonzero(np.isfinite(gap).any(1))
     if not len(known):
-        return list(range(min(EXAMPLES, len(part.studies))))
+        return list(range(min(EXAMPLES, len(subset.studies))))
     order = known[np.argsort(np.nanmax(gap[known], 1), kind="stable")]
     half = EXAMPLES // 2
     return list(dict.fromkeys([*order[:half].tolist(), *order[::-1][:half].tolist()]))
@@ -70,7 +70,7 @@ def _example(
     row: int,
     output: Output,
 ) -> dict[str, Any]:
-    part = result.test
+    subset = result.test
     thresholds = result.calibration.thresholds.values
     graph = context.preprocessor.structure
     text = context.preprocessor.text.passages(study, context.experiment.text.test)
@@ -80,13 +80,13 @@ def _example(
         else ()
     )
     findings = []
-    for column, finding in enumerate(part.findings):
-        label = part.labels[place, column]
+    for column, finding in enumerate(subset.findings):
+        label = subset.labels[place, column]
         findings.append(
             {
                 "finding": graph.concept(finding).label,
                 "label": None if np.isnan(label) else int(label),
-                "probability": float(part.probabilities[place, column]),
+                "probability": float(subset.probabilities[place, column]),
                 "threshold": None if np.isnan(thresholds[column]) else float(thresholds[column]),
                 "evidence": _lines(context, output, row, column),
                 "sources": _sources(output, row, column),

@@ -69,7 +69,7 @@ class Probe:
         return self.probabilities()
 
     @cached_property
-    def says(self) -> NDArray[np.bool_]:
+    def predicted(self) -> NDArray[np.bool_]:
         """Predicted answers, `[n, C]`."""
         cuts = np.array(self.calibration.thresholds.values)
         return np.greater_equal(self.whole, np.where(np.isnan(cuts), UNDECIDED, cuts))
@@ -200,7 +200,7 @@ class EdgePerturbation:
     def _shares(self) -> FloatArray:
         """Attribution of each finding's answers to each directed edge, `[C, E]`."""
         probe = self.probe
-        towards = torch.from_numpy(np.where(probe.says, 1.0, -1.0)).float()
+        towards = torch.from_numpy(np.where(probe.predicted, 1.0, -1.0)).float()
         shares = torch.zeros(len(probe.findings), len(self.edge))
         start = 0
         for each in probe.batches():

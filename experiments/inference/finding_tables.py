@@ -16,7 +16,7 @@ from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
+from experiments.records.predictions import ScoredSubset, read_predictions, write_predictions
 from experiments.records.record import DISTANCE, FindingRow, Measured
 from experiments.records.studies import read_studies, scored_study, write_studies
 from experiments.runs.build import RunContext
@@ -25,7 +25,7 @@ from kg.model.graph import KnowledgeGraph
 
 __all__ = [
     "finding_rows",
-    "keep_parts",
+    "save_subsets",
     "measure",
     "measured",
     "not_averaged",
@@ -43,30 +43,30 @@ REPORTED = (
 
 
 def measure(
-    part: ScoredPart, thresholds: Thresholds | None, plan: Plan, seed: int, exclusive: bool
+    subset: ScoredSubset, thresholds: Thresholds | None, plan: Plan, seed: int, exclusive: bool
 ) -> MetricTable:
     """Metrics of one subset, with intervals by patient."""
     rng = np.random.default_rng(seed)
-    groups: Any = np.asarray(part.patients, dtype=object)
+    groups: Any = np.asarray(subset.patients, dtype=object)
     table = evaluate(
-        part.labels,
-        part.probabilities,
+        subset.labels,
+        subset.probabilities,
         groups,
         thresholds,
-        findings=part.findings,
+        findings=subset.findings,
         rng=rng,
         plan=plan,
     )
     if not exclusive:
         return table
-    return with_exclusive(table, part.labels, part.probabilities, groups, rng=rng)
+    return with_exclusive(table, subset.labels, subset.probabilities, groups, rng=rng)
 
 
 def scored(
     name: str, cohort: Cohort, findings: Sequence[str], values: NDArray[np.float64]
-) -> ScoredPart:
+) -> ScoredSubset:
     """Probabilities of a cohort as a scored subset."""
-    return ScoredPart(
+    return ScoredSubset(
         part=name,
         studies=tuple(study.study for study in cohort.studies),
         patients=tuple(study.patient for study in cohort.studies),
@@ -92,7 +92,7 @@ def summary(table: MetricTable) -> dict[str, Measured]:
 
 def finding_rows(
     table: MetricTable,
-    part: str,
+    subset: str,
     labels: dict[str, str],
     basis: Sequence[str],
     calibration: Calibration | None,
@@ -107,7 +107,7 @@ def finding_rows(
             FindingRow(
                 finding=row.finding,
                 label=labels[row.finding],
-                part=part,
+                part=subset,
                 studies=row.n,
                 positives=row.positives,
                 basis=basis[place],
@@ -152,8 +152,8 @@ def with_distances(
         graph: The run's graph.
         trained: Findings trained on; `no finding` is left out.
     """
-    nothing = {one.no_finding for one in graph.label_sets}
-    goals = [name for name in trained if name not in nothing]
+    normal = {one.no_finding for one in graph.label_sets}
+    goals = [name for name in trained if name not in normal]
     return tuple(
         replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})
         for row, far in zip(
@@ -172,21 +172,23 @@ def plan_of(context: RunContext) -> Plan:
     return Plan(at_least=1 if one_of_several else context.experiment.data.at_least)
 
 
-def keep_parts(
-    folder: RunFolder, parts: Sequence[ScoredPart], studies: Mapping[str, Sequence[Study]]
+def save_subsets(
+    folder: RunFolder, subsets: Sequence[ScoredSubset], studies: Mapping[str, Sequence[Study]]
 ) -> None:
     """Write scored subsets into the tables of a run, in place of those of the same name.
 
     Args:
         folder: The run.
-        parts: Probabilities.
+        subsets: Probabilities.
         studies: Studies of each subset.
     """
-    names = {part.part for part in parts}
+    names = {subset.part for subset in subsets}
     before = read_predictions(folder.predictions) if folder.predictions.is_file() else []
     write_predictions(
-        folder.predictions, [*(one for one in before if one.part not in names), *parts]
+        folder.predictions, [*(one for one in before if one.part not in names), *subsets]
     )
     known = [row for row in read_studies(folder.studies) if row.part not in names]
-    rows = [scored_study(study, part.part) for part in parts for study in studies[part.part]]
+    rows = [
+        scored_study(study, subset.part) for subset in subsets for study in studies[subset.part]
+    ]
     write_studies(folder.studies, [*known, *rows])

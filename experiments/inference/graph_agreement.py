@@ -14,7 +14,7 @@ from experiments.loading.graphs import choose_graph
 from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.hierarchy import consistency, no_finding_agreement
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from kg.model.edges import GROUPED_UNDER
 from kg.model.graph import KnowledgeGraph, LabelSet
 
@@ -31,7 +31,7 @@ def uncontrolled(section: GraphSection) -> KnowledgeGraph:
 
 
 def agreement(
-    part: ScoredPart,
+    subset: ScoredSubset,
     thresholds: Thresholds,
     label_set: LabelSet,
     graph: KnowledgeGraph,
@@ -46,33 +46,33 @@ def agreement(
     leave out findings that may hold with No Finding (support devices).
 
     Args:
-        part: Calibrated probabilities.
+        subset: Calibrated probabilities.
         thresholds: Decision thresholds of the findings.
         label_set: Their label set.
         graph: The graph with the pairs.
         seed: Seed of the resamples.
         plan: Plan of the intervals.
     """
-    rng, groups = np.random.default_rng(seed), np.asarray(part.patients, dtype=object)
+    rng, groups = np.random.default_rng(seed), np.asarray(subset.patients, dtype=object)
     measured = {
         name: consistency(
-            part.probabilities, pairs, groups, tolerance=TOLERANCE, rng=rng, plan=plan
+            subset.probabilities, pairs, groups, tolerance=TOLERANCE, rng=rng, plan=plan
         )
         for name, pairs in (
-            ("hierarchy_consistency", _entailed(graph, part.findings)),
-            ("convention_consistency", _filed(graph, part.findings, label_set)),
+            ("hierarchy_consistency", _entailed(graph, subset.findings)),
+            ("convention_consistency", _filed(graph, subset.findings, label_set)),
         )
     }
     none = label_set.no_finding
-    if none not in part.findings or label_set.exclusive:
-        nothing = Estimate(np.nan)
-        return measured | {"no_finding_contradiction": nothing, "no_finding_neither": nothing}
+    if none not in subset.findings or label_set.exclusive:
+        undefined = Estimate(np.nan)
+        return measured | {"no_finding_contradiction": undefined, "no_finding_neither": undefined}
     apart = {none, *label_set.with_no_finding}
-    abnormal = [place for place, name in enumerate(part.findings) if name not in apart]
+    abnormal = [place for place, name in enumerate(subset.findings) if name not in apart]
     rates = no_finding_agreement(
-        part.probabilities,
+        subset.probabilities,
         thresholds.values,
-        (part.findings.index(none), abnormal),
+        (subset.findings.index(none), abnormal),
         groups,
         rng=rng,
         plan=plan,

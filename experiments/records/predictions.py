@@ -17,8 +17,8 @@ from kg.errors import InputError
 __all__ = [
     "TEST",
     "ZERO_SHOT",
-    "ScoredPart",
-    "evaluated_part",
+    "ScoredSubset",
+    "evaluation_subset",
     "predictions_table",
     "read_predictions",
     "write_predictions",
@@ -33,7 +33,7 @@ _COLUMNS = ("study", "patient", "part", "finding", "label", "probability")
 
 
 @dataclass(frozen=True)
-class ScoredPart:
+class ScoredSubset:
     """Probabilities and labels of one subset of the data.
 
     Args:
@@ -59,7 +59,7 @@ class ScoredPart:
         if len(self.patients) != len(self.studies):
             raise ValueError(f"{self.part}: {len(self.patients)} patients for {shape[0]} studies")
 
-    def at(self, rows: Sequence[int]) -> ScoredPart:
+    def at(self, rows: Sequence[int]) -> ScoredSubset:
         """The studies at these places, in this order."""
         chosen = list(rows)
         return replace(
@@ -71,7 +71,7 @@ class ScoredPart:
         )
 
 
-def evaluated_part(
+def evaluation_subset(
     dataset: str, labels: str, basis: str, *, locked: bool = False, without: Iterable[str] = ()
 ) -> str:
     """Name of the subset for an evaluation's predictions of one basis.
@@ -87,14 +87,14 @@ def evaluated_part(
     return "-".join((dataset, labels, basis, *(("locked",) if locked else ()), *missing))
 
 
-def write_predictions(path: Path, parts: Sequence[ScoredPart]) -> None:
+def write_predictions(path: Path, subsets: Sequence[ScoredSubset]) -> None:
     """Write subsets as one table atomically, a row for each study and finding."""
-    table = pa.concat_tables([_table(part) for part in parts]).unify_dictionaries()
+    table = pa.concat_tables([_table(subset) for subset in subsets]).unify_dictionaries()
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_predictions(path: Path) -> list[ScoredPart]:
+def read_predictions(path: Path) -> list[ScoredSubset]:
     """Read the subsets in the order of writing.
 
     Raises:
@@ -103,7 +103,7 @@ def read_predictions(path: Path) -> list[ScoredPart]:
     table = predictions_table(path)
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _COLUMNS}
     names = dict.fromkeys(columns["part"].tolist())
-    return [_part(name, columns, path) for name in names]
+    return [_subset(name, columns, path) for name in names]
 
 
 def predictions_table(path: Path) -> pa.Table:
@@ -122,16 +122,16 @@ def predictions_table(path: Path) -> pa.Table:
         raise InputError(f"{path} cannot be read: {first}", hint) from None
 
 
-def _table(part: ScoredPart) -> pa.Table:
+def _table(subset: ScoredSubset) -> pa.Table:
     """Long table of one subset, study by study."""
-    studies, findings = len(part.studies), len(part.findings)
+    studies, findings = len(subset.studies), len(subset.findings)
     columns = {
-        "study": _words(np.repeat(np.asarray(part.studies, dtype=object), findings)),
-        "patient": _words(np.repeat(np.asarray(part.patients, dtype=object), findings)),
-        "part": _words(np.full(studies * findings, part.part, dtype=object)),
-        "finding": _words(np.tile(np.asarray(part.findings, dtype=object), studies)),
-        "label": pa.array(part.labels.ravel(), pa.float32(), from_pandas=True),
-        "probability": pa.array(part.probabilities.ravel(), pa.float64(), from_pandas=True),
+        "study": _words(np.repeat(np.asarray(subset.studies, dtype=object), findings)),
+        "patient": _words(np.repeat(np.asarray(subset.patients, dtype=object), findings)),
+        "part": _words(np.full(studies * findings, subset.part, dtype=object)),
+        "finding": _words(np.tile(np.asarray(subset.findings, dtype=object), studies)),
+        "label": pa.array(subset.labels.ravel(), pa.float32(), from_pandas=True),
+        "probability": pa.array(subset.probabilities.ravel(), pa.float64(), from_pandas=True),
     }
     return pa.table(columns)
 
@@ -140,7 +140,7 @@ def _words(values: np.ndarray[Any, Any]) -> pa.Array:
     return pa.array(values, pa.string()).dictionary_encode()
 
 
-def _part(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> ScoredPart:
+def _subset(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> ScoredSubset:
     """One subset as matrices."""
     rows = columns["part"] == name
     finding = columns["finding"][rows]
@@ -148,7 +148,7 @@ def _part(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> Sc
     shape = (rows.sum() // len(findings), len(findings))
     if rows.sum() != shape[0] * shape[1] or tuple(finding[: shape[1]]) * shape[0] != tuple(finding):
         raise InputError(f"{path}: {name}: not every study has every finding", "run it again")
-    return ScoredPart(
+    return ScoredSubset(
         part=str(name),
         studies=tuple(columns["study"][rows][:: shape[1]].tolist()),
         patients=tuple(columns["patient"][rows][:: shape[1]].tolist()),

@@ -125,8 +125,8 @@ class GraphUse:
     @property
     def words(self) -> str:
         """Start of its fingerprint, and its control: `f00d (shuffled, 66.3% ...)`."""
-        said = control_words(self.control, self.changed)
-        return self.fingerprint[:12] + (f" ({said})" if said else "")
+        control = control_words(self.control, self.changed)
+        return self.fingerprint[:12] + (f" ({control})" if control else "")
 
 
 def control_words(control: str, changed: float | None) -> str:

@@ -137,7 +137,7 @@ def _execute(
         log.warning("stopped by %s", signal.Signals(stop.number).name)
         spent = record.seconds + time.monotonic() - began
         replace(record, status="stopped", seconds=spent).save(folder.record)
-        os.kill(os.getpid(), stop.number)  # now nothing is half done, the signal may do its work
+        os.kill(os.getpid(), stop.number)  # no step is half done now
         raise KeyboardInterrupt from None
     times["train"] = time.monotonic() - began - times["assemble"]
     if experiment.split.kind == "locked":

@@ -42,8 +42,8 @@ def write_exposure(
     loader = context.preprocessor.images
     rows = {row for parent in parents for row in parent.pictures}
     if loader is not None:
-        for part in LEARNT:
-            for study in context.cohorts[part].studies:
+        for subset in LEARNT:
+            for study in context.cohorts[subset].studies:
                 for path in {image.path for image in loader.chosen(study, context.root)}:
                     digest = loader.contents.hash(context.root / path)
                     rows.add((digest, study.source, published(path)))
@@ -111,7 +111,7 @@ class Exposure:
     def of(folder: RunFolder, manifest: Manifest) -> Exposure:
         """Exposure of a run, from its manifest and stored hashes."""
         known = DATASETS.names()
-        learnt = [study for part in ("train", "validation") for study in manifest.studies(part)]
+        learnt = [study for subset in ("train", "validation") for study in manifest.studies(subset)]
         studies = {_full(manifest.dataset, study, known) for study in learnt}
         groups = {_full(manifest.dataset, manifest.groups[study], known) for study in learnt}
         hashes, rows = None, frozenset[tuple[str, str, str]]()

@@ -175,11 +175,11 @@ def _calibration(
         )
     chosen = [rows[finding] for finding in preprocessor.findings]
     temperatures = tuple(1.0 if row.temperature is None else row.temperature for row in chosen)
-    nothing = float("nan")
+    undefined = float("nan")
     return Calibration(
         temperatures=temperatures[:1] if preprocessor.exclusive else temperatures,
         thresholds=Thresholds(
-            tuple(nothing if row.threshold is None else row.threshold for row in chosen),
+            tuple(undefined if row.threshold is None else row.threshold for row in chosen),
             RULE,
             frozenset(manifest.groups[study] for study in manifest.studies("validation")),
         ),

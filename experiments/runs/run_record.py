@@ -87,7 +87,7 @@ def started_record(
         leakage=leakage(experiment.text.test, context.choice.source),
         data_fingerprint=context.fingerprint,
         split_manifest=context.manifest.sha256,
-        split_counts={part: len(context.cohorts[part]) for part in SUBSETS},
+        split_counts={subset: len(context.cohorts[subset]) for subset in SUBSETS},
         graph=context.graph_use,
         seed=experiment.seed,
         tasks=context.tasks,
@@ -106,8 +106,8 @@ def finished_record(
     """Record of a finished run, with the results of its tasks."""
     metrics: dict[str, dict[str, Measured]] = {}
     for result in results:
-        for part, values in result.metrics.items():
-            metrics.setdefault(part, {}).update(values)
+        for subset, values in result.metrics.items():
+            metrics.setdefault(subset, {}).update(values)
     return replace(
         record,
         status="finished",

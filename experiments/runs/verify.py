@@ -91,14 +91,14 @@ def _equal(now: str, recorded: str) -> tuple[bool, str]:
 def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
     """Whether every AUROC of the record follows from the stored predictions."""
     now = {
-        (part.part, finding): value
-        for part in read_predictions(folder.predictions)
+        (subset.part, finding): value
+        for subset in read_predictions(folder.predictions)
         for finding, value in zip(
-            part.findings, auroc(part.labels, part.probabilities), strict=True
+            subset.findings, auroc(subset.labels, subset.probabilities), strict=True
         )
     }
-    if "classification" in record.tasks and not any(part == TEST for part, _ in now):
-        return False, "they hold no test part"
+    if "classification" in record.tasks and not any(subset == TEST for subset, _ in now):
+        return False, "they hold no test set"
     places = [(row, (_PARTS.get(row.basis, TEST), row.finding)) for row in record.findings]
     rows = [(row, now[place]) for row, place in places if row.part == TEST and place in now]
     other = [row.label for row, value in rows if not _same(row.metrics["auroc"].value, value)]
@@ -110,10 +110,10 @@ def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
 def _studies(folder: RunFolder) -> tuple[bool, str]:
     """Whether the table of studies has the same studies as the predictions."""
     known = read_studies(folder.studies)
-    for part in read_predictions(folder.predictions):
-        rows = [(row.study, row.patient) for row in known if row.part == part.part]
-        if rows != list(zip(part.studies, part.patients, strict=True)):
-            return False, f"they are not those of the predictions of {part.part}"
+    for subset in read_predictions(folder.predictions):
+        rows = [(row.study, row.patient) for row in known if row.part == subset.part]
+        if rows != list(zip(subset.studies, subset.patients, strict=True)):
+            return False, f"they are not those of the predictions of {subset.part}"
     return True, f"they are those of all {len(known)} predictions"
 
 

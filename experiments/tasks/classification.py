@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from experiments.inference.finding_tables import (
     finding_rows,
-    keep_parts,
     measure,
     not_averaged,
     plan_of,
+    save_subsets,
     scored,
     summary,
 )
@@ -23,7 +23,7 @@ from experiments.metrics.calibration import Calibration, calibrate
 from experiments.metrics.sums import MetricsOf
 from experiments.metrics.table import MetricTable
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import TEST, ScoredPart
+from experiments.records.predictions import TEST, ScoredSubset
 from experiments.records.task_result import TaskResult
 from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies, able
@@ -42,7 +42,7 @@ class ClassificationResult(TaskResult):
     """
 
     calibration: Calibration
-    test: ScoredPart
+    test: ScoredSubset
 
 
 class Classification:
@@ -71,19 +71,19 @@ class Classification:
         raw = _score(context, validation)
         patients = [study.patient for study in validation.studies]
         calibration = calibrate(validation.targets.numpy(), raw, patients, exclusive=exclusive)
-        parts = (
+        subsets = (
             scored("validation", validation, preprocessor.findings, calibration.apply(raw)),
             scored(TEST, test, preprocessor.findings, calibration.apply(_score(context, test))),
         )
-        keep_parts(folder, parts, {"validation": validation.studies, TEST: test.studies})
-        table = _table(context, parts[1], calibration)
+        save_subsets(folder, subsets, {"validation": validation.studies, TEST: test.studies})
+        table = _table(context, subsets[1], calibration)
         labels = {name: preprocessor.graph.concept(name).label for name in preprocessor.findings}
         return ClassificationResult(
             metrics={TEST: summary(table)},
             findings=finding_rows(table, TEST, labels, basis, calibration),
             warnings=not_averaged((row.finding, row.remark) for row in table.findings),
             calibration=calibration,
-            test=parts[1],
+            test=subsets[1],
         )
 
 
@@ -97,7 +97,7 @@ def _score(context: RunContext, cohort: Cohort) -> FloatArray:
     )
 
 
-def _table(context: RunContext, test: ScoredPart, calibration: Calibration) -> MetricTable:
+def _table(context: RunContext, test: ScoredSubset, calibration: Calibration) -> MetricTable:
     """Metrics of the test studies, agreement with the graph included."""
     plan, seed = plan_of(context), context.experiment.seed
     table = measure(test, calibration.thresholds, plan, seed, context.preprocessor.exclusive)

@@ -11,9 +11,9 @@ import torch
 from experiments.inference.answers import answer
 from experiments.inference.finding_tables import (
     finding_rows,
-    keep_parts,
     measure,
     plan_of,
+    save_subsets,
     scored,
     summary,
     with_distances,
@@ -59,9 +59,9 @@ class ZeroShot:
         truth = targets(test.studies, held, data.uncertain, data.blank)
         answers = answer(context.system, test, held, None)
         cohort = replace(test, targets=torch.from_numpy(truth))
-        part = scored(ZERO_SHOT, cohort, held, answers.probabilities)
-        keep_parts(folder, (part,), {ZERO_SHOT: test.studies})
-        table = measure(part, None, plan_of(context), context.experiment.seed, False)
+        subset = scored(ZERO_SHOT, cohort, held, answers.probabilities)
+        save_subsets(folder, (subset,), {ZERO_SHOT: test.studies})
+        table = measure(subset, None, plan_of(context), context.experiment.seed, False)
         labels = {name: preprocessor.graph.concept(name).label for name in held}
         basis = [system.basis(name) for name in held]
         rows = finding_rows(table, "test", labels, basis, None)

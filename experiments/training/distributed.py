@@ -198,7 +198,7 @@ def _check_alive(others: list[subprocess.Popen[bytes]]) -> None:
     if ended:
         raise RunStopped(
             f"another process of the run ended with {ended[0]}",
-            "see above what it said; go on with fewer devices or when it is mended",
+            "see its messages above; resume with fewer devices or after fixing the cause",
         )
 
 

@@ -54,7 +54,7 @@ def fit_stage(
     """Train one stage and load its best weights into the system.
 
     Where memory runs out, the batch is halved, gradients of twice as many batches are summed
-    and training goes on from the last checkpoint, so the step stays what the stage says.
+    and training goes on from the last checkpoint, so the step stays that of the stage.
 
     Args:
         folder: The run's folder.
@@ -96,9 +96,10 @@ def fit_stage(
 
 def _memory_ran_out(error: BaseException) -> bool:
     """Whether memory ran out; each allocator has words of its own."""
-    said = str(error).lower()
+    message = str(error).lower()
     return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "can't allocate memory", "not enough memory")
+        words in message
+        for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
 
 

@@ -54,13 +54,13 @@ class CrossAttention(nn.Module):
         with_attention: bool = False,
     ) -> Joined:
         """Join queries `[C, D]` with the inputs of each of `B` studies."""
-        parts = [studies[name] for name in INPUTS[1:]]
-        count, findings = len(parts[0].mask), len(queries)
+        features = [studies[name] for name in INPUTS[1:]]
+        count, findings = len(features[0].mask), len(queries)
         # each finding has a neighbourhood of its own, so finding and study together are the batch
         tokens = [neighbourhood.tokens.expand(count, -1, -1, -1)]
-        tokens += [part.tokens[:, None].expand(-1, findings, -1, -1) for part in parts]
+        tokens += [one.tokens[:, None].expand(-1, findings, -1, -1) for one in features]
         masks = [neighbourhood.mask.expand(count, -1, -1)]
-        masks += [part.mask[:, None].expand(-1, findings, -1) for part in parts]
+        masks += [one.mask[:, None].expand(-1, findings, -1) for one in features]
         lengths = [mask.shape[-1] for mask in masks]
         marked = [one + mark for one, mark in zip(tokens, self.mark, strict=True)]
         keys, mask = torch.cat(marked, 2).flatten(0, 1), torch.cat(masks, 2).flatten(0, 1)

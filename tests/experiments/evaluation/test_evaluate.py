@@ -1,4 +1,4 @@
-"""Testing a finished run elsewhere: what is restored, matched, refused, counted and kept."""
+"""Evaluation of a finished run elsewhere: restored, matched, refused, counted and stored."""
 
 from __future__ import annotations
 

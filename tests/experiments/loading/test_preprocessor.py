@@ -1,4 +1,4 @@
-"""What a system says it needs reaches its batches, and nothing else does."""
+"""Inputs that a system requires reach its batches, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an epoch is drawn from: one data set or several, evenly or by rarity."""
+"""Sampler of an epoch: one data set or several, uniform or balanced by rarity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Volumes, series and clips in a study come out of the reader that training and predicting use."""
+"""Volumes, series and clips are loaded alike for training and prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong while training costs a step or a restart, never a checkpoint."""
+"""Faults during training cost a step or a restart, never a checkpoint."""
 
 from __future__ import annotations
 
