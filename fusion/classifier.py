@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features, StudyBatch
 from encoders.graph import GRAPH_ENCODERS
-from encoders.graph_arrays import MEMORY_KINDS, graph_tensors
-from encoders.graph_arrays import memory as neighbourhoods
+from encoders.graph_arrays import NEIGHBOUR_KINDS, graph_tensors, neighbourhoods
 from fusion.evidence_propagation import EvidencePropagation, PropagationPrior
 from fusion.heads import HEADS
 from fusion.joins import INPUTS, JOINS, Joined, Neighbourhood

@@ -84,7 +84,7 @@ class _Facts:
 
     def __call__(self, fold: Fold) -> Tensor:
         training = [self.studies[row] for row in fold.train]
-        seen = {name for study in training for name, value in study.facts.items() if value}
+        seen = {name for study in training for name, value in study.metadata.items() if value}
         reader = MetadataEncoder(
             [name for name in dict.fromkeys((*self.names, "modality")) if name in seen]
         )

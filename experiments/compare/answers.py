@@ -96,7 +96,7 @@ def answers_of(folder: RunFolder, record: RunRecord, experiment: Experiment, on:
     return _elsewhere(folder, experiment, fits[0], known[fits[0]])
 
 
-def own_answers(part: ScoredPart, record: RunRecord, experiment: Experiment) -> Answers:
+def own_answers(part: ScoredSubset, record: RunRecord, experiment: Experiment) -> Answers:
     """Answers on the run's own test part."""
     held = experiment.hold_out if part.part == ZERO_SHOT else None
     told = f", findings held out of training ({_LEVELS[held.level]})" if held else ""
@@ -185,7 +185,7 @@ def _part(folder: RunFolder, name: str, hint: str) -> ScoredSubset:
     return by_study(parts[0], folder.predictions)
 
 
-def by_study(part: ScoredPart, path: Path) -> ScoredPart:
+def by_study(part: ScoredSubset, path: Path) -> ScoredSubset:
     """A part that was read from a file, sorted by study.
 
     Raises:

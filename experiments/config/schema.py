@@ -130,6 +130,8 @@ class ImageSection(Options):
         reduce: Width after PCA fitted on training images; 0 = no reduction.
         views: Views to use; empty = all.
         limit: Most images of a study; slices of volumes and frames of clips are evenly spaced.
+        tiles: Number of tiles across and down that a still image is cut into, each read as an
+            image of its own; 1 = whole. Slices and frames stay whole.
     """
 
     encoder: Part | None = Part(name="efficientnet_lite0")

@@ -209,14 +209,14 @@ def _described(scope: EvaluationScope, cohort: Cohort, matches: Sequence[Match])
         "trained_on": f"{record.dataset} {record.labels}",
         "dataset": data.name,
         "labels": data.labels,
-        "label_source": list(scope.opened.choice.source),
+        "label_source": list(scope.opened.choice.origin),
         "label_policy": {"uncertain": data.uncertain, "blank": data.blank},
         "part": "locked" if scope.locked else "development",
         "external": not scope.home,
         "without": list(scope.without),
         "inputs_at_test": list(inputs_at_test(left)),
         "text_policy": left.text.test,
-        "leakage": leakage(left.text.test, scope.opened.choice.source),
+        "leakage": leakage(left.text.test, scope.opened.choice.origin),
         "split_manifest": record.split_manifest,
         "data_fingerprint": fingerprint(
             cohort.studies, scope.opened.root, contents=restored.preprocessor.contents

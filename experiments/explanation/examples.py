@@ -74,11 +74,9 @@ def _example(
     thresholds = result.calibration.thresholds.values
     graph = context.preprocessor.structure
     text = context.preprocessor.text.passages(study, context.experiment.text.test)
-    images = (
-        context.preprocessor.images.chosen(study, context.root)
-        if context.preprocessor.images
-        else ()
-    )
+    loader = context.preprocessor.images
+    shown = loader.chosen(study, context.root) if loader else ()
+    images = list(dict.fromkeys(replace(image, tile=None) for image in shown))
     findings = []
     for column, finding in enumerate(subset.findings):
         label = subset.labels[place, column]
@@ -145,7 +143,7 @@ def _thumbnail(context: RunContext, image: StudyImage) -> str:
     """Thumbnail of an image as PNG, in base64."""
     window = context.experiment.image.window
     path = context.root / image.path
-    grey = whole(read_picture(path, part=image.part, target=SIDE, window=window), SIDE)
+    grey = whole(read_picture(path, part=image.frame, target=SIDE, window=window), SIDE)
     buffer = io.BytesIO()
     Image.fromarray((grey * 255).astype(np.uint8)).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -71,7 +71,7 @@ def fit_preprocessor(
 def read_cohorts(
     preprocessor: StudyPreprocessor,
     opened: OpenDataset,
-    subsets: Mapping[SplitPart, Sequence[Study]],
+    subsets: Mapping[SplitSubset, Sequence[Study]],
     further: Sequence[Further] = (),
 ) -> Cohorts:
     """Cohorts of each subset; streamed training studies are read batch by batch.

@@ -84,7 +84,9 @@ def resized_boxes(
     boxes = torch.full((len(chosen), most, 4), float("nan"))
     for n, images in enumerate(chosen):
         for v, image in enumerate(images):
-            if image.box is not None:
-                shape = shape_of(root / image.path, image.part)
-                boxes[n, v] = torch.tensor(in_square(image.box, shape, size, recipe))
+            box = image.tile.within(image.box) if image.tile and image.box else image.box
+            if box is not None:
+                shape = shape_of(root / image.path, image.frame)
+                shape = image.tile.shape(shape) if image.tile else shape
+                boxes[n, v] = torch.tensor(in_square(box, shape, size, recipe))
     return boxes

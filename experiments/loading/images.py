@@ -149,7 +149,7 @@ class ImageLoader:
     def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
         """Images of a study that are read, at most `limit`; see `encoders.reading.places`.
 
-        A still that is cut into tiles counts once.
+        A still image that is cut into tiles counts once.
 
         Args:
             study: The study.
@@ -170,7 +170,7 @@ class ImageLoader:
         )
 
     def _tiles(self, image: StudyImage) -> list[StudyImage]:
-        """A still cut into tiles, where this is asked for; a slice or frame as it is."""
+        """Tiles of a still image, where configured; a slice or frame as it is."""
         side = self.section.tiles
         if side == 1 or image.frame is not None:
             return [image]
@@ -245,7 +245,7 @@ class ImageLoader:
         if (resized.side, resized.view) != (self.encoder.preprocessing.size, section.recipe):
             return None
         places = resized.places([one.path.relative_to(root).as_posix() for one in pictures])
-        if (places < 0).any() or any(one.part is not None for one in pictures):
+        if (places < 0).any() or any(one.part is not None or one.tile for one in pictures):
             return None
         if not section.frozen:
             return resized.values, torch.from_numpy(places)

@@ -40,9 +40,9 @@ class MetadataEncoder:
             InputError: If no training study has one of the fields.
         """
         for name in self.names:
-            values = [study.facts[name] for study in studies if study.facts.get(name)]
+            values = [study.metadata[name] for study in studies if study.metadata.get(name)]
             if not values:
-                known = {fact for study in studies for fact in study.facts}
+                known = {field for study in studies for field in study.metadata}
                 raise InputError(f"metadata: no study has {name!r}", did_you_mean(name, known))
             numbers = [value for value in map(_number, values) if value is not None]
             if len(numbers) == len(values):

@@ -129,7 +129,7 @@ class TextLoader:
             words,
             tokens,
             tokenized.mask,
-            tokenized.part,
+            tokenized.section,
             tokenized.sentence,
             tokenized.word,
         )
@@ -155,10 +155,11 @@ class TextLoader:
     def concept_targets(self, studies: Sequence[Study], sources: Sequence[str]) -> Tensor:
         """Concept targets from report and coding, `[n, N]`: training only.
 
-        A concept that a study with report or coding does not name is absent; with a present
-        concept all its `is_a` ancestors are present. NaN where there is neither report nor coding,
-        where the report is uncertain, for concepts held out of training, and for what follows
-        from those alone.
+        Findings are read in the sections that labels are read from, the patient's history in all. A
+        concept that a study with report or coding does not name is absent; with a present concept
+        all its `is_a` ancestors are present. NaN where there is neither report nor coding, where
+        the report is uncertain, for concepts held out of training, and for what follows from those
+        alone.
         """
         index = self.graph.index
         targets = torch.full((len(studies), len(index)), float("nan"))
@@ -166,7 +167,7 @@ class TextLoader:
             stated: dict[str, Stated] = {}
             full = self.passages(study, "full") if "stated" in sources else ()
             counted = labelled_passages(full)
-            stated |= self._stated(counted) | self._told(full)
+            stated |= self._stated(counted) | self._of_patient(full)
             coded = study.coded if "coded" in sources else {}
             stated |= {concept: value for concept, value in coded.items() if concept in index}
             if not counted and not coded:
@@ -231,6 +232,11 @@ class TextLoader:
 
     def _stated(self, passages: Passages) -> dict[str, Stated]:
         return dict(study_evidence(self.linker.link(passages), self.graph))
+
+    def _of_patient(self, passages: Passages) -> dict[str, Stated]:
+        """Statements about symptoms and history of the patient, in any section."""
+        stated = self._stated(passages)
+        return {c: one for c, one in stated.items() if self.graph.concept(c).kind in TOLD_KINDS}
 
     def _frozen(self, passages: list[Passages], tokenized: Tokenized) -> Tensor:
         """Tokens of a frozen encoder, each text encoded once, `[n, T, D]`."""

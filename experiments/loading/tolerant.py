@@ -64,7 +64,7 @@ def has_input(preprocessor: StudyPreprocessor, study: Study) -> bool:
         return True
     if policy != "none" and any(p.text.strip() for p in preprocessor.text.passages(study, policy)):
         return True
-    return any(study.facts.get(name) for name in preprocessor.metadata.names)
+    return any(study.metadata.get(name) for name in preprocessor.metadata.names)
 
 
 def _without(study: Study, rejected: set[str], preprocessor: StudyPreprocessor) -> Study | None:

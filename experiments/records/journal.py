@@ -42,7 +42,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
+            rows.append(json_of(line))
         except ValueError:  # noqa: PERF203 - one bad line must not lose the others
             continue
     return rows

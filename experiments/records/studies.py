@@ -57,7 +57,7 @@ _COLUMNS = tuple(field.name for field in fields(ScoredStudy))
 
 def scored_study(study: Study, part: str) -> ScoredStudy:
     """Stored attributes of a study that was scored in a subset."""
-    views = study.facts.get("view", "").split("+")
+    views = study.metadata.get("view", "").split("+")
     return ScoredStudy(
         study=study.study,
         patient=study.patient,

@@ -137,7 +137,7 @@ def build_context(
     manifest = opened.manifest(experiment.split)
     studies = labelled_studies(opened.studies, data)
     supervision = _supervision(experiment, opened, studies)
-    subsets: dict[SplitPart, Sequence[Study]] = {
+    subsets: dict[SplitSubset, Sequence[Study]] = {
         name: _subset(studies, manifest, name) for name in SUBSETS
     }
     preprocessor = build_preprocessor(
@@ -218,7 +218,7 @@ def _further(
     root: Path,
     cache: Path,
     preprocessor: StudyPreprocessor,
-    data: tuple[Mapping[SplitPart, Sequence[Study]], Path],
+    data: tuple[Mapping[SplitSubset, Sequence[Study]], Path],
 ) -> tuple[Further, ...]:
     """Training studies of the further data sets, without validation and test images."""
     if not experiment.also:
@@ -246,7 +246,7 @@ def _further(
     )
 
 
-def _subset(studies: Sequence[Study], manifest: Manifest, name: SplitPart) -> Sequence[Study]:
+def _subset(studies: Sequence[Study], manifest: Manifest, name: SplitSubset) -> Sequence[Study]:
     return those(studies, lambda study: manifest.assignments[study.study] == name)
 
 

@@ -46,7 +46,7 @@ def write_exposure(
             for study in context.cohorts[subset].studies:
                 for path in {image.path for image in loader.chosen(study, context.root)}:
                     digest = loader.contents.hash(context.root / path)
-                    rows.add((digest, study.source, published(path)))
+                    rows.add((digest, study.dataset, published(path)))
     values: dict[str, list[Any]] = {"pictures": sorted(rows)}
     known = DATASETS.names()
     more = [(one.name, study) for one in context.further for study in one.studies]

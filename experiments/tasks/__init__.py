@@ -28,6 +28,8 @@ class Task(Protocol):
     """File of the run folder that it writes."""
     metrics: ClassVar[tuple[str, ...]]
     """Names of its metrics; macro ones are means over findings."""
+    sums: ClassVar[Mapping[str, MetricsOf]]
+    """Its metrics that are functions of sums, by the rows of scores.parquet they are made of."""
 
     def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Measure the trained system on the test studies, and write the table."""

@@ -109,9 +109,9 @@ class Generation:
         measured: dict[str, Measured] = {}
         for row in rows:
             rng = np.random.default_rng(context.experiment.seed)
-            metrics = measure(sums[writer], _metrics(context), patients, rng=rng)
-            for name, one in metrics.items():
-                measured[f"{writer}{name}"] = Measured.of(one.value, one.low, one.high)
+            metrics = self.sums[row.task](row.numbers.names)
+            for name, one in measure(row.numbers, metrics, patients, rng=rng).items():
+                measured[name] = Measured.of(one.value, one.low, one.high)
         return TaskResult(metrics={TEST: measured})
 
 
@@ -182,27 +182,20 @@ def _nearest(known: Tensor, tested: Tensor) -> list[int]:
     """Place of the training study nearest to each test study, by cosine about the training mean."""
     mean = known.mean(0)
     near = F.normalize(tested - mean, dim=1) @ F.normalize(known - mean, dim=1).T
-    nearest: list[int] = near.argmax(1).tolist()
-    return nearest
+    found: list[int] = near.argmax(1).tolist()
+    return found
 
 
-def _labeler(context: RunContext) -> Labeler:
-    """Labeler of the run's label set."""
+def _labels(
+    context: RunContext, statements: Sequence[Sequence[Statement]]
+) -> list[dict[str, Value]]:
+    """Labels stated by texts, without that of normal studies, which is easily right."""
     label_set = context.label_set
-    return Labeler(context.preprocessor.graph, label_set, STYLES.get(label_set.name, Style()))
-
-
-def _metrics(context: RunContext) -> Mapping[str, Metric]:
-    """All metrics; those of labels leave out `no finding`, which is easily right."""
-    label_set = context.label_set
-    labeler = Labeler(context.reader.graph, label_set, STYLES.get(label_set.name, Style()))
+    labeler = Labeler(context.preprocessor.graph, label_set, STYLES.get(label_set.name, Style()))
     pairs = zip(label_set.columns, label_set.findings, strict=True)
-    of_labels = label_metrics([column for column, name in pairs if name != label_set.no_finding])
-    return {
-        **TEXT_METRICS,
-        **{f"label_{name}": of_labels[name] for name in OF_LABELS},
-        **STATEMENT_METRICS,
-    }
+    columns = [column for column, name in pairs if name != label_set.no_finding]
+    found = labels_of(statements, labeler)
+    return [{column: each[column] for column in columns} for each in found]
 
 
 def _sums(
@@ -210,9 +203,10 @@ def _sums(
 ) -> dict[str, StudySums]:
     """Contributions of each study to the metrics, by writer; repeated texts are read once."""
     graph = context.preprocessor.graph
+    linker = MentionLinker(graph)  # that of the run may know fewer names
     texts = list({*references, *(text for each in written.values() for text in each)})
-    stated = dict(zip(texts, statements_of(texts, context.preprocessor.text.linker), strict=True))
-    labels = dict(zip(texts, labels_of(list(stated.values()), _labeler(context)), strict=True))
+    stated = dict(zip(texts, statements_of(texts, linker), strict=True))
+    labels = dict(zip(texts, _labels(context, list(stated.values())), strict=True))
     true_words = [words_of(text) for text in references]
     return {
         writer: text_sums([words_of(text) for text in each], true_words)
