@@ -1,1 +1,1 @@
-"""How it is run, measured and told: data sets, systems, training, metrics, records, reports."""
+"""Experiments: data sets, systems, training, metrics, records, reports and interfaces."""

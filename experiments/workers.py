@@ -1,4 +1,4 @@
-"""What a worker process owes the one that started it: to leave Ctrl-C to it, and to end with it."""
+"""Worker processes that leave Ctrl-C to the process that started them, and end with it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["end_with_input", "end_with_parent"]
 
 
 def end_with_parent() -> None:
-    """Have this worker end when the process that started it is gone, even killed.
+    """End this worker when the process that started it is gone, even killed.
 
-    What outlives its parent would hold its files, a lock among them. Ctrl-C is the parent's to
-    answer.
+    A worker that outlives its parent would hold its files and its lock. Ctrl-C is left to the
+    parent.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -24,7 +24,7 @@ def end_with_parent() -> None:
 
 
 def end_with_input() -> None:
-    """Have this process end when the one that holds its standard input open is gone.
+    """End this process when the one that holds its standard input open is gone.
 
     For a process that was started as a command, of which `multiprocessing` knows no parent.
     """

@@ -1,1 +1,1 @@
-"""How it comes together: features and the embedded graph become a prediction and its reasons."""
+"""Fusion: image, text and evidence features joined with the embedded graph into predictions."""

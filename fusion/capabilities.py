@@ -1,4 +1,4 @@
-"""Capabilities: what a system can do, one small protocol each; a task names the one it needs."""
+"""Capabilities of systems, one small protocol each; a task names the one it needs."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ __all__ = [
 
 @runtime_checkable
 class Classifies(Protocol):
-    """Answers for findings, each independently of the others asked for."""
+    """Predicts findings, each independently of the others requested."""
 
     def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        """Answer for any findings (concept ids), trained or not."""
+        """Predict any findings (concept ids), trained or not."""
 
     def basis(self, finding: str) -> Basis:
-        """Whether a finding was trained, can be asked zero-shot, or cannot be asked."""
+        """Basis of a finding: trained, zero-shot, or not possible."""
 
 
 @runtime_checkable
 class Embeds(Protocol):
-    """Puts pictures and texts into one space, for retrieval and prompts."""
+    """Embeds images and texts in one space, for retrieval and prompts."""
 
     def embed_image(self, batch: StudyBatch) -> Tensor:
-        """Unit vectors of the studies' pictures, `[B, D]`; NaN for a study without one."""
+        """Unit vectors of the studies' images, `[B, D]`; NaN for a study without one."""
 
     def embed_text(self, text: Text) -> Tensor:
         """Unit vectors of texts, `[B, D]`; NaN for an empty one."""
@@ -47,23 +47,23 @@ class Embeds(Protocol):
 
 @runtime_checkable
 class Generates(Protocol):
-    """Writes the report of a study from what it is given at test."""
+    """Writes the report of a study from its input at test."""
 
     def generate(self, batch: StudyBatch) -> list[str]:
-        """One text a study; empty for a study without a picture."""
+        """One text a study; empty for a study without an image."""
 
 
 @runtime_checkable
 class Localises(Protocol):
-    """Says where in a picture a finding is."""
+    """Localises findings in images."""
 
     def localise(self, batch: StudyBatch, findings: tuple[str, ...]) -> Tensor:
-        """Share of each cell of each picture, `[B, C, V, h, w]`; NaN where there is no picture."""
+        """Share of each cell of each image, `[B, C, V, h, w]`; NaN where there is no image."""
 
 
 @runtime_checkable
 class Perturbs(Protocol):
-    """Answers as if some of what its answers rest on were not there."""
+    """Predicts without some of its input, for explanations."""
 
     def predict_without(
         self, batch: StudyBatch, findings: tuple[str, ...], hidden: Tensor
@@ -82,11 +82,11 @@ class Perturbs(Protocol):
         """Logits `[B, C]`, each finding with so much of each edge of `graph_tensors`, `[C, E]`."""
 
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
-        """Concept of each token of evidence and whether there is one, `[B, L]` each."""
+        """Concept of each token of evidence, and its mask, `[B, L]` each."""
 
 
 class ClassifiesTrained(System):
-    """A system that answers for the findings it was trained on, and for no other."""
+    """A system that predicts the findings it was trained on, and no others."""
 
     setting: Setting
 
@@ -104,12 +104,12 @@ class ClassifiesTrained(System):
         return Output(answers)
 
     def basis(self, finding: str) -> Basis:
-        """Only what it was trained on."""
+        """Trained for the findings trained on; not possible for others."""
         return "trained" if finding in self.setting.findings else "not_possible"
 
 
 def able(system: System, capability: Any) -> Any:
-    """A system as one that has a capability.
+    """The system, checked to have a capability.
 
     Raises:
         InputError: If it lacks it.
@@ -131,7 +131,7 @@ CAPABILITIES: dict[str, type] = {
     "localise": Localises,
     "be perturbed": Perturbs,
 }
-"""What a system that has a capability can do, in words."""
+"""Capabilities by a verb for messages."""
 
 
 def _verb(capability: Any) -> str:

@@ -1,4 +1,4 @@
-"""KnowledgeClassifier: finding queries that start as concepts and read the study through a join."""
+"""KnowledgeClassifier: concept vectors as finding queries, joined with study and graph."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from encoders.batch import Features, StudyBatch
 from encoders.graph import GRAPH_ENCODERS
 from encoders.graph_arrays import NEIGHBOUR_KINDS, graph_tensors, neighbourhoods
-from fusion.evidence_propagation import Prior, Spread
+from fusion.evidence_propagation import EvidencePropagation, PropagationPrior
 from fusion.heads import HEADS
-from fusion.joins import JOINS, SOURCES, Joined, Memory
+from fusion.joins import INPUTS, JOINS, Joined, Neighbourhood
 from fusion.layers.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
 from fusion.objectives import Forward
 from fusion.system import Output, Setting
@@ -21,7 +21,7 @@ from kg.options import Options as PartOptions
 from kg.options import Part, parse_options
 
 CHUNK = 64
-"""Findings answered at once; more are answered in chunks, which changes nothing but memory."""
+"""Findings predicted at once; more are predicted in chunks, which saves memory alone."""
 
 
 class ClassifierOptions(PartOptions):
@@ -31,9 +31,9 @@ class ClassifierOptions(PartOptions):
         width: Width of every token and concept inside.
         dropout: Dropout in readers and head.
         token_dropout: Share of image tokens hidden in training.
-        modality_dropout: Share of studies that lose a whole source in training.
-        vectors: What queries and concepts start from: the given vectors, or learned ones of
-            equal size (an unseen finding then cannot be asked).
+        modality_dropout: Share of studies that lose a whole modality in training.
+        vectors: Initial vectors of queries and concepts: the given ones, or learned ones of equal
+            size (unseen findings then cannot be predicted).
         message_passing: Graph encoder.
         messages: Pass messages along the edges; closed, the graph encoder keeps its parameters.
         neighbourhood: Concepts of each finding's neighbourhood that are attended to; 0 closes the
@@ -44,8 +44,8 @@ class ClassifierOptions(PartOptions):
         propagation: `learned` with the rest, or a `prior` kept out of training: what is propagated
             of statements alone, added to the answers by a weight chosen on validation.
         concept_logit: Add the concept-by-study dot product to a finding's logit.
-        join: Join of queries and sources.
-        head: From joined query to logit.
+        join: Join of queries and inputs.
+        head: Head from joined query to logit.
     """
 
     width: int = 128
@@ -65,14 +65,14 @@ class ClassifierOptions(PartOptions):
 
 
 class KnowledgeClassifier(nn.Module):
-    """Readers, the embedded graph, a join and a head.
+    """Encoders of image, text and evidence, a graph encoder, a join and a head.
 
     A finding's logit depends on its own concept and on the study, never on which other findings
-    are asked for. Shapes: B studies, C findings, N concepts, D width.
+    are requested. Shapes: B studies, C findings, N concepts, D width.
 
     Args:
         options: Sizes and open channels.
-        setting: Graph, concept vectors and what the features look like.
+        setting: Graph, concept vectors and sizes of the features.
     """
 
     def __init__(self, options: ClassifierOptions, setting: Setting) -> None:
@@ -83,21 +83,21 @@ class KnowledgeClassifier(nn.Module):
         self.join = build(JOINS, options.join, "join", width=width, kinds=NEIGHBOUR_KINDS)
         self.head = build(HEADS, options.head, "head", width=width)
         self.evidence_reader = EvidenceReader(width, options.evidence)
-        carrier = Prior if options.propagation == "prior" else Spread
-        self.spread = carrier(setting.graph, options.propagation_steps)
+        propagation = PropagationPrior if options.propagation == "prior" else EvidencePropagation
+        self.spread = propagation(setting.graph, options.propagation_steps)
         self.image_reader = self.build_image_reader()
         self.text_reader = self.build_text_reader()
         self.concept_direction = nn.Linear(width, width)
         self.concept_bias = nn.Linear(width, 1)
 
     @property
-    def prior(self) -> Prior | None:
-        """What is added to trained answers, where it is asked for and open."""
+    def prior(self) -> PropagationPrior | None:
+        """Propagation prior that is added to trained logits; None where not configured."""
         is_open = self.options.propagation_steps > 0
-        return self.spread if is_open and isinstance(self.spread, Prior) else None
+        return self.spread if is_open and isinstance(self.spread, PropagationPrior) else None
 
     def build_image_reader(self) -> ImageReader | None:
-        """A reader where the run has pictures."""
+        """Image reader; None where the run has no images."""
         if not self.setting.image_width:
             return None
         return ImageReader.of(
@@ -108,7 +108,7 @@ class KnowledgeClassifier(nn.Module):
         )
 
     def build_text_reader(self) -> TextReader | None:
-        """A reader where the run has text."""
+        """Text reader; None where the run has no text."""
         if not self.setting.text_width:
             return None
         return TextReader(
@@ -119,7 +119,7 @@ class KnowledgeClassifier(nn.Module):
         )
 
     def read(self, batch: StudyBatch, nodes: Tensor) -> dict[str, Features]:
-        """Features of each source of the study; a closed or missing source is one hidden token."""
+        """Features of each modality of the study; a missing one is a single masked token."""
         empty = nothing(len(batch.ids), self.options.width, nodes)
         image = empty if self.image_reader is None else self.image_reader(batch)
         text = empty
@@ -135,22 +135,22 @@ class KnowledgeClassifier(nn.Module):
         return evidence
 
     def forward(self, batch: StudyBatch) -> Forward:
-        """Everything the objectives need, for the findings trained on."""
+        """Forward pass for the objectives, on the findings trained on."""
         nodes = self.concept_reader()
         read = self.read(batch, nodes)
         paired = None
         if self.text_reader is not None and batch.paired_text is not None:
             paired = self.text_reader(batch.paired_text)
-        given = read
+        inputs = read
         if self.training and self.options.modality_dropout:
-            given = {
+            inputs = {
                 name: drop_studies(features, self.options.modality_dropout)
                 for name, features in read.items()
             }
         concept_logits = self.concept_logits(read["image"], nodes, self.setting.supervised)
-        carried = self.carried(batch, concept_logits)
-        memory = self.memory(self.setting.findings, nodes)
-        logits, joined = self.answer(given, nodes, self.setting.findings, carried, memory)
+        propagated = self.propagated_evidence(batch, concept_logits)
+        near = self.neighbourhood(self.setting.findings, nodes)
+        logits, joined = self.answer(inputs, nodes, self.setting.findings, propagated, near)
         return Forward(
             logits=logits,
             concept_logits=concept_logits,
@@ -169,53 +169,54 @@ class KnowledgeClassifier(nn.Module):
         Args:
             batch: The studies.
             findings: Concept ids.
-            hidden: True on places of each finding's memory that are not to be seen, `[C, K]`.
+            hidden: True on neighbours of each finding to be masked, `[C, K]`.
         """
         if not findings:
             return Output(self.concept_reader.vectors.new_zeros(len(batch.ids), 0))
         nodes = self.concept_reader()
         read = self.read(batch, nodes)
         seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
-        carried = self.carried(batch, seen)
+        propagated = self.propagated_evidence(batch, seen)
         answers = []
         for at in range(0, len(findings), CHUNK):
-            part = findings[at : at + CHUNK]
-            memory = self.memory(part, nodes)
+            chunk = findings[at : at + CHUNK]
+            near = self.neighbourhood(chunk, nodes)
             if hidden is not None:
-                memory = replace(memory, mask=memory.mask & ~hidden[at : at + CHUNK])
-            answers.append(self.answer(read, nodes, part, carried, memory, with_attention=True))
+                near = replace(near, mask=near.mask & ~hidden[at : at + CHUNK])
+            answers.append(self.answer(read, nodes, chunk, propagated, near, with_attention=True))
         joined = [answer[1] for answer in answers]
         attention = {
-            name: torch.cat([part.attention[name] for part in joined], 1)
-            for name in (SOURCES if joined[0].attention else ())
+            name: torch.cat([one.attention[name] for one in joined], 1)
+            for name in (INPUTS if joined[0].attention else ())
         }
         return Output(
             logits=torch.cat([answer[0] for answer in answers], 1),
             attention=attention,
-            gates=torch.cat([part.gates for part in joined], 1),
+            gates=torch.cat([one.gates for one in joined], 1),
         )
 
     def predict_on_edges(
         self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
     ) -> Tensor:
-        """Logits `[B, C]`, each finding asked on edges of its own; memories stay as they are.
+        """Logits `[B, C]`, each finding on edges of its own; neighbourhoods stay as they are.
 
         Args:
             batch: The studies.
             findings: Concept ids.
-            scale: How much of each directed edge is there to carry messages and evidence when a
-                finding is asked, `[C, E]`; 0 = no edge.
+            scale: Factor on the weight of each directed edge for messages and evidence, `[C, E]`;
+                0 = no edge.
         """
         read: dict[str, Features] = {}
         logits = []
         for finding, own in zip(findings, scale, strict=True):
             nodes = self.concept_reader(own)
-            # pictures and text are read without the graph, once for all
+            # image and text features do not depend on the graph: they are computed once
             read = read or self.read(batch, nodes)
             read = {**read, "evidence": self.read_evidence(batch, nodes)}
             seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
-            carried, memory = self.carried(batch, seen, own), self.memory((finding,), nodes)
-            logits.append(self.answer(read, nodes, (finding,), carried, memory)[0])
+            propagated = self.propagated_evidence(batch, seen, own)
+            near = self.neighbourhood((finding,), nodes)
+            logits.append(self.answer(read, nodes, (finding,), propagated, near)[0])
         return torch.cat(logits, 1)
 
     def answer(
@@ -223,30 +224,30 @@ class KnowledgeClassifier(nn.Module):
         read: dict[str, Features],
         nodes: Tensor,
         findings: tuple[str, ...],
-        carried: Tensor | None,
-        memory: Memory,
+        propagated: Tensor | None,
+        neighbourhood: Neighbourhood,
         with_attention: bool = False,
     ) -> tuple[Tensor, Joined]:
-        """Logits `[B, C]` and the joined queries for some findings and what they remember."""
+        """Logits `[B, C]` and joined queries of some findings with their neighbourhoods."""
         places = self.concept_reader.places(findings)
         concepts = nodes[places]
-        joined = self.join(concepts, memory, read, with_attention)
+        joined = self.join(concepts, neighbourhood, read, with_attention)
         logits = self.head(joined.queries, concepts)
         if self.options.concept_logit:
             logits = logits + self.concept_logits(read["image"], nodes, findings)
-        if carried is not None:
-            logits = logits + carried[:, places]
+        if propagated is not None:
+            logits = logits + propagated[:, places]
         return logits, joined
 
-    def carried(
+    def propagated_evidence(
         self, batch: StudyBatch, seen: Tensor, scale: Tensor | None = None
     ) -> Tensor | None:
-        """What the graph makes of stated and seen evidence, `[B, N]`; None where it is closed.
+        """Evidence of text and image propagated over the graph, `[B, N]`; None where it is closed.
 
         Args:
             batch: The studies.
-            seen: Logits of the supervised concepts from the pictures, `[B, K]`.
-            scale: How much of each directed edge is there, `[E]`; None = all of it.
+            seen: Logits of the supervised concepts from the images, `[B, K]`.
+            scale: Factor on the weight of each directed edge, `[E]`; None = 1.
         """
         if not self.options.propagation_steps:
             return None
@@ -256,8 +257,8 @@ class KnowledgeClassifier(nn.Module):
             there = batch.image_mask.any(1, keepdim=True)
             places = self.concept_reader.places(self.setting.supervised)
             empty = empty.index_copy(1, places, seen.sigmoid() * there)
-        carried: Tensor = self.spread(stated, empty, scale)
-        return carried
+        propagated: Tensor = self.spread(stated, empty, scale)
+        return propagated
 
     def concept_logits(self, image: Features, nodes: Tensor, concepts: tuple[str, ...]) -> Tensor:
         """Dot product of the pooled study with concept directions, `[B, K]`."""
@@ -266,14 +267,14 @@ class KnowledgeClassifier(nn.Module):
         logits: Tensor = along + self.concept_bias(chosen).squeeze(-1)
         return logits
 
-    def memory(self, findings: tuple[str, ...], nodes: Tensor) -> Memory:
-        """Embedded neighbourhood of each finding, fixed by the graph alone."""
+    def neighbourhood(self, findings: tuple[str, ...], nodes: Tensor) -> Neighbourhood:
+        """Embedded graph neighbourhood of each finding."""
         index, kinds, mask = self.concept_reader.neighbourhood(findings)
-        return Memory(nodes[index], kinds, mask)
+        return Neighbourhood(nodes[index], kinds, mask)
 
 
 class ConceptReader(nn.Module):
-    """Concept vectors through the graph encoder: one embedding of the graph a step."""
+    """Graph encoder over the concept vectors: one embedding of the graph a step."""
 
     vectors: Tensor
     edges: Tensor
@@ -286,14 +287,14 @@ class ConceptReader(nn.Module):
         edges, kinds, weights, relations = graph_tensors(setting.graph)
         if not options.messages:
             edges, kinds, weights = edges[:, :0], kinds[:0], weights[:0]
-        given = setting.concept_vectors
+        frozen = setting.concept_vectors
         if options.vectors == "learned":
-            self.vectors = nn.Parameter(torch.randn_like(given) / given.shape[1] ** 0.5)
+            self.vectors = nn.Parameter(torch.randn_like(frozen) / frozen.shape[1] ** 0.5)
         else:
-            self.register_buffer("vectors", given, persistent=True)
+            self.register_buffer("vectors", frozen, persistent=True)
         for name, values in (("edges", edges), ("kinds", kinds), ("weights", weights)):
             self.register_buffer(name, values, persistent=False)
-        self.project = nn.Linear(given.shape[1], options.width)
+        self.project = nn.Linear(frozen.shape[1], options.width)
         self.norm = nn.LayerNorm(options.width)
         self.encoder = build(
             GRAPH_ENCODERS,
@@ -305,7 +306,7 @@ class ConceptReader(nn.Module):
         )
         self._near: dict[tuple[str, ...], tuple[Tensor, Tensor, Tensor]] = {}
         self._places: dict[tuple[str, ...], Tensor] = {}
-        # made now, so that a training step makes nothing on the host
+        # cached now, so that a training step builds no index on the host
         self.neighbourhood(setting.findings)
         self.places(setting.findings)
         self.places(setting.supervised)
@@ -314,8 +315,8 @@ class ConceptReader(nn.Module):
         """Embedded concepts `[N, D]`.
 
         Args:
-            scale: How much of each directed edge is there, `[E]`, an edge of 0 as if it were not
-                in the graph; None = all of it.
+            scale: Factor on the weight of each directed edge, `[E]`, 0 = as if it were not in the
+                graph; None = 1.
         """
         start = self.norm(self.project(self.vectors))
         edges, kinds, weights = self.edges, self.kinds, self.weights
@@ -326,7 +327,7 @@ class ConceptReader(nn.Module):
         return nodes
 
     def places(self, concepts: tuple[str, ...]) -> Tensor:
-        """Index of each concept in the graph's order; kept once made, on the device in use."""
+        """Index of each concept in the graph's order, cached on the device in use."""
         if concepts not in self._places:
             index = self.setting.graph.index
             self._places[concepts] = torch.tensor([index[c] for c in concepts], dtype=torch.long)
@@ -335,9 +336,9 @@ class ConceptReader(nn.Module):
         return self._places[concepts]
 
     def neighbourhood(self, findings: tuple[str, ...]) -> tuple[Tensor, Tensor, Tensor]:
-        """Index `[C, K]`, relation kind and mask of each finding's neighbours; kept once made."""
+        """Index `[C, K]`, relation kind and mask of each finding's neighbours, cached."""
         if findings not in self._near:
-            # a closed channel is one place that nothing stands in
+            # a closed channel is one masked place
             near = neighbourhoods(self.setting.graph, findings, max(self.limit, 1))
             self._near[findings] = (near.index, near.kind, near.mask & (self.limit > 0))
         if self._near[findings][0].device != self.edges.device:
@@ -347,7 +348,7 @@ class ConceptReader(nn.Module):
 
 
 def build(catalog: Any, choice: Part, where: str, **sizes: int) -> Any:
-    """A part of a catalog with its options checked."""
+    """Part of a catalog, built with checked options."""
     part = catalog.load(choice.name)
     options = parse_options(part.Options, choice.options, where=f"{where}.{choice.name}")
     return part(options, **sizes)

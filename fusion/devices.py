@@ -1,6 +1,6 @@
-"""One batch on several devices: all-gather with gradient, and means over the whole batch.
+"""Collectives for a batch on several devices: all-gather with gradient, means over the batch.
 
-Nothing is exchanged where no gradient is recorded, since one process validates alone.
+Nothing is exchanged where no gradient is recorded, since the main process validates alone.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def total_of(values: Tensor) -> Tensor:
 
 
 def mean_of(values: Tensor, counts: Tensor) -> Tensor:
-    """Mean of the values that count; zero where none does.
+    """Mean of the counted values; zero where there are none.
 
-    On several devices it is the mean over them that is the mean of all values.
+    On several devices the mean over devices is the mean of all values.
 
     Args:
         values: Finite numbers of any shape.
@@ -56,7 +56,7 @@ def _devices() -> int:
 
 
 class _AllGather(torch.autograd.Function):
-    """All-gather along the first dimension; backward adds up what every device asks of a row."""
+    """All-gather along the first dimension; backward sums the gradients of all devices."""
 
     @staticmethod
     def forward(context: Any, rows: Tensor) -> Tensor:

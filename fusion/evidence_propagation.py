@@ -1,9 +1,10 @@
-"""Spread: what a study states, and what its pictures let one expect, carried over the graph.
+"""Evidence propagation: statements of the text and predictions of the image over the graph.
 
 A concept that no text names is likelier where concepts beside it in the graph are stated: a blunted
-costophrenic angle speaks for an effusion. The graph says along which edges; how much each kind of
-relation carries is learned, and is the same for every finding, so it holds for findings that were
-never trained too. Own design; random walks with restart on a graph (Page 1999) are its fixed form.
+costophrenic angle speaks for an effusion. Evidence follows the edges of the graph with a learned
+weight for each kind of relation. The weights are the same for every finding, so they hold for
+findings that were never trained too. Own design; random walks with restart on a graph (Page 1999)
+are its fixed form.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ from torch import Tensor, nn
 from encoders.graph_arrays import KINDS, graph_tensors
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["Prior", "Spread"]
+__all__ = ["PropagationPrior", "EvidencePropagation"]
 
 AGAINST = ("disjoint_with", "evidence_against")
-"""Relations along which a concept that is present speaks against the other."""
+"""Relations along which a present concept is evidence against the other."""
 
 START = 0.5
-"""What a kind of relation carries on at first; along `AGAINST` its negative."""
+"""Initial weight of a kind of relation; along `AGAINST` its negative."""
 
 GAIN = 4.0
-"""Logit of one whole unit of evidence at first."""
+"""Initial logit of one unit of evidence."""
 
 TINY = 1e-6
-"""Standard deviation, in logits, below which nothing arrives at a concept."""
+"""Standard deviation, in logits, below which a concept counts as not reached."""
 
 
-class Spread(nn.Module):
-    """Evidence on all concepts carried some steps over the edges.
+class EvidencePropagation(nn.Module):
+    """Evidence on all concepts, propagated some steps over the edges.
 
     Args:
-        graph: The graph whose edges carry it; bookkeeping never does.
-        steps: Number of steps; 0 leaves the evidence where it was stated.
+        graph: The graph; bookkeeping edges are not used.
+        steps: Number of steps; 0 leaves the evidence on the stated concepts.
     """
 
     ends: Tensor
@@ -53,7 +54,7 @@ class Spread(nn.Module):
         against = [KINDS.index(kind) for kind in KINDS if kind.split()[-1] in AGAINST]
         start[against] = -START
         self.carried = nn.Parameter(start)
-        # present and absent statements, and what the pictures let expect, each with its own
+        # one gain each for present statements, absent ones, and predictions of the image
         self.gain = nn.Parameter(torch.ones(3))
 
     def forward(self, stated: Tensor, seen: Tensor, scale: Tensor | None = None) -> Tensor:
@@ -61,8 +62,8 @@ class Spread(nn.Module):
 
         Args:
             stated: 1 present, 0.5 uncertain, -1 absent, 0 not stated, `[B, N]`.
-            seen: Chance of each concept from the pictures, in [0, 1], 0 where unknown, `[B, N]`.
-            scale: How much of each directed edge is there, `[E]`; None = all of it.
+            seen: Probability of each concept from the image, 0 where unknown, `[B, N]`.
+            scale: Factor on the weight of each directed edge, `[E]`; None = 1.
         """
         start = torch.stack([stated.clamp_min(0), stated.clamp_max(0), seen])
         now = total = start.flatten(0, 1).T.contiguous()  # a row a concept
@@ -78,17 +79,17 @@ class Spread(nn.Module):
         return torch.einsum("s,nsb->bn", GAIN * self.gain, total.view(-1, *start.shape[:2]))
 
 
-class Prior(Spread):
-    """What the graph makes of statements before anything is trained, added to trained answers.
+class PropagationPrior(EvidencePropagation):
+    """Untrained evidence propagation that is added to trained logits.
 
-    Learned with the rest, the spread is drowned: a network explains its few training studies
-    without the graph, and nothing is left for the edges to tell. Here strengths stay as they start,
-    what arrives at a concept is put in units of its standard deviation over the training studies,
-    and training never sees it; one weight, the same for every concept and chosen on validation,
-    adds it to the logits: a product of experts (Hinton 2002) of which one was trained.
+    Learned with the rest, propagation has little effect: a network explains its few training
+    studies without the graph. Here the weights keep their initial values, propagated evidence is
+    standardised by its mean and deviation over the training studies, and training never sees it.
+    One weight, the same for every concept and chosen on validation, adds it to the logits: a
+    product of experts (Hinton 2002) of which one was trained.
 
     Args:
-        graph: The graph whose edges carry it.
+        graph: The graph.
         steps: Number of steps.
     """
 
@@ -100,19 +101,19 @@ class Prior(Spread):
         super().__init__(graph, steps)
         self.requires_grad_(False)
         self.register_buffer("middle", torch.zeros(len(graph.concepts)))
-        # a concept nothing ever arrived at says nothing
+        # a concept that evidence never reached gets no prior
         self.register_buffer("unit", torch.full((len(graph.concepts),), float("inf")))
         self.register_buffer("weight", torch.zeros(()))
 
     def fit(self, stated: Tensor) -> None:
-        """Take mean and standard deviation of what arrives from training statements `[S, N]`."""
+        """Set mean and standard deviation from statements of the training studies `[S, N]`."""
         arrived = super().forward(stated, torch.zeros_like(stated))
         unit = arrived.std(0, correction=0)
         self.middle.copy_(arrived.mean(0))
         self.unit.copy_(torch.where(unit > TINY, unit, float("inf")))
 
     def forward(self, stated: Tensor, seen: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Logits to add to each concept, `[B, N]`, 0 in training; arguments as of `Spread`."""
+        """Logits to add to each concept, `[B, N]`, 0 in training; see the base class."""
         if self.training:
             return torch.zeros_like(stated)
         arrived = super().forward(stated, torch.zeros_like(seen), scale)

@@ -1,4 +1,4 @@
-"""Needs: what a system asks of its input beside studies and labels, read by the preprocessor."""
+"""Needs: inputs that a system requires beside studies and labels, read by the preprocessor."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["NO_NEEDS", "Needs"]
 
 @dataclass(frozen=True)
 class Needs:
-    """What a system asks of its input; nothing by default.
+    """Inputs that a system requires; none by default.
 
     Args:
-        paired_report: In training, the whole report beside the pictures of a study.
+        paired_report: In training, the whole report beside the images of a study.
         sentences: Training draws one sentence of the paired report per study and step.
-        statements: In training, what the report states, each with its assertion, site and words.
-        boxes: Where a lesion lies in each picture.
-        colour: Pixels as stored, red, green and blue; a grey picture is repeated.
+        statements: In training, statements of the report, each with its assertion, site and words.
+        boxes: Bounding box of a lesion in each image.
+        colour: Red, green and blue pixels as stored; a grey image is repeated.
         image_maps: Feature maps of the image encoder that are read, by name.
         vocabulary: The vocabulary of the text encoder, to write and to read words by number.
         definitions: The definition of each concept, beside its names.
-        views: Views that are read; empty = all that the configuration lets through.
+        views: Views that are read; empty = all that the configuration allows.
     """
 
     paired_report: bool = False

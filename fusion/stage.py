@@ -14,7 +14,7 @@ class Stage(Options):
     """One stage of training, as data.
 
     Args:
-        name: What the stage is called in logs and records.
+        name: Name of the stage in logs and records.
         objectives: Weight of each loss by name; a loss that is not named is not used.
         trains: Prefixes of the parameters that train; empty = all that require gradients.
         epochs: Passes over the training studies.
@@ -27,15 +27,14 @@ class Stage(Options):
         schedule: `cosine`, `linear`, `step` or `constant`, after the warm-up; with its options.
         warmup: Share of the steps over which the rate rises linearly.
         patience: Validations without a better monitored value before stopping; 0 = never.
-        monitor: What picks the checkpoint on validation: a metric, `loss` (the weighted sum),
-            `loss/NAME` (one loss), or `none`.
+        monitor: Value that selects the checkpoint on validation: a metric, `loss` (the weighted
+            sum), `loss/NAME` (one loss), or `none`.
         validate_every_n_epochs: Epochs between two validations, the last epoch always having one;
-            weights are kept, and patience counted, at a validation.
-        checkpoint: Which weights the stage leaves: the best by the monitor, or those of its last
-            epoch, which is steadier where validation has few positives and the rate decays to
-            nothing.
-        sampler: `shuffled`, every study once an epoch; or `balanced`, studies drawn as often as the
-            rarest finding present in them is rare.
+            weights are saved, and patience counted, at a validation.
+        checkpoint: Weights the stage ends with: the best by the monitor, or those of its last
+            epoch, which is steadier where validation has few positives and the rate decays to zero.
+        sampler: `shuffled`, every study once an epoch; or `balanced`, each study drawn with a
+            weight of one over the frequency of its rarest finding.
         data: Share of each data set in the studies of an epoch, by name; empty = the run's own.
         accumulate: Batches whose gradients are summed before a step.
         clip: Largest gradient norm.

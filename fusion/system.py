@@ -1,4 +1,4 @@
-"""System: the only seam between a method and the runner, and what it gives back."""
+"""System: interface between a method and the runner, with its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Basis = Literal["trained", "zero_shot", "not_possible"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a system is told about the study data and the graph before it is built.
+    """Description of the studies and the graph that a system is built for.
 
     Args:
         graph: The graph the run uses, controls and left-out data already applied.
@@ -30,16 +30,16 @@ class Setting:
         findings: Concept ids of the findings trained on, in order.
         exclusive: Whether exactly one of the findings holds.
         supervised: Concept ids with enough training studies for concept supervision.
-        image_width: Width of cached image tokens; 0 where pictures are not cached.
-        image_tokens: Image tokens of one picture, `S`.
+        image_width: Width of cached image tokens; 0 where images are not cached.
+        image_tokens: Image tokens of one image, `S`.
         text_width: Width of cached text tokens; 0 where text is encoded in the system.
         image_encoder: Trainable image encoder module, or None where tokens are cached.
-        image_maps: Width, and height and width in cells, of the feature maps that the system asks
-            for, by name.
+        image_maps: Width, and height and width in cells, of the feature maps that the system
+            requires, by name.
         text_encoder: Trainable text encoder module, or None where tokens are cached or no text.
         prevalence: Share of positives of each finding in the training studies, `[C]`.
         facts_width: Width of the encoded facts (probes only); 0 where none are given.
-        vocabulary: Words of the text encoder by number, where the system asks for them; or None.
+        vocabulary: Words of the text encoder by number, where the system requires them; or None.
     """
 
     graph: KnowledgeGraph
@@ -60,12 +60,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Output:
-    """What a system says about a batch.
+    """Output of a system for a batch.
 
     Args:
-        logits: `[B, C]`; NaN for a finding the system cannot answer.
-        attention: By source (`memory`, `image`, `text`, `evidence`), last layer, `[B, C, L]`.
-        gates: Weight of each source, `[B, C, 4]` in the order of `attention`, or None.
+        logits: `[B, C]`; NaN for a finding the system cannot predict.
+        attention: By input (`memory` = graph neighbours, `image`, `text`, `evidence`), last layer,
+            `[B, C, L]`.
+        gates: Weight of each input, `[B, C, 4]` in the order of `attention`, or None.
     """
 
     logits: Tensor
@@ -79,8 +80,8 @@ class Module:
 
     Args:
         prefix: Prefix of its parameters in the system.
-        reads: The fitted reading its weights rest on, which is handed over with it: the reduction
-            of image tokens (`image`), the vocabulary (`text`), or none.
+        reads: Fitted preprocessing that its weights depend on and that is handed over with it: the
+            reduction of image tokens (`image`), the vocabulary (`text`), or none.
     """
 
     prefix: str
@@ -88,16 +89,16 @@ class Module:
 
 
 class System(nn.Module, ABC):
-    """A method: what it needs, how it is trained, and what it learns from a batch.
+    """A method: its needs, its stages of training and its losses.
 
     A published system is one file in `experiments/systems`. Built as
-    `Part(options, setting, stages)`. What it can do once trained is a capability
-    (`fusion.capabilities`): it has the methods of it, and says so nowhere else.
+    `Part(options, setting, stages)`. Capabilities (`fusion.capabilities`) are
+    declared by having their methods.
     """
 
     Options: ClassVar[type[Options]]
     MODULES: ClassVar[Mapping[str, Module]] = {}
-    """What another run may take over, by name."""
+    """Modules that another run may take over, by name."""
     setting: Setting
     stages: tuple[Stage, ...]
 
@@ -108,25 +109,25 @@ class System(nn.Module, ABC):
 
     @classmethod
     def loss_names(cls, options: Any) -> tuple[str, ...]:
-        """Losses that a stage may weigh, its own and shared ones."""
+        """Names of the losses that a stage may weigh, its own and shared ones."""
         return ("classification",)
 
     @classmethod
     def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
-        """What it asks of its input beside studies and labels, when trained in these stages."""
+        """Inputs that it requires beside studies and labels, when trained in these stages."""
         return Needs()
 
     def prepare(self, batches: Iterable[StudyBatch]) -> None:  # noqa: B027
-        """Fit what is not trained by gradients on the training studies; most systems do nothing."""
+        """Fit parameters without gradients on the training studies; most systems have none."""
 
     def choose(self, measure: Callable[[], float]) -> Mapping[str, float]:
-        """Choose what is chosen on validation once training is over; most systems choose nothing.
+        """Choose parameters on validation after training; most systems have none.
 
         Args:
-            measure: Validation AUROC of the system as it stands; NaN where it is not defined.
+            measure: Gives the validation AUROC of the current weights; NaN where it is not defined.
 
         Returns:
-            What was chosen, by name, for the record.
+            Chosen values by name, for the record.
         """
         return {}
 
@@ -134,25 +135,25 @@ class System(nn.Module, ABC):
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         """Scalar loss of each objective of the stage, unweighted; NaN targets never count."""
 
-    def remembered(self, finding: str) -> tuple[str, ...]:
-        """Concepts that attention on `memory` is about, in its order; none without a graph."""
+    def neighbours(self, finding: str) -> tuple[str, ...]:
+        """Concepts in the neighbourhood of a finding, in the order of attention on `memory`."""
         return ()
 
     def after_step(self) -> None:  # noqa: B027
-        """Called once after each optimiser step (momentum encoders, queues)."""
+        """Update momentum encoders, queues and the like, once after each optimiser step."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers for studies, ready for a table.
+    """Predictions for studies, ready for a table.
 
     Args:
         studies: Study identifiers, length `B`.
         findings: Concept ids, length `C`.
         probabilities: `[B, C]` in [0, 1]; NaN where a finding is not possible.
-        basis: How each finding is answered.
+        basis: Basis of each finding's prediction.
         thresholds: Decision threshold of each trained finding; None for zero-shot ones.
-        threshold_rule: How the thresholds were chosen, or empty.
+        threshold_rule: Rule by which thresholds were chosen, or empty.
         calibration: Temperature of each trained finding, None for zero-shot ones.
         attention: As in `Output`, arrays.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from encoders.study import Modality, View
     from experiments.config.schema import Experiment
-    from experiments.evaluation.missing_modality import Source
+    from experiments.evaluation.missing_modality import InputModality
     from experiments.records.folder import RunFolder
 
 __all__ = [
@@ -125,11 +125,11 @@ def predict(
     Raises:
         InputError: If the run is not finished, an input does not exist, or nothing can be read.
     """
-    from experiments.inference.predict import Asked, predict_inputs
+    from experiments.inference.predict import PredictionRequest, predict_inputs
 
     every = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     modality, view = taken
-    request = Asked(
+    request = PredictionRequest(
         findings=tuple(findings),
         report=Path(report) if report is not None else None,
         dialogue=Path(dialogue) if dialogue is not None else None,
@@ -146,7 +146,7 @@ def evaluate(
     *,
     root: AnyPath | None = None,
     labels: str | None = None,
-    without: Iterable[Source] = (),
+    without: Iterable[InputModality] = (),
     why_locked: str = "",
 ) -> Evaluation:
     """Test a finished run on another data set or label set.

@@ -18,7 +18,7 @@ from experiments.audit.subject import Subject
 from experiments.audit.thumbnail import NAME
 from experiments.config.schema import ImageSection
 from experiments.datasets._boxes import Region
-from experiments.loading.images import PictureReader
+from experiments.loading.images import ImageLoader
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_image import LogisticImage
 from kg.options import Part
@@ -62,7 +62,7 @@ class BordersProbe:
             pool="mean",
             limit=MOST,
         )
-        reader = PictureReader(section, self.cache, subject.options.seed)
+        reader = ImageLoader(section, self.cache, subject.options.seed)
         images = reader.read(subject.studies, subject.opened.root)
 
         tokens = images.values.float().mean(1)

@@ -19,7 +19,7 @@ from experiments.metrics.arrays import FloatArray, Units
 from experiments.metrics.bootstrap import USUAL, Plan, draw_counts, estimate
 from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.record import Measured, defined
-from experiments.runs.build import wanted_studies
+from experiments.runs.build import labelled_studies
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Labelled", "PairShift", "crosswalk", "label_shift", "read_labelled"]
@@ -77,7 +77,7 @@ def read_labelled(opened: OpenDataset, graph: KnowledgeGraph) -> Labelled:
         InputError: If no study is labelled.
     """
     data = DataSection(name=opened.name, labels=opened.choice.name)
-    studies = wanted_studies(opened.development, data)
+    studies = labelled_studies(opened.development, data)
     label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     findings = tuple(one for one in label_set.findings if one != label_set.no_finding)
     return Labelled(

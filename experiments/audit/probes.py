@@ -12,7 +12,7 @@ from torch import Tensor
 from encoders.study import Study
 from experiments.audit.fitting import scores_of_dense
 from experiments.audit.subject import Fold, Subject
-from experiments.loading.metadata import FactReader
+from experiments.loading.metadata import MetadataEncoder
 from experiments.metrics.arrays import FloatArray
 from experiments.systems.logistic_metadata import LogisticMetadata
 
@@ -85,7 +85,7 @@ class _Metadata:
     def __call__(self, fold: Fold) -> Tensor:
         training = [self.studies[row] for row in fold.train]
         stated = {name for study in training for name, value in study.metadata.items() if value}
-        reader = FactReader(
+        reader = MetadataEncoder(
             [name for name in dict.fromkeys((*self.names, "modality")) if name in stated]
         )
         reader.fit(training)

@@ -17,7 +17,7 @@ from experiments.config.schema import DataSection, SplitSection
 from experiments.loading.targets import choose_findings, label_set_of, targets
 from experiments.metrics.arrays import FloatArray, IntArray, Units
 from experiments.preparation.open_dataset import OpenDataset
-from experiments.runs.build import wanted_studies
+from experiments.runs.build import labelled_studies
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -133,7 +133,7 @@ def open_subject(options: AuditOptions, opened: OpenDataset, graph: KnowledgeGra
         raise InputError(
             f"no study of {opened.name} is in the development set", "see `kgdx data check`"
         )
-    studies = wanted_studies(development, data)
+    studies = labelled_studies(development, data)
     label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     findings = choose_findings(label_set, studies, data.at_least)
     manifests = tuple(

@@ -66,10 +66,10 @@ def predict(**arguments: Any) -> None:
     if output is not None:
         _check_ending(output)
     folder = find_run(arguments["run_name"], arguments["runs"])
-    from experiments.inference.predict import Asked, predict_inputs
+    from experiments.inference.predict import PredictionRequest, predict_inputs
     from experiments.inference.prediction_rows import prediction_rows
 
-    request = Asked(
+    request = PredictionRequest(
         findings=arguments["findings"],
         report=arguments["report"],
         dialogue=arguments["dialogue"],

@@ -21,7 +21,7 @@ from experiments.compare.runs import (
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from kg.errors import InputError
 
 __all__ = ["Aligned", "Arm", "align"]
@@ -142,10 +142,10 @@ class _Cross:
     """
 
     runs: tuple[Run, ...]
-    predicted: tuple[Mapping[int, ScoredPart], ...]
+    predicted: tuple[Mapping[int, ScoredSubset], ...]
 
     @property
-    def tested(self) -> Mapping[int, ScoredPart]:
+    def tested(self) -> Mapping[int, ScoredSubset]:
         """Studies and labels of each fold; of one only where all predict the same studies."""
         first = self.predicted[0]
         return {0: next(iter(first.values()))} if self.runs[0].predictions.shared else first
@@ -189,7 +189,7 @@ def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
     return _Cross(tuple(by_key[key] for key in expected), tuple(predicted))
 
 
-def _joined(rotations: Sequence[ScoredPart]) -> ScoredPart:
+def _joined(rotations: Sequence[ScoredSubset]) -> ScoredSubset:
     """Findings of all rotations side by side; one held out in several is taken from the first."""
     first = rotations[0]
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
@@ -200,5 +200,5 @@ def _joined(rotations: Sequence[ScoredPart]) -> ScoredPart:
     return replace(first, findings=tuple(chosen), labels=labels, probabilities=scores)
 
 
-def _scores(subset: ScoredPart, findings: Sequence[str]) -> FloatArray:
+def _scores(subset: ScoredSubset, findings: Sequence[str]) -> FloatArray:
     return np.asarray(subset.probabilities[:, columns_of(subset, findings)], dtype=np.float64)

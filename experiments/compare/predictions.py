@@ -12,8 +12,8 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import (
     TEST,
     ZERO_SHOT,
-    ScoredPart,
-    evaluated_part,
+    ScoredSubset,
+    evaluation_subset,
     read_predictions,
 )
 from experiments.records.record import DISTANCE, RunRecord
@@ -49,7 +49,7 @@ class Predictions:
         warnings: Warnings recorded with these predictions.
     """
 
-    part: ScoredPart
+    part: ScoredSubset
     description: str
     dataset: str
     labels: str
@@ -99,7 +99,7 @@ def predictions_of(
     return _elsewhere(folder, experiment, fits[0], known[fits[0]])
 
 
-def own_predictions(part: ScoredPart, record: RunRecord, experiment: Experiment) -> Predictions:
+def own_predictions(part: ScoredSubset, record: RunRecord, experiment: Experiment) -> Predictions:
     """Predictions on the run's own test set."""
     held = experiment.hold_out if part.part == ZERO_SHOT else None
     findings = f", findings held out of training ({_LEVELS[held.level]})" if held else ""
@@ -176,13 +176,13 @@ def evaluations(record: RunRecord) -> Iterator[tuple[str, str, Mapping[str, Any]
         for basis in test["metrics"]:
             locked = test["part"] == "locked"
             without = test.get("without", ())
-            name = evaluated_part(
+            name = evaluation_subset(
                 test["dataset"], test["labels"], basis, locked=locked, without=without
             )
             yield name, basis, test
 
 
-def _named(folder: RunFolder, name: str, hint: str) -> ScoredPart:
+def _named(folder: RunFolder, name: str, hint: str) -> ScoredSubset:
     """Predictions of a name, sorted by study."""
     parts = [part for part in read_predictions(folder.predictions) if part.part == name]
     if not parts:
@@ -190,7 +190,7 @@ def _named(folder: RunFolder, name: str, hint: str) -> ScoredPart:
     return by_study(parts[0], folder.predictions)
 
 
-def by_study(part: ScoredPart, path: Path) -> ScoredPart:
+def by_study(part: ScoredSubset, path: Path) -> ScoredSubset:
     """Predictions read from a file, sorted by study.
 
     Raises:

@@ -11,7 +11,7 @@ from experiments.compare.predictions import Predictions, predictions_of
 from experiments.compare.settings import experiment_of
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from experiments.records.record import RunRecord
 from kg.errors import InputError
 
@@ -43,7 +43,7 @@ class Run:
     predictions: Predictions
 
     @property
-    def test(self) -> ScoredPart:
+    def test(self) -> ScoredSubset:
         """Probabilities and labels, sorted by study."""
         return self.predictions.part
 
@@ -59,7 +59,7 @@ class Run:
         return self.experiment.seed
 
 
-def columns_of(subset: ScoredPart, findings: Sequence[str]) -> list[int]:
+def columns_of(subset: ScoredSubset, findings: Sequence[str]) -> list[int]:
     """Column indices of findings."""
     return [subset.findings.index(finding) for finding in findings]
 

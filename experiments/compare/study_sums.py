@@ -23,7 +23,7 @@ from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Plan, Resampled, Sample
 from experiments.metrics.sums import MetricsOf, StudySums, once, resample
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import TEST, ScoredPart
+from experiments.records.predictions import TEST, ScoredSubset
 from experiments.records.record import Measured, defined
 from experiments.records.scores import ScoredStudies, read_scores
 from kg.errors import InputError, did_you_mean
@@ -101,7 +101,7 @@ def sums_reader(metric: str) -> Callable[[RunFolder, str], Run]:
             raise InputError(f"{metric} is measured on the test part alone", "leave out --on")
         record, experiment = folder.load_record(), experiment_of(folder)
         scored = _scored(folder, metric)
-        part = ScoredPart(
+        part = ScoredSubset(
             part=TEST,
             studies=scored.studies,
             patients=scored.patients,

@@ -1,1 +1,1 @@
-"""Experiment configurations: YAML in, checked and frozen records out."""
+"""Experiment configurations: YAML files as checked and frozen records."""

@@ -1,4 +1,4 @@
-"""Former names of configuration keys: still read, and still what hashes are taken of."""
+"""Aliases of configuration keys: former names that are still read, and that hashes use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RENAMED: Mapping[str, str] = {
     "system.options.spread": "system.options.propagation_steps",
     "system.options.spread_as": "system.options.propagation",
 }
-"""Key path as it was written once, and as it is called today; `*` is the place in a list."""
+"""Former and present key path; `*` stands for the place in a list."""
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "system.name": {"logistic_facts": "logistic_metadata"},
 }
-"""By key path: a value as it was called once, and as it is called today."""
+"""Former and present values by key path."""
 
 
 CHANNELS: Mapping[str, str] = {"memory": "neighbourhood"}
@@ -30,7 +30,7 @@ CHANNELS: Mapping[str, str] = {"memory": "neighbourhood"}
 
 
 def renamed_path(path: KeyPath) -> KeyPath:
-    """A key path with every former key in it replaced by today's.
+    """A key path with former keys replaced by present ones.
 
     `("stages", "0", "keep")` gives `("stages", "0", "checkpoint")`.
     """
@@ -42,14 +42,14 @@ def renamed_path(path: KeyPath) -> KeyPath:
 
 
 def with_todays_keys(values: Any) -> Any:
-    """Plain values of a configuration, former keys and values replaced by today's."""
+    """Plain values of a configuration with present keys and values."""
     return _replace(values, (), RENAMED, VALUES)
 
 
 def with_former_keys(values: Any) -> Any:
-    """Plain values of a configuration, today's keys and values replaced by the former ones.
+    """Plain values of a configuration with former keys and values.
 
-    Hashes are taken of these, so that a finished run is still known by its configuration.
+    Hashes use these, so that finished runs keep the hash of their configuration.
     """
     keys = {today: former for former, today in RENAMED.items()}
     names = {
@@ -76,5 +76,5 @@ def _replace(
 
 
 def _general(path: KeyPath) -> str:
-    """A key path with `*` for every place in a list."""
+    """A key path with `*` for places in lists."""
     return ".".join("*" if step.isdigit() else step for step in path)

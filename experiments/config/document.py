@@ -1,4 +1,4 @@
-"""A YAML file as plain values with the line of every key; tags, aliases and doubles are refused."""
+"""YAML files as plain values with the line of each key; no tags, aliases or duplicate keys."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kg.errors import InputError
 __all__ = ["Document", "Dumper", "KeyPath", "read_document"]
 
 KeyPath = tuple[str, ...]
-"""Keys from the top of a document to a value; the items of a list are counted from `0`."""
+"""Keys from the top of a document to a value; list items are counted from `0`."""
 
 _LARGEST = 1_000_000
 _DEEPEST = 20
 
-# YAML 1.2 scalars: `no`, `010`, `1:30` and dates stay words, and `1e-4` is a number.
+# YAML 1.2 scalars: `no`, `010`, `1:30` and dates are strings, and `1e-4` is a number.
 _SCALARS: tuple[tuple[str, str, str], ...] = (
     ("null", r"~|null|", "~n\0"),
     ("bool", r"true|false", "tf"),
@@ -39,10 +39,10 @@ class _Loader(yaml.SafeLoader):
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes what the loader reads back as the same values."""
+    """Dumper whose output the loader reads as the same values."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Write a value out wherever it stands, since aliases are refused in reading."""
+        """Write repeated values out, since aliases are refused in reading."""
         return True
 
 
@@ -54,11 +54,11 @@ for _name, _pattern, _first in _SCALARS:
 
 @dataclass(frozen=True)
 class Document:
-    """Plain values of one file and where each stands.
+    """Plain values of one file with their lines.
 
     Args:
-        values: Mappings, lists and scalars as written.
-        lines: Line of every key and list item, counted from 1.
+        values: Mappings, lists and scalars.
+        lines: Line of each key and list item, counted from 1.
         source: Name of the file, for messages.
     """
 
@@ -95,7 +95,7 @@ def read_document(text: str, source: str) -> Document:
 
 
 def _guard(text: str, source: str) -> None:
-    """Refuse by its events, before anything is built, what could run code or grow without end."""
+    """Refuse YAML that could run code or grow without limit, before anything is built."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         where = f"{source}:{event.start_mark.line + 1}"  # type: ignore[union-attr]
@@ -114,7 +114,7 @@ def _guard(text: str, source: str) -> None:
 
 
 def _build(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], source: str) -> Any:
-    """Plain value of a node; notes the line of everything below it."""
+    """Plain value of a node; records the lines below it."""
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, path, source)
     whole: dict[str, Any] = {}
@@ -133,7 +133,7 @@ def _build(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], source: st
 
 
 def _children(node: yaml.Node, source: str) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-    """Keys and values of a mapping; places and items of a list."""
+    """Keys and values of a mapping, or places and items of a list."""
     if isinstance(node, yaml.SequenceNode):
         for place, item in enumerate(node.value):
             yield yaml.ScalarNode("", str(place), item.start_mark), item
@@ -145,7 +145,7 @@ def _children(node: yaml.Node, source: str) -> Iterator[tuple[yaml.ScalarNode, y
 
 
 def _scalar(node: yaml.ScalarNode, path: KeyPath, source: str) -> Any:
-    """Word, number, truth value or null."""
+    """String, number, boolean or null."""
     kind = node.tag.rpartition(":")[2]
     if kind == "null":
         return None

@@ -1,8 +1,8 @@
-"""The hash of a configuration, by which a finished run is known again.
+"""Hash of a configuration, which identifies finished runs.
 
-It is taken of the configuration as format 1 wrote it: under former key names, and without keys that
-were added since where they have their default. So a hash stays what it was when keys are renamed or
-added, and only a setting that differs gives another one.
+It is computed in the form of format 1: with former key names, and without keys that were added
+since where they have their default. So renamed or added keys keep a hash, and only a different
+setting changes it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ADDED: Mapping[str, frozenset[str]] = {
     "GraphSection": frozenset({"allow_edited"}),
     "Stage": frozenset({"data", "optimiser", "rates", "sampler", "schedule", "steps"}),
 }
-"""By section: keys that format 1 did not have."""
+"""Keys by section that format 1 did not have."""
 
 
 def config_hash(experiment: Experiment) -> str:
@@ -37,7 +37,7 @@ def config_hash(experiment: Experiment) -> str:
 
 
 def _without_added_defaults(value: Any) -> Any:
-    """A section as plain values, without added keys that have their default."""
+    """Plain values of a section, without added keys that have their default."""
     if isinstance(value, tuple) and any(isinstance(item, BaseModel) for item in value):
         return [_without_added_defaults(item) for item in value]
     if not isinstance(value, BaseModel):

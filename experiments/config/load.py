@@ -1,4 +1,4 @@
-"""Loads an experiment: shipped name or file, its base, then `--set`, through the same checks."""
+"""Loading of a configuration: shipped name or file, its base, then `--set`, all checked."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _ENDINGS = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class Config:
-    """A checked experiment and where each of its keys was written.
+    """A checked experiment with the place of each key.
 
     Args:
         experiment: The experiment.
-        places: Where each key stands, `file:line` or `--set key`.
+        places: Place of each key, `file:line` or `--set key`.
     """
 
     experiment: Experiment
@@ -47,7 +47,7 @@ class Config:
 
 
 def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment a shipped name or a path means.
+    """The experiment of a shipped name or a path.
 
     Args:
         name_or_path: `demo` for a shipped configuration, or a path to a YAML file.
@@ -60,7 +60,7 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def read_config(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
-    """As `resolve`, also of values that stand in no file, and where each key was written."""
+    """As `resolve`, also of plain values, with the place of each key."""
     values, places = _written(config)
     for override in overrides:
         key, value = _parse_override(override)
@@ -78,7 +78,7 @@ def read_config(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) 
 
 
 def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """What a configuration says before anything is overridden, and where."""
+    """Values of a configuration before overrides, with their places."""
     if isinstance(config, Mapping):
         return with_todays_keys(dict(config)), {(): "configuration"}
     document = _read_todays(find_file(config, shipped_configs(), "configuration"))
@@ -86,7 +86,7 @@ def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyP
 
 
 def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Values by dotted key in the words of `--set`."""
+    """Values by dotted key in the form of `--set`."""
     return tuple(f"{key}={json.dumps(value, default=str)}" for key, value in values.items())
 
 
@@ -96,18 +96,18 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def dump(experiment: Experiment) -> str:
-    """The resolved experiment as YAML that runs again as it is."""
+    """The resolved experiment as YAML, which runs again unchanged."""
     values = experiment.model_dump(mode="json")
     return yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def find_file(name_or_path: str, known: Mapping[str, Path], noun: str) -> Path:
-    """The file a shipped name or a path means.
+    """The file of a shipped name or a path.
 
     Args:
-        name_or_path: What the user wrote.
+        name_or_path: Name or path from the user.
         known: Shipped files by name.
-        noun: What such a file is called.
+        noun: Kind of file, for the message.
 
     Raises:
         InputError: If there is none, with the closest right name.
@@ -124,7 +124,7 @@ def find_file(name_or_path: str, known: Mapping[str, Path], noun: str) -> Path:
 
 
 def read_file(path: Path) -> Document:
-    """The values of a YAML file and where each stands.
+    """Values of a YAML file with their lines.
 
     Raises:
         InputError: If it cannot be read, or is not UTF-8.
@@ -139,7 +139,7 @@ def read_file(path: Path) -> Document:
 
 
 def _read_todays(path: Path) -> Document:
-    """A configuration file with former keys replaced by today's.
+    """A configuration file with former keys replaced by present ones.
 
     Raises:
         InputError: If it cannot be read, or has a key under its former and its present name.
@@ -164,7 +164,7 @@ def _places(document: Document) -> dict[KeyPath, str]:
 
 
 def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """The values of a document laid over those of the file it names as its base."""
+    """Values of a document merged over those of its base file."""
     own = dict(document.values)
     where = f"{document.source}:{document.lines['base',]}"
     name = own.pop("base")
@@ -178,9 +178,9 @@ def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
 
 
 def _merge(below: Any, above: Any) -> Any:
-    """`above` laid over `below`, key by key; list items by their place.
+    """`above` merged over `below`, key by key, and list items by place.
 
-    Where another part is named, the options of the former part are not kept.
+    Where another part is named, the options of the former part are dropped.
     """
     if isinstance(below, list) and isinstance(above, dict) and above:
         items = {str(place): item for place, item in enumerate(below)}
@@ -209,7 +209,7 @@ def _parse_override(override: str) -> tuple[KeyPath, Any]:
 
 
 def _check_reach(values: Any, key: KeyPath, override: str) -> None:
-    """Refuse a path that goes on below a plain value or past the end of a list."""
+    """Refuse a path below a plain value or past the end of a list."""
     here = values
     for place, step in enumerate(key):
         above = ".".join(key[:place])
@@ -237,7 +237,7 @@ def _paths(value: Any, path: KeyPath) -> Iterable[KeyPath]:
 
 
 def _refuse_not_finite(value: Any, path: KeyPath, places: Places) -> None:
-    """A number that is not one (`nan`, `inf`, `1e999`) would run, and mean nothing."""
+    """Refuse numbers that are not finite (`nan`, `inf`, `1e999`)."""
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{point_at(path, places)}: {value} is not finite", "write a number")
     if isinstance(value, str) and value.strip().lstrip("+-.").lower() in ("nan", "inf", "infinity"):

@@ -1,4 +1,4 @@
-"""Says what is wrong with a configuration: file and line, key, and the closest right one."""
+"""Messages for mistakes in a configuration: file and line, key, and the closest valid one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kg.errors import InputError, did_you_mean
 __all__ = ["Places", "check_values", "point_at"]
 
 Places = Mapping[KeyPath, str]
-"""Where each key was written: `file:line`, or `--set key`."""
+"""Place of each key: `file:line`, or `--set key`."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,13 +37,13 @@ _EXPECTED = {
 def check_values(
     kind: type[Model], values: Mapping[str, Any], *, places: Places, prefix: KeyPath = ()
 ) -> Model:
-    """Make a `kind` of the values a user wrote.
+    """Validate values of a configuration as a `kind`.
 
     Args:
         kind: Class of the section or of a part's options.
-        values: Keys and values as written.
-        places: Where each key was written.
-        prefix: Keys that lead to `values`.
+        values: Keys and values.
+        places: Place of each key.
+        prefix: Keys above `values`.
 
     Raises:
         InputError: On an unknown or missing key or a wrong value; the first in order of writing.
@@ -51,15 +51,15 @@ def check_values(
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        found = [_mistake(kind, values, each) for each in error.errors(include_url=False)]
+        mistakes = [_mistake(kind, values, each) for each in error.errors(include_url=False)]
     keys = list(places)
     order = {key: place for place, key in enumerate(keys)}
-    path, message, hint = min(found, key=lambda f: order.get((*prefix, *f[0]), len(order)))
+    path, message, hint = min(mistakes, key=lambda f: order.get((*prefix, *f[0]), len(order)))
     raise InputError(f"{point_at((*prefix, *path), places)}: {message}", hint) from None
 
 
 def point_at(path: KeyPath, places: Places) -> str:
-    """`file:line: key`, from the nearest key above where this one is not written."""
+    """`file:line: key`, of the nearest key above where this one has no place."""
     for length in range(len(path), -1, -1):
         if path[:length] in places:
             return f"{places[path[:length]]}: {'.'.join(path)}"
@@ -69,7 +69,7 @@ def point_at(path: KeyPath, places: Places) -> str:
 def _mistake(
     kind: type[BaseModel], values: Mapping[str, Any], error: Any
 ) -> tuple[KeyPath, str, str]:
-    """Key path, message and hint of one finding of pydantic."""
+    """Key path, message and hint of one error of pydantic."""
     missing = error["type"] == "missing"
     path = _as_written(error["loc"], values, missing=missing)
     if error["type"] == "extra_forbidden":
@@ -80,22 +80,22 @@ def _mistake(
         return path, "this key is missing", f"add `{path[-1]}:` with its value"
     allowed = _choices(_annotation_at(kind, path))
     if allowed and error["type"] == "literal_error":
-        given = str(error["input"])
-        return path, f"{given!r} is none of its values", _choose(given, allowed)
+        value = str(error["input"])
+        return path, f"{value!r} is none of its values", _choose(value, allowed)
     message = _EXPECTED.get(error["type"], error["msg"].lower())
     return path, message, f"it is {reprlib.repr(error['input'])}"
 
 
-def _choose(given: str, allowed: list[str]) -> str:
+def _choose(value: str, allowed: list[str]) -> str:
     """Closest of the allowed values, and all of them where they are few."""
-    close = did_you_mean(given, allowed)
+    close = did_you_mean(value, allowed)
     return close if close.startswith("there are") else f"{close} (of: {', '.join(allowed)})"
 
 
 def _as_written(
     steps: tuple[int | str, ...], values: Mapping[str, Any], *, missing: bool
 ) -> KeyPath:
-    """The steps that are keys of the user's, without the names pydantic gives to alternatives."""
+    """Key path as written, without the names pydantic gives to alternatives."""
     path: list[str] = []
     here: Any = values
     for place, step in enumerate(steps):
@@ -109,7 +109,7 @@ def _as_written(
 
 
 def _annotation_at(kind: type[BaseModel], path: KeyPath) -> Any:
-    """Declared type of the key `path` leads to, or None."""
+    """Declared type of the key at `path`, or None."""
     here: Any = kind
     for step in path:
         model = _model_in(here)
@@ -123,7 +123,7 @@ def _annotation_at(kind: type[BaseModel], path: KeyPath) -> Any:
 
 
 def _model_at(kind: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
-    """Class of the section `path` leads to."""
+    """Class of the section at `path`."""
     return _model_in(_annotation_at(kind, path))
 
 
@@ -132,8 +132,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in get_args(annotation):
-        if (found := _model_in(inner)) is not None:
-            return found
+        if (model := _model_in(inner)) is not None:
+            return model
     return None
 
 

@@ -1,4 +1,4 @@
-"""Checks the parts a configuration names: that each is there and takes the options written."""
+"""Checks of the parts in a configuration: that each exists and accepts its options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_parts", "read_checked"]
 
 
 def read_checked(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment of a configuration, with every key, part and option it names checked.
+    """The experiment of a configuration, with every key, part and option checked.
 
     Args:
         config: A shipped name, a path to a YAML file, or the values themselves.
@@ -26,17 +26,17 @@ def read_checked(config: str | Mapping[str, Any], overrides: Sequence[str] = ())
     Raises:
         InputError: With file, line, key and the closest right one.
     """
-    found = read_config(config, overrides)
-    check_parts(found.experiment, found.places)
-    return found.experiment
+    loaded = read_config(config, overrides)
+    check_parts(loaded.experiment, loaded.places)
+    return loaded.experiment
 
 
 def check_parts(experiment: Experiment, places: Places | None = None) -> None:
-    """Check every part an experiment names against its class; imports the parts.
+    """Check every part of an experiment against its class; imports the parts.
 
     Args:
         experiment: The experiment.
-        places: Where each key was written, named in errors.
+        places: Place of each key, for errors.
 
     Raises:
         InputError: On an unknown part, label set or objective, or an option it does not have.
@@ -55,7 +55,7 @@ def check_parts(experiment: Experiment, places: Places | None = None) -> None:
 
 
 def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath]]:
-    """Every part of the sections, with its catalog and where it stands."""
+    """Every part of the sections, with its catalog and key path."""
     from experiments.datasets import DATASETS
     from experiments.systems import SYSTEMS
 
@@ -73,7 +73,7 @@ def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath
 
 
 def _load(catalog: Catalog[Any], name: str, path: KeyPath, places: Places) -> Any:
-    """A part, with the place of its name in the error."""
+    """A part of a catalog, with the place of its name in errors."""
     try:
         return catalog.load(name)
     except InputError as error:
@@ -81,7 +81,7 @@ def _load(catalog: Catalog[Any], name: str, path: KeyPath, places: Places) -> An
 
 
 def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
-    """Check the parts a system names among its own options, and their options."""
+    """Check the parts in the options of a system, and their options."""
     for key, catalog in _inner_catalogs().items():
         chosen: Any = getattr(options, key, None)
         if hasattr(chosen, "name") and hasattr(chosen, "options"):
@@ -96,7 +96,7 @@ def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
 
 
 def _inner_catalogs() -> dict[str, Catalog[Any]]:
-    """Which catalog a key of a system's options names a part of."""
+    """Catalog of each key of a system's options that names a part."""
     from encoders.graph import GRAPH_ENCODERS
     from fusion.heads import HEADS
     from fusion.joins import JOINS
@@ -111,7 +111,7 @@ def _inner_catalogs() -> dict[str, Catalog[Any]]:
 
 
 def _check_labels(experiment: Experiment, places: Places) -> None:
-    """The label set must be one of the data set's."""
+    """Check that the label set is one of the data set's."""
     from experiments.datasets import DATASETS
 
     choices = [choice.name for choice in DATASETS.load(experiment.data.name).label_choices]
@@ -124,14 +124,14 @@ def _check_labels(experiment: Experiment, places: Places) -> None:
 
 
 def _check_losses(experiment: Experiment, places: Places) -> None:
-    """Losses named in stages must be ones the system has."""
+    """Check that the losses of stages are losses of the system."""
     from experiments.systems import SYSTEMS
 
     part = SYSTEMS.load(experiment.system.name)
     known = part.loss_names(part.Options.model_validate(dict(experiment.system.options)))
     for place, stage in enumerate(experiment.stages):
         for name in stage.objectives:
-            # a loss of another package is looked for when the system is built
+            # a loss of another package is resolved when the system is built
             if name not in known and ":" not in name:
                 where = point_at(("stages", str(place), "objectives", name), places)
                 raise InputError(
@@ -141,7 +141,7 @@ def _check_losses(experiment: Experiment, places: Places) -> None:
 
 
 def _check_tasks(experiment: Experiment, places: Places) -> None:
-    """Tasks must be in the catalog; whether the system is able to is asked when it is built."""
+    """Check that tasks are in the catalog; capabilities are checked when the system is built."""
     known = Catalog[Any]("experiments.tasks", "task").names()
     for name in experiment.tasks:
         if name not in known:
@@ -150,7 +150,7 @@ def _check_tasks(experiment: Experiment, places: Places) -> None:
 
 
 def _check_starts(experiment: Experiment, places: Places) -> None:
-    """Configurations whose runs it starts with must be there; runs are looked for when it runs."""
+    """Check the configurations of `start`; their runs are looked up at the start of the run."""
     for place, start in enumerate(experiment.start):
         try:
             if start.experiment:

@@ -1,4 +1,4 @@
-"""The shape of an experiment configuration; every key there is, with its meaning and default."""
+"""Schema of an experiment configuration: every key with its meaning and default."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ GraphControl = Literal["none", "shuffled", "emptied", "noisy"]
 
 
 class DataSection(Options):
-    """Which data, with which labels, read how.
+    """Data set, labels and label policy.
 
     Args:
-        name: Data set of the catalog.
+        name: Name of the data set.
         labels: Label set; one of the data set's label choices.
         options: Options of the data set.
-        uncertain: What an uncertain label becomes.
-        blank: What a label that is not stated becomes.
-        at_least: Findings with fewer positives in the whole development part are left out.
-        require: Studies that lack one of these are left out, for every system alike.
+        uncertain: Target of an uncertain label.
+        blank: Target of a label that is not stated.
+        at_least: Smallest number of positives of a finding among all development studies.
+        require: Modalities that a study must have, for every system alike.
     """
 
     name: str
@@ -39,21 +39,21 @@ class DataSection(Options):
 
 
 class SplitSection(Options):
-    """How studies are divided, always by group.
+    """Split of the studies, always by group.
 
     Args:
-        kind: `folds` (grouped cross-validation inside the development part), `fixed` (60/15/25
-            by group), `locked` (train on the development part, test on the locked part),
-            `official` (the parts the data set's publication gives) or `sources` (of the
-            development part, one source is tested and the others train).
+        kind: `folds` (grouped cross-validation on the development studies), `fixed` (60/15/25 by
+            group), `locked` (train on the development studies, test on the locked ones),
+            `official` (the published split) or `sources` (one origin of the development studies
+            is tested, the others train).
         folds: Number of folds.
-        fold: Which fold is tested; of `sources`, which of those that can be tested, that with
-            most studies first.
-        seed: Seed of the division.
+        fold: Number of the tested fold; of `sources`, number of the tested origin, largest
+            first.
+        seed: Seed of the split.
         validation: Share of the training groups kept for thresholds, calibration, early stop;
-            unused where an official split has its own validation part.
+            unused where an official split has its own validation subset.
         fraction: Share of the training groups that train: 1, 0.5, 0.2, 0.1, 0.05, 0.02 or 0.01;
-            each is part of the larger ones.
+            each is contained in the larger ones.
     """
 
     kind: Literal["folds", "fixed", "locked", "official", "sources"] = "folds"
@@ -66,7 +66,7 @@ class SplitSection(Options):
     @field_validator("fold")
     @classmethod
     def _is_one_of_the_folds(cls, fold: int, info: ValidationInfo) -> int:
-        """How many sources there are, only the data say; keys that are wrong are not here."""
+        """Check the number of the fold; that of an origin is checked with the data."""
         folds = info.data.get("folds")
         if info.data.get("kind") == "folds" and folds is not None and not 0 <= fold < folds:
             raise PydanticCustomError(
@@ -78,19 +78,19 @@ class SplitSection(Options):
 
     @property
     def one_of_several(self) -> bool:
-        """Whether its test part is one of several, over which numbers are averaged."""
+        """Whether its test set is one of several, over which numbers are averaged."""
         return self.kind in ("folds", "sources")
 
 
 class HoldOut(Options):
-    """Findings that training is not shown, to be asked zero-shot at test.
+    """Findings held out of training and tested zero-shot.
 
     Args:
         findings: Concept ids of the findings, where no rotation is chosen.
-        rotation: Which group of findings, dealt out by the hash of their ids.
+        rotation: Number of the group of findings, divided by the hash of their ids.
         rotations: Number of groups.
-        level: `labels` takes only the labels away; `concept` also hides the finding and all that
-            is narrower from concept targets, training text and evidence mined from data.
+        level: `labels` removes only the labels; `concept` also removes the finding and all narrower
+            ones from concept targets, training text and evidence mined from data.
     """
 
     findings: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class HoldOut(Options):
 
 
 class TextSection(Options):
-    """Which text the system may read, and by what it is encoded.
+    """Text policies and text encoder.
 
     Args:
         train: Policy in training; `same` = as at test.
@@ -116,22 +116,22 @@ class TextSection(Options):
 
 
 class ImageSection(Options):
-    """How pictures are encoded.
+    """Image encoder and preprocessing of images.
 
     Args:
-        encoder: Image encoder; None = pictures are not used.
+        encoder: Image encoder; None = no images.
         recipe: View recipe (`whole`, `borders`).
-        window: Window CT is shown in, in HU; empty = the file's own, or the lung window.
-        frozen: Whether tokens are cached; a trainable backbone never reads the cache.
-        trains: Last stages of a backbone that train where it is not frozen; 0 = all.
-        augment: Change training pixels where the backbone is not frozen; options say how far.
+        window: CT window; empty = the file's own, or the lung window.
+        frozen: Whether the encoder is frozen and its tokens are cached.
+        trains: Number of last stages of the backbone that train where not frozen; 0 = all.
+        augment: Augmentation of training pixels where not frozen, or its options.
         grid: Side of the token grid after pooling; 0 keeps the encoder's own.
-        pool: What a pooled token holds: the mean of its cell, or mean and maximum side by side.
-        reduce: Width after PCA fitted on training pictures; 0 = no reduction.
+        pool: Pooling of a cell: its mean, or mean and maximum side by side.
+        reduce: Width after PCA fitted on training images; 0 = no reduction.
         views: Views to use; empty = all.
-        limit: Most pictures of one study; slices of volumes and frames of clips are chosen evenly.
-        tiles: Cut each still picture into as many tiles across and down, each shown like a picture
-            of its own; 1 = whole. Slices and frames stay whole.
+        limit: Most images of a study; slices of volumes and frames of clips are evenly spaced.
+        tiles: Number of tiles across and down that a still image is cut into, each read as an
+            image of its own; 1 = whole. Slices and frames stay whole.
     """
 
     encoder: Part | None = Part(name="efficientnet_lite0")
@@ -142,7 +142,7 @@ class ImageSection(Options):
     augment: Annotated[
         Annotated[bool, Tag("switch")] | Annotated[Augmentation, Tag("options")],
         Discriminator(
-            lambda given: "options" if isinstance(given, Mapping | Augmentation) else "switch"
+            lambda value: "options" if isinstance(value, Mapping | Augmentation) else "switch"
         ),
     ] = True
     grid: int = 4
@@ -159,28 +159,28 @@ DRAWN: Mapping[str, str] = {
     "random": "random vectors",
     "complex": "ComplEx vectors",
 }
-"""Controls and vectors of a graph that chance makes."""
+"""Randomised graphs and vectors by configuration value."""
 
 
 class GraphSection(Options):
-    """Which graph the run uses.
+    """Graph of the run.
 
-    Text is read, and supervision made of it, with the graph as it is once `leave_out` is done. What
-    comes after changes the structure the model is given, and nothing of what it is taught.
+    Text is read and supervision made with the graph after `leave_out`. All later keys change the
+    structure for the system, and not its supervision.
 
     Args:
         source: `shipped` or a path to a stored graph.
-        keep_test_data: Keep edges mined from the data set under test (never for a claim).
+        keep_test_data: Keep edges mined from the test data (never for a claim).
         leave_out: Further data sets or sources to leave out: edges, concepts and phrases.
         drop_relations: Relations to leave out of the structure.
         drop_sources: Sources whose evidence is left out of the structure.
-        control: Replace the structure by a control of it.
+        control: Control that replaces the structure.
         noise: Share of edges that `noisy` gives a random object.
         seed: Seed of a control, and of random or ComplEx vectors.
-        vectors: What concept vectors are made of: their names, chance, or the structure alone
-            (ComplEx, trained on its edges).
+        vectors: Concept vectors from names, random, or from the structure alone (ComplEx, trained
+            on its edges).
         width: Width of the vectors.
-        encoder: What turns names into vectors (`tfidf` or `minilm`).
+        encoder: Encoder of names (`tfidf` or `minilm`).
         lexicon: Names by which text is linked: all, or each concept's label alone.
         allow_edited: Whether the stored graph may have been edited after its build.
     """
@@ -201,8 +201,8 @@ class GraphSection(Options):
 
     @property
     def drawn(self) -> tuple[str, ...]:
-        """What chance makes of it, in words: only in these the seed has a part."""
-        return tuple(DRAWN[made] for made in (self.control, self.vectors) if made in DRAWN)
+        """Randomised components in words; only these depend on the seed."""
+        return tuple(DRAWN[name] for name in (self.control, self.vectors) if name in DRAWN)
 
 
 Mark = Literal["A", "N", "C", "2nd", "M-hi", "M-med", "M-lo"]
@@ -215,18 +215,18 @@ MARKS: Mapping[str, str] = {
     "M-med": "from memory, not sure; not verified",
     "M-lo": "from memory, hardly more than a guess: look it up before it is quoted",
 }
-"""How a number printed elsewhere came to be known, the surest first."""
+"""Provenance of published numbers, the most reliable first."""
 
 
 class Published(Options):
-    """A number a paper printed, with where it was read.
+    """A published number with its reference.
 
     Args:
-        metric: What was measured.
+        metric: Name of the metric.
         value: The number as printed, percent as a share.
         where: Work, and table, page or file.
-        mark: How it is known, one of `MARKS`.
-        differs: In what it is not of the task beside which it stands: data, split, labels, inputs.
+        mark: Provenance, one of `MARKS`.
+        differs: Differences from the task here: data, split, labels, inputs.
     """
 
     metric: str
@@ -241,9 +241,9 @@ class Start(Options):
 
     Args:
         run: Run id, or the folder of the run.
-        experiment: In place of `run`: a configuration, by name or path, of which the latest
-            finished run is looked for that has the seed of this one and, on the same data set, its
-            split (`fraction` aside). So folds and seeds need no configuration of their own.
+        experiment: In place of `run`: a configuration, by name or path, whose latest finished run
+            is used that has the seed of this one and, on the same data set, its split
+            (`fraction` aside). So folds and seeds need no configuration of their own.
         take: Modules of the new system by name, each with the module of the finished run whose
             weights it takes.
     """
@@ -262,32 +262,32 @@ class Start(Options):
 
 
 class Experiment(Options):
-    """One experiment: everything a run needs, nothing about this machine.
+    """One experiment: all settings of a run, none of the machine.
 
     Args:
         name: Name of the experiment.
-        about: One line: what it shows.
-        data: Which data.
-        split: How they are divided.
-        text: Which text, encoded how.
-        image: How pictures are encoded.
-        graph: Which graph.
+        about: Purpose in one line.
+        data: Data set and labels.
+        split: Split of the studies.
+        text: Text policies and encoder.
+        image: Image encoder and preprocessing.
+        graph: Knowledge graph.
         metadata: Metadata of a study given to the system (probes only).
         system: The method.
         stages: Stages of training; empty = the system's own.
         seed: Seed of weights, order of studies and dropout.
         concept_studies: Fewest training studies for concept supervision of a concept.
-        concept_sources: What concept targets are read from, in training only: statements of the
-            full report, indexing terms coded for the study, or both.
-        hold_out: Findings kept from training and asked zero-shot at test; None = none.
+        concept_sources: Origin of concept targets, in training only: statements of the full report,
+            indexing terms coded for the study, or both.
+        hold_out: Findings held out of training and tested zero-shot; None = none.
         precision: `32`, or `bf16` where the device has it.
-        devices: Processes that share every batch, each with a device of its own; over several
-            machines they are started by `torchrun`. What an objective averages over stated
-            targets, or contrasts within the batch, it takes within each process's share.
-        published: Numbers printed elsewhere, never mixed with ours.
+        devices: Number of processes that share every batch, each with its own device; over several
+            machines they are started by `torchrun`. Objectives average over stated targets, or
+            contrast within the batch, within each process's share.
+        published: Published numbers, never mixed with own ones.
         also: Further data sets that a stage may train on by name; never tested.
         start: Finished runs whose weights this run begins with.
-        tasks: What is measured once training is over, of the catalog of tasks.
+        tasks: Tasks that are measured after training, by name.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A source of every study withheld at test: its pictures, its text, or what its text states."""
+"""Missing modalities: evaluation as if studies came without images, text or its statements."""
 
 from __future__ import annotations
 
@@ -12,64 +12,73 @@ from experiments.config.schema import Experiment
 from experiments.loading.cohort import Cohort
 from kg.errors import InputError
 
-__all__ = ["SOURCES", "Source", "given", "read_by", "withhold"]
+__all__ = [
+    "INPUT_MODALITIES",
+    "InputModality",
+    "mask_modalities",
+    "read_by",
+    "without_modalities",
+]
 
-Source = Literal["image", "text", "evidence"]
-SOURCES: tuple[Source, ...] = ("image", "text", "evidence")
+InputModality = Literal["image", "text", "evidence"]
+INPUT_MODALITIES: tuple[InputModality, ...] = ("image", "text", "evidence")
 
 
-def read_by(experiment: Experiment) -> set[Source]:
-    """The sources that a configuration reads at test."""
-    read: set[Source] = set() if experiment.text.test == "none" else {"text", "evidence"}
+def read_by(experiment: Experiment) -> set[InputModality]:
+    """The modalities that a configuration reads at test."""
+    read: set[InputModality] = set()
+    if experiment.text.test != "none":
+        read |= {"text", "evidence"}
     return read if experiment.image.encoder is None else read | {"image"}
 
 
-def given(experiment: Experiment, without: Collection[Source]) -> Experiment:
-    """The configuration with the inputs that are left, from which inputs and leakage are read.
+def without_modalities(experiment: Experiment, missing: Collection[InputModality]) -> Experiment:
+    """The configuration with the remaining inputs, from which inputs and leakage are read.
 
     Args:
         experiment: The run's configuration.
-        without: What is withheld.
+        missing: Modalities to leave out.
 
     Raises:
-        InputError: If a source is not read by the run, or nothing is left to answer from.
+        InputError: If a modality is not read by the run, or no input remains.
     """
-    reads = read_by(experiment) - ({"evidence"} if "text" in without else set())
-    unread = [source for source in without if source not in reads]
+    reads = read_by(experiment) - ({"evidence"} if "text" in missing else set())
+    unread = [modality for modality in missing if modality not in reads]
     if unread:
+        known = [modality for modality in INPUT_MODALITIES if modality in reads]
         raise InputError(
-            f"{experiment.name}: no {unread[0]} is read at test, so none can be withheld",
-            f"it reads {' and '.join(source for source in SOURCES if source in reads) or 'facts'}",
+            f"{experiment.name}: no {unread[0]} is read at test, so none can be left out",
+            f"it reads {' and '.join(known) or 'metadata'}",
         )
     image, text = experiment.image, experiment.text
-    if "image" in without:
+    if "image" in missing:
         image = image.model_copy(update={"encoder": None})
-    if "text" in without:
+    if "text" in missing:
         text = text.model_copy(update={"test": "none"})
-    left = experiment.model_copy(update={"image": image, "text": text})
-    if not read_by(left) and not left.metadata:
+    remaining = experiment.model_copy(update={"image": image, "text": text})
+    if not read_by(remaining) and not remaining.metadata:
         raise InputError(
-            f"{experiment.name}: without {' and '.join(without)} nothing is left to answer from",
-            "withhold fewer sources",
+            f"{experiment.name}: without {' and '.join(missing)} no input is left",
+            "leave out fewer modalities",
         )
-    return left
+    return remaining
 
 
-def withhold(cohort: Cohort, without: Collection[Source]) -> Cohort:
-    """The studies as if they had come without a source, as some do.
+def mask_modalities(cohort: Cohort, missing: Collection[InputModality]) -> Cohort:
+    """The studies as if they had come without some modalities, as some do.
 
     Args:
         cohort: The studies.
-        without: `image`, `text` (its words and all it states) or `evidence` (what it states of
-            concepts; the words stay).
+        missing: `image`, `text` (with its statements) or `evidence` (statements about concepts
+            alone; the words stay).
     """
     pictures = cohort.pictures
-    if "image" in without and pictures is not None:
+    if "image" in missing and pictures is not None:
         pictures = replace(pictures, rows=torch.full_like(pictures.rows, -1))
-    silent = "text" in without
+    silent = "text" in missing
     return replace(
         cohort,
         pictures=pictures,
         text=None if silent else cohort.text,
-        evidence=None if silent or "evidence" in without else cohort.evidence,
+        evidence=None if silent or "evidence" in missing else cohort.evidence,
     )

@@ -1,1 +1,1 @@
-"""Explanations of answers and tests of them: deletion of inputs, examples with their evidence."""
+"""Explanations of predictions and their tests: deletion of inputs, examples with evidence."""

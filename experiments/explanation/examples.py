@@ -1,4 +1,4 @@
-"""A few test studies as one can look at them: pictures, text, answers and what they rest on."""
+"""Example studies of the test set: images, text, predictions and their evidence."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from encoders.reading.transforms import whole
 from encoders.study import Study, StudyImage
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.tasks.classification import ClassificationResult
 from fusion.capabilities import Classifies, able
-from fusion.joins import SOURCES
+from fusion.joins import INPUTS
 from fusion.system import Output
 from kg.model.graph import KnowledgeGraph
 
@@ -31,38 +31,38 @@ LINES = 3
 SIDE = 192
 
 
-def write_examples(folder: RunFolder, made: Assembled, result: ClassificationResult) -> None:
-    """Write a few test studies with pictures, text, answers and what they rest on."""
-    cohort = made.cohorts["test"]
-    chosen = _telling(result)
+def write_examples(folder: RunFolder, context: RunContext, result: ClassificationResult) -> None:
+    """Write a few test studies with images, text, predictions and their evidence."""
+    cohort = context.cohorts["test"]
+    chosen = _informative(result)
     batch = cohort.batch(chosen)
-    made.system.eval()
-    classifier: Classifies = able(made.system, Classifies)
+    context.system.eval()
+    classifier: Classifies = able(context.system, Classifies)
     with torch.no_grad():
-        output = classifier.predict(batch, made.reader.findings)
+        output = classifier.predict(batch, context.preprocessor.findings)
     rows = [
-        _example(made, result, study=cohort.studies[place], place=place, row=row, output=output)
+        _example(context, result, study=cohort.studies[place], place=place, row=row, output=output)
         for row, place in enumerate(chosen)
     ]
     write_json(folder.path / "examples.json", rows)
 
 
-def _telling(result: ClassificationResult) -> list[int]:
-    """Places of test studies worth a look: surest right answers and worst mistakes, in turn."""
-    part = result.test
+def _informative(result: ClassificationResult) -> list[int]:
+    """Places of example studies: the most confident true positives and the worst misses."""
+    subset = result.test
     with np.errstate(invalid="ignore"):
-        gap = np.abs(part.labels - part.probabilities)
-    gap = np.where(part.labels == 1, gap, np.nan)
+        gap = np.abs(subset.labels - subset.probabilities)
+    gap = np.where(subset.labels == 1, gap, np.nan)
     known = np.flatnonzero(np.isfinite(gap).any(1))
     if not len(known):
-        return list(range(min(EXAMPLES, len(part.studies))))
+        return list(range(min(EXAMPLES, len(subset.studies))))
     order = known[np.argsort(np.nanmax(gap[known], 1), kind="stable")]
     half = EXAMPLES // 2
     return list(dict.fromkeys([*order[:half].tolist(), *order[::-1][:half].tolist()]))
 
 
 def _example(
-    made: Assembled,
+    context: RunContext,
     result: ClassificationResult,
     *,
     study: Study,
@@ -70,78 +70,79 @@ def _example(
     row: int,
     output: Output,
 ) -> dict[str, Any]:
-    part = result.test
+    subset = result.test
     thresholds = result.calibration.thresholds.values
-    graph = made.reader.structure
-    text = made.reader.words.passages(study, made.experiment.text.test)
-    shown = made.reader.pictures.chosen(study, made.root) if made.reader.pictures else ()
+    graph = context.preprocessor.structure
+    text = context.preprocessor.text.passages(study, context.experiment.text.test)
+    loader = context.preprocessor.images
+    shown = loader.chosen(study, context.root) if loader else ()
     images = list(dict.fromkeys(replace(image, tile=None) for image in shown))
     findings = []
-    for column, finding in enumerate(part.findings):
-        label = part.labels[place, column]
+    for column, finding in enumerate(subset.findings):
+        label = subset.labels[place, column]
         findings.append(
             {
                 "finding": graph.concept(finding).label,
                 "label": None if np.isnan(label) else int(label),
-                "probability": float(part.probabilities[place, column]),
+                "probability": float(subset.probabilities[place, column]),
                 "threshold": None if np.isnan(thresholds[column]) else float(thresholds[column]),
-                "evidence": _lines(made, output, row, column),
+                "evidence": _lines(context, output, row, column),
                 "sources": _sources(output, row, column),
             }
         )
     return {
         "study": study.study,
-        "images": [_thumbnail(made, image) for image in images[:2]],
+        "images": [_thumbnail(context, image) for image in images[:2]],
         "text": "\n".join(f"{passage.name}: {passage.text}" for passage in text),
         "findings": findings,
     }
 
 
 def evidence_lines(
-    graph: KnowledgeGraph, finding: str, remembered: Sequence[str], weights: Sequence[float]
+    graph: KnowledgeGraph, finding: str, neighbours: Sequence[str], weights: Sequence[float]
 ) -> list[str]:
-    """The most attended neighbours of a finding, each with the edge that ties it and its source.
+    """Most attended neighbours of a finding, each with its edge and the source of the edge.
 
     Args:
         graph: The run's graph.
         finding: Concept id.
-        remembered: Concepts in the finding's memory, in order.
+        neighbours: Concepts in the finding's neighbourhood, in order.
         weights: Attention on each of them.
 
     Returns:
-        Only edges that are in the graph; a neighbour two steps away is not listed.
+        Lines for direct edges; a neighbour two steps away is not listed.
     """
     lines: list[str] = []
-    for weight, other in sorted(zip(weights, remembered, strict=False), key=lambda x: -x[0]):
+    for weight, other in sorted(zip(weights, neighbours, strict=False), key=lambda x: -x[0]):
         ties = [e for e in graph.edges_of(finding) if other in (e.subject, e.object)]
         if other == finding or not ties:
             continue
         edge = ties[0]
-        said = f"{graph.concept(edge.subject).label} {edge.relation.replace('_', ' ')} "
-        said += graph.concept(edge.object).label
-        lines.append(f"{said} (attention {weight:.2f}; {edge.evidence[0].source})")
+        statement = f"{graph.concept(edge.subject).label} {edge.relation.replace('_', ' ')} "
+        statement += graph.concept(edge.object).label
+        lines.append(f"{statement} (attention {weight:.2f}; {edge.evidence[0].source})")
     return lines[:LINES]
 
 
-def _lines(made: Assembled, output: Output, row: int, column: int) -> list[str]:
-    finding = made.reader.findings[column]
-    remembered = made.system.remembered(finding)
-    if not remembered or "memory" not in output.attention:
+def _lines(context: RunContext, output: Output, row: int, column: int) -> list[str]:
+    finding = context.preprocessor.findings[column]
+    neighbours = context.system.neighbours(finding)
+    if not neighbours or "memory" not in output.attention:
         return []
     weights = output.attention["memory"][row, column].tolist()
-    return evidence_lines(made.reader.structure, finding, remembered, weights)
+    return evidence_lines(context.preprocessor.structure, finding, neighbours, weights)
 
 
 def _sources(output: Output, row: int, column: int) -> dict[str, float]:
     if output.gates is None:
         return {}
-    return {name: float(output.gates[row, column, i]) for i, name in enumerate(SOURCES)}
+    return {name: float(output.gates[row, column, i]) for i, name in enumerate(INPUTS)}
 
 
-def _thumbnail(made: Assembled, image: StudyImage) -> str:
-    """A small PNG of a picture, in base64."""
-    window = made.experiment.image.window
-    path = made.root / image.path
+def _thumbnail(context: RunContext, image: StudyImage) -> str:
+    """Thumbnail of an image as PNG, in base64."""
+    window = context.experiment.image.window
+    path = context.root / image.path
     grey = whole(read_picture(path, part=image.frame, target=SIDE, window=window), SIDE)
     buffer = io.BytesIO()
     Image.fromarray((grey * 255).astype(np.uint8)).save(buffer, "PNG")

@@ -1,4 +1,4 @@
-"""Faithfulness of a finished run: whether what it points to is what its answers rest on."""
+"""Faithfulness of a finished run: whether its predictions depend on what it attends to."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.explanation.deletion_metric import DRAWS, Curve, deletion
+from experiments.explanation.deletion_metric import DRAWS, Curve, deletion_curves
 from experiments.inference.finding_tables import measured
 from experiments.loading.cohort import Cohort
-from experiments.loading.tolerant import read_readable
+from experiments.loading.tolerant import read_tolerantly
 from experiments.metrics.bootstrap import USUAL, Estimate
 from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
-from experiments.runs.build import wanted_studies
+from experiments.runs.build import labelled_studies
 from experiments.runs.restore import Restored, restore
 from kg.errors import InputError
 
@@ -23,14 +23,14 @@ __all__ = ["faithfulness_of"]
 
 
 def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
-    """Delete what counts most in a run's answers on its own test part, and say what they lose.
+    """Deletion metric of a run on its own test set, against random deletion.
 
     Args:
         folder: The run.
         root: Folder that holds data sets by name, or its own.
 
     Returns:
-        What was asked of which run, and a curve for each source, ready for JSON.
+        Description of the run, and a curve for each kind of input, ready for JSON.
 
     Raises:
         InputError: If the run or its data are not as they must be, or there is nothing to delete.
@@ -38,12 +38,12 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
     restored = restore(folder)
     if restored.calibration is None:
         raise InputError(
-            f"{folder.run} was not measured by classification: it gives no answers to judge",
-            "ask a run with `tasks: [classification]`",
+            f"{folder.run} was not measured by classification: it has no predictions to test",
+            "choose a run with `tasks: [classification]`",
         )
     cohort = _tested(restored, root)
     seed = restored.experiment.seed
-    curves = deletion(
+    curves = deletion_curves(
         restored.system,
         cohort,
         restored.calibration,
@@ -69,29 +69,29 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
 
 
 def _tested(restored: Restored, root: Path) -> Cohort:
-    """The run's test part, which is never the locked one."""
+    """Studies of the run's own test set, which is never the locked one."""
     if restored.experiment.split.kind == "locked":
         raise InputError(
-            f"{restored.record.run}: its test part is the locked part",
-            "ask a run on the development part",
+            f"{restored.record.run}: its test set is the locked test set",
+            "choose a run on the development studies",
         )
     data = restored.experiment.data
     opened = open_dataset(
-        data, root, restored.folder.path.parent / "cache", boxes=restored.reader.needs.boxes
+        data, root, restored.folder.path.parent / "cache", boxes=restored.preprocessor.needs.boxes
     )
     tested = set(restored.manifest.studies("test"))
     studies = [study for study in opened.development if study.study in tested]
     if not studies:
         raise InputError(
-            f"{opened.folder}: no study of the test part of {restored.record.run}",
+            f"{opened.folder}: no study of the test set of {restored.record.run}",
             "name the data it was run on with --root",
         )
-    cohort, _ = read_readable(restored.reader, wanted_studies(studies, data), opened.root)
+    cohort, _ = read_tolerantly(restored.preprocessor, labelled_studies(studies, data), opened.root)
     return cohort
 
 
 def _plain(curve: Curve) -> dict[str, Any]:
-    """A curve as plain values, None where something is not defined."""
+    """Plain values of a curve, None where something is not defined."""
     points = [
         {field.name: _value(getattr(point, field.name)) for field in fields(point)}
         for point in curve.points
@@ -102,6 +102,6 @@ def _plain(curve: Curve) -> dict[str, Any]:
 
 def _value(value: Estimate | float) -> Any:
     if isinstance(value, Estimate):
-        given = asdict(measured(value))
-        return {name: given[name] for name in ("value", "low", "high")}
+        numbers = asdict(measured(value))
+        return {name: numbers[name] for name in ("value", "low", "high")}
     return value if np.isfinite(value) else None

@@ -1,1 +1,1 @@
-"""Inference with a finished run: scores, answers for any findings, predictions for files."""
+"""Inference with a finished run: probabilities, predictions for any findings and for files."""

@@ -1,4 +1,4 @@
-"""Answers: what a system says of any findings, each marked with what its probability rests on."""
+"""Answers: predictions of a system for any findings, each with its basis."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Answers:
     """Answers for `n` studies and `C` findings.
 
     Args:
-        findings: Concept ids asked for.
+        findings: Concept ids of the requested findings.
         probabilities: In [0, 1], `[n, C]`; NaN where not possible.
-        basis: How each finding is answered.
+        basis: Basis of each finding's prediction.
         thresholds: Threshold of each trained finding; None for all others.
         temperatures: Temperature of each trained finding; None for all others.
     """
@@ -38,22 +38,22 @@ class Answers:
 def answer(
     system: System, cohort: Cohort, findings: tuple[str, ...], calibration: Calibration | None
 ) -> Answers:
-    """Ask a system for findings, trained on or not.
+    """Predict findings, trained on or not.
 
-    A trained finding is calibrated by what validation taught; of an exclusive set it takes its
-    share in the softmax over the whole set. Any other finding is the sigmoid of its logit, and
+    A trained finding is calibrated on validation; of an exclusive set it takes its share in the
+    softmax over the whole set. Any other finding is the sigmoid of its logit, and
     has neither calibration nor threshold.
 
     Args:
         system: The trained system.
         cohort: The studies (`n`).
-        findings: Concept ids asked for (`C`).
+        findings: Concept ids of the requested findings (`C`).
         calibration: Of the findings trained on, in their order; None where none was trained on.
     """
     trained = system.setting.findings
     classifier: Classifies = able(system, Classifies)
     basis = tuple(classifier.basis(finding) for finding in findings)
-    made = np.full((len(cohort), len(findings)), np.nan)
+    scores = np.full((len(cohort), len(findings)), np.nan)
     every = range(len(cohort))
     if calibration is not None and "trained" in basis:
         raw = probabilities(
@@ -62,16 +62,18 @@ def answer(
         calibrated = calibration.apply(raw)
         for column, (finding, how) in enumerate(zip(findings, basis, strict=True)):
             if how == "trained":
-                made[:, column] = calibrated[:, trained.index(finding)]
+                scores[:, column] = calibrated[:, trained.index(finding)]
     others = [column for column, how in enumerate(basis) if how == "zero_shot"]
     if others:
-        asked = tuple(findings[column] for column in others)
-        made[:, others] = probabilities(system, batches(cohort, every), asked, exclusive=False)
-    thresholds, temperatures = _taught(findings, basis, trained, calibration)
-    return Answers(findings, made, basis, thresholds, temperatures)
+        untrained = tuple(findings[column] for column in others)
+        scores[:, others] = probabilities(
+            system, batches(cohort, every), untrained, exclusive=False
+        )
+    thresholds, temperatures = _decision_values(findings, basis, trained, calibration)
+    return Answers(findings, scores, basis, thresholds, temperatures)
 
 
-def _taught(
+def _decision_values(
     findings: tuple[str, ...],
     basis: tuple[Basis, ...],
     trained: tuple[str, ...],

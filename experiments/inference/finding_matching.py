@@ -1,4 +1,4 @@
-"""Matches the findings someone asks for to what a run can answer, through its graph."""
+"""Matching of requested findings to those a run can predict, through its graph."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Match", "match_findings"]
 
 @dataclass(frozen=True)
 class Match:
-    """A finding of the data under test, and the concept the run is asked for in its place.
+    """A finding of the test data, and the concept that the run predicts for it.
 
     Args:
         finding: Concept id in the label set of the data.
-        asked: Concept id asked for; equal, or an exact match; None where there is neither.
+        asked: Concept id that is predicted; equal, or an exact match; None where there is neither.
         how: `same`, `exact_match`, or `no_equivalent` among the findings trained on.
         basis: `trained`, `zero_shot` or `not_possible`.
     """
@@ -30,8 +30,8 @@ class Match:
 
 
 def match_findings(restored: Restored, findings: Sequence[str]) -> tuple[Match, ...]:
-    """Match findings of another label set to what a run can be asked, through its graph."""
-    trained = restored.reader.findings
+    """Match findings of another label set to those a run can predict, through its graph."""
+    trained = restored.preprocessor.findings
     classifier: Classifies = able(restored.system, Classifies)
     matches = []
     for finding in findings:

@@ -1,4 +1,4 @@
-"""Tables of answers: metrics of findings with intervals by patient, as rows of a record."""
+"""Tables of findings: metrics with intervals by patient, as rows of a record."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
+from experiments.records.predictions import ScoredSubset, read_predictions, write_predictions
 from experiments.records.record import DISTANCE, FindingRow, Measured
 from experiments.records.studies import read_studies, scored_study, write_studies
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from kg.ask.distance import distances
 from kg.model.graph import KnowledgeGraph
 
 __all__ = [
     "finding_rows",
-    "keep_parts",
+    "save_subsets",
     "measure",
     "measured",
     "not_averaged",
@@ -43,46 +43,46 @@ REPORTED = (
 
 
 def measure(
-    part: ScoredPart, thresholds: Thresholds | None, plan: Plan, seed: int, exclusive: bool
+    subset: ScoredSubset, thresholds: Thresholds | None, plan: Plan, seed: int, exclusive: bool
 ) -> MetricTable:
-    """Metrics of one part, the patient as the unit of every interval."""
+    """Metrics of one subset, with intervals by patient."""
     rng = np.random.default_rng(seed)
-    groups: Any = np.asarray(part.patients, dtype=object)
+    groups: Any = np.asarray(subset.patients, dtype=object)
     table = evaluate(
-        part.labels,
-        part.probabilities,
+        subset.labels,
+        subset.probabilities,
         groups,
         thresholds,
-        findings=part.findings,
+        findings=subset.findings,
         rng=rng,
         plan=plan,
     )
     if not exclusive:
         return table
-    return with_exclusive(table, part.labels, part.probabilities, groups, rng=rng)
+    return with_exclusive(table, subset.labels, subset.probabilities, groups, rng=rng)
 
 
 def scored(
-    name: str, cohort: Cohort, findings: Sequence[str], chances: NDArray[np.float64]
-) -> ScoredPart:
-    """Probabilities of a cohort as a table part."""
-    return ScoredPart(
+    name: str, cohort: Cohort, findings: Sequence[str], values: NDArray[np.float64]
+) -> ScoredSubset:
+    """Probabilities of a cohort as a scored subset."""
+    return ScoredSubset(
         part=name,
         studies=tuple(study.study for study in cohort.studies),
         patients=tuple(study.patient for study in cohort.studies),
         findings=tuple(findings),
         labels=cohort.targets.numpy().astype(np.float64),
-        probabilities=chances,
+        probabilities=values,
     )
 
 
 def measured(estimate: Estimate, findings: int | None = None) -> Measured:
-    """An estimate as records keep it: None where it is not defined."""
+    """An estimate in the form of records: None where it is not defined."""
     return Measured.of(estimate.value, estimate.low, estimate.high, findings)
 
 
 def summary(table: MetricTable) -> dict[str, Measured]:
-    """Summary metrics of a table as records keep them."""
+    """Summary metrics of a table in the form of records."""
     averaged = len(table.averaged)
     return {
         name: measured(value, averaged if name.endswith("macro") else None)
@@ -92,7 +92,7 @@ def summary(table: MetricTable) -> dict[str, Measured]:
 
 def finding_rows(
     table: MetricTable,
-    part: str,
+    subset: str,
     labels: dict[str, str],
     basis: Sequence[str],
     calibration: Calibration | None,
@@ -107,7 +107,7 @@ def finding_rows(
             FindingRow(
                 finding=row.finding,
                 label=labels[row.finding],
-                part=part,
+                part=subset,
                 studies=row.n,
                 positives=row.positives,
                 basis=basis[place],
@@ -121,7 +121,7 @@ def finding_rows(
 
 
 def not_averaged(remarks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Warnings that name the findings no mean is over, one a reason.
+    """Warnings that name the findings left out of means, one for each reason.
 
     Args:
         remarks: Name and remark of each finding.
@@ -143,17 +143,17 @@ def _columns(row: Row) -> dict[str, Measured]:
 
 
 def with_distances(
-    rows: Sequence[FindingRow], graph: KnowledgeGraph, taught: Sequence[str]
+    rows: Sequence[FindingRow], graph: KnowledgeGraph, trained: Sequence[str]
 ) -> tuple[FindingRow, ...]:
-    """Rows of findings answered zero-shot with their distance in the graph to those taught.
+    """Rows of zero-shot findings with their graph distance to trained findings.
 
     Args:
         rows: The rows.
         graph: The run's graph.
-        taught: Findings trained on; that nothing was found is none to be near to.
+        trained: Findings trained on; `no finding` is left out.
     """
-    nothing = {one.no_finding for one in graph.label_sets}
-    goals = [name for name in taught if name not in nothing]
+    normal = {one.no_finding for one in graph.label_sets}
+    goals = [name for name in trained if name not in normal]
     return tuple(
         replace(row, metrics={**row.metrics, DISTANCE: measured(Estimate(far))})
         for row, far in zip(
@@ -162,31 +162,33 @@ def with_distances(
     )
 
 
-def plan_of(context: Assembled) -> Plan:
-    """How intervals of a run's test part are made.
+def plan_of(context: RunContext) -> Plan:
+    """Plan of the intervals of a run's test set.
 
-    Findings of folds were chosen by their positives in the whole development part, so a fold
-    leaves none out that has few.
+    Findings of folds were chosen by their positives among all development studies, so a fold
+    leaves out none with few positives.
     """
     one_of_several = context.experiment.split.one_of_several
     return Plan(at_least=1 if one_of_several else context.experiment.data.at_least)
 
 
-def keep_parts(
-    folder: RunFolder, parts: Sequence[ScoredPart], studies: Mapping[str, Sequence[Study]]
+def save_subsets(
+    folder: RunFolder, subsets: Sequence[ScoredSubset], studies: Mapping[str, Sequence[Study]]
 ) -> None:
-    """Write parts into the tables of a run, in place of those of the same name.
+    """Write scored subsets into the tables of a run, in place of those of the same name.
 
     Args:
         folder: The run.
-        parts: Probabilities.
-        studies: Studies of each part.
+        subsets: Probabilities.
+        studies: Studies of each subset.
     """
-    names = {part.part for part in parts}
+    names = {subset.part for subset in subsets}
     before = read_predictions(folder.predictions) if folder.predictions.is_file() else []
     write_predictions(
-        folder.predictions, [*(one for one in before if one.part not in names), *parts]
+        folder.predictions, [*(one for one in before if one.part not in names), *subsets]
     )
     known = [row for row in read_studies(folder.studies) if row.part not in names]
-    rows = [scored_study(study, part.part) for part in parts for study in studies[part.part]]
+    rows = [
+        scored_study(study, subset.part) for subset in subsets for study in studies[subset.part]
+    ]
     write_studies(folder.studies, [*known, *rows])

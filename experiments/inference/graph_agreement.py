@@ -1,6 +1,6 @@
-"""Agreement of a run's answers with what the graph says of its findings.
+"""Agreement of a run's predictions with the hierarchy of its findings in the graph.
 
-The same for every arm of an ablation: it is the graph as it was before any control that is asked.
+The same graph serves every arm of an ablation: the one before any control.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from experiments.loading.graphs import choose_graph
 from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.decisions import Thresholds
 from experiments.metrics.hierarchy import consistency, no_finding_agreement
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from kg.model.edges import GROUPED_UNDER
 from kg.model.graph import KnowledgeGraph, LabelSet
 
 __all__ = ["TOLERANCE", "agreement", "uncontrolled"]
 
 TOLERANCE = 0.01
-"""How far a narrower finding's probability may exceed the wider one's and still agree."""
+"""Largest excess of a narrower finding's probability over the wider one's that still agrees."""
 
 
 def uncontrolled(section: GraphSection) -> KnowledgeGraph:
-    """The graph a configuration names, whatever control replaced it or was taken out of it."""
+    """The graph of a configuration, without controls and with nothing left out."""
     plain = {"control": "none", "leave_out": (), "drop_relations": ()}
     return choose_graph(section.model_copy(update=plain), ())[0]
 
 
 def agreement(
-    part: ScoredPart,
+    subset: ScoredSubset,
     thresholds: Thresholds,
     label_set: LabelSet,
     graph: KnowledgeGraph,
@@ -39,40 +39,40 @@ def agreement(
     seed: int,
     plan: Plan,
 ) -> dict[str, Estimate]:
-    """Agreement of the answers of one part; NaN where the findings give nothing to compare.
+    """Agreement of the predictions of one subset; NaN where there are no pairs to compare.
 
-    `hierarchy_consistency` is over pairs by `is_a`, `convention_consistency` over what the label
-    set files under what, and the shares of `no_finding_contradiction` and `no_finding_neither`
+    `hierarchy_consistency` is over pairs by `is_a`, `convention_consistency` over groups of the
+    label set, and the shares of `no_finding_contradiction` and `no_finding_neither`
     leave out findings that may hold with No Finding (support devices).
 
     Args:
-        part: Calibrated probabilities.
-        thresholds: Decision thresholds of the part's findings.
-        label_set: The label set they are from.
-        graph: The graph asked for pairs.
+        subset: Calibrated probabilities.
+        thresholds: Decision thresholds of the findings.
+        label_set: Their label set.
+        graph: The graph with the pairs.
         seed: Seed of the resamples.
-        plan: How intervals are made.
+        plan: Plan of the intervals.
     """
-    rng, groups = np.random.default_rng(seed), np.asarray(part.patients, dtype=object)
+    rng, groups = np.random.default_rng(seed), np.asarray(subset.patients, dtype=object)
     measured = {
         name: consistency(
-            part.probabilities, pairs, groups, tolerance=TOLERANCE, rng=rng, plan=plan
+            subset.probabilities, pairs, groups, tolerance=TOLERANCE, rng=rng, plan=plan
         )
         for name, pairs in (
-            ("hierarchy_consistency", _entailed(graph, part.findings)),
-            ("convention_consistency", _filed(graph, part.findings, label_set)),
+            ("hierarchy_consistency", _entailed(graph, subset.findings)),
+            ("convention_consistency", _filed(graph, subset.findings, label_set)),
         )
     }
     none = label_set.no_finding
-    if none not in part.findings or label_set.exclusive:
-        nothing = Estimate(np.nan)
-        return measured | {"no_finding_contradiction": nothing, "no_finding_neither": nothing}
+    if none not in subset.findings or label_set.exclusive:
+        undefined = Estimate(np.nan)
+        return measured | {"no_finding_contradiction": undefined, "no_finding_neither": undefined}
     apart = {none, *label_set.with_no_finding}
-    abnormal = [place for place, name in enumerate(part.findings) if name not in apart]
+    abnormal = [place for place, name in enumerate(subset.findings) if name not in apart]
     rates = no_finding_agreement(
-        part.probabilities,
+        subset.probabilities,
         thresholds.values,
-        (part.findings.index(none), abnormal),
+        (subset.findings.index(none), abnormal),
         groups,
         rng=rng,
         plan=plan,
@@ -81,7 +81,7 @@ def agreement(
 
 
 def _entailed(graph: KnowledgeGraph, findings: Sequence[str]) -> list[tuple[int, int]]:
-    """Columns of each finding and each of the others that it entails by `is_a`."""
+    """Columns of each finding and of each other finding that it entails by `is_a`."""
     place = {finding: column for column, finding in enumerate(findings)}
     return [
         (place[child], place[parent])
@@ -95,7 +95,7 @@ def _entailed(graph: KnowledgeGraph, findings: Sequence[str]) -> list[tuple[int,
 def _filed(
     graph: KnowledgeGraph, findings: Sequence[str], label_set: LabelSet
 ) -> list[tuple[int, int]]:
-    """Columns of each finding and what the label set files it under, where that is asked too."""
+    """Columns of each finding and of its group in the label set, where that is a finding too."""
     place = {finding: column for column, finding in enumerate(findings)}
     return [
         (place[edge.subject], place[edge.object])

@@ -1,4 +1,4 @@
-"""Predict with a finished run: pictures, study folders or whole data sets in, answers out."""
+"""Prediction with a finished run, for images, study folders or whole data sets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from experiments.datasets import DATASETS
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import match_findings
 from experiments.loading.mixture import with_whole_paths
-from experiments.loading.tolerant import has_input, read_readable
+from experiments.loading.tolerant import has_input, read_tolerantly
 from experiments.preparation.open_dataset import OpenDataset, build_dataset
 from experiments.records.folder import RunFolder
 from experiments.runs.restore import RULE, Restored, restore
@@ -30,7 +30,7 @@ from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["Asked", "Predicted", "predict_inputs"]
+__all__ = ["PredictionRequest", "Predicted", "predict_inputs"]
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +38,16 @@ NOT_KNOWN: tuple[Modality, View] = ("cxr", "frontal")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked beside the inputs.
+class PredictionRequest:
+    """Options of a prediction beside the inputs.
 
     Args:
         findings: Concepts (id, label or synonym) or names of label sets; empty = those trained.
         report: Text file with the report of the one input.
         dialogue: Text file with the dialogue of the one input.
         root: Folder of data sets.
-        modality: How pictures without a data set were taken; the run's most frequent otherwise.
-        view: Their view; the most frequent of the modality otherwise.
+        modality: Modality of images without a data set; default = the run's most frequent.
+        view: Their view; default = the most frequent of the modality.
     """
 
     findings: tuple[str, ...] = ()
@@ -60,14 +60,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Answers, and what could not be answered.
+    """Predictions, with rejected images and studies.
 
     Args:
         prediction: Probabilities, each with its basis.
         labels: Preferred name of each finding.
-        rejected: Study, picture and reason of each picture that could not be read.
-        lost: Studies left out, because nothing of them could be read.
-        notes: What a reader must know.
+        rejected: Study, path and reason of each unreadable image.
+        lost: Studies left out, without any readable input.
+        notes: Notes on the inputs.
     """
 
     prediction: Prediction
@@ -77,31 +77,35 @@ class Predicted:
     notes: tuple[str, ...] = ()
 
 
-def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Predicted:
+def predict_inputs(
+    inputs: Sequence[str], folder: RunFolder, request: PredictionRequest
+) -> Predicted:
     """Predict the findings of each input with a finished run.
 
-    An input is a picture, a volume, a clip, a folder of one study (its pictures, DICOM slices,
-    `report*.txt`, `dialogue*.txt`), or the name of a data set; a folder called like a data set is
-    meant as `./name`. What an input lacks is missing, and nothing is put in its place.
+    An input is an image, a volume, a clip, a folder of one study (its images, DICOM slices,
+    `report*.txt`, `dialogue*.txt`), or the name of a data set; a folder with the name of a data
+    set is given as `./name`. Missing modalities stay missing, and are not imputed.
 
     Args:
         inputs: Paths or names.
         folder: The run.
-        asked: Findings asked for, and what is known of the inputs.
+        request: Requested findings, and further information on the inputs.
 
     Raises:
-        InputError: If an input does not exist, or nothing of them can be read.
+        InputError: If an input does not exist, or none is readable.
     """
     restored = restore(folder)
-    wanted = _wanted(restored, asked.findings)
-    studies, notes = _studies(restored, inputs, asked)
-    matches = match_findings(restored, wanted)
-    restored.reader.words.ask(wanted)
-    given_something = [study for study in studies if has_input(restored.reader, study)]
-    if not given_something:
+    requested = _requested(restored, request.findings)
+    studies, notes = _studies(restored, inputs, request)
+    matches = match_findings(restored, requested)
+    restored.preprocessor.text.redact_findings(requested)
+    with_input = [study for study in studies if has_input(restored.preprocessor, study)]
+    if not with_input:
         read = ", ".join(restored.record.inputs_at_test)
-        raise InputError(f"none of the inputs has what {folder.run} reads", f"it reads: {read}")
-    cohort, refused = read_readable(restored.reader, given_something, Path())
+        raise InputError(
+            f"none of the inputs has a modality that {folder.run} reads", f"it reads: {read}"
+        )
+    cohort, refused = read_tolerantly(restored.preprocessor, with_input, Path())
     reasons = {str(error.path): error.reason for error in refused}
     rejected = tuple(
         (study.study, image.path, reasons[image.path])
@@ -113,28 +117,27 @@ def predict_inputs(inputs: Sequence[str], folder: RunFolder, asked: Asked) -> Pr
         log.warning("rejected: %s: %s", path, reason)
     left = {study.study for study in cohort.studies}
     lost = tuple(study.study for study in studies if study.study not in left)
-    given_findings = tuple(one.asked or one.finding for one in matches)
-    answers = answer(restored.system, cohort, given_findings, restored.calibration)
-    prediction = _prediction([study.study for study in cohort.studies], wanted, answers)
-    names = tuple(_name(restored.graph, finding) for finding in wanted)
+    answered = tuple(one.asked or one.finding for one in matches)
+    answers = answer(restored.system, cohort, answered, restored.calibration)
+    prediction = _prediction([study.study for study in cohort.studies], requested, answers)
+    names = tuple(_name(restored.graph, finding) for finding in requested)
     return Predicted(prediction, names, rejected, lost, tuple(notes))
 
 
 def _studies(
-    restored: Restored, inputs: Sequence[str], asked: Asked
+    restored: Restored, inputs: Sequence[str], request: PredictionRequest
 ) -> tuple[list[Study], list[str]]:
-    """The studies of all inputs, and what to know of them."""
+    """Studies of all inputs, and notes on them."""
     studies: list[Study] = []
     notes: list[str] = []
-    for given in inputs:
-        if given in DATASETS.names():
-            found, said = _of_dataset(restored, given, asked.root)
-            studies += found
-            notes += said
+    for name in inputs:
+        if name in DATASETS.names():
+            members, remarks = _of_dataset(restored, name, request.root)
+            studies += members
         else:
-            study, said = _of_path(restored, given, asked)
+            study, remarks = _of_path(restored, name, request)
             studies.append(study)
-            notes += said
+        notes += remarks
     counts = Counter(study.study for study in studies)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -142,11 +145,11 @@ def _studies(
     return studies, notes
 
 
-def _prediction(studies: Sequence[str], wanted: tuple[str, ...], answers: Answers) -> Prediction:
-    """Answers under the names they were asked for."""
+def _prediction(studies: Sequence[str], findings: tuple[str, ...], answers: Answers) -> Prediction:
+    """Predictions under the requested names."""
     return Prediction(
         studies=tuple(studies),
-        findings=wanted,
+        findings=findings,
         probabilities=np.asarray(answers.probabilities, dtype=np.float64),
         basis=answers.basis,
         thresholds=answers.thresholds,
@@ -155,29 +158,29 @@ def _prediction(studies: Sequence[str], wanted: tuple[str, ...], answers: Answer
     )
 
 
-def _wanted(restored: Restored, terms: Sequence[str]) -> tuple[str, ...]:
-    """Concept ids of what is asked: label sets by name, concepts by id, label or synonym."""
+def _requested(restored: Restored, terms: Sequence[str]) -> tuple[str, ...]:
+    """Concept ids of requested findings: label sets by name, concepts by id, label or synonym."""
     if not terms:
-        return restored.reader.findings
+        return restored.preprocessor.findings
     sets = {one.name: one.findings for one in restored.graph.label_sets}
-    wanted: dict[str, None] = {}
+    chosen: dict[str, None] = {}
     for term in terms:
-        found = sets[term] if term in sets else (restored.graph.resolve(term).id,)
-        wanted |= dict.fromkeys(found)
-    return tuple(wanted)
+        members = sets[term] if term in sets else (restored.graph.resolve(term).id,)
+        chosen |= dict.fromkeys(members)
+    return tuple(chosen)
 
 
 def _name(graph: KnowledgeGraph, finding: str) -> str:
     return graph.concept(finding).label if finding in graph.index else finding
 
 
-def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[str]]:
-    """One study of a picture, or of a folder of pictures and texts; and what to know of it.
+def _of_path(restored: Restored, name: str, request: PredictionRequest) -> tuple[Study, list[str]]:
+    """Study of an image, or of a folder of images and texts; and notes on it.
 
     Raises:
-        InputError: If there is no such path, or nothing in the folder is known.
+        InputError: If there is no such path, or the folder has no known file.
     """
-    path = Path(given)
+    path = Path(name)
     if path.is_dir():
         pictures = study_pictures(path)
         texts = sorted(one for one in path.iterdir() if one.suffix.lower() == ".txt")
@@ -185,21 +188,21 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
     elif path.exists():
         pictures, texts = [path], []
     else:
-        hint = did_you_mean(given, DATASETS.names())
-        raise InputError(f"{given}: no such file or folder, and no data set", hint)
+        hint = did_you_mean(name, DATASETS.names())
+        raise InputError(f"{name}: no such file or folder, and no data set", hint)
     reports = [one for one in texts if one.name.lower().startswith("report")]
     dialogues = [one for one in texts if one.name.lower().startswith("dialogue")]
-    reports += [asked.report] if asked.report else []
-    dialogues += [asked.dialogue] if asked.dialogue else []
+    reports += [request.report] if request.report else []
+    dialogues += [request.dialogue] if request.dialogue else []
     if not (pictures or reports or dialogues):
         raise InputError(
-            f"{given}: holds no picture, report*.txt or dialogue*.txt",
-            f"pictures end in {', '.join(ENDINGS)}",
+            f"{path}: holds no image, report*.txt or dialogue*.txt",
+            f"images end in {', '.join(ENDINGS)}",
         )
-    images, notes = _images(restored, pictures, asked)
+    images, notes = _images(restored, pictures, request)
     study = Study(
-        study=given,
-        patient=given,
+        study=name,
+        patient=name,
         images=tuple(images),
         report=tuple(part for one in reports for part in read_report(text_file(one))),
         dialogue=tuple(part for one in dialogues for part in read_dialogue(text_file(one))),
@@ -209,14 +212,14 @@ def _of_path(restored: Restored, given: str, asked: Asked) -> tuple[Study, list[
 
 
 def _images(
-    restored: Restored, pictures: Sequence[Path], asked: Asked
+    restored: Restored, pictures: Sequence[Path], request: PredictionRequest
 ) -> tuple[list[StudyImage], list[str]]:
-    """Pictures with how they were taken, and what their headers say a reader must know.
+    """Images with modality and view, and notes from their headers.
 
-    The modality is the one asked for, else the one the file states, else the usual one of training
-    pictures; the view is the one asked for, or the usual one of the modality.
+    The modality is the requested one, else that of the file, else the most frequent of training
+    images; the view is the requested one, or the most frequent of the modality.
     """
-    usual = restored.reader.usual
+    usual = restored.preprocessor.usual
     first: Modality = next(iter(usual)) if usual else NOT_KNOWN[0]
     images, notes = [], []
     for path in pictures:
@@ -225,16 +228,16 @@ def _images(
         except RejectedImage:
             about = About()
         notes += [f"{path}: {note}" for note in about.notes]
-        modality = asked.modality or about.modality or first
+        modality = request.modality or about.modality or first
         if usual and modality not in usual:
             notes.append(f"{path}: taken as {modality}, which the run has not seen in training")
-        view = asked.view or usual.get(modality, NOT_KNOWN[1])
+        view = request.view or usual.get(modality, NOT_KNOWN[1])
         images.append(StudyImage(str(path.absolute()), modality, view))
     return images, notes
 
 
 def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[Study], list[str]]:
-    """Studies of a data set, without its locked part; and what to know of them."""
+    """Studies of a data set without locked ones, and notes on them."""
     own = restored.experiment.data
     options = own.options if name == own.name else {}
     dataset = build_dataset(name, options)
@@ -242,15 +245,15 @@ def _of_dataset(restored: Restored, name: str, root: Path | None) -> tuple[list[
     labels = own.labels if own.labels in choices else choices[0]
     cache = restored.folder.path.parent / "cache"
     opened = OpenDataset.find(name, dataset, root or Path(), cache, labels)
-    opened = replace(opened, boxes=restored.reader.needs.boxes)
-    shut = opened.locked
-    notes = [f"{name}: {len(shut)} locked studies are left out"] if shut else []
+    opened = replace(opened, boxes=restored.preprocessor.needs.boxes)
+    locked = opened.locked
+    notes = [f"{name}: {len(locked)} locked studies are left out"] if locked else []
     learnt = {"train", "validation"}
-    parts = restored.manifest.assignments if name == own.name else {}
-    seen = sum(parts.get(study.study) in learnt for study in opened.studies)
-    if seen:
+    subsets = restored.manifest.assignments if name == own.name else {}
+    exposed = sum(subsets.get(study.study) in learnt for study in opened.studies)
+    if exposed:
         notes.append(
-            f"{name}: {seen} of the studies were seen in training or validation: "
+            f"{name}: {exposed} of the studies were seen in training or validation: "
             "their probabilities do not show how good the run is"
         )
     return [with_whole_paths(study, opened.root) for study in opened.development], notes

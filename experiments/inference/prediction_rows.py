@@ -9,17 +9,17 @@ from experiments.inference.predict import Predicted
 __all__ = ["prediction_rows"]
 
 
-def prediction_rows(made: Predicted) -> list[dict[str, Any]]:
-    """Rows of all answers, then of the studies of which nothing could be read.
+def prediction_rows(predicted: Predicted) -> list[dict[str, Any]]:
+    """Rows of all predictions, then of the studies without readable input.
 
     A probability is None where it is not possible.
     """
-    return [*_answered(made), *_rejected(made)]
+    return [*_answered(predicted), *_rejected(predicted)]
 
 
-def _answered(made: Predicted) -> list[dict[str, Any]]:
+def _answered(predicted: Predicted) -> list[dict[str, Any]]:
     rows = []
-    prediction = made.prediction
+    prediction = predicted.prediction
     calibration = prediction.calibration or (None,) * len(prediction.findings)
     for place, study in enumerate(prediction.studies):
         for column, finding in enumerate(prediction.findings):
@@ -29,7 +29,7 @@ def _answered(made: Predicted) -> list[dict[str, Any]]:
             row = {
                 "study": study,
                 "finding": finding,
-                "label": made.labels[column],
+                "label": predicted.labels[column],
                 "probability": value if possible else None,
                 "basis": prediction.basis[column],
                 "threshold": threshold,
@@ -40,9 +40,9 @@ def _answered(made: Predicted) -> list[dict[str, Any]]:
     return rows
 
 
-def _rejected(made: Predicted) -> list[dict[str, Any]]:
-    """One row for each study of which nothing could be read, with the reason."""
-    reasons = {study: reason for study, _, reason in made.rejected}
+def _rejected(predicted: Predicted) -> list[dict[str, Any]]:
+    """One row for each study without readable input, with the reason."""
+    reasons = {study: reason for study, _, reason in predicted.rejected}
     return [
         {
             "study": study,
@@ -54,5 +54,5 @@ def _rejected(made: Predicted) -> list[dict[str, Any]]:
             "above": None,
             "calibrated": False,
         }
-        for study in made.lost
+        for study in predicted.lost
     ]

@@ -31,7 +31,7 @@ def probabilities(
     Args:
         system: The system.
         batches: The studies.
-        findings: Concept ids asked for.
+        findings: Concept ids of the requested findings.
         exclusive: Softmax over the findings instead of a sigmoid for each.
 
     Raises:
@@ -48,8 +48,8 @@ def probabilities(
     system.train(was_training)
     if not rows:
         return np.zeros((0, len(findings)))
-    made: FloatArray = torch.cat(rows).cpu().numpy()
-    return made
+    array: FloatArray = torch.cat(rows).cpu().numpy()
+    return array
 
 
 def macro_auroc(labels: NDArray[Any], scores: FloatArray) -> float:

@@ -23,17 +23,17 @@ __all__ = ["Cohort", "Pictures", "StudyOrder", "batches"]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures of a cohort.
+    """Images of a cohort.
 
     Args:
-        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1]: grey ones `[P, H, W]`,
-            or colours `[P, 3, H, W]`.
-        rows: Row of each picture of each study, `[n, V]`, -1 = no picture.
+        values: Tokens `[P, S, D]` of a frozen encoder, or pixels in [0, 1]: grey `[P, H, W]` or
+            colour `[P, 3, H, W]`.
+        rows: Row of each image of each study, `[n, V]`, -1 = no image.
         view: Index into `VIEWS`, `[n, V]`.
         modality: Index into `MODALITIES`, `[n, V]`.
         mean: Subtracted from pixels, one a channel; empty for tokens.
         std: Divides pixels after that.
-        boxes: Boxes in the square views, `[n, V, 4]`, NaN = none; or None.
+        boxes: Bounding boxes in the resized images, `[n, V, 4]`, NaN = none; or None.
     """
 
     values: Tensor
@@ -47,22 +47,22 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Studies ready for batches; everything is in the order of `studies`.
+    """Studies as tensors, all in the order of `studies`.
 
     Args:
         studies: The studies.
         targets: `[n, C]`, NaN = not stated.
-        pictures: Their pictures, or None.
+        pictures: Their images, or None.
         text: Text allowed by the policy, or None.
-        evidence: What it states, `[n, N]`, or None.
-        concept_targets: What the full report or coding states, `[n, N]`, NaN = not stated.
-        paired_text: Full report for contrast, or None.
-        statements: What the full reports state, or None.
-        facts: Encoded facts `[n, F]`, or None.
-        augmentation: How far pixels are moved about in training, or None.
+        evidence: Statements of that text, `[n, N]`, or None.
+        concept_targets: Statements of full report and coding, `[n, N]`, NaN = not stated.
+        paired_text: Full report for contrastive losses, or None.
+        statements: Statements of the full reports with their words, or None.
+        facts: Encoded metadata `[n, F]`, or None.
+        augmentation: Augmentation of training pixels, or None.
         sentences: Whether a training batch holds one sentence of each paired report.
-        reports: Findings and impression of each study in words, by study; empty where no system
-            writes.
+        reports: Findings and impression of each study, by study; empty where no system generates
+            reports.
         subsets: Places of the studies of each data set, the run's own first; empty = one data set.
     """
 
@@ -94,30 +94,30 @@ class Cohort:
 
         Args:
             chosen: Places, length `B`.
-            training: Adds what only training may see.
-            generator: Moves pixels about where the cohort has an augmentation, and draws sentences;
-                None = pixels as they are, and always the same sentences.
+            training: Add training-only targets and text.
+            generator: For augmentation and the choice of sentences; None = no augmentation, and
+                always the same sentences.
         """
         at = torch.as_tensor(list(chosen), dtype=torch.long)
-        made = StudyBatch(
+        batch = StudyBatch(
             ids=tuple(self.studies[int(place)].study for place in chosen),
-            **self._seen(at, generator),
+            **self._image_fields(at, generator),
             text=None if self.text is None else self.text.rows(at),
             evidence=None if self.evidence is None else self.evidence[at],
             targets=self.targets[at],
             metadata=None if self.facts is None else self.facts[at],
         )
         if not training:
-            return made
+            return batch
         return replace(
-            made,
+            batch,
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
             paired_text=self._paired(at, generator),
             statements=None if self.statements is None else self.statements.rows(at),
         )
 
     def report_text(self, study: str) -> str:
-        """Findings and impression of a study, as a system is to write them."""
+        """Findings and impression of a study, the reference for generated reports."""
         return self.reports[study]
 
     def order(
@@ -129,7 +129,7 @@ class Cohort:
         processes: int = 1,
         sample: Sample | None = None,
     ) -> StudyOrder:
-        """The batches of an epoch for one of the processes that share them."""
+        """Batches of an epoch for one process."""
         return StudyOrder(
             range(len(self)),
             batch_size,
@@ -140,7 +140,7 @@ class Cohort:
         )
 
     def loader(self, order: StudyOrder) -> DataLoader[Any]:
-        """Training batches, cut in this process: the tensors are in memory already."""
+        """Training batches, collated in this process: the tensors are in memory already."""
         places: Any = range(len(self))
         return DataLoader(
             places,
@@ -149,7 +149,7 @@ class Cohort:
                 chosen, training=True, generator=order.generator()
             ),
             num_workers=0,
-            # a loader draws a seed for each epoch; it must not come from the run's own generator
+            # a loader draws a seed for each epoch, which must not come from the run's generator
             generator=torch.Generator(),
         )
 
@@ -162,8 +162,8 @@ class Cohort:
             return text
         return one_sentence(text, generator or np.random.default_rng(0))
 
-    def _seen(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
-        """Picture fields of a batch."""
+    def _image_fields(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
+        """Image fields of a batch."""
         if self.pictures is None:
             empty = torch.zeros(len(at), 1, dtype=torch.long)
             return {
@@ -176,12 +176,12 @@ class Cohort:
         rows = self.pictures.rows[at]
         mask = rows >= 0
         values = self.pictures.values[rows.clamp_min(0)].float()
-        values[~mask] = 0.0  # what stands in for no picture must not spread, were it not finite
+        values[~mask] = 0.0  # padding may hold values that are not finite
         tokens = not self.pictures.mean
         boxes = None if self.pictures.boxes is None else self.pictures.boxes[at]
         if not tokens:
             if generator is not None and self.augmentation is not None:
-                values, boxes = _changed(values, boxes, self.augmentation, generator)
+                values, boxes = _augmented(values, boxes, self.augmentation, generator)
             values = self._pixels(values)
         return {
             "pixels": None if tokens else values,
@@ -192,23 +192,23 @@ class Cohort:
             "boxes": boxes,
         }
 
-    def _pixels(self, squares: Tensor) -> Tensor:
-        """Normalised pixels `[B, V, c, H, W]` of grey ones `[B, V, H, W]`, or of colours."""
+    def _pixels(self, images: Tensor) -> Tensor:
+        """Normalised pixels `[B, V, c, H, W]` of grey `[B, V, H, W]` or colour images."""
         assert self.pictures is not None
         mean = torch.tensor(self.pictures.mean)[:, None, None]
         std = torch.tensor(self.pictures.std)[:, None, None]
-        return ((squares[:, :, None] if squares.ndim == 4 else squares) - mean) / std
+        return ((images[:, :, None] if images.ndim == 4 else images) - mean) / std
 
 
-def _changed(
-    squares: Tensor,
+def _augmented(
+    images: Tensor,
     boxes: Tensor | None,
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> tuple[Tensor, Tensor | None]:
-    """Pictures `[B, V, H, W]` or `[B, V, 3, H, W]` changed at random, and their boxes with them."""
-    side = squares.shape[-1]
-    planes = squares.flatten(0, 1).numpy()
+    """Augmented images `[B, V, H, W]` or `[B, V, 3, H, W]`, with their bounding boxes."""
+    side = images.shape[-1]
+    planes = images.flatten(0, 1).numpy()
     changes = [draw_change(augmentation, side, side, generator) for _ in planes]
     moved = [change.pixels(plane) for change, plane in zip(changes, planes, strict=True)]
     if boxes is not None:
@@ -218,34 +218,34 @@ def _changed(
             for change, box in zip(changes, boxes.flatten(0, 1).tolist(), strict=True)
         ]
         boxes = torch.tensor(placed).view_as(boxes)
-    return torch.from_numpy(np.stack(moved)).view_as(squares), boxes
+    return torch.from_numpy(np.stack(moved)).view_as(images), boxes
 
 
 class Sample(Protocol):
-    """What an epoch is drawn from (`experiments.loading.sampling`)."""
+    """Sampler of an epoch (`experiments.loading.sampling`)."""
 
     @property
     def size(self) -> int:
-        """Studies of an epoch."""
+        """Number of studies of an epoch."""
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Places of an epoch in random order."""
 
 
 class StudyOrder(Sampler[list[int]]):
-    """Places of each batch of an epoch: shuffled by seed and epoch alone, so it can be resumed.
+    """Batch sampler of an epoch, shuffled by seed and epoch alone, so that it can be resumed.
 
     Args:
         places: Places in the cohort that may be drawn.
         batch_size: Studies a batch.
         seed: Seed of the order; None keeps the order of `places`.
-        rank: Which part of every batch this process takes.
-        processes: Number of processes that share a batch, in equal parts: what is left over
-            when a last batch is divided waits for the order of another epoch.
-        sample: What an epoch is drawn from instead of all places; None = all.
+        rank: Rank of this process, which takes its share of every batch.
+        processes: Number of processes that share a batch equally; the remainder of a last batch
+            is left to another epoch.
+        sample: Sampler of an epoch; None = all places.
 
     Raises:
-        ValueError: If a batch cannot be shared in equal parts.
+        ValueError: If a batch cannot be shared equally.
     """
 
     def __init__(
@@ -266,17 +266,17 @@ class StudyOrder(Sampler[list[int]]):
         self._drawn = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order is drawn next; Lightning calls this."""
+        """Set the epoch whose order is drawn next; called by Lightning."""
         self.epoch = epoch
 
     def skip(self, taken: int) -> int:
-        """Leave out the first `taken` studies of the next epoch drawn; batches that leaves out."""
+        """Skip the first `taken` studies of the next epoch; returns the batches skipped."""
         self.taken = taken
         return len(self) - len(range(taken, self._end, self.batch_size))
 
     @property
     def _end(self) -> int:
-        """Studies of an epoch that all processes can share."""
+        """Number of studies of an epoch that the processes can share equally."""
         size = len(self.places) if self.sample is None else self.sample.size
         return size - size % self.batch_size % self.processes
 

@@ -1,4 +1,4 @@
-"""Which graph a run uses: what is left out of it, its structure under control, its vectors."""
+"""Graph of a run: left-out evidence, structure under a control, and concept vectors."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = ["Graphs", "choose_graph", "concept_vectors", "structure_of"]
 
 @dataclass(frozen=True)
 class Graphs:
-    """The graph of a run, as text is read with it and as the system is given it.
+    """The graph of a run for reading text, and its structure for the system.
 
     Args:
-        known: Text is linked and supervision made with it.
-        structure: The same concepts, perhaps other edges.
+        known: Graph for linking text and for supervision.
+        structure: The same concepts, possibly with other edges.
         vectors: Frozen concept vectors `[N, D]`.
     """
 
@@ -48,12 +48,12 @@ class Graphs:
 def choose_graph(
     section: GraphSection, test_names: tuple[str, ...]
 ) -> tuple[KnowledgeGraph, GraphUse]:
-    """The graph that text is read with, and the proof of what is not in it.
+    """The graph for reading text, and the record of what was left out of it.
 
     Args:
         section: The graph section of the configuration.
-        test_names: Names under which the data under test stand in the graph's evidence; they
-            are left out unless the section keeps them.
+        test_names: Names of the test data in the graph's evidence; they are left out unless the
+            section keeps them.
 
     Raises:
         InputError: If the graph or a source does not exist.
@@ -84,33 +84,33 @@ def choose_graph(
 def structure_of(
     section: GraphSection, graph: KnowledgeGraph, use: GraphUse
 ) -> tuple[KnowledgeGraph, GraphUse]:
-    """The graph a model is given: the same concepts, with the edges the section asks for.
+    """The graph for the system: the same concepts, with the edges of the section.
 
     Args:
         section: The graph section of the configuration.
-        graph: The graph that text is read with.
-        use: What was left out of it.
+        graph: The graph for reading text.
+        use: Record of what was left out of it.
 
     Raises:
-        InputError: If a relation or source does not exist, or a share of noise is none.
+        InputError: If a relation or source does not exist, or a share of noise is invalid.
     """
-    made, generator = graph, np.random.default_rng(section.seed)
+    structure, generator = graph, np.random.default_rng(section.seed)
     for relation in section.drop_relations:
-        made = without_relation(made, relation)
+        structure = without_relation(structure, relation)
     for name in section.drop_sources:
-        made = without_evidence(made, name)
+        structure = without_evidence(structure, name)
     changed = 0.0
     if section.control == "shuffled":
-        made, changed = shuffled(made, generator)
+        structure, changed = shuffled(structure, generator)
     elif section.control == "noisy":
-        made, changed = noise(made, section.noise, generator), section.noise
+        structure, changed = noise(structure, section.noise, generator), section.noise
     elif section.control == "emptied":
-        made, changed = emptied(made), 1.0
-    return made, replace(
+        structure, changed = emptied(structure), 1.0
+    return structure, replace(
         use,
-        name=made.name,
-        fingerprint=made.fingerprint,
-        edges=len(made.edges),
+        name=structure.name,
+        fingerprint=structure.fingerprint,
+        edges=len(structure.edges),
         left_out=(*use.left_out, *section.drop_relations, *section.drop_sources),
         control=section.control,
         changed=changed,
@@ -121,15 +121,15 @@ def concept_vectors(section: GraphSection, structure: KnowledgeGraph, cache: Pat
     """Frozen vectors of the concepts, `[N, width]`, each of length 1."""
     if section.vectors == "random":
         generator = torch.Generator().manual_seed(section.seed)
-        made = torch.randn(len(structure.concepts), section.width, generator=generator)
-        return normalize(made, dim=1)
+        vectors = torch.randn(len(structure.concepts), section.width, generator=generator)
+        return normalize(vectors, dim=1)
     if section.vectors == "complex":
         return _learned(structure, section.width, section.seed, cache / "links")
     return name_vectors(structure, section.encoder, section.width, folder=cache / "names")
 
 
 def _learned(graph: KnowledgeGraph, width: int, seed: int, folder: Path) -> Tensor:
-    """ComplEx vectors of the clinical edges, by the settings of `graph embed`; kept once made."""
+    """ComplEx vectors of the clinical edges, by the settings of `graph embed`, cached."""
     from experiments.link_prediction.fit import embedded, fit
     from experiments.link_prediction.ranking import known_answers
     from experiments.link_prediction.study import PLAIN, settings
@@ -140,11 +140,11 @@ def _learned(graph: KnowledgeGraph, width: int, seed: int, folder: Path) -> Tens
     kept = folder / f"complex-{graph.fingerprint[:32]}-{width}-{seed}.safetensors"
     if not kept.is_file():
         state = torch.random.get_rng_state()
-        made = fit(triples, known_answers(triples), options, seed=seed)
-        torch.random.set_rng_state(state)  # whether vectors were kept changes nothing of a run
+        fitted = fit(triples, known_answers(triples), options, seed=seed)
+        torch.random.set_rng_state(state)  # a run is the same whether vectors were cached or not
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(kept) as temporary:
-            save_file({"nodes": embedded(made.model, triples)}, temporary)
+            save_file({"nodes": embedded(fitted.model, triples)}, temporary)
     nodes = load_file(kept)["nodes"]
     place = {name: row for row, name in enumerate(triples.concepts)}
     vectors = torch.zeros(len(graph.concepts), width)

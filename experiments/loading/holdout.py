@@ -1,9 +1,9 @@
-"""Held-out findings: what training must not see of a finding that is to be asked zero-shot.
+"""Held-out findings: removal of zero-shot findings from training.
 
-Two levels. `labels`: only the finding's label column is gone from training. `concept`: the
-finding, whatever means exactly the same and everything narrower are also gone from concept
-supervision, from the text and statements training reads, and from the evidence mined from data.
-Names and what sources assert stay: that is what a zero-shot answer is to be made of.
+Two levels. `labels`: only the finding's label column is removed from training. `concept`: the
+finding, its exact matches and everything narrower are also removed from concept supervision, from
+the text and statements of training, and from evidence mined from data. Names and assertions of
+sources stay, for zero-shot prediction.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["NOTHING_HELD", "Held", "deal", "equivalents", "hold_out", "without_m
 
 @dataclass(frozen=True)
 class Held:
-    """What is held out of training.
+    """Findings and concepts held out of training.
 
     Args:
         findings: Findings of the label set that are not trained, in the set's order.
-        masked: Concepts of which training sees nothing at all; none at the level `labels`.
+        masked: Concepts removed from training altogether; none at the level `labels`.
     """
 
     findings: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ NOTHING_HELD = Held()
 
 
 def deal(findings: Sequence[str], rotations: int) -> list[tuple[str, ...]]:
-    """Deal findings into groups by the hash of their ids, so that no one chooses them.
+    """Divide findings into groups by the hash of their ids, so that nobody chooses them.
 
     Args:
         findings: Concept ids, in any order.
@@ -54,14 +54,14 @@ def hold_out(
     label_set: LabelSet,
     graph: KnowledgeGraph,
 ) -> Held:
-    """What a configuration holds out of the findings that would be trained.
+    """Findings that a configuration holds out of training.
 
     At the level `concept` a finding of the set that is narrower than a held one, or means the
-    same, is held with it. Rotations deal out the whole set, whichever of it a data set can train;
-    `no finding` is never dealt out: it is about all others.
+    same, is held with it. Rotations divide the whole set, whichever of it a data set can train;
+    `no finding` is never held out: it is about all others.
 
     Args:
-        section: What the configuration asks for; None = nothing.
+        section: The section of the configuration; None = nothing is held out.
         findings: Findings with enough positives to be trained.
         label_set: Their label set.
         graph: The run's graph.
@@ -79,7 +79,7 @@ def hold_out(
     chosen = _chosen(section, findings, label_set)
     if not chosen:
         raise InputError(
-            f"hold_out: rotation {section.rotation} holds nothing that would be trained",
+            f"hold_out: rotation {section.rotation} holds out no finding that would be trained",
             "choose another rotation, or lower data.at_least",
         )
     masked: frozenset[str] = frozenset()
@@ -94,12 +94,12 @@ def hold_out(
 def without_mined(
     graph: KnowledgeGraph, use: GraphUse, masked: frozenset[str]
 ) -> tuple[KnowledgeGraph, GraphUse]:
-    """The graph without what was mined from data about the masked concepts, and the proof of it.
+    """The graph without evidence mined from data on masked concepts, and the record of it.
 
     Args:
         graph: The run's graph.
-        use: What was left out of it before.
-        masked: Concepts of which training sees nothing; where there are none, both stay.
+        use: Record of what was left out of it before.
+        masked: Concepts removed from training; without any, graph and record stay.
     """
     if not masked:
         return graph, use
@@ -112,26 +112,26 @@ def without_mined(
         if left:
             edges.append(replace(edge, evidence=left))
     cut = graph.with_edges(edges)
-    said = f"mined evidence on {len(masked)} held-out concepts"
+    note = f"mined evidence on {len(masked)} held-out concepts"
     return cut, replace(
-        use, fingerprint=cut.fingerprint, edges=len(cut.edges), left_out=(*use.left_out, said)
+        use, fingerprint=cut.fingerprint, edges=len(cut.edges), left_out=(*use.left_out, note)
     )
 
 
 def equivalents(graph: KnowledgeGraph, concept: str) -> tuple[str, ...]:
-    """The concept and all that mean exactly the same, over any number of steps."""
-    seen, queue = {concept: None}, [concept]
+    """The concept and its exact matches, over any number of steps."""
+    equal, queue = {concept: None}, [concept]
     while queue:
         for edge in graph.edges_of(queue.pop(0), "exact_match"):
             for end in (edge.subject, edge.object):
-                if end not in seen:
-                    seen[end] = None
+                if end not in equal:
+                    equal[end] = None
                     queue.append(end)
-    return tuple(seen)
+    return tuple(equal)
 
 
 def _chosen(section: HoldOut, findings: Sequence[str], label_set: LabelSet) -> tuple[str, ...]:
-    """The findings that are named, or those of the rotation."""
+    """Named findings, or those of the rotation."""
     if section.rotation is not None:
         if section.findings or not 0 <= section.rotation < section.rotations:
             raise InputError(
@@ -152,14 +152,14 @@ def _chosen(section: HoldOut, findings: Sequence[str], label_set: LabelSet) -> t
 
 def _same_or_narrower(graph: KnowledgeGraph, finding: str) -> tuple[str, ...]:
     """The finding, its exact matches, and everything narrower than one of them."""
-    found, queue = {finding: None}, [finding]
+    members, queue = {finding: None}, [finding]
     while queue:
         here = queue.pop(0)
         for near in (*equivalents(graph, here), *graph.descendants(here)):
-            if near not in found:
-                found[near] = None
+            if near not in members:
+                members[near] = None
                 queue.append(near)
-    return tuple(found)
+    return tuple(members)
 
 
 def _mined(item: Evidence) -> bool:

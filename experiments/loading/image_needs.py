@@ -1,4 +1,4 @@
-"""What a system asks of pictures beside their tokens: colour, feature maps by name, boxes."""
+"""Requirements of a system on images beyond tokens: colour, feature maps, bounding boxes."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from experiments.config.schema import ImageSection
 from fusion.needs import Needs
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["boxes_in_squares", "coloured", "maps_for"]
+__all__ = ["resized_boxes", "with_colour", "maps_for"]
 
 
-def coloured(wanted: Preprocessing, name: str) -> Preprocessing:
-    """What a backbone wants to see, in colour.
+def with_colour(preprocessing: Preprocessing, name: str) -> Preprocessing:
+    """Preprocessing of an image encoder for colour images.
 
     Args:
-        wanted: What it wants to see.
-        name: Its name, for the message.
+        preprocessing: Its preprocessing for grey images.
+        name: Name of the encoder, for the message.
 
     Raises:
-        InputError: If it sees one channel alone.
+        InputError: If it has a single channel.
     """
-    if wanted.channels != 3:
+    if preprocessing.channels != 3:
         raise InputError(
-            f"image.encoder {name} sees grey pictures alone, the system asks for colour",
+            f"image.encoder {name} takes grey images alone, the system requires colour",
             "choose an encoder of three channels",
         )
-    return replace(wanted, colour=True)
+    return replace(preprocessing, colour=True)
 
 
 def maps_for(needs: Needs, encoder: Any, section: ImageSection) -> dict[str, tuple[int, int, int]]:
     """Width, height and width in cells of the feature maps that a system reads, by name.
 
     Args:
-        needs: What the system asks for.
+        needs: Inputs that the system requires.
         encoder: The image encoder.
-        section: How pictures are encoded.
+        section: The image section of the configuration.
 
     Raises:
-        InputError: If the encoder has no such map, or its tokens alone are cached.
+        InputError: If the encoder has no such map, or only its tokens are cached.
     """
     if not needs.image_maps:
         return {}
     name = section.encoder.name if section.encoder else ""
     if section.frozen:
         raise InputError(
-            f"the system reads feature maps of image.encoder {name}, of a frozen one tokens alone "
-            "are kept",
+            f"the system reads feature maps of image.encoder {name}, but a frozen encoder gives "
+            "only tokens",
             "set image.frozen to false",
         )
     give = getattr(encoder, "map_shapes", dict)
@@ -69,24 +69,24 @@ def maps_for(needs: Needs, encoder: Any, section: ImageSection) -> dict[str, tup
     return {one: shapes[one] for one in needs.image_maps}
 
 
-def boxes_in_squares(
+def resized_boxes(
     chosen: Sequence[Sequence[StudyImage]], root: Path, size: int, recipe: str
 ) -> Tensor:
-    """Boxes in the square views of pictures, `[n, V, 4]`, NaN where there is none.
+    """Bounding boxes in the resized images, `[n, V, 4]`, NaN where there is none.
 
     Args:
-        chosen: The pictures of each study.
+        chosen: The images of each study.
         root: Folder their paths are relative to.
         size: Side of the view in pixels.
         recipe: Name of the view.
     """
     most = max([len(images) for images in chosen] + [1])
-    made = torch.full((len(chosen), most, 4), float("nan"))
+    boxes = torch.full((len(chosen), most, 4), float("nan"))
     for n, images in enumerate(chosen):
         for v, image in enumerate(images):
             box = image.tile.within(image.box) if image.tile and image.box else image.box
             if box is not None:
                 shape = shape_of(root / image.path, image.frame)
                 shape = image.tile.shape(shape) if image.tile else shape
-                made[n, v] = torch.tensor(in_square(box, shape, size, recipe))
-    return made
+                boxes[n, v] = torch.tensor(in_square(box, shape, size, recipe))
+    return boxes

@@ -1,4 +1,4 @@
-"""Pictures of a cohort as tensors: cached tokens of a frozen encoder, or pixels to train on."""
+"""Image loading for a cohort: cached tokens of a frozen encoder, or pixels to train on."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from encoders.study import MODALITIES, VIEWS, Study, StudyImage
 from encoders.weights import RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
-from experiments.loading.image_needs import boxes_in_squares, coloured, maps_for
+from experiments.loading.image_needs import maps_for, resized_boxes, with_colour
 from fusion.needs import NO_NEEDS, Needs
 from kg.options import parse_options
 
-__all__ = ["FROM_RUN", "PictureReader", "Squares"]
+__all__ = ["FROM_RUN", "ImageLoader", "ResizedImages"]
 
 log = logging.getLogger(__name__)
 
 FROM_RUN = "run:"
-"""How `image.encoder.options.weights` begins where a finished run trained the encoder."""
+"""Prefix of `image.encoder.options.weights` where a finished run trained the encoder."""
 
 NOTES = 20
-"""Most notes on files that are logged at a time."""
+"""Largest number of notes on files that are logged at a time."""
 
 
-class Squares(Protocol):
-    """Decoded stills that are there already, made by the view recipe at the encoder's size.
+class ResizedImages(Protocol):
+    """Images that are already decoded and resized by the view recipe to the encoder's size.
 
-    `side` and `view` say how they were made, `values` are all of them, `[P, H, W]` in [0, 1];
-    `kept` says whether they stay, or pass by with one batch.
+    `side` and `view` are their size and recipe, `values` all of them, `[P, H, W]` in [0, 1];
+    `kept` is false for images of a single batch.
     """
 
     @property
@@ -62,70 +62,71 @@ class Squares(Protocol):
     def values(self) -> Tensor: ...  # noqa: D102
 
     def places(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """Row of each picture, by its path relative to the root; -1 = it is not among them."""
+        """Row of each image, by its path relative to the root; -1 = not among them."""
 
 
-class PictureReader:
-    """Reads the pictures of studies by one image section of a configuration.
+class ImageLoader:
+    """Loads the images of studies by the image section of a configuration.
 
     Args:
-        section: Which encoder, whether it is frozen, how tokens are pooled and reduced.
+        section: Encoder, and pooling and reduction of its tokens.
         cache: Folder of feature caches.
-        seed: Seed of what is drawn when fitting.
-        needs: What the system asks of its input.
+        seed: Seed of the fitted reduction.
+        needs: Inputs that the system requires.
     """
 
     def __init__(
         self, section: ImageSection, cache: Path, seed: int, needs: Needs = NO_NEEDS
     ) -> None:
         if section.encoder is None:
-            raise ValueError("pictures are not used by this configuration")
+            raise ValueError("this configuration uses no images")
         self.section, self.cache, self.seed, self.needs = section, cache, seed, needs
         part = IMAGE_ENCODERS.load(section.encoder.name)
         where = f"image.encoder.{section.encoder.name}"
-        given = dict(section.encoder.options)
-        file = str(given.get("weights", ""))
+        options = dict(section.encoder.options)
+        file = str(options.get("weights", ""))
         if file.startswith(FROM_RUN):
-            given["weights"] = RANDOM
-        self.encoder: Any = part(parse_options(part.Options, given, where=where))
+            options["weights"] = RANDOM
+        self.encoder: Any = part(parse_options(part.Options, options, where=where))
         if file.startswith(FROM_RUN):
             file = file.removeprefix(FROM_RUN)
             load_into(self.encoder, read_weights(file), name=file)
         if needs.colour:
-            self.encoder.preprocessing = coloured(self.encoder.preprocessing, section.encoder.name)
+            name = section.encoder.name
+            self.encoder.preprocessing = with_colour(self.encoder.preprocessing, name)
         self.encoder.eval()
         self.maps = maps_for(needs, self.encoder, section)
         if not section.frozen:
             self.encoder.trainable(section.trains or -1)
         self.reducer: Reducer | None = None
-        self.squares: Squares | None = None
+        self.resized: ResizedImages | None = None
         self.contents = Contents()
         self._parts: dict[Path, int] = {}
         self._notes: dict[str, list[Path]] = {}
 
     @property
     def trainable_encoder(self) -> nn.Module | None:
-        """The encoder where it trains with the system."""
+        """Encoder that trains with the system; None where it is frozen."""
         return None if self.section.frozen else self.encoder
 
     @property
     def augmentation(self) -> Augmentation | None:
-        """How far training pixels are changed; None for cached tokens."""
-        asked = self.section.augment
-        if self.section.frozen or asked is False:
+        """Augmentation of training pixels; None for cached tokens."""
+        augment = self.section.augment
+        if self.section.frozen or augment is False:
             return None
-        return Augmentation() if asked is True else asked
+        return Augmentation() if augment is True else augment
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Tokens of a picture and their width, as the system sees them."""
+        """Number of tokens of an image and their width, as given to the system."""
         if not self.section.frozen:
             return self._raw_shape()
         tokens, width = self._pooled_shape()
         return tokens, self.reducer.width if self.reducer else width
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
-        """Fit the reduction on the pictures of training studies."""
+        """Fit the reduction on the images of training studies."""
         if not (self.section.frozen and self.section.reduce):
             return
         chosen = [self.chosen(study, root) for study in studies]
@@ -137,22 +138,22 @@ class PictureReader:
         self.reducer = Reducer.fit(array[np.sort(rows)], generator, width, limit=20_000)
 
     def allowed(self, study: Study) -> tuple[StudyImage, ...]:
-        """The pictures of a study whose view may be read."""
-        both = (self.section.views, self.needs.views)
+        """Images of a study whose view may be read."""
+        limits = (self.section.views, self.needs.views)
         return tuple(
             image
             for image in study.images
-            if all(not views or image.view in views for views in both)
+            if all(not views or image.view in views for views in limits)
         )
 
     def chosen(self, study: Study, root: Path) -> tuple[StudyImage, ...]:
-        """The pictures of a study that are read, at most `limit`; see `encoders.reading.places`.
+        """Images of a study that are read, at most `limit`; see `encoders.reading.places`.
 
-        A still that is cut into tiles counts once.
+        A still image that is cut into tiles counts once.
 
         Args:
             study: The study.
-            root: Folder its picture paths are relative to.
+            root: Folder its image paths are relative to.
         """
         allowed = self.allowed(study)
         known = self._held([one.path for one in allowed])
@@ -169,14 +170,14 @@ class PictureReader:
         )
 
     def _tiles(self, image: StudyImage) -> list[StudyImage]:
-        """A still cut into tiles, where this is asked for; a slice or frame as it is."""
+        """Tiles of a still image, where configured; a slice or frame as it is."""
         side = self.section.tiles
         if side == 1 or image.frame is not None:
             return [image]
         return [replace(image, tile=Tile(place, side)) for place in range(side**2)]
 
     def _count(self, path: Path) -> int:
-        """Slices or frames of a file; one where it cannot be read, as reading it will tell."""
+        """Number of slices or frames of a file; 1 where it is unreadable, reported later."""
         if path not in self._parts:
             try:
                 about = look(path)
@@ -188,7 +189,7 @@ class PictureReader:
         return self._parts[path]
 
     def _say(self) -> None:
-        """Log what was noted of files since the last time, each note once with its files."""
+        """Log new notes on files, each note once with its files."""
         for note, paths in list(self._notes.items())[:NOTES]:
             more = f" (and {len(paths) - 1} more files)" if len(paths) > 1 else ""
             log.warning("%s: %s%s", paths[0], note, more)
@@ -197,7 +198,7 @@ class PictureReader:
         self._notes.clear()
 
     def read(self, studies: Sequence[Study], root: Path) -> Pictures:
-        """Tensors of the pictures of studies, each picture once."""
+        """Tensors of the images of studies, each image once."""
         chosen = [self.chosen(study, root) for study in studies]
         self._say()
         most = max([len(images) for images in chosen] + [1])
@@ -210,69 +211,71 @@ class PictureReader:
                 view[n, v] = VIEWS.index(image.view)
                 modality[n, v] = MODALITIES.index(image.modality)
         pictures = list(place)
-        squares = self._squares_of(pictures, root)
-        if squares is not None:
-            values, at = squares
+        resized = self._resized(pictures, root)
+        if resized is not None:
+            values, at = resized
             rows = torch.where(rows < 0, rows, at[rows.clamp_min(0)])
         else:
-            values = self._values(pictures) if self.section.frozen else self._read_squares(pictures)
-        wanted: Preprocessing = self.encoder.preprocessing
+            values = self._values(pictures) if self.section.frozen else self._read_pixels(pictures)
+        expected: Preprocessing = self.encoder.preprocessing
         boxes = None
         if self.needs.boxes:
-            boxes = boxes_in_squares(chosen, root, wanted.size, self.section.recipe)
-        made = Pictures(values, rows, view, modality, boxes=boxes)
-        return made if self.section.frozen else replace(made, mean=wanted.mean, std=wanted.std)
+            boxes = resized_boxes(chosen, root, expected.size, self.section.recipe)
+        pictures_read = Pictures(values, rows, view, modality, boxes=boxes)
+        if self.section.frozen:
+            return pictures_read
+        return replace(pictures_read, mean=expected.mean, std=expected.std)
 
     def _held(self, paths: Sequence[str]) -> Sequence[bool]:
-        """Whether each picture is a still that is there as a square."""
-        if self.squares is None:
+        """True for each image that is already resized."""
+        if self.resized is None:
             return [False] * len(paths)
-        held: list[bool] = (self.squares.places(paths) >= 0).tolist()
+        held: list[bool] = (self.resized.places(paths) >= 0).tolist()
         return held
 
-    def _squares_of(self, pictures: list[Picture], root: Path) -> tuple[Tensor, Tensor] | None:
-        """Squares, or tokens made of them, and the row of each picture; None = read the files.
+    def _resized(self, pictures: list[Picture], root: Path) -> tuple[Tensor, Tensor] | None:
+        """Resized images or their tokens, and the row of each image; None = read the files.
 
-        Tokens of a frozen encoder are cached by the files, which are read once; only of squares
-        that pass by are they made anew.
+        Tokens of a frozen encoder are cached by file, and the files are read once; tokens of
+        streamed images are computed anew.
         """
-        squares, section = self.squares, self.section
-        if squares is None or not pictures or section.window or self.needs.colour:
+        resized, section = self.resized, self.section
+        if resized is None or not pictures or section.window or self.needs.colour:
             return None
-        if (squares.side, squares.view) != (self.encoder.preprocessing.size, section.recipe):
+        if (resized.side, resized.view) != (self.encoder.preprocessing.size, section.recipe):
             return None
-        places = squares.places([one.path.relative_to(root).as_posix() for one in pictures])
+        places = resized.places([one.path.relative_to(root).as_posix() for one in pictures])
         if (places < 0).any() or any(one.part is not None or one.tile for one in pictures):
             return None
         if not section.frozen:
-            return squares.values, torch.from_numpy(places)
-        return None if squares.kept else (self._passing(squares.values), torch.from_numpy(places))
+            return resized.values, torch.from_numpy(places)
+        return None if resized.kept else (self._uncached(resized.values), torch.from_numpy(places))
 
-    def _passing(self, squares: Tensor) -> Tensor:
-        """Tokens `[P, S, D]` of squares, not kept."""
-        wanted: Preprocessing = self.encoder.preprocessing
-        mean, std = (torch.tensor(of)[:, None, None] for of in (wanted.mean, wanted.std))
-        parts = []
-        for start in range(0, len(squares), 16):
-            some = squares[start : start + 16]
+    def _uncached(self, images: Tensor) -> Tensor:
+        """Tokens `[P, S, D]` of resized images, not cached."""
+        expected: Preprocessing = self.encoder.preprocessing
+        mean, std = (torch.tensor(of)[:, None, None] for of in (expected.mean, expected.std))
+        chunks = []
+        for start in range(0, len(images), 16):
+            some = images[start : start + 16]
             with torch.inference_mode():
                 tokens = self._pool(self.encoder((some[:, None].float() - mean) / std))
-            # as a cache would give them
-            parts.append(tokens.half() if self.reducer is None else self._reduced(tokens))
-        return torch.cat(parts)
+            # in the precision of the cache
+            chunks.append(tokens.half() if self.reducer is None else self._reduced(tokens))
+        return torch.cat(chunks)
 
     def _reduced(self, tokens: Tensor) -> Tensor:
         assert self.reducer is not None
         return self.reducer.apply(tokens.half())
 
     def state(self) -> dict[str, Tensor]:
-        """What was fitted, as tensors."""
+        """Fitted state as tensors."""
         if self.reducer is None:
             return {}
         return {"reducer.mean": self.reducer.mean, "reducer.components": self.reducer.components}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave."""
+        """Restore the fitted state."""
         if "reducer.mean" in tensors:
             self.reducer = Reducer(tensors["reducer.mean"], tensors["reducer.components"])
 
@@ -281,14 +284,14 @@ class PictureReader:
         if not pictures:
             return torch.zeros(1, *self.shape)
         array, rows = self._tokens(pictures)
-        parts = []
+        chunks = []
         for start in range(0, len(rows), 512):
             tokens = torch.from_numpy(np.asarray(array[rows[start : start + 512]]))
-            parts.append(self.reducer.apply(tokens) if self.reducer else tokens)
-        return torch.cat(parts)
+            chunks.append(self.reducer.apply(tokens) if self.reducer else tokens)
+        return torch.cat(chunks)
 
     def _tokens(self, pictures: list[Picture]) -> tuple[Any, Any]:
-        """The cache's array and the row of each picture; computes what is missing."""
+        """Array of the cache and the row of each image; missing ones are computed."""
         key = image_key(self.encoder, self.section.recipe, READING)
         key["pool"] = f"{self.section.grid} {self.section.pool}"
         key |= self._windowed()
@@ -306,14 +309,14 @@ class PictureReader:
         pooled: np.ndarray[Any, Any] = self._pool(tokens).numpy()
         return pooled
 
-    def _load(self, pictures: list[Picture], wanted: Preprocessing) -> np.ndarray[Any, Any]:
+    def _load(self, pictures: list[Picture], expected: Preprocessing) -> np.ndarray[Any, Any]:
         section = self.section
-        return load_pixels(pictures, wanted, section.recipe, window=section.window, threads=2)
+        return load_pixels(pictures, expected, section.recipe, window=section.window, threads=2)
 
-    def _read_squares(self, pictures: list[Picture]) -> Tensor:
-        """Square pictures in [0, 1], kept once made like tokens are.
+    def _read_pixels(self, pictures: list[Picture]) -> Tensor:
+        """Resized images in [0, 1], cached like tokens.
 
-        Grey ones are `[P, H, W]`, those in colour `[P, 3, H, W]`.
+        Grey ones are `[P, H, W]`, colour ones `[P, 3, H, W]`.
         """
         side, colour = self.encoder.preprocessing.size, self.needs.colour
         planes = 3 if colour else 1
@@ -338,15 +341,15 @@ class PictureReader:
         return pool_tokens(tokens, self.section.grid, self.section.pool)
 
     def _raw_shape(self) -> tuple[int, int]:
-        """Tokens of the encoder as it is."""
-        wanted = self.encoder.preprocessing
+        """Number and width of the encoder's tokens."""
+        expected = self.encoder.preprocessing
         with torch.inference_mode():
-            tokens = self.encoder(torch.zeros(1, wanted.channels, wanted.size, wanted.size))
+            tokens = self.encoder(torch.zeros(1, expected.channels, expected.size, expected.size))
         return int(tokens.shape[1]), int(tokens.shape[2])
 
     def _pooled_shape(self) -> tuple[int, int]:
-        made = self._pool(torch.zeros(1, *self._raw_shape()))
-        return int(made.shape[1]), int(made.shape[2])
+        pooled = self._pool(torch.zeros(1, *self._raw_shape()))
+        return int(pooled.shape[1]), int(pooled.shape[2])
 
 
 def _picture(image: StudyImage, root: Path) -> Picture:
@@ -354,6 +357,6 @@ def _picture(image: StudyImage, root: Path) -> Picture:
 
 
 def _tell(done: int, of: int) -> None:
-    """Progress of encoding, now and then."""
+    """Log the progress of encoding at intervals."""
     if done == of or done % 320 == 0:
-        log.info("encoded %d of %d new pictures", done, of)
+        log.info("encoded %d of %d new images", done, of)

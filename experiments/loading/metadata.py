@@ -1,4 +1,4 @@
-"""Facts of studies as numbers, for probes: categories one-hot, quantities scaled."""
+"""Metadata of studies as numbers, for probes: categories one-hot, quantities scaled."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 from encoders.study import Study
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["FactReader"]
+__all__ = ["MetadataEncoder"]
 
 
-class FactReader:
-    """Encodes some facts: a column for each value seen in training, or one for a quantity.
+class MetadataEncoder:
+    """Encodes metadata: one column for each value in training, or one for a quantity.
 
-    A fact whose training values all read as numbers is a quantity, scaled to zero mean and unit
-    deviation; a missing quantity is the mean and a column says so. An unseen value is all zeros.
+    A field whose training values are all numbers is a quantity, scaled to zero mean and unit
+    deviation; a missing quantity is the mean, with a missing indicator. An unseen value is zeros.
 
     Args:
-        names: Facts to encode.
+        names: Fields to encode.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -37,31 +37,31 @@ class FactReader:
         """Learn values and scales from training studies.
 
         Raises:
-            InputError: If no training study has one of the facts.
+            InputError: If no training study has one of the fields.
         """
         for name in self.names:
-            seen = [study.metadata[name] for study in studies if study.metadata.get(name)]
-            if not seen:
-                known = {fact for study in studies for fact in study.metadata}
-                raise InputError(f"facts: no study has {name!r}", did_you_mean(name, known))
-            numbers = [value for value in map(_number, seen) if value is not None]
-            if len(numbers) == len(seen):
+            values = [study.metadata[name] for study in studies if study.metadata.get(name)]
+            if not values:
+                known = {field for study in studies for field in study.metadata}
+                raise InputError(f"metadata: no study has {name!r}", did_you_mean(name, known))
+            numbers = [value for value in map(_number, values) if value is not None]
+            if len(numbers) == len(values):
                 scale = torch.tensor(numbers, dtype=torch.float64)
                 spread = float(scale.std(correction=0)) or 1.0
                 self.columns[name] = {"mean": float(scale.mean()), "deviation": spread}
             else:
-                self.columns[name] = {"values": sorted(set(seen))}
+                self.columns[name] = {"values": sorted(set(values))}
 
     def read(self, studies: Sequence[Study]) -> Tensor:
-        """Encoded facts `[n, F]`."""
+        """Encoded metadata `[n, F]`."""
         return torch.tensor([self._row(study) for study in studies], dtype=torch.float32)
 
     def state(self) -> dict[str, Any]:
-        """What was learnt, ready for JSON."""
+        """Fitted state, ready for JSON."""
         return self.columns
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore the fitted state."""
         self.columns = dict(state)
 
     def _row(self, study: Study) -> list[float]:

@@ -1,4 +1,4 @@
-"""Further data sets that a run trains on beside its own: read alike, never tested."""
+"""Further training data sets of a run, read like its own and never tested."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Further:
         name: Its name.
         root: Its raw folder.
         studies: Its development studies.
-        targets: What its own label policy makes of its labels, `[n, C]`; NaN for findings that its
-            label set does not have.
+        targets: Targets by its own label policy, `[n, C]`; NaN for findings that its label set
+            does not have.
     """
 
     name: str
@@ -53,12 +53,11 @@ def further_studies(
     """Open the further data sets of a configuration.
 
     Args:
-        sections: What the configuration says of them.
-        open_section: Opens one.
+        sections: Their sections of the configuration.
+        open_section: Opens a data set.
         graph: The run's graph, for label sets.
         findings: Concept ids trained on.
-        closed: Hashes of the pictures that are validated and tested; a study that has one of them
-            is left out.
+        closed: Hashes of validation and test images; a study with one of them is left out.
 
     Raises:
         InputError: If a data set is named twice, is not there or has no study left.
@@ -88,7 +87,9 @@ def _read(
     studies = [study for study in everyone if allowed(study)]
     if len(studies) < len(everyone):
         left = len(everyone) - len(studies)
-        log.warning("%s: %d studies with a tested picture are left out", section.name, left)
+        log.warning(
+            "%s: %d studies with a validation or test image are left out", section.name, left
+        )
     if not studies:
         raise InputError(f"also: {section.name} has no study to train on", "see `kgdx data check`")
     known = set(label_set_of(opened.dataset, opened.root, section.labels, graph).findings)
@@ -98,12 +99,12 @@ def _read(
 
 
 def whole_paths(further: Sequence[Further]) -> list[Study]:
-    """All further studies, with whole picture paths."""
+    """All further studies, with absolute image paths."""
     return [with_whole_paths(study, one.root) for one in further for study in one.studies]
 
 
 def with_whole_paths(study: Study, root: Path) -> Study:
-    """The study with whole picture paths, so that studies of several roots are read together."""
+    """The study with absolute image paths, so that studies of several roots are read together."""
     images = tuple(
         replace(image, path=str((root / image.path).absolute())) for image in study.images
     )

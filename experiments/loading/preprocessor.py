@@ -1,4 +1,4 @@
-"""StudyReader: all that is fitted on training studies; reads any studies into a cohort."""
+"""StudyPreprocessor: fitted on training studies, turns any studies into a cohort of tensors."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from experiments.config.schema import Experiment
 from experiments.loading.cohort import Cohort
 from experiments.loading.graphs import Graphs
 from experiments.loading.holdout import NOTHING_HELD, Held
-from experiments.loading.images import PictureReader
-from experiments.loading.metadata import FactReader
+from experiments.loading.images import ImageLoader
+from experiments.loading.metadata import MetadataEncoder
 from experiments.loading.targets import targets
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from fusion.needs import NO_NEEDS, Needs
 from fusion.system import Setting
 
-__all__ = ["StudyReader"]
+__all__ = ["StudyPreprocessor"]
 
 
-class StudyReader:
-    """Reads studies for one experiment: pictures, text, evidence, facts and targets.
+class StudyPreprocessor:
+    """Preprocessing of images, text, metadata and targets for one experiment.
 
-    Built, then fitted on training studies or restored from a run; the same reader then reads
-    validation, test, another data set, or one file.
+    Fitted on training studies or restored from a run; the same preprocessor then reads validation,
+    test, another data set, or one file.
 
     Args:
         experiment: The configuration.
         graphs: The run's graph.
         findings: Concept ids trained on.
         exclusive: Whether exactly one of them holds.
-        held: What training must not see.
-        needs: What the system asks of its input.
+        held: Findings held out of training.
+        needs: Inputs that the system requires.
         cache: Folder of feature caches.
     """
 
@@ -57,51 +57,51 @@ class StudyReader:
         self.graph, self.structure, self.vectors = graphs.known, graphs.structure, graphs.vectors
         self.held, self.needs = held, needs
         self._taken_over: set[str] = set()
-        self.pictures: PictureReader | None = None
+        self.images: ImageLoader | None = None
         if experiment.image.encoder is not None:
-            self.pictures = PictureReader(experiment.image, cache, experiment.seed, needs)
-        asked = (*findings, *held.findings)
-        self.words = WordReader(
+            self.images = ImageLoader(experiment.image, cache, experiment.seed, needs)
+        predicted = (*findings, *held.findings)
+        self.text = TextLoader(
             experiment.text,
             self.graph,
-            asked,
+            predicted,
             cache,
             masked=held.masked,
             lexicon=experiment.graph.lexicon,
             needs=needs,
         )
-        self.facts = FactReader(experiment.metadata)
+        self.metadata = MetadataEncoder(experiment.metadata)
         self.supervised: tuple[str, ...] = ()
         self.prevalence: tuple[float, ...] = ()
         self.usual: dict[Modality, View] = {}
 
     @property
     def contents(self) -> Contents | None:
-        """Gives hashes of pictures, those it gave before without reading; None = reads none."""
-        return None if self.pictures is None else self.pictures.contents
+        """Hashes of images, cached once computed; None where no images are read."""
+        return None if self.images is None else self.images.contents
 
     @property
     def pairs(self) -> bool:
-        """Whether training sees pictures beside their full report."""
-        return self.needs.paired_report and self.pictures is not None
+        """Whether training pairs images with their full report."""
+        return self.needs.paired_report and self.images is not None
 
     @property
     def reads_text(self) -> bool:
-        """Whether the system is given text at all, in training or at test."""
-        policies = {self.words.training_policy, self.experiment.text.test}
+        """Whether the system reads text, in training or at test."""
+        policies = {self.text.training_policy, self.experiment.text.test}
         return self.pairs or policies != {"none"}
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
-        """Fit reduction, vocabulary, facts, prevalence and supervised concepts on training."""
-        if self.pictures is not None and "image" not in self._taken_over:
-            self.pictures.fit(studies, root)
+        """Fit reduction, vocabulary, metadata, prevalence and supervised concepts."""
+        if self.images is not None and "image" not in self._taken_over:
+            self.images.fit(studies, root)
         if self.reads_text and "text" not in self._taken_over:
-            self.words.fit(studies, paired=self.pairs)
-        self.facts.fit(studies)
+            self.text.fit(studies, paired=self.pairs)
+        self.metadata.fit(studies)
         self.usual = usual_views(studies)
         truth = torch.from_numpy(self._targets(studies, self.findings))
         self.prevalence = tuple(truth.nanmean(0).nan_to_num(0.5).tolist())
-        stated = self.words.concept_targets(studies, self.experiment.concept_sources)
+        stated = self.text.concept_targets(studies, self.experiment.concept_sources)
         counts = (stated == 1).sum(0)
         self.supervised = tuple(
             concept.id
@@ -118,35 +118,35 @@ class StudyReader:
         extras: bool = False,
         findings: tuple[str, ...] | None = None,
     ) -> Cohort:
-        """Read studies.
+        """Read studies into a cohort.
 
         Args:
             studies: The studies.
-            root: Folder their picture paths are relative to.
-            training: Read by the training policy, and add what only training may see.
-            extras: Add what only training may see to what is read as at test, so that a loss can be
-                measured on validation.
-            findings: Concept ids to make targets for; those trained on where not given.
+            root: Folder their image paths are relative to.
+            training: Read by the training policy, and add training-only targets and text.
+            extras: Add training-only targets and text to what is read as at test, so that a loss
+                can be measured on validation.
+            findings: Concept ids of the targets; those trained on by default.
         """
         text = self.experiment.text
-        policy = self.words.training_policy if training else text.test
+        policy = self.text.training_policy if training else text.test
         reads = self.reads_text and policy != "none"
-        wanted = self.findings if findings is None else findings
+        targeted = self.findings if findings is None else findings
         return Cohort(
             studies=tuple(studies),
-            targets=torch.from_numpy(self._targets(studies, wanted)),
-            pictures=None if self.pictures is None else self.pictures.read(studies, root),
-            text=self.words.text(studies, policy, training=training) if reads else None,
-            evidence=self.words.evidence(studies, policy, training=training) if reads else None,
-            facts=self.facts.read(studies) if self.facts.names else None,
-            augmentation=self.pictures.augmentation if self.pictures and training else None,
+            targets=torch.from_numpy(self._targets(studies, targeted)),
+            pictures=None if self.images is None else self.images.read(studies, root),
+            text=self.text.text(studies, policy, training=training) if reads else None,
+            evidence=self.text.evidence(studies, policy, training=training) if reads else None,
+            facts=self.metadata.read(studies) if self.metadata.names else None,
+            augmentation=self.images.augmentation if self.images and training else None,
             reports=self._reports(studies, training=training),
             **(self._extras(studies) if training or extras else {}),
         )
 
     def setting(self) -> Setting:
-        """What the system is told before it is built."""
-        tokens, width = self.pictures.shape if self.pictures else (0, 0)
+        """Setting that the system is built with."""
+        tokens, width = self.images.shape if self.images else (0, 0)
         return Setting(
             graph=self.structure,
             concept_vectors=self.vectors,
@@ -155,13 +155,13 @@ class StudyReader:
             supervised=self.supervised,
             image_width=width,
             image_tokens=tokens,
-            text_width=self.words.encoder.width if self.reads_text else 0,
-            image_encoder=self.pictures.trainable_encoder if self.pictures else None,
-            image_maps=self.pictures.maps if self.pictures else {},
-            text_encoder=self.words.trainable_encoder if self.reads_text else None,
+            text_width=self.text.encoder.width if self.reads_text else 0,
+            image_encoder=self.images.trainable_encoder if self.images else None,
+            image_maps=self.images.maps if self.images else {},
+            text_encoder=self.text.trainable_encoder if self.reads_text else None,
             prevalence=self.prevalence,
-            facts_width=self.facts.width,
-            vocabulary=self.words.encoder.vocabulary() if self.needs.vocabulary else None,
+            facts_width=self.metadata.width,
+            vocabulary=self.text.encoder.vocabulary() if self.needs.vocabulary else None,
         )
 
     def take_over(
@@ -170,25 +170,25 @@ class StudyReader:
         tensors: Mapping[str, Tensor],
         plain: Mapping[str, Any],
     ) -> None:
-        """Take what another run fitted to read pictures or text, instead of fitting it.
+        """Take over fitted image or text preprocessing of another run.
 
         Args:
-            kind: The reduction of image tokens (`image`), or the vocabulary (`text`).
+            kind: Reduction of image tokens (`image`), or vocabulary (`text`).
             tensors: Tensors of the other run's `state`.
-            plain: The rest of it.
+            plain: Plain values of its `state`.
         """
-        if kind == "image" and self.pictures is not None:
-            self.pictures.restore(tensors)
+        if kind == "image" and self.images is not None:
+            self.images.restore(tensors)
         if kind == "text" and self.reads_text:
-            self.words.restore(plain["words"])
+            self.text.restore(plain["words"])
         self._taken_over.add(kind)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What was fitted: tensors, and the rest ready for JSON."""
-        tensors = self.pictures.state() if self.pictures else {}
+        """Fitted state: tensors, and plain values ready for JSON."""
+        tensors = self.images.state() if self.images else {}
         plain = {
-            "words": self.words.state() if self.reads_text else {},
-            "facts": self.facts.state(),
+            "words": self.text.state() if self.reads_text else {},
+            "facts": self.metadata.state(),
             "supervised": list(self.supervised),
             "prevalence": list(self.prevalence),
             "usual": dict(self.usual),
@@ -198,31 +198,31 @@ class StudyReader:
         return tensors, plain
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        if self.pictures is not None:
-            self.pictures.restore(tensors)
+        """Restore the fitted state."""
+        if self.images is not None:
+            self.images.restore(tensors)
         if self.reads_text:
-            self.words.restore(plain["words"])
-        self.facts.restore(plain["facts"])
+            self.text.restore(plain["words"])
+        self.metadata.restore(plain["facts"])
         self.supervised = tuple(plain["supervised"])
         self.prevalence = tuple(plain["prevalence"])
         self.usual = dict(plain.get("usual", {}))
 
     def _extras(self, studies: Sequence[Study]) -> dict[str, Any]:
-        """What only training may see: what reports and coding state, and the reports themselves."""
+        """Training-only targets and text: statements of reports and coding, and full reports."""
         sources = self.experiment.concept_sources
         return {
-            "concept_targets": self.words.concept_targets(studies, sources),
-            "paired_text": self.words.text(studies, "full", training=True) if self.pairs else None,
+            "concept_targets": self.text.concept_targets(studies, sources),
+            "paired_text": self.text.text(studies, "full", training=True) if self.pairs else None,
             "sentences": self.needs.sentences,
-            "statements": self.words.statements(studies) if self.needs.statements else None,
+            "statements": self.text.statements(studies) if self.needs.statements else None,
         }
 
     def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:
-        """Findings and impression by study, where a system writes them."""
+        """Findings and impression by study, where a system generates them."""
         if not self.needs.vocabulary:
             return {}
-        return {study.study: self.words.report(study, training=training) for study in studies}
+        return {study.study: self.text.report(study, training=training) for study in studies}
 
     def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
         data = self.experiment.data
@@ -232,7 +232,7 @@ class StudyReader:
 def usual_views(studies: Sequence[Study]) -> dict[Modality, View]:
     """Most frequent view of each modality, the most frequent modality first.
 
-    A picture that comes without a word on how it was taken is taken for this.
+    An image without a stated view is taken for this.
     """
     pairs = Counter((image.modality, image.view) for study in studies for image in study.images)
     counts = Counter(image.modality for study in studies for image in study.images)

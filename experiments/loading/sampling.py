@@ -1,4 +1,4 @@
-"""Sampling of an epoch: which studies of which data sets it has, drawn anew for each."""
+"""Sampling of an epoch: studies drawn from one or several data sets, anew for each epoch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["EpochSample", "epoch_sample"]
 
 @dataclass(frozen=True)
 class EpochSample:
-    """What an epoch is drawn from.
+    """Sampler of an epoch.
 
     Args:
-        subsets: Places of the studies of each data set, and how many an epoch has of them.
-        weights: How often each study is drawn, relative to others of its data set, `[n]`; None =
-            all alike, each once before any comes again.
+        subsets: Places of the studies of each data set, and their number in an epoch.
+        weights: Weight of each study relative to others of its data set, `[n]`; None = uniform,
+            each once before any is repeated.
     """
 
     subsets: tuple[tuple[range, int], ...]
@@ -33,7 +33,7 @@ class EpochSample:
 
     @property
     def size(self) -> int:
-        """Studies of an epoch."""
+        """Number of studies of an epoch."""
         return sum(number for _, number in self.subsets)
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -50,7 +50,7 @@ class EpochSample:
 
 
 def epoch_sample(cohort: Cohort | StreamedCohort, stage: Stage, place: int) -> EpochSample | None:
-    """What the epochs of a stage are drawn from; None = every study of the run's own data once.
+    """Sampler of the epochs of a stage; None = every study of the run's own data once.
 
     Args:
         cohort: The training studies.
@@ -80,14 +80,14 @@ def epoch_sample(cohort: Cohort | StreamedCohort, stage: Stage, place: int) -> E
         if share <= 0:
             raise InputError(f"stages.{place}.data.{name}: {share} is no share", "write 1 or 0.5")
         subsets.append((cohort.subsets[name], max(round(share * len(own)), 1)))
-    weights = rarity_weights(cohort.targets) if stage.sampler == "balanced" else None
+    weights = balanced_weights(cohort.targets) if stage.sampler == "balanced" else None
     return EpochSample(tuple(subsets), weights)
 
 
-def rarity_weights(targets: Tensor) -> NDArray[np.float64]:
-    """One over the number of studies with the rarest finding present in each, `[n]`.
+def balanced_weights(targets: Tensor) -> NDArray[np.float64]:
+    """Weight of each study: one over the frequency of its rarest present finding, `[n]`.
 
-    A study with nothing present counts as one of all that have nothing present.
+    For studies without a present finding, one over their number.
 
     Args:
         targets: `[n, C]`, NaN = not stated.

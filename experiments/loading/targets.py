@@ -1,6 +1,6 @@
-"""From stated labels to targets, from a text policy to the passages a system may read.
+"""Targets from stated labels, and passages that a text policy allows.
 
-Also what leaks: computed from the text policy and what the labels were read from, never typed.
+Leakage is computed from the text policy and the text the labels were read from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Leakage = Literal["none", "partial", "label_source_read"]
 Uncertain = Literal["ignore", "zero", "one"]
 Blank = Literal["ignore", "zero"]
 Redactor = Callable[[Passage], Passage]
-"""Gives a passage with the clauses cut that state an asked-for finding."""
+"""Cuts the clauses of a passage that state a requested finding."""
 
 READ: dict[TextPolicy, tuple[str, ...]] = {
     "none": (),
@@ -32,11 +32,11 @@ READ: dict[TextPolicy, tuple[str, ...]] = {
 """Sections a policy reads; `full` and `redacted` read every passage of the report."""
 
 CODED_FROM = {"mesh": ("findings", "impression")}
-"""What an indexing was itself read from."""
+"""Sections that an indexing was read from."""
 
 
 def label_set_of(dataset: object, root: Path, labels: str, graph: KnowledgeGraph) -> LabelSet:
-    """The label set a data set is labelled with: its own where it brings one, else the graph's.
+    """Label set of a data set: its own where it has one, else the graph's.
 
     Raises:
         InputError: If neither has a label set of that name.
@@ -53,9 +53,9 @@ def choose_findings(
 
     Args:
         label_set: The label set; of an exclusive one every class with a positive stays, because
-            its softmax speaks of all of them.
-        studies: The development part, never the locked one.
-        at_least: Fewest studies in which a finding is present.
+            its softmax is over all of them.
+        studies: The development studies, never locked ones.
+        at_least: Smallest number of studies in which a finding is present.
 
     Raises:
         InputError: If no finding has that many.
@@ -91,9 +91,9 @@ def targets(
 
     Args:
         studies: The studies (`B`).
-        findings: Concept ids asked for (`C`).
-        uncertain: What an uncertain label becomes.
-        blank: What a finding that a labelled study does not state becomes.
+        findings: Concept ids of the targets (`C`).
+        uncertain: Target of an uncertain label.
+        blank: Target of a finding that a labelled study does not state.
     """
     values: dict[Stated | None, float] = {
         "present": 1.0,
@@ -101,19 +101,19 @@ def targets(
         "uncertain": {"ignore": np.nan, "zero": 0.0, "one": 1.0}[uncertain],
         None: {"ignore": np.nan, "zero": 0.0}[blank],
     }
-    made = np.full((len(studies), len(findings)), np.nan, dtype=np.float32)
+    array = np.full((len(studies), len(findings)), np.nan, dtype=np.float32)
     for row, study in enumerate(studies):
         if study.stated:
-            made[row] = [values[study.stated.get(finding)] for finding in findings]
-    return made
+            array[row] = [values[study.stated.get(finding)] for finding in findings]
+    return array
 
 
 def leakage(policy: TextPolicy, label_source: Sequence[str]) -> Leakage:
-    """How far the text a policy lets through is what the labels were read from.
+    """Leakage of labels through the text that a policy allows.
 
     `label_source_read` where a passage the labels were read from is read; `partial` where only
-    its stating clauses were cut (`redacted`), or where the label is the source's recorded
-    diagnosis and the text was written by people who knew it; else `none`.
+    its stating clauses were cut (`redacted`), or where the label is a recorded diagnosis and the
+    text was written by people who knew it; else `none`.
 
     Args:
         policy: The text policy at test.
@@ -121,14 +121,14 @@ def leakage(policy: TextPolicy, label_source: Sequence[str]) -> Leakage:
     """
     if policy in ("none", "indication"):
         return "none" if not set(READ[policy]) & set(label_source) else "label_source_read"
-    source = set(label_source).union(*(CODED_FROM.get(name, ()) for name in label_source))
+    origins = set(label_source).union(*(CODED_FROM.get(name, ()) for name in label_source))
     if policy == "dialogue":
-        return "label_source_read" if "dialogue" in source else "none"
-    passages = source - {"mesh", "image", "record", "dialogue"}
+        return "label_source_read" if "dialogue" in origins else "none"
+    passages = origins - {"mesh", "image", "record", "dialogue"}
     read = passages & set(READ[policy]) if policy in READ else passages
     if read:
         return "partial" if policy == "redacted" else "label_source_read"
-    return "partial" if "record" in source else "none"
+    return "partial" if "record" in origins else "none"
 
 
 def passages_for(
@@ -137,7 +137,7 @@ def passages_for(
     language: Literal["en", "zh", "es", "any"],
     redactor: Redactor | None = None,
 ) -> tuple[Passage, ...]:
-    """The passages of a study that a text policy lets a system read.
+    """Passages of a study that a text policy allows.
 
     `indication`, `findings` and `impression` read the sections of that name; clinical notes and
     expert comments are read by `full` and `redacted` alone, since they may name the diagnosis.

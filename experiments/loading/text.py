@@ -1,4 +1,4 @@
-"""Text of a cohort as tensors: what the policy allows, what it states, what training may add."""
+"""Text loading for a cohort: allowed passages, their statements, and training-only text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 from kg.options import parse_options
 
-__all__ = ["WordReader"]
+__all__ = ["TextLoader"]
 
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
@@ -38,24 +38,24 @@ TOLD_KINDS = frozenset({"symptom", "comorbidity", "exposure", "risk_factor", "la
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
 
 
-class WordReader:
-    """Reads the text of studies by one text section of a configuration.
+class TextLoader:
+    """Loads the text of studies by the text section of a configuration.
 
     Args:
         section: Policies and encoder.
-        graph: The run's graph, whose names the linker looks for.
-        asked: Concept ids of the findings, which `redacted` cuts.
+        graph: The run's graph, whose names are linked.
+        findings: Concept ids of the findings, which `redacted` cuts.
         cache: Folder of feature caches.
         masked: Concepts held out of training, whose clauses training text loses.
-        lexicon: Names that are looked for: `all`, or concepts' `labels` alone.
-        needs: What the system asks of its input.
+        lexicon: Names that are linked: `all`, or concepts' `labels` alone.
+        needs: Inputs that the system requires.
     """
 
     def __init__(
         self,
         section: TextSection,
         graph: KnowledgeGraph,
-        asked: Sequence[str],
+        findings: Sequence[str],
         cache: Path,
         *,
         masked: frozenset[str] = frozenset(),
@@ -65,8 +65,8 @@ class WordReader:
         self.section, self.graph, self.cache, self.needs = section, graph, cache, needs
         self.linker = MentionLinker(graph if lexicon == "all" else labels_only(graph))
         self.masked = masked
-        self.asked: set[str] = set()
-        self.ask(asked)
+        self.redacted: set[str] = set()
+        self.redact_findings(findings)
         part = TEXT_ENCODERS.load(section.encoder.name)
         where = f"text.encoder.{section.encoder.name}"
         options = parse_options(part.Options, section.encoder.options, where=where)
@@ -76,24 +76,24 @@ class WordReader:
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """The encoder's words by number, where the system asks for them."""
+        """Vocabulary of the encoder, where the system requires it."""
         return self.encoder.vocabulary() if self.needs.vocabulary else None
 
     @property
     def trainable_encoder(self) -> nn.Module | None:
-        """The encoder where it trains with the system."""
+        """Encoder that trains with the system; None where it is frozen."""
         return None if self.encoder.frozen else self.encoder
 
     @property
     def training_policy(self) -> TextPolicy:
-        """Text a system reads in training."""
+        """Text policy in training."""
         same = self.section.train == "same"
         return self.section.test if same else cast(TextPolicy, self.section.train)
 
-    def ask(self, findings: Sequence[str]) -> None:
+    def redact_findings(self, findings: Sequence[str]) -> None:
         """Cut these findings, and all narrower, from redacted text too."""
         known = [finding for finding in findings if finding in self.graph.index]
-        self.asked |= set(known).union(*(self.graph.descendants(finding) for finding in known))
+        self.redacted |= set(known).union(*(self.graph.descendants(finding) for finding in known))
 
     def fit(self, studies: Sequence[Study], *, paired: bool) -> None:
         """Learn a vocabulary from the training text, and from full reports where they pair."""
@@ -106,10 +106,10 @@ class WordReader:
         self.encoder.fit(texts)
 
     def passages(self, study: Study, policy: TextPolicy, *, training: bool = False) -> Passages:
-        """What a policy lets through of a study; training loses clauses on held-out concepts."""
+        """Passages of a study that a policy allows; training loses clauses on held-out concepts."""
 
         def cut(passage: Passage) -> Passage:
-            return self._without(passage, self.asked)
+            return self._without(passage, self.redacted)
 
         allowed = passages_for(study, policy, self.section.language, cut)
         if not (training and self.masked):
@@ -120,12 +120,19 @@ class WordReader:
     def text(self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False) -> Text:
         """Words or frozen tokens of the studies."""
         passages = [self.passages(study, policy, training=training) for study in studies]
-        made: Tokenized = self.encoder.tokenized(passages)
-        tokens = self._frozen(passages, made) if self.encoder.frozen else None
-        # equal texts are told by their words
+        tokenized: Tokenized = self.encoder.tokenized(passages)
+        tokens = self._frozen(passages, tokenized) if self.encoder.frozen else None
+        # word ids identify equal texts
         kept = tokens is None or self.needs.vocabulary or self.needs.paired_report
-        words = made.words if kept else None
-        return Text(words, tokens, made.mask, made.section, made.sentence, made.word)
+        words = tokenized.words if kept else None
+        return Text(
+            words,
+            tokens,
+            tokenized.mask,
+            tokenized.section,
+            tokenized.sentence,
+            tokenized.word,
+        )
 
     def report(self, study: Study, *, training: bool = False) -> str:
         """Findings and impression as one text; training loses clauses on held-out concepts."""
@@ -136,58 +143,58 @@ class WordReader:
     def evidence(
         self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False
     ) -> Tensor:
-        """What the allowed text states of each concept, `[n, N]`; see `StudyBatch.evidence`."""
-        made = torch.zeros(len(studies), len(self.graph.concepts))
+        """Statements of the allowed text on each concept, `[n, N]`; see `StudyBatch.evidence`."""
+        evidence = torch.zeros(len(studies), len(self.graph.concepts))
         for row, study in enumerate(studies):
             allowed = self.passages(study, policy, training=training)
             for concept, stated in self._stated(allowed).items():
                 if not (training and concept in self.masked):
-                    made[row, self.graph.index[concept]] = EVIDENCE[stated]
-        return made
+                    evidence[row, self.graph.index[concept]] = EVIDENCE[stated]
+        return evidence
 
     def concept_targets(self, studies: Sequence[Study], sources: Sequence[str]) -> Tensor:
-        """What report and coding state, `[n, N]`: training only.
+        """Concept targets from report and coding, `[n, N]`: training only.
 
-        What a picture shows is read in the sections a report's labels are read from, what the
-        patient tells in all. A concept that a study with report or coding does not name is taken as
-        absent; what it is present in, all its `is_a` ancestors are too. NaN where nothing was
-        written of the picture, and where the report leaves it open. Of a concept held out of
-        training nothing is stated, and what only follows from one is left open.
+        Findings are read in the sections that labels are read from, the patient's history in all. A
+        concept that a study with report or coding does not name is absent; with a present concept
+        all its `is_a` ancestors are present. NaN where there is neither report nor coding, where
+        the report is uncertain, for concepts held out of training, and for what follows from those
+        alone.
         """
         index = self.graph.index
-        made = torch.full((len(studies), len(index)), float("nan"))
+        targets = torch.full((len(studies), len(index)), float("nan"))
         for row, study in enumerate(studies):
             stated: dict[str, Stated] = {}
             full = self.passages(study, "full") if "stated" in sources else ()
             counted = labelled_passages(full)
-            stated |= self._stated(counted) | self._told(full)
+            stated |= self._stated(counted) | self._of_patient(full)
             coded = study.coded if "coded" in sources else {}
             stated |= {concept: value for concept, value in coded.items() if concept in index}
             if not counted and not coded:
                 continue
-            made[row] = 0.0
+            targets[row] = 0.0
             for concept, value in stated.items():
-                made[row, index[concept]] = TARGET[value]
+                targets[row, index[concept]] = TARGET[value]
             present = [concept for concept, value in stated.items() if value == "present"]
             hidden = [name for name in present if name in self.masked]
             for concept in self._wider(hidden):
                 if stated.get(concept) != "present":
-                    made[row, index[concept]] = float("nan")
+                    targets[row, index[concept]] = float("nan")
             for concept in self._wider(name for name in present if name not in self.masked):
-                made[row, index[concept]] = 1.0
-        made[:, [index[name] for name in sorted(self.masked)]] = float("nan")
-        return made
+                targets[row, index[concept]] = 1.0
+        targets[:, [index[name] for name in sorted(self.masked)]] = float("nan")
+        return targets
 
     def statements(self, studies: Sequence[Study]) -> Statements:
-        """What the full reports state, with its words: training only, held-out concepts left out.
+        """Statements of the full reports with their words, for training; none on held-out concepts.
 
         Sentences and words are counted as in `text(studies, "full", training=True)`.
         """
         passages = [self.passages(study, "full", training=True) for study in studies]
-        made: Tokenized = self.encoder.tokenized(passages)
+        tokenized: Tokenized = self.encoder.tokenized(passages)
         rows = [
             [
-                (*self._about(stated), *_words(stated, made, row))
+                (*self._about(stated), *_words(stated, tokenized, row))
                 for stated in self.linker.link(allowed)
                 if stated.concept in self.graph.index and stated.concept not in self.masked
             ]
@@ -200,12 +207,12 @@ class WordReader:
         return Statements(concept.long(), assertion, *(place.long() for place in places))
 
     def state(self) -> dict[str, Any]:
-        """What was fitted, ready for JSON."""
+        """Fitted state, ready for JSON."""
         state: dict[str, Any] = self.encoder.state()
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore the fitted state."""
         self.encoder.restore(state)
 
     def _about(self, stated: Statement) -> tuple[int, float, int]:
@@ -215,33 +222,33 @@ class WordReader:
         return index[stated.concept], EVIDENCE[stated.assertion], site
 
     def _wider(self, concepts: Iterable[str]) -> set[str]:
-        """Everything wider than one of the concepts."""
+        """All ancestors of the concepts."""
         return {wide for name in concepts for wide in self.graph.ancestors(name)}
 
     def _without(self, passage: Passage, concepts: Collection[str]) -> Passage:
-        """A passage without the clauses that speak of the concepts."""
+        """A passage without the clauses about the concepts."""
         left = redact([passage], self.linker.link([passage]), concepts)
         return left[0] if left else Passage(passage.name, "", passage.language)
 
     def _stated(self, passages: Passages) -> dict[str, Stated]:
         return dict(study_evidence(self.linker.link(passages), self.graph))
 
-    def _told(self, passages: Passages) -> dict[str, Stated]:
-        """What the patient tells or is known for, wherever it is written."""
-        found = self._stated(passages)
-        return {c: said for c, said in found.items() if self.graph.concept(c).kind in TOLD_KINDS}
+    def _of_patient(self, passages: Passages) -> dict[str, Stated]:
+        """Statements about symptoms and history of the patient, in any section."""
+        stated = self._stated(passages)
+        return {c: one for c, one in stated.items() if self.graph.concept(c).kind in TOLD_KINDS}
 
-    def _frozen(self, passages: list[Passages], made: Tokenized) -> Tensor:
+    def _frozen(self, passages: list[Passages], tokenized: Tokenized) -> Tensor:
         """Tokens of a frozen encoder, each text encoded once, `[n, T, D]`."""
-        words, mask, part = made.inputs
+        words, mask, part = tokenized.inputs
         length = self.encoder.max_length
         key = {"weights": self.encoder.weights_hash(), "length": str(length)}
         cache: FeatureCache[str] = FeatureCache(self.cache, key, (length, self.encoder.width))
         names = [_digest(text) for text in passages]
         place = {name: row for row, name in reversed(list(enumerate(names)))}
 
-        def encode(wanted: list[str]) -> np.ndarray[Any, Any]:
-            rows = torch.tensor([place[name] for name in wanted])
+        def encode(missing: list[str]) -> np.ndarray[Any, Any]:
+            rows = torch.tensor([place[name] for name in missing])
             with torch.inference_mode():
                 tokens = self.encoder(words[rows], mask[rows], part[rows])
             room = torch.zeros(len(rows), length, self.encoder.width)
@@ -253,14 +260,14 @@ class WordReader:
         return torch.from_numpy(np.asarray(cache.array()[rows][:, : mask.shape[1]]))
 
 
-def _words(stated: Statement, made: Tokenized, row: int) -> tuple[int, int, int]:
+def _words(stated: Statement, tokenized: Tokenized, row: int) -> tuple[int, int, int]:
     """Sentence, first and last word of a statement; -1 where its words were cut off."""
-    passage, start, end = made.place[row].unbind(-1)
+    passage, start, end = tokenized.place[row].unbind(-1)
     here = (passage == stated.passage) & (start < stated.end) & (stated.start < end)
-    words = made.word[row][here]
+    words = tokenized.word[row][here]
     if not len(words):
         return -1, -1, -1
-    return int(made.sentence[row][here][0]), int(words[0]), int(words[-1])
+    return int(tokenized.sentence[row][here][0]), int(words[0]), int(words[-1])
 
 
 def _digest(passages: Passages) -> str:

@@ -1,4 +1,4 @@
-"""Read studies from outside, leaving out pictures that cannot be read instead of stopping."""
+"""Tolerant loading: reads studies without their unreadable images instead of stopping."""
 
 from __future__ import annotations
 
@@ -10,47 +10,46 @@ from encoders.reading.limits import check_file
 from encoders.reading.rejected import RejectedImage
 from encoders.study import Study
 from experiments.loading.cohort import Cohort
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from kg.errors import InputError
 
-__all__ = ["has_input", "read_readable"]
+__all__ = ["has_input", "read_tolerantly"]
 
 
-def read_readable(
-    reader: StudyReader, studies: Sequence[Study], root: Path
+def read_tolerantly(
+    preprocessor: StudyPreprocessor, studies: Sequence[Study], root: Path
 ) -> tuple[Cohort, list[RejectedImage]]:
-    """Read studies as at test.
+    """Read studies as at test, without unreadable images.
 
-    A study loses its unreadable pictures; one that had pictures and keeps nothing the reader
-    reads is left out.
+    A study that had images and keeps no input that the run reads is left out.
 
     Args:
-        reader: A fitted or restored reader.
+        preprocessor: A fitted or restored preprocessor.
         studies: The studies.
-        root: Folder their picture paths are relative to.
+        root: Folder their image paths are relative to.
 
     Returns:
-        The cohort, and why each unreadable picture was refused, in order.
+        The cohort, and the error of each unreadable image, in order.
 
     Raises:
         InputError: If no study is left.
     """
     rejected: dict[str, RejectedImage] = {}
     left = list(studies)
-    if reader.pictures is not None:
+    if preprocessor.images is not None:
         for image in {image.path: image for study in left for image in study.images}.values():
             try:
                 check_file(root / image.path)
             except RejectedImage as error:  # noqa: PERF203 - each is listed
                 rejected[image.path] = error
     while True:
-        left = [kept for study in left if (kept := _without(study, set(rejected), reader))]
+        left = [kept for study in left if (kept := _without(study, set(rejected), preprocessor))]
         if not left:
             first = next(iter(rejected.values()), None)
             reason = f": {first.message}" if first else ""
-            raise InputError(f"nothing is left to read{reason}", first.hint if first else "")
+            raise InputError(f"no study is left to read{reason}", first.hint if first else "")
         try:
-            return reader.read(left, root), list(rejected.values())
+            return preprocessor.read(left, root), list(rejected.values())
         except RejectedImage as error:
             bad = [i.path for s in left for i in s.images if root / i.path == error.path]
             if not bad:
@@ -58,20 +57,20 @@ def read_readable(
             rejected |= dict.fromkeys(bad, error)
 
 
-def has_input(reader: StudyReader, study: Study) -> bool:
-    """Whether a study has anything that the run is given at test."""
-    policy = reader.experiment.text.test
-    if reader.pictures is not None and reader.pictures.allowed(study):
+def has_input(preprocessor: StudyPreprocessor, study: Study) -> bool:
+    """Whether a study has any input that the run reads at test."""
+    policy = preprocessor.experiment.text.test
+    if preprocessor.images is not None and preprocessor.images.allowed(study):
         return True
-    if policy != "none" and any(p.text.strip() for p in reader.words.passages(study, policy)):
+    if policy != "none" and any(p.text.strip() for p in preprocessor.text.passages(study, policy)):
         return True
-    return any(study.metadata.get(name) for name in reader.facts.names)
+    return any(study.metadata.get(name) for name in preprocessor.metadata.names)
 
 
-def _without(study: Study, rejected: set[str], reader: StudyReader) -> Study | None:
-    """The study without refused pictures; None where it loses all there was to read."""
+def _without(study: Study, rejected: set[str], preprocessor: StudyPreprocessor) -> Study | None:
+    """The study without rejected images; None where it keeps no input."""
     images = tuple(image for image in study.images if image.path not in rejected)
     if len(images) == len(study.images):
         return study
     kept = replace(study, images=images)
-    return kept if has_input(reader, kept) else None
+    return kept if has_input(preprocessor, kept) else None

@@ -1,1 +1,1 @@
-"""What a run leaves behind: its folder, record, predictions, metrics and checkpoints."""
+"""Files of a run: its folder, record, predictions, metrics and checkpoints."""

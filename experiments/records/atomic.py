@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all: whatever happens, the file as it was before stays readable."""
+"""Atomic file writing: on any error the former file stays readable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEFTOVER = ".unfinished-"
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what is written there takes its place at the end.
+    """A temporary path beside `path` that replaces it at the end.
 
     The file is synced to disk before it is renamed, so a crash leaves the former file or the
     new one. On any error the temporary file is removed.
@@ -34,7 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        kept = "the file as it was before is intact" if path.exists() else "nothing was written"
+        kept = "the former file is intact" if path.exists() else "nothing was written"
         reason = error.strerror or str(error)
         raise InputError(
             f"{path} cannot be written: {reason}", f"free space or mend the rights; {kept}"
@@ -44,13 +44,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all."""
+    """Write UTF-8 text to `path` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as indented JSON, whole or not at all."""
+    """Write `value` to `path` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -63,7 +63,7 @@ def remove_leftovers(folder: Path) -> list[str]:
 
 
 def _sync(path: Path) -> None:
-    """Have the operating system put a file, or a folder's list of names, on disk."""
+    """Sync a file, or the directory entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -72,7 +72,7 @@ def _sync(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a temporary file; one that cannot be removed now goes at the next start."""
+    """Remove a temporary file; one that cannot be removed is cleared at the next start."""
     try:
         path.unlink(missing_ok=True)
     except OSError:

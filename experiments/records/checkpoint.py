@@ -1,9 +1,8 @@
-"""Checkpoints: tensors as safetensors, the rest as JSON, hashed and written as a pair; no pickle.
+"""Checkpoints: tensors as safetensors and state as JSON, hashed and written atomically; no pickle.
 
 A checkpoint is a folder with `state.json` and `tensors-<hash>.safetensors`. The tensors are
-written first, under a name made of their own hash; renaming the new `state.json`, which names
-them, is the one moment in which the new checkpoint takes the place of the old. A process killed
-at any time leaves one of the two, whole.
+written first, under a new name; renaming the new `state.json`, which names them, replaces the old
+checkpoint by the new one. A process killed at any time leaves one of the two intact.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ _LISTED = 8
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved.
+    """A saved checkpoint.
 
     Args:
         tensors: Tensors by name, on the CPU.
-        state: Everything else: counters, schedules, states of random generators.
-        identity: What the weights belong to: system, findings in order, graph, ...
+        state: Counters, schedules and states of random generators.
+        identity: Run that the weights belong to: system, findings in order, graph, ...
         sha256: Hash of the file of tensors.
     """
 
@@ -56,13 +55,13 @@ def save_checkpoint(
     state: Mapping[str, Any],
     identity: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a checkpoint in the place of the one that is there.
+    """Save a checkpoint, replacing an existing one.
 
     Args:
         path_dir: Folder of the checkpoint (`checkpoints/last`).
         tensors: Tensors by name; on any device, sharing memory or not.
-        state: Anything JSON can hold.
-        identity: What the weights belong to, compared at loading: JSON values.
+        state: JSON values.
+        identity: Run that the weights belong to, compared at loading: JSON values.
 
     Raises:
         InputError: If it cannot be written; the former checkpoint is intact.
@@ -81,8 +80,8 @@ def save_checkpoint(
         "state": dict(state),
     }
     write_json(path_dir / STATE, values)
-    # the folder is the checkpoint's alone: former tensors, and what a killed writer left of its
-    # own or of the format's library, which writes beside the file before it renames
+    # the folder holds nothing else: former tensors, and temporary files of a killed writer or of
+    # the safetensors library
     for other in path_dir.iterdir():
         if other.name not in (STATE, name):
             other.unlink(missing_ok=True)
@@ -98,8 +97,8 @@ def load_checkpoint(
 
     Args:
         path_dir: Folder of the checkpoint.
-        like: Tensors it must match by name, shape and type, or None.
-        identity: What it must belong to; only the keys given are compared.
+        like: Tensors to match by name, shape and type, or None.
+        identity: Expected identity; only these keys are compared.
 
     Raises:
         InputError: If it is missing, damaged or pickled, or does not match; every difference
@@ -111,21 +110,21 @@ def load_checkpoint(
     path = path_dir / Path(str(values["tensors"])).name
     if not path.is_file() or _sha256(path) != values["sha256"]:
         raise InputError(f"{path} is missing or was changed since it was saved", _HINT)
-    found = Checkpoint(
+    loaded = Checkpoint(
         load_tensors(path), values["state"], values["identity"], str(values["sha256"])
     )
-    differences = [*_other_identity(found.identity, identity or {})]
+    differences = [*_other_identity(loaded.identity, identity or {})]
     if like is not None:
-        differences += _other_tensors(found.tensors, like)
+        differences += _other_tensors(loaded.tensors, like)
     if differences:
         shown = "".join(f"\n    - {line}" for line in differences[:_LISTED])
         more = len(differences) - _LISTED
         rest = f"\n    - and {more} more" if more > 0 else ""
         raise InputError(
-            f"{path_dir} does not fit what it is loaded into:{shown}{rest}",
+            f"{path_dir} does not fit the system it is loaded into:{shown}{rest}",
             "load it with the configuration it was trained with (config.yaml of its run)",
         )
-    return found
+    return loaded
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -164,21 +163,22 @@ def _write_tensors(path_dir: Path, tensors: Mapping[str, Tensor]) -> tuple[str, 
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors on the CPU, each with memory of its own (the format knows no sharing)."""
-    seen: set[int] = set()
+    """Tensors on the CPU without shared memory, which the format does not allow."""
+    used: set[int] = set()
     apart = {}
     for name, tensor in tensors.items():
         plain = tensor.detach().cpu().contiguous()
         memory = plain.untyped_storage().data_ptr()
-        apart[name] = plain.clone() if memory in seen else plain
-        seen.add(memory)
+        apart[name] = plain.clone() if memory in used else plain
+        used.add(memory)
     return apart
 
 
 def _starts_like_pickle(path: Path) -> bool:
-    """Whether a file starts as pickles, zip archives of torch or arrays of numpy do.
+    """Whether a file starts like a pickle, a zip archive of torch or an array of numpy.
 
-    The length that opens a safetensors file can look like any of them, the brace after it not.
+    The length at the start of a safetensors file can look like any of them, but not the brace
+    after it.
     """
     with path.open("rb") as file:
         start = file.read(9)
@@ -207,10 +207,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _other_identity(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    """What the checkpoint belongs to, where that is something else."""
-    for key, value in wanted.items():
-        was, now = json.loads(json.dumps([found.get(key), value]))
+def _other_identity(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    """Differences between the identity of a checkpoint and the expected one."""
+    for key, value in expected.items():
+        was, now = json.loads(json.dumps([saved.get(key), value]))
         if was == now:
             continue
         if isinstance(was, list) and isinstance(now, list):
@@ -220,7 +220,7 @@ def _other_identity(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iter
 
 
 def _other_list(key: str, was: Sequence[Any], now: Sequence[Any]) -> str:
-    """How two lists differ: in members, or only in order."""
+    """Difference of two lists: in members, or only in order."""
     gone = [item for item in was if item not in now]
     added = [item for item in now if item not in was]
     if gone or added:
@@ -229,14 +229,14 @@ def _other_list(key: str, was: Sequence[Any], now: Sequence[Any]) -> str:
     return f"{key}: the same in another order from place {place}: saved {_short(was[place:])}"
 
 
-def _other_tensors(found: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> list[str]:
+def _other_tensors(saved: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> list[str]:
     """Tensors that are missing, in excess, or of another shape or type."""
-    lines = [f"{name}: not in the checkpoint" for name in like if name not in found]
-    lines += [f"{name}: only in the checkpoint" for name in found if name not in like]
+    lines = [f"{name}: not in the checkpoint" for name in like if name not in saved]
+    lines += [f"{name}: only in the checkpoint" for name in saved if name not in like]
     for name in like:
-        if name not in found:
+        if name not in saved:
             continue
-        was, now = found[name], like[name]
+        was, now = saved[name], like[name]
         if was.shape != now.shape or was.dtype != now.dtype:
             lines.append(f"{name}: saved as {_form(was)}, now {_form(now)}")
     return lines

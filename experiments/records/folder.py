@@ -1,4 +1,4 @@
-"""RunFolder: where a run keeps its files, and the lock that lets one process write there."""
+"""RunFolder: files of a run, and the lock that lets only one process write them."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ class RunFolder:
 
     @property
     def studies(self) -> Path:
-        """What is known of every study scored."""
+        """Attributes of every study scored."""
         return self.path / "studies.parquet"
 
     @property
     def scores(self) -> Path:
-        """What each study contributes to metrics of retrieval and of written text."""
+        """Contributions of each study to metrics of retrieval and generation."""
         return self.path / "scores.parquet"
 
     @property
     def texts(self) -> Path:
-        """Reports that were written for the test studies, beside the true ones."""
+        """Reports generated for the test studies, beside the true ones."""
         return self.path / "texts.parquet"
 
     @property
@@ -100,12 +100,12 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """Folder of encoders that were trained, each as a file other runs can read with."""
+        """Folder of trained encoders, each as a file that other runs can use."""
         return self.path / "weights"
 
     @property
     def log(self) -> Path:
-        """What the run said."""
+        """Log of the run."""
         return self.path / "log.txt"
 
     @property
@@ -119,12 +119,12 @@ class RunFolder:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the only process that writes here; leftovers of a killed one are cleared.
+        """Lock the folder for this process, and clear leftovers of a killed one.
 
-        The lock is the operating system's, so that of a dead process is gone with it. If the
+        The lock is the operating system's and is released when a process dies. If the
         block ends with an error, a record that says `running` is marked `stopped` (interrupts
-        and `RunStopped`) or `failed`, and the error carries how to resume as a note. A folder
-        in which nothing was made yet is removed.
+        and `RunStopped`) or `failed`, and the command to resume is added to the error. An
+        empty folder is removed.
 
         Raises:
             InputError: If another process holds the folder.
@@ -144,25 +144,25 @@ class RunFolder:
             os.close(handle)
 
     def _mark(self, status: Status) -> Status | None:
-        """Put the end of a broken run into its record; returns how the record stands now."""
+        """Record the end of an interrupted run; returns the status in the record."""
         try:
             record = self.load_record()
             if record.status == "running":
                 record = replace(record, status=status, finished=now())
                 record.save(self.record)
-        except InputError:  # a record that cannot be written must not hide the first error
+        except InputError:  # an unwritable record must not hide the first error
             return None
         return record.status
 
     def _clear_if_empty(self) -> None:
-        """Remove the folder of a run that ended before it began: nothing but its configuration."""
+        """Remove the folder of a run that holds nothing but its configuration."""
         begun = {self.config, self.log, self.path / "lock"}
         if not {path for path in self.path.rglob("*") if path.is_file()} - begun:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
 def run_name(experiment: Experiment) -> str:
-    """`<name>-<start of the configuration's hash>-<seed>`, safe as the name of a folder."""
+    """`<name>-<start of the configuration's hash>-<seed>`, safe as a folder name."""
     name = re.sub(r"[^\w.-]+", "-", experiment.name).strip("-.") or "run"
     return f"{name[:80]}-{config_hash(experiment)[:8]}-{experiment.seed}"
 
@@ -173,10 +173,10 @@ def list_runs(runs: Path) -> list[RunFolder]:
 
 
 def find_run(name_or_path: str | Path, runs: Path) -> RunFolder:
-    """The run a name (under `runs`, also its clear beginning) or a path means.
+    """The run of a name under `runs`, an unambiguous prefix of it, or a path.
 
     Raises:
-        InputError: If there is none, or the beginning fits several.
+        InputError: If there is none, or the prefix fits several.
     """
     for path in (runs / name_or_path, Path(name_or_path)):
         if (path / "config.yaml").is_file():
@@ -193,7 +193,7 @@ def find_run(name_or_path: str | Path, runs: Path) -> RunFolder:
 
 
 def _make(runs: Path, name: str) -> Path:
-    """A new folder called `name`, or `name-2`, ... where that run is there already."""
+    """Make a folder `name`, or `name-2`, ... where it exists already."""
     for count in range(1, _MOST):
         path = runs / (name if count == 1 else f"{name}-{count}")
         try:
@@ -208,7 +208,7 @@ def _make(runs: Path, name: str) -> Path:
 
 
 def _lock(path: Path) -> int:
-    """Hold the lock file until the handle is closed; it says who holds it."""
+    """Lock a file until the handle is closed; it names the process."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:

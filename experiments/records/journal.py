@@ -1,4 +1,4 @@
-"""What a run says while it goes on: metrics, one JSON line each, and its log."""
+"""Journal of a run: metrics during training, one JSON line each, and its log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("kg", "encoders", "fusion", "experiments")
 
 
 def append_metrics(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one measurement as a JSON line; a line torn by a kill is ended first.
+    """Append one measurement as a JSON line; an incomplete last line is ended first.
 
     Raises:
         InputError: If the file cannot be written.
@@ -36,14 +36,14 @@ def append_metrics(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Every measurement in order; a line torn by a kill is left out."""
+    """All measurements in order, without incomplete lines."""
     if not path.is_file():
         return []
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             rows.append(json_of(line))
-        except ValueError:  # noqa: PERF203 - one bad line must not cost the others
+        except ValueError:  # noqa: PERF203 - one bad line must not lose the others
             continue
     return rows
 
@@ -53,7 +53,7 @@ def rewind_metrics(path: Path, key: str, last: float) -> None:
 
     Args:
         path: The file.
-        key: Counter that stands in each row (`step`).
+        key: Counter in each row (`step`).
         last: Largest value to keep; rows without the counter are kept.
     """
     kept = [row for row in read_metrics(path) if row.get(key, last) <= last]
@@ -62,7 +62,7 @@ def rewind_metrics(path: Path, key: str, last: float) -> None:
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Copy what the four packages log (from `INFO` up) to the end of a file."""
+    """Append log messages of the four packages (from `INFO` up) to a file."""
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The ledger of the locked part: every use of it, appended before a score is computed."""
+"""Ledger of the locked test set: each use is logged before a score is computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELDS = ("run", "config_hash", "dataset", "labels", "manifest", "why")
 
 
 def note_use(runs: Path, use: Mapping[str, str]) -> dict[str, str]:
-    """Append one use of a locked part to the ledger of a folder of runs.
+    """Log one use of a locked test set in the ledger of a folder of runs.
 
     Args:
         runs: The folder of runs.
@@ -29,10 +29,10 @@ def note_use(runs: Path, use: Mapping[str, str]) -> dict[str, str]:
         The line, with its date.
 
     Raises:
-        InputError: If no reason is given, or it cannot be written; then nothing may be scored.
+        InputError: If there is no reason, or no write access; then nothing may be scored.
     """
     if not use["why"].strip():
-        raise InputError("a locked part is not opened without a reason", "say why: --why TEXT")
+        raise InputError("a locked test set is not used without a reason", "give one: --why TEXT")
     line = {"date": now(), **{field: use[field] for field in FIELDS}}
     path = runs / LEDGER
     try:
@@ -41,13 +41,13 @@ def note_use(runs: Path, use: Mapping[str, str]) -> dict[str, str]:
             lines.flush()
             os.fsync(lines.fileno())
     except OSError as error:
-        hint = "mend its rights: a use that cannot be noted is not allowed"
+        hint = "mend its rights: a use that cannot be logged is not allowed"
         raise InputError(f"{path} cannot be written: {error.strerror}", hint) from None
     return line
 
 
 def read_ledger(runs: Path) -> list[dict[str, Any]]:
-    """Every use of a locked part so far, in order; none where there is no ledger."""
+    """All uses of locked test sets in order; none without a ledger."""
     path = runs / LEDGER
     if not path.is_file():
         return []

@@ -1,4 +1,4 @@
-"""predictions.parquet: every probability a run gave, so that comparing needs no model."""
+"""predictions.parquet: all predicted probabilities of a run, for comparisons without a model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kg.errors import InputError
 __all__ = [
     "TEST",
     "ZERO_SHOT",
-    "ScoredPart",
-    "evaluated_part",
+    "ScoredSubset",
+    "evaluation_subset",
     "predictions_table",
     "read_predictions",
     "write_predictions",
@@ -26,18 +26,18 @@ __all__ = [
 
 TEST = "test"
 ZERO_SHOT = "test_zero_shot"
-"""The test part, asked for the findings that were held out of training."""
+"""The test set with the findings held out of training."""
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 _COLUMNS = ("study", "patient", "part", "finding", "label", "probability")
 
 
 @dataclass(frozen=True)
-class ScoredPart:
-    """Probabilities and labels of one part of the data.
+class ScoredSubset:
+    """Probabilities and labels of one subset of the data.
 
     Args:
-        part: `validation`, `test`, or the name of another data set.
+        part: Name of the subset: `validation`, `test`, or the name of another data set.
         studies: Study identifiers, length `B`.
         patients: Group key of each study, length `B`.
         findings: Concept ids, length `C`.
@@ -59,7 +59,7 @@ class ScoredPart:
         if len(self.patients) != len(self.studies):
             raise ValueError(f"{self.part}: {len(self.patients)} patients for {shape[0]} studies")
 
-    def at(self, rows: Sequence[int]) -> ScoredPart:
+    def at(self, rows: Sequence[int]) -> ScoredSubset:
         """The studies at these places, in this order."""
         chosen = list(rows)
         return replace(
@@ -71,31 +71,31 @@ class ScoredPart:
         )
 
 
-def evaluated_part(
+def evaluation_subset(
     dataset: str, labels: str, basis: str, *, locked: bool = False, without: Iterable[str] = ()
 ) -> str:
-    """Name of the part in which a test on a data set keeps its answers of one basis.
+    """Name of the subset for an evaluation's predictions of one basis.
 
     Args:
         dataset: Data set.
         labels: Label set.
         basis: `trained` or `zero_shot`.
-        locked: Whether the locked part was tested.
-        without: Sources that were withheld.
+        locked: Whether it is the locked test set.
+        without: Modalities that were left out.
     """
-    withheld = (f"without-{source}" for source in sorted(without))
-    return "-".join((dataset, labels, basis, *(("locked",) if locked else ()), *withheld))
+    missing = (f"without-{modality}" for modality in sorted(without))
+    return "-".join((dataset, labels, basis, *(("locked",) if locked else ()), *missing))
 
 
-def write_predictions(path: Path, parts: Sequence[ScoredPart]) -> None:
-    """Write parts as one table, a row a study and finding, whole or not at all."""
-    table = pa.concat_tables([_table(part) for part in parts]).unify_dictionaries()
+def write_predictions(path: Path, subsets: Sequence[ScoredSubset]) -> None:
+    """Write subsets as one table atomically, a row for each study and finding."""
+    table = pa.concat_tables([_table(subset) for subset in subsets]).unify_dictionaries()
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_predictions(path: Path) -> list[ScoredPart]:
-    """Read back the parts, in the order of writing.
+def read_predictions(path: Path) -> list[ScoredSubset]:
+    """Read the subsets in the order of writing.
 
     Raises:
         InputError: If the file is missing or damaged.
@@ -103,11 +103,11 @@ def read_predictions(path: Path) -> list[ScoredPart]:
     table = predictions_table(path)
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _COLUMNS}
     names = dict.fromkeys(columns["part"].tolist())
-    return [_part(name, columns, path) for name in names]
+    return [_subset(name, columns, path) for name in names]
 
 
 def predictions_table(path: Path) -> pa.Table:
-    """All parts as the one table they were written as, a row a study and finding.
+    """All subsets as one table, a row for each study and finding.
 
     Raises:
         InputError: If the file is missing or damaged.
@@ -122,16 +122,16 @@ def predictions_table(path: Path) -> pa.Table:
         raise InputError(f"{path} cannot be read: {first}", hint) from None
 
 
-def _table(part: ScoredPart) -> pa.Table:
-    """Long table of one part, study by study."""
-    studies, findings = len(part.studies), len(part.findings)
+def _table(subset: ScoredSubset) -> pa.Table:
+    """Long table of one subset, study by study."""
+    studies, findings = len(subset.studies), len(subset.findings)
     columns = {
-        "study": _words(np.repeat(np.asarray(part.studies, dtype=object), findings)),
-        "patient": _words(np.repeat(np.asarray(part.patients, dtype=object), findings)),
-        "part": _words(np.full(studies * findings, part.part, dtype=object)),
-        "finding": _words(np.tile(np.asarray(part.findings, dtype=object), studies)),
-        "label": pa.array(part.labels.ravel(), pa.float32(), from_pandas=True),
-        "probability": pa.array(part.probabilities.ravel(), pa.float64(), from_pandas=True),
+        "study": _words(np.repeat(np.asarray(subset.studies, dtype=object), findings)),
+        "patient": _words(np.repeat(np.asarray(subset.patients, dtype=object), findings)),
+        "part": _words(np.full(studies * findings, subset.part, dtype=object)),
+        "finding": _words(np.tile(np.asarray(subset.findings, dtype=object), studies)),
+        "label": pa.array(subset.labels.ravel(), pa.float32(), from_pandas=True),
+        "probability": pa.array(subset.probabilities.ravel(), pa.float64(), from_pandas=True),
     }
     return pa.table(columns)
 
@@ -140,15 +140,15 @@ def _words(values: np.ndarray[Any, Any]) -> pa.Array:
     return pa.array(values, pa.string()).dictionary_encode()
 
 
-def _part(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> ScoredPart:
-    """One part as matrices."""
+def _subset(name: str, columns: dict[str, np.ndarray[Any, Any]], path: Path) -> ScoredSubset:
+    """One subset as matrices."""
     rows = columns["part"] == name
     finding = columns["finding"][rows]
     findings = tuple(dict.fromkeys(finding.tolist()))
     shape = (rows.sum() // len(findings), len(findings))
     if rows.sum() != shape[0] * shape[1] or tuple(finding[: shape[1]]) * shape[0] != tuple(finding):
         raise InputError(f"{path}: {name}: not every study has every finding", "run it again")
-    return ScoredPart(
+    return ScoredSubset(
         part=str(name),
         studies=tuple(columns["study"][rows][:: shape[1]].tolist()),
         patients=tuple(columns["patient"][rows][:: shape[1]].tolist()),

@@ -1,4 +1,4 @@
-"""RunRecord: everything one has to know of a run to believe it, compare it and run it again."""
+"""RunRecord: settings, provenance and results of a run, to check, compare and repeat it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 Status = Literal["running", "finished", "stopped", "failed"]
 FORMAT = 1
 DISTANCE = "graph_distance"
-"""Of a finding held out of training: cost of the path to the nearest finding that was taught."""
+"""Metric of a held-out finding: cost of the path to the nearest finding trained on."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Measured:
 
     @staticmethod
     def of(value: float, low: float, high: float, findings: int | None = None) -> Measured:
-        """A metric from plain numbers, where what is not finite is not defined."""
+        """A metric from plain numbers; not finite = not defined."""
         return Measured(defined(value), defined(low), defined(high), findings)
 
     def words(self, *, sign: bool = False) -> str:
-        """`0.771 [0.742, 0.799]`, with `+` on request; `not defined` where there is no value."""
+        """`0.771 [0.742, 0.799]`, with `+` where `sign`; `not defined` where there is no value."""
         form = "{:+.3f}" if sign else "{:.3f}"
         if self.value is None:
             return "not defined"
@@ -68,19 +68,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class FindingRow:
-    """What was measured of one finding in one part of the data.
+    """Metrics of one finding on one subset of the data.
 
     Args:
         finding: Concept id.
         label: Its preferred name.
-        part: `validation`, `test`, or the name of another data set.
+        part: Name of the subset: `validation`, `test`, or that of another data set.
         studies: Studies whose label was stated.
         positives: Of them, with the finding.
         basis: `trained`, `zero_shot` or `not_possible`.
         threshold: Decision threshold chosen on validation; None where none was.
         temperature: Calibration fitted on validation; None where none was.
         metrics: Metrics by name.
-        remark: Why a number is missing (`fewer than 20 positives`), or empty.
+        remark: Reason for a missing number (`fewer than 20 positives`), or empty.
     """
 
     finding: str
@@ -97,17 +97,17 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class GraphUse:
-    """Which graph a run used.
+    """Graph of a run.
 
     Args:
         name: Name of the graph.
-        fingerprint: Its fingerprint, controls and left-out data applied.
+        fingerprint: Its fingerprint after controls and left-out data.
         concepts: Number of concepts.
         edges: Number of edges.
         left_out: Data sets and sources whose evidence was left out.
-        control: Control it was replaced by, or `none`.
-        changed: Share of its clinical edges that the control changed; of `noisy` the share that was
-            asked for, the most it can be.
+        control: Control that replaced it, or `none`.
+        changed: Share of its clinical edges that the control changed; of `noisy` the configured
+            share, an upper limit.
         keeps_test_data: Whether evidence mined from the data under test is still in it.
         allow_edited: Whether it was allowed to be edited after its build.
     """
@@ -124,13 +124,13 @@ class GraphUse:
 
     @property
     def words(self) -> str:
-        """Beginning of its fingerprint, and what a control did: `f00d (shuffled, 66.3% ...)`."""
-        said = control_words(self.control, self.changed)
-        return self.fingerprint[:12] + (f" ({said})" if said else "")
+        """Start of its fingerprint, and its control: `f00d (shuffled, 66.3% ...)`."""
+        control = control_words(self.control, self.changed)
+        return self.fingerprint[:12] + (f" ({control})" if control else "")
 
 
 def control_words(control: str, changed: float | None) -> str:
-    """A control and the share of edges it changed, `shuffled, 66.3% of clinical edges changed`.
+    """A control with the share of edges it changed, `shuffled, 66.3% of clinical edges changed`.
 
     Empty where there is no control; without the share where an older record lacks it.
     """
@@ -149,8 +149,8 @@ class StartedFrom:
         run: Its id.
         config_hash: Hash of its configuration.
         sha256: Hash of its weights.
-        take: Modules that were taken, each with the module it was there; none where a trained
-            encoder of it reads pictures or text.
+        take: Modules that were taken, each with its name in the parent; none where only its trained
+            encoder is used.
     """
 
     run: str
@@ -161,7 +161,7 @@ class StartedFrom:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The record of one run.
+    """Record of one run.
 
     Args:
         run: Run id, the name of its folder.
@@ -175,31 +175,31 @@ class RunRecord:
         system: Name of the system.
         dataset: Name of the data set.
         labels: Label set.
-        label_source: What the labels were read from.
-        label_policy: What uncertain and blank labels became at test.
-        inputs_at_test: What the system was given at test (`image`, `text`, ...).
-        text_policy: Text the system could read at test.
-        leakage: `none`, `partial` or `label_source_read`, computed, never typed.
+        label_source: Text or images the labels were read from.
+        label_policy: Targets of uncertain and blank labels at test.
+        inputs_at_test: Inputs of the system at test (`image`, `text`, ...).
+        text_policy: Text policy at test.
+        leakage: `none`, `partial` or `label_source_read`, computed.
         data_fingerprint: SHA-256 over the studies used.
         split_manifest: SHA-256 of the split manifest.
-        split_counts: Studies in each part.
+        split_counts: Number of studies in each subset.
         graph: The graph, or None where the system uses none.
         seed: Seed of the run.
         device: Device it ran on.
         started: Start in UTC, ISO 8601.
         finished: End in UTC, or None.
-        seconds: Time spent training and testing, resumed parts included.
+        seconds: Time spent training and testing, resumed runs included.
         times: Seconds of each step of the run.
         parameters: Number of trained parameters.
-        chosen: What the system chose on validation after training, by name.
-        metrics: Metrics with intervals, by part and name.
-        findings: One row a finding and part.
-        warnings: What a reader must know (skipped batches, too few positives, ...).
-        evaluations: Tests on other data sets, as `evaluate` returned them.
-        tasks: What was measured.
+        chosen: Values that the system chose on validation after training, by name.
+        metrics: Metrics with intervals, by subset and name.
+        findings: One row for each finding and subset.
+        warnings: Warnings (skipped batches, too few positives, ...).
+        evaluations: Evaluations on other data sets, as returned by `evaluate`.
+        tasks: Tasks that were measured.
         started_from: Finished runs whose weights it began with.
-        supervision: What its weights were taught by, its parents' included: `labels`, `reports`
-            (as text), `statements` (read from reports), `coded` (indexing terms).
+        supervision: Supervision of its weights, its parents' included: `labels`, `reports` (as
+            text), `statements` (read from reports), `coded` (indexing terms).
     """
 
     run: str
@@ -239,11 +239,11 @@ class RunRecord:
     supervision: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The record as plain values, as `record.json` and `experiment show --json` have it."""
+        """The record as plain values, as in `record.json` and `experiment show --json`."""
         return {"format": FORMAT, **_plain(asdict(self))}
 
     def save(self, path: Path) -> None:
-        """Write the record to `path`, whole or not at all."""
+        """Write the record to `path` atomically."""
         write_json(path, self.as_json())
 
     @staticmethod
@@ -270,11 +270,11 @@ class RunRecord:
 
 
 def with_todays_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as read, with former names of keys, inputs and systems replaced by today's."""
+    """Values of a record with former names of keys, inputs and systems replaced."""
 
     def inputs(of: Mapping[str, Any]) -> dict[str, Any]:
-        given = of.get("inputs_at_test", ())
-        return {"inputs_at_test": ["metadata" if one == "facts" else one for one in given]}
+        names = of.get("inputs_at_test", ())
+        return {"inputs_at_test": ["metadata" if one == "facts" else one for one in names]}
 
     system = VALUES["system.name"].get(str(values.get("system")), values.get("system"))
     return {
@@ -296,7 +296,7 @@ _ADAPTER: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, and numbers that are none (NaN, infinite) as null."""
+    """Plain values: tuples as lists, and numbers that are not finite as null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""scores.parquet: what each study contributes to metrics that are functions of sums."""
+"""scores.parquet: contributions of each study to metrics that are functions of sums."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _COLUMNS = ("study", "patient", "part", "task", "name", "value")
 
 @dataclass(frozen=True)
 class ScoredStudies:
-    """What the studies of one subset contribute to the metrics of one task.
+    """Contributions of the studies of one subset to the metrics of one task.
 
     Args:
-        part: `test`, or the name of another data set.
+        part: Name of the subset: `test`, or the name of another data set.
         task: The task, with its direction or text where it has several.
         studies: Study identifiers, length `n`.
         patients: Group key of each.
-        numbers: What each contributes, `[n, k]`.
+        numbers: Contribution of each study, `[n, k]`.
     """
 
     part: str
@@ -39,7 +39,7 @@ class ScoredStudies:
 
 
 def write_scores(path: Path, rows: Sequence[ScoredStudies]) -> None:
-    """Write scores in place of those of the same subset and task, whole or not at all."""
+    """Write scores atomically, replacing those of the same subset and task."""
     named = {(one.part, one.task) for one in rows}
     before = read_scores(path) if path.is_file() else []
     kept = [one for one in before if (one.part, one.task) not in named]
@@ -49,7 +49,7 @@ def write_scores(path: Path, rows: Sequence[ScoredStudies]) -> None:
 
 
 def read_scores(path: Path) -> list[ScoredStudies]:
-    """Read back the scores, in the order of writing.
+    """Read the scores in the order of writing.
 
     Raises:
         InputError: If the file is missing or damaged.
@@ -62,11 +62,11 @@ def read_scores(path: Path) -> list[ScoredStudies]:
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{path} cannot be read: {first}", hint) from None
-    found = []
+    scores = []
     for (part, task), rows in frame.groupby(["part", "task"], sort=False):
         names = tuple(dict.fromkeys(rows["name"]))
         first = rows.iloc[:: len(names)]
-        found.append(
+        scores.append(
             ScoredStudies(
                 part=str(part),
                 task=str(task),
@@ -75,7 +75,7 @@ def read_scores(path: Path) -> list[ScoredStudies]:
                 numbers=StudySums(names, rows["value"].to_numpy().reshape(-1, len(names))),
             )
         )
-    return found
+    return scores
 
 
 def _table(scored: ScoredStudies) -> pa.Table:

@@ -1,6 +1,6 @@
-"""studies.parquet: what is known of every study a run scored, so that subgroups need no data set.
+"""studies.parquet: attributes of every scored study, for subgroups without the data set.
 
-Only what a subgroup is made of is kept: an age is a band, and no date, name or place is.
+Only attributes of subgroups are stored: age as a band, and no date, name or place.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _SILENT = {"", "unknown", "none", "nan"}
 
 @dataclass(frozen=True)
 class ScoredStudy:
-    """What is known of one scored study; an empty text = not known.
+    """Attributes of one scored study; an empty text = not known.
 
     Args:
         study: Study identifier.
         patient: Group key.
-        part: Part of the predictions it was scored in: `validation`, `test`, ...
-        modality: How its pictures were taken; several joined with `+`, sorted.
-        view: Their projections or probes as the data set writes them, joined likewise.
+        part: Subset of the predictions it was scored in: `validation`, `test`, ...
+        modality: Modality of its images; several joined with `+`, sorted.
+        view: Their projections or probes as in the data set, joined likewise.
         sex: `F` or `M`.
         age_band: One of `AGE_BANDS`.
-        source: Web site, paper or hospital within the data set: what a probe of shortcuts asks.
+        source: Web site, paper or hospital within the data set, for probes of shortcuts.
     """
 
     study: str
@@ -56,7 +56,7 @@ _COLUMNS = tuple(field.name for field in fields(ScoredStudy))
 
 
 def scored_study(study: Study, part: str) -> ScoredStudy:
-    """What is kept of a study that was scored in a part."""
+    """Stored attributes of a study that was scored in a subset."""
     views = study.metadata.get("view", "").split("+")
     return ScoredStudy(
         study=study.study,
@@ -71,14 +71,14 @@ def scored_study(study: Study, part: str) -> ScoredStudy:
 
 
 def age_band(age: str) -> str:
-    """Band of an age as data sets write it: `45`, `45.0`, `060Y`, `011M`, `90+`.
+    """Age band of an age as data sets write it: `45`, `45.0`, `060Y`, `011M`, `90+`.
 
     An age above 120 years, or one that is no number, is not known.
     """
-    found = _AGE.fullmatch(age.strip())
-    if found is None:
+    match = _AGE.fullmatch(age.strip())
+    if match is None:
         return ""
-    years = int(found[1]) if (found[2] or "y").lower() == "y" else 0
+    years = int(match[1]) if (match[2] or "y").lower() == "y" else 0
     for band, (start, end) in zip(AGE_BANDS, pairwise(_STARTS), strict=True):
         if start <= years < end:
             return band
@@ -86,7 +86,7 @@ def age_band(age: str) -> str:
 
 
 def write_studies(path: Path, rows: Iterable[ScoredStudy]) -> None:
-    """Write a row a scored study and part, whole or not at all."""
+    """Write one row for each scored study and subset, atomically."""
     schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema)
     with atomic_path(path) as temporary:
@@ -94,7 +94,7 @@ def write_studies(path: Path, rows: Iterable[ScoredStudy]) -> None:
 
 
 def read_studies(path: Path) -> tuple[ScoredStudy, ...]:
-    """Read back the rows in the order of writing; none where a run has no such file.
+    """Read the rows in the order of writing; none where a run has no such file.
 
     Raises:
         InputError: If the file is damaged.

@@ -1,4 +1,4 @@
-"""What a run ran with: version of kgdx, commit of the source tree, versions of packages."""
+"""Software of a run: version of kgdx, commit of the source tree, versions of packages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def code_version() -> str:
 def code_commit() -> str | None:
     """Commit of the source tree this code is in, with `+changed` where it is not clean.
 
-    None where the code is installed rather than checked out, or git is not there.
+    None where the code is installed rather than checked out, or git is missing.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
@@ -35,15 +35,15 @@ def code_commit() -> str | None:
 
 
 def package_versions() -> dict[str, str]:
-    """Installed version of every package kgdx asks for, extras included, sorted by name."""
-    found = {}
+    """Installed version of every package kgdx requires, extras included, sorted by name."""
+    versions = {}
     for requirement in _requirements():
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return dict(sorted(found.items()))
+    return dict(sorted(versions.items()))
 
 
 def now() -> str:

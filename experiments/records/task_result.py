@@ -1,4 +1,4 @@
-"""TaskResult: what a task measured of a run, as its record keeps it."""
+"""TaskResult: results of a task, in the form of a run's record."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["TaskResult"]
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a task measured.
+    """Results of a task.
 
     Args:
         metrics: Metrics with intervals, by subset of the data and name.
         findings: One row a finding, where the task is about findings.
-        warnings: What must be known before a number is believed.
+        warnings: Warnings about the numbers.
     """
 
     metrics: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from experiments.records.studies import ScoredStudy
 from experiments.reports.document import Bullets, Section
 from experiments.reports.run_cards import section_of
@@ -84,7 +84,7 @@ def _of_test(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"Tested on other data ({names}), and on no others."
 
 
-def _of_numbers(rows: Sequence[Mapping[str, Any]], scored: ScoredPart | None) -> Iterator[str]:
+def _of_numbers(rows: Sequence[Mapping[str, Any]], scored: ScoredSubset | None) -> Iterator[str]:
     few = [row["label"] for row in rows if row["few"]]
     if few:
         yield f"Too few positives for a verdict: {', '.join(few)}."

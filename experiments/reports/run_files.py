@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.records.journal import read_metrics
 from experiments.records.ledger import read_ledger
-from experiments.records.predictions import ScoredPart, read_predictions
+from experiments.records.predictions import ScoredSubset, read_predictions
 from experiments.records.record import with_todays_names
 from experiments.records.studies import ScoredStudy, read_studies
 from experiments.splits.manifest import Manifest
@@ -39,7 +39,7 @@ class RunFiles:
     config: str
     journal: tuple[Mapping[str, Any], ...]
     part: str
-    scored: ScoredPart | None
+    scored: ScoredSubset | None
     examples: tuple[Mapping[str, Any], ...]
     studies: tuple[ScoredStudy, ...] = ()
     manifest: Manifest | None = None
@@ -88,7 +88,7 @@ def read_run_files(folder: Path) -> RunFiles:
 _AGAIN = "it was changed or damaged; run the experiment again"
 
 
-def _reported_subset(subsets: list[ScoredPart]) -> ScoredPart | None:
+def _reported_subset(subsets: list[ScoredSubset]) -> ScoredSubset | None:
     """The test set; else the last subset other than validation; else None."""
     others = [one for one in subsets if one.part != "validation"]
     tests = [one for one in others if one.part == "test"]

@@ -11,7 +11,7 @@ from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.calibration import reliability
 from experiments.metrics.curves import curve
 from experiments.metrics.ranking import auroc, prevalence
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from experiments.reports.document import (
     Bar,
     Block,
@@ -85,7 +85,7 @@ def finding_rows(record: Mapping[str, Any], subset: str) -> list[dict[str, Any]]
     return rows
 
 
-def averaged_words(rows: Sequence[Mapping[str, Any]], scored: ScoredPart | None) -> str:
+def averaged_words(rows: Sequence[Mapping[str, Any]], scored: ScoredSubset | None) -> str:
     """Number of averaged findings, and of those with too few positives, in words.
 
     Args:
@@ -147,7 +147,7 @@ def interval_bar(measured: Mapping[str, Any]) -> Bar | str:
     return Bar(value, low, high)
 
 
-def curve_sections(scored: ScoredPart | None, names: Mapping[str, str]) -> Iterator[Section]:
+def curve_sections(scored: ScoredSubset | None, names: Mapping[str, str]) -> Iterator[Section]:
     """Curves and reliability of the findings with both classes, most positives first."""
     places = _drawable(scored) if scored else []
     if scored is None or not places:
@@ -172,7 +172,7 @@ def curve_sections(scored: ScoredPart | None, names: Mapping[str, str]) -> Itera
     yield _calibration(scored, places, labels)
 
 
-def _calibration(scored: ScoredPart, places: Sequence[int], labels: Sequence[str]) -> Section:
+def _calibration(scored: ScoredSubset, places: Sequence[int], labels: Sequence[str]) -> Section:
     """Reliability diagrams."""
     points = [reliability(scored.labels[:, c], scored.probabilities[:, c], bins=10) for c in places]
     drawn = [
@@ -188,13 +188,13 @@ def _calibration(scored: ScoredPart, places: Sequence[int], labels: Sequence[str
     return Section("calibration", title, blocks, "Calibration")
 
 
-def _positives(scored: ScoredPart) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _positives(scored: ScoredSubset) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Number of positives with a probability of each finding, `[C]`."""
     known = np.where(np.isnan(scored.probabilities), np.nan, scored.labels)
     return np.asarray(np.nansum(known, axis=0))
 
 
-def _drawable(scored: ScoredPart) -> list[int]:
+def _drawable(scored: ScoredSubset) -> list[int]:
     """Indices of the findings to draw."""
     areas = auroc(scored.labels, scored.probabilities)
     order = np.argsort(-_positives(scored), kind="stable")
@@ -202,7 +202,7 @@ def _drawable(scored: ScoredPart) -> list[int]:
 
 
 def _curves(
-    scored: ScoredPart, places: Sequence[int], labels: Sequence[str], kind: Any
+    scored: ScoredSubset, places: Sequence[int], labels: Sequence[str], kind: Any
 ) -> list[Any]:
     """Drawing of each finding's curve of a kind."""
     known = np.where(np.isnan(scored.probabilities), np.nan, scored.labels)

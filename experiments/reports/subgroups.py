@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.subgroups import FindingInSubgroup, Subgroup, measure_subgroup
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from experiments.records.studies import AGE_BANDS, ScoredStudy
 from experiments.reports.document import Bar, Block, Folded, Heading, Paragraph, Row, Section, Table
 from experiments.reports.wording import number, span
@@ -55,7 +55,7 @@ def unknown_groupings(studies: Sequence[ScoredStudy]) -> list[str]:
 
 
 def subgroup_section(
-    scored: ScoredPart | None,
+    scored: ScoredSubset | None,
     studies: Sequence[ScoredStudy],
     rows: Sequence[Mapping[str, Any]],
 ) -> Section:
@@ -94,7 +94,7 @@ def subgroup_section(
 
 
 def _crossed(
-    scored: ScoredPart, known: Mapping[str, ScoredStudy], rows: Sequence[Mapping[str, Any]]
+    scored: ScoredSubset, known: Mapping[str, ScoredStudy], rows: Sequence[Mapping[str, Any]]
 ) -> list[Block]:
     """Subgroups by sex and age band; nothing where either is constant or not known."""
     every = [known.get(study) for study in scored.studies]
@@ -114,7 +114,7 @@ def _crossed(
 
 
 def _measured(
-    scored: ScoredPart, values: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    scored: ScoredSubset, values: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Subgroup]:
     """Metrics of each subgroup, largest first; age bands in their order."""
     column = np.asarray(values, dtype=object)
@@ -169,7 +169,7 @@ def _row(value: str, group: Subgroup) -> Row:
 
 
 def _by_finding(
-    scored: ScoredPart, groups: Mapping[str, Subgroup], rows: Sequence[Mapping[str, Any]]
+    scored: ScoredSubset, groups: Mapping[str, Subgroup], rows: Sequence[Mapping[str, Any]]
 ) -> Table:
     """Every finding in every subgroup."""
     names = {row["finding"]: row["label"] for row in rows}

@@ -1,1 +1,1 @@
-"""The runner: an experiment from configuration to finished record, on one or more processes."""
+"""Runner of an experiment from configuration to finished record, on one or more processes."""

@@ -1,4 +1,4 @@
-"""Monitors: what a stage may watch on the validation studies while it trains."""
+"""Monitors: metrics and losses of a stage on the validation studies during training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from experiments.inference.score import macro_auroc, probabilities
 from experiments.loading.cohort import batches
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.tasks.retrieval import mean_reciprocal_rank
 from fusion.capabilities import Classifies, Embeds
 from fusion.stage import Stage
@@ -18,14 +18,14 @@ from kg.errors import InputError, did_you_mean
 __all__ = ["check_monitor", "monitored"]
 
 METRICS = {"auroc_macro": Classifies, "mean_reciprocal_rank": Embeds}
-"""Metrics by name, each with the capability it needs."""
+"""Monitored metrics by name, each with the capability it needs."""
 
 
-def check_monitor(context: Assembled, place: int) -> None:
+def check_monitor(context: RunContext, place: int) -> None:
     """Refuse a monitor that cannot be measured.
 
     Raises:
-        InputError: With those that can.
+        InputError: With the available monitors.
     """
     stage = context.system.stages[place]
     able = [name for name, needs in METRICS.items() if isinstance(context.system, needs)]
@@ -37,11 +37,11 @@ def check_monitor(context: Assembled, place: int) -> None:
         )
 
 
-def monitored(context: Assembled, stage: Stage) -> dict[str, float]:
-    """What a stage watches, of the system as it stands; NaN where it is not defined."""
+def monitored(context: RunContext, stage: Stage) -> dict[str, float]:
+    """Value of a stage's monitor for the current weights; NaN where it is not defined."""
     if stage.monitor == "auroc_macro":
         cohort = context.cohorts["validation"]
-        findings, exclusive = context.reader.findings, context.reader.exclusive
+        findings, exclusive = context.preprocessor.findings, context.preprocessor.exclusive
         scores = probabilities(
             context.system, batches(cohort, range(len(cohort))), findings, exclusive=exclusive
         )
@@ -52,8 +52,8 @@ def monitored(context: Assembled, stage: Stage) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _losses(context: Assembled, stage: Stage) -> dict[str, float]:
-    """Mean of each loss over the validation studies, in batches of the stage, and their sum."""
+def _losses(context: RunContext, stage: Stage) -> dict[str, float]:
+    """Mean of each loss over the validation studies, and their weighted sum."""
     system = context.system
     device = next(system.parameters()).device
     cohort = context.with_training_text("validation")

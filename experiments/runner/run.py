@@ -1,4 +1,4 @@
-"""Run an experiment from configuration to record: assemble, train stage by stage, score, keep."""
+"""Runner of an experiment from configuration to record: build, train, measure, write."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ from experiments.records.journal import log_to, read_metrics
 from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
 from experiments.runner.monitors import check_monitor, monitored
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from experiments.runs.exposure import write_exposure
 from experiments.runs.run_record import finished_record, started_record
 from experiments.runs.start import write_trained_encoder
 from experiments.tasks import TASKS, check_tasks
 from experiments.tasks.classification import ClassificationResult
-from experiments.training.callbacks import StopAsked
-from experiments.training.distributed import ALONE, World, follows, joined
+from experiments.training.callbacks import StopRequested
+from experiments.training.distributed import (
+    SINGLE_PROCESS,
+    ProcessContext,
+    is_worker,
+    process_group,
+)
 from experiments.training.fit import fit_stage
 from fusion.stage import Stage
 from kg.errors import InputError
 
-__all__ = ["follow_run", "resume_run", "run_experiment", "train"]
+__all__ = ["run_worker", "resume_run", "run_experiment", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +58,11 @@ def run_experiment(experiment: Experiment, *, root: Path, runs: Path, command: s
         The run id.
 
     Raises:
-        InputError: If data, graph or a part are not what the configuration says.
+        InputError: If data, graph or a component are not what the configuration says.
         RunStopped: If training could not go on; record and checkpoint are kept.
     """
-    if follows():
-        return follow_run(root).run
+    if is_worker():
+        return run_worker(root).run
     folder = RunFolder.create(runs, experiment)
     with folder.hold(), log_to(folder.log):
         _execute(folder, experiment, root, command, resume=False)
@@ -65,13 +70,13 @@ def run_experiment(experiment: Experiment, *, root: Path, runs: Path, command: s
 
 
 def resume_run(folder: RunFolder, root: Path) -> None:
-    """Go on with a run from its last checkpoint, to the very weights it would have had.
+    """Resume a run from its last checkpoint, to the same weights as without interruption.
 
     Raises:
         InputError: If the run is finished, or data, graph or split are no longer the same.
     """
-    if follows():
-        follow_run(root)
+    if is_worker():
+        run_worker(root)
         return
     record = folder.load_record()
     if record.status == "finished":
@@ -81,29 +86,29 @@ def resume_run(folder: RunFolder, root: Path) -> None:
         _execute(folder, experiment, root, record.command, resume=True)
 
 
-def follow_run(root: Path) -> RunFolder:
-    """Train along with the process that leads a run: assemble the same, measure and write nothing.
+def run_worker(root: Path) -> RunFolder:
+    """Train as a worker of a run: build the same run, measure and write nothing.
 
     Args:
         root: Folder of the data set on this machine.
 
     Returns:
-        The run's folder, as the leader told it.
+        The run's folder, as the main process gave it.
     """
-    with joined(Path(), root) as world:
-        folder = RunFolder(world.folder)
+    with process_group(Path(), root) as process:
+        folder = RunFolder(process.folder)
         experiment = resolve(str(folder.config))
-        settle(experiment)
-        made = assemble(experiment, root, cache=folder.path.parent / "cache")
-        train(folder, made, world)
+        set_global_state(experiment)
+        context = build_context(experiment, root, cache=folder.path.parent / "cache")
+        train(folder, context, process)
     return folder
 
 
-def settle(experiment: Experiment) -> None:
-    """Set what is global to a process: seed, determinism, and how loud Lightning is."""
+def set_global_state(experiment: Experiment) -> None:
+    """Set the global state of the process: seed, determinism and log level of Lightning."""
     torch.manual_seed(experiment.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # what Lightning says of itself is not for the user of a run; its warnings are
+    # Lightning's notes on itself do not help the user of a run; its warnings do
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -111,37 +116,37 @@ def settle(experiment: Experiment) -> None:
 def _execute(
     folder: RunFolder, experiment: Experiment, root: Path, command: str, *, resume: bool
 ) -> None:
-    """Assemble, train what is not trained yet, and score."""
+    """Build the run, train the stages that are left, and measure the tasks."""
     began = time.monotonic()
-    settle(experiment)
-    made = assemble(experiment, root, cache=folder.path.parent / "cache")
-    check_tasks(made.system, made.tasks)
+    set_global_state(experiment)
+    context = build_context(experiment, root, cache=folder.path.parent / "cache")
+    check_tasks(context.system, context.tasks)
     before = folder.load_record() if resume else None
-    record = started_record(folder, experiment, made, command, before)
+    record = started_record(folder, experiment, context, command, before)
     if before is not None:
         _check_same(before, record)
     else:
-        made.manifest.save(folder.splits)
-        write_exposure(folder, made, [parent.exposure for parent in made.parents])
+        context.manifest.save(folder.splits)
+        write_exposure(folder, context, [parent.exposure for parent in context.parents])
     record.save(folder.record)
     times = {"assemble": time.monotonic() - began}
     try:
-        with joined(folder.path, root, experiment.devices) as world:
-            chosen = train(folder, made, world)
-    except StopAsked as asked:
-        log.warning("stopped by %s", signal.Signals(asked.number).name)
+        with process_group(folder.path, root, experiment.devices) as process:
+            chosen = train(folder, context, process)
+    except StopRequested as stop:
+        log.warning("stopped by %s", signal.Signals(stop.number).name)
         spent = record.seconds + time.monotonic() - began
         replace(record, status="stopped", seconds=spent).save(folder.record)
-        os.kill(os.getpid(), asked.number)  # now nothing is half done, the signal may do its work
+        os.kill(os.getpid(), stop.number)  # no step is half done now
         raise KeyboardInterrupt from None
     times["train"] = time.monotonic() - began - times["assemble"]
     if experiment.split.kind == "locked":
         note_use(folder.path.parent, _locked_use(record))
-    results = [TASKS.load(name)().measure(folder, made) for name in made.tasks]
+    results = [TASKS.load(name)().measure(folder, context) for name in context.tasks]
     for result in results:
         if isinstance(result, ClassificationResult):
-            write_examples(folder, made, result)
-    write_trained_encoder(folder, made.reader)
+            write_examples(folder, context, result)
+    write_trained_encoder(folder, context.preprocessor)
     seconds = time.monotonic() - began
     times["test"] = seconds - times["assemble"] - times["train"]
     seconds += record.seconds
@@ -154,46 +159,50 @@ def _execute(
 
 
 def _skipped_steps(folder: RunFolder) -> Iterator[str]:
-    """What a reader must know of steps that were not finite."""
+    """Warnings about steps that were not finite."""
     counts = {row["stage"]: row["skipped"] for row in read_metrics(folder.metrics)}
     for stage, count in counts.items():
         if count:
             yield f"stage {stage}: {count} steps were not finite and were skipped"
 
 
-def train(folder: RunFolder, made: Assembled, world: World = ALONE) -> Mapping[str, float]:
-    """Fit what needs no gradients, run the stages that are not done, and load the best weights.
+def train(
+    folder: RunFolder, context: RunContext, process: ProcessContext = SINGLE_PROCESS
+) -> Mapping[str, float]:
+    """Fit what needs no gradients, train the stages that are left, and load the best weights.
 
     Returns:
-        What the system chose on validation in the end.
+        Values that the system chose on validation at the end.
     """
-    identity = made.identity()
-    for place, stage in enumerate(made.system.stages):
-        world.check_batch(stage.batch_size, f"stages.{place}.batch_size")
-        check_monitor(made, place)
-    if world.leads:
-        tensors, plain = made.reader.state()
+    identity = context.identity()
+    for place, stage in enumerate(context.system.stages):
+        process.check_batch(stage.batch_size, f"stages.{place}.batch_size")
+        check_monitor(context, place)
+    if process.is_main:
+        tensors, plain = context.preprocessor.state()
         save_checkpoint(folder.checkpoints / "reader", tensors, plain, identity)
     last = folder.checkpoints / "last"
     begun = (last / "state.json").is_file()
     if not begun:
-        training = made.cohorts["train"]
-        made.system.prepare(batches(training, range(len(training)), training=True))
+        training = context.cohorts["train"]
+        context.system.prepare(batches(training, range(len(training)), training=True))
     first = int(load_checkpoint(last, identity=identity).state["stage"]) if begun else 0
-    for place in range(first, len(made.system.stages)):
+    for place in range(first, len(context.system.stages)):
         resume = last if begun and place == first else None
-        measure = partial(monitored, made, made.system.stages[place])
-        fit_stage(folder, made, place, measure, world=world, resume=resume)
+        measure = partial(monitored, context, context.system.stages[place])
+        fit_stage(folder, context, place, measure, process=process, resume=resume)
     best = folder.checkpoints / "best"
-    chosen = made.system.choose(lambda: monitored(made, Stage())["auroc_macro"])
-    if world.leads and (chosen or not made.system.stages):
-        state = dict(load_checkpoint(best, identity=identity).state) if made.system.stages else {}
-        save_checkpoint(best, made.system.state_dict(), state, identity)
+    chosen = context.system.choose(lambda: monitored(context, Stage())["auroc_macro"])
+    if process.is_main and (chosen or not context.system.stages):
+        state = (
+            dict(load_checkpoint(best, identity=identity).state) if context.system.stages else {}
+        )
+        save_checkpoint(best, context.system.state_dict(), state, identity)
     return chosen
 
 
 def _locked_use(record: RunRecord) -> dict[str, str]:
-    """What the ledger says of a run that is tested on the locked part."""
+    """Ledger entry of a run that is tested on the locked test set."""
     return {
         "run": record.run,
         "config_hash": record.config_hash,
@@ -205,7 +214,7 @@ def _locked_use(record: RunRecord) -> dict[str, str]:
 
 
 def _check_same(before: RunRecord, now: RunRecord) -> None:
-    """Refuse to go on with other data, another graph or another split."""
+    """Refuse to resume with other data, another graph or another split."""
     pairs: Mapping[str, tuple[object, object]] = {
         "data": (before.data_fingerprint, now.data_fingerprint),
         "split": (before.split_manifest, now.split_manifest),

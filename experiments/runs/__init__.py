@@ -1,1 +1,1 @@
-"""A run as an object: built from a configuration, recorded, restored and verified."""
+"""Runs: built from a configuration, recorded, restored and verified."""

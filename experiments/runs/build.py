@@ -1,4 +1,4 @@
-"""Assemble a run: data set, graph, split, fitted reader, cohorts and the system, from a config."""
+"""Build a run from a configuration: data, graph, split, preprocessor, cohorts and system."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import LabelChoice
 from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import (
-    PARTS,
+    SUBSETS,
     Cohorts,
-    fit_reader,
+    fit_preprocessor,
     image_hashes,
     read_cohorts,
     those,
@@ -26,7 +26,7 @@ from experiments.loading.data_source import (
 from experiments.loading.graphs import Graphs, choose_graph, concept_vectors, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, hold_out, without_mined
 from experiments.loading.mixture import Further, further_studies
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.loading.targets import choose_findings, label_set_of
 from experiments.preparation.open_dataset import OpenDataset, open_dataset
 from experiments.records.record import GraphUse
@@ -47,26 +47,26 @@ from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
-__all__ = ["Assembled", "assemble", "build_reader", "build_system", "needs_of"]
+__all__ = ["RunContext", "build_context", "build_preprocessor", "build_system", "needs_of"]
 
 NO_HASHES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
-class Assembled:
-    """Everything a run needs, ready.
+class RunContext:
+    """A run that is ready to train: data, graph, split, preprocessor, cohorts and system.
 
     Args:
         experiment: The configuration.
         root: Folder of the data set.
-        choice: How the data set is labelled.
+        choice: Labels of the data set.
         label_set: Its label set.
         manifest: The split.
-        graph_use: Which graph, and what was left out of it.
-        reader: Fitted on the training studies.
-        cohorts: Studies of each part; training ones hold what only training may see.
+        graph_use: Record of the graph and of what was left out of it.
+        preprocessor: Preprocessor fitted on the training studies.
+        cohorts: Studies of each subset; those of training with training-only targets and text.
         system: The system, untrained.
-        fingerprint: SHA-256 over the studies of all parts, their pictures included.
+        fingerprint: SHA-256 over the studies of all subsets, their images included.
         parents: Finished runs whose weights it starts with.
         further: Training studies of further data sets.
     """
@@ -77,7 +77,7 @@ class Assembled:
     label_set: LabelSet
     manifest: Manifest
     graph_use: GraphUse
-    reader: StudyReader
+    preprocessor: StudyPreprocessor
     cohorts: Cohorts
     system: System
     fingerprint: str
@@ -86,105 +86,107 @@ class Assembled:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What is measured: as configured, and zero-shot where findings are held out."""
+        """Tasks to measure: as configured, and zero-shot where findings are held out."""
         named = self.experiment.tasks
-        held = bool(self.reader.held.findings) and "zero_shot" not in named
+        held = bool(self.preprocessor.held.findings) and "zero_shot" not in named
         return (*named, "zero_shot") if held else named
 
-    def with_training_text(self, part: Literal["validation", "test"]) -> Cohort:
-        """Studies of a part with what only training may see, for losses and retrieval."""
-        if part not in self._with_training_text:
-            studies = self.cohorts[part].studies
-            self._with_training_text[part] = self.reader.read(studies, self.root, extras=True)
-        return self._with_training_text[part]
+    def with_training_text(self, subset: Literal["validation", "test"]) -> Cohort:
+        """Studies of a subset with training-only targets and text, for losses and retrieval."""
+        if subset not in self._with_training_text:
+            studies = self.cohorts[subset].studies
+            self._with_training_text[subset] = self.preprocessor.read(
+                studies, self.root, extras=True
+            )
+        return self._with_training_text[subset]
 
     @cached_property
     def _with_training_text(self) -> dict[str, Cohort]:
-        """Parts that were read so, since a stage is validated many times."""
+        """Cache of these subsets, since a stage is validated many times."""
         return {}
 
     def identity(self) -> dict[str, Any]:
-        """What the weights belong to."""
+        """Identity of the weights: system, findings, graph and split."""
         return {
             "system": self.experiment.system.name,
-            "findings": list(self.reader.findings),
+            "findings": list(self.preprocessor.findings),
             "graph": self.graph_use.fingerprint,
             "split": self.manifest.sha256,
         }
 
 
-def assemble(
+def build_context(
     experiment: Experiment, root: Path, *, cache: Path, runs: Path | None = None
-) -> Assembled:
-    """Read the data, choose the graph, divide, fit the reader on training, build the system.
+) -> RunContext:
+    """Build a run: read the data, choose graph and split, fit the preprocessor, build the system.
 
     Args:
         experiment: The configuration.
         root: Folder that holds data sets by name, or the data set's own.
         cache: Folder of feature caches.
-        runs: Folder of the runs whose weights it may start with; where the caches are by default.
+        runs: Folder of the runs whose weights it may start with; default = beside the caches.
 
     Raises:
-        InputError: If data, graph or a part are not what the configuration says, or a run it
-            starts with has seen a study that is tested here.
+        InputError: If data, graph or a component are not what the configuration says, or a run it
+            starts with has seen a test study.
     """
     runs = cache.parent if runs is None else runs
     parents = open_parents(experiment, runs)
     data = experiment.data
     opened = open_dataset(data, root, cache, boxes=needs_of(experiment).boxes)
     manifest = opened.manifest(experiment.split)
-    studies = wanted_studies(opened.studies, data)
-    taught = _taught(experiment, opened, studies)
-    parts: dict[SplitSubset, Sequence[Study]] = {
-        part: _part(studies, manifest, part) for part in PARTS
+    studies = labelled_studies(opened.studies, data)
+    supervision = _supervision(experiment, opened, studies)
+    subsets: dict[SplitSubset, Sequence[Study]] = {
+        name: _subset(studies, manifest, name) for name in SUBSETS
     }
-    reader = build_reader(
+    preprocessor = build_preprocessor(
         experiment,
-        (taught.graph, taught.structure),
-        taught.findings,
-        exclusive=taught.label_set.exclusive,
-        held=taught.held,
+        (supervision.graph, supervision.structure),
+        supervision.findings,
+        exclusive=supervision.label_set.exclusive,
+        held=supervision.held,
         cache=cache,
         runs=runs,
     )
     seen = {parent.folder.run: parent.exposure for parent in parents}
-    check_unseen(seen, data.name, parts["test"], opened.root)
-    hand_over_reading(parents, reader)
-    further = _further(experiment, root, cache, reader, (parts, opened.root))
-    fit_reader(reader, opened, parts["train"], further)
-    return Assembled(
+    check_unseen(seen, data.name, subsets["test"], opened.root)
+    hand_over_reading(parents, preprocessor)
+    further = _further(experiment, root, cache, preprocessor, (subsets, opened.root))
+    fit_preprocessor(preprocessor, opened, subsets["train"], further)
+    return RunContext(
         experiment=experiment,
         root=opened.root,
         choice=opened.choice,
-        label_set=taught.label_set,
+        label_set=supervision.label_set,
         manifest=manifest,
-        graph_use=taught.use,
-        reader=reader,
-        cohorts=read_cohorts(reader, opened, parts, further),
-        system=build_system(experiment, reader, parents),
+        graph_use=supervision.use,
+        preprocessor=preprocessor,
+        cohorts=read_cohorts(preprocessor, opened, subsets, further),
+        system=build_system(experiment, preprocessor, parents),
         parents=parents,
         further=further,
         fingerprint=opened.fingerprint
         or fingerprint(
-            [study for chosen in parts.values() for study in chosen],
+            [study for chosen in subsets.values() for study in chosen],
             opened.root,
-            contents=reader.contents,
+            contents=preprocessor.contents,
             known=image_hashes(opened, experiment.image),
             further=further,
         ),
     )
 
 
-class _Taught(NamedTuple):
-    """What is trained on, and the graph it is known by.
+class _Supervision(NamedTuple):
+    """Supervision of a run: graph, label set, and findings trained on or held out.
 
     Args:
-        graph: The graph that text is read with.
-        structure: The graph the system is given, a control of it where one is asked for.
-        use: Which graph, and what was left out of it.
+        graph: The graph for reading text.
+        structure: The graph for the system, a control where one is configured.
+        use: Record of the graph and of what was left out of it.
         label_set: The label set.
         findings: Concept ids trained on.
-        held: What training must not see.
+        held: Findings held out of training.
     """
 
     graph: KnowledgeGraph
@@ -195,8 +197,10 @@ class _Taught(NamedTuple):
     held: Held
 
 
-def _taught(experiment: Experiment, opened: OpenDataset, studies: Sequence[Study]) -> _Taught:
-    """Choose graph and findings, and what of them is held out of training."""
+def _supervision(
+    experiment: Experiment, opened: OpenDataset, studies: Sequence[Study]
+) -> _Supervision:
+    """Choose graph, findings, and those held out of training."""
     data = experiment.data
     graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
     label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
@@ -206,48 +210,48 @@ def _taught(experiment: Experiment, opened: OpenDataset, studies: Sequence[Study
     graph, use = without_mined(graph, use, held.masked)
     structure, use = structure_of(experiment.graph, graph, use)
     findings = tuple(finding for finding in findings if finding not in held.findings)
-    return _Taught(graph, structure, use, label_set, findings, held)
+    return _Supervision(graph, structure, use, label_set, findings, held)
 
 
 def _further(
     experiment: Experiment,
     root: Path,
     cache: Path,
-    reader: StudyReader,
-    parts: tuple[Mapping[SplitSubset, Sequence[Study]], Path],
+    preprocessor: StudyPreprocessor,
+    data: tuple[Mapping[SplitSubset, Sequence[Study]], Path],
 ) -> tuple[Further, ...]:
-    """Training studies of the further data sets, without a picture that is validated or tested."""
+    """Training studies of the further data sets, without validation and test images."""
     if not experiment.also:
         return ()
     if experiment.data.name in {section.name for section in experiment.also}:
         raise InputError(
             f"also: {experiment.data.name} is the run's own data set", "name other data sets"
         )
-    subsets, own = parts
-    contents = reader.contents or Contents()
+    subsets, own = data
+    contents = preprocessor.contents or Contents()
     closed = frozenset(
         contents.hash(own / image.path)
-        for part in ("validation", "test")
-        for study in subsets[part]
+        for name in ("validation", "test")
+        for study in subsets[name]
         for image in study.images
         if (own / image.path).exists()
     )
-    boxes = reader.needs.boxes
+    boxes = preprocessor.needs.boxes
     return further_studies(
         experiment.also,
         lambda section: open_dataset(section, root, cache, boxes=boxes),
-        reader.graph,
-        reader.findings,
+        preprocessor.graph,
+        preprocessor.findings,
         closed,
     )
 
 
-def _part(studies: Sequence[Study], manifest: Manifest, part: SplitSubset) -> Sequence[Study]:
-    return those(studies, lambda study: manifest.assignments[study.study] == part)
+def _subset(studies: Sequence[Study], manifest: Manifest, name: SplitSubset) -> Sequence[Study]:
+    return those(studies, lambda study: manifest.assignments[study.study] == name)
 
 
-def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:
-    """Labelled studies that have what is required.
+def labelled_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:
+    """Labelled studies with the required modalities.
 
     Raises:
         InputError: If none is left.
@@ -262,12 +266,12 @@ def wanted_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Stud
         studies, lambda one: bool(one.stated) and all(has[thing](one) for thing in data.require)
     )
     if not kept:
-        wanted = ", ".join(("a label", *data.require))
-        raise InputError(f"no study of {data.name} has {wanted}", "see `kgdx data check`")
+        required = ", ".join(("a label", *data.require))
+        raise InputError(f"no study of {data.name} has {required}", "see `kgdx data check`")
     return kept
 
 
-def build_reader(
+def build_preprocessor(
     experiment: Experiment,
     graphs: tuple[KnowledgeGraph, KnowledgeGraph],
     findings: tuple[str, ...],
@@ -276,10 +280,10 @@ def build_reader(
     held: Held = NOTHING_HELD,
     cache: Path,
     runs: Path,
-) -> StudyReader:
-    """A reader that still has to be fitted or restored."""
+) -> StudyPreprocessor:
+    """A preprocessor that is not yet fitted or restored."""
     graph, structure = graphs
-    return StudyReader(
+    return StudyPreprocessor(
         with_encoder_file(experiment, runs),
         Graphs(graph, structure, concept_vectors(experiment.graph, structure, cache)),
         findings,
@@ -291,13 +295,13 @@ def build_reader(
 
 
 def needs_of(experiment: Experiment) -> Needs:
-    """What the system of a configuration asks of its input."""
+    """Inputs that the system of a configuration requires."""
     system, options, stages = chosen_system(experiment)
     return system.needs(options, stages)
 
 
 def chosen_system(experiment: Experiment) -> tuple[type[System], Any, tuple[Stage, ...]]:
-    """Class and options of the system of a configuration, and the stages it is trained in."""
+    """System class, options and stages of a configuration."""
     part: Any = SYSTEMS.load(experiment.system.name)
     where = f"system.{experiment.system.name}"
     options = parse_options(part.Options, experiment.system.options, where=where)
@@ -305,12 +309,12 @@ def chosen_system(experiment: Experiment) -> tuple[type[System], Any, tuple[Stag
 
 
 def build_system(
-    experiment: Experiment, reader: StudyReader, parents: Sequence[Parent] = ()
+    experiment: Experiment, preprocessor: StudyPreprocessor, parents: Sequence[Parent] = ()
 ) -> System:
-    """The system of a configuration for what the reader gives, with the weights of its parents."""
+    """System of a configuration for preprocessed studies, with the weights of its parents."""
     part: Any
     part, options, stages = chosen_system(experiment)
-    system: System = part(options, reader.setting(), stages)
+    system: System = part(options, preprocessor.setting(), stages)
     take_weights(parents, system)
     return system
 
@@ -323,14 +327,13 @@ def fingerprint(
     known: Mapping[str, str] = NO_HASHES,
     further: Sequence[Further] = (),
 ) -> str:
-    """SHA-256 over studies as read: ids, groups, text, labels, and what is in their pictures.
+    """SHA-256 over studies as read: ids, groups, text, labels and contents of their images.
 
     Args:
         studies: The studies, in any order.
-        root: Folder their pictures' paths start from.
-        contents: Gives hashes of pictures; None = a system that reads none, and does not hang on
-            them.
-        known: Hashes of pictures that are not read from their files.
+        root: Folder their image paths are relative to.
+        contents: Gives hashes of images; None = the system reads none.
+        known: Hashes of images that are not read from their files.
         further: Training studies of further data sets.
     """
     digest = hashlib.sha256()
@@ -340,6 +343,6 @@ def fingerprint(
         digest.update(json.dumps(plain(study), sort_keys=True).encode())
         if contents is not None:
             for image in study.images:
-                found = known.get(image.path) or contents.hash(root / image.path)
-                digest.update(found.encode())
+                hashed = known.get(image.path) or contents.hash(root / image.path)
+                digest.update(hashed.encode())
     return digest.hexdigest()

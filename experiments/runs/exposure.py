@@ -1,4 +1,4 @@
-"""Exposure: what a run has seen in training and validation, so that no test meets it again."""
+"""Exposure: studies and images of training and validation, to keep them out of test sets."""
 
 from __future__ import annotations
 
@@ -18,32 +18,34 @@ from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 from kg.files.json_text import json_in
 
-if TYPE_CHECKING:  # what a run has seen is checked while it is built
-    from experiments.runs.build import Assembled
+if TYPE_CHECKING:  # the build of a run checks its exposure
+    from experiments.runs.build import RunContext
 
 __all__ = ["SEEN", "Exposure", "check_unseen", "write_exposure"]
 
 SEEN = "seen.json"
-"""File of a run folder: hash, data set and published name of each picture it learnt from."""
+"""File of a run folder: hash, data set and published name of each image it was trained on."""
 
 LEARNT: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
-def write_exposure(folder: RunFolder, context: Assembled, parents: Sequence[Exposure] = ()) -> None:
-    """Write what a run learns from, and what the runs it started with have seen, into its folder.
+def write_exposure(
+    folder: RunFolder, context: RunContext, parents: Sequence[Exposure] = ()
+) -> None:
+    """Write the exposure of a run, that of its parents included, into its folder.
 
     Args:
         folder: The run's folder.
         context: The run.
-        parents: What the runs it started with have seen.
+        parents: Exposure of the runs it started with.
     """
-    reader = context.reader.pictures
+    loader = context.preprocessor.images
     rows = {row for parent in parents for row in parent.pictures}
-    if reader is not None:
-        for part in LEARNT:
-            for study in context.cohorts[part].studies:
-                for path in {image.path for image in reader.chosen(study, context.root)}:
-                    digest = reader.contents.hash(context.root / path)
+    if loader is not None:
+        for subset in LEARNT:
+            for study in context.cohorts[subset].studies:
+                for path in {image.path for image in loader.chosen(study, context.root)}:
+                    digest = loader.contents.hash(context.root / path)
                     rows.add((digest, study.dataset, published(path)))
     values: dict[str, list[Any]] = {"pictures": sorted(rows)}
     known = DATASETS.names()
@@ -63,16 +65,16 @@ def check_unseen(
     tested: Sequence[Study],
     root: Path,
 ) -> None:
-    """Refuse to test a study that a run has seen whose weights are taken.
+    """Refuse test studies that a parent run has seen.
 
     Args:
-        parents: What each of these runs has seen.
+        parents: Exposure of each parent by run.
         dataset: Name of the data set.
-        tested: Studies of the test part.
-        root: Folder their picture paths are relative to.
+        tested: Studies of the test set.
+        root: Folder their image paths are relative to.
 
     Raises:
-        InputError: With how many studies, and by what they are known.
+        InputError: With the number of these studies, and how they were recognised.
     """
     for run, exposure in parents.items():
         kept, counts = exposure.refuse(dataset, tested, root, Contents())
@@ -89,16 +91,14 @@ def check_unseen(
 
 @dataclass(frozen=True)
 class Exposure:
-    """Studies, groups and pictures a run has seen in training and validation.
-
-    What the runs have seen whose weights it started with counts as seen by it.
+    """Studies, groups and images of a run's training and validation, and of its parents'.
 
     Args:
         studies: Ids, each with the data set it is from (`openi:CXR1`).
-        groups: Group keys, written alike.
-        hashes: SHA-256 of the pictures; None where the run did not keep them.
-        names: Data set and published name of the pictures.
-        pictures: Hash, data set and published name of each picture.
+        groups: Group keys in the same form.
+        hashes: SHA-256 of the images; None where the run did not keep them.
+        names: Data set and published name of the images.
+        pictures: Hash, data set and published name of each image.
     """
 
     studies: frozenset[str]
@@ -109,9 +109,9 @@ class Exposure:
 
     @staticmethod
     def of(folder: RunFolder, manifest: Manifest) -> Exposure:
-        """What a run has seen, from its manifest and the hashes it kept."""
+        """Exposure of a run, from its manifest and stored hashes."""
         known = DATASETS.names()
-        learnt = [study for part in ("train", "validation") for study in manifest.studies(part)]
+        learnt = [study for subset in ("train", "validation") for study in manifest.studies(subset)]
         studies = {_full(manifest.dataset, study, known) for study in learnt}
         groups = {_full(manifest.dataset, manifest.groups[study], known) for study in learnt}
         hashes, rows = None, frozenset[tuple[str, str, str]]()
@@ -133,15 +133,15 @@ class Exposure:
     def refuse(
         self, dataset: str, studies: Sequence[Study], root: Path, contents: Contents
     ) -> tuple[list[Study], dict[str, int]]:
-        """The studies of another data set that were not seen, and how many were, by reason.
+        """Studies of another data set that were not seen, and numbers of seen ones by reason.
 
         Where one study of a patient was seen, all of that patient are refused.
 
         Args:
             dataset: Name of the data set.
             studies: Its studies.
-            root: Folder their picture paths are relative to.
-            contents: Gives hashes of pictures.
+            root: Folder their image paths are relative to.
+            contents: Gives hashes of images.
         """
         known = DATASETS.names()
         twins = self._twins(root)
@@ -168,7 +168,7 @@ class Exposure:
         twins: frozenset[Picture],
         known: Iterable[str],
     ) -> str:
-        """Why a study counts as seen: `study`, `patient`, `picture`, `near_duplicate`, or not."""
+        """Reason for counting as seen (`study`, `patient`, `picture`, `near_duplicate`), or ''."""
         if _full(dataset, study.study, known) in self.studies:
             return "study"
         if _full(dataset, study.patient, known) in self.groups:
@@ -180,12 +180,12 @@ class Exposure:
         return ""
 
     def _twins(self, root: Path) -> frozenset[Picture]:
-        """Pictures that a list of near-duplicates ties to one that was seen."""
+        """Images that are listed as near-duplicates of a seen one."""
         pairs = read_pairs(root)
-        found = {second for first, second in pairs if first in self.names}
-        return frozenset(found | {first for first, second in pairs if second in self.names})
+        later = {second for first, second in pairs if first in self.names}
+        return frozenset(later | {first for first, second in pairs if second in self.names})
 
 
 def _full(dataset: str, key: str, known: Iterable[str]) -> str:
-    """A key with its data set before it; a cohort's keys name their data set already."""
+    """A key prefixed by its data set; keys of combined data sets have it already."""
     return key if key.partition(":")[0] in known and ":" in key else f"{dataset}:{key}"

@@ -1,6 +1,6 @@
-"""Restore a finished run for asking: graph, reader, system and calibration, from its folder alone.
+"""Restoring of a finished run from its folder: graph, preprocessor, system and calibration.
 
-The data it was trained on need not be there any more.
+The training data are not needed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from experiments.config.mistakes import check_values
 from experiments.config.schema import Experiment
 from experiments.loading.graphs import choose_graph, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, without_mined
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from experiments.preparation.open_dataset import build_dataset
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.record import RunRecord
-from experiments.runs.build import build_reader, build_system
+from experiments.runs.build import build_preprocessor, build_system
 from experiments.splits.manifest import Manifest
 from fusion.system import System
 from kg.errors import InputError
@@ -34,17 +34,17 @@ RULE = "chosen on validation"
 
 @dataclass(frozen=True)
 class Restored:
-    """A finished run, ready to be asked.
+    """A finished run, ready for prediction.
 
     Args:
         folder: Its folder.
         experiment: Its configuration.
-        graph: The graph that text is read and findings are matched with; the structure the system
-            was given is the reader's.
-        reader: Reads studies as in training.
+        graph: Graph for reading text and matching findings; the system's structure is the
+            preprocessor's.
+        preprocessor: Preprocessor fitted in training.
         system: The trained system, in evaluation mode.
-        calibration: What validation taught, of the findings trained on in their order; None where
-            the run was not measured by classification.
+        calibration: Temperatures and thresholds of the findings trained on, in their order; None
+            where the run was not measured by classification.
         record: Its record.
         manifest: Its split.
     """
@@ -52,7 +52,7 @@ class Restored:
     folder: RunFolder
     experiment: Experiment
     graph: KnowledgeGraph
-    reader: StudyReader
+    preprocessor: StudyPreprocessor
     system: System
     calibration: Calibration | None
     record: RunRecord
@@ -70,7 +70,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
 
     Args:
         folder: The run's folder.
-        cache: Folder of feature caches; beside the runs where not given.
+        cache: Folder of feature caches; default = beside the runs.
 
     Raises:
         InputError: If the run is not finished, its configuration was changed, the graph is no
@@ -87,7 +87,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     held = _held(kept.state)
     graph, structure = _graphs(experiment, record, held)
     findings = tuple(kept.identity["findings"])
-    reader = build_reader(
+    preprocessor = build_preprocessor(
         experiment,
         (graph, structure),
         findings,
@@ -96,8 +96,8 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
         cache=cache or folder.path.parent / "cache",
         runs=folder.path.parent,
     )
-    reader.restore(kept.tensors, kept.state)
-    system = build_system(experiment, reader)
+    preprocessor.restore(kept.tensors, kept.state)
+    system = build_system(experiment, preprocessor)
     identity = {
         "system": experiment.system.name,
         "findings": list(findings),
@@ -107,12 +107,12 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     best = load_checkpoint(folder.checkpoints / "best", like=system.state_dict(), identity=identity)
     system.load_state_dict(dict(best.tensors))
     system.eval()
-    calibration = _calibration(record, manifest, reader)
-    return Restored(folder, experiment, graph, reader, system, calibration, record, manifest)
+    calibration = _calibration(record, manifest, preprocessor)
+    return Restored(folder, experiment, graph, preprocessor, system, calibration, record, manifest)
 
 
 def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
-    """The run's configuration, which must still be what the run was started with."""
+    """The run's configuration, checked to be unchanged since its start."""
     experiment = resolve(str(folder.config))
     started = check_values(Experiment, dict(record.experiment), places={(): str(folder.record)})
     if experiment != started:
@@ -126,7 +126,7 @@ def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:
 def _graphs(
     experiment: Experiment, record: RunRecord, held: Held
 ) -> tuple[KnowledgeGraph, KnowledgeGraph]:
-    """The run's graph and its structure, made again and proved equal by its fingerprint."""
+    """The run's graph and its structure, rebuilt and checked by fingerprint."""
     dataset = build_dataset(experiment.data.name, experiment.data.options)
     graph, use = choose_graph(experiment.graph, dataset.graph_names)
     graph, use = without_mined(graph, use, held.masked)
@@ -142,7 +142,7 @@ def _graphs(
 
 
 def _held(state: Any) -> Held:
-    """What was held out of training."""
+    """Findings held out of training."""
     kept = state.get("held")
     if not kept:
         return NOTHING_HELD
@@ -150,36 +150,38 @@ def _held(state: Any) -> Held:
 
 
 def _exclusive(state: Any, experiment: Experiment, graph: KnowledgeGraph) -> bool:
-    """Whether the findings exclude each other, as the reader kept it."""
+    """Whether the findings exclude each other, from the preprocessor's state."""
     if "exclusive" in state:
         return bool(state["exclusive"])
     sets = {one.name: one for one in graph.label_sets}
     return experiment.data.labels in sets and sets[experiment.data.labels].exclusive
 
 
-def _calibration(record: RunRecord, manifest: Manifest, reader: StudyReader) -> Calibration | None:
-    """Temperatures and thresholds as the record's rows keep them; None where it has none.
+def _calibration(
+    record: RunRecord, manifest: Manifest, preprocessor: StudyPreprocessor
+) -> Calibration | None:
+    """Temperatures and thresholds from the record's rows; None where it has none.
 
     Raises:
-        InputError: If the record has a row of some finding trained on, and of another it has none.
+        InputError: If the record has rows of some findings trained on, but not of all.
     """
     rows = {row.finding: row for row in record.findings if row.basis == "trained"}
     if not rows:
         return None
-    missing = [finding for finding in reader.findings if finding not in rows]
+    missing = [finding for finding in preprocessor.findings if finding not in rows]
     if missing:
         raise InputError(
             f"{record.run}: its record has no threshold of {missing[0]}", "run it again"
         )
-    chosen = [rows[finding] for finding in reader.findings]
+    chosen = [rows[finding] for finding in preprocessor.findings]
     temperatures = tuple(1.0 if row.temperature is None else row.temperature for row in chosen)
-    nothing = float("nan")
+    undefined = float("nan")
     return Calibration(
-        temperatures=temperatures[:1] if reader.exclusive else temperatures,
+        temperatures=temperatures[:1] if preprocessor.exclusive else temperatures,
         thresholds=Thresholds(
-            tuple(nothing if row.threshold is None else row.threshold for row in chosen),
+            tuple(undefined if row.threshold is None else row.threshold for row in chosen),
             RULE,
             frozenset(manifest.groups[study] for study in manifest.studies("validation")),
         ),
-        exclusive=reader.exclusive,
+        exclusive=preprocessor.exclusive,
     )

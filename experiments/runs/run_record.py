@@ -1,4 +1,4 @@
-"""The record of a run: what it was given when it started, what was measured when it ended."""
+"""Record of a run: its settings at the start, and its measurements at the end."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import torch
 
 from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
-from experiments.loading.data_source import PARTS
+from experiments.loading.data_source import SUBSETS
 from experiments.loading.targets import leakage
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies
 
 __all__ = ["finished_record", "inputs_at_test", "started_record", "supervision"]
 
 
 def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
-    """What a system is given at test."""
+    """Inputs of a system at test."""
     inputs = []
     if experiment.image.encoder is not None:
         inputs.append("image" if experiment.image.recipe == "whole" else experiment.image.recipe)
@@ -33,18 +33,23 @@ def inputs_at_test(experiment: Experiment) -> tuple[str, ...]:
     return tuple(inputs)
 
 
-def supervision(made: Assembled) -> tuple[str, ...]:
-    """What the weights of a run are taught by, those it starts with included."""
-    system, needs, sources = made.system, made.reader.needs, made.experiment.concept_sources
+def supervision(context: RunContext) -> tuple[str, ...]:
+    """Supervision of a run's weights, that of its parents included."""
+    system, needs, sources = (
+        context.system,
+        context.preprocessor.needs,
+        context.experiment.concept_sources,
+    )
     concepts = any(stage.objectives.get("concept_supervision") for stage in system.stages)
-    taught = {
-        "labels": isinstance(system, Classifies) and _learns_labels(system, made.reader.findings),
+    kinds = {
+        "labels": isinstance(system, Classifies)
+        and _learns_labels(system, context.preprocessor.findings),
         "reports": needs.paired_report or needs.sentences,
         "statements": needs.statements or (concepts and "stated" in sources),
         "coded": concepts and "coded" in sources,
     }
-    before = {word for parent in made.parents for word in parent.record.supervision}
-    return tuple(word for word, there in taught.items() if there or word in before)
+    before = {word for parent in context.parents for word in parent.record.supervision}
+    return tuple(word for word, there in kinds.items() if there or word in before)
 
 
 def _learns_labels(system: Classifies, findings: Sequence[str]) -> bool:
@@ -55,11 +60,11 @@ def _learns_labels(system: Classifies, findings: Sequence[str]) -> bool:
 def started_record(
     folder: RunFolder,
     experiment: Experiment,
-    made: Assembled,
+    context: RunContext,
     command: str,
     before: RunRecord | None,
 ) -> RunRecord:
-    """The record of a run that starts, or goes on from `before`."""
+    """Record of a run that starts, or is resumed from `before`."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if experiment.devices > 1:
         device = f"{experiment.devices} x {device}"
@@ -75,34 +80,34 @@ def started_record(
         system=experiment.system.name,
         dataset=experiment.data.name,
         labels=experiment.data.labels,
-        label_source=made.choice.origin,
+        label_source=context.choice.origin,
         label_policy={"uncertain": experiment.data.uncertain, "blank": experiment.data.blank},
         inputs_at_test=inputs_at_test(experiment),
         text_policy=experiment.text.test,
-        leakage=leakage(experiment.text.test, made.choice.origin),
-        data_fingerprint=made.fingerprint,
-        split_manifest=made.manifest.sha256,
-        split_counts={part: len(made.cohorts[part]) for part in PARTS},
-        graph=made.graph_use,
+        leakage=leakage(experiment.text.test, context.choice.origin),
+        data_fingerprint=context.fingerprint,
+        split_manifest=context.manifest.sha256,
+        split_counts={subset: len(context.cohorts[subset]) for subset in SUBSETS},
+        graph=context.graph_use,
         seed=experiment.seed,
-        tasks=made.tasks,
-        started_from=tuple(parent.started_from() for parent in made.parents),
-        supervision=supervision(made),
+        tasks=context.tasks,
+        started_from=tuple(parent.started_from() for parent in context.parents),
+        supervision=supervision(context),
         device=device,
         started=before.started if before else now(),
         seconds=before.seconds if before else 0.0,
-        parameters=sum(p.numel() for p in made.system.parameters() if p.requires_grad),
+        parameters=sum(p.numel() for p in context.system.parameters() if p.requires_grad),
     )
 
 
 def finished_record(
     record: RunRecord, results: Sequence[TaskResult], times: Mapping[str, float]
 ) -> RunRecord:
-    """The record of a run that is finished, with what its tasks measured."""
+    """Record of a finished run, with the results of its tasks."""
     metrics: dict[str, dict[str, Measured]] = {}
     for result in results:
-        for part, values in result.metrics.items():
-            metrics.setdefault(part, {}).update(values)
+        for subset, values in result.metrics.items():
+            metrics.setdefault(subset, {}).update(values)
     return replace(
         record,
         status="finished",

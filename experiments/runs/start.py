@@ -1,4 +1,4 @@
-"""Starting a run with weights of finished runs: what is taken, and whether it fits."""
+"""Start of a run with weights of finished runs, checked to fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment
 from experiments.loading.images import FROM_RUN
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.records.atomic import atomic_path
 from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder, find_run, run_name
@@ -37,22 +37,22 @@ __all__ = [
 IMAGE_ENCODER = "image_encoder.safetensors"
 
 SAME_IMAGES = ("encoder", "recipe", "window", "frozen", "grid", "pool", "reduce")
-"""Keys of `image` that tokens hang on."""
+"""Keys of `image` that determine tokens."""
 
 LISTED = 10
-"""Most names that an error lists."""
+"""Largest number of names that an error lists."""
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A finished run that hands weights on.
+    """A finished run whose weights are taken over.
 
     Args:
         folder: Its folder.
         record: Its record.
-        take: Modules taken: of the new system by name, each with the parent's.
+        take: Modules of the new system by name, each with the parent's module it takes.
         weights: Its best checkpoint.
-        reading: What it fitted to read studies with.
+        reading: Its fitted preprocessing.
         modules: Its modules by name.
     """
 
@@ -69,7 +69,7 @@ class Parent:
 
         Args:
             run: Run id, or the folder of the run.
-            take: Modules that are taken.
+            take: Modules that are taken over.
             runs: Folder that holds the runs.
 
         Raises:
@@ -93,11 +93,11 @@ class Parent:
 
     @property
     def exposure(self) -> Exposure:
-        """What it has seen, and the runs it started with itself."""
+        """Its exposure, that of its own parents included."""
         return Exposure.of(self.folder, Manifest.load(self.folder.splits))
 
     def started_from(self) -> StartedFrom:
-        """The parent as a record keeps it."""
+        """The parent in the form of records."""
         return StartedFrom(
             run=self.folder.run,
             config_hash=self.record.config_hash,
@@ -107,7 +107,7 @@ class Parent:
 
 
 def open_parents(experiment: Experiment, runs: Path) -> tuple[Parent, ...]:
-    """The runs an experiment starts from: those of `start`, and that whose encoder it reads with.
+    """Runs that an experiment starts from: those of `start`, and that of its image encoder.
 
     Args:
         experiment: The configuration.
@@ -127,7 +127,7 @@ def open_parents(experiment: Experiment, runs: Path) -> tuple[Parent, ...]:
 
 
 def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
-    """The latest finished run of a configuration that an experiment may start with.
+    """Latest finished run of a configuration that an experiment may start with.
 
     Args:
         name: Shipped name of the configuration, or a path.
@@ -135,15 +135,15 @@ def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
         runs: Folder that holds the runs.
 
     Raises:
-        InputError: If there is none, with the command that makes it.
+        InputError: If there is none, with the command that runs it.
     """
     written = resolve(name)
     split = written.split
     if written.data.name == experiment.data.name:
         split = experiment.split.model_copy(update={"fraction": split.fraction})
-    wanted = written.model_copy(update={"split": split, "seed": experiment.seed})
-    digest = config_hash(wanted)
-    folders = [RunFolder(path.parent) for path in runs.glob(f"{run_name(wanted)}*/record.json")]
+    matching = written.model_copy(update={"split": split, "seed": experiment.seed})
+    digest = config_hash(matching)
+    folders = [RunFolder(path.parent) for path in runs.glob(f"{run_name(matching)}*/record.json")]
     finished = [
         record
         for record in (folder.load_record() for folder in folders)
@@ -152,27 +152,27 @@ def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
     if not finished:
         raise InputError(
             f"start: no finished run of {name} in {runs} has the split and seed of this run",
-            _command(name, written, wanted),
+            _command(name, written, matching),
         )
     return max(finished, key=lambda record: record.finished or "").run
 
 
-def _command(name: str, written: Experiment, wanted: Experiment) -> str:
-    """What runs a configuration with another split and seed."""
-    seed = "" if wanted.seed == written.seed else f" --set seed={wanted.seed}"
+def _command(name: str, written: Experiment, matching: Experiment) -> str:
+    """Command that runs a configuration with another split and seed."""
+    seed = "" if matching.seed == written.seed else f" --set seed={matching.seed}"
     before = written.split.model_dump()
     changed = [
         f" --set split.{key}={value}"
-        for key, value in wanted.split.model_dump().items()
+        for key, value in matching.split.model_dump().items()
         if value != before[key]
     ]
     return f"kgdx experiment run {name}{''.join(changed)}{seed}"
 
 
 def with_encoder_file(experiment: Experiment, runs: Path) -> Experiment:
-    """The experiment with the file of the image encoder that a finished run trained.
+    """The experiment with the weights file of an image encoder trained by a finished run.
 
-    Where its configuration has the weights `run:RUN`, they become `run:FILE`.
+    The weights `run:RUN` of its configuration become `run:FILE`.
 
     Raises:
         InputError: If there is no such run, or it trained no image encoder.
@@ -192,33 +192,35 @@ def with_encoder_file(experiment: Experiment, runs: Path) -> Experiment:
     return experiment.model_copy(update={"image": image})
 
 
-def write_trained_encoder(folder: RunFolder, reader: StudyReader) -> None:
-    """Write the image encoder of a run, where it was trained, as other runs can read with it."""
-    encoder = reader.pictures.trainable_encoder if reader.pictures else None
+def write_trained_encoder(folder: RunFolder, preprocessor: StudyPreprocessor) -> None:
+    """Write the image encoder of a run, where it was trained, for use by other runs."""
+    encoder = preprocessor.images.trainable_encoder if preprocessor.images else None
     if encoder is not None:
         folder.weights.mkdir(exist_ok=True)
         with atomic_path(folder.weights / IMAGE_ENCODER) as temporary:
             save_file(dict(encoder.state_dict()), temporary)
 
 
-def hand_over_reading(parents: Sequence[Parent], reader: StudyReader) -> None:
-    """Give a preprocessor what the parents fitted and the weights taken rest on.
+def hand_over_reading(parents: Sequence[Parent], preprocessor: StudyPreprocessor) -> None:
+    """Hand over fitted preprocessing of the parents that their weights depend on.
 
     Raises:
-        InputError: If pictures or text are read otherwise than by the parent.
+        InputError: If images or text are preprocessed otherwise than by the parent.
     """
-    system = SYSTEMS.load(reader.experiment.system.name)
+    system = SYSTEMS.load(preprocessor.experiment.system.name)
     for parent in parents:
         for ours, theirs in parent.take.items():
             module = _module(system.MODULES, ours, f"start.take.{ours}")
-            source = _module(parent.modules, theirs, f"start.take.{ours} of {parent.folder.run}")
-            for kind in sorted({module.reads, source.reads} - {""}):
-                _check_same_reading(parent, reader.experiment, kind)
-                reader.take_over(kind, parent.reading.tensors, parent.reading.state)
+            parents_module = _module(
+                parent.modules, theirs, f"start.take.{ours} of {parent.folder.run}"
+            )
+            for kind in sorted({module.reads, parents_module.reads} - {""}):
+                _check_same_reading(parent, preprocessor.experiment, kind)
+                preprocessor.take_over(kind, parent.reading.tensors, parent.reading.state)
 
 
 def take_weights(parents: Sequence[Parent], system: System) -> None:
-    """Put the weights of the parents into a system that was just built.
+    """Load the weights of the parents into a new system.
 
     Raises:
         InputError: Listing every tensor that is missing or does not fit.
@@ -229,12 +231,12 @@ def take_weights(parents: Sequence[Parent], system: System) -> None:
     for parent in parents:
         for ours, theirs in parent.take.items():
             taken = _taken(parent, system.MODULES[ours], parent.modules[theirs])
-            wanted = {name for name in state if name.startswith(system.MODULES[ours].prefix)}
-            faults = [f"{name} is not there" for name in sorted(wanted - set(taken))]
-            faults += [f"{name} has no place" for name in sorted(set(taken) - wanted)]
+            expected = {name for name in state if name.startswith(system.MODULES[ours].prefix)}
+            faults = [f"{name} is not there" for name in sorted(expected - set(taken))]
+            faults += [f"{name} has no place" for name in sorted(set(taken) - expected)]
             faults += [
-                f"{name} is {tuple(taken[name].shape)}, wanted {tuple(state[name].shape)}"
-                for name in sorted(wanted & set(taken))
+                f"{name} is {tuple(taken[name].shape)}, expected {tuple(state[name].shape)}"
+                for name in sorted(expected & set(taken))
                 if taken[name].shape != state[name].shape
             ]
             if faults:
@@ -249,7 +251,7 @@ def take_weights(parents: Sequence[Parent], system: System) -> None:
 
 
 def _taken(parent: Parent, ours: Module, theirs: Module) -> dict[str, Tensor]:
-    """The parent's tensors of a module under the names they get."""
+    """Tensors of the parent's module under their new names."""
     return {
         ours.prefix + name.removeprefix(theirs.prefix): tensor
         for name, tensor in parent.weights.tensors.items()
@@ -264,7 +266,7 @@ def _module(modules: Mapping[str, Module], name: str, where: str) -> Module:
 
 
 def _check_same_reading(parent: Parent, experiment: Experiment, kind: str) -> None:
-    """Refuse weights whose input is read otherwise here."""
+    """Refuse weights whose input was preprocessed otherwise."""
     theirs: Mapping[str, Any] = parent.record.experiment.get(kind, {})
     ours: Mapping[str, Any] = getattr(experiment, kind).model_dump(mode="json")
     keys = SAME_IMAGES if kind == "image" else ("encoder", "language")
@@ -279,7 +281,7 @@ def _check_same_reading(parent: Parent, experiment: Experiment, kind: str) -> No
 
 
 def _encoder_run(experiment: Experiment) -> str:
-    """The run whose trained image encoder is read with; empty = none."""
+    """Run whose trained image encoder is used; empty = none."""
     encoder = experiment.image.encoder
     weights = "" if encoder is None else str(encoder.options.get("weights", ""))
     return weights.removeprefix(FROM_RUN) if weights.startswith(FROM_RUN) else ""

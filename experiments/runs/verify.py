@@ -1,4 +1,4 @@
-"""Verify a finished run: every hash of its record is made again from what is there now."""
+"""Verification of a finished run: hashes and metrics of its record, computed again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST, ZERO_SHOT, read_predictions
 from experiments.records.record import RunRecord
 from experiments.records.studies import read_studies
-from experiments.runs.build import fingerprint, needs_of, wanted_studies
+from experiments.runs.build import fingerprint, labelled_studies, needs_of
 from experiments.runs.restore import restore
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -26,17 +26,17 @@ from kg.errors import InputError
 __all__ = ["Verified", "verify_run"]
 
 _PARTS = {"trained": TEST, "zero_shot": ZERO_SHOT}
-"""Where the answers of each basis are kept."""
+"""Subset of the predictions of each basis."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """One thing that was looked at.
+    """Result of one check.
 
     Args:
-        what: What it is.
-        holds: Whether it is still what the record says; None where it could not be looked at.
-        detail: What was found.
+        what: Subject of the check.
+        holds: Whether it agrees with the record; None where it could not be checked.
+        detail: Details of the result.
     """
 
     what: str
@@ -45,34 +45,37 @@ class Verified:
 
 
 def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
-    """Make every hash of a run's record again, and its AUROCs from its predictions.
+    """Compute every hash of a run's record again, and its AUROCs from its predictions.
 
     Args:
         folder: The run's folder.
-        root: Folder of data sets; without it the data are not looked at.
+        root: Folder of data sets; without it the data are not checked.
 
     Raises:
         InputError: If there is no readable record.
     """
     record = folder.load_record()
-    looked: dict[str, Callable[[], tuple[bool, str]]] = {
+    checks: dict[str, Callable[[], tuple[bool, str]]] = {
         "configuration": lambda: _equal(
             config_hash(resolve(str(folder.config))), record.config_hash
         ),
         "split": lambda: _equal(Manifest.load(folder.splits).sha256, record.split_manifest),
-        "graph and weights": lambda: (True, restore(folder).reader.structure.fingerprint[:12]),
+        "graph and weights": lambda: (
+            True,
+            restore(folder).preprocessor.structure.fingerprint[:12],
+        ),
     }
     if folder.predictions.is_file() or "classification" in record.tasks:
-        looked["predictions"] = lambda: _predictions(folder, record)
+        checks["predictions"] = lambda: _predictions(folder, record)
     if folder.studies.is_file():
-        looked["studies"] = lambda: _studies(folder)
-    rows = [_look(what, check) for what, check in looked.items()]
+        checks["studies"] = lambda: _studies(folder)
+    rows = [_checked(what, check) for what, check in checks.items()]
     if root is None:
-        return [*rows, Verified("data", None, "not looked at: no --root")]
-    return [*rows, _look("data", lambda: _equal(_data(folder, root), record.data_fingerprint))]
+        return [*rows, Verified("data", None, "not checked: no --root")]
+    return [*rows, _checked("data", lambda: _equal(_data(folder, root), record.data_fingerprint))]
 
 
-def _look(what: str, check: Callable[[], tuple[bool, str]]) -> Verified:
+def _checked(what: str, check: Callable[[], tuple[bool, str]]) -> Verified:
     try:
         return Verified(what, *check())
     except InputError as error:
@@ -86,16 +89,16 @@ def _equal(now: str, recorded: str) -> tuple[bool, str]:
 
 
 def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
-    """Whether every AUROC of the record is that of the predictions that are there."""
+    """Whether every AUROC of the record follows from the stored predictions."""
     now = {
-        (part.part, finding): value
-        for part in read_predictions(folder.predictions)
+        (subset.part, finding): value
+        for subset in read_predictions(folder.predictions)
         for finding, value in zip(
-            part.findings, auroc(part.labels, part.probabilities), strict=True
+            subset.findings, auroc(subset.labels, subset.probabilities), strict=True
         )
     }
-    if "classification" in record.tasks and not any(part == TEST for part, _ in now):
-        return False, "they hold no test part"
+    if "classification" in record.tasks and not any(subset == TEST for subset, _ in now):
+        return False, "they hold no test set"
     places = [(row, (_PARTS.get(row.basis, TEST), row.finding)) for row in record.findings]
     rows = [(row, now[place]) for row, place in places if row.part == TEST and place in now]
     other = [row.label for row, value in rows if not _same(row.metrics["auroc"].value, value)]
@@ -105,22 +108,22 @@ def _predictions(folder: RunFolder, record: RunRecord) -> tuple[bool, str]:
 
 
 def _studies(folder: RunFolder) -> tuple[bool, str]:
-    """Whether what is known of studies is of the very studies the predictions are of."""
+    """Whether the table of studies has the same studies as the predictions."""
     known = read_studies(folder.studies)
-    for part in read_predictions(folder.predictions):
-        rows = [(row.study, row.patient) for row in known if row.part == part.part]
-        if rows != list(zip(part.studies, part.patients, strict=True)):
-            return False, f"they are not those of the predictions of {part.part}"
+    for subset in read_predictions(folder.predictions):
+        rows = [(row.study, row.patient) for row in known if row.part == subset.part]
+        if rows != list(zip(subset.studies, subset.patients, strict=True)):
+            return False, f"they are not those of the predictions of {subset.part}"
     return True, f"they are those of all {len(known)} predictions"
 
 
-def _same(said: float | None, now: float) -> bool:
-    """Whether a recorded number is the one found now; None stands for not defined."""
-    return not np.isfinite(now) if said is None else abs(said - now) < 1e-9
+def _same(recorded: float | None, now: float) -> bool:
+    """Whether a recorded number equals the one computed now; None = not defined."""
+    return not np.isfinite(now) if recorded is None else abs(recorded - now) < 1e-9
 
 
 def _data(folder: RunFolder, root: Path) -> str:
-    """Fingerprint of the studies of all parts as they are read now."""
+    """Fingerprint of the studies of all subsets as read now."""
     experiment = resolve(str(folder.config))
     opened = open_dataset(
         experiment.data,
@@ -130,7 +133,7 @@ def _data(folder: RunFolder, root: Path) -> str:
     )
     manifest = Manifest.load(folder.splits)
     used = {"train", "validation", "test"}
-    studies = wanted_studies(opened.studies, experiment.data)
+    studies = labelled_studies(opened.studies, experiment.data)
     return opened.fingerprint or fingerprint(
         [study for study in studies if manifest.assignments.get(study.study) in used],
         opened.root,

@@ -148,8 +148,8 @@ class GraphFusion(System):
         known = finding in self.setting.graph.index
         return "zero_shot" if known and self.options.vectors == "given" else "not_possible"
 
-    def remembered(self, finding: str) -> tuple[str, ...]:
-        """Concepts in the memory of a finding, in the order of its attention."""
+    def neighbours(self, finding: str) -> tuple[str, ...]:
+        """Concepts in the graph neighbourhood of a finding, in the order of its attention."""
         index, _, mask = self.classifier.concept_reader.neighbourhood((finding,))
         concepts = self.setting.graph.concepts
         return tuple(concepts[place].id for place in index[0][mask[0]].tolist())

@@ -1,4 +1,4 @@
-"""Classification: findings a system was trained on, calibrated and cut on validation."""
+"""Classification of the findings trained on, with calibration and thresholds of validation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from experiments.inference.finding_tables import (
     finding_rows,
-    keep_parts,
     measure,
     not_averaged,
     plan_of,
+    save_subsets,
     scored,
     summary,
 )
@@ -23,9 +23,9 @@ from experiments.metrics.calibration import Calibration, calibrate
 from experiments.metrics.sums import MetricsOf
 from experiments.metrics.table import MetricTable
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import TEST, ScoredPart
+from experiments.records.predictions import TEST, ScoredSubset
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies, able
 from kg.errors import InputError
 
@@ -34,7 +34,7 @@ __all__ = ["Classification"]
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationResult(TaskResult):
-    """What classification measured, with what pages show of single studies.
+    """Result of classification, with calibration and predictions for pages of examples.
 
     Args:
         calibration: Temperatures and thresholds chosen on validation.
@@ -42,26 +42,26 @@ class ClassificationResult(TaskResult):
     """
 
     calibration: Calibration
-    test: ScoredPart
+    test: ScoredSubset
 
 
 class Classification:
-    """Probabilities of the findings trained on, with thresholds and temperatures of validation."""
+    """Probabilities of the findings trained on, with temperatures and thresholds of validation."""
 
     capability: ClassVar[type] = Classifies
     table: ClassVar[str] = "predictions.parquet"
     metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro", "f1_macro", "ece_macro")
     sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
-    def measure(self, folder: RunFolder, context: Assembled) -> ClassificationResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> ClassificationResult:
         """Calibrate on validation, measure on test; write predictions and studies of both.
 
         Raises:
             InputError: If the system was trained on none of the findings.
         """
-        reader, exclusive = context.reader, context.reader.exclusive
+        preprocessor, exclusive = context.preprocessor, context.preprocessor.exclusive
         system: Classifies = able(context.system, Classifies)
-        basis = [system.basis(name) for name in reader.findings]
+        basis = [system.basis(name) for name in preprocessor.findings]
         if "trained" not in basis:
             raise InputError(
                 f"{context.experiment.system.name} was trained on none of the findings",
@@ -71,36 +71,36 @@ class Classification:
         raw = _score(context, validation)
         patients = [study.patient for study in validation.studies]
         calibration = calibrate(validation.targets.numpy(), raw, patients, exclusive=exclusive)
-        parts = (
-            scored("validation", validation, reader.findings, calibration.apply(raw)),
-            scored(TEST, test, reader.findings, calibration.apply(_score(context, test))),
+        subsets = (
+            scored("validation", validation, preprocessor.findings, calibration.apply(raw)),
+            scored(TEST, test, preprocessor.findings, calibration.apply(_score(context, test))),
         )
-        keep_parts(folder, parts, {"validation": validation.studies, TEST: test.studies})
-        table = _table(context, parts[1], calibration)
-        labels = {name: reader.graph.concept(name).label for name in reader.findings}
+        save_subsets(folder, subsets, {"validation": validation.studies, TEST: test.studies})
+        table = _table(context, subsets[1], calibration)
+        labels = {name: preprocessor.graph.concept(name).label for name in preprocessor.findings}
         return ClassificationResult(
             metrics={TEST: summary(table)},
             findings=finding_rows(table, TEST, labels, basis, calibration),
             warnings=not_averaged((row.finding, row.remark) for row in table.findings),
             calibration=calibration,
-            test=parts[1],
+            test=subsets[1],
         )
 
 
-def _score(context: Assembled, cohort: Cohort) -> FloatArray:
+def _score(context: RunContext, cohort: Cohort) -> FloatArray:
     """Raw probabilities of the findings trained on."""
     return probabilities(
         context.system,
         batches(cohort, range(len(cohort))),
-        context.reader.findings,
-        exclusive=context.reader.exclusive,
+        context.preprocessor.findings,
+        exclusive=context.preprocessor.exclusive,
     )
 
 
-def _table(context: Assembled, test: ScoredPart, calibration: Calibration) -> MetricTable:
-    """Metrics of the test studies, and how the answers agree with the graph."""
+def _table(context: RunContext, test: ScoredSubset, calibration: Calibration) -> MetricTable:
+    """Metrics of the test studies, agreement with the graph included."""
     plan, seed = plan_of(context), context.experiment.seed
-    table = measure(test, calibration.thresholds, plan, seed, context.reader.exclusive)
+    table = measure(test, calibration.thresholds, plan, seed, context.preprocessor.exclusive)
     agrees = agreement(
         test,
         calibration.thresholds,

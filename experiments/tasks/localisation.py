@@ -12,7 +12,7 @@ import torch
 
 from experiments.datasets._boxes import Box, boxes_of
 from experiments.loading.cohort import Cohort, batches
-from experiments.loading.image_needs import boxes_in_squares
+from experiments.loading.image_needs import resized_boxes
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
@@ -22,7 +22,7 @@ from experiments.records.predictions import TEST
 from experiments.records.record import Measured
 from experiments.records.scores import ScoredStudies, write_scores
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Localises, able
 from kg.errors import InputError
 
@@ -45,7 +45,7 @@ class Localisation:
     sums: ClassVar[Mapping[str, MetricsOf]] = {"localisation": _metrics}
     metrics: ClassVar[tuple[str, ...]] = tuple(_metrics(()))
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Ask for a map of each finding that was marked in a picture of a test study.
 
         Raises:
@@ -76,16 +76,16 @@ class Localisation:
         return TaskResult(metrics={TEST: measured})
 
 
-def _marked(context: Assembled, cohort: Cohort) -> dict[int, Marked]:
+def _marked(context: RunContext, cohort: Cohort) -> dict[int, Marked]:
     """Boxes of the findings trained on, by place of the study."""
-    data, pictures = context.experiment.data, context.reader.pictures
+    data, pictures = context.experiment.data, context.preprocessor.images
     dataset = build_dataset(data.name, data.options)
     if pictures is None or not hasattr(dataset, "boxes"):
         return {}
     boxes: Iterable[Box] = dataset.boxes(context.root)
     by_study: defaultdict[str, list[Box]] = defaultdict(list)
     for box in boxes:
-        if box.concept in context.reader.findings:
+        if box.concept in context.preprocessor.findings:
             by_study[box.study].append(box)
     side, recipe = pictures.encoder.preprocessing.size, pictures.section.recipe
     marked: dict[int, Marked] = {}
@@ -94,7 +94,7 @@ def _marked(context: Assembled, cohort: Cohort) -> dict[int, Marked]:
         for picture, image in enumerate(pictures.chosen(study, context.root)):
             for box in boxes_of(study, image, by_study[study.study]):
                 drawn = replace(image, box=box.shares(image, context.root))
-                placed = boxes_in_squares([[drawn]], context.root, side, recipe)
+                placed = resized_boxes([[drawn]], context.root, side, recipe)
                 if not placed.isnan().any():  # a box may lie in other tiles of the picture
                     found[picture, box.concept].append(placed[0, 0].tolist())
         if found:
@@ -104,14 +104,14 @@ def _marked(context: Assembled, cohort: Cohort) -> dict[int, Marked]:
 
 @torch.no_grad()
 def _pointed(
-    context: Assembled, cohort: Cohort, marked: Mapping[int, Marked]
+    context: RunContext, cohort: Cohort, marked: Mapping[int, Marked]
 ) -> tuple[list[int], StudySums]:
     """Places of the studies with a map of what was marked, and what each contributes."""
     system: Localises = able(context.system, Localises)
     was_training = context.system.training
     context.system.eval()
     device = next(context.system.parameters()).device
-    findings = context.reader.findings
+    findings = context.preprocessor.findings
     maps: list[FloatArray] = []
     for batch in batches(cohort, list(marked), 32):
         maps.extend(system.localise(batch.to(device), findings).double().cpu().numpy())

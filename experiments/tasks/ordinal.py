@@ -27,7 +27,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
 from experiments.records.scores import ScoredStudies, write_scores
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies
 from kg.errors import InputError
 
@@ -54,13 +54,13 @@ class Ordinal:
     )
     sums: ClassVar[Mapping[str, MetricsOf]] = {"ordinal": _metrics}
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
         """Ask the test studies for their grade.
 
         Raises:
             InputError: If the labels are not grades in order, or no test study has one.
         """
-        reader, choice = context.reader, context.choice
+        reader, choice = context.preprocessor, context.choice
         if not (reader.exclusive and choice.ordered):
             raise InputError(
                 f"the labels {choice.name} of {context.experiment.data.name} are not grades in "

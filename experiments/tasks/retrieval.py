@@ -1,4 +1,4 @@
-"""Retrieval: finds the report of a picture, and the picture of a report, among all tested."""
+"""Retrieval of reports by image, and of images by report, among all test studies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from experiments.records.predictions import TEST
 from experiments.records.record import Measured
 from experiments.records.scores import ScoredStudies, write_scores
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Embeds, able
 from kg.errors import InputError
 
@@ -34,7 +34,7 @@ def _metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
 
 
 class Retrieval:
-    """Recall, mean reciprocal rank and median rank both ways, beside what chance would find."""
+    """Recall, mean reciprocal rank and median rank in both directions, beside chance."""
 
     capability: ClassVar[type] = Embeds
     table: ClassVar[str] = "scores.parquet"
@@ -45,19 +45,19 @@ class Retrieval:
         name for metrics in sums.values() for name in metrics(())
     )
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
-        """Embed the test studies that have picture and report, and look for each in the others.
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
+        """Embed the test studies with image and report, and rank each among the others.
 
         Raises:
             InputError: If no test study has both.
         """
         cohort = context.with_training_text("test")
-        found = retrieved(context, cohort)
-        if found is None:
+        result = retrieved(context, cohort)
+        if result is None:
             raise InputError(
-                "no test study has picture and report", "retrieval needs both: see `data check`"
+                "no test study has image and report", "retrieval needs both: see `data check`"
             )
-        places, sums = found
+        places, sums = result
         patients = np.asarray([cohort.studies[at].patient for at in places], dtype=object)
         studies = tuple(cohort.studies[at].study for at in places)
         rows = [
@@ -74,20 +74,20 @@ class Retrieval:
         return TaskResult(metrics={TEST: measured})
 
 
-def retrieved(context: Assembled, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
-    """Places of the studies with both sides, and what each contributes both ways; None = none.
+def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
+    """Places of the studies with image and report, and their rank sums in both directions; or None.
 
-    Reports that say the same word for word belong to the same pictures. They are looked for whole,
-    also where training draws single sentences.
+    Identical reports count as matches of the same images. Whole reports are ranked, also where
+    training draws single sentences.
     """
     image, text = _embedded(context, replace(cohort, sentences=False))
     there = (~image.isnan().any(1) & ~text.isnan().any(1)).nonzero().squeeze(1).tolist()
     if not there:
         return None
     near = (image[there] @ text[there].T).double().numpy()
-    words = [context.reader.words.passages(cohort.studies[at], "full") for at in there]
-    said: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
-    same = said[:, None] == said[None]
+    words = [context.preprocessor.text.passages(cohort.studies[at], "full") for at in there]
+    reports: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
+    same = reports[:, None] == reports[None]
     return there, {
         "image_to_text": retrieval_sums(near, same),
         "text_to_image": retrieval_sums(near.T, same.T),
@@ -95,8 +95,8 @@ def retrieved(context: Assembled, cohort: Cohort) -> tuple[list[int], dict[str, 
 
 
 @torch.no_grad()
-def _embedded(context: Assembled, cohort: Cohort) -> tuple[Tensor, Tensor]:
-    """Unit vectors of pictures and reports, `[n, D]` each; NaN where there is none."""
+def _embedded(context: RunContext, cohort: Cohort) -> tuple[Tensor, Tensor]:
+    """Unit vectors of images and reports, `[n, D]` each; NaN where there is none."""
     system: Embeds = able(context.system, Embeds)
     was_training = context.system.training
     context.system.eval()
@@ -113,9 +113,9 @@ def _embedded(context: Assembled, cohort: Cohort) -> tuple[Tensor, Tensor]:
     return torch.cat(images), torch.cat(texts)
 
 
-def mean_reciprocal_rank(context: Assembled) -> float:
-    """Mean of both ways on the validation studies; NaN where none has both sides."""
-    found = retrieved(context, context.with_training_text("validation"))
-    if found is None:
+def mean_reciprocal_rank(context: RunContext) -> float:
+    """Mean reciprocal rank of both directions on validation; NaN where no study has both."""
+    result = retrieved(context, context.with_training_text("validation"))
+    if result is None:
         return float("nan")
-    return float(np.mean([each["reciprocal_rank"].mean() for each in found[1].values()]))
+    return float(np.mean([each["reciprocal_rank"].mean() for each in result[1].values()]))

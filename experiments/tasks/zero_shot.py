@@ -1,4 +1,4 @@
-"""Zero-shot: findings that training was shown no label of, without threshold or calibration."""
+"""Zero-shot classification of findings without training labels, thresholds or calibration."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from experiments.inference.answers import answer
 from experiments.inference.finding_tables import (
     finding_rows,
-    keep_parts,
     measure,
     plan_of,
+    save_subsets,
     scored,
     summary,
     with_distances,
@@ -23,7 +23,7 @@ from experiments.metrics.sums import MetricsOf
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ZERO_SHOT
 from experiments.records.task_result import TaskResult
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.capabilities import Classifies, able
 from kg.errors import InputError
 
@@ -31,24 +31,24 @@ __all__ = ["ZeroShot"]
 
 
 class ZeroShot:
-    """Probabilities of findings held out of training, and of those never trained at all."""
+    """Probabilities of findings held out of training, and of those never trained."""
 
     capability: ClassVar[type] = Classifies
     table: ClassVar[str] = "predictions.parquet"
     metrics: ClassVar[tuple[str, ...]] = ("auroc_macro", "auprc_macro")
     sums: ClassVar[Mapping[str, MetricsOf]] = {}
 
-    def measure(self, folder: RunFolder, context: Assembled) -> TaskResult:
-        """Ask the test studies for every finding that was not trained.
+    def measure(self, folder: RunFolder, context: RunContext) -> TaskResult:
+        """Predict every finding that was not trained for the test studies.
 
         Raises:
-            InputError: If there is none, or the system answers for none of them.
+            InputError: If there is none, or the system predicts none of them.
         """
-        reader = context.reader
+        preprocessor = context.preprocessor
         system: Classifies = able(context.system, Classifies)
         held = (
-            *(name for name in reader.findings if system.basis(name) == "zero_shot"),
-            *reader.held.findings,
+            *(name for name in preprocessor.findings if system.basis(name) == "zero_shot"),
+            *preprocessor.held.findings,
         )
         if not held:
             raise InputError(
@@ -58,15 +58,15 @@ class ZeroShot:
         test, data = context.cohorts["test"], context.experiment.data
         truth = targets(test.studies, held, data.uncertain, data.blank)
         answers = answer(context.system, test, held, None)
-        asked = replace(test, targets=torch.from_numpy(truth))
-        part = scored(ZERO_SHOT, asked, held, answers.probabilities)
-        keep_parts(folder, (part,), {ZERO_SHOT: test.studies})
-        table = measure(part, None, plan_of(context), context.experiment.seed, False)
-        labels = {name: reader.graph.concept(name).label for name in held}
+        cohort = replace(test, targets=torch.from_numpy(truth))
+        subset = scored(ZERO_SHOT, cohort, held, answers.probabilities)
+        save_subsets(folder, (subset,), {ZERO_SHOT: test.studies})
+        table = measure(subset, None, plan_of(context), context.experiment.seed, False)
+        labels = {name: preprocessor.graph.concept(name).label for name in held}
         basis = [system.basis(name) for name in held]
         rows = finding_rows(table, "test", labels, basis, None)
-        taught = [name for name in reader.findings if name not in held]
+        trained = [name for name in preprocessor.findings if name not in held]
         return TaskResult(
             metrics={ZERO_SHOT: summary(table)},
-            findings=with_distances(rows, reader.graph, taught),
+            findings=with_distances(rows, preprocessor.graph, trained),
         )

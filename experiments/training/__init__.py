@@ -1,1 +1,1 @@
-"""Training: studies become tensors, one Trainer.fit a stage, scores on what was held out."""
+"""Training of the stages of a run with Lightning: optimisers, callbacks and checkpoints."""

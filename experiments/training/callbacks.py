@@ -1,4 +1,4 @@
-"""Keeper: measures on validation after each epoch, keeps last and best, stops in good order."""
+"""CheckpointCallback: validates after each epoch, saves checkpoints, stops cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -14,36 +14,40 @@ import lightning.pytorch as pl
 from experiments.records.checkpoint import save_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics
-from experiments.training.distributed import ALONE, World
+from experiments.training.distributed import SINGLE_PROCESS, ProcessContext
 from experiments.training.task import Task
 
-__all__ = ["Keeper", "StopAsked"]
+__all__ = ["CheckpointCallback", "StopRequested"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LISTEN = 10
-"""Steps after which several processes ask each other whether a signal came."""
+"""Steps between two exchanges of received signals among several processes."""
 
 
-class StopAsked(BaseException):
-    """A signal came; the step was finished and a checkpoint saved. Carries the signal."""
+class StopRequested(BaseException):
+    """Stop after a signal, once the step is finished and a checkpoint saved.
+
+    Args:
+        number: The signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
-class Keeper(pl.Callback):
-    """Measures, keeps and stops.
+class CheckpointCallback(pl.Callback):
+    """Validates, saves checkpoints and stops.
 
     Signals are only noted while a step runs and answered when it is complete, so a checkpoint
     never holds half a step or half of the batches whose gradients a step sums.
 
     Args:
         folder: The run's folder; of its checkpoints `last` resumes, `best` predicts.
-        measure: Validation metrics of the system as it stands.
-        identity: What the weights belong to.
+        measure: Gives the validation metrics of the current weights.
+        identity: Run that the weights belong to.
         stage: Place of the stage in the run.
-        world: The processes that train together; only the one that leads measures and writes.
+        process: This process; only the main one measures and writes.
         every: Steps between saves of `last` within an epoch; 0 = only at its end.
     """
 
@@ -54,26 +58,31 @@ class Keeper(pl.Callback):
         identity: dict[str, Any],
         *,
         stage: int,
-        world: World = ALONE,
+        process: ProcessContext = SINGLE_PROCESS,
         every: int = 0,
     ) -> None:
         self.checkpoints, self.journal, self.measure = folder.checkpoints, folder.metrics, measure
         self.identity, self.stage, self.every = identity, stage, every
-        self.world = world
+        self.process = process
         self.best = float("-inf")
         self.waited = 0
-        self.asked: int | None = None
+        self.requested: int | None = None
         self._before: dict[int, Any] = {}
 
+    @property
+    def state_key(self) -> str:
+        """Key in Lightning checkpoints: the class's first name, so that old ones resume."""
+        return "Keeper"
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remember who listens to signals, before Lightning does."""
+        """Remember the signal handlers that were set before Lightning's."""
         if threading.current_thread() is threading.main_thread():  # nobody else may listen
             self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save where a stage starts; one resumed after its last epoch has nothing left to do.
+        """Save a checkpoint at the start of a stage; stop at once where patience has run out.
 
-        From here on signals are ours alone: Lightning would break off between two batches.
+        Signals are handled here from now on: Lightning would break off between two batches.
         """
         assert isinstance(pl_module, Task)
         for number in self._before:
@@ -86,12 +95,12 @@ class Keeper(pl.Callback):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         """Note a signal instead of breaking off in the middle of a step."""
-        if self.asked is not None:  # a second signal will not wait
-            raise StopAsked(number)
-        self.asked = number
+        if self.requested is not None:  # a second signal will not wait
+            raise StopRequested(number)
+        self.requested = number
 
-    def give_back(self) -> None:
-        """Give the signals back to who listened before."""
+    def restore_handlers(self) -> None:
+        """Restore the signal handlers that were set before."""
         while self._before:
             number, handler = self._before.popitem()
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
@@ -104,37 +113,37 @@ class Keeper(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save now and then, and when a signal came, if a step is complete.
+        """Save a checkpoint when one is due or a signal came, if a step is complete.
 
-        The end of an epoch waits for its measurement.
+        The last batch of an epoch waits for the validation after it.
         """
         if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         due = self.every and trainer.global_step % self.every == 0
-        asked = self._heard(trainer.global_step)
-        if due or asked:
+        number = self._received_signal(trainer.global_step)
+        if due or number:
             trainer.save_checkpoint(self.checkpoints / "last")
-        if asked:
-            raise StopAsked(asked)
+        if number:
+            raise StopRequested(number)
 
-    def _heard(self, step: int = 0) -> int:
-        """The signal that came to any process, 0 = none.
+    def _received_signal(self, step: int = 0) -> int:
+        """Signal that any process received, 0 = none.
 
-        Several processes ask each other only now and then: every answer waits for all devices.
+        Several processes exchange it only every `LISTEN` steps, as that waits for all devices.
         """
-        if step % LISTEN and not self.world.alone:
+        if step % LISTEN and not self.process.is_single:
             return 0
-        return int(self.world.largest(self.asked or 0))
+        return int(self.process.largest(self.requested or 0))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at validation where it is time, keep the better weights, save, and stop."""
+        """Validate where it is due, save the best weights and a checkpoint, and stop early."""
         assert isinstance(pl_module, Task)
         pl_module.check_finite()
         losses = pl_module.mean_losses()
         done, stage = trainer.current_epoch + 1, pl_module.stage
-        looks = done % stage.validate_every_n_epochs == 0 or done == trainer.max_epochs
+        validates = done % stage.validate_every_n_epochs == 0 or done == trainer.max_epochs
         value = math.nan
-        if self.world.leads:
+        if self.process.is_main:
             row: dict[str, Any] = {
                 "stage": self.stage,
                 "epoch": trainer.current_epoch,
@@ -142,24 +151,24 @@ class Keeper(pl.Callback):
                 **{f"loss/{name}": loss for name, loss in losses.items()},
                 "skipped": int(pl_module.skipped),
             }
-            if looks:
+            if validates:
                 pl_module.system.eval()
                 measured = self.measure()
                 pl_module.system.train()
                 row |= {f"validation/{name}": number for name, number in measured.items()}
                 value = measured.get(stage.monitor, math.nan)
             append_metrics(self.journal, row)
-        if looks:
+        if validates:
             # a loss is better where it is lower
             sign = -1.0 if stage.monitor.startswith("loss") else 1.0
-            self._keep(pl_module, sign * self.world.agree(value), trainer.current_epoch)
+            self._save_best(pl_module, sign * self.process.from_main(value), trainer.current_epoch)
         if stage.patience and self.waited >= stage.patience:
             trainer.should_stop = True
         trainer.save_checkpoint(self.checkpoints / "last")
-        if asked := self._heard():
-            raise StopAsked(asked)
+        if number := self._received_signal():
+            raise StopRequested(number)
 
-    def _keep(self, task: Task, value: float, epoch: int) -> None:
+    def _save_best(self, task: Task, value: float, epoch: int) -> None:
         """Save the weights where the monitored value is the best so far, or after every epoch.
 
         As long as it was never defined (no finding has both classes), the last epoch is kept.
@@ -168,7 +177,7 @@ class Keeper(pl.Callback):
         if better:
             self.best = value
         self.waited = 0 if better or self.best == float("-inf") else self.waited + 1
-        if self.world.leads and (not self.waited or task.stage.checkpoint == "last"):
+        if self.process.is_main and (not self.waited or task.stage.checkpoint == "last"):
             state = {"stage": self.stage, "epoch": epoch, "monitor": task.stage.monitor}
             value_or_none = abs(value) if value == value else None
             save_checkpoint(
@@ -179,11 +188,11 @@ class Keeper(pl.Callback):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know."""
+        """State that a resumed run needs."""
         best = self.best if self.best != float("-inf") else None
         return {"best": best, "waited": self.waited, "stage": self.stage}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what was kept."""
+        """Restore the state of a resumed run."""
         self.best = float("-inf") if state_dict["best"] is None else state_dict["best"]
         self.waited = state_dict["waited"]

@@ -1,4 +1,4 @@
-"""Lightning's checkpoints without pickle: tensors as safetensors, all else as tagged JSON."""
+"""Lightning checkpoints without pickle: tensors as safetensors, everything else as tagged JSON."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KIND = "$kind"
 
 
 def pack(value: Any, tensors: dict[str, Tensor], at: str = "") -> Any:
-    """Nested value as JSON, its tensors moved into `tensors` under the path where they stood.
+    """Nested value as JSON, with its tensors moved into `tensors` under their path.
 
     Mappings keep the type of their keys, tuples stay tuples.
 
     Raises:
-        TypeError: On a value that has no place in a checkpoint.
+        TypeError: On a value that a checkpoint cannot hold.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -43,7 +43,7 @@ def pack(value: Any, tensors: dict[str, Tensor], at: str = "") -> Any:
 
 
 def unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """What `pack` was given."""
+    """Value that `pack` was given."""
     if isinstance(value, list):
         return [unpack(item, tensors) for item in value]
     if not isinstance(value, dict):
@@ -58,10 +58,10 @@ def unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 class SafeCheckpointIO(CheckpointIO):
-    """Saves what Lightning hands over as a folder of safetensors and JSON; never unpickles.
+    """Checkpoint plugin for Lightning: a folder of safetensors and JSON; never unpickles.
 
     Args:
-        identity: What the weights belong to; a checkpoint of anything else is refused.
+        identity: Run that the weights belong to; any other checkpoint is refused.
     """
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ class SafeCheckpointIO(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint in the place of the one at `path`, whole or not at all."""
+        """Write a checkpoint atomically, replacing the one at `path`."""
         tensors: dict[str, Tensor] = {}
         state = pack(checkpoint, tensors)
         save_checkpoint(Path(path), tensors, state, self.identity)
@@ -81,11 +81,11 @@ class SafeCheckpointIO(CheckpointIO):
         map_location: Any = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint after its hash and identity were checked."""
-        found = load_checkpoint(Path(path), identity=self.identity)
+        """Read a checkpoint after checking hash and identity."""
+        loaded = load_checkpoint(Path(path), identity=self.identity)
         device = map_location if isinstance(map_location, str | torch.device) else "cpu"
-        tensors = {name: tensor.to(device) for name, tensor in found.tensors.items()}
-        restored: dict[str, Any] = unpack(dict(found.state), tensors)
+        tensors = {name: tensor.to(device) for name, tensor in loaded.tensors.items()}
+        restored: dict[str, Any] = unpack(dict(loaded.state), tensors)
         return restored
 
     def remove_checkpoint(self, path: str | Path) -> None:

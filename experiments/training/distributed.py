@@ -1,8 +1,9 @@
-"""World: the processes that train one run together, one for each device, on one machine or many.
+"""Processes that train one run together, one for each device, on one machine or many.
 
 Where `devices` asks for several and nothing else started this process, the run starts the others
 itself. Under `torchrun` (`torchrun ... --no-python kgdx experiment run CONFIG`) every process runs
-the same command, the first leads and the others follow it; the folder of runs must be shared.
+the same command, the first is the main process and the others are workers; the folder of runs
+must be shared.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined
 
 from kg.errors import InputError, RunStopped
 
-__all__ = ["ALONE", "World", "follows", "joined"]
+__all__ = ["SINGLE_PROCESS", "ProcessContext", "is_worker", "process_group"]
 
 WAIT = timedelta(hours=12)
-"""How long a process waits for the others: the leader reads and encodes the data first."""
-FOLLOW = "experiments.runner.worker"
+"""Longest time a process waits for the others: the main one reads and encodes the data first."""
+WORKER = "experiments.runner.worker"
 STORE = "kgdx"
 FOLDER = "folder"
 ARRIVED = "arrived"
 
 
 @dataclass(frozen=True)
-class World:
-    """One process among those that train a run.
+class ProcessContext:
+    """One process of those that train a run.
 
     Args:
-        rank: Place of this process; 0 leads: it alone measures and writes.
+        rank: Rank of this process; rank 0 is the main one, which alone measures and writes.
         processes: Number of processes.
         here: Number of them on this machine.
         folder: The run's folder.
@@ -52,38 +53,38 @@ class World:
     folder: Path = Path()
 
     @property
-    def alone(self) -> bool:
+    def is_single(self) -> bool:
         """Whether there is no other process."""
         return self.processes == 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this process measures and writes."""
+    def is_main(self) -> bool:
+        """Whether this is the main process, which measures and writes."""
         return self.rank == 0
 
-    def agree(self, value: float) -> float:
-        """The leader's value, in every process."""
-        if self.alone:
+    def from_main(self, value: float) -> float:
+        """Value of the main process, in every process."""
+        if self.is_single:
             return value
-        told = torch.tensor(value, dtype=torch.float64)
-        distributed.broadcast(told, 0)
-        return float(told)
+        shared = torch.tensor(value, dtype=torch.float64)
+        distributed.broadcast(shared, 0)
+        return float(shared)
 
     def largest(self, value: float) -> float:
-        """The largest value of all processes, in every one."""
-        if self.alone:
+        """Largest value of all processes, in every one."""
+        if self.is_single:
             return value
-        found = torch.tensor(value, dtype=torch.float64)
-        distributed.all_reduce(found, distributed.ReduceOp.MAX)
-        return float(found)
+        largest = torch.tensor(value, dtype=torch.float64)
+        distributed.all_reduce(largest, distributed.ReduceOp.MAX)
+        return float(largest)
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum over all processes, in every one."""
-        if self.alone:
+        """Sum over all processes, in every one."""
+        if self.is_single:
             return value
-        found = value.detach().clone()
-        distributed.all_reduce(found)
-        return found
+        total = value.detach().clone()
+        distributed.all_reduce(total)
+        return total
 
     def check_batch(self, size: int, where: str) -> None:
         """Refuse a batch that cannot be shared equally.
@@ -98,23 +99,23 @@ class World:
             )
 
 
-ALONE = World()
+SINGLE_PROCESS = ProcessContext()
 
 
-def follows() -> bool:
-    """Whether another process leads the run this one is part of."""
+def is_worker() -> bool:
+    """Whether this process is a worker of a run with another main process."""
     return int(os.environ.get("RANK", "0")) > 0
 
 
 @contextmanager
-def joined(folder: Path, root: Path, devices: int = 0) -> Iterator[World]:
-    """The world of a run, joined for the length of the block.
+def process_group(folder: Path, root: Path, devices: int = 0) -> Iterator[ProcessContext]:
+    """Process group of a run, for the length of the block.
 
     Args:
-        folder: The run's folder; a process that follows is told it and need not know.
+        folder: The run's folder; a worker receives it and need not know it.
         root: Folder of the data set, for the processes started here.
-        devices: Devices the configuration asks for, all machines together; a process that
-            follows need not know.
+        devices: Devices the configuration asks for, all machines together; a worker need not
+            know.
 
     Raises:
         InputError: If this machine has fewer, or `torchrun` started another number of processes.
@@ -122,7 +123,7 @@ def joined(folder: Path, root: Path, devices: int = 0) -> Iterator[World]:
     """
     started = {key: os.environ.get(key) for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")}
     if started["WORLD_SIZE"] is None and devices == 1:
-        yield World(folder=folder)
+        yield ProcessContext(folder=folder)
         return
     _check(devices, started)
     with _others(root, devices, start=started["WORLD_SIZE"] is None) as others:
@@ -137,24 +138,24 @@ def joined(folder: Path, root: Path, devices: int = 0) -> Iterator[World]:
 
 
 def _check(devices: int, started: dict[str, str | None]) -> None:
-    """Refuse what cannot work before any process is started."""
+    """Refuse an impossible number of devices before any process is started."""
     size = int(started["WORLD_SIZE"] or devices)
-    if size != devices and not follows():
+    if size != devices and not is_worker():
         raise InputError(
-            f"devices: {devices} were asked for, torchrun started {size} processes",
+            f"devices: {devices} were requested, torchrun started {size} processes",
             f"--set devices={size}",
         )
     here = int(started["LOCAL_WORLD_SIZE"] or devices)
     if torch.cuda.is_available() and torch.cuda.device_count() < here:
         raise InputError(
-            f"devices: {here} were asked for, this machine has {torch.cuda.device_count()}",
+            f"devices: {here} were requested, this machine has {torch.cuda.device_count()}",
             f"--set devices={torch.cuda.device_count()}, or torchrun over several machines",
         )
 
 
 @contextmanager
 def _others(root: Path, devices: int, *, start: bool) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start the processes that follow, and end them with the block; none where `start` is not."""
+    """Worker processes, started and ended with the block; none where `start` is false."""
     if not start:
         yield []
         return
@@ -170,9 +171,9 @@ def _others(root: Path, devices: int, *, start: bool) -> Iterator[list[subproces
         return before | {key: str(value) for key, value in values.items()}
 
     # -P: a folder called `experiments` where the user stands is not this package;
-    # a session of its own: an interrupt from the keyboard is the leader's to pass on;
-    # a pipe that is never written: it closes with the leader, and they end with it
-    command = [sys.executable, "-P", "-m", FOLLOW, str(root)]
+    # a session of its own: an interrupt from the keyboard is the main process's to pass on;
+    # a pipe that is never written: it closes with the main process, and they end with it
+    command = [sys.executable, "-P", "-m", WORKER, str(root)]
     others = [
         subprocess.Popen(command, env=place(rank), stdin=subprocess.PIPE, start_new_session=True)
         for rank in range(1, devices)
@@ -192,17 +193,17 @@ def _others(root: Path, devices: int, *, start: bool) -> Iterator[list[subproces
 
 
 def _check_alive(others: list[subprocess.Popen[bytes]]) -> None:
-    """Say so where a process that should train along is gone."""
+    """Refuse to wait for a worker that has ended."""
     ended = [code for code in (other.poll() for other in others) if code]
     if ended:
         raise RunStopped(
             f"another process of the run ended with {ended[0]}",
-            "see above what it said; go on with fewer devices or when it is mended",
+            "see its messages above; resume with fewer devices or after fixing the cause",
         )
 
 
-def _join(folder: Path, others: list[subprocess.Popen[bytes]]) -> World:
-    """Meet the other processes, and tell or be told the run's folder."""
+def _join(folder: Path, others: list[subprocess.Popen[bytes]]) -> ProcessContext:
+    """Meet the other processes, and send or receive the run's folder."""
     place = {key: int(os.environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")}
     rank, size, here = place["RANK"], place["WORLD_SIZE"], place["LOCAL_WORLD_SIZE"]
     if torch.cuda.is_available():
@@ -223,5 +224,5 @@ def _join(folder: Path, others: list[subprocess.Popen[bytes]]) -> World:
     )
     if rank == 0:
         store.set(FOLDER, str(folder.absolute()))
-    told = Path(store.get(FOLDER).decode())
-    return World(rank, size, here, told)
+    shared = Path(store.get(FOLDER).decode())
+    return ProcessContext(rank, size, here, shared)

@@ -1,4 +1,4 @@
-"""One stage of training through Lightning's Trainer, resumed exactly where it stopped."""
+"""Training of one stage with Lightning's Trainer, resumed exactly where it stopped."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.runs.build import Assembled
-from experiments.training.callbacks import Keeper
+from experiments.runs.build import RunContext
+from experiments.training.callbacks import CheckpointCallback
 from experiments.training.checkpoints import SafeCheckpointIO
-from experiments.training.distributed import World
+from experiments.training.distributed import ProcessContext
 from experiments.training.task import Task
 from fusion.stage import Stage
 from kg.errors import RunStopped
@@ -34,79 +34,80 @@ log = logging.getLogger(__name__)
 
 KNOWN = (
     ".*treespec.*",
-    # our loader cuts batches from memory and our sampler resumes by itself
+    # the loader cuts batches from memory and the sampler resumes by itself
     ".*does not have many workers.*",
     ".*dataloader is not resumable.*",
     ".*module.s. in eval mode.*",
 )
-"""Warnings of Lightning that say nothing here."""
+"""Lightning warnings that do not apply here."""
 
 
 def fit_stage(
     folder: RunFolder,
-    made: Assembled,
+    context: RunContext,
     place: int,
     measure: Callable[[], dict[str, float]],
     *,
-    world: World,
+    process: ProcessContext,
     resume: Path | None,
 ) -> None:
-    """Train one stage and leave the best weights of it in the system.
+    """Train one stage and load its best weights into the system.
 
     Where memory runs out, the batch is halved, gradients of twice as many batches are summed
-    and training goes on from the last checkpoint, so the step stays what the stage says.
+    and training goes on from the last checkpoint, so the step stays that of the stage.
 
     Args:
         folder: The run's folder.
-        made: The assembled run.
-        place: Which stage.
-        measure: Validation metrics of the system as it stands.
-        world: The processes that train it together.
+        context: The built run.
+        place: Place of the stage in the run.
+        measure: Gives the validation metrics of the current weights.
+        process: This process.
         resume: Checkpoint to go on from, or None.
 
     Raises:
         InputError: If the stage trains nothing.
         RunStopped: If a single study does not fit into memory, or gradients stay not finite.
     """
-    stage = made.system.stages[place]
-    trained = [parameter for parameter in made.system.parameters() if parameter.requires_grad]
+    stage = context.system.stages[place]
+    trained = [parameter for parameter in context.system.parameters() if parameter.requires_grad]
     split = 1
     while True:
         try:
-            _fit(folder, made, place, measure, world=world, resume=resume, split=split)
+            _fit(folder, context, place, measure, process=process, resume=resume, split=split)
             break
         except (RuntimeError, MemoryError) as error:
             if not _memory_ran_out(error):
                 raise
             split *= 2
-            _check_smaller(place, stage, split, world, error)
-            log.warning("memory ran out: each batch is taken in %d parts from here on", split)
+            _check_smaller(place, stage, split, process, error)
+            log.warning("memory ran out: each batch is split into %d from here on", split)
             last = folder.checkpoints / "last"
             if (last / "state.json").is_file() and load_checkpoint(last).state["stage"] == place:
                 resume = last
         finally:
-            # what this stage held still may be what the next one trains
+            # a parameter this stage froze may be trained by the next one
             for parameter in trained:
                 parameter.requires_grad_(True)
     best = load_checkpoint(
-        folder.checkpoints / "best", like=made.system.state_dict(), identity=made.identity()
+        folder.checkpoints / "best", like=context.system.state_dict(), identity=context.identity()
     )
-    made.system.load_state_dict(dict(best.tensors))
+    context.system.load_state_dict(dict(best.tensors))
 
 
 def _memory_ran_out(error: BaseException) -> bool:
-    """Whether torch or Python says so; each allocator has words of its own."""
-    said = str(error).lower()
+    """Whether memory ran out; each allocator has words of its own."""
+    message = str(error).lower()
     return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "can't allocate memory", "not enough memory")
+        words in message
+        for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
 
 
 def _check_smaller(
-    place: int, stage: Stage, split: int, world: World, error: BaseException
+    place: int, stage: Stage, split: int, process: ProcessContext, error: BaseException
 ) -> None:
-    """Give up where taking a batch in `split` parts cannot help."""
-    if not world.alone:  # the others are in the middle of the step
+    """Give up where splitting a batch by `split` cannot help."""
+    if not process.is_single:  # the others are in the middle of the step
         raise RunStopped(
             "memory ran out on one of several devices",
             f"lower stages.{place}.batch_size and raise accumulate as much",
@@ -120,36 +121,36 @@ def _check_smaller(
 
 def _fit(
     folder: RunFolder,
-    made: Assembled,
+    context: RunContext,
     place: int,
     measure: Callable[[], dict[str, float]],
     *,
-    world: World,
+    process: ProcessContext,
     resume: Path | None,
     split: int,
 ) -> None:
-    stage = made.system.stages[place]
-    cohort = made.cohorts["train"]
+    stage = context.system.stages[place]
+    cohort = context.cohorts["train"]
     size = -(-stage.batch_size // split)
-    share = {"rank": world.rank, "processes": world.processes}
+    share = {"rank": process.rank, "processes": process.processes}
     sample: Any = epoch_sample(cohort, stage, place)
-    order = cohort.order(size, made.experiment.seed, sample=sample, **share)
+    order = cohort.order(size, context.experiment.seed, sample=sample, **share)
     together = stage.accumulate * split
     steps = stage.epochs * -(-len(order) // together)
     steps = min(steps, stage.steps) if stage.steps else steps
-    task = Task(made.system, place, steps, order, world)
-    progress = _progress(world)
-    keeper = Keeper(folder, measure, made.identity(), stage=place, world=world)
-    if resume is not None and world.leads:
+    task = Task(context.system, place, steps, order, process)
+    progress = _progress(process)
+    callback = CheckpointCallback(folder, measure, context.identity(), stage=place, process=process)
+    if resume is not None and process.is_main:
         rewind_journal(folder, resume)
     trainer = pl.Trainer(
-        **_places(world),
+        **_devices(process),
         max_epochs=stage.epochs,
         max_steps=stage.steps or -1,
         accumulate_grad_batches=together,
-        precision="bf16-mixed" if _half(made.experiment.precision) else "32-true",
-        callbacks=[keeper, *progress],
-        plugins=[SafeCheckpointIO(made.identity()), *_environment(world)],
+        precision="bf16-mixed" if _half(context.experiment.precision) else "32-true",
+        callbacks=[callback, *progress],
+        plugins=[SafeCheckpointIO(context.identity()), *_environment(process)],
         default_root_dir=folder.path,
         logger=False,
         enable_checkpointing=False,
@@ -165,11 +166,11 @@ def _fit(
         try:
             trainer.fit(task, cohort.loader(order), ckpt_path=path)
         finally:
-            keeper.give_back()
+            callback.restore_handlers()
 
 
 def rewind_journal(folder: RunFolder, resume: Path) -> None:
-    """Forget what was measured after the checkpoint; steps count from 0 in every stage."""
+    """Drop metrics measured after the checkpoint; steps count from 0 in every stage."""
     state = load_checkpoint(resume).state
     here = (int(state["stage"]), int(state["global_step"]))
     rows = read_metrics(folder.metrics)
@@ -178,27 +179,27 @@ def rewind_journal(folder: RunFolder, resume: Path) -> None:
 
 
 def _half(precision: str) -> bool:
-    """Mixed precision where it was asked for and the device is faster with it."""
+    """Whether to train in mixed precision: where configured and on a GPU."""
     return precision == "bf16" and torch.cuda.is_available()
 
 
-def _places(world: World) -> dict[str, Any]:
-    """Where Lightning trains: on one device, or in processes that are there already."""
-    if world.alone:
+def _devices(process: ProcessContext) -> dict[str, Any]:
+    """Devices of the trainer: one, or those of processes that are running already."""
+    if process.is_single:
         return {"devices": 1}
-    # which parameters a step touches hangs on what its studies have
+    # the parameters a step uses depend on the modalities its studies have
     strategy = "ddp_find_unused_parameters_true"
-    nodes = world.processes // world.here
-    return {"devices": world.here, "num_nodes": nodes, "strategy": strategy}
+    nodes = process.processes // process.here
+    return {"devices": process.here, "num_nodes": nodes, "strategy": strategy}
 
 
-def _environment(world: World) -> list[TorchElasticEnvironment]:
-    """How Lightning learns of processes that it did not start."""
-    return [] if world.alone else [TorchElasticEnvironment()]
+def _environment(process: ProcessContext) -> list[TorchElasticEnvironment]:
+    """Cluster environment for processes that Lightning did not start."""
+    return [] if process.is_single else [TorchElasticEnvironment()]
 
 
-def _progress(world: World) -> list[pl.Callback]:
-    """A progress bar on standard error where a person looks at it."""
-    if not sys.stderr.isatty() or not world.leads:
+def _progress(process: ProcessContext) -> list[pl.Callback]:
+    """Progress bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty() or not process.is_main:
         return []
     return [RichProgressBar(console_kwargs={"stderr": True})]

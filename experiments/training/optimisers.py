@@ -1,4 +1,4 @@
-"""Optimisers and schedules of the learning rate, by the names a stage gives them."""
+"""Optimisers and learning-rate schedules by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AdamOptions(Options):
 
     Args:
         betas: Decay of the running means of gradients and of their squares.
-        eps: Added to the root of the second.
+        eps: Constant added to the denominator.
     """
 
     betas: tuple[float, float] = (0.9, 0.999)
@@ -32,8 +32,8 @@ class SGDOptions(Options):
     """Options of stochastic gradient descent.
 
     Args:
-        momentum: Share of the last step that is taken again.
-        nesterov: Look ahead along the momentum.
+        momentum: Momentum factor.
+        nesterov: Whether to use Nesterov momentum.
     """
 
     momentum: float = 0.9
@@ -49,7 +49,7 @@ class StepOptions(Options):
 
     Args:
         every: Share of the steps after the warm-up between two drops.
-        factor: What the rate is multiplied by at each.
+        factor: Factor on the rate at each drop.
     """
 
     every: float = 0.33
@@ -68,11 +68,11 @@ SCHEDULES: Mapping[str, tuple[type[Options], Callable[[float, Any], float]]] = {
     "constant": (NoOptions, lambda done, _: 1.0),
     "step": (StepOptions, lambda done, options: options.factor ** int(done / options.every)),
 }
-"""By name: options, and the share of the peak rate at a share of the steps after the warm-up."""
+"""Options by name, and share of the peak rate at a share of the steps after the warm-up."""
 
 
 def optimiser_of(stage: Stage, module: nn.Module, where: str) -> torch.optim.Optimizer:
-    """The optimiser of a stage; biases, norms and embeddings of one row do not decay.
+    """Optimiser of a stage; biases, norms and embeddings of one row do not decay.
 
     Args:
         stage: The stage.
@@ -80,7 +80,7 @@ def optimiser_of(stage: Stage, module: nn.Module, where: str) -> torch.optim.Opt
         where: Key of the stage, for errors.
 
     Raises:
-        InputError: If there is no such optimiser, or a prefix of `rates` is nobody's.
+        InputError: If there is no such optimiser, or a prefix of `rates` matches nothing.
     """
     kind, build = _named(OPTIMISERS, stage.optimiser.name, f"{where}.optimiser")
     options = parse_options(kind, stage.optimiser.options, where=f"{where}.optimiser")
@@ -100,7 +100,7 @@ def optimiser_of(stage: Stage, module: nn.Module, where: str) -> torch.optim.Opt
             some = [p for p in own if (p.ndim > 1) == decays]
             decay = stage.weight_decay if decays else 0.0
             group: dict[str, Any] = {"params": some, "weight_decay": decay}
-            # a group without a rate of its own has the optimiser's
+            # a group without its own rate has the optimiser's
             groups.append(group if factor == 1.0 else group | {"lr": stage.learning_rate * factor})
     groups = groups[:2] + [group for group in groups[2:] if group["params"]]
     optimiser: torch.optim.Optimizer = build(
@@ -134,7 +134,7 @@ def schedule_of(stage: Stage, steps: int, where: str) -> Callable[[int], float]:
 
 
 def _factor(name: str, rates: Mapping[str, float]) -> float:
-    """Factor of the longest prefix that fits a name."""
+    """Factor of the longest matching prefix."""
     fitting: Iterable[str] = (prefix for prefix in rates if name.startswith(prefix))
     longest = max(fitting, key=len, default="")
     return rates.get(longest, 1.0)

@@ -1,4 +1,4 @@
-"""Running statistics of normalisation layers, put back where a step is thrown away."""
+"""Running statistics of normalisation layers, restored where a step is skipped."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["RunningStatistics"]
 
 
 class RunningStatistics:
-    """Means and variances that layers gather in the forward pass, before any gradient is known.
+    """Running means and variances, which the forward pass updates before gradients are known.
 
-    A batch that is not finite would stay in them although its step was skipped.
+    A batch that is not finite would remain in them although its step was skipped.
 
     Args:
-        model: Module whose batch normalisation is watched.
+        model: Module with batch normalisation.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -23,7 +23,7 @@ class RunningStatistics:
         self.before: list[tuple[Tensor, Tensor]] = []
 
     def remember(self) -> None:
-        """Copy what the layers that learn have gathered so far."""
+        """Copy the running statistics of layers in training mode."""
         self.before = [
             (buffer, buffer.clone())
             for layer in self.layers
@@ -32,6 +32,6 @@ class RunningStatistics:
         ]
 
     def put_back_where(self, bad: Tensor) -> None:
-        """Take back the copies where the scalar `bad` is not 0; nothing waits for the host."""
+        """Restore the copies where the scalar `bad` is not 0, without waiting for the host."""
         for buffer, before in self.before:
             buffer.copy_(torch.where(bad.bool(), before, buffer))

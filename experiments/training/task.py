@@ -1,4 +1,4 @@
-"""Task: one stage of a system as Lightning trains it, with what makes it safe to interrupt."""
+"""Task: Lightning module of one training stage, safe to interrupt and resume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from encoders.batch import StudyBatch
 from experiments.loading.cohort import StudyOrder
-from experiments.training.distributed import ALONE, World
+from experiments.training.distributed import SINGLE_PROCESS, ProcessContext
 from experiments.training.optimisers import optimiser_of, schedule_of
 from experiments.training.running_statistics import RunningStatistics
 from fusion.system import System
@@ -21,21 +21,21 @@ from kg.errors import InputError, RunStopped
 __all__ = ["Task"]
 
 PATIENCE_FOR_NAN = 10
-"""Steps in a row with gradients that are not finite, after which a run gives up."""
+"""Steps in a row with gradients that are not finite after which a run stops."""
 
 
 class Task(pl.LightningModule):
-    """A system and a stage.
+    """Lightning module of a system and a stage.
 
-    A step whose gradients are not finite changes nothing: the optimiser is told so on the device
-    (`found_inf`), so no step waits for the host. The count is looked at every few steps.
+    A step with gradients that are not finite changes nothing: the optimiser gets `found_inf` on the
+    device, so no step waits for the host. The count is checked every few steps.
 
     Args:
         system: The system.
         place: Place of the stage among the system's stages.
         steps: Optimiser steps of the whole stage, for the schedule of its rate.
-        order: Order of the training studies, put where a checkpoint left it.
-        world: The processes that train together.
+        order: Order of the training studies, restored from a checkpoint.
+        process: This process.
 
     Raises:
         InputError: If the stage trains nothing.
@@ -47,11 +47,11 @@ class Task(pl.LightningModule):
         place: int,
         steps: int,
         order: StudyOrder,
-        world: World = ALONE,
+        process: ProcessContext = SINGLE_PROCESS,
     ) -> None:
         super().__init__()
         self.system, self.place, self.steps = system, place, max(steps, 1)
-        self.order, self.world = order, world
+        self.order, self.process = order, process
         self.stage = stage = system.stages[place]
         self.skipped: Tensor
         self.in_a_row: Tensor
@@ -71,7 +71,7 @@ class Task(pl.LightningModule):
         """Weighted sum of the stage's objectives."""
         losses = self.system.losses(batch, self.stage)
         for name, loss in losses.items():
-            # sum and number of the finite ones: one bad batch must not hide an epoch's mean
+            # sum and number of finite losses: one bad batch must not hide an epoch's mean
             finite = loss.detach().isfinite()
             now = torch.stack([loss.detach().nan_to_num(0.0, 0.0, 0.0), finite.to(loss.dtype)])
             self.sums[name] = self.sums[name].to(now) + now if name in self.sums else now
@@ -96,15 +96,15 @@ class Task(pl.LightningModule):
         }
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """Take a step, and let the system follow it.
+        """Take a step, then call the system's `after_step`.
 
-        Batches whose gradients are summed are one step, however many memory has room for.
+        Batches whose gradients are accumulated are one step.
         """
         super().optimizer_step(*arguments, **named)
         self.system.after_step()
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        """Clip the norm, and have the optimiser skip a step that is not finite."""
+        """Clip the gradient norm, and let the optimiser skip a step that is not finite."""
         trained = [p for p in self.system.parameters() if p.requires_grad]
         norm = torch.nn.utils.clip_grad_norm_(trained, self.stage.clip or math.inf)
         bad = (~norm.isfinite()).float()
@@ -114,15 +114,15 @@ class Task(pl.LightningModule):
         self.statistics.put_back_where(bad)
 
     def on_train_batch_start(self, batch: StudyBatch, place: int) -> None:
-        """Put the random generators back where the checkpoint left them, once.
+        """Restore the random generators of a checkpoint, once.
 
-        A checkpoint holds the generators of one process; several draw each batch's randomness
-        from its place in the run instead.
+        A checkpoint holds the generators of one process; several processes seed each batch by its
+        place in the run instead.
         """
         if place % self.trainer.accumulate_grad_batches == 0:
             self.statistics.remember()
-        if not self.world.alone:
-            at = [self.order.seed or 0, self.place, self.current_epoch, place, self.world.rank]
+        if not self.process.is_single:
+            at = [self.order.seed or 0, self.place, self.current_epoch, place, self.process.rank]
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
             return
         if self.restored:
@@ -130,15 +130,15 @@ class Task(pl.LightningModule):
             self.restored = []
 
     def on_train_batch_end(self, outputs: Any, batch: StudyBatch, place: int) -> None:
-        """Give up after too many steps that were skipped."""
+        """Stop after too many skipped steps."""
         if self.global_step % PATIENCE_FOR_NAN == 0:
             self.check_finite()
 
     def check_finite(self) -> None:
-        """Give up after too many steps in a row that were skipped.
+        """Stop after too many skipped steps in a row.
 
         Raises:
-            RunStopped: If there were.
+            RunStopped: If there were too many.
         """
         if self.in_a_row >= PATIENCE_FOR_NAN:
             raise RunStopped(
@@ -148,7 +148,7 @@ class Task(pl.LightningModule):
 
     def mean_losses(self) -> dict[str, float]:
         """Mean loss of each objective since the last call; NaN where it was never finite."""
-        sums = {name: self.world.total(self.sums[name]) for name in sorted(self.sums)}
+        sums = {name: self.process.total(self.sums[name]) for name in sorted(self.sums)}
         means = {
             name: float(total / number) if number else math.nan
             for name, (total, number) in sums.items()
@@ -157,21 +157,21 @@ class Task(pl.LightningModule):
         return means
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the stage, the losses so far, and the state of randomness, so that all goes on."""
+        """Save stage, losses and random state for resuming."""
         checkpoint["stage"] = self.place
         checkpoint["batch_size"] = self.order.batch_size
         checkpoint["losses"] = dict(self.sums)
         checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the order of studies where it was, and remember randomness until the first step."""
+        """Restore the order of studies, and keep the random state until the first step."""
         self.restored = checkpoint["random"]
         self.sums = checkpoint["losses"]
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         if progress["is_last_batch"]:  # nothing of the next epoch has been taken
             return
         taken = progress["current"]["ready"] * checkpoint["batch_size"]
-        # batches are smaller where memory ran out since: what was taken counts in studies
+        # the batch size may have been halved since: progress is counted in studies
         batches = self.order.skip(taken)
         lag = progress["current"]["ready"] - progress["current"]["completed"]
         progress["current"] |= {"ready": batches, "started": batches, "processed": batches}
@@ -179,13 +179,13 @@ class Task(pl.LightningModule):
 
 
 def random_state() -> list[Tensor]:
-    """State of torch's generators: that of the CPU, then of each GPU."""
+    """State of torch's random generators: of the CPU, then of each GPU."""
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return [torch.get_rng_state(), *gpus]
 
 
 def set_random_state(states: list[Tensor]) -> None:
-    """Put torch's generators where `random_state` found them."""
+    """Restore torch's random generators."""
     first, *gpus = (state.to("cpu", torch.uint8) for state in states)
     torch.set_rng_state(first)
     if len(gpus) == torch.cuda.device_count():

@@ -13,7 +13,7 @@ __all__ = ["HEADS", "Head"]
 
 @runtime_checkable
 class Head(Protocol):
-    """A torch module built as `Part(options, width=D)`; each finding's logit stands alone."""
+    """A torch module built as `Part(options, width=D)`; each finding's logit is independent."""
 
     Options: Any
 

@@ -1,4 +1,4 @@
-"""Concept dot: a finding's logit is its joined query along a direction its concept gives."""
+"""Concept dot: logit as dot product of joined query and a direction given by the concept."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["ConceptDot"]
 
 
 class ConceptDot(nn.Module):
-    """Dot product of the joined query with a direction read off the concept vector, plus a bias.
+    """Dot product of the joined query with a direction computed from the concept, plus a bias.
 
-    Direction and bias are functions of the concept, so the head answers for any concept.
+    Direction and bias are functions of the concept, so the head predicts any concept.
     """
 
     class Options(PartOptions):

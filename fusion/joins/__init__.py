@@ -1,4 +1,4 @@
-"""Catalog of joins: how finding queries take up what the study and the graph offer."""
+"""Catalog of joins: fusion of finding queries with the study and the graph."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from torch import Tensor
 from encoders.batch import Features
 from kg.catalog import Catalog
 
-__all__ = ["JOINS", "Join", "Joined", "Memory", "SOURCES", "pooled_sources"]
+__all__ = ["JOINS", "Join", "Joined", "Neighbourhood", "INPUTS", "pooled_inputs"]
 
-SOURCES = ("memory", "image", "text", "evidence")
-"""What a finding query can attend to, in the order of gates and attention."""
+INPUTS = ("memory", "image", "text", "evidence")
+"""Inputs that a finding query can attend to, in the order of gates and attention; `memory` is the
+neighbourhood of the finding in the graph."""
 
 
 @dataclass(frozen=True)
-class Memory:
-    """The fixed graph neighbourhood of each finding asked for.
+class Neighbourhood:
+    """Graph neighbourhood of each requested finding.
 
     Args:
         tokens: Embedded neighbours `[C, K, D]`.
@@ -39,8 +40,8 @@ class Joined:
 
     Args:
         queries: `[B, C, D]`.
-        gates: Weight of each source in the last layer, `[B, C, 4]` in the order of `SOURCES`.
-        attention: By source, last layer, mean over heads, `[B, C, L]`; empty unless asked for.
+        gates: Weight of each input in the last layer, `[B, C, 4]` in the order of `INPUTS`.
+        attention: By input, last layer, mean over heads, `[B, C, L]`; empty unless requested.
     """
 
     queries: Tensor
@@ -57,46 +58,46 @@ class Join(Protocol):
     def __call__(
         self,
         queries: Tensor,
-        memory: Memory,
+        neighbourhood: Neighbourhood,
         studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
-        """Join queries `[C, D]` with the sources of each of `B` studies.
+        """Join queries `[C, D]` with the inputs of each of `B` studies.
 
         Args:
-            queries: What each finding starts from, `[C, D]`.
-            memory: What each finding remembers of the graph.
-            studies: What the studies offer, by the names in `SOURCES` after `memory`.
-            with_attention: Whether to give the attention of the last layer too.
+            queries: Initial query of each finding, `[C, D]`.
+            neighbourhood: Graph neighbourhood of each finding.
+            studies: Features of the studies, by the names in `INPUTS` after `memory`.
+            with_attention: Whether to return the attention of the last layer too.
         """
 
 
 JOINS: Catalog[Any] = Catalog("fusion.joins", "join", ("Options", "forward"))
 
 
-def pooled_sources(
-    findings: int, memory: Memory, studies: Mapping[str, Features]
+def pooled_inputs(
+    findings: int, neighbourhood: Neighbourhood, studies: Mapping[str, Features]
 ) -> tuple[list[Tensor], Tensor]:
-    """One vector a source for each study and finding, for joins that do not look at tokens.
+    """One vector of each input for each study and finding, for joins without tokens.
 
     Args:
         findings: Number of findings, `C`.
-        memory: What each finding remembers; its mean stands for it.
-        studies: What the studies offer.
+        neighbourhood: Graph neighbourhood of each finding, which is averaged.
+        studies: Features of the studies.
 
     Returns:
-        `[B, C, D]` for each of `SOURCES`, zeros where it is missing, and which are there, as
-        numbers `[B, C, 4]`.
+        `[B, C, D]` for each of `INPUTS`, zeros where it is missing, and 1 where it is there, 0
+        elsewhere, `[B, C, 4]`.
     """
-    parts = [studies[name] for name in SOURCES[1:]]
-    count, near = len(parts[0].mask), memory.mask[..., None]
-    known = (memory.tokens * near).sum(1) / near.sum(1).clamp_min(1)
+    features = [studies[name] for name in INPUTS[1:]]
+    count, near = len(features[0].mask), neighbourhood.mask[..., None]
+    known = (neighbourhood.tokens * near).sum(1) / near.sum(1).clamp_min(1)
     pooled = [
         known.expand(count, -1, -1),
-        *(part.pooled[:, None].expand(-1, findings, -1) for part in parts),
+        *(one.pooled[:, None].expand(-1, findings, -1) for one in features),
     ]
     there = [
-        memory.mask.any(1).expand(count, -1),
-        *(part.mask.any(1)[:, None].expand(-1, findings) for part in parts),
+        neighbourhood.mask.any(1).expand(count, -1),
+        *(one.mask.any(1)[:, None].expand(-1, findings) for one in features),
     ]
     return pooled, torch.stack([each.to(known.dtype) for each in there], -1)

@@ -1,4 +1,4 @@
-"""Concatenation: each query beside the pooled vector of every source, then one hidden layer."""
+"""Concatenation: each query beside the pooled vector of every input, then one hidden layer."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import Features
-from fusion.joins import Joined, Memory, pooled_sources
+from fusion.joins import Joined, Neighbourhood, pooled_inputs
 from kg.options import Options as PartOptions
 
 __all__ = ["Concat"]
 
 
 class Concat(nn.Module):
-    """The plainest join: no attention, one hidden layer over query and pooled sources.
+    """Plainest join: no attention, one hidden layer over query and pooled inputs.
 
-    A source that is missing is a zero vector. Its gates say only which sources were there.
+    A missing input is a zero vector. The gates are 1 for the inputs that were there.
     """
 
     class Options(PartOptions):
@@ -42,11 +42,11 @@ class Concat(nn.Module):
     def forward(
         self,
         queries: Tensor,
-        memory: Memory,
+        neighbourhood: Neighbourhood,
         studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
-        """Join queries `[C, D]` with the sources of each of `B` studies."""
-        pooled, there = pooled_sources(len(queries), memory, studies)
+        """Join queries `[C, D]` with the inputs of each of `B` studies."""
+        pooled, there = pooled_inputs(len(queries), neighbourhood, studies)
         state = queries.expand(len(there), -1, -1)
         return Joined(state + self.mix(torch.cat([state, *pooled], -1)), there)

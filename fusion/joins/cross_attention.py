@@ -1,9 +1,9 @@
-"""Cross-attention: finding queries attend to all tokens of all sources in one softmax.
+"""Cross-attention: finding queries attend to all tokens of all inputs in one softmax.
 
 Reference: Carion: End-to-End Object Detection with Transformers, 2020 (decoder of learned queries,
 as the query networks of chest X-ray classifiers use it). Differs: queries never attend to each
-other, so a finding's answer does not depend on which others are asked for; tokens carry a learned
-mark of the source they are from.
+other, so a finding's logit does not depend on which others are requested; tokens carry a learned
+mark of the input they are from.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from encoders.batch import Features
 from encoders.heads import check_heads
-from fusion.joins import SOURCES, Joined, Memory
+from fusion.joins import INPUTS, Joined, Neighbourhood
 from kg.options import Options as PartOptions
 
 __all__ = ["CrossAttention"]
 
 
 class CrossAttention(nn.Module):
-    """Transformer decoder layers without self-attention over the concatenated sources."""
+    """Transformer decoder layers without self-attention over the concatenated inputs."""
 
     class Options(PartOptions):
         """Options of the join.
@@ -41,7 +41,7 @@ class CrossAttention(nn.Module):
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()
         check_heads("join.cross_attention", width, options.heads)
-        self.mark = nn.Parameter(torch.randn(len(SOURCES), width) * 0.02)
+        self.mark = nn.Parameter(torch.randn(len(INPUTS), width) * 0.02)
         self.layers = nn.ModuleList(
             _Layer(width, options.heads, options.dropout) for _ in range(options.layers)
         )
@@ -49,18 +49,18 @@ class CrossAttention(nn.Module):
     def forward(
         self,
         queries: Tensor,
-        memory: Memory,
+        neighbourhood: Neighbourhood,
         studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
-        """Join queries `[C, D]` with the sources of each of `B` studies."""
-        parts = [studies[name] for name in SOURCES[1:]]
-        count, findings = len(parts[0].mask), len(queries)
-        # each finding has a memory of its own, so finding and study together are the batch
-        tokens = [memory.tokens.expand(count, -1, -1, -1)]
-        tokens += [part.tokens[:, None].expand(-1, findings, -1, -1) for part in parts]
-        masks = [memory.mask.expand(count, -1, -1)]
-        masks += [part.mask[:, None].expand(-1, findings, -1) for part in parts]
+        """Join queries `[C, D]` with the inputs of each of `B` studies."""
+        features = [studies[name] for name in INPUTS[1:]]
+        count, findings = len(features[0].mask), len(queries)
+        # each finding has a neighbourhood of its own, so finding and study together are the batch
+        tokens = [neighbourhood.tokens.expand(count, -1, -1, -1)]
+        tokens += [one.tokens[:, None].expand(-1, findings, -1, -1) for one in features]
+        masks = [neighbourhood.mask.expand(count, -1, -1)]
+        masks += [one.mask[:, None].expand(-1, findings, -1) for one in features]
         lengths = [mask.shape[-1] for mask in masks]
         marked = [one + mark for one, mark in zip(tokens, self.mark, strict=True)]
         keys, mask = torch.cat(marked, 2).flatten(0, 1), torch.cat(masks, 2).flatten(0, 1)
@@ -70,7 +70,7 @@ class CrossAttention(nn.Module):
             state, weights = layer(state, keys, mask)
         on_each = torch.split(weights.view(count, findings, -1), lengths, -1)
         gates = torch.stack([one.sum(-1) for one in on_each], -1)
-        attention = dict(zip(SOURCES, on_each, strict=True)) if with_attention else {}
+        attention = dict(zip(INPUTS, on_each, strict=True)) if with_attention else {}
         return Joined(state.view(count, findings, -1), gates, attention)
 
 
@@ -80,7 +80,7 @@ class _Layer(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.before = nn.LayerNorm(width)
-        # a key and value that are always there: a study may have no token at all
+        # a key and value that are always present: a study may have no token at all
         self.nothing = nn.Parameter(torch.zeros(1, 1, width))
         self.attend = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
         self.feed = nn.Sequential(

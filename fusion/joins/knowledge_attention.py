@@ -1,8 +1,8 @@
-"""Knowledge attention: finding queries attend to graph memory, image, text and evidence, gated.
+"""Knowledge attention: gated attention of finding queries to neighbourhood, image, text, evidence.
 
-Own design (no paper). Layer by layer each query takes one message from each of the four sources by
-multi-head attention; a sigmoid gate a source, computed from the query and the message, weighs it.
-A source that a study lacks gives an empty message and a closed gate.
+Own design (no paper). Layer by layer each query takes one message from each of the four inputs by
+multi-head attention; a sigmoid gate for each input, computed from query and message, weighs it.
+A missing input gives an empty message and a closed gate.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch.nn import functional as F
 
 from encoders.batch import Features
 from encoders.heads import check_heads
-from fusion.joins import SOURCES, Joined, Memory
+from fusion.joins import INPUTS, Joined, Neighbourhood
 from kg.options import Options as PartOptions
 
 __all__ = ["KnowledgeAttention"]
 
 
-class SourceAttention(nn.Module):
-    """Multi-head attention of finding queries on the tokens of one source.
+class InputAttention(nn.Module):
+    """Multi-head attention of finding queries on the tokens of one input.
 
-    A learned key with an empty value stands first, so a query may look at nothing and a study
-    without the source gives zeros instead of NaN.
+    A learned key with an empty value comes first, so a query may attend to nothing and a missing
+    input gives zeros instead of NaN.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -67,7 +67,7 @@ class SourceAttention(nn.Module):
         return out
 
     def weights(self, queries: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Attention weights `[b, Q, L]`, mean over heads; the rest up to 1 is on nothing."""
+        """Attention weights `[b, Q, L]`, mean over heads; the empty token has the rest."""
         key, _ = self.project(tokens)
         query = self.split(self.query(queries))
         scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
@@ -76,15 +76,15 @@ class SourceAttention(nn.Module):
 
 
 class KnowledgeLayer(nn.Module):
-    """One round: a message from each source, gated and added, then a feed-forward step."""
+    """One round: a message from each input, gated and added, then a feed-forward step."""
 
     def __init__(self, width: int, heads: int, kinds: int, dropout: float) -> None:
         super().__init__()
         self.before = nn.LayerNorm(width)
-        self.attend = nn.ModuleDict({name: SourceAttention(width, heads) for name in SOURCES})
+        self.attend = nn.ModuleDict({name: InputAttention(width, heads) for name in INPUTS})
         self.relation_bias = nn.Embedding(kinds, heads)
         nn.init.zeros_(self.relation_bias.weight)
-        self.gate = nn.ModuleDict({name: nn.Linear(2 * width, 1) for name in SOURCES})
+        self.gate = nn.ModuleDict({name: nn.Linear(2 * width, 1) for name in INPUTS})
         self.feed = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, 2 * width),
@@ -95,22 +95,26 @@ class KnowledgeLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def biases(self, memory: Memory, studies: Mapping[str, Features]) -> dict[str, Tensor]:
-        """Score bias of each source: -inf on what is not there, learned by relation for memory."""
+    def biases(
+        self, neighbourhood: Neighbourhood, studies: Mapping[str, Features]
+    ) -> dict[str, Tensor]:
+        """Score bias of each input: -inf where masked, learned by relation for neighbours."""
         hidden = {name: hide(features.mask)[:, None, None] for name, features in studies.items()}
-        relation = self.relation_bias(memory.kinds).permute(0, 2, 1)[:, :, None]  # [C, H, 1, K]
-        return {"memory": relation + hide(memory.mask)[:, None, None], **hidden}
+        relation = self.relation_bias(neighbourhood.kinds).permute(0, 2, 1)[
+            :, :, None
+        ]  # [C, H, 1, K]
+        return {"memory": relation + hide(neighbourhood.mask)[:, None, None], **hidden}
 
     def forward(
-        self, queries: Tensor, memory: Memory, studies: Mapping[str, Features]
+        self, queries: Tensor, neighbourhood: Neighbourhood, studies: Mapping[str, Features]
     ) -> tuple[Tensor, Tensor]:
         """Queries `[B, C, D]` after one round, and the gates `[B, C, 4]`."""
         normed = self.before(queries)
-        bias = self.biases(memory, studies)
+        bias = self.biases(neighbourhood, studies)
         messages = {
-            # each finding has its own memory, so findings are the batch of this attention
+            # each finding has its own neighbourhood, so findings are the batch of this attention
             "memory": self.attend["memory"](
-                normed.transpose(0, 1), memory.tokens, bias["memory"]
+                normed.transpose(0, 1), neighbourhood.tokens, bias["memory"]
             ).transpose(0, 1),
             **{
                 name: self.attend[name](normed, features.tokens, bias[name])
@@ -118,23 +122,23 @@ class KnowledgeLayer(nn.Module):
             },
         }
         there = {name: features.mask.any(1)[:, None, None] for name, features in studies.items()}
-        there["memory"] = memory.mask.any(1)[None, :, None]
+        there["memory"] = neighbourhood.mask.any(1)[None, :, None]
         gates = [
             torch.sigmoid(self.gate[name](torch.cat([normed, messages[name]], -1))) * there[name]
-            for name in SOURCES
+            for name in INPUTS
         ]
-        update = sum(gate * messages[name] for gate, name in zip(gates, SOURCES, strict=True))
+        update = sum(gate * messages[name] for gate, name in zip(gates, INPUTS, strict=True))
         queries = queries + self.dropout(update)
         return queries + self.feed(queries), torch.cat(gates, -1)
 
-    def look(
-        self, queries: Tensor, memory: Memory, studies: Mapping[str, Features]
+    def attention_weights(
+        self, queries: Tensor, neighbourhood: Neighbourhood, studies: Mapping[str, Features]
     ) -> dict[str, Tensor]:
-        """Attention weights of this round by source, `[B, C, L]`."""
+        """Attention weights of this round by input, `[B, C, L]`."""
         normed = self.before(queries)
-        bias = self.biases(memory, studies)
+        bias = self.biases(neighbourhood, studies)
         on_memory = self.attend["memory"].weights(  # type: ignore[operator]
-            normed.transpose(0, 1), memory.tokens, bias["memory"]
+            normed.transpose(0, 1), neighbourhood.tokens, bias["memory"]
         )
         return {
             "memory": on_memory.transpose(0, 1),
@@ -146,7 +150,7 @@ class KnowledgeLayer(nn.Module):
 
 
 class KnowledgeAttention(nn.Module):
-    """Layers of gated attention on graph memory, image, text and evidence."""
+    """Layers of gated attention on graph neighbourhood, image, text and evidence."""
 
     class Options(PartOptions):
         """Options of the join.
@@ -172,18 +176,18 @@ class KnowledgeAttention(nn.Module):
     def forward(
         self,
         queries: Tensor,
-        memory: Memory,
+        neighbourhood: Neighbourhood,
         studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
-        """Join queries `[C, D]` with the sources of each of `B` studies."""
+        """Join queries `[C, D]` with the inputs of each of `B` studies."""
         state = queries.expand(len(studies["image"].mask), -1, -1)
         attention: dict[str, Tensor] = {}
         gates = state.new_zeros(0)
         for layer in self.layers:
             if with_attention:
-                attention = layer.look(state, memory, studies)  # type: ignore[operator]
-            state, gates = layer(state, memory, studies)
+                attention = layer.attention_weights(state, neighbourhood, studies)  # type: ignore[operator]
+            state, gates = layer(state, neighbourhood, studies)
         return Joined(state, gates, attention)
 
 

@@ -1,7 +1,7 @@
-"""Late: every source answers by itself, and the answers are averaged over those that are there.
+"""Late fusion: one tower for each input, averaged over the inputs that are there.
 
-The textbook late fusion. Differs: what is averaged is each source's joined query and not its
-probability; the head is linear in it after the normalisation, so one head serves all sources.
+Textbook late fusion, except that joined queries are averaged and not probabilities; the head is
+linear in them after the normalisation, so one head serves all inputs.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import Features
-from fusion.joins import SOURCES, Joined, Memory, pooled_sources
+from fusion.joins import INPUTS, Joined, Neighbourhood, pooled_inputs
 from kg.options import Options as PartOptions
 
 __all__ = ["Late"]
 
 
 class Late(nn.Module):
-    """A tower a source over query and pooled source; no source ever sees another."""
+    """Towers over query and pooled input; no input ever sees another."""
 
     class Options(PartOptions):
         """Options of the join.
@@ -41,24 +41,24 @@ class Late(nn.Module):
                     nn.Dropout(options.dropout),
                     nn.Linear(width, width),
                 )
-                for name in SOURCES
+                for name in INPUTS
             }
         )
 
     def forward(
         self,
         queries: Tensor,
-        memory: Memory,
+        neighbourhood: Neighbourhood,
         studies: Mapping[str, Features],
         with_attention: bool = False,
     ) -> Joined:
-        """Join queries `[C, D]` with the sources of each of `B` studies."""
-        pooled, there = pooled_sources(len(queries), memory, studies)
+        """Join queries `[C, D]` with the inputs of each of `B` studies."""
+        pooled, there = pooled_inputs(len(queries), neighbourhood, studies)
         state = queries.expand(len(there), -1, -1)
         answers = torch.stack(
             [
                 self.towers[name](torch.cat([state, values], -1))
-                for name, values in zip(SOURCES, pooled, strict=True)
+                for name, values in zip(INPUTS, pooled, strict=True)
             ],
             -1,
         )

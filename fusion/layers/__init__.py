@@ -1,1 +1,1 @@
-"""Layers: blocks of two systems or more."""
+"""Building blocks shared by two systems or more."""

@@ -1,4 +1,4 @@
-"""Captioning: an LSTM that writes a text and looks at the picture again for every word."""
+"""Captioning: an LSTM with attention over the image for every word."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["AttentionDecoder", "Decoded"]
 
 
 class Decoded(NamedTuple):
-    """What a decoder made of a text it was given.
+    """Output of a decoder for a given text.
 
     Args:
-        logits: Of the word after each given one, `[B, T, W]`.
+        logits: Logits of the word after each given one, `[B, T, W]`.
         states: Hidden state after each given word, `[B, T, H]`.
-        attention: Where it looked, `[B, T, S]`; zeros where there is no picture.
+        attention: Attention over the image, `[B, T, S]`; zeros where there is none.
     """
 
     logits: Tensor
@@ -52,7 +52,7 @@ class AttentionDecoder(nn.Module):
         self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, vocabulary))
 
     def forward(self, tokens: Tensor, mask: Tensor, words: Tensor) -> Decoded:
-        """Read a given text over a picture.
+        """Decode a given text over an image (teacher forcing).
 
         Args:
             tokens: Image tokens, `[B, S, D]`.
@@ -69,7 +69,7 @@ class AttentionDecoder(nn.Module):
         return Decoded(self.output(hidden), hidden, torch.stack(attention, 1))
 
     def start(self, tokens: Tensor, mask: Tensor) -> State:
-        """Hidden and cell state `[B, H]` at the start of a text, and the picture it is about."""
+        """Hidden and cell state `[B, H]` at the start of a text, with its image."""
         real = mask[..., None]
         mean = (tokens * real).sum(1) / real.sum(1).clamp_min(1)
         hidden, cell = self.initial(mean).tanh().chunk(2, -1)
@@ -90,7 +90,7 @@ class AttentionDecoder(nn.Module):
         beams: int = 1,
         never: tuple[int, ...] = (0,),
     ) -> Generated:
-        """Write a text of at most `limit` words about each picture; see `generate`."""
+        """Write a text of at most `limit` words about each image; see `generate`."""
         state = self.start(tokens, mask)
         return generate(self.step, state, ends=ends, limit=limit, beams=beams, never=never)
 

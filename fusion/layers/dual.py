@@ -1,4 +1,4 @@
-"""Dual encoder: a tower for pictures and one for texts, and the space where both meet."""
+"""Dual encoder: an image tower, a text tower and a shared embedding space."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ["DualEncoder", "same_study_or_text"]
 
 
 class DualEncoder(System):
-    """A system of two towers; a subclass says how they are taught to meet.
+    """A system of two towers; a subclass defines the loss between them.
 
-    Findings are answered by a linear head on the pooled picture where a stage weighs
-    `classification`; any other finding of the graph by prompts, `{finding}` against
-    `no {finding}`, where a text tower reads words. These answers are zero-shot.
+    Findings are predicted by a linear head on the pooled image where a stage weighs
+    `classification`; any other finding of the graph zero-shot by prompts, `{finding}` against
+    `no {finding}`, where there is a text tower.
 
     Args:
         options: Sizes.
-        setting: What the run is about; without text there is no text tower and no shared space.
+        setting: Studies and graph; without text there is no text tower and no shared space.
         stages: Stages of training; empty = the default ones.
         pool: From word vectors `[B, T, D]` and mask to one vector a text; None = one that is
             learned.
@@ -44,7 +44,7 @@ class DualEncoder(System):
             width: Width of both towers.
             space: Width of the shared space.
             hidden: Widths of the layers between tower and space; none = a linear projection.
-            temperature: Similarities are divided by it.
+            temperature: Divisor of similarities.
             dropout: Dropout in the towers.
             token_dropout: Share of image tokens hidden in training.
         """
@@ -103,7 +103,7 @@ class DualEncoder(System):
         return loss
 
     def embed_image(self, batch: StudyBatch) -> Tensor:
-        """Unit vectors of the studies' pictures, `[B, D]`; NaN for a study without one."""
+        """Unit vectors of the studies' images, `[B, D]`; NaN for a study without one."""
         self._check_text()
         return _in_space(self.image_tower(batch), self.image_projection)
 
@@ -130,13 +130,13 @@ class DualEncoder(System):
             for place, finding in enumerate(findings):
                 if basis[place] == "trained":
                     answers[:, place] = logits[:, self.setting.findings.index(finding)]
-        asked = [place for place, one in enumerate(basis) if one == "zero_shot"]
-        if asked:
-            answers[:, asked] = self.prompted(image, [findings[place] for place in asked])
+        prompted = [place for place, one in enumerate(basis) if one == "zero_shot"]
+        if prompted:
+            answers[:, prompted] = self.prompted(image, [findings[place] for place in prompted])
         return Output(answers)
 
     def prompted(self, image: Features, findings: Sequence[str]) -> Tensor:
-        """Logits `[B, C]` of the positive against the negative prompt; zero without a picture."""
+        """Logits `[B, C]` of the positive against the negative prompt; zero without an image."""
         names = [self.setting.graph.concept(finding).label for finding in findings]
         prompts = [*names, *(f"no {name}" for name in names)]
         encoder: Any = self.setting.text_encoder
@@ -148,21 +148,21 @@ class DualEncoder(System):
         return (stated - denied) / self.options.temperature
 
     def _check_text(self) -> None:
-        """Refuse what needs a text tower where the run has no text."""
+        """Refuse a run without text where a text tower is needed."""
         if not self.setting.text_width:
             raise InputError(
-                f"{type(self).__name__} has no text to read beside the pictures",
+                f"{type(self).__name__} has no text to pair with the images",
                 "train it in a stage that pairs them, or measure classification alone",
             )
 
     @property
     def _can_be_prompted(self) -> bool:
-        """Whether there is a text tower that reads words."""
+        """Whether there is a text tower with a trainable encoder."""
         return self.text_tower is not None and self.setting.text_encoder is not None
 
 
 def same_study_or_text(batch: StudyBatch, text: Text) -> Tensor:
-    """Numbers of the study and of the exact text, `[B, 2]`: rows that share one are no rivals.
+    """Identifiers of study and exact text, `[B, 2]`: rows that share one are no negatives.
 
     They are the same on every device; -1 where there is no text.
 
@@ -171,7 +171,7 @@ def same_study_or_text(batch: StudyBatch, text: Text) -> Tensor:
         text: A text of each, with word ids.
     """
     if text.words is None:
-        raise ValueError("the text has no word ids to tell equal texts by")
+        raise ValueError("the text has no word ids to compare texts by")
     studies = torch.tensor([zlib.crc32(name.encode()) for name in batch.ids])
     # a polynomial in 64 bits that wrap around; padding counts nothing
     words = torch.where(text.mask, text.words + 1, 0)
@@ -183,6 +183,6 @@ def same_study_or_text(batch: StudyBatch, text: Text) -> Tensor:
 
 
 def _in_space(features: Features, projection: nn.Module) -> Tensor:
-    """Unit vectors `[B, D]` of what a tower read; NaN where nothing was there."""
+    """Unit vectors `[B, D]` of features in the shared space; NaN where there are none."""
     vectors: Tensor = projection(features.pooled)
     return vectors.masked_fill(~features.mask.any(1, keepdim=True), float("nan"))

@@ -1,4 +1,4 @@
-"""Generation: texts written word by word, by the likeliest word or a search with several beams."""
+"""Text generation word by word, greedy or by beam search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 __all__ = ["Generated", "State", "Step", "generate"]
 
 State = tuple[Tensor, ...]
-"""What a writer remembers; the first dimension of each tensor is that of the texts."""
+"""State of a decoder; the first dimension of each tensor is that of the texts."""
 
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """Last words `[R]` and a state to logits of the next words `[R, W]` and the next state."""
@@ -19,7 +19,7 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 @dataclass(frozen=True)
 class Generated:
-    """Texts that were written.
+    """Generated texts.
 
     Args:
         words: Word ids without start and end, padded with the end, `[B, L]`.
@@ -46,14 +46,14 @@ def generate(
     """Write one text for each row of a state; a text never depends on the others.
 
     Args:
-        step: What writes the next word.
-        state: What it starts from, tensors `[B, ...]`.
+        step: Decoder step for the next word.
+        state: Initial state, tensors `[B, ...]`.
         ends: Word before the first one, and word after the last.
-        limit: Most words of a text.
-        beams: Texts held in the search; 1 takes the likeliest word each time.
-        never: Words that are not written, for example padding.
+        limit: Largest number of words of a text.
+        beams: Width of the beam search; 1 = greedy.
+        never: Words that are never generated, for example padding.
         length_penalty: Log-probabilities are divided by the number of words to this power before
-            the best of the held texts is chosen; 0 favours short texts, 1 compares means.
+            the best beam is chosen; 0 favours short texts, 1 compares means.
     """
     start, end = ends
     texts = len(state[0])
@@ -80,14 +80,14 @@ def generate(
 
 
 def _ended(chance: Tensor, done: Tensor, end: int) -> Tensor:
-    """Log-probabilities where a text that has ended can only go on with `end`, at no cost."""
+    """Log-probabilities under which an ended text continues with `end` at no cost."""
     only = torch.full_like(chance[0, 0], float("-inf"))
     only[end] = 0.0
     return torch.where(done[..., None], only, chance)
 
 
 def _best(written: Tensor, score: Tensor, end: int, length_penalty: float) -> Generated:
-    """The best of the texts held, `[B, K, L]`."""
+    """The best beam of each text, of `[B, K, L]`."""
     there = (written != end).cumprod(-1).bool()
     number = (there.sum(-1) + 1).clamp_max(written.shape[-1])
     best = (score / number**length_penalty).argmax(1)

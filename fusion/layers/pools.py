@@ -1,4 +1,4 @@
-"""Pools: many tokens of a text or picture become one vector."""
+"""Pooling of tokens into one vector."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["SelfAttentivePool", "masked_max", "masked_softmax"]
 
 
 class SelfAttentivePool(nn.Module):
-    """Heads that each weigh the tokens by what they hold (Lin 2017), joined by their maximum.
+    """Self-attentive pooling with several heads (Lin 2017), joined by their maximum.
 
     The attention-encoded text embedding of TieNet (Wang 2018).
 
     Args:
         width: Width of a token, `D`.
-        hidden: Width of the layer between.
+        hidden: Width of the hidden layer.
         heads: Number of heads, `r`.
     """
 
@@ -37,17 +37,17 @@ class SelfAttentivePool(nn.Module):
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over what is there along the last dimension; zeros where nothing is.
+    """Softmax over unmasked places of the last dimension; zeros where all are masked.
 
     Args:
         scores: `[..., L]`.
-        mask: True where there is something; a shape that fits.
+        mask: True where there is something; broadcastable.
     """
     lowest = torch.finfo(scores.dtype).min
     return scores.masked_fill(~mask, lowest).softmax(-1) * mask
 
 
 def masked_max(tokens: Tensor, mask: Tensor) -> Tensor:
-    """Largest value of each channel of `[B, L, D]` over the tokens that are there, `[B, D]`."""
+    """Largest value of each channel of `[B, L, D]` over unmasked tokens, `[B, D]`."""
     largest = tokens.masked_fill(~mask[..., None], float("-inf")).amax(1)
     return largest.masked_fill(~mask.any(1, keepdim=True), 0.0)

@@ -1,4 +1,4 @@
-"""Projection: a perceptron into a space shared by pictures and texts, where length says nothing."""
+"""Projection head: a perceptron into the embedding space shared by images and texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Projection(nn.Module):
     """Linear layers with ReLU between them, to vectors of unit length.
 
     Args:
-        width: Width that comes in.
+        width: Input width.
         out: Width of the shared space.
         hidden: Widths of the layers between; none makes it linear.
         norm: Normalisation after each of these, for example `nn.BatchNorm1d`; None = none.

@@ -1,4 +1,4 @@
-"""Readers: batches become features of one width: pictures, text, and the concepts text states."""
+"""Readers: features of images, text and stated concepts, all of one width."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kg.errors import InputError
 
 
 class AttentionPool(nn.Module):
-    """A few learned queries over tokens, joined to one vector; zeros where there is no token."""
+    """Attention pooling with a few learned queries; zeros where there is no token."""
 
     def __init__(self, width: int, queries: int = 4) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class AttentionPool(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """`[B, L, D]` and `[B, L]` to `[B, D]`."""
         there = mask.any(1, keepdim=True)
-        # an all-hidden row would be softmax of -inf; it is let through and zeroed after
+        # a fully masked row would be a softmax of -inf: it is unmasked here and zeroed below
         open_mask = mask | ~there
         scores = self.score(tokens).masked_fill(~open_mask[..., None], float("-inf"))
         pooled = torch.einsum("blq,bld->bqd", scores.softmax(1), tokens).flatten(1)
@@ -35,14 +35,15 @@ class AttentionPool(nn.Module):
 
 
 class ImageReader(nn.Module):
-    """Tokens of every picture of a study, with place, view and modality written onto them.
+    """Tokens of every image of a study, with embeddings of place, view and modality added.
 
     Args:
-        width: Width of the tokens that come in (`image_width`), and out (`width`).
-        tokens: Tokens of one picture, `S`.
+        image_width: Width of the input tokens.
+        width: Width of the output tokens.
+        tokens: Tokens of one image, `S`.
         encoder: Trainable encoder for pixels, or None where tokens are cached.
-        dropout: Dropout on incoming tokens' channels.
-        token_dropout: Share of tokens hidden in training.
+        dropout: Dropout on channels of the tokens.
+        token_dropout: Share of tokens masked in training.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class ImageReader(nn.Module):
         self.place = nn.Parameter(torch.randn(tokens, width) * 0.02)
         self.view = nn.Embedding(len(VIEWS), width)
         self.modality = nn.Embedding(len(MODALITIES), width)
-        # a place is told apart by view and modality too: the left lower corner of a frontal
-        # and of a lateral picture are different anatomy
+        # a place depends on the view too: the left lower corner of a frontal and of a lateral
+        # image are different anatomy
         self.place_by_view = nn.Parameter(torch.randn(len(VIEWS), tokens, width) * 0.02)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
@@ -73,13 +74,13 @@ class ImageReader(nn.Module):
     def of(
         cls, setting: Setting, width: int, *, dropout: float = 0.0, token_dropout: float = 0.0
     ) -> Self:
-        """A reader of the pictures of a run.
+        """Image reader for the images of a run.
 
         Raises:
-            InputError: If it has none.
+            InputError: If the run has none.
         """
         if not setting.image_width:
-            raise InputError("the system reads pictures", "set image.encoder")
+            raise InputError("the system needs images", "set image.encoder")
         return cls(
             setting.image_width,
             width,
@@ -90,9 +91,9 @@ class ImageReader(nn.Module):
         )
 
     def forward(self, batch: StudyBatch) -> Features:
-        """Read the pictures of a batch."""
-        # only real pictures are read: a place without one would cost as much as a picture, and
-        # would count in a backbone's batch statistics
+        """Features of the images of a batch."""
+        # only real images are encoded: padding would cost as much as an image, and would count
+        # in a backbone's batch statistics
         real = batch.image_mask
         view, modality = batch.view[real], batch.modality[real]
         place = self.place + self.place_by_view[view]
@@ -102,13 +103,13 @@ class ImageReader(nn.Module):
         x = read.new_zeros(*real.shape, *read.shape[1:]).index_put((real,), read).flatten(1, 2)
         mask = real[:, :, None].expand(*real.shape, read.shape[1]).flatten(1)
         if self.training and self.token_dropout:
-            # the pooled vector sees what the queries see: hidden tokens are gone from both
+            # tokens are masked for the pooled vector and the queries alike
             mask = mask & (torch.rand(mask.shape, device=mask.device) >= self.token_dropout)
             x = x * mask[..., None]
         return Features(x, mask, self.pool(x, mask))
 
     def encode(self, batch: StudyBatch) -> Tensor:
-        """Raw tokens of the real pictures `[R, S, image_width]`, cached or encoded here."""
+        """Raw tokens of the real images `[R, S, image_width]`, cached or encoded here."""
         real = batch.image_mask
         if batch.image_tokens is not None:
             return batch.image_tokens[real]
@@ -122,14 +123,14 @@ class ImageReader(nn.Module):
 
 
 class TextReader(nn.Module):
-    """Tokens of the text, with section or speaker written onto them.
+    """Tokens of the text, with an embedding of section or speaker added.
 
     Args:
-        text_width: Width of the tokens that come in.
-        width: Width of those that go out.
+        text_width: Width of the input tokens.
+        width: Width of the output tokens.
         encoder: Trainable encoder for words, or None where tokens are cached.
         dropout: Dropout on tokens' channels.
-        pool: From tokens `[B, T, D]` and mask to one vector a text; None = attention is learned.
+        pool: From tokens `[B, T, D]` and mask to one vector a text; None = learned attention.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class TextReader(nn.Module):
         self.pool = pool or AttentionPool(width)
 
     def forward(self, text: Text) -> Features:
-        """Read one text a study."""
+        """Features of one text a study."""
         tokens = text.tokens
         if tokens is None:
             if self.encoder is None:
@@ -172,12 +173,12 @@ class EvidenceReader(nn.Module):
         self.assertion = nn.Embedding(3, width)  # absent, uncertain, present
 
     def places(self, evidence: Tensor) -> tuple[Tensor, Tensor]:
-        """Concept of each token and whether there is one, `[B, L]`, of evidence `[B, N]`."""
+        """Concept of each token and its mask, `[B, L]`, of evidence `[B, N]`."""
         weight, place = evidence.abs().topk(min(self.limit, evidence.shape[1]), 1)
         return place, weight > 0
 
     def forward(self, evidence: Tensor, nodes: Tensor) -> Features:
-        """Read evidence `[B, N]` on embedded concepts `[N, D]`; at most `limit` a study."""
+        """Features of evidence `[B, N]` on embedded concepts `[N, D]`; at most `limit` a study."""
         place, mask = self.places(evidence)
         value = evidence.gather(1, place)
         # -1 absent, 0.5 uncertain, 1 present
@@ -187,7 +188,7 @@ class EvidenceReader(nn.Module):
 
 
 def nothing(studies: int, width: int, like: Tensor) -> Features:
-    """Features of a source no study has: one hidden token."""
+    """Features of a modality that no study has: one masked token."""
     return Features(
         like.new_zeros(studies, 1, width),
         torch.zeros(studies, 1, dtype=torch.bool, device=like.device),
@@ -196,6 +197,6 @@ def nothing(studies: int, width: int, like: Tensor) -> Features:
 
 
 def drop_studies(features: Features, share: float) -> Features:
-    """Take a whole source away from a random share of the studies (modality dropout)."""
+    """Modality dropout: mask a whole modality for a random share of the studies."""
     keep = torch.rand(features.mask.shape[0], 1, device=features.mask.device) >= share
     return Features(features.tokens * keep[..., None], features.mask & keep, features.pooled * keep)

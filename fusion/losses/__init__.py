@@ -1,7 +1,7 @@
 """Catalog of losses: plain functions, tensors in and a scalar out.
 
-Every loss is a mean over what counts; a row that is masked or not stated changes nothing, and zero
-is the loss where nothing counts. Where a batch is shared by several devices, the mean of their
+Every loss is a mean over counted rows; a masked or unstated row changes nothing, and the loss is
+zero where no row counts. Where a batch is shared by several devices, the mean of their
 losses, and so the gradient, is that of one device with the whole batch.
 """
 

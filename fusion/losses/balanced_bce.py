@@ -1,4 +1,4 @@
-"""Balanced cross-entropy: positives and negatives of a label weigh the same, however rare."""
+"""Balanced cross-entropy: positives and negatives of a label have equal total weight."""
 
 from __future__ import annotations
 

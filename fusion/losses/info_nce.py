@@ -1,4 +1,4 @@
-"""InfoNCE: each row should be nearest to its own partner among the partners of a batch."""
+"""InfoNCE: contrastive loss of paired rows against all other pairs of a batch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def info_nce(
 ) -> Tensor:
     """Symmetric contrastive loss of paired rows (van den Oord 2018; ConVIRT, Zhang 2020).
 
-    The rows of all devices are rivals of each other.
+    The rows of all devices are negatives of each other.
 
     Args:
         a: One side, for example pictures, `[B, D]`; usually of unit length.
         b: The other side, for example reports, `[B, D]`; row `i` belongs to row `i` of `a`.
-        scale: What dot products are multiplied by: one over the temperature.
+        scale: Factor on dot products: one over the temperature.
         weight: Weight of finding `b` by `a`; finding `a` by `b` has the rest.
         same: Whole numbers `[B]` or `[B, K]`, for example a hash of the study and one of the
             text: rows that share one in any column are no rivals. Negative = none.

@@ -1,4 +1,4 @@
-"""Reliable hard examples: cross-entropy where a label is sure, most where the answer is wrong."""
+"""Reliable hard examples: cross-entropy over reliable labels, weighted by the error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word loss: cross-entropy of each next word of a text, padding left out."""
+"""Sequence cross-entropy: loss of each next word of a text, without padding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sequence_cross_entropy(
     """Mean cross-entropy of the words of all texts.
 
     Args:
-        logits: What stands at each place, `[B, T, W]` over `W` words.
+        logits: Logits at each place, `[B, T, W]` over `W` words.
         words: The word at that place, `[B, T]`.
         mask: True where there is a word, `[B, T]`.
         smoothing: Share of the target spread over all words.

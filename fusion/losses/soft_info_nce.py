@@ -1,4 +1,4 @@
-"""InfoNCE with soft targets: rows should be as near to each other as their targets say."""
+"""InfoNCE with soft targets: contrastive loss where targets give the similarity of rows."""
 
 from __future__ import annotations
 

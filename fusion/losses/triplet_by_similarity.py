@@ -1,4 +1,4 @@
-"""Triplets by label similarity: who shares more labels should lie nearer."""
+"""Triplets by label similarity: studies that share more labels should be nearer."""
 
 from __future__ import annotations
 

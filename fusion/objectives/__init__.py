@@ -1,4 +1,4 @@
-"""Catalog of objectives: what a classifier is trained towards, each one an ablation arm."""
+"""Catalog of objectives: training losses of the classifier, each one an ablation arm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["OBJECTIVES", "Forward", "Objective"]
 
 @dataclass(frozen=True)
 class Forward:
-    """What a classifier's forward pass made of a batch, for the objectives to judge.
+    """Output of a classifier's forward pass, for the objectives.
 
     Args:
         logits: `[B, C]` for the findings trained on.
@@ -24,7 +24,7 @@ class Forward:
         image: Image features.
         text: Features of the text given as input.
         paired: Features of the paired report, in training only; never an input.
-        gates: Weight of each source, `[B, C, 4]`.
+        gates: Weight of each input, `[B, C, 4]`.
     """
 
     logits: Tensor
@@ -42,8 +42,8 @@ class Objective(Protocol):
 
     Options: Any
 
-    def __call__(self, made: Forward, batch: StudyBatch) -> Tensor:
-        """Scalar loss, a mean over what is stated; zero where nothing is."""
+    def __call__(self, output: Forward, batch: StudyBatch) -> Tensor:
+        """Scalar loss, a mean over stated labels; zero where there are none."""
 
 
 OBJECTIVES: Catalog[Any] = Catalog("fusion.objectives", "objective", ("Options", "forward"))

@@ -14,7 +14,7 @@ __all__ = ["Classification"]
 
 
 class Classification(nn.Module):
-    """Cross-entropy against the targets the label policy made; NaN targets never count.
+    """Cross-entropy against the targets of the label policy; NaN targets never count.
 
     The sum over stated labels is divided by all labels of the batch, stated or not, so that the
     gradient of a batch is the mean of the gradients of its parts on several devices.
@@ -40,12 +40,12 @@ class Classification(nn.Module):
         share = Tensor(setting.prevalence or (0.5,) * len(setting.findings)).clamp(1e-3, 1 - 1e-3)
         self.register_buffer("weight", ((1 - share) / share) ** options.balance, persistent=False)
 
-    def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
+    def forward(self, output: Forward, batch: StudyBatch) -> Tensor:
         """Mean loss over the labels of the batch."""
-        return self.of(made.logits, batch.targets)
+        return self.of(output.logits, batch.targets)
 
     def of(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The same of logits and targets `[B, C]`."""
+        """Mean loss of logits and targets `[B, C]`."""
         stated = ~targets.isnan()
         targets = targets.nan_to_num(0.0)
         if self.exclusive:

@@ -1,4 +1,4 @@
-"""Concept supervision: the study vector must say which concepts the full report states."""
+"""Concept supervision: the pooled image predicts which concepts the full report states."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["ConceptSupervision"]
 
 
 class ConceptSupervision(nn.Module):
-    """Cross-entropy of pooled-study-by-concept dot products against what the report states.
+    """Cross-entropy of pooled-study-by-concept dot products against the report's statements.
 
-    Works where text is absent at test: the report is read in training only.
+    It works without text at test: the report is read in training only.
     """
 
     class Options(PartOptions):
@@ -30,13 +30,13 @@ class ConceptSupervision(nn.Module):
         places = Tensor([index[concept] for concept in setting.supervised]).long()
         self.register_buffer("places", places, persistent=False)
 
-    def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
+    def forward(self, output: Forward, batch: StudyBatch) -> Tensor:
         """Mean loss over supervised concepts; zero without coded studies."""
         if batch.concept_targets is None or not len(self.places):
-            return made.concept_logits.sum() * 0.0
+            return output.concept_logits.sum() * 0.0
         targets = batch.concept_targets[:, self.places]
         stated = ~targets.isnan()
         each = F.binary_cross_entropy_with_logits(
-            made.concept_logits, targets.nan_to_num(0.0), reduction="none"
+            output.concept_logits, targets.nan_to_num(0.0), reduction="none"
         )
         return (each * stated).mean()

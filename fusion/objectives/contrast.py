@@ -1,4 +1,4 @@
-"""Contrast: a study's pictures and its own report should be nearer than anybody else's."""
+"""Contrast: contrastive loss between a study's images and its own report."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Contrast"]
 
 
 class Contrast(nn.Module):
-    """Symmetric InfoNCE between pooled pictures and the pooled paired report.
+    """Symmetric InfoNCE between pooled images and the pooled paired report.
 
     As in ConVIRT (Zhang et al. 2020, arXiv 2010.00747) with a learned temperature and equal
-    weight both ways. Studies that lack either side are neither positives nor negatives.
+    weight both ways. Studies without either side are neither positives nor negatives.
     """
 
     class Options(PartOptions):
@@ -39,10 +39,10 @@ class Contrast(nn.Module):
         self.text = nn.Linear(width, width)
         self.scale = nn.Parameter(torch.tensor(-math.log(options.temperature)))
 
-    def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
-        """Mean loss over the studies that have both; zero where fewer than two do."""
-        paired = made.paired if made.paired is not None else made.text
-        both = made.image.mask.any(1) & paired.mask.any(1)
-        image = F.normalize(self.image(made.image.pooled), dim=-1)
+    def forward(self, output: Forward, batch: StudyBatch) -> Tensor:
+        """Mean loss over the studies with both; zero where fewer than two have both."""
+        paired = output.paired if output.paired is not None else output.text
+        both = output.image.mask.any(1) & paired.mask.any(1)
+        image = F.normalize(self.image(output.image.pooled), dim=-1)
         text = F.normalize(self.text(paired.pooled), dim=-1)
         return info_nce(image, text, scale=self.scale.exp().clamp(max=100), mask=both)

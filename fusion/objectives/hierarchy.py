@@ -1,4 +1,4 @@
-"""Hierarchy: a narrower finding should not be likelier than the wider one it entails."""
+"""Hierarchy: penalty where a narrower finding is likelier than the wider one it entails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Hierarchy"]
 
 
 class Hierarchy(nn.Module):
-    """Mean excess of P(child) over P(parent) along `is_a`, and the trained set's own convention.
+    """Mean excess of P(child) over P(parent) along `is_a`, and along the label set's own groups.
 
     Pairs are taken among the findings and the supervised concepts.
     """
@@ -35,8 +35,8 @@ class Hierarchy(nn.Module):
     def __init__(self, options: Options, *, setting: Setting, width: int) -> None:
         super().__init__()
         self.exclusive = setting.exclusive
-        asked = [*setting.findings, *setting.supervised]
-        place = {concept: index for index, concept in reversed(list(enumerate(asked)))}
+        concepts = [*setting.findings, *setting.supervised]
+        place = {concept: index for index, concept in reversed(list(enumerate(concepts)))}
         pairs = {
             (place[concept], place[wider])
             for concept in place
@@ -47,18 +47,18 @@ class Hierarchy(nn.Module):
         self.register_buffer("child", both[:, 0], persistent=False)
         self.register_buffer("parent", both[:, 1], persistent=False)
 
-    def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
+    def forward(self, output: Forward, batch: StudyBatch) -> Tensor:
         """Mean excess over pairs and studies, in probability; zero without pairs."""
-        # findings that exclude each other share one probability, as they do in their answer
-        found = made.logits.softmax(1) if self.exclusive else made.logits.sigmoid()
-        chance = torch.cat([found, made.concept_logits.sigmoid()], 1)
+        # exclusive findings share one probability, as in their prediction
+        findings = output.logits.softmax(1) if self.exclusive else output.logits.sigmoid()
+        chance = torch.cat([findings, output.concept_logits.sigmoid()], 1)
         if not len(self.child):
             return chance.sum() * 0.0
         return (chance[:, self.child] - chance[:, self.parent]).relu().mean()
 
 
 def wider_concepts(setting: Setting, concept: str, label_set: str) -> tuple[str, ...]:
-    """Concepts that `concept` entails, and those the label set files it under."""
+    """Concepts that `concept` entails, and its groups in the label set."""
     filed = tuple(
         edge.object
         for edge in setting.graph.edges_of(concept, GROUPED_UNDER)

@@ -1,4 +1,4 @@
-"""Link prediction: embedded concepts must still tell true edges of the graph from made-up ones."""
+"""Link prediction: loss that separates true edges of the graph from corrupted ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["LinkPrediction"]
 
 
 class LinkPrediction(nn.Module):
-    """Cross-entropy of DistMult scores of sampled edges against the same edges with a false end.
+    """Cross-entropy of DistMult scores of sampled edges against corrupted ones.
 
-    Negatives replace the object uniformly, and
-    a replaced edge that happens to be true is rare enough to be left in.
+    Corrupted edges replace the object uniformly; those that happen to be true are rare enough to
+    be left in.
     """
 
     class Options(PartOptions):
@@ -43,19 +43,19 @@ class LinkPrediction(nn.Module):
         self.register_buffer("kinds", kinds, persistent=False)
         self.decoder = DistMult(DistMult.Options(), width=width, relations=relations)
 
-    def forward(self, made: Forward, batch: StudyBatch) -> Tensor:
+    def forward(self, output: Forward, batch: StudyBatch) -> Tensor:
         """Mean loss over true and false edges; zero on a graph without edges.
 
         The draws use torch's default generator, which the runner seeds and saves.
         """
         if not self.ends.shape[1]:
-            return made.nodes.sum() * 0.0
-        device = made.nodes.device
+            return output.nodes.sum() * 0.0
+        device = output.nodes.device
         pick = torch.randint(self.ends.shape[1], (self.sample,), device=device)
         subject, true = self.ends[0, pick], self.ends[1, pick]
-        false = torch.randint(made.nodes.shape[0], (self.sample,), device=device)
-        half = self.decoder(made.nodes[subject], self.kinds[pick])
-        scale = made.nodes.shape[1] ** 0.5
-        right = (half * made.nodes[true]).sum(-1) / scale
-        wrong = (half * made.nodes[false]).sum(-1) / scale
+        false = torch.randint(output.nodes.shape[0], (self.sample,), device=device)
+        half = self.decoder(output.nodes[subject], self.kinds[pick])
+        scale = output.nodes.shape[1] ** 0.5
+        right = (half * output.nodes[true]).sum(-1) / scale
+        wrong = (half * output.nodes[false]).sum(-1) / scale
         return 0.5 * (F.softplus(-right) + F.softplus(wrong)).mean()

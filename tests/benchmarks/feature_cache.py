@@ -14,7 +14,7 @@ from pathlib import Path
 
 from encoders.study import Study, StudyImage
 from experiments.config.schema import ImageSection
-from experiments.loading.images import PictureReader
+from experiments.loading.images import ImageLoader
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     rates = []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(2):
-            reader = PictureReader(ImageSection(reduce=0), Path(cache), seed=0)
+            reader = ImageLoader(ImageSection(reduce=0), Path(cache), seed=0)
             began = time.perf_counter()
             reader.read(studies, given.pictures)
             rates.append(len(studies) / (time.perf_counter() - began))

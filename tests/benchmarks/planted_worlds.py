@@ -33,8 +33,8 @@ from experiments.loading.cohort import Cohort
 from experiments.metrics.bootstrap import Plan, paired
 from experiments.metrics.holm import holm
 from experiments.records.folder import RunFolder
-from experiments.runner.run import settle, train
-from experiments.runs.build import Assembled, assemble
+from experiments.runner.run import set_global_state, train
+from experiments.runs.build import RunContext, build_context
 from experiments.synthetic.planted import graph_of
 from experiments.systems.graph_fusion import GraphFusion
 from experiments.tasks.classification import _score as score
@@ -108,12 +108,12 @@ def arms(graph: KnowledgeGraph, repeat: int) -> dict[str, KnowledgeGraph]:
     return dict(zip(ARMS, (graph, emptied(graph), shuffled(graph, rng).graph), strict=True))
 
 
-def trained(made: Assembled, graph: KnowledgeGraph, seed: int, count: int) -> np.ndarray:
+def trained(made: RunContext, graph: KnowledgeGraph, seed: int, count: int) -> np.ndarray:
     """Test probabilities `[n, C]` of one arm trained on the first `count` studies."""
     experiment = made.experiment.model_copy(update={"seed": seed})
     stage = experiment.stages[0]
-    settle(experiment)
-    setting = replace(made.reader.setting(), graph=graph, text_width=0, text_encoder=None)
+    set_global_state(experiment)
+    setting = replace(made.preprocessor.setting(), graph=graph, text_width=0, text_encoder=None)
     options = GraphFusion.Options.model_validate(experiment.system.options)
     cohorts = {
         "train": first(made.cohorts["train"], count, max(1, SHOWN // count)),
@@ -131,11 +131,11 @@ def trained(made: Assembled, graph: KnowledgeGraph, seed: int, count: int) -> np
     return score(arm, cohorts["test"])
 
 
-def compared(made: Assembled, repeat: int, count: int) -> dict[str, Any]:
+def compared(made: RunContext, repeat: int, count: int) -> dict[str, Any]:
     """Macro AUROC of each arm, and the two primary differences, of one repeat."""
     test = made.cohorts["test"]
     labels, patients = test.targets.numpy(), [study.patient for study in test.studies]
-    graphs = arms(made.reader.graph, repeat)
+    graphs = arms(made.preprocessor.graph, repeat)
     scores = {
         arm: np.stack([trained(made, graph, seed, count) for seed in range(SEEDS)])
         for arm, graph in graphs.items()
@@ -179,7 +179,7 @@ def run_missing(folder: Path, wanted: Iterator[Cell]) -> None:
         world, strength, size, repeat = cell
         began = time.process_time()
         chosen = Experiment.model_validate(settings(world, repeat, graph, strength))
-        made = assemble(chosen, folder / "cache", cache=folder / "cache")
+        made = build_context(chosen, folder / "cache", cache=folder / "cache")
         row = {"cell": cell, **compared(made, repeat, size)}
         row["seconds"] = time.process_time() - began
         with lines.open("a", encoding="utf-8") as out:

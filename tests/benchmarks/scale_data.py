@@ -157,7 +157,7 @@ def stream_through(copy: Path) -> tuple[float, int]:
 
     from experiments.config.schema import Experiment
     from experiments.loading.stream import StreamedCohort
-    from experiments.runs.build import build_reader
+    from experiments.runs.build import build_preprocessor
     from kg.files.store import load_shipped
 
     torch.set_num_threads(1)
@@ -175,9 +175,11 @@ def stream_through(copy: Path) -> tuple[float, int]:
     table = StudyTable(copy / STUDIES_FILE)
     findings = tuple(f"ckg:{name}" for name in FINDINGS)
     graph = load_shipped()
-    reader = build_reader(experiment, graph, graph, findings, exclusive=False, cache=copy / "cache")
-    reader.fit([table[place] for place in range(500)], copy)
-    cohort = StreamedCohort(table, Shards.open(copy), reader, copy)
+    preprocessor = build_preprocessor(
+        experiment, graph, graph, findings, exclusive=False, cache=copy / "cache"
+    )
+    preprocessor.fit([table[place] for place in range(500)], copy)
+    cohort = StreamedCohort(table, Shards.open(copy), preprocessor, copy)
     order = cohort.order(50, 0)
     seen = sum(len(batch.ids) for batch in cohort.loader(order))
     return peak(), seen

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/untrained_graph.py --root ../shared/data
 
-Statements of the allowed text are carried two steps over the edges with the weights `Spread` starts
-from; a finding's score is what arrives there. Beside it the same on shuffled graphs (every degree
-in every relation kept), and on no graph (what the text states of the finding itself). Nothing is
-fitted, so there are no seeds and no folds: all studies of the development part are tested.
+Statements of the allowed text are propagated two steps over the edges with the initial weights of
+`EvidencePropagation`; the result is a finding's score. Beside it the same on shuffled graphs (every
+degree in every relation kept), and on no graph (what the text states of the finding itself).
+Nothing is fitted, so there are no seeds and no folds: all development studies are tested.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import torch
 from experiments.config.load import resolve
 from experiments.loading.graphs import choose_graph
 from experiments.loading.targets import choose_findings, label_set_of, targets
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.bootstrap import Plan, bootstrap, paired
 from experiments.metrics.ranking import auroc
 from experiments.preparation.open_dataset import open_dataset
-from experiments.runs.build import wanted_studies
-from fusion.evidence_propagation import Spread
+from experiments.runs.build import labelled_studies
+from fusion.evidence_propagation import EvidencePropagation
 from kg.controls.graph_controls import shuffled
 from kg.model.graph import KnowledgeGraph
 
@@ -44,7 +44,7 @@ def influence(graph: KnowledgeGraph, steps: int, asked: list[int]) -> torch.Tens
     """
     one = torch.eye(len(graph.concepts))
     with torch.no_grad():
-        return Spread(graph, steps)(one, torch.zeros_like(one))[:, asked]
+        return EvidencePropagation(graph, steps)(one, torch.zeros_like(one))[:, asked]
 
 
 def carriers(
@@ -77,7 +77,7 @@ def main() -> None:
     experiment = resolve("graph_fusion_openi")
     opened = open_dataset(experiment.data, given.root, Path("runs") / "cache")
     graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
-    studies = list(wanted_studies(opened.development, experiment.data))
+    studies = list(labelled_studies(opened.development, experiment.data))
     label_set = label_set_of(opened.dataset, opened.root, experiment.data.labels, graph)
     findings = choose_findings(label_set, studies, experiment.data.at_least)
     truth = targets(studies, findings, "ignore", "zero")
@@ -103,7 +103,7 @@ def main() -> None:
     ]
     plan, rng = Plan(resamples=2000), np.random.default_rng
     for policy in POLICIES:
-        words = WordReader(experiment.text, graph, findings, Path())
+        words = TextLoader(experiment.text, graph, findings, Path())
         stated = words.evidence(studies, policy)
         nothing, told = (stated @ untouched).numpy(), (stated @ whole).numpy()
         drawn = [(stated @ other).numpy() for other in others]

@@ -13,7 +13,7 @@ import torch
 
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from fusion.stage import Stage
 
 OBJECTIVES = {
@@ -63,27 +63,27 @@ def small() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def _assembled(small_runs: Path) -> Callable[[bool], Assembled]:
-    made: dict[bool, Assembled] = {}
+def _assembled(small_runs: Path) -> Callable[[bool], RunContext]:
+    made: dict[bool, RunContext] = {}
 
-    def give(frozen: bool) -> Assembled:
+    def give(frozen: bool) -> RunContext:
         if frozen not in made:
             image = {**SMALL["image"], "frozen": frozen}
             torch.manual_seed(0)
             experiment = Experiment.model_validate({**SMALL, "image": image})
-            made[frozen] = assemble(experiment, small_runs, cache=small_runs / "cache")
+            made[frozen] = build_context(experiment, small_runs, cache=small_runs / "cache")
         return made[frozen]
 
     return give
 
 
 @pytest.fixture
-def make(_assembled: Callable[[bool], Assembled]) -> Callable[..., Assembled]:
+def make(_assembled: Callable[[bool], RunContext]) -> Callable[..., RunContext]:
     """A fresh copy of the small run, with other stages where some are given."""
 
-    def give(*stages: dict[str, Any], frozen: bool = True) -> Assembled:
+    def give(*stages: dict[str, Any], frozen: bool = True) -> RunContext:
         first = _assembled(frozen)
-        graph = first.reader.graph  # large, and never changed
+        graph = first.preprocessor.graph  # large, and never changed
         system = copy.deepcopy(first.system, {id(graph): graph})
         if stages:
             system.stages = tuple(

@@ -15,7 +15,7 @@ from encoders.batch import StudyBatch
 from encoders.graph import GRAPH_ENCODERS
 from fusion.classifier import CHUNK, KnowledgeClassifier
 from fusion.heads import HEADS
-from fusion.joins import JOINS, SOURCES
+from fusion.joins import INPUTS, JOINS
 from fusion.system import Output, Setting
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph
@@ -104,7 +104,7 @@ def own_evidence(model: KnowledgeClassifier, batch: StudyBatch, setting: Setting
     scale = torch.zeros(len(model.spread.share))
     nodes = model.concept_reader(scale)
     seen = model.concept_logits(model.read(batch, nodes)["image"], nodes, setting.supervised)
-    carried = model.carried(batch, seen, scale)
+    carried = model.propagated_evidence(batch, seen, scale)
     assert carried is not None
     return carried[:, model.concept_reader.places(setting.findings)]
 
@@ -136,7 +136,7 @@ def test_whatever_is_missing_the_answer_is_finite(
     made = answer(model, batch, setting.findings)
     assert made.logits.isfinite().all()
     assert made.gates is not None
-    for place, source in enumerate(SOURCES):
+    for place, source in enumerate(INPUTS):
         if source in missing:
             assert not made.gates[..., place].any()
     # what hides behind a mask is never looked at
@@ -165,12 +165,12 @@ def test_gates_are_closed_where_a_study_lacks_the_source(
 ) -> None:
     made = answer(classifier(join={"name": join}), batch, setting.findings)
     assert made.gates is not None
-    assert made.gates.shape == (len(batch.ids), len(setting.findings), len(SOURCES))
+    assert made.gates.shape == (len(batch.ids), len(setting.findings), len(INPUTS))
     assert batch.text is not None
     assert batch.evidence is not None
     there = (batch.image_mask.any(1), batch.text.mask.any(1), (batch.evidence != 0).any(1))
     for source, has in zip(("image", "text", "evidence"), there, strict=True):
-        gates = made.gates[..., SOURCES.index(source)]
+        gates = made.gates[..., INPUTS.index(source)]
         assert (gates[has] > 0).all()
         assert (gates[~has] == 0).all()
     assert ((made.gates >= 0) & (made.gates <= 1)).all()
@@ -213,7 +213,7 @@ def test_closed_memory_is_a_closed_gate(
 ) -> None:
     made = answer(classifier(neighbourhood=0), batch, setting.findings)
     assert made.gates is not None
-    assert not made.gates[..., SOURCES.index("memory")].any()
+    assert not made.gates[..., INPUTS.index("memory")].any()
     assert not made.attention["memory"].any()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from encoders.graph_arrays import KINDS
-from fusion.evidence_propagation import GAIN, START, Spread
+from fusion.evidence_propagation import GAIN, START, EvidencePropagation
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph
@@ -31,7 +31,7 @@ def test_by_hand(graph: KnowledgeGraph) -> None:
     order = [graph.index[f"ckg:{name}"] for name in ("sign", "ill", "well", "far")]
     stated = torch.zeros(2, 4)
     stated[0, order[SIGN]], stated[1, order[SIGN]] = 1.0, -1.0
-    found = Spread(graph, 2)(stated, torch.zeros(2, 4))[:, order] / GAIN
+    found = EvidencePropagation(graph, 2)(stated, torch.zeros(2, 4))[:, order] / GAIN
     # `ill` has three edges, the others one: each edge is carried by 1 / sqrt(3)
     step = START / 3**0.5
     assert found[0].tolist() == pytest.approx([1 + step**2, step, -(step**2), step**2], abs=1e-6)
@@ -39,7 +39,7 @@ def test_by_hand(graph: KnowledgeGraph) -> None:
 
 
 def test_an_edge_that_is_not_there_carries_nothing(graph: KnowledgeGraph) -> None:
-    spread, stated = Spread(graph, 2), torch.eye(4)
+    spread, stated = EvidencePropagation(graph, 2), torch.eye(4)
     nothing = torch.zeros(4, 4)
     ends = spread.ends.T.tolist()
     sign, ill = graph.index["ckg:sign"], graph.index["ckg:ill"]
@@ -54,11 +54,11 @@ def test_an_edge_that_is_not_there_carries_nothing(graph: KnowledgeGraph) -> Non
 
 def test_no_step_leaves_evidence_where_it_is(graph: KnowledgeGraph) -> None:
     stated = torch.tensor([[1.0, 0.0, -1.0, 0.5]])
-    assert torch.allclose(Spread(graph, 0)(stated, torch.zeros(1, 4)), GAIN * stated)
+    assert torch.allclose(EvidencePropagation(graph, 0)(stated, torch.zeros(1, 4)), GAIN * stated)
 
 
 def test_statements_and_what_is_seen_have_gains_of_their_own(graph: KnowledgeGraph) -> None:
-    spread = Spread(graph, 1)
+    spread = EvidencePropagation(graph, 1)
     with torch.no_grad():
         spread.gain.copy_(torch.tensor([0.0, 0.0, 2.0]))
     something = torch.rand(1, 4)
@@ -67,7 +67,7 @@ def test_statements_and_what_is_seen_have_gains_of_their_own(graph: KnowledgeGra
 
 
 def test_each_kind_learns_what_it_carries(graph: KnowledgeGraph) -> None:
-    spread = Spread(graph, 2)
+    spread = EvidencePropagation(graph, 2)
     spread(torch.eye(4), torch.zeros(4, 4)).sum().backward()
     used = {KINDS[place] for place in spread.carried.grad.nonzero().flatten().tolist()}
     assert used == {

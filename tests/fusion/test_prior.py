@@ -10,7 +10,7 @@ import torch
 
 from encoders.batch import StudyBatch
 from fusion.classifier import KnowledgeClassifier
-from fusion.evidence_propagation import GAIN, START, Prior
+from fusion.evidence_propagation import GAIN, START, PropagationPrior
 from fusion.system import Setting
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence
@@ -28,7 +28,7 @@ def small() -> KnowledgeGraph:
 
 def test_by_hand(small: KnowledgeGraph) -> None:
     sign, ill, far = (small.index[f"ckg:{name}"] for name in ("sign", "ill", "far"))
-    prior = Prior(small, 1).eval()
+    prior = PropagationPrior(small, 1).eval()
     stated = torch.zeros(4, 3)
     stated[:, sign] = torch.tensor([1.0, 0.0, 0.0, -1.0])
     nothing = torch.zeros(4, 3)
@@ -44,7 +44,7 @@ def test_by_hand(small: KnowledgeGraph) -> None:
 
 
 def test_training_never_sees_it(small: KnowledgeGraph) -> None:
-    prior = Prior(small, 1).train()
+    prior = PropagationPrior(small, 1).train()
     prior.fit(torch.eye(3))
     prior.weight.fill_(2.0)
     assert torch.count_nonzero(prior(torch.eye(3), torch.ones(3, 3))) == 0

@@ -12,7 +12,7 @@ from experiments.audit.subject import AuditOptions, open_subject
 from experiments.config.schema import DataSection, Experiment, SplitSection
 from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart, write_predictions
+from experiments.records.predictions import ScoredSubset, write_predictions
 from experiments.records.record import RunRecord
 from kg.errors import InputError
 from kg.files.store import load_shipped
@@ -37,7 +37,7 @@ def write_run(runs: Path, subject, fold: int, scores, **changed) -> RunFolder:
     )
     folder = RunFolder.create(runs, experiment)
     rows = subject.folds[fold].test
-    part = ScoredPart(
+    part = ScoredSubset(
         "test",
         tuple(subject.studies[row].study for row in rows),
         tuple(subject.groups[row] for row in rows),

@@ -13,7 +13,7 @@ import pytest
 from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
-from experiments.records.predictions import ScoredPart, write_predictions
+from experiments.records.predictions import ScoredSubset, write_predictions
 from experiments.records.record import FindingRow, RunRecord
 
 FINDINGS = ("ckg:a", "ckg:b", "ckg:rare")
@@ -55,7 +55,7 @@ def write(tmp_path: Path) -> Write:
         fold: int = 0,
         lift: float = 1.0,
         changes: Mapping[str, Any] | None = None,
-        scored: Callable[[ScoredPart], ScoredPart] = lambda part: part,
+        scored: Callable[[ScoredSubset], ScoredSubset] = lambda part: part,
         **record: Any,
     ) -> RunFolder:
         experiment = settings(name, seed, fold, changes or {})
@@ -64,7 +64,7 @@ def write(tmp_path: Path) -> Write:
         shared = np.random.default_rng(fold).normal(size=labels.shape)
         noise = np.random.default_rng([seed, fold, len(name)]).normal(size=labels.shape)
         logits = shared + 0.5 * noise + lift * np.nan_to_num(labels)
-        part = ScoredPart(
+        part = ScoredSubset(
             part="test",
             studies=tuple(f"s{fold}-{row:03}" for row in range(STUDIES)),
             patients=tuple(f"p{fold}-{row - row % 3 // 2:03}" for row in range(STUDIES)),

@@ -14,8 +14,8 @@ from experiments.compare.tables import about, entry_table, finding_table
 from experiments.metrics.bootstrap import Plan
 from experiments.records.predictions import (
     ZERO_SHOT,
-    ScoredPart,
-    evaluated_part,
+    ScoredSubset,
+    evaluation_subset,
     read_predictions,
     write_predictions,
 )
@@ -36,7 +36,7 @@ def zero_shot(folder, rotation, noise):
     columns = ["abc".index(name[-1]) for name in findings]
     labels = LABELS[:, columns].astype(float)
     rng = np.random.default_rng([rotation, noise])
-    part = ScoredPart(
+    part = ScoredSubset(
         ZERO_SHOT,
         *(tuple(f"{kind}{row}" for row in range(len(labels))) for kind in "sp"),
         findings,
@@ -121,8 +121,8 @@ def elsewhere(folder, *, studies=range(50), noise=1.0, external=True, **changed)
     labels = LABELS[list(studies), :2].astype(float)
     seed = [folder.load_record().seed, int(folder.load_record().experiment["split"]["fold"])]
     scores = np.random.default_rng([*seed, int(noise)]).normal(size=(80, 2))[list(studies)]
-    name = evaluated_part("figure1", "covid", "trained")
-    part = ScoredPart(
+    name = evaluation_subset("figure1", "covid", "trained")
+    part = ScoredSubset(
         name,
         *(tuple(f"{kind}{row}" for row in studies) for kind in "xp"),
         ("ckg:a", "ckg:b"),

@@ -13,8 +13,8 @@ from experiments.cli.main import main
 from experiments.compare.transfer import transfer
 from experiments.metrics.bootstrap import Plan
 from experiments.records.predictions import (
-    ScoredPart,
-    evaluated_part,
+    ScoredSubset,
+    evaluation_subset,
     read_predictions,
     write_predictions,
 )
@@ -25,8 +25,8 @@ LABELS = (np.random.default_rng(5).random((40, 1)) < 0.5).astype(float)
 
 def elsewhere(folder, dataset, *, basis="trained", seed=0, **changed):
     """Adds a test of one finding on a data set to a run."""
-    name = evaluated_part(dataset, "nih14", basis, without=changed.get("without", ()))
-    part = ScoredPart(
+    name = evaluation_subset(dataset, "nih14", basis, without=changed.get("without", ()))
+    part = ScoredSubset(
         name,
         *(tuple(f"{kind}{row:02}" for row in range(40)) for kind in "xp"),
         ("ckg:a",),

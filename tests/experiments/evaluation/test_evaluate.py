@@ -1,4 +1,4 @@
-"""Testing a finished run elsewhere: what is restored, matched, refused, counted and kept."""
+"""Evaluation of a finished run elsewhere: restored, matched, refused, counted and stored."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_label_set_transfer_keeps_trained_and_zero_shot_apart(
     made = evaluate_run(run, "openi", tmp_path, labels="chexpert14")
     assert made["external"] is True
     assert made["leakage"] == "partial"
-    findings = restore(run).reader.findings
+    findings = restore(run).preprocessor.findings
     basis = {one["finding"]: one["basis"] for one in made["matches"]}
     assert basis["ckg:lung_opacity"] == "zero_shot"
     trained = {name for name, how in basis.items() if how == "trained"}
@@ -129,7 +129,7 @@ def test_label_set_transfer_keeps_trained_and_zero_shot_apart(
 
 def test_a_finding_outside_the_graph_is_not_possible(run: RunFolder) -> None:
     restored = restore(run)
-    first = restored.reader.findings[0]
+    first = restored.preprocessor.findings[0]
     nowhere, known = match_findings(restored, ("ckg:nowhere", first))
     assert (nowhere.basis, nowhere.asked, nowhere.how) == ("not_possible", None, "no_equivalent")
     assert (known.basis, known.asked, known.how) == ("trained", first, "same")
@@ -180,7 +180,7 @@ def test_a_run_on_the_locked_part_is_noted_and_not_tested_again_by_accident(
     (line,) = read_ledger(small_runs)
     (small_runs / LEDGER).unlink()
     assert (line["run"], line["why"]) == (name, "Final figures.")
-    with pytest.raises(InputError, match="nothing is left to test: .* locked"):
+    with pytest.raises(InputError, match="no study is left to evaluate: .* locked"):
         evaluate_run(find_run(name, small_runs), "synthetic", Path())
 
 
@@ -277,7 +277,7 @@ def test_evidence_mined_from_the_tested_data_is_said(
 
 def test_nothing_left_to_test_says_why(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     locked(monkeypatch, 1.0)
-    with pytest.raises(InputError, match=r"nothing is left to test: \d+ locked"):
+    with pytest.raises(InputError, match=r"no study is left to evaluate: \d+ locked"):
         evaluate_run(run, "synthetic", Path())
 
 

@@ -1,4 +1,4 @@
-"""A source withheld at test: answered as for studies that never had it, and said in the record."""
+"""Missing modalities at test: predicted as for studies that never had them, and recorded so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from experiments.compare.compare import compare
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
 from experiments.evaluation.evaluate import evaluate_run
-from experiments.evaluation.missing_modality import SOURCES, given
+from experiments.evaluation.missing_modality import INPUT_MODALITIES, without_modalities
 from experiments.evaluation.scope import data_of
 from experiments.inference.answers import answer
 from experiments.metrics.bootstrap import Plan
@@ -26,14 +26,14 @@ from kg.errors import InputError
 
 @pytest.fixture(scope="module")
 def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "withheld"})
+    experiment = Experiment.model_validate({**small, "name": "masked"})
     return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
 
 
 @pytest.fixture(scope="module")
 def tested(run: RunFolder) -> dict[str, Any]:
-    """The run's test part with each source withheld."""
-    return {one: evaluate_run(run, "synthetic", Path(), without=(one,)) for one in SOURCES}
+    """The run's test part without each modality."""
+    return {one: evaluate_run(run, "synthetic", Path(), without=(one,)) for one in INPUT_MODALITIES}
 
 
 def probabilities(run: RunFolder, part: str) -> Any:
@@ -80,9 +80,9 @@ def test_it_is_answered_as_for_a_study_that_never_had_it(
         key=lambda one: one.study,
     )
     # the first keeps what the second has lost: both kinds stand in one batch
-    restored.reader.words.ask(restored.reader.findings)
-    cohort = restored.reader.read([studies[0], replace(studies[1], **missing)], root)
-    found = answer(restored.system, cohort, restored.reader.findings, restored.calibration)
+    restored.preprocessor.text.redact_findings(restored.preprocessor.findings)
+    cohort = restored.preprocessor.read([studies[0], replace(studies[1], **missing)], root)
+    found = answer(restored.system, cohort, restored.preprocessor.findings, restored.calibration)
     name = f"synthetic-nih14-trained-without-{source}"
     assert tested[source]["studies"] == len(studies)
     (kept,) = [one for one in read_predictions(run.predictions) if one.part == name]
@@ -93,16 +93,16 @@ def test_it_is_answered_as_for_a_study_that_never_had_it(
 
 def test_what_is_not_read_or_would_leave_nothing_is_refused(small: dict[str, Any]) -> None:
     both = Experiment.model_validate(small)
-    assert given(both, ()) == both
-    with pytest.raises(InputError, match="without image and text nothing is left"):
-        given(both, ("image", "text"))
+    assert without_modalities(both, ()) == both
+    with pytest.raises(InputError, match="without image and text no input is left"):
+        without_modalities(both, ("image", "text"))
     pictures = Experiment.model_validate({**small, "text": {"test": "none"}})
     for source in ("text", "evidence"):
         with pytest.raises(InputError, match=f"no {source} is read at test") as caught:
-            given(pictures, (source,))  # type: ignore[arg-type]
+            without_modalities(pictures, (source,))  # type: ignore[arg-type]
         assert caught.value.hint == "it reads image"
     with pytest.raises(InputError, match="no evidence is read at test"):
-        given(both, ("text", "evidence"))
+        without_modalities(both, ("text", "evidence"))
 
 
 def test_other_data_need_not_have_what_is_not_read(run: RunFolder) -> None:

@@ -18,8 +18,8 @@ from encoders.study import Study
 from experiments.cli.main import kgdx
 from experiments.cli.run_view import print_faithfulness
 from experiments.config.schema import Experiment
-from experiments.explanation.deletion_metric import DELETED, Curve, deletion
-from experiments.explanation.perturbation import Asked, Edges
+from experiments.explanation.deletion_metric import DELETED, Curve, deletion_curves
+from experiments.explanation.perturbation import EdgePerturbation, Probe
 from experiments.loading.cohort import Cohort
 from experiments.metrics.bootstrap import Plan
 from experiments.metrics.calibration import Calibration
@@ -61,7 +61,7 @@ class Toy(System):
     def basis(self, finding: str) -> Any:
         return "trained"
 
-    def remembered(self, finding: str) -> tuple[str, ...]:
+    def neighbours(self, finding: str) -> tuple[str, ...]:
         return tuple(f"c{i}" for i in range(PLACES)) if self.memory and finding == "c0" else ("c0",)
 
     def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
@@ -128,7 +128,7 @@ class Wired(Toy):
         return sign * (scale @ self.carried) * wired - 2 * (1 - wired)
 
 
-def asked_of(system: System, studies: int = 40, exclusive: bool = False) -> Asked:
+def probe_of(system: System, studies: int = 40, exclusive: bool = False) -> Probe:
     """Half the studies state every concept, the other half none."""
     evidence = torch.ones(studies, PLACES)
     evidence[studies // 2 :] = 0.0
@@ -137,15 +137,15 @@ def asked_of(system: System, studies: int = 40, exclusive: bool = False) -> Aske
     people = tuple(Study(f"s{i}", f"p{i // 2}") for i in range(studies))
     cohort = Cohort(people, targets, evidence=evidence)
     thresholds = Thresholds((0.5, np.nan), "fixed", frozenset())
-    return Asked(system, cohort, FINDINGS, Calibration((1.0, 1.0), thresholds, exclusive))
+    return Probe(system, cohort, FINDINGS, Calibration((1.0, 1.0), thresholds, exclusive))
 
 
 def curves(system: System, *, exclusive: bool = False) -> dict[str, Curve]:
-    asked = asked_of(system, exclusive=exclusive)
-    return deletion(
+    probe = probe_of(system, exclusive=exclusive)
+    return deletion_curves(
         system,
-        asked.cohort,
-        asked.calibration,
+        probe.cohort,
+        probe.calibration,
         rng=np.random.default_rng(0),
         plan=Plan(resamples=100),
     )
@@ -188,8 +188,8 @@ def test_statements_go_study_by_study() -> None:
 
 
 def test_edges_are_ranked_by_what_they_carry_towards_the_answer() -> None:
-    source = Edges(asked_of(Wired()))
-    graph = source.asked.system.setting.graph
+    source = EdgePerturbation(probe_of(Wired()))
+    graph = source.probe.system.setting.graph
     joined = [{graph.concepts[int(a)].id, graph.concepts[int(b)].id} for a, b in source.joined.T]
     shares = {frozenset(pair): share for pair, share in zip(joined, source.weight[0], strict=True)}
     # 40 studies, half of them yes and half no: an edge carries as much towards either answer
@@ -218,19 +218,19 @@ def test_the_edge_that_carries_most_is_lost_first() -> None:
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
-    with pytest.raises(InputError, match="without concepts of the graph"):
-        deletion(
+    with pytest.raises(InputError, match="does not use concepts of the graph"):
+        deletion_curves(
             torch.nn.Linear(1, 1),  # type: ignore[arg-type]
-            asked_of(Toy(0, memory=True)).cohort,
-            asked_of(Toy(0, memory=True)).calibration,
+            probe_of(Toy(0, memory=True)).cohort,
+            probe_of(Toy(0, memory=True)).calibration,
             rng=np.random.default_rng(0),
             plan=Plan(),
         )
     with pytest.raises(InputError, match="exclude each other"):
         curves(Toy(0, memory=True), exclusive=True)
     silent = Toy(0, memory=True)
-    silent.remembered = lambda finding: ("c0",)  # type: ignore[method-assign]
-    with pytest.raises(InputError, match="nothing can be taken"):
+    silent.neighbours = lambda finding: ("c0",)  # type: ignore[method-assign]
+    with pytest.raises(InputError, match="has nothing to delete"):
         curves(silent)
 
 

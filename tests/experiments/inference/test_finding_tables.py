@@ -1,4 +1,4 @@
-"""What a record says of findings that no mean is over."""
+"""Remarks of a record on findings that are left out of means."""
 
 from __future__ import annotations
 

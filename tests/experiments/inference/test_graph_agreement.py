@@ -9,7 +9,7 @@ from experiments.config.schema import GraphSection
 from experiments.inference.graph_agreement import agreement, uncontrolled
 from experiments.metrics.bootstrap import Plan
 from experiments.metrics.decisions import Thresholds
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from kg.files.store import load_shipped
 from kg.model.graph import KnowledgeGraph
 
@@ -38,7 +38,7 @@ def graph() -> KnowledgeGraph:
 def rates(graph: KnowledgeGraph, labels: str = "chexpert14") -> dict[str, float]:
     names = tuple(f"s{row}" for row in range(len(SAID)))
     said = np.array(SAID)
-    part = ScoredPart("test", names, names, FINDINGS, np.zeros_like(said), said)
+    part = ScoredSubset("test", names, names, FINDINGS, np.zeros_like(said), said)
     cuts = Thresholds((0.5,) * len(FINDINGS), "fixed", frozenset())
     made = agreement(part, cuts, graph.label_set(labels), graph, seed=0, plan=Plan(resamples=50))
     return {name: rate.value for name, rate in made.items()}

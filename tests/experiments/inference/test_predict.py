@@ -17,7 +17,7 @@ from PIL import Image
 from experiments.cli.main import main
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
-from experiments.inference.predict import Asked, predict_inputs
+from experiments.inference.predict import PredictionRequest, predict_inputs
 from experiments.records.folder import RunFolder, find_run
 from experiments.records.predictions import read_predictions
 from experiments.runner.run import run_experiment
@@ -50,7 +50,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_data_set_gives_the_probabilities_of_the_run(run: RunFolder) -> None:
     test = {part.part: part for part in read_predictions(run.predictions)}["test"]
-    made = predict_inputs(["synthetic"], run, Asked())
+    made = predict_inputs(["synthetic"], run, PredictionRequest())
     place = {study: row for row, study in enumerate(made.prediction.studies)}
     assert made.prediction.findings == test.findings
     again = made.prediction.probabilities[[place[study] for study in test.studies]]
@@ -65,11 +65,11 @@ def test_pictures_and_a_study_folder(run: RunFolder, own: Path) -> None:
     shutil.copy(own / "pictures" / "1.png", case)
     (case / "report.txt").write_text("Findings: Sternotomy wires. The heart is enlarged.")
     (own / "only.txt").write_text("Findings: A chest tube.")
-    made = predict_inputs(["pictures/0.png", "case"], run, Asked())
+    made = predict_inputs(["pictures/0.png", "case"], run, PredictionRequest())
     assert made.prediction.studies == ("pictures/0.png", "case")
     assert not np.isnan(made.prediction.probabilities).any()
     assert np.ptp(made.prediction.probabilities, axis=0).max() > 0
-    text = predict_inputs(["pictures/0.png"], run, Asked(report=own / "only.txt"))
+    text = predict_inputs(["pictures/0.png"], run, PredictionRequest(report=own / "only.txt"))
     alone = made.prediction.probabilities[0]
     assert not np.allclose(text.prediction.probabilities[0], alone, atol=1e-9)
 
@@ -88,27 +88,27 @@ def test_a_volume_a_clip_and_a_series_of_slices(
         place = {"ImagePositionPatient": [0, 0, z], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
         path = own / "case" / "slices" / f"{z}.dcm"
         written(path, volume[:, :, z] + 1024, Modality="CT", RescaleIntercept=-1024, **place)
-    made = predict_inputs(["chest.nii.gz", "lung.gif", "case"], run, Asked())
+    made = predict_inputs(["chest.nii.gz", "lung.gif", "case"], run, PredictionRequest())
     assert made.rejected == ()
     assert not np.isnan(made.prediction.probabilities).any()
     assert np.ptp(made.prediction.probabilities, axis=0).max() > 0
     notes = "; ".join(made.notes)
     assert "lung.gif: taken as ultrasound, which the run has not seen in training" in notes
     assert "slices: gaps between slices: 1 (largest 3 mm, usual step 1 mm)" in notes
-    told = predict_inputs(["lung.gif"], run, Asked(modality="cxr"))
+    told = predict_inputs(["lung.gif"], run, PredictionRequest(modality="cxr"))
     assert told.notes == ()
 
 
 def test_a_report_alone_is_a_study_with_a_missing_picture(run: RunFolder, own: Path) -> None:
     (own / "case").mkdir()
     (own / "case" / "report.txt").write_text("Findings: Sternotomy wires.")
-    made = predict_inputs(["case"], run, Asked())
+    made = predict_inputs(["case"], run, PredictionRequest())
     assert not np.isnan(made.prediction.probabilities).any()
 
 
 def test_zero_shot_by_term_and_by_label_set(run: RunFolder, own: Path) -> None:
-    trained = predict_inputs(["pictures/0.png"], run, Asked()).prediction
-    asked = Asked(findings=("covid", "Cardiomegaly", "ckg:scoliosis"))
+    trained = predict_inputs(["pictures/0.png"], run, PredictionRequest()).prediction
+    asked = PredictionRequest(findings=("covid", "Cardiomegaly", "ckg:scoliosis"))
     made = predict_inputs(["pictures/0.png"], run, asked)
     assert made.prediction.findings == ("ckg:covid_19", "ckg:cardiomegaly", "ckg:scoliosis")
     assert made.prediction.basis == ("zero_shot", "trained", "zero_shot")
@@ -119,11 +119,11 @@ def test_zero_shot_by_term_and_by_label_set(run: RunFolder, own: Path) -> None:
         trained.probabilities[0, place], abs=1e-6
     )
     with pytest.raises(InputError, match="no concept is called 'cardiomegally'"):
-        predict_inputs(["pictures/0.png"], run, Asked(findings=("cardiomegally",)))
+        predict_inputs(["pictures/0.png"], run, PredictionRequest(findings=("cardiomegally",)))
 
 
 def test_what_a_system_cannot_answer_is_not_possible(logistic: RunFolder, own: Path) -> None:
-    asked = Asked(findings=("Cardiomegaly", "scoliosis"))
+    asked = PredictionRequest(findings=("Cardiomegaly", "scoliosis"))
     made = predict_inputs(["pictures/0.png"], logistic, asked).prediction
     assert made.basis == ("trained", "not_possible")
     assert np.isnan(made.probabilities[0, 1])
@@ -132,21 +132,21 @@ def test_what_a_system_cannot_answer_is_not_possible(logistic: RunFolder, own: P
 def test_an_input_without_what_the_run_reads_is_lost(logistic: RunFolder, own: Path) -> None:
     (own / "case").mkdir()
     (own / "case" / "report.txt").write_text("Findings: Clear.")
-    made = predict_inputs(["case", "pictures/0.png"], logistic, Asked())
+    made = predict_inputs(["case", "pictures/0.png"], logistic, PredictionRequest())
     assert made.lost == ("case",)
-    with pytest.raises(InputError, match="none of the inputs has what .* reads"):
-        predict_inputs(["case"], logistic, Asked())
+    with pytest.raises(InputError, match="none of the inputs has a modality that .* reads"):
+        predict_inputs(["case"], logistic, PredictionRequest())
 
 
 def test_wrong_inputs(run: RunFolder, own: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder, and no data set") as caught:
-        predict_inputs(["synthetik"], run, Asked())
+        predict_inputs(["synthetik"], run, PredictionRequest())
     assert "synthetic" in caught.value.hint
     (own / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no picture"):
-        predict_inputs(["empty"], run, Asked())
+    with pytest.raises(InputError, match="holds no image"):
+        predict_inputs(["empty"], run, PredictionRequest())
     with pytest.raises(InputError, match="two inputs are called"):
-        predict_inputs(["pictures/0.png"] * 2, run, Asked())
+        predict_inputs(["pictures/0.png"] * 2, run, PredictionRequest())
 
 
 def words(run: RunFolder, *more: str) -> list[str]:
@@ -177,7 +177,7 @@ def test_the_command_ends_with_3_where_nothing_is_left(
     assert main(words(run, "bad.png")) == 3
     out, err = capsys.readouterr()
     assert out == ""
-    assert "nothing is left to read" in err
+    assert "no study is left to read" in err
 
 
 def test_parquet_and_json(

@@ -11,7 +11,7 @@ import pytest
 
 from encoders.study import Passage, Study
 from experiments.config.schema import Experiment
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from kg.files.store import load_shipped
 
 Target = Callable[..., float]
@@ -22,10 +22,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def words_of(cache: Path, asked: tuple[str, ...] = (), **text: Any) -> WordReader:
+def words_of(cache: Path, asked: tuple[str, ...] = (), **text: Any) -> TextLoader:
     data = {"name": "synthetic", "labels": "nih14"}
     given = {"name": "x", "data": data, "system": {"name": "graph_fusion"}, "text": text}
-    return WordReader(Experiment.model_validate(given).text, load_shipped(), asked, cache)
+    return TextLoader(Experiment.model_validate(given).text, load_shipped(), asked, cache)
 
 
 @pytest.fixture(scope="module")

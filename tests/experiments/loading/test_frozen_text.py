@@ -9,7 +9,7 @@ import torch
 
 from encoders.study import Passage, Study
 from experiments.config.schema import TextSection
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from kg.model.concepts import Concept
 from kg.model.graph import KnowledgeGraph
 from kg.options import Part
@@ -21,9 +21,9 @@ def study(name: str, *passages: Passage, dialogue: tuple[Passage, ...] = ()) -> 
     return Study(name, name, (), report=passages, dialogue=dialogue)
 
 
-def reader(tmp_path: Path, policy: str, encoder: str) -> WordReader:
+def reader(tmp_path: Path, policy: str, encoder: str) -> TextLoader:
     section = TextSection(test=policy, encoder=Part(name=encoder))
-    return WordReader(section, GRAPH, ("ckg:fever",), tmp_path)
+    return TextLoader(section, GRAPH, ("ckg:fever",), tmp_path)
 
 
 def test_frozen_tokens_are_cached(tmp_path: Path) -> None:

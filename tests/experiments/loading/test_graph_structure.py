@@ -12,7 +12,7 @@ from experiments.config.schema import Experiment, GraphSection
 from experiments.loading.graphs import choose_graph, concept_vectors, structure_of
 from experiments.records.folder import find_run
 from experiments.runner.run import run_experiment
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from experiments.runs.restore import restore
 from kg.errors import InputError
 from kg.model.edges import RELATIONS
@@ -24,7 +24,7 @@ def clinical(graph: KnowledgeGraph) -> set[tuple[str, ...]]:
 
 
 @pytest.fixture(scope="module")
-def taught(small: dict[str, Any], small_runs: Path) -> dict[str, Assembled]:
+def taught(small: dict[str, Any], small_runs: Path) -> dict[str, RunContext]:
     sections = {
         "full": {},
         "shuffled": {"control": "shuffled"},
@@ -39,28 +39,28 @@ def taught(small: dict[str, Any], small_runs: Path) -> dict[str, Assembled]:
     for name, section in sections.items():
         graph = {**small["graph"], **section}
         experiment = Experiment.model_validate({**small, "name": name, "graph": graph})
-        made[name] = assemble(experiment, small_runs, cache=small_runs / "cache")
+        made[name] = build_context(experiment, small_runs, cache=small_runs / "cache")
     return made
 
 
-def test_every_control_is_taught_the_same(taught: dict[str, Assembled]) -> None:
+def test_every_control_is_taught_the_same(taught: dict[str, RunContext]) -> None:
     full = taught["full"]
     for name, made in taught.items():
         if name == "labels":
             continue
-        assert made.reader.supervised == full.reader.supervised, name
+        assert made.preprocessor.supervised == full.preprocessor.supervised, name
         one, other = made.cohorts["train"], full.cohorts["train"]
         assert torch.equal(one.concept_targets.nan_to_num(9), other.concept_targets.nan_to_num(9))
         assert torch.equal(one.evidence, other.evidence)
-        assert made.reader.graph.fingerprint == full.reader.graph.fingerprint
+        assert made.preprocessor.graph.fingerprint == full.preprocessor.graph.fingerprint
 
 
 def test_only_the_structure_is_another_one_and_the_record_says_which(
-    taught: dict[str, Assembled],
+    taught: dict[str, RunContext],
 ) -> None:
-    edges = {name: clinical(made.reader.structure) for name, made in taught.items()}
+    edges = {name: clinical(made.preprocessor.structure) for name, made in taught.items()}
     uses = {name: made.graph_use for name, made in taught.items()}
-    assert edges["full"] == clinical(taught["full"].reader.graph)
+    assert edges["full"] == clinical(taught["full"].preprocessor.graph)
     assert edges["emptied"] == set()
     assert 0.5 < uses["shuffled"].changed < 1
     assert len(edges["shuffled"]) == len(edges["full"])
@@ -75,10 +75,10 @@ def test_only_the_structure_is_another_one_and_the_record_says_which(
     for name, made in taught.items():
         given = made.system.setting.graph
         assert given.fingerprint == uses[name].fingerprint
-        assert [c.id for c in given.concepts] == [c.id for c in made.reader.graph.concepts]
+        assert [c.id for c in given.concepts] == [c.id for c in made.preprocessor.graph.concepts]
 
 
-def test_by_labels_alone_less_is_read(taught: dict[str, Assembled]) -> None:
+def test_by_labels_alone_less_is_read(taught: dict[str, RunContext]) -> None:
     def stated(name: str) -> int:
         return int((taught[name].cohorts["train"].evidence != 0).sum())
 
@@ -129,5 +129,5 @@ def test_a_run_under_control_is_restored_with_its_own_structure(
     record = again.record
     assert record.graph is not None
     assert record.graph.control == "shuffled"
-    assert again.reader.structure.fingerprint == record.graph.fingerprint
+    assert again.preprocessor.structure.fingerprint == record.graph.fingerprint
     assert again.graph.fingerprint != record.graph.fingerprint

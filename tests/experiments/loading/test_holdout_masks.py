@@ -14,10 +14,10 @@ from experiments.config.schema import Experiment, HoldOut
 from experiments.evaluation.evaluate import evaluate_run
 from experiments.loading.graphs import choose_graph
 from experiments.loading.holdout import deal, hold_out
-from experiments.loading.text import WordReader
+from experiments.loading.text import TextLoader
 from experiments.records.folder import find_run
 from experiments.runner.run import run_experiment
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.model.graph import LabelSet
@@ -31,8 +31,8 @@ def held(small: dict[str, Any], level: str, **more: Any) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def masked(small: dict[str, Any], small_runs: Path) -> Assembled:
-    return assemble(held(small, "concept"), Path(), cache=small_runs / "cache")
+def masked(small: dict[str, Any], small_runs: Path) -> RunContext:
+    return build_context(held(small, "concept"), Path(), cache=small_runs / "cache")
 
 
 def test_the_rule_deals_every_finding_once_and_always_alike() -> None:
@@ -95,58 +95,62 @@ def test_exclusive_sets_and_empty_training_are_refused() -> None:
         hold_out(HoldOut(findings=(HELD,)), one.findings, one, graph)
 
 
-def test_no_target_and_no_supervised_concept_is_left(masked: Assembled) -> None:
-    reader = masked.reader
-    assert HELD in reader.held.findings
-    assert HELD not in reader.findings
-    assert masked.cohorts["train"].targets.shape[1] == len(reader.findings)
-    assert reader.held.masked.isdisjoint(reader.findings)
-    assert reader.held.masked.isdisjoint(reader.supervised)
-    places = [reader.graph.index[one] for one in sorted(reader.held.masked)]
+def test_no_target_and_no_supervised_concept_is_left(masked: RunContext) -> None:
+    preprocessor = masked.preprocessor
+    assert HELD in preprocessor.held.findings
+    assert HELD not in preprocessor.findings
+    assert masked.cohorts["train"].targets.shape[1] == len(preprocessor.findings)
+    assert preprocessor.held.masked.isdisjoint(preprocessor.findings)
+    assert preprocessor.held.masked.isdisjoint(preprocessor.supervised)
+    places = [preprocessor.graph.index[one] for one in sorted(preprocessor.held.masked)]
     given = masked.cohorts["train"].concept_targets
     assert given is not None
     assert given[:, places].isnan().all()
     assert not given.isnan().all()
 
 
-def test_no_clause_and_no_statement_is_left(masked: Assembled) -> None:
-    reader, train = masked.reader, masked.cohorts["train"]
+def test_no_clause_and_no_statement_is_left(masked: RunContext) -> None:
+    preprocessor, train = masked.preprocessor, masked.cohorts["train"]
     spoken = 0
     for study in train.studies:
-        spoken += bool(mentions(reader.words, study, training=False) & reader.held.masked)
-        assert mentions(reader.words, study, training=True).isdisjoint(reader.held.masked)
+        spoken += bool(
+            mentions(preprocessor.text, study, training=False) & preprocessor.held.masked
+        )
+        assert mentions(preprocessor.text, study, training=True).isdisjoint(
+            preprocessor.held.masked
+        )
     assert spoken > 5
-    places = [reader.graph.index[one] for one in sorted(reader.held.masked)]
+    places = [preprocessor.graph.index[one] for one in sorted(preprocessor.held.masked)]
     assert train.evidence is not None
     assert (train.evidence[:, places] == 0).all()
     assert (train.evidence != 0).any()
     assert train.text is not None
     assert train.paired_text is not None
     torch.testing.assert_close(
-        train.paired_text.words, reader.words.text(train.studies, "full", training=True).words
+        train.paired_text.words, preprocessor.text.text(train.studies, "full", training=True).words
     )
-    seen = {part.text for one in train.studies for part in reader.words.passages(one, "full")}
+    seen = {part.text for one in train.studies for part in preprocessor.text.passages(one, "full")}
     kept = {
         part.text
         for one in train.studies
-        for part in reader.words.passages(one, "full", training=True)
+        for part in preprocessor.text.passages(one, "full", training=True)
     }
     assert kept != seen
 
 
-def mentions(words: WordReader, study: Study, *, training: bool) -> set[str]:
+def mentions(words: TextLoader, study: Study, *, training: bool) -> set[str]:
     passages = words.passages(study, "full", training=training)
     return {statement.concept for statement in words.linker.link(passages)}
 
 
-def test_no_mined_evidence_is_left_and_the_record_says_so(masked: Assembled) -> None:
-    graph, before = masked.reader.graph, choose_graph(masked.experiment.graph, ())[0]
+def test_no_mined_evidence_is_left_and_the_record_says_so(masked: RunContext) -> None:
+    graph, before = masked.preprocessor.graph, choose_graph(masked.experiment.graph, ())[0]
 
     def mined(some: Any) -> int:
         return sum(
             item.dataset is not None or item.status == "mined"
             for edge in some.edges
-            if {edge.subject, edge.object} & masked.reader.held.masked
+            if {edge.subject, edge.object} & masked.preprocessor.held.masked
             for item in edge.evidence
         )
 
@@ -168,7 +172,7 @@ def test_what_only_follows_from_a_held_finding_is_left_open(tmp_path: Path) -> N
         }
     )
     mass = "ckg:lung_mass"
-    words = WordReader(experiment.text, graph, (mass,), tmp_path, masked=frozenset({mass}))
+    words = TextLoader(experiment.text, graph, (mass,), tmp_path, masked=frozenset({mass}))
     wider = graph.index["ckg:lung_lesion"]
     assert "ckg:lung_lesion" in graph.ancestors(mass)
 
@@ -188,11 +192,14 @@ def test_what_only_follows_from_a_held_finding_is_left_open(tmp_path: Path) -> N
 def test_at_the_level_of_labels_the_concept_still_teaches(
     small: dict[str, Any], small_runs: Path
 ) -> None:
-    made = assemble(held(small, "labels"), Path(), cache=small_runs / "cache")
-    assert made.reader.held.findings == (HELD,)
-    assert HELD not in made.reader.findings
-    assert HELD in made.reader.supervised
-    assert made.reader.graph.fingerprint == choose_graph(made.experiment.graph, ())[0].fingerprint
+    made = build_context(held(small, "labels"), Path(), cache=small_runs / "cache")
+    assert made.preprocessor.held.findings == (HELD,)
+    assert HELD not in made.preprocessor.findings
+    assert HELD in made.preprocessor.supervised
+    assert (
+        made.preprocessor.graph.fingerprint
+        == choose_graph(made.experiment.graph, ())[0].fingerprint
+    )
 
 
 def test_held_out_findings_are_tested_beside_the_trained_and_restored(

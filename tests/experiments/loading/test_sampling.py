@@ -1,4 +1,4 @@
-"""What an epoch is drawn from: one data set or several, evenly or by rarity."""
+"""Sampler of an epoch: one data set or several, uniform or balanced by rarity."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from encoders.study import Study
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
 from experiments.loading.cohort import Cohort, StudyOrder
-from experiments.loading.sampling import EpochSample, epoch_sample, rarity_weights
+from experiments.loading.sampling import EpochSample, balanced_weights, epoch_sample
 from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
-from experiments.runs.build import assemble
+from experiments.runs.build import build_context
 from experiments.runs.exposure import Exposure
 from experiments.splits.manifest import Manifest
 from fusion.stage import Stage
@@ -78,7 +78,7 @@ def test_an_epoch_hangs_on_its_number_alone_and_is_resumed_exactly() -> None:
 def test_rarity_by_hand() -> None:
     targets = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, NAN], [0.0, 0.0], [NAN, NAN]])
     # present in three, in one; two studies with nothing present
-    assert rarity_weights(targets).tolist() == [1 / 3, 1.0, 1 / 3, 1 / 2, 1 / 2]
+    assert balanced_weights(targets).tolist() == [1 / 3, 1.0, 1 / 3, 1 / 2, 1 / 2]
 
 
 def test_balanced_draws_the_rare_more_often() -> None:
@@ -124,7 +124,7 @@ def test_a_run_trains_on_a_further_data_set_and_never_tests_it(
     mixed: tuple[Experiment, Path],
 ) -> None:
     experiment, root = mixed
-    made = assemble(experiment, root, cache=root / "cache", runs=root)
+    made = build_context(experiment, root, cache=root / "cache", runs=root)
     train: Any = made.cohorts["train"]
     own, other = train.subsets["synthetic"], train.subsets["nih_chestxray14"]
     assert len(own) == len(made.manifest.studies("train"))
@@ -134,7 +134,7 @@ def test_a_run_trains_on_a_further_data_set_and_never_tests_it(
     for part in ("validation", "test"):
         assert not foreign & {study.study for study in made.cohorts[part].studies}
     assert train.batch(list(other)[:2], training=True).image_mask.any()
-    alone = assemble(
+    alone = build_context(
         experiment.model_copy(update={"also": ()}), root, cache=root / "cache", runs=root
     )
     assert made.fingerprint != alone.fingerprint
@@ -152,4 +152,4 @@ def test_the_own_data_set_is_no_further_one(mixed: tuple[Experiment, Path]) -> N
     experiment, root = mixed
     twice = experiment.model_copy(update={"also": (experiment.data,)})
     with pytest.raises(InputError, match="the run's own data set"):
-        assemble(twice, root, cache=root / "cache", runs=root)
+        build_context(twice, root, cache=root / "cache", runs=root)

@@ -1,4 +1,4 @@
-"""Volumes, series and clips in a study come out of the reader that training and predicting use."""
+"""Volumes, series and clips are loaded alike for training and prediction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from encoders.reading.transforms import whole
 from encoders.study import Study, StudyImage
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Cohort
-from experiments.loading.images import PictureReader
+from experiments.loading.images import ImageLoader
 from fusion.needs import Needs
 from kg.errors import InputError
 
@@ -50,9 +50,9 @@ def studies(tmp_path: Path, written: Callable[..., Path]) -> list[Study]:
     ]
 
 
-def reader(cache: Path, **section: object) -> PictureReader:
+def reader(cache: Path, **section: object) -> ImageLoader:
     values = {"encoder": ENCODER, "grid": 2, "pool": "mean", "reduce": 0, **section}
-    return PictureReader(ImageSection.model_validate(values), cache, seed=0)
+    return ImageLoader(ImageSection.model_validate(values), cache, seed=0)
 
 
 def test_slices_and_frames_by_the_stated_rule(
@@ -104,7 +104,7 @@ def test_colours_reach_a_system_that_asks_and_grey_pixels_stay(tmp_path: Path) -
     section = ImageSection.model_validate({"encoder": COLOUR, "frozen": False})
     made = {}
     for asks in (False, True):
-        eyes = PictureReader(section, tmp_path / "cache", 0, Needs(colour=asks))
+        eyes = ImageLoader(section, tmp_path / "cache", 0, Needs(colour=asks))
         made[asks] = eyes.read([study], tmp_path)
     assert made[False].values.shape == (1, SIDE, SIDE)
     assert made[True].values.shape == (1, 3, SIDE, SIDE)
@@ -126,7 +126,7 @@ def test_frozen_tokens_of_colours_are_kept_apart(tmp_path: Path) -> None:
     study = Study("s", "p", (StudyImage("tile.png", "ct", "axial"),))
     section = ImageSection.model_validate({"encoder": COLOUR, "grid": 1, "reduce": 0})
     grey, colour = (
-        PictureReader(section, tmp_path / "cache", 0, Needs(colour=asks)).read([study], tmp_path)
+        ImageLoader(section, tmp_path / "cache", 0, Needs(colour=asks)).read([study], tmp_path)
         for asks in (False, True)
     )
     assert grey.values.shape == colour.values.shape
@@ -134,8 +134,8 @@ def test_frozen_tokens_of_colours_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_one_channel_is_refused_for_colour(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="torchxrayvision_densenet sees grey pictures alone"):
-        PictureReader(
+    with pytest.raises(InputError, match="torchxrayvision_densenet takes grey images alone"):
+        ImageLoader(
             ImageSection.model_validate({"encoder": {"name": "torchxrayvision_densenet"}}),
             tmp_path,
             0,
@@ -146,12 +146,12 @@ def test_an_encoder_of_one_channel_is_refused_for_colour(tmp_path: Path) -> None
 def test_maps_a_system_reads_are_known_by_name(tmp_path: Path) -> None:
     section = ImageSection.model_validate({"encoder": COLOUR, "frozen": False})
     needs = Needs(image_maps=("layer2", "last"))
-    assert PictureReader(section, tmp_path, 0).maps == {}
-    assert PictureReader(section, tmp_path, 0, needs).maps == {
+    assert ImageLoader(section, tmp_path, 0).maps == {}
+    assert ImageLoader(section, tmp_path, 0, needs).maps == {
         "layer2": (128, 4, 4),
         "last": (512, 1, 1),
     }
     with pytest.raises(InputError, match="has no feature map 'layer9'"):
-        PictureReader(section, tmp_path, 0, Needs(image_maps=("layer9",)))
-    with pytest.raises(InputError, match="tokens alone are kept"):
-        PictureReader(section.model_copy(update={"frozen": True}), tmp_path, 0, needs)
+        ImageLoader(section, tmp_path, 0, Needs(image_maps=("layer9",)))
+    with pytest.raises(InputError, match="gives only tokens"):
+        ImageLoader(section.model_copy(update={"frozen": True}), tmp_path, 0, needs)

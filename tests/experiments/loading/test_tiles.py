@@ -18,7 +18,7 @@ from encoders.study import Study, StudyImage, plain
 from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment, ImageSection
-from experiments.loading.images import PictureReader
+from experiments.loading.images import ImageLoader
 from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
 from fusion.needs import Needs
@@ -27,9 +27,9 @@ SIDE = 32
 ENCODER = {"name": "tiny_cnn", "options": {"size": SIDE, "width": 64}}
 
 
-def reader(cache: Path, needs: Needs | None = None, **section: object) -> PictureReader:
+def reader(cache: Path, needs: Needs | None = None, **section: object) -> ImageLoader:
     values = {"encoder": ENCODER, "grid": 2, "pool": "mean", "reduce": 0, **section}
-    return PictureReader(ImageSection.model_validate(values), cache, 0, needs or Needs())
+    return ImageLoader(ImageSection.model_validate(values), cache, 0, needs or Needs())
 
 
 @pytest.fixture
@@ -127,13 +127,13 @@ def test_a_run_on_tiles_trains(
 ) -> None:
     shapes = []
 
-    def watched(self: PictureReader, *given: Any) -> Any:
+    def watched(self: ImageLoader, *given: Any) -> Any:
         made = read(self, *given)
         shapes.append(made.rows.shape[1])
         return made
 
-    read: Callable[..., Any] = PictureReader.read
-    monkeypatch.setattr(PictureReader, "read", watched)
+    read: Callable[..., Any] = ImageLoader.read
+    monkeypatch.setattr(ImageLoader, "read", watched)
     image: Mapping[str, Any] = {**small["image"], "tiles": 2}
     experiment = Experiment.model_validate({**small, "image": image})
     name = run_experiment(experiment, root=small_runs, runs=tmp_path)

@@ -18,7 +18,7 @@ from experiments.config.schema import DataSection, Experiment
 from experiments.records.checkpoint import STATE
 from experiments.records.folder import RunFolder, find_run, list_runs, run_name
 from experiments.records.journal import append_metrics, log_to, read_metrics, rewind_metrics
-from experiments.records.predictions import ScoredPart, read_predictions, write_predictions
+from experiments.records.predictions import ScoredSubset, read_predictions, write_predictions
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.surroundings import code_version, now, package_versions
 from kg.errors import InputError, RunStopped
@@ -167,7 +167,7 @@ def test_a_record_that_is_none(tmp_path: Path, text: str) -> None:
 
 
 def test_predictions_come_back(tmp_path: Path) -> None:
-    part = ScoredPart(
+    part = ScoredSubset(
         part="test",
         studies=("s1", "s2", "s3"),
         patients=("p1", "p1", "p2"),

@@ -1,4 +1,4 @@
-"""What is kept of scored studies: bands and no ages, one spelling of a sex, and no more."""
+"""Stored attributes of scored studies: age bands, one spelling of a sex, and no more."""
 
 from __future__ import annotations
 

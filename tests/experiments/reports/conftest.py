@@ -21,7 +21,7 @@ from experiments.compare.records import (
     RareFindings,
     Seeds,
 )
-from experiments.records.predictions import ScoredPart, write_predictions
+from experiments.records.predictions import ScoredSubset, write_predictions
 from experiments.records.record import FindingRow, GraphUse, Measured, RunRecord
 from experiments.records.studies import AGE_BANDS, ScoredStudy, write_studies
 from experiments.reports.run_page import write_run_page
@@ -121,7 +121,7 @@ def kept_run(tmp_path_factory):
     studies = tuple(f"s{i}" for i in range(90))
     patients = tuple(f"p{i // 2}" for i in range(90))
     findings = ("ckg:a", "ckg:b", "ckg:c")
-    parts = [ScoredPart(name, studies, patients, findings, labels, said) for name in PARTS]
+    parts = [ScoredSubset(name, studies, patients, findings, labels, said) for name in PARTS]
     write_predictions(folder / "predictions.parquet", parts)
     known = [
         ScoredStudy(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.records.predictions import ScoredPart
+from experiments.records.predictions import ScoredSubset
 from experiments.records.studies import ScoredStudy
 from experiments.reports.checklist import checklist_items, checklist_section
 from experiments.reports.document import Folded, Heading, Pair, Pairs, Section, Table
@@ -32,16 +32,16 @@ RECORD = {
 }
 
 
-def scored(studies: int = 80) -> ScoredPart:
+def scored(studies: int = 80) -> ScoredSubset:
     labels = (np.arange(studies) % 2).astype(float)[:, None]
     said = np.linspace(0, 1, studies)[:, None]
     names = tuple(f"s{i}" for i in range(studies))
-    return ScoredPart(
+    return ScoredSubset(
         "test", names, tuple(f"p{i}" for i in range(studies)), ("ckg:a",), labels, said
     )
 
 
-def known(part: ScoredPart, **facts: str) -> tuple[ScoredStudy, ...]:
+def known(part: ScoredSubset, **facts: str) -> tuple[ScoredStudy, ...]:
     pairs = zip(part.studies, part.patients, strict=True)
     return tuple(ScoredStudy(study, patient, part.part, **facts) for study, patient in pairs)
 

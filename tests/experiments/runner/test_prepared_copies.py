@@ -22,7 +22,7 @@ from experiments.preparation.copy import PreparedCopy, StudyTable
 from experiments.preparation.prepare import Plan, prepare
 from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from kg.errors import InputError
 
 CONFIG: dict[str, Any] = {
@@ -73,12 +73,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(places: Path) -> Callable[..., Assembled]:
-    def give(name: str, **image: Any) -> Assembled:
+def made(places: Path) -> Callable[..., RunContext]:
+    def give(name: str, **image: Any) -> RunContext:
         torch.manual_seed(0)
         config = CONFIG | {"image": CONFIG["image"] | image}
         experiment = Experiment.model_validate(config)
-        return assemble(experiment, places / name, cache=places / "cache")
+        return build_context(experiment, places / name, cache=places / "cache")
 
     return give
 
@@ -229,7 +229,7 @@ def test_a_copy_of_something_else_is_refused(places: Path) -> None:
     image = CONFIG["image"] | {"encoder": {"name": "tiny_cnn", "options": {"size": 64}}}
     experiment = Experiment.model_validate(CONFIG | {"image": image})
     with pytest.raises(InputError, match="32 pixels in the view 'whole'"):
-        assemble(experiment, places / "kept", cache=places / "cache")
+        build_context(experiment, places / "kept", cache=places / "cache")
 
 
 def test_studies_of_a_copy_are_those_of_the_raw_folder(places: Path) -> None:

@@ -20,16 +20,16 @@ from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics, read_metrics
 from experiments.runner.run import train
-from experiments.runs.build import Assembled
-from experiments.training.callbacks import StopAsked
+from experiments.runs.build import RunContext
+from experiments.training.callbacks import StopRequested
 from fusion.stage import Stage
 from kg.errors import InputError
 
-Make = Callable[..., Assembled]
+Make = Callable[..., RunContext]
 NewFolder = Callable[[], RunFolder]
 
 
-def stop_after(made: Assembled, steps: int, number: int = signal.SIGTERM) -> None:
+def stop_after(made: RunContext, steps: int, number: int = signal.SIGTERM) -> None:
     """Send this process a signal once the system has taken so many batches."""
     taken, losses = 0, made.system.losses
 
@@ -121,7 +121,7 @@ def test_resumed_equals_straight(
     whole = straight(make, stage, frozen=frozen)
     folder, stopped = new_folder(), make(stage, frozen=frozen)
     stop_after(stopped, steps)
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         train(folder, stopped)
     torch.manual_seed(99)  # another process would not have the same randomness
     train(folder, make(stage, frozen=frozen))
@@ -138,7 +138,7 @@ def test_a_second_stage_goes_on_by_itself(
     whole = straight(make, *stages)
     folder, stopped = new_folder(), make(*stages)
     stop_after(stopped, 6)  # two batches into the second stage
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         train(folder, stopped)
     assert last(folder).state["stage"] == 1
     assert [row["stage"] for row in read_metrics(folder.metrics)] == [0]
@@ -163,7 +163,7 @@ def test_only_what_was_measured_after_the_checkpoint_is_forgotten(
     whole = straight(make, {})
     folder, stopped = new_folder(), make({})
     stop_after(stopped, 6)
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         train(folder, stopped)
     # as if killed between a measurement and the checkpoint after it
     append_metrics(folder.metrics, {"stage": 0, "epoch": 1, "step": 8})
@@ -211,7 +211,7 @@ def test_two_signals_do_not_wait_for_the_step(make: Make, new_folder: NewFolder)
 
     stopped.system.after_step = twice  # type: ignore[method-assign]
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         train(folder, stopped)
     # the checkpoint of the stage's start is still whole, and the signals are given back
     assert last(folder).state["global_step"] == 0

@@ -19,8 +19,8 @@ from experiments.records.journal import read_metrics
 from experiments.records.predictions import read_predictions
 from experiments.runner import run as running
 from experiments.runner.run import resume_run, run_experiment, train
-from experiments.runs.build import Assembled
-from experiments.training.distributed import World
+from experiments.runs.build import RunContext
+from experiments.training.distributed import ProcessContext
 from experiments.training.task import Task
 from kg.errors import InputError, RunStopped
 
@@ -122,7 +122,7 @@ def test_a_process_that_dies_ends_the_run(
     go: Go, values: Values, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "experiments.training.distributed.FOLLOW", "experiments.runner.no_such_module"
+        "experiments.training.distributed.WORKER", "experiments.runner.no_such_module"
     )
     with pytest.raises(RunStopped, match="another process of the run ended with 1"):
         go({**values, "name": "died", "devices": 2})
@@ -131,9 +131,9 @@ def test_a_process_that_dies_ends_the_run(
 KILLED = """
 import os, signal
 from pathlib import Path
-from experiments.training import distributed as world
-world._join = lambda folder, others: os.kill(os.getpid(), signal.SIGKILL)
-with world.joined(Path("run"), Path("."), devices=2):
+from experiments.training import distributed
+distributed._join = lambda folder, others: os.kill(os.getpid(), signal.SIGKILL)
+with distributed.process_group(Path("run"), Path("."), devices=2):
     pass
 """
 
@@ -145,10 +145,10 @@ def test_processes_that_wait_for_a_leader_end_when_it_is_killed(processes: Any) 
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(
-    make: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    make: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     with pytest.raises(InputError, match=r"stages\.0\.batch_size: 2 devices cannot share"):
-        train(new_folder(), make({"batch_size": 5}), World(processes=2))
+        train(new_folder(), make({"batch_size": 5}), ProcessContext(processes=2))
 
 
 def test_torchrun_with_another_number_is_refused(
@@ -156,6 +156,6 @@ def test_torchrun_with_another_number_is_refused(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(InputError, match="2 were asked for, torchrun started 4"):
+    with pytest.raises(InputError, match="2 were requested, torchrun started 4"):
         go({**values, "name": "fourfold", "devices": 2})
-    assert running.follows() is False
+    assert running.is_worker() is False

@@ -27,7 +27,7 @@ from experiments.records.predictions import read_predictions
 from experiments.records.record import RunRecord
 from experiments.runner import run as running
 from experiments.runner.run import resume_run, run_experiment, train
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.runs.restore import restore
 from experiments.training.checkpoints import SafeCheckpointIO
 from kg.errors import InputError, RunStopped
@@ -246,11 +246,11 @@ def test_a_picture_changed_in_place_is_noticed_at_resume(
 
 
 def test_a_checkpoint_of_something_else_is_refused_with_every_difference(
-    make: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    make: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     folder, made = new_folder(), make({"epochs": 1})
     train(folder, made)
-    turned = list(made.reader.findings)[::-1]
+    turned = list(made.preprocessor.findings)[::-1]
     other = {**made.identity(), "findings": turned, "graph": "0" * 64}
     with pytest.raises(InputError) as caught:
         SafeCheckpointIO(other).load_checkpoint(folder.checkpoints / "last")
@@ -268,7 +268,7 @@ class Payload:
 
 
 def test_a_pickle_in_the_place_of_a_checkpoint_is_never_opened(
-    make: Callable[..., Assembled],
+    make: Callable[..., RunContext],
     new_folder: Callable[[], RunFolder],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

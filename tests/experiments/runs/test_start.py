@@ -78,7 +78,7 @@ def test_a_pretraining_run_finishes_and_is_restored_without_thresholds(
     assert chance.value is not None
     found = restore(pretrained)
     assert found.calibration is None
-    assert found.system.basis(found.reader.findings[0]) == "zero_shot"
+    assert found.system.basis(found.preprocessor.findings[0]) == "zero_shot"
 
 
 def test_a_probe_takes_the_tower_and_names_its_parent(

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
-from experiments.runs.build import assemble
+from experiments.runs.build import build_context
 from kg.errors import InputError
 
 
@@ -25,7 +25,7 @@ def test_a_run_trains_and_tests_on_the_published_parts(tmp_path: Path) -> None:
         "metadata": ["view"],
         "system": {"name": "logistic_metadata"},
     }
-    made = assemble(Experiment.model_validate(wanted), tmp_path, cache=tmp_path / "cache")
+    made = build_context(Experiment.model_validate(wanted), tmp_path, cache=tmp_path / "cache")
     assert made.manifest.kind == "official"
     published = part().official_split(root)
     for name, cohort in made.cohorts.items():
@@ -34,4 +34,4 @@ def test_a_run_trains_and_tests_on_the_published_parts(tmp_path: Path) -> None:
     (root / "test_labels.csv").unlink()
     (root / "valid.csv").unlink()
     with pytest.raises(InputError, match="chexpert: no official split is here"):
-        assemble(Experiment.model_validate(wanted), tmp_path, cache=tmp_path / "cache")
+        build_context(Experiment.model_validate(wanted), tmp_path, cache=tmp_path / "cache")

@@ -42,11 +42,11 @@ def test_what_a_finding_remembers_is_in_the_order_of_its_attention(
     build: Build,
 ) -> None:
     system, batch = build("graph_fusion")
-    remembered = system.remembered("ckg:f1")
-    assert remembered == ("ckg:f1", "ckg:f0")
+    neighbours = system.neighbours("ckg:f1")
+    assert neighbours == ("ckg:f1", "ckg:f0")
     weights = system.predict(batch, ("ckg:f1",)).attention["memory"][0, 0]
-    assert (weights[: len(remembered)] > 0).all()
-    assert not weights[len(remembered) :].any()
+    assert (weights[: len(neighbours)] > 0).all()
+    assert not weights[len(neighbours) :].any()
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_fine_tuned_tower_answers_for_its_findings_alone(build: Build) -> None
 def test_a_run_without_text_embeds_nothing(build: Build) -> None:
     nothing = {"text_width": 0, "text_encoder": None}
     system, batch = build("convirt, fine-tuned", lacks=nothing)
-    with pytest.raises(InputError, match="no text to read beside the pictures"):
+    with pytest.raises(InputError, match="no text to pair with the images"):
         system.embed_image(batch)
 
 

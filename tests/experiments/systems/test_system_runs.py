@@ -18,8 +18,8 @@ from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
 from experiments.runner.run import train
-from experiments.runs.build import Assembled, assemble
-from experiments.training.callbacks import StopAsked
+from experiments.runs.build import RunContext, build_context
+from experiments.training.callbacks import StopRequested
 from tests.experiments.systems.conftest import CASES, stages_of
 
 BATCHES = 4
@@ -39,14 +39,14 @@ def small_run(small: dict[str, Any], name: str) -> Experiment:
     return Experiment.model_validate({**small, "system": system, "stages": stages, **case.run})
 
 
-def fresh(made: Assembled) -> Assembled:
+def fresh(made: RunContext) -> RunContext:
     """The run with a copy of its untrained system."""
-    graph = made.reader.graph  # large, and never changed
+    graph = made.preprocessor.graph  # large, and never changed
     torch.manual_seed(1)
     return replace(made, system=copy.deepcopy(made.system, {id(graph): graph}))
 
 
-def stop_after(made: Assembled, steps: int) -> None:
+def stop_after(made: RunContext, steps: int) -> None:
     """Ask this process to stop once the system has taken so many steps."""
     follow: Callable[[], None] = made.system.after_step
     taken = 0
@@ -66,14 +66,14 @@ def test_it_resumes_inside_each_stage_to_the_same_weights(
     small: dict[str, Any], small_runs: Path, tmp_path: Path, name: str
 ) -> None:
     experiment = small_run(small, name)
-    made = assemble(experiment, small_runs, cache=small_runs / "cache")
+    made = build_context(experiment, small_runs, cache=small_runs / "cache")
     assert -(-len(made.cohorts["train"]) // 6) == BATCHES
     whole = RunFolder.create(tmp_path, experiment)
     train(whole, fresh(made))
     for place in range(len(made.system.stages)):
         folder, stopped = RunFolder.create(tmp_path, experiment), fresh(made)
         stop_after(stopped, place * BATCHES + BATCHES // 2)
-        with pytest.raises(StopAsked):
+        with pytest.raises(StopRequested):
             train(folder, stopped)
         assert load_checkpoint(folder.checkpoints / "last").state["stage"] == place
         torch.manual_seed(99)  # another process would not have the same randomness

@@ -27,7 +27,7 @@ from experiments.metrics.sums import measure
 from experiments.metrics.texts import TEXT_METRICS, text_sums, words_of
 from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from experiments.tasks.generation import Generation
 from fusion.capabilities import Generates, able
 from kg.errors import InputError
@@ -36,7 +36,7 @@ from kg.mentions.linker import MentionLinker
 
 
 @pytest.fixture(scope="module")
-def context(small: dict[str, Any], small_runs: Path) -> Assembled:
+def context(small: dict[str, Any], small_runs: Path) -> RunContext:
     system = {
         "name": "tienet",
         "options": {"width": 8, "hidden": 8, "words": 8, "attention": 8, "limit": 12},
@@ -44,15 +44,15 @@ def context(small: dict[str, Any], small_runs: Path) -> Assembled:
     changed = {**small, "text": {}, "system": system, "stages": [], "tasks": ["generation"]}
     torch.manual_seed(0)
     experiment = Experiment.model_validate(changed)
-    return assemble(experiment, small_runs, cache=small_runs / "cache")
+    return build_context(experiment, small_runs, cache=small_runs / "cache")
 
 
 @pytest.fixture
-def folder(context: Assembled, tmp_path: Path) -> RunFolder:
+def folder(context: RunContext, tmp_path: Path) -> RunFolder:
     return RunFolder.create(tmp_path, context.experiment)
 
 
-def writes(context: Assembled, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
+def writes(context: RunContext, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
     """Have the system write these texts."""
     monkeypatch.setattr(
         context.system, "generate", lambda batch: [said[study] for study in batch.ids]
@@ -60,7 +60,7 @@ def writes(context: Assembled, monkeypatch: pytest.MonkeyPatch, said: dict[str, 
 
 
 def test_numbers_are_those_of_the_metrics(
-    context: Assembled, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    context: RunContext, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = context.cohorts["test"]
     ids = [study.study for study in test.studies]
@@ -69,7 +69,7 @@ def test_numbers_are_those_of_the_metrics(
     metrics = Generation().measure(folder, context).metrics["test"]
     assert set(metrics) == set(Generation.metrics)
 
-    graph, linker = context.reader.graph, MentionLinker(context.reader.graph)
+    graph, linker = context.preprocessor.graph, MentionLinker(context.preprocessor.graph)
     reads = labeler(graph, "nih14")
     findings = [column for column in reads.columns if column != "normal"]
     assert len(findings) == 14
@@ -98,7 +98,7 @@ def test_numbers_are_those_of_the_metrics(
                 assert kept.high == pytest.approx(one.high, nan_ok=True)
 
 
-def common(context: Assembled) -> str:
+def common(context: RunContext) -> str:
     """The report most training studies have."""
     train = context.cohorts["train"]
     assert isinstance(train, Cohort)
@@ -107,7 +107,7 @@ def common(context: Assembled) -> str:
 
 
 def test_the_true_report_is_faultless_and_controls_are_not(
-    context: Assembled, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    context: RunContext, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = context.cohorts["test"]
     writes(context, monkeypatch, {s.study: test.report_text(s.study) for s in test.studies})
@@ -119,7 +119,7 @@ def test_the_true_report_is_faultless_and_controls_are_not(
 
 
 def test_texts_and_sums_of_each_study_are_written_down(
-    context: Assembled, folder: RunFolder
+    context: RunContext, folder: RunFolder
 ) -> None:
     Generation().measure(folder, context)
     texts = pq.read_table(folder.texts).to_pandas()
@@ -139,7 +139,7 @@ def test_texts_and_sums_of_each_study_are_written_down(
 
 
 def test_the_nearest_report_of_the_same_pictures_is_their_own(
-    context: Assembled, folder: RunFolder
+    context: RunContext, folder: RunFolder
 ) -> None:
     same: Cohorts = {**context.cohorts, "train": context.cohorts["test"]}
     found = Generation().measure(folder, replace(context, cohorts=same)).metrics["test"]
@@ -149,13 +149,13 @@ def test_the_nearest_report_of_the_same_pictures_is_their_own(
 
 @pytest.mark.parametrize("subset", ["test", "train"])
 def test_studies_without_a_report_are_refused(
-    context: Assembled, folder: RunFolder, subset: Literal["test", "train"]
+    context: RunContext, folder: RunFolder, subset: Literal["test", "train"]
 ) -> None:
     cohort = context.cohorts[subset]
     assert isinstance(cohort, Cohort)
     silent = replace(cohort, reports={study.study: "" for study in cohort.studies})
     cohorts = context.cohorts.copy()
     cohorts[subset] = silent
-    with pytest.raises(InputError, match="has picture and report") as caught:
+    with pytest.raises(InputError, match="has image and report") as caught:
         Generation().measure(folder, replace(context, cohorts=cohorts))
     assert caught.value.hint

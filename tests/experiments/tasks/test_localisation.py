@@ -17,7 +17,7 @@ from experiments.metrics.pointing import POINTING_METRICS, covered
 from experiments.metrics.sums import measure
 from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.tasks import check_tasks
 from experiments.tasks.localisation import Localisation, Marked
 from experiments.tasks.localisation import _marked as marked_in
@@ -52,13 +52,13 @@ class Points:
         return made
 
 
-def boxes(context: Assembled) -> dict[str, dict[str, list[list[float]]]]:
+def boxes(context: RunContext) -> dict[str, dict[str, list[list[float]]]]:
     """Boxes in shares of the drawn square pictures, by study and finding, frontal views alone."""
     data = context.experiment.data
     dataset = Synthetic(Synthetic.Options(**data.options))
     found: dict[str, dict[str, list[list[float]]]] = {}
     for box in dataset.boxes(context.root):
-        if box.concept in context.reader.findings:
+        if box.concept in context.preprocessor.findings:
             wide, high = box.sides or (0, 0)
             edges = [box.x / wide, box.y / high]
             edges += [(box.x + box.width) / wide, (box.y + box.height) / high]
@@ -67,13 +67,13 @@ def boxes(context: Assembled) -> dict[str, dict[str, list[list[float]]]]:
 
 
 @pytest.fixture
-def context(make: Callable[..., Assembled]) -> Assembled:
+def context(make: Callable[..., RunContext]) -> RunContext:
     made = make()
     return replace(made, cohorts={**made.cohorts, "test": made.cohorts["train"]})
 
 
 def test_a_system_without_a_hint_has_chance(
-    context: Assembled, new_folder: Callable[[], RunFolder]
+    context: RunContext, new_folder: Callable[[], RunFolder]
 ) -> None:
     folder = new_folder()
     context = replace(context, system=Points(context.system, {}))  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ def test_a_system_without_a_hint_has_chance(
 
 
 def test_a_system_that_points_at_the_boxes_hits_them(
-    context: Assembled, new_folder: Callable[[], RunFolder]
+    context: RunContext, new_folder: Callable[[], RunFolder]
 ) -> None:
     folder = new_folder()
     marked = boxes(context)
@@ -114,7 +114,7 @@ def test_a_system_that_points_at_the_boxes_hits_them(
 
 
 def test_without_a_box_it_is_refused(
-    context: Assembled, new_folder: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
+    context: RunContext, new_folder: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DATASETS.load("synthetic"), "boxes", lambda self, root: ())
     with pytest.raises(InputError, match="no test study of synthetic has a box") as caught:
@@ -123,26 +123,26 @@ def test_without_a_box_it_is_refused(
 
 
 def test_a_system_without_a_map_of_what_was_marked_is_refused(
-    context: Assembled, new_folder: Callable[[], RunFolder]
+    context: RunContext, new_folder: Callable[[], RunFolder]
 ) -> None:
     nothing = np.full((SIDE, SIDE), np.nan)
-    every = dict.fromkeys(context.reader.findings, nothing)
+    every = dict.fromkeys(context.preprocessor.findings, nothing)
     maps = dict.fromkeys((study.study for study in context.cohorts["test"].studies), every)
     context = replace(context, system=Points(context.system, maps))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no map of any finding"):
         Localisation().measure(new_folder(), context)
 
 
-def test_a_system_that_cannot_localise_is_refused_by_name(make: Callable[..., Assembled]) -> None:
+def test_a_system_that_cannot_localise_is_refused_by_name(make: Callable[..., RunContext]) -> None:
     with pytest.raises(InputError, match="cannot localise"):
         check_tasks(make().system, ["localisation"])
 
 
 def test_a_box_is_marked_in_the_tiles_it_touches(
-    context: Assembled, monkeypatch: pytest.MonkeyPatch
+    context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = marked_in(context, context.cohorts["test"])
-    pictures = context.reader.pictures
+    pictures = context.preprocessor.images
     assert pictures is not None
     cut = pictures.section.model_copy(update={"tiles": 2})
     monkeypatch.setattr(pictures, "section", cut)

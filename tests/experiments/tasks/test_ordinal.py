@@ -15,7 +15,7 @@ from encoders.batch import StudyBatch
 from experiments.metrics.ranking import auroc
 from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from experiments.tasks.ordinal import Ordinal
 from fusion.system import Output
 from kg.errors import InputError
@@ -38,10 +38,10 @@ class Grader(nn.Module):
 
 
 @pytest.fixture
-def graded(make: Callable[..., Assembled]) -> Callable[..., Assembled]:
+def graded(make: Callable[..., RunContext]) -> Callable[..., RunContext]:
     """The small run, as if it had been graded: `(grade, logits)` of each study in turn."""
 
-    def give(*answers: tuple[float, list[float]]) -> Assembled:
+    def give(*answers: tuple[float, list[float]]) -> RunContext:
         made = make()
         cohort = made.cohorts["train"]
         cut = cohort.studies[: len(answers)]
@@ -50,14 +50,14 @@ def graded(make: Callable[..., Assembled]) -> Callable[..., Assembled]:
             if not np.isnan(grade):
                 targets[row] = torch.eye(GRADES)[int(grade)]
         told = {study.study: one for study, (_, one) in zip(cut, answers, strict=True)}
-        reader: Any = made.reader
+        reader: Any = made.preprocessor
         copied = object.__new__(type(reader))
         copied.__dict__.update(reader.__dict__, findings=reader.findings[:GRADES], exclusive=True)
         whole = {f: None for f in ("text", "evidence", "pictures", "facts")}
         test = replace(cohort, studies=cut, targets=targets, **whole)
         return replace(
             made,
-            reader=copied,
+            preprocessor=copied,
             choice=replace(made.choice, ordered=True),
             cohorts={**made.cohorts, "test": test},
             system=Grader(told),  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def sure(grade: int) -> list[float]:
 
 
 def test_right_grades_are_perfect(
-    graded: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    graded: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     answers = [(grade, sure(grade)) for grade in (0, 0, 1, 1, 2, 2)]
     found = Ordinal().measure(new_folder(), graded(*answers)).metrics["test"]
@@ -83,7 +83,7 @@ def test_right_grades_are_perfect(
 
 
 def test_a_far_miss_costs_more_than_a_near_one(
-    graded: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    graded: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     right = [(grade, sure(grade)) for grade in (0, 0, 1, 1, 2)]
     near, far = (
@@ -97,7 +97,7 @@ def test_a_far_miss_costs_more_than_a_near_one(
 
 
 def test_each_step_and_what_is_kept(
-    graded: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    graded: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     grades = [0, 1, 2, 0, 1, 2, 0, 1, float("nan")]
@@ -105,7 +105,9 @@ def test_each_step_and_what_is_kept(
     context, folder = graded(*answers), new_folder()
     found = Ordinal().measure(folder, context).metrics["test"]
     chance = torch.tensor([one for _, one in answers[:8]]).double().softmax(1).numpy()
-    label = context.reader.graph.concept(context.reader.findings[1]).label.replace(" ", "_")
+    label = context.preprocessor.graph.concept(context.preprocessor.findings[1]).label.replace(
+        " ", "_"
+    )
     (expected,) = auroc(np.array(grades[:8])[:, None] >= 1, chance[:, 1:].sum(1, keepdims=True))
     assert found[f"auroc_at_least_{label}"].value == pytest.approx(float(expected))
     (scores,) = read_scores(folder.scores)
@@ -114,7 +116,7 @@ def test_each_step_and_what_is_kept(
 
 
 def test_labels_that_are_no_grades_are_refused(
-    graded: Callable[..., Assembled], new_folder: Callable[[], RunFolder]
+    graded: Callable[..., RunContext], new_folder: Callable[[], RunFolder]
 ) -> None:
     context = graded((0, sure(0)), (1, sure(1)))
     unordered = replace(context, choice=replace(context.choice, ordered=False))

@@ -10,21 +10,21 @@ import torch
 
 from encoders.batch import Text
 from experiments.config.schema import Experiment
-from experiments.runs.build import Assembled, assemble
+from experiments.runs.build import RunContext, build_context
 from experiments.tasks.retrieval import mean_reciprocal_rank
 
 
 @pytest.fixture(scope="module")
-def contrasted(small: dict[str, Any], small_runs: Path) -> Assembled:
+def contrasted(small: dict[str, Any], small_runs: Path) -> RunContext:
     """An untrained run of a system that is trained on single sentences."""
     system = {"name": "convirt", "options": {"width": 16, "space": 16}}
     stages = [{"objectives": {"contrast": 1.0}, "monitor": "mean_reciprocal_rank"}]
     values = {**small, "system": system, "stages": stages}
-    return assemble(Experiment.model_validate(values), small_runs, cache=small_runs / "cache")
+    return build_context(Experiment.model_validate(values), small_runs, cache=small_runs / "cache")
 
 
 def test_reports_are_looked_for_whole_where_training_draws_sentences(
-    contrasted: Assembled, monkeypatch: pytest.MonkeyPatch
+    contrasted: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Text] = []
     embed = contrasted.system.embed_text  # type: ignore[operator]
@@ -43,9 +43,9 @@ def test_reports_are_looked_for_whole_where_training_draws_sentences(
 
 
 def test_a_part_is_read_once_however_often_it_is_validated(
-    contrasted: Assembled, monkeypatch: pytest.MonkeyPatch
+    contrasted: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = contrasted.with_training_text("validation")
-    monkeypatch.delattr(type(contrasted.reader), "read")
+    monkeypatch.delattr(type(contrasted.preprocessor), "read")
     assert contrasted.with_training_text("validation") is first
     assert mean_reciprocal_rank(contrasted) == mean_reciprocal_rank(contrasted)

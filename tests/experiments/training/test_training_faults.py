@@ -1,4 +1,4 @@
-"""What goes wrong while training costs a step or a restart, never a checkpoint."""
+"""Faults during training cost a step or a restart, never a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
 from experiments.runner.run import train
-from experiments.runs.build import Assembled
+from experiments.runs.build import RunContext
 from fusion.stage import Stage
 from kg.errors import InputError, RunStopped
 
-Make = Callable[..., Assembled]
+Make = Callable[..., RunContext]
 NewFolder = Callable[[], RunFolder]
 
 
-def on_losses(made: Assembled, act: Callable[[int, StudyBatch, dict[str, Tensor]], None]) -> None:
+def on_losses(made: RunContext, act: Callable[[int, StudyBatch, dict[str, Tensor]], None]) -> None:
     """Let `act` see, and change, the losses of each batch, counted from 1."""
     plain, count = made.system.losses, 0
 
@@ -113,7 +113,7 @@ def test_bad_steps_at_the_very_end_are_not_overlooked(make: Make, new_folder: Ne
         train(folder, made)
 
 
-def memory_runs_out(made: Assembled, above: int, words: str, *, after: int = 0) -> list[int]:
+def memory_runs_out(made: RunContext, above: int, words: str, *, after: int = 0) -> list[int]:
     """Let a batch of more than `above` studies fail; sizes of those that did not."""
     sizes: list[int] = []
 
