@@ -32,6 +32,12 @@ CATALOGS: dict[str, tuple[Catalog[Any], ...]] = {
 }
 
 
+WITHOUT_OPTIONS: dict[str, tuple[Catalog[Any], ...]] = {
+    "tasks": (Catalog("experiments.tasks", "task"),),
+    "losses": (Catalog("fusion.losses", "loss"),),
+}
+"""Catalogs whose parts have no options: a stage or a configuration names them alone."""
+
 _NOT_MEASURED = ("finding", "n", "positives", "too_few", "threshold")
 
 
@@ -59,7 +65,7 @@ def _add(kind: str, rows: Callable[[], Iterator[tuple[str, str, str]]]) -> None:
 
 
 def _catalog_rows(kind: str) -> Iterator[tuple[str, str, str]]:
-    for catalog in CATALOGS[kind]:
+    for catalog in (*CATALOGS.get(kind, ()), *WITHOUT_OPTIONS.get(kind, ())):
         for name in catalog.names():
             yield name, catalog.noun, catalog.describe(name)
 
@@ -76,6 +82,6 @@ def _metric_rows() -> Iterator[tuple[str, str, str]]:
                 yield name, "metric", about
 
 
-for _kind in CATALOGS:
+for _kind in (*CATALOGS, *WITHOUT_OPTIONS):
     _add(_kind, lambda kind=_kind: _catalog_rows(kind))  # type: ignore[misc]
 _add("metrics", _metric_rows)
