@@ -59,7 +59,15 @@ from experiments.reports.wording import (
 
 __all__ = ["run_page", "write_run_page"]
 
-_TILES = ("auroc_macro", "auprc_macro", "accuracy", "balanced_accuracy", "f1_macro", "brier_macro")
+_TILES = (
+    *("auroc_macro", "auprc_macro", "accuracy", "balanced_accuracy", "f1_macro", "brier_macro"),
+    *("image_to_text_recall_at_10", "text_to_image_recall_at_10", "image_to_text_median_rank"),
+    *("bleu_4", "rouge_l", "label_f1_micro", "localisation_pointing_game"),
+)
+"""Metrics with a tile, the headline first."""
+
+_OF_FINDINGS = {"classification", "zero_shot"}
+"""Tasks that have a table of findings."""
 
 
 def write_run_page(run_folder: Path) -> Path:
@@ -113,9 +121,10 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
         warned = Bullets(tuple(map(str, record["warnings"])))
         yield Section("before", "Warnings", (warned,))
     yield _measured(files, rows)
-    yield findings_section(rows, files.part)
-    yield from curve_sections(files.scored, names)
-    yield subgroup_section(files.scored, files.reported, rows)
+    if _OF_FINDINGS & set(record.get("tasks") or _OF_FINDINGS):
+        yield findings_section(rows, files.part)
+        yield from curve_sections(files.scored, names)
+        yield subgroup_section(files.scored, files.reported, rows)
     learning = _learning(files.journal)
     if learning:
         drawn = Figures(tuple(map(Figure, learning)), wide=True)
@@ -139,7 +148,11 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
 def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
     """Headline in a sentence."""
     record = files.record
-    headline = _metrics(record, files.part).get("auroc_macro")
+    metrics = _metrics(record, files.part)
+    headline = metrics.get("auroc_macro")
+    if headline is None and (first := next((one for one in _TILES if one in metrics), None)):
+        value = metrics[first]
+        return f"{metric_name(first)} {number(value)} {span(value)} on {files.part}."
     if headline is None:
         status = record.get("status")
         ended = f": it is {status}" if status and status != "finished" else ""
@@ -187,7 +200,7 @@ def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
     record = files.record
     metrics = _metrics(record, files.part)
     explained = "Intervals are 95%, from resampling patient groups."
-    if metrics:
+    if metrics and rows:
         averaged = averaged_words(rows, files.scored)
         explained += f" Macro values are unweighted means over {averaged}."
     tiles = [

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
+from experiments.records.record import Measured
 from experiments.reports.markdown import render_markdown
 from experiments.reports.run_files import read_run_files
 from experiments.reports.run_page import run_page, write_run_page
@@ -159,3 +160,15 @@ def test_markdown_tells_the_same_and_nothing_in_it_is_markup(kept_run, page):
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_part_of_it_is_wider_than_the_screen(page, width, check_width):
     check_width(page, width)
+
+
+def test_a_run_measured_by_retrieval_leads_with_it_and_has_no_table_of_findings(
+    tmp_path, make_record
+):
+    metric = {"image_to_text_recall_at_10": Measured(0.125, 0.1, 0.15)}
+    made = make_record(tasks=("retrieval",), metrics={"test": metric}, findings=())
+    made.save(tmp_path / "record.json")
+    text = write_run_page(tmp_path).read_text(encoding="utf-8")
+    assert "Image to text recall at 10 0.125 0.100 to 0.150 on test." in text
+    assert 'id="findings"' not in text
+    assert "macro AUROC" not in text.partition('id="data"')[0]
