@@ -367,8 +367,8 @@ def test_a_dialogue_knows_speaker_and_turn(talker):
     told = read(talker, talk(("patient", "fever"), ("patient", "cough")))
     other = read(talker, talk(("patient", "fever"), ("doctor", "cough")))
     assert not torch.allclose(told[0, 3], other[0, 3], atol=1e-3)
-    one_turn = talker._where(torch.tensor([[turn, 5, 6]]))
-    two_turns = talker._where(torch.tensor([[turn, 5, turn]]))
+    one_turn = talker._positions(torch.tensor([[turn, 5, 6]]))
+    two_turns = talker._positions(torch.tensor([[turn, 5, turn]]))
     torch.testing.assert_close(one_turn[:, :2], two_turns[:, :2])
     assert not torch.allclose(one_turn[0, 2], two_turns[0, 2])
 

@@ -150,7 +150,7 @@ def test_the_plan_is_printed_and_nothing_is_run(done: tuple[Path, Path], tmp_pat
     command = ["experiment", "ablate", "ablate_graph_openi", "--plan", "--runs", str(tmp_path)]
     ended = CliRunner().invoke(kgdx, command)
     assert ended.exit_code == 0
-    assert "30 of 30 runs to be done" in ended.stdout
+    assert "30 of 30 runs are not finished" in ended.stdout
     assert "plain vectors" in ended.stdout
     some = CliRunner().invoke(kgdx, [*command, "--json", "--arm", "shuffled"])
     plan = json.loads(some.stdout)

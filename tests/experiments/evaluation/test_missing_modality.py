@@ -59,7 +59,7 @@ def test_the_record_says_what_was_left(
     assert np.isfinite(probabilities(run, name)).all()
     assert not np.allclose(probabilities(run, name), probabilities(run, "test"))
     found = compare({"small": [run]}, on=name, plan=Plan(resamples=20))
-    assert found.told == f"synthetic, findings trained on, without {source}"
+    assert found.told == f"synthetic, trained findings, without {source}"
     assert found.entries[0].inputs_at_test == tuple(left)
     assert found.entries[0].leakage == leaks
 

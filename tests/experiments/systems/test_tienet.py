@@ -219,6 +219,6 @@ def test_how_many_others_are_written_beside_changes_nothing(system: TieNet) -> N
 
 @pytest.mark.parametrize("lacks", [{"image_width": 0}, {"vocabulary": None}])
 def test_it_needs_pictures_and_words(setting: Setting, lacks: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="pictures|words") as caught:
+    with pytest.raises(InputError, match="images|pictures|words") as caught:
         TieNet(TieNet.Options(), replace(setting, **lacks))
     assert caught.value.hint
