@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 __all__ = ["cell", "exact", "inline", "of_cell", "plain", "table_text", "visible"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-")
+_NUMBER = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?( \[[+-]?\d+\.?\d*, [+-]?\d+\.?\d*\])?|-"
+)
+"""A number, also with its interval as tables print it: `-0.088 [-0.121, +0.058]`."""
 # control characters but tab and line feed, and those that turn or hide what follows
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"

@@ -9,8 +9,33 @@ import pytest
 
 from kg.files.shown import cell, exact, inline, of_cell, plain, table_text, visible
 
-FORMULAS = ("=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "--x", "-a", "=")
-HARMLESS = ("", "a=1", "-", "-1", "+0.5", "-1e-3", "1.5", "'quoted'", "pleural effusion", " =1")
+FORMULAS = (
+    "-1 [=A1, 2]",
+    "-1+A1",
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "--x",
+    "-a",
+    "=",
+)
+HARMLESS = (
+    "-0.088 [-0.121, -0.058]",
+    "+0.5 [0, 1]",
+    "",
+    "a=1",
+    "-",
+    "-1",
+    "+0.5",
+    "-1e-3",
+    "1.5",
+    "'quoted'",
+    "pleural effusion",
+    " =1",
+)
 
 
 @pytest.mark.parametrize("text", FORMULAS)
