@@ -24,15 +24,15 @@ from experiments.metrics.efficacy import (
     statement_sums,
     statements_of,
 )
-from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
+from experiments.metrics.sums import Metric, MetricsOf, StudySums
 from experiments.metrics.texts import TEXT_METRICS, text_sums, words_of
 from experiments.records.atomic import atomic_path
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
-from experiments.records.record import Measured
-from experiments.records.scores import ScoredStudies, write_scores
+from experiments.records.scores import ScoredStudies
 from experiments.records.task_result import TaskResult
 from experiments.runs.build import RunContext
+from experiments.tasks._measured import save_and_measure
 from fusion.capabilities import Generates, able
 from kg.errors import InputError
 from kg.mentions.labels import STYLES, Labeler, Style, Value
@@ -105,13 +105,7 @@ class Generation:
             ScoredStudies(TEST, f"{writer}generation", studies, patients, sums[writer])
             for writer in WRITERS
         ]
-        write_scores(folder.scores, rows)
-        measured: dict[str, Measured] = {}
-        for row in rows:
-            rng = np.random.default_rng(context.experiment.seed)
-            metrics = self.sums[row.task](row.numbers.names)
-            for name, one in measure(row.numbers, metrics, patients, rng=rng).items():
-                measured[name] = Measured.of(one.value, one.low, one.high)
+        measured = save_and_measure(folder, rows, self.sums, context.experiment.seed)
         return TaskResult(metrics={TEST: measured})
 
 

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from experiments.loading.cohort import Cohort, batches
 from experiments.metrics.retrieval import retrieval_metrics, retrieval_sums
-from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
+from experiments.metrics.sums import Metric, MetricsOf, StudySums
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
-from experiments.records.record import Measured
-from experiments.records.scores import ScoredStudies, write_scores
+from experiments.records.scores import ScoredStudies
 from experiments.records.task_result import TaskResult
 from experiments.runs.build import RunContext
+from experiments.tasks._measured import save_and_measure
 from fusion.capabilities import Embeds, able
 from kg.errors import InputError
 
@@ -58,19 +58,13 @@ class Retrieval:
                 "no test study has image and report", "retrieval needs both: see `data check`"
             )
         places, sums = result
-        patients = np.asarray([cohort.studies[at].patient for at in places], dtype=object)
+        patients = tuple(cohort.studies[at].patient for at in places)
         studies = tuple(cohort.studies[at].study for at in places)
         rows = [
-            ScoredStudies(TEST, f"retrieval_{way}", studies, tuple(patients), numbers)
+            ScoredStudies(TEST, f"retrieval_{way}", studies, patients, numbers)
             for way, numbers in sums.items()
         ]
-        write_scores(folder.scores, rows)
-        measured: dict[str, Measured] = {}
-        for row in rows:
-            rng = np.random.default_rng(context.experiment.seed)
-            metrics = self.sums[row.task](row.numbers.names)
-            for name, one in measure(row.numbers, metrics, patients, rng=rng).items():
-                measured[name] = Measured.of(one.value, one.low, one.high)
+        measured = save_and_measure(folder, rows, self.sums, context.experiment.seed)
         return TaskResult(metrics={TEST: measured})
 
 
