@@ -36,15 +36,16 @@ class SelfAttentivePool(nn.Module):
         return (weights @ tokens).amax(1), weights
 
 
-def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over unmasked places of the last dimension; zeros where all are masked.
+def masked_softmax(scores: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
+    """Softmax over unmasked places of a dimension; zeros where all are masked.
 
     Args:
-        scores: `[..., L]`.
+        scores: Of any shape.
         mask: True where there is something; broadcastable.
+        dim: The dimension.
     """
     lowest = torch.finfo(scores.dtype).min
-    return scores.masked_fill(~mask, lowest).softmax(-1) * mask
+    return scores.masked_fill(~mask, lowest).softmax(dim) * mask
 
 
 def masked_max(tokens: Tensor, mask: Tensor) -> Tensor:
