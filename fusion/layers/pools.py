@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SelfAttentivePool", "masked_max", "masked_softmax"]
+__all__ = ["SelfAttentivePool", "masked_max", "masked_mean", "masked_softmax"]
 
 
 class SelfAttentivePool(nn.Module):
@@ -52,3 +52,9 @@ def masked_max(tokens: Tensor, mask: Tensor) -> Tensor:
     """Largest value of each channel of `[B, L, D]` over unmasked tokens, `[B, D]`."""
     largest = tokens.masked_fill(~mask[..., None], float("-inf")).amax(1)
     return largest.masked_fill(~mask.any(1, keepdim=True), 0.0)
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean of `[B, L, D]` over unmasked tokens, `[B, D]`; zeros where all are masked."""
+    total = (tokens * mask[..., None]).sum(1)
+    return total / mask.sum(1, keepdim=True).clamp_min(1)
