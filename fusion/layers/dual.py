@@ -241,7 +241,9 @@ class DualEncoder(System):
                     answers[:, place] = logits[:, self.setting.findings.index(finding)]
         prompted = [place for place, one in enumerate(basis) if one == "zero_shot"]
         if prompted:
-            answers[:, prompted] = self.prompted(image, [findings[place] for place in prompted])
+            logits = self.prompted(image, [findings[place] for place in prompted])
+            # in mixed precision a similarity may be more precise than the features
+            answers[:, prompted] = logits.to(answers.dtype)
         return Output(answers)
 
     def prompted(self, image: Features, findings: Sequence[str]) -> Tensor:
