@@ -36,11 +36,15 @@ class Pairs:
     Args:
         image: Features of the images.
         text: Features of the texts.
+        image_vectors: Unit vectors of the images in the shared space, `[B, D]`.
+        text_vectors: Those of the texts, `[B, D]`.
         same: Identifiers of study and text; see `same_study_or_text`.
     """
 
     image: Features
     text: Features
+    image_vectors: Tensor
+    text_vectors: Tensor
     same: Tensor
 
     @property
@@ -178,9 +182,12 @@ class DualEncoder(System):
         if batch.paired_text is None:
             raise ValueError("the batch has no reports beside its images")
         assert self.text_tower is not None
+        image, text = self.image_tower(batch), self.text_tower(batch.paired_text)
         return Pairs(
-            self.image_tower(batch),
-            self.text_tower(batch.paired_text),
+            image,
+            text,
+            self.image_projection(image.pooled),
+            self.text_projection(text.pooled),
             same_study_or_text(batch, batch.paired_text),
         )
 
@@ -192,8 +199,8 @@ class DualEncoder(System):
             weight: Weight of finding the text by the image; the other way has the rest.
         """
         return info_nce(
-            self.image_projection(pairs.image.pooled),
-            self.text_projection(pairs.text.pooled),
+            pairs.image_vectors,
+            pairs.text_vectors,
             scale=self.scale,
             weight=weight,
             same=pairs.same,

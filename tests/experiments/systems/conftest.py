@@ -66,9 +66,11 @@ CASES: Mapping[str, Case] = {
     "logistic_text": Case("logistic_text", STRONG),
     "convirt": Case("convirt", SMALL_TOWERS),
     "gloria": Case("gloria", SMALL_TOWERS),
+    "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
+    "mgca, fine-tuned": Case("mgca", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
 }
 """Every system, and those that are trained in another way too, each by what it is called here."""
 
