@@ -65,6 +65,8 @@ CASES: Mapping[str, Case] = {
     "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
     "convirt": Case("convirt", SMALL_TOWERS),
+    "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
+    "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
 }
