@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch.nn import functional as F
 
-__all__ = ["gathered", "mean_of", "total_of"]
+__all__ = ["gathered", "gathered_tokens", "mean_of", "total_of"]
 
 
 def gathered(rows: Tensor) -> Tensor:
@@ -23,6 +24,16 @@ def gathered(rows: Tensor) -> Tensor:
         return rows
     joined: Tensor = _AllGather.apply(rows)
     return joined
+
+
+def gathered_tokens(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens `[B, L, D]` and mask `[B, L]` of all devices, padded to the longest of them."""
+    if _devices() > 1:
+        longest = torch.tensor(mask.shape[1], device=mask.device)
+        distributed.all_reduce(longest, distributed.ReduceOp.MAX)
+        missing = int(longest) - mask.shape[1]
+        tokens, mask = F.pad(tokens, (0, 0, 0, missing)), F.pad(mask, (0, missing))
+    return gathered(tokens), gathered(mask)
 
 
 def total_of(values: Tensor) -> Tensor:

@@ -20,12 +20,13 @@ classification see `linear_probe`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from encoders.batch import StudyBatch
-from fusion.layers.dual import DualEncoder, same_study_or_text
+from fusion.layers.dual import DualEncoder, Pairs
 from fusion.layers.pools import masked_max
-from fusion.losses.info_nce import info_nce
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
@@ -53,41 +54,11 @@ class ConVIRT(DualEncoder):
         text_by_image: float = 0.75
 
     options: Options
-
-    @classmethod
-    def default_stages(cls, options: Options) -> tuple[Stage, ...]:
-        """Pretraining alone."""
-        return (Stage(name="pretraining", objectives={"contrast": 1.0}, monitor="loss"),)
-
-    @classmethod
-    def loss_names(cls, options: Options) -> tuple[str, ...]:
-        """That of pretraining and that of fine-tuning."""
-        return ("contrast", "classification")
-
-    @classmethod
-    def needs(cls, options: Options, stages: tuple[Stage, ...]) -> Needs:
-        """A sentence of the report beside the pictures, where they are contrasted."""
-        contrasts = any("contrast" in stage.objectives for stage in stages)
-        return Needs(paired_report=contrasts, sentences=contrasts)
+    PAIRED = Needs(paired_report=True, sentences=True)
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__(options, setting, stages, pool=masked_max)
 
-    def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
-        """The losses of the stage."""
-        made = {"contrast": self.contrast, "classification": self.classification}
-        return {name: made[name](batch) for name in stage.objectives}
-
-    def contrast(self, batch: StudyBatch) -> Tensor:
+    def between(self, pairs: Pairs, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:
         """Picture and sentence of a study are nearer than those of different ones."""
-        if batch.paired_text is None:
-            raise ValueError("the batch has no reports beside its pictures")
-        image, text = self.embed_image(batch), self.embed_text(batch.paired_text)
-        return info_nce(
-            image.nan_to_num(0.0),
-            text.nan_to_num(0.0),
-            scale=1 / self.options.temperature,
-            weight=self.options.text_by_image,
-            same=same_study_or_text(batch, batch.paired_text),
-            mask=batch.image_mask.any(1) & batch.paired_text.mask.any(1),
-        )
+        return {"contrast": lambda: self.contrast(pairs, self.options.text_by_image)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +15,42 @@ from encoders.batch import Features, StudyBatch, Text
 from encoders.study import Passage
 from fusion.layers.projection import Projection
 from fusion.layers.readers import ImageReader, TextReader
+from fusion.losses.info_nce import info_nce
+from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Basis, Module, Output, Setting, System
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
-__all__ = ["DualEncoder", "same_study_or_text"]
+__all__ = ["DualEncoder", "Pairs", "same_study_or_text"]
+
+LARGEST_SCALE = 100.0
+"""Largest learned factor on similarities (CLIP, Radford 2021)."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Images and a text of each study, read by the towers.
+
+    Args:
+        image: Features of the images.
+        text: Features of the texts.
+        same: Identifiers of study and text; see `same_study_or_text`.
+    """
+
+    image: Features
+    text: Features
+    same: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """True where a study has both, `[B]`."""
+        return self.image.mask.any(1) & self.text.mask.any(1)
 
 
 class DualEncoder(System):
-    """A system of two towers; a subclass defines the loss between them.
+    """A system of two towers; a subclass defines the losses between them.
 
     Findings are predicted by a linear head on the pooled image where a stage weighs
     `classification`; any other finding of the graph zero-shot by prompts, `{finding}` against
@@ -35,6 +62,7 @@ class DualEncoder(System):
         stages: Stages of training; empty = the default ones.
         pool: From word vectors `[B, T, D]` and mask to one vector a text; None = one that is
             learned.
+        norm: Normalisation in the projections into the shared space; None = none.
     """
 
     class Options(BaseOptions):
@@ -45,6 +73,7 @@ class DualEncoder(System):
             space: Width of the shared space.
             hidden: Widths of the layers between tower and space; none = a linear projection.
             temperature: Divisor of similarities.
+            learned_temperature: Whether it is learned, beginning with that.
             dropout: Dropout in the towers.
             token_dropout: Share of image tokens hidden in training.
         """
@@ -53,6 +82,7 @@ class DualEncoder(System):
         space: int = 128
         hidden: tuple[int, ...] = (128,)
         temperature: float = 0.1
+        learned_temperature: bool = False
         dropout: float = 0.2
         token_dropout: float = 0.2
 
@@ -62,6 +92,28 @@ class DualEncoder(System):
         "image_projection": Module("image_projection."),
         "text_projection": Module("text_projection."),
     }
+    BETWEEN: ClassVar[Mapping[str, float]] = {"contrast": 1.0}
+    """Losses between the towers, with their weights in pretraining."""
+    PAIRED: ClassVar[Needs] = Needs(paired_report=True)
+    """What they require."""
+    PROMPTS: ClassVar[Literal["findings", "impression"]] = "findings"
+    """Section that prompts are read as."""
+    options: Options
+
+    @classmethod
+    def default_stages(cls, options: Any) -> tuple[Stage, ...]:
+        """Pretraining alone."""
+        return (Stage(name="pretraining", objectives=cls.BETWEEN, monitor="loss"),)
+
+    @classmethod
+    def loss_names(cls, options: Any) -> tuple[str, ...]:
+        """Those of pretraining and that of fine-tuning."""
+        return (*cls.BETWEEN, "classification")
+
+    @classmethod
+    def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
+        """The report beside the images, where they are paired."""
+        return cls.PAIRED if _pairs(stages) else Needs()
 
     def __init__(
         self,
@@ -70,6 +122,7 @@ class DualEncoder(System):
         stages: tuple[Stage, ...] = (),
         *,
         pool: Callable[[Tensor, Tensor], Tensor] | None = None,
+        norm: Callable[[int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.options, self.setting = options, setting
@@ -79,7 +132,7 @@ class DualEncoder(System):
             setting, width, dropout=dropout, token_dropout=options.token_dropout
         )
         self.text_tower: TextReader | None = None
-        if any(set(stage.objectives) - {"classification"} for stage in self.stages):
+        if _pairs(self.stages):
             self._check_text()
         if setting.text_width:
             self.text_tower = TextReader(
@@ -89,12 +142,63 @@ class DualEncoder(System):
                 dropout=dropout,
                 pool=pool,
             )
-            self.image_projection = Projection(width, options.space, options.hidden)
-            self.text_projection = Projection(width, options.space, options.hidden)
+            self.image_projection = Projection(width, options.space, options.hidden, norm)
+            self.text_projection = Projection(width, options.space, options.hidden, norm)
+        self.log_scale: nn.Parameter | None = None
+        if options.learned_temperature and self.text_tower is not None:
+            self.log_scale = nn.Parameter(torch.tensor(-math.log(options.temperature)))
         self.head: nn.Linear | None = None
         if any("classification" in stage.objectives for stage in self.stages):
             self.head = nn.Linear(width, len(setting.findings))
             self.objective = Classification(Classification.Options(), setting=setting, width=width)
+
+    @property
+    def scale(self) -> Tensor | float:
+        """Factor on similarities."""
+        return 1 / self.options.temperature if self.log_scale is None else self.log_scale.exp()
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Keep a learned scale between 1 and its limit."""
+        if self.log_scale is not None:
+            self.log_scale.clamp_(0.0, math.log(LARGEST_SCALE))
+
+    def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
+        """The losses of the stage."""
+        made = self.between(self.read_pairs(batch), batch) if _pairs((stage,)) else {}
+        made["classification"] = lambda: self.classification(batch)
+        return {name: made[name]() for name in stage.objectives}
+
+    def between(self, pairs: Pairs, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:
+        """Each loss between the towers, by name, as a function that computes it."""
+        return {"contrast": lambda: self.contrast(pairs)}
+
+    def read_pairs(self, batch: StudyBatch) -> Pairs:
+        """Images and reports of a batch, read by the towers."""
+        if batch.paired_text is None:
+            raise ValueError("the batch has no reports beside its images")
+        assert self.text_tower is not None
+        return Pairs(
+            self.image_tower(batch),
+            self.text_tower(batch.paired_text),
+            same_study_or_text(batch, batch.paired_text),
+        )
+
+    def contrast(self, pairs: Pairs, weight: float = 0.5) -> Tensor:
+        """InfoNCE of image and text in the shared space.
+
+        Args:
+            pairs: Images and texts.
+            weight: Weight of finding the text by the image; the other way has the rest.
+        """
+        return info_nce(
+            self.image_projection(pairs.image.pooled),
+            self.text_projection(pairs.text.pooled),
+            scale=self.scale,
+            weight=weight,
+            same=pairs.same,
+            mask=pairs.mask,
+        )
 
     def classification(self, batch: StudyBatch) -> Tensor:
         """Loss of the head."""
@@ -105,13 +209,18 @@ class DualEncoder(System):
     def embed_image(self, batch: StudyBatch) -> Tensor:
         """Unit vectors of the studies' images, `[B, D]`; NaN for a study without one."""
         self._check_text()
-        return _in_space(self.image_tower(batch), self.image_projection)
+        return in_space(self.image_tower(batch), self.image_projection)
 
     def embed_text(self, text: Text) -> Tensor:
         """Unit vectors of texts, `[B, D]`; NaN for an empty one."""
         self._check_text()
         assert self.text_tower is not None
-        return _in_space(self.text_tower(text), self.text_projection)
+        return in_space(self.text_tower(text), self.text_projection)
+
+    def similarity(self, image: Features, text: Features) -> Tensor:
+        """Scaled similarity of every image with every text, `[B, A]`; zero without an image."""
+        images = in_space(image, self.image_projection).nan_to_num(0.0)
+        return images @ in_space(text, self.text_projection).T * self.scale
 
     def basis(self, finding: str) -> Basis:
         """Trained by the head, zero-shot by a prompt, or not possible."""
@@ -140,12 +249,12 @@ class DualEncoder(System):
         names = [self.setting.graph.concept(finding).label for finding in findings]
         prompts = [*names, *(f"no {name}" for name in names)]
         encoder: Any = self.setting.text_encoder
-        words, mask, part = encoder.tokenize([[Passage("findings", text)] for text in prompts])
+        words, mask, part = encoder.tokenize([[Passage(self.PROMPTS, text)] for text in prompts])
         device = image.pooled.device
         text = Text(words.to(device), None, mask.to(device), part.to(device))
-        pictures = _in_space(image, self.image_projection).nan_to_num(0.0)
-        stated, denied = (pictures @ self.embed_text(text).T).chunk(2, 1)
-        return (stated - denied) / self.options.temperature
+        assert self.text_tower is not None
+        stated, denied = self.similarity(image, self.text_tower(text)).chunk(2, 1)
+        return stated - denied
 
     def _check_text(self) -> None:
         """Refuse a run without text where a text tower is needed."""
@@ -159,6 +268,11 @@ class DualEncoder(System):
     def _can_be_prompted(self) -> bool:
         """Whether there is a text tower with a trainable encoder."""
         return self.text_tower is not None and self.setting.text_encoder is not None
+
+
+def _pairs(stages: Sequence[Stage]) -> bool:
+    """Whether a stage has a loss between the towers."""
+    return any(set(stage.objectives) - {"classification"} for stage in stages)
 
 
 def same_study_or_text(batch: StudyBatch, text: Text) -> Tensor:
@@ -182,7 +296,7 @@ def same_study_or_text(batch: StudyBatch, text: Text) -> Tensor:
     return torch.stack([studies.to(texts.device), texts], 1)
 
 
-def _in_space(features: Features, projection: nn.Module) -> Tensor:
+def in_space(features: Features, projection: nn.Module) -> Tensor:
     """Unit vectors `[B, D]` of features in the shared space; NaN where there are none."""
     vectors: Tensor = projection(features.pooled)
     return vectors.masked_fill(~features.mask.any(1, keepdim=True), float("nan"))

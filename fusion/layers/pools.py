@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SelfAttentivePool", "masked_max", "masked_softmax"]
+__all__ = ["SelfAttentivePool", "masked_max", "masked_mean", "masked_softmax"]
 
 
 class SelfAttentivePool(nn.Module):
@@ -36,18 +36,25 @@ class SelfAttentivePool(nn.Module):
         return (weights @ tokens).amax(1), weights
 
 
-def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over unmasked places of the last dimension; zeros where all are masked.
+def masked_softmax(scores: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
+    """Softmax over unmasked places of a dimension; zeros where all are masked.
 
     Args:
-        scores: `[..., L]`.
+        scores: Of any shape.
         mask: True where there is something; broadcastable.
+        dim: The dimension.
     """
     lowest = torch.finfo(scores.dtype).min
-    return scores.masked_fill(~mask, lowest).softmax(-1) * mask
+    return scores.masked_fill(~mask, lowest).softmax(dim) * mask
 
 
 def masked_max(tokens: Tensor, mask: Tensor) -> Tensor:
     """Largest value of each channel of `[B, L, D]` over unmasked tokens, `[B, D]`."""
     largest = tokens.masked_fill(~mask[..., None], float("-inf")).amax(1)
     return largest.masked_fill(~mask.any(1, keepdim=True), 0.0)
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean of `[B, L, D]` over unmasked tokens, `[B, D]`; zeros where all are masked."""
+    total = (tokens * mask[..., None]).sum(1)
+    return total / mask.sum(1, keepdim=True).clamp_min(1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from fusion.devices import gathered
+from fusion.losses.pair_cross_entropy import pair_cross_entropy
 
 __all__ = ["info_nce"]
 
@@ -36,24 +35,10 @@ def info_nce(
     Returns:
         Mean over the pairs; zero where there are fewer than two.
     """
-    pairs = torch.ones(len(a), dtype=torch.bool, device=a.device) if mask is None else mask
-    a, b, pairs = gathered(a), gathered(b), gathered(pairs)
-    rivals = pairs[:, None] & pairs[None]
-    if same is not None:
-        rivals = rivals & ~_alike(gathered(same))
-    logits = a @ b.T * scale
-    # who is no rival is pushed out of every softmax
-    logits = logits.masked_fill(~rivals, torch.finfo(logits.dtype).min)
-    targets = torch.arange(len(logits), device=logits.device)
-    a_to_b = F.cross_entropy(logits, targets, reduction="none")
-    b_to_a = F.cross_entropy(logits.T, targets, reduction="none")
-    enough = (pairs.sum() > 1).to(logits.dtype)
-    each = weight * a_to_b + (1 - weight) * b_to_a
-    return (each * pairs).sum() / pairs.sum().clamp_min(1) * enough
-
-
-def _alike(same: Tensor) -> Tensor:
-    """Whether two different rows share a number, `[B, B]`."""
-    keys = same.reshape(len(same), -1)
-    shared = ((keys[:, None] == keys[None]) & (keys >= 0)).any(-1)
-    return shared & ~torch.eye(len(keys), dtype=torch.bool, device=keys.device)
+    scores = gathered(a) @ gathered(b).T * scale
+    return pair_cross_entropy(
+        scores,
+        weight=weight,
+        same=None if same is None else gathered(same),
+        mask=None if mask is None else gathered(mask),
+    )

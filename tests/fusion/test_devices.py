@@ -41,12 +41,20 @@ def losses(start, stop):
     kind = labels.nan_to_num(0.0)[part]
     shared = gathered(kind) @ gathered(kind).T
     sides = lambda name: (x @ weights[name], y @ weights[name])
+    # the first half of the texts is cut to two words
+    longest = int((torch.arange(B) < 4)[part].logical_not().any()) + 2
+    texts = draw(5, B, 3, 3)[part][:, :longest]
+    there = (torch.tensor([[1, 1, 0]] * 4 + [[1, 1, 1]] * 4) > 0)[part][:, :longest]
+    regions = draw(6, B, 2, 3)[part]
+    local = (there, torch.ones(len(x), 2).bool())
     options = {
         "info_nce": dict(scale=2.0, weight=0.75, same=same, mask=mask),
     }
     given = {
         "info_nce": sides("info_nce"),
         "soft_info_nce": (*sides("soft_info_nce"), shared),
+        "pair_cross_entropy": (gathered(x @ weights["pair_cross_entropy"]) @ gathered(y).T,),
+        "word_region_contrast": (texts @ weights["word_region_contrast"], regions, local),
         "balanced_bce": (sides("balanced_bce")[0], labels[part]),
         "reliable_hard_bce": (sides("reliable_hard_bce")[0], labels[part], EXCLUSIVE),
         "triplet_by_similarity": (sides("triplet_by_similarity")[0], labels[part]),
@@ -118,7 +126,7 @@ def test_two_processes_lose_what_one_does(
 
 
 def test_rivals_in_the_other_process_count(shared: list[dict[str, Tensor]]) -> None:
-    for name in ("info_nce", "soft_info_nce", "triplet_by_similarity"):
+    for name in ("info_nce", "soft_info_nce", "triplet_by_similarity", "word_region_contrast"):
         torch.testing.assert_close(shared[0][name], shared[1][name])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from fusion.layers.pools import SelfAttentivePool, masked_max, masked_softmax
+from fusion.layers.pools import SelfAttentivePool, masked_max, masked_mean, masked_softmax
 from fusion.layers.projection import Projection
 
 MASK = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]).bool()
@@ -37,6 +37,7 @@ def test_largest_of_what_is_there() -> None:
     given = torch.tensor([[[1.0, -5.0], [2.0, -6.0], [9.0, 9.0]], [[7.0, 7.0]] * 3])
     mask = torch.tensor([[True, True, False], [False, False, False]])
     assert masked_max(given, mask).tolist() == [[2.0, -5.0], [0.0, 0.0]]
+    assert masked_mean(given, mask).tolist() == [[1.5, -5.5], [0.0, 0.0]]
 
 
 def test_heads_weigh_by_hand_and_the_largest_counts() -> None:

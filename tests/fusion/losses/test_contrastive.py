@@ -11,8 +11,11 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
+from fusion.layers.word_region import word_region_scores
 from fusion.losses.info_nce import info_nce
+from fusion.losses.pair_cross_entropy import pair_cross_entropy
 from fusion.losses.soft_info_nce import soft_info_nce
+from fusion.losses.word_region_contrast import word_region_contrast
 
 Draw = Callable[..., Tensor]
 
@@ -167,4 +170,48 @@ def test_gradients_of_soft_pairs(draw: Draw) -> None:
     assert gradcheck(
         lambda a, b: soft_info_nce(a, b, targets, scale=2.0, weight=0.3, masks=masks),
         (draw(3, 2), draw(4, 2)),
+    )
+
+
+@pytest.mark.parametrize("weight", [0.5, 0.3])
+def test_any_scores_of_pairs_by_hand(draw: Draw, weight: float) -> None:
+    scores = draw(5, 5)
+    loss = pair_cross_entropy(scores, weight=weight)
+    assert float(loss) == pytest.approx(by_hand(scores.tolist(), weight), abs=1e-9)
+    assert gradcheck(lambda each: pair_cross_entropy(each, weight=weight), scores)
+
+
+WORDS = torch.tensor([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool()
+REGIONS = torch.tensor([[1, 1], [1, 0], [0, 1], [1, 1]]).bool()
+
+
+def test_words_and_regions_are_scored_and_found(draw: Draw) -> None:
+    words, regions, same = draw(4, 3, 5), draw(4, 2, 5), torch.tensor([0, 1, 0, 2])
+    scores = word_region_scores(words, regions, (WORDS, REGIONS), word_scale=3.0) * 2
+    rivals = [[{i, k} != {0, 2} for k in range(4)] for i in range(4)]
+    loss = word_region_contrast(
+        words, regions, (WORDS, REGIONS), scale=2.0, word_scale=3.0, same=same
+    )
+    assert float(loss) == pytest.approx(by_hand(scores.tolist(), 0.5, rivals), abs=1e-9)
+
+
+@pytest.mark.parametrize("lacks", ["words", "regions"])
+def test_a_row_without_words_or_regions_changes_nothing(draw: Draw, lacks: str) -> None:
+    words, regions = draw(4, 3, 5), draw(4, 2, 5)
+    masks = {"words": WORDS.clone(), "regions": REGIONS.clone()}
+    masks[lacks][1] = False
+    loss = word_region_contrast(words, regions, (masks["words"], masks["regions"]))
+    left = [0, 2, 3]
+    alone = word_region_contrast(words[left], regions[left], (WORDS[left], REGIONS[left]))
+    assert float(loss) == pytest.approx(float(alone), abs=1e-9)
+    loss.backward()
+    for side in (words, regions):
+        assert side.grad is not None
+        assert not side.grad[1].any()
+
+
+def test_gradients_of_words_and_regions(draw: Draw) -> None:
+    assert gradcheck(
+        lambda words, regions: word_region_contrast(words, regions, (WORDS, REGIONS), scale=0.5),
+        (draw(4, 3, 2), draw(4, 2, 2)),
     )

@@ -25,7 +25,15 @@ LABELS = torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 0, 1], [float("nan"), 1, 0]])
 EXCLUSIVE = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 0]]).bool()
 WORDS = torch.tensor([[1, 2, 0], [2, 0, 0]])
 
+PLACES = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 1]]).bool()
+
 GIVEN: dict[str, Arguments] = {
+    "pair_cross_entropy": lambda d: (rows(d, 4, 4),),
+    "word_region_contrast": lambda d: (
+        rows(d, 4, 3, 5),
+        rows(d, 4, 3, 5, seed=1),
+        (PLACES, PLACES),
+    ),
     "info_nce": lambda d: (rows(d, 4, 3), rows(d, 4, 3, seed=1)),
     "soft_info_nce": lambda d: (rows(d, 4, 3), rows(d, 4, 3, seed=1), torch.eye(4) + 0.1),
     "balanced_bce": lambda d: (rows(d, 4, 3), LABELS),
