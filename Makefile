@@ -50,6 +50,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/link_prediction.py --shipped
 	$(BIN)/python tests/benchmarks/graph_scale.py
 	$(BIN)/python tests/benchmarks/graph_page.py
+	$(BIN)/python tests/benchmarks/paper_steps.py
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

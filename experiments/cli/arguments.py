@@ -100,7 +100,8 @@ def complete_configs(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Completions: names of shipped configurations, then files."""
-    folder = Path(__file__).parent.parent / "configs"
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    from experiments.config.load import shipped_configs
+
+    names = shipped_configs()
     matching = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return matching or [CompletionItem(incomplete, type="file")]

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parent.parent / "configs"
+FOLDERS = ("", "paper/")
+"""Folders of shipped configurations, by what their names begin with; `bases/` holds only bases."""
 _ENDINGS = (".yaml", ".yml")
 
 
@@ -91,8 +93,12 @@ def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Shipped configurations by name, sorted."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    """Shipped configurations by name, sorted; those at a paper's own scale last, `paper/NAME`."""
+    return {
+        f"{folder}{path.stem}": path
+        for folder in FOLDERS
+        for path in sorted((SHIPPED / folder).glob("*.yaml"))
+    }
 
 
 def dump(experiment: Experiment) -> str:
@@ -113,14 +119,16 @@ def find_file(name_or_path: str, known: Mapping[str, Path], noun: str) -> Path:
         InputError: If there is none, with the closest right name.
     """
     path = Path(name_or_path)
-    if path.suffix in _ENDINGS or "/" in name_or_path:
+    if name_or_path in known:
+        return known[name_or_path]
+    if path.suffix in _ENDINGS or (
+        "/" in name_or_path and not name_or_path.startswith(FOLDERS[1:])
+    ):
         if not path.is_file():
             raise InputError(f"there is no file {name_or_path}", "give a YAML file, or a name")
         return path
-    if name_or_path not in known:
-        hint = did_you_mean(name_or_path, known)
-        raise InputError(f"no {noun} is called {name_or_path!r}", hint)
-    return known[name_or_path]
+    hint = did_you_mean(name_or_path, known)
+    raise InputError(f"no {noun} is called {name_or_path!r}", hint)
 
 
 def read_file(path: Path) -> Document:

@@ -110,16 +110,7 @@ class ImageReader(nn.Module):
 
     def encode(self, batch: StudyBatch) -> Tensor:
         """Raw tokens of the real images `[R, S, image_width]`, cached or encoded here."""
-        real = batch.image_mask
-        if batch.image_tokens is not None:
-            return batch.image_tokens[real]
-        if self.encoder is None or batch.pixels is None:
-            raise ValueError("the batch has neither cached image tokens nor pixels to encode")
-        pixels = batch.pixels[real]
-        if not len(pixels):
-            return pixels.new_zeros(0, self.place.shape[0], self.project.in_features)
-        encoded: Tensor = self.encoder(pixels)
-        return encoded
+        return encode_images(batch, self.encoder, (self.place.shape[0], self.project.in_features))
 
 
 class TextReader(nn.Module):
@@ -185,6 +176,26 @@ class EvidenceReader(nn.Module):
         kind = (value > 0).long() + (value > 0.75).long()
         x = (nodes[place] + self.assertion(kind)) * mask[..., None]
         return Features(x, mask, x.sum(1) / mask.sum(1, keepdim=True).clamp_min(1))
+
+
+def encode_images(batch: StudyBatch, encoder: nn.Module | None, shape: tuple[int, int]) -> Tensor:
+    """Raw tokens of the real images of a batch `[R, S, D]`, cached or encoded here.
+
+    Args:
+        batch: The studies.
+        encoder: Trainable encoder for pixels, or None where tokens are cached.
+        shape: Number of tokens of an image, and their width.
+    """
+    real = batch.image_mask
+    if batch.image_tokens is not None:
+        return batch.image_tokens[real]
+    if encoder is None or batch.pixels is None:
+        raise ValueError("the batch has neither cached image tokens nor pixels to encode")
+    pixels = batch.pixels[real]
+    if not len(pixels):
+        return pixels.new_zeros(0, *shape)
+    encoded: Tensor = encoder(pixels)
+    return encoded
 
 
 def nothing(studies: int, width: int, like: Tensor) -> Features:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fusion.losses._rivals import rivals_of
+
 __all__ = ["pair_cross_entropy"]
 
 
@@ -30,21 +32,12 @@ def pair_cross_entropy(
         Mean over the pairs; zero where there are fewer than two.
     """
     pairs = scores.new_ones(len(scores), dtype=torch.bool) if mask is None else mask
-    rivals = pairs[:, None] & pairs[None]
-    if same is not None:
-        rivals = rivals & ~_alike(same)
+    kept = rivals_of(pairs, same) | torch.diag(pairs)
     # who is no rival is pushed out of every softmax
-    logits = scores.masked_fill(~rivals, torch.finfo(scores.dtype).min)
+    logits = scores.masked_fill(~kept, torch.finfo(scores.dtype).min)
     targets = torch.arange(len(logits), device=logits.device)
     by_row = F.cross_entropy(logits, targets, reduction="none")
     by_column = F.cross_entropy(logits.T, targets, reduction="none")
     enough = (pairs.sum() > 1).to(logits.dtype)
     each = weight * by_row + (1 - weight) * by_column
     return (each * pairs).sum() / pairs.sum().clamp_min(1) * enough
-
-
-def _alike(same: Tensor) -> Tensor:
-    """Whether two different pairs share a number, `[B, B]`."""
-    keys = same.reshape(len(same), -1)
-    shared = ((keys[:, None] == keys[None]) & (keys >= 0)).any(-1)
-    return shared & ~torch.eye(len(keys), dtype=torch.bool, device=keys.device)

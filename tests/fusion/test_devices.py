@@ -54,6 +54,8 @@ def losses(start, stop):
         "info_nce": sides("info_nce"),
         "soft_info_nce": (*sides("soft_info_nce"), shared),
         "pair_cross_entropy": (gathered(x @ weights["pair_cross_entropy"]) @ gathered(y).T,),
+        "pair_ranking": (gathered(x @ weights["pair_ranking"]) @ gathered(y).T, 0.5),
+        "donsker_varadhan": (gathered(x @ weights["donsker_varadhan"]) @ gathered(y).T,),
         "word_region_contrast": (texts @ weights["word_region_contrast"], regions, local),
         "token_alignment": (texts @ weights["token_alignment"], regions, local),
         "swapped_prediction": sides("swapped_prediction"),

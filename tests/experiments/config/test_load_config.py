@@ -10,7 +10,7 @@ import pytest
 
 from encoders.reading.augmentation import Augmentation
 from experiments.config.hashing import config_hash
-from experiments.config.load import dump, read_config, resolve
+from experiments.config.load import dump, read_config, resolve, shipped_configs
 from experiments.config.parts import check_parts
 from kg.errors import InputError
 
@@ -186,6 +186,17 @@ def test_names_and_paths() -> None:
     assert "no configuration is called 'none_such'" in refused("none_such").message
     assert "no file" in refused("none/such.yaml").message
     assert "no file" in refused("such.yaml").message
+
+
+def test_a_configuration_at_a_papers_scale_is_named_with_its_folder() -> None:
+    assert resolve("paper/zhang2020_convirt").name == "zhang2020_convirt"
+    error = refused("paper/zhang2020_convit")
+    assert error.message == "no configuration is called 'paper/zhang2020_convit'"
+    assert "paper/zhang2020_convirt" in error.hint
+    names = list(shipped_configs())
+    assert not any(name.startswith("bases") for name in names)
+    first = next(place for place, name in enumerate(names) if "/" in name)
+    assert all(name.startswith("paper/") for name in names[first:])
 
 
 def test_what_is_written_out_reads_the_same(write, tmp_path: Path) -> None:

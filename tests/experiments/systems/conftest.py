@@ -53,6 +53,8 @@ class Case:
 
 
 STRONG = {"strength": 100.0}
+SMALL_LATENT = {"width": 16, "latent": 4, "hidden": 16}
+AS_RELEASED = Stage(objectives={"prior": 1.0, "text": 1.0, "divergence": 1e-3})
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 
 CASES: Mapping[str, Case] = {
@@ -67,6 +69,10 @@ CASES: Mapping[str, Case] = {
     "convirt": Case("convirt", SMALL_TOWERS),
     "gloria": Case("gloria", SMALL_TOWERS),
     "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
+    "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
+    "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
+    "vkd": Case("vkd", SMALL_LATENT),
+    "vkd, as released": Case("vkd", {**SMALL_LATENT, "reversed": True}, (AS_RELEASED,)),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),

@@ -36,6 +36,8 @@ GIVEN: dict[str, Arguments] = {
         rows(d, 4, 3, 5, seed=1),
         (PLACES, PLACES),
     ),
+    "pair_ranking": lambda d: (rows(d, 4, 4), 0.5),
+    "donsker_varadhan": lambda d: (rows(d, 4, 4),),
     "info_nce": lambda d: (rows(d, 4, 3), rows(d, 4, 3, seed=1)),
     "soft_info_nce": lambda d: (rows(d, 4, 3), rows(d, 4, 3, seed=1), torch.eye(4) + 0.1),
     "balanced_bce": lambda d: (rows(d, 4, 3), LABELS),

@@ -1,0 +1,45 @@
+"""Hidden words: some words of each text masked, for a model to tell them (BERT, Devlin 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from encoders.text import Vocabulary
+
+__all__ = ["hide_words"]
+
+
+def hide_words(
+    words: Tensor,
+    mask: Tensor,
+    vocabulary: Vocabulary,
+    *,
+    rate: float = 0.15,
+    masked: float = 0.8,
+    replaced: float = 0.1,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Hide words at random.
+
+    Args:
+        words: Word ids, `[B, T]`.
+        mask: True where a word may be hidden, `[B, T]`.
+        vocabulary: Its mark of a hidden word, and its size.
+        rate: Chance of a word to be chosen.
+        masked: Share of the chosen that become that mark.
+        replaced: Share that become any word of the vocabulary; the others stay as they are.
+        generator: Source of the draws; None = that of the run.
+
+    Returns:
+        The words as a model may read them, and True where one was chosen, `[B, T]` each.
+    """
+    chance, fate = (
+        torch.rand(words.shape, generator=generator, device=words.device) for _ in range(2)
+    )
+    other = torch.randint(
+        vocabulary.size, words.shape, generator=generator, device=words.device
+    ).to(words.dtype)
+    chosen = mask & (chance < rate)
+    shown = words.masked_fill(chosen & (fate < masked), vocabulary.mask)
+    return shown.where(~(chosen & (fate >= masked) & (fate < masked + replaced)), other), chosen

@@ -1,0 +1,122 @@
+"""Take one training step of each configuration at a paper's scale, random weights, tiny copies.
+
+python tests/benchmarks/paper_steps.py [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from experiments.config.load import as_overrides, shipped_configs
+from experiments.config.parts import read_checked
+from experiments.config.schema import Experiment
+from experiments.datasets import DATASETS
+from experiments.loading.cohort import batches
+from experiments.records.folder import RunFolder
+from experiments.runner.run import train
+from experiments.runs.build import RunContext, build_context, chosen_system
+from kg.options import parse_options
+
+BATCH = 4
+"""Studies in the step, whatever the paper has."""
+
+WORDS = 28_996
+"""Words of the vocabulary of BERT, cased; most are never read here."""
+
+
+def main() -> None:
+    """Print the parameters, seconds and memory of one step of each configuration."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    paper = [name for name in shipped_configs() if "/" in name]
+    parser.add_argument("names", nargs="*", default=paper)
+    logging.disable(logging.WARNING)
+    sys.stdout.write(
+        "| configuration | trained parameters | s a step | peak GiB so far | losses |\n"
+    )
+    sys.stdout.write("|---|---|---|---|---|\n")
+    for name in parser.parse_args().names:
+        with tempfile.TemporaryDirectory() as folder:
+            sys.stdout.write(f"| {name} | {' | '.join(_one_step(name, Path(folder)))} |\n")
+            sys.stdout.flush()
+
+
+def _one_step(name: str, folder: Path) -> Iterator[str]:
+    """Trained parameters, seconds, peak memory so far, and losses of one step."""
+    experiment = _small(name, folder)
+    part = DATASETS.load(experiment.data.name)
+    options = parse_options(part.Options, experiment.data.options, where="data.options")
+    root = folder / experiment.data.name
+    root.mkdir()
+    part(options).tiny(root)
+    context = build_context(experiment, root, cache=folder / "cache")
+    stage = context.system.stages[0]
+    before = {key: one.clone() for key, one in context.system.state_dict().items()}
+    context.system.stages = context.system.stages[:1]
+    losses = _losses(context)
+    began = time.perf_counter()
+    train(RunFolder.create(folder / "runs", experiment), context)
+    spent = time.perf_counter() - began
+    after = context.system.state_dict()
+    moved = [key for key in before if not torch.equal(before[key], after[key])]
+    assert moved, f"{name}: nothing was trained"
+    assert all(bool(one.isfinite().all()) for one in after.values() if one.is_floating_point())
+    trained = [
+        one.numel()
+        for key, one in context.system.named_parameters()
+        if one.requires_grad and (not stage.trains or key.startswith(tuple(stage.trains)))
+    ]
+    yield f"{sum(trained):,}"
+    yield f"{spent:.1f}"
+    yield f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.1f}"
+    yield ", ".join(f"{key} {value:.3f}" for key, value in losses.items())
+
+
+def _small(name: str, folder: Path) -> Experiment:
+    """The configuration with random weights, one step, and no run to start from."""
+    first = read_checked(name)
+    values: dict[str, object] = {"data.at_least": 1, "start": []}
+    if first.data.name == "synthetic":
+        values |= {"data.options.studies": 40}
+    if first.image.encoder is not None:
+        values |= {"image.encoder.options.weights": "random"}
+    if first.text.encoder.name == "fine_tuned":
+        values |= {"text.encoder.options.folder": str(_random_bert(folder / "bert"))}
+    short = {"epochs": 1, "steps": 1, "batch_size": BATCH, "monitor": "none", "checkpoint": "last"}
+    stages = chosen_system(first)[2]
+    values["stages"] = [{**stage.model_dump(mode="json"), **short} for stage in stages]
+    return read_checked(name, as_overrides(values))
+
+
+def _losses(context: RunContext) -> dict[str, float]:
+    """Losses of the first stage on the first studies, before the step."""
+    cohort, stage = context.cohorts["train"], context.system.stages[0]
+    (batch,) = batches(cohort, range(min(BATCH, len(cohort))), BATCH, training=True)
+    with torch.no_grad():
+        losses = context.system.losses(batch, stage)
+    return {name: float(loss) for name, loss in losses.items()}
+
+
+def _random_bert(folder: Path) -> Path:
+    """A BERT of the paper's size with random weights, and a tokenizer of letters."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir()
+    letters = [letter for one in "abcdefghijklmnopqrstuvwxyz.," for letter in (one, f"##{one}")]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
+    BertModel(BertConfig(vocab_size=WORDS)).save_pretrained(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
