@@ -66,6 +66,7 @@ CASES: Mapping[str, Case] = {
     "logistic_text": Case("logistic_text", STRONG),
     "convirt": Case("convirt", SMALL_TOWERS),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
+    "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
 }
 """Every system, and those that are trained in another way too, each by what it is called here."""
