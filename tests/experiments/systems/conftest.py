@@ -74,6 +74,7 @@ CASES: Mapping[str, Case] = {
     "vkd": Case("vkd", SMALL_LATENT),
     "vkd, as released": Case("vkd", {**SMALL_LATENT, "reversed": True}, (AS_RELEASED,)),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
+    "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "mgca, fine-tuned": Case("mgca", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
