@@ -1,4 +1,4 @@
-"""`kgdx experiment`: checks, runs, resumes, shows, evaluates and verifies experiments."""
+"""`kgdx experiment`: checks, runs, resumes, shows, evaluates, signs and verifies experiments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _set = click.option(
     },
 )
 def experiment() -> None:
-    """Experiments: run, resume, show, compare and verify."""
+    """Experiments: run, resume, show, compare, sign and verify."""
 
 
 experiment.add_command(ablate)
@@ -284,10 +284,16 @@ def report(as_json: bool, subject: str, runs: Path, output: Path) -> None:
 @experiment.command()
 @output_options
 @click.argument("run_name", metavar="RUN")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="PUBLIC.pem",
+    help="Public key; RUN must be as it was signed with its private key.",
+)
 @runs_option
 @root_option
-def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
-    """Verify the hashes recorded by RUN.
+def verify(as_json: bool, run_name: str, key: Path | None, runs: Path, root: Path | None) -> None:
+    """Verify the hashes recorded by RUN, and its signature.
 
     Those of the data are verified too where --root names its folder.
     """
@@ -298,7 +304,7 @@ def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
     from kg.errors import CheckFailed
 
     folder = find_run(run_name, runs)
-    rows = verify_run(folder, root)
+    rows = verify_run(folder, root, key)
     if as_json:
         show.json_result([asdict(row) for row in rows])
     else:
@@ -309,6 +315,39 @@ def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
         raise CheckFailed(
             f"{folder.run}: {', '.join(changed)} no longer as recorded", "run the experiment again"
         )
+
+
+@experiment.command()
+@output_options
+@click.argument("run_name", metavar="RUN")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="PRIVATE.pem",
+    help="Private elliptic-curve key (PEM); it is not copied.",
+)
+@runs_option
+def sign(as_json: bool, run_name: str, key: Path, runs: Path) -> None:
+    r"""Sign every file of RUN, and print the file of the signature.
+
+    \b
+    A key:    openssl ecparam -name prime256v1 -genkey -noout -out private.pem
+              openssl ec -in private.pem -pubout -out public.pem
+    Check:    kgdx experiment verify RUN --key public.pem
+
+    Nothing is sent anywhere. Whoever has the public key can tell which file was changed, added or
+    removed since.
+    """
+    from experiments.records.folder import find_run
+    from experiments.runs.signature import sign_run
+
+    folder = find_run(run_name, runs)
+    signature = sign_run(folder, key)
+    if as_json:
+        show.json_result({"run": folder.run, "signature": str(signature.absolute())})
+    else:
+        show.result(str(signature))
 
 
 def _print_run(run_id: str, as_json: bool) -> None:

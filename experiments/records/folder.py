@@ -113,6 +113,16 @@ class RunFolder:
         """The page of the run."""
         return self.path / "report.html"
 
+    @property
+    def signature(self) -> Path:
+        """Signature of all other files, where the run was signed."""
+        return self.path / "signature.json"
+
+    @property
+    def lock(self) -> Path:
+        """Lock of the process that writes the folder."""
+        return self.path / "lock"
+
     def load_record(self) -> RunRecord:
         """The run record."""
         return RunRecord.load(self.record)
@@ -129,7 +139,7 @@ class RunFolder:
         Raises:
             InputError: If another process holds the folder.
         """
-        handle = _lock(self.path / "lock")
+        handle = _lock(self.lock)
         try:
             remove_leftovers(self.path)
             yield
@@ -156,7 +166,7 @@ class RunFolder:
 
     def _clear_if_empty(self) -> None:
         """Remove the folder of a run that holds nothing but its configuration."""
-        begun = {self.config, self.log, self.path / "lock"}
+        begun = {self.config, self.log, self.lock}
         if not {path for path in self.path.rglob("*") if path.is_file()} - begun:
             shutil.rmtree(self.path, ignore_errors=True)
 
