@@ -29,6 +29,7 @@ from fusion.losses.info_nce import info_nce
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Share
 
 __all__ = ["ConVIRT"]
 
@@ -50,7 +51,7 @@ class ConVIRT(DualEncoder):
                 sentence has the rest.
         """
 
-        text_by_image: float = 0.75
+        text_by_image: Share = 0.75
 
     options: Options
 
