@@ -43,6 +43,10 @@ class RunStopped(KgdxError):
     exit_code = 4
 
 
+class RunDiverged(RunStopped):
+    """Training left the finite numbers: resumed, it would do so again."""
+
+
 def together(mistakes: Sequence[InputError]) -> InputError:
     """Several errors as one, each printed as it would be alone."""
     *others, last = mistakes
