@@ -146,6 +146,7 @@ def list_of_runs(as_json: bool, runs: Path) -> None:
         show.json_result(rows)
     else:
         columns = ("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started")
+        columns += ("reason",)
         show.table(columns, [[row.get(column) for column in columns] for row in rows])
 
 

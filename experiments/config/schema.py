@@ -10,10 +10,13 @@ from pydantic_core import PydanticCustomError
 
 from encoders.reading.augmentation import Augmentation
 from fusion.stage import Stage
+from kg.bounds import Count, Few, FewOrNone, Number, Seed, Share, Width
 from kg.options import Options, Part
 
 TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
 GraphControl = Literal["none", "shuffled", "emptied", "noisy"]
+FIXED_TEST = 0.25
+"""Share of the groups that the split `fixed` tests."""
 
 
 class DataSection(Options):
@@ -34,7 +37,7 @@ class DataSection(Options):
     options: Mapping[str, Any] = {}
     uncertain: Literal["ignore", "zero", "one"] = "ignore"
     blank: Literal["ignore", "zero"] = "zero"
-    at_least: int = 20
+    at_least: Number = 20
     require: tuple[Literal["image", "frontal", "report", "dialogue"], ...] = ()
 
 
@@ -57,11 +60,11 @@ class SplitSection(Options):
     """
 
     kind: Literal["folds", "fixed", "locked", "official", "sources"] = "folds"
-    folds: int = 5
-    fold: int = Field(default=0, validate_default=True)
-    seed: int = 0
-    validation: float = 0.15
-    fraction: float = 1.0
+    folds: int = Field(default=5, ge=2, le=1000)
+    fold: int = Field(default=0, ge=0, le=1000, validate_default=True)
+    seed: Seed = 0
+    validation: float = Field(default=0.15, gt=0, lt=1 - FIXED_TEST)
+    fraction: float = Field(default=1.0, gt=0, le=1)
 
     @field_validator("fold")
     @classmethod
@@ -94,8 +97,8 @@ class HoldOut(Options):
     """
 
     findings: tuple[str, ...] = ()
-    rotation: int | None = None
-    rotations: int = 4
+    rotation: Number | None = None
+    rotations: Count = 4
     level: Literal["labels", "concept"] = "concept"
 
 
@@ -138,18 +141,18 @@ class ImageSection(Options):
     recipe: str = "whole"
     window: Literal["", "lung", "mediastinum", "bone"] = ""
     frozen: bool = True
-    trains: int = 0
+    trains: FewOrNone = 0
     augment: Annotated[
         Annotated[bool, Tag("switch")] | Annotated[Augmentation, Tag("options")],
         Discriminator(
             lambda value: "options" if isinstance(value, Mapping | Augmentation) else "switch"
         ),
     ] = True
-    grid: int = 4
+    grid: FewOrNone = 4
     pool: Literal["mean", "mean_max"] = "mean_max"
-    reduce: int = 256
+    reduce: Number = 256
     views: tuple[str, ...] = ()
-    limit: int = 4
+    limit: Count = 4
     tiles: int = Field(default=1, ge=1, le=8)
 
 
@@ -188,13 +191,13 @@ class GraphSection(Options):
     source: str = "shipped"
     keep_test_data: bool = False
     control: GraphControl = "none"
-    noise: float = 0.0
+    noise: Share = 0.0
     leave_out: tuple[str, ...] = ()
     drop_relations: tuple[str, ...] = ()
     drop_sources: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
     vectors: Literal["names", "random", "complex"] = "names"
-    width: int = 128
+    width: Width = 128
     encoder: Literal["tfidf", "minilm"] = "tfidf"
     lexicon: Literal["all", "labels"] = "all"
     allow_edited: bool = False
@@ -230,7 +233,7 @@ class Published(Options):
     """
 
     metric: str
-    value: float
+    value: float = Field(allow_inf_nan=False)
     where: str
     mark: Mark
     differs: str = ""
@@ -300,12 +303,12 @@ class Experiment(Options):
     metadata: tuple[str, ...] = ()
     system: Part
     stages: tuple[Stage, ...] = ()
-    seed: int = 0
-    concept_studies: int = 10
+    seed: Seed = 0
+    concept_studies: Number = 10
     concept_sources: tuple[Literal["stated", "coded"], ...] = ("stated", "coded")
     hold_out: HoldOut | None = None
     precision: Literal["32", "bf16"] = "32"
-    devices: int = 1
+    devices: Few = 1
     published: tuple[Published, ...] = ()
     also: tuple[DataSection, ...] = ()
     start: tuple[Start, ...] = ()

@@ -145,7 +145,8 @@ class RunFolder:
             yield
         except BaseException as error:
             stopped = isinstance(error, RunStopped) or not isinstance(error, Exception)
-            status = self._mark("stopped" if stopped else "failed")
+            reason = error.message if isinstance(error, RunStopped) else ""
+            status = self._mark("stopped" if stopped else "failed", reason)
             self._clear_if_empty()
             if status == "stopped" and any(self.checkpoints.glob("*/*")):
                 error.add_note(f"kgdx experiment resume {shlex.quote(str(self.path))}")
@@ -153,12 +154,12 @@ class RunFolder:
         finally:
             os.close(handle)
 
-    def _mark(self, status: Status) -> Status | None:
+    def _mark(self, status: Status, reason: str) -> Status | None:
         """Record the end of an interrupted run; returns the status in the record."""
         try:
             record = self.load_record()
             if record.status == "running":
-                record = replace(record, status=status, finished=now())
+                record = replace(record, status=status, reason=reason, finished=now())
                 record.save(self.record)
         except InputError:  # an unwritable record must not hide the first error
             return None

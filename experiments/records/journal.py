@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.records.atomic import write_text
-from kg.errors import InputError
+from kg.errors import InputError, RunStopped
 from kg.files.json_text import json_of
 
 __all__ = ["append_metrics", "log_to", "read_metrics", "rewind_metrics"]
@@ -62,7 +62,10 @@ def rewind_metrics(path: Path, key: str, last: float) -> None:
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Append log messages of the four packages (from `INFO` up) to a file."""
+    """Append log messages of the four packages (from `INFO` up) to a file.
+
+    So is the reason why a run stopped, which the command line prints by itself.
+    """
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
@@ -78,6 +81,10 @@ def log_to(path: Path) -> Iterator[None]:
             logger.setLevel(logging.INFO)
     try:
         yield
+    except RunStopped as error:
+        values = {"name": __name__, "levelname": "ERROR", "msg": str(error)}
+        handler.handle(logging.makeLogRecord(values))
+        raise
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(handler)

@@ -80,7 +80,7 @@ class Parent:
         if record.status != "finished":
             raise InputError(
                 f"start: {folder.run} is {record.status}, not finished",
-                f"kgdx experiment resume {folder.run}",
+                record.way_on,
             )
         return cls(
             folder=folder,

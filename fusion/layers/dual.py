@@ -20,6 +20,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Basis, Module, Output, Setting, System
+from kg.bounds import Positive, ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -82,13 +83,13 @@ class DualEncoder(System):
             token_dropout: Share of image tokens hidden in training.
         """
 
-        width: int = 128
-        space: int = 128
-        hidden: tuple[int, ...] = (128,)
-        temperature: float = 0.1
+        width: Width = 128
+        space: Width = 128
+        hidden: tuple[Width, ...] = (128,)
+        temperature: Positive = 0.1
         learned_temperature: bool = False
-        dropout: float = 0.2
-        token_dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
 
     MODULES: ClassVar[Mapping[str, Module]] = {
         "image_tower": Module("image_tower.", "image"),

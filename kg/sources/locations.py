@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from kg.bounds import Share, Width
 from kg.check.label_tables import training_patients, written_list
 from kg.errors import InputError, did_you_mean
 from kg.files.tables import opened, parsed_json
@@ -70,12 +71,12 @@ class Locations:
         form: Literal["xywh", "corners", "objects", "sentences"] = "xywh"
         patients: str
         patient: str = ""
-        size: int = 1024
+        size: Width = 1024
         column: str = ""
         place_prefix: str = "loc "
         findings: Mapping[str, str] = {}
         places: Mapping[str, str] = ZONES
-        min_share: float = 0.02
+        min_share: Share = 0.02
 
     def __init__(self, options: Options) -> None:
         self.options = options
