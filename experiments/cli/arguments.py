@@ -11,10 +11,13 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from experiments.privacy.free_text import TEXT_CHOICES
+
 __all__ = [
     "Verbosity",
     "complete_configs",
     "data_root",
+    "free_text_option",
     "experiments_option",
     "is_made",
     "options_option",
@@ -56,6 +59,13 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 options_option = click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE",
     help="Option of the data set, e.g. pictures=optional where no images are needed.",
+)  # fmt: skip
+
+
+free_text_option = click.option(
+    "--free-text", type=click.Choice(TEXT_CHOICES), default=None,
+    help="Text of reports and dialogues that is written.  "
+    "[default: all; none where KGDX_PSEUDONYM_KEY is set]",
 )  # fmt: skip
 
 

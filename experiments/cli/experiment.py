@@ -19,6 +19,7 @@ from experiments.cli.arguments import (
     runs_option,
 )
 from experiments.cli.lazy import LazyGroup
+from experiments.privacy.pseudonyms import pseudonym
 
 __all__ = ["experiment"]
 
@@ -359,5 +360,12 @@ def _print_run(run_id: str, as_json: bool) -> None:
 
 
 def _command() -> str:
-    """The command line as it was typed."""
-    return shlex.join(["kgdx", *sys.argv[1:]])
+    """The command line as it was typed; under a key of pseudonyms without names of files."""
+    return shlex.join(["kgdx", *map(_written, sys.argv[1:])])
+
+
+def _written(word: str) -> str:
+    """A word of the command line, in which a path is a pseudonym."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    is_path = "/" in value or Path(value).exists()
+    return f"{option}{equals}{pseudonym('file', value) if is_path else value}"

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 from pydantic_core import PydanticCustomError
 
 from encoders.reading.augmentation import Augmentation
+from experiments.privacy.free_text import Examples
 from fusion.stage import Stage
 from kg.bounds import Count, Few, FewOrNone, Number, Seed, Share, Width
 from kg.options import Options, Part
@@ -291,6 +292,9 @@ class Experiment(Options):
         also: Further data sets that a stage may train on by name; never tested.
         start: Finished runs whose weights this run begins with.
         tasks: Tasks that are measured after training, by name.
+        examples: What a run writes of its example studies, and of reports it generates, beside the
+            findings: `none`, their `text`, or `all` = images too; None = all, but none where
+            `KGDX_PSEUDONYM_KEY` is set. With that key, text is de-identified.
     """
 
     name: str
@@ -313,3 +317,4 @@ class Experiment(Options):
     also: tuple[DataSection, ...] = ()
     start: tuple[Start, ...] = ()
     tasks: tuple[str, ...] = ("classification",)
+    examples: Examples | None = None

@@ -16,8 +16,8 @@ Columns of the csv (comma-separated, UTF-8), one row for each study, in any orde
 Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
 values 1 present, 0 absent, -1 uncertain, empty not stated.
 
-Where the environment has `KGDX_PSEUDONYM_KEY`, studies and patients are named by a keyed
-hash of their ids in everything that is written. File names stay: name no patient there.
+Where the environment has `KGDX_PSEUDONYM_KEY`, studies, patients and sources are named by a keyed
+hash of their ids in everything that is written, and so is a sex or age that is not written as one.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._patients import warnings_on
 from experiments.datasets._pictures import draw
-from experiments.datasets._pseudonyms import pseudonym
 from experiments.datasets._tables import Row, read_header, read_table, unique
+from experiments.privacy.pseudonyms import pseudonym
 from kg.errors import InputError, did_you_mean
 from kg.files.store import load_shipped
 from kg.model.graph import LabelSet
@@ -48,7 +48,11 @@ from kg.model.graph import LabelSet
 __all__ = ["Table"]
 
 SECTION_COLUMNS = ("indication", "comparison", "findings", "impression", "note", "comment")
-METADATA_COLUMNS = ("sex", "age")
+METADATA_COLUMNS = {
+    "sex": re.compile(r"f|m|o|u|w|x|(fe)?male|other|unknown", re.IGNORECASE),
+    "age": re.compile(r"\d{1,3}(\.\d+)?\s*(y|m|w|d)?\+?", re.IGNORECASE),
+}
+"""Columns of metadata, and how their values are written; others could name somebody."""
 COLUMNS = (
     "study",
     "patient",
@@ -218,9 +222,13 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         if value is not None:
             stated[concept] = value
     images = _images(root, row)
-    metadata = {name: row.get(name) for name in METADATA_COLUMNS if row.get(name)}
+    metadata = {
+        name: cell if known.fullmatch(cell) else pseudonym(name, cell)
+        for name, known in METADATA_COLUMNS.items()
+        if (cell := row.get(name))
+    }
     if row.get("source"):
-        metadata["document"] = row.get("source")
+        metadata["document"] = pseudonym("source", row["source"])
     if images:
         metadata["modality"] = "+".join(sorted({image.modality for image in images}))
         metadata["view"] = "+".join(sorted({image.view for image in images}))

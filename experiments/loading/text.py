@@ -19,6 +19,7 @@ from encoders.text import TEXT_ENCODERS, Vocabulary
 from encoders.text._tokens import Tokenized
 from experiments.config.schema import TextPolicy, TextSection
 from experiments.loading.targets import passages_for
+from experiments.privacy.rare_words import without_rare_words
 from fusion.needs import NO_NEEDS, Needs
 from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
@@ -103,7 +104,8 @@ class TextLoader:
             for policy in sorted(policies)
             for study in studies
         ]
-        self.encoder.fit(texts)
+        patients = [study.patient for study in studies] * len(policies)
+        self.encoder.fit(without_rare_words(texts, patients))
 
     def passages(self, study: Study, policy: TextPolicy, *, training: bool = False) -> Passages:
         """Passages of a study that a policy allows; training loses clauses on held-out concepts."""

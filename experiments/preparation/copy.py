@@ -16,12 +16,14 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.study import Study, study_of
+from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Rejected
 from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, ImageStore
+from experiments.preparation.stored import stored_study
+from experiments.privacy.pseudonyms import unsealed
 from experiments.splits.manifest import Manifest, manifest_name
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of
@@ -63,7 +65,7 @@ class StudyTable(Sequence[Study]):
     def __getitem__(self, place: int | slice) -> Study | StudyTable:
         if isinstance(place, slice):
             return StudyTable(self.path, self.rows[place])
-        return study_of(json_of(self._record(int(self.rows[place]))))
+        return stored_study(json_of(self._record(int(self.rows[place]))))
 
     def __iter__(self) -> Iterator[Study]:
         return (self[place] for place in range(len(self)))
@@ -106,7 +108,8 @@ class PreparedCopy:
         try:
             record = json_in(path)
             kept = {key: record[key] for key in (*KEPT, "root", "fingerprint")}
-            return cls(folder, {**kept, "warnings": record.get("warnings", ())})
+            later = {"warnings": (), "lacks_text": False}
+            return cls(folder, {**kept, **{key: record.get(key, later[key]) for key in later}})
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not readable: {error}", "prepare again") from None
 
@@ -117,7 +120,7 @@ class PreparedCopy:
         Raises:
             InputError: If it is no longer there.
         """
-        path = Path(self.record["root"])
+        path = Path(unsealed(self.record["root"]))
         if not path.is_dir():
             raise InputError(
                 f"{self.folder}: the raw folder {path} it was made from is missing",

@@ -125,6 +125,18 @@ class OpenDataset:
         """Rows and images that did not become part of a study."""
         return self._reading.rejected if self.copy is None else self.copy.rejected
 
+    def check_text(self) -> None:
+        """Raise for a copy whose text was left out, as a run that reads text would not read it.
+
+        Raises:
+            InputError: If text was left out.
+        """
+        if self.copy is not None and self.copy.record["lacks_text"]:
+            raise InputError(
+                f"{self.folder}: reports and dialogues were left out of it, the run reads them",
+                "prepare with --free-text deidentified or all, or name the raw folder with --root",
+            )
+
     @cached_property
     def locked(self) -> frozenset[str]:
         """Ids of the locked test set."""

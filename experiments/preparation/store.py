@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.preparation.index import INDEX
+from experiments.privacy.pseudonyms import unsealed
 from kg.errors import InputError
 from kg.files.json_text import json_in
 
@@ -134,7 +135,8 @@ class ImageStore:
         from pyarrow import parquet
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "row"])
-        return dict(zip(table["path"].to_pylist(), table["row"].to_pylist(), strict=True))
+        paths = map(unsealed, table["path"].to_pylist())
+        return dict(zip(paths, table["row"].to_pylist(), strict=True))
 
     @cached_property
     def hashes(self) -> dict[str, str]:
@@ -143,4 +145,4 @@ class ImageStore:
 
         table = parquet.read_table(self.folder / INDEX, columns=["path", "sha256", "row"])
         rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
-        return {path: digest for path, digest, row in rows if row >= 0}
+        return {unsealed(path): digest for path, digest, row in rows if row >= 0}
