@@ -59,13 +59,13 @@ def fuzz(
     form: Format, seed: int, numbers: range, seconds: float, keep: Path, verbose: bool = False
 ) -> Row:
     """Read changed files of one format until the time or the numbers are used up."""
-    row, ends = Row(form.name), time.monotonic() + seconds
+    row = Row(form.name)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         doors = form.doors(_made(folder / "sound"))
         if not doors:
             form.door([], 0, None)(form.put(_made(folder / "sound"), form.seeds[0]))
-        ends += time.process_time()
+        ends = time.monotonic() + seconds
         for number in numbers:
             if time.monotonic() > ends:
                 break

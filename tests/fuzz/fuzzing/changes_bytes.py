@@ -55,7 +55,9 @@ def _number(file: bytes, layout: Layout, draw: Random) -> bytes:
 def _block(file: bytes, layout: Layout, others: list[bytes], draw: Random) -> bytes:
     start, end = draw.choice(layout.blocks)
     block, before, after = file[start:end], file[:start], file[end:]
-    kind = draw.choice(("drop", "double", "many", "swap", "short", "zero", "ones", "noise", "other"))
+    kind = draw.choice(
+        ("drop", "double", "many", "swap", "short", "zero", "ones", "noise", "other")
+    )
     if kind == "drop":
         block = b""
     elif kind == "double":

@@ -135,7 +135,9 @@ def _tree(text: str, grammar: Grammar, draw: Random) -> str:
 
 def _altered(value: Any, draw: Random) -> Any:
     """A value with one of the values in it replaced, dropped, wrapped, renamed or repeated."""
-    inside = [*value] if isinstance(value, dict) else [*range(len(value))] if _is_list(value) else []
+    inside = (
+        [*value] if isinstance(value, dict) else [*range(len(value))] if _is_list(value) else []
+    )
     if not inside or draw.random() < 0.25:
         wrapped = [value, [value], {"x": value}, [value] * 1000, str(value)]
         return draw.choice((*_VALUES, *wrapped))

@@ -117,9 +117,7 @@ def _colour(path: Path) -> np.ndarray:
     return colour
 
 
-def _wrong(
-    grey: np.ndarray, small: np.ndarray, colour: np.ndarray, shape: tuple[int, int]
-) -> str:
+def _wrong(grey: np.ndarray, small: np.ndarray, colour: np.ndarray, shape: tuple[int, int]) -> str:
     """What is impossible about a picture that was accepted."""
     if grey.ndim != 2 or grey.shape != shape or colour.shape != (3, *shape):
         return f"shapes {grey.shape}, {colour.shape}, by its header {shape}"

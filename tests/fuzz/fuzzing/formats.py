@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -124,7 +123,12 @@ _XML = Grammar(
 _TURTLE = Grammar(
     nests=(("[ :p ", "]"), ("( ", ") "), ("<< ", ">>"), ("{", "}")),
     snippets=(
-        *("@base <http://x/> .", "@prefix : <x> .", "PREFIX a: <http://a/>", "@prefix a: <http://[>."),
+        *(
+            "@base <http://x/> .",
+            "@prefix : <x> .",
+            "PREFIX a: <http://a/>",
+            "@prefix a: <http://[>.",
+        ),
         *('"a"@x-', '"a"^^<x>', '"""', "_:b", "<http://[::1>", "<a b>", "<\\u0000>", "<\\uD800>"),
         *(":1 :p 1e400 .", ":a :b :c .", "a a a .", "=>", "?x", "@forAll", "{ :a :b :c }", "<>"),
         ":1 <http://www.w3.org/2002/07/owl#imports> <http://example.invalid/> .",
@@ -134,10 +138,36 @@ _TURTLE = Grammar(
 _YAML = Grammar(
     nests=(("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", ""), (" ", "")),
     snippets=(
-        *("&a [*a]", "*a", "<<: *a", "!!python/object:os.system x", "!!binary =", "!!int x", "!a b"),
+        *(
+            "&a [*a]",
+            "*a",
+            "<<: *a",
+            "!!python/object:os.system x",
+            "!!binary =",
+            "!!int x",
+            "!a b",
+        ),
         *("2001-99-99", "2001-01-01T99:99:99Z", "!!timestamp x", "0o9", "0x", "1_0", "190:20:30"),
-        *("---", "...", "%YAML 9.9", "? [a]", "? {a: b}: c", "name: x", "sources: []", "~: ~", "\t"),
-        *("a: !!float .inf", ".nan", "seed: 1e999", "!!set {a}", "!!omap [a: b]", "!!null ''", "@x"),
+        *(
+            "---",
+            "...",
+            "%YAML 9.9",
+            "? [a]",
+            "? {a: b}: c",
+            "name: x",
+            "sources: []",
+            "~: ~",
+            "\t",
+        ),
+        *(
+            "a: !!float .inf",
+            ".nan",
+            "seed: 1e999",
+            "!!set {a}",
+            "!!omap [a: b]",
+            "!!null ''",
+            "@x",
+        ),
         *("&a", "|9", ">-", "'", "`", "%", "!", "!!"),
     ),
 )
@@ -154,7 +184,17 @@ _JSON = Grammar(nests=_JSON_NESTS, tree="whole", snippets=("NaN", "-Infinity", "
 _CSV = Grammar(
     nests=(('"', '"'), (",", "")),
     snippets=(
-        *('"', '""', '"a\nb"', ";", "\t", "study", "s0,p9,0.png,x,cxr,frontal,F,1,1,1", "=1+1", "'"),
+        *(
+            '"',
+            '""',
+            '"a\nb"',
+            ";",
+            "\t",
+            "study",
+            "s0,p9,0.png,x,cxr,frontal,F,1,1,1",
+            "=1+1",
+            "'",
+        ),
         *("0.png;../x", "/dev/zero", "no.png", "reports/1.txt", "nan", "1.0", "Yes", "-1", "1e3"),
         *("\0", "\x1a", "sep=;", "#", "a" * 200_000, '"' + "a" * 200_000 + '"', "Cardiomegaly"),
     ),
@@ -169,9 +209,26 @@ _TSV = Grammar(
 _TEXT = Grammar(
     nests=(("(", ")"), ("[", "]"), ("no ", ""), ("<b>", "</b>"), ("not ", ""), ("\n", "")),
     snippets=(
-        *("FINDINGS:", "IMPRESSION:", "Doctor:", "Patient:", "Nurse:", "XXXX", "___", "&lt;", "<p>"),
+        *(
+            "FINDINGS:",
+            "IMPRESSION:",
+            "Doctor:",
+            "Patient:",
+            "Nurse:",
+            "XXXX",
+            "___",
+            "&lt;",
+            "<p>",
+        ),
         *("no evidence of", "cannot exclude", "effusion", "pneumothroax", "PE", "of the", "-", "?"),
-        *("no " * 3000, "effusion and " * 3000, "a" * 50_000, "\u4e00" * 5000, "(" * 5000, "\x1b[2J"),
+        *(
+            "no " * 3000,
+            "effusion and " * 3000,
+            "a" * 50_000,
+            "\u4e00" * 5000,
+            "(" * 5000,
+            "\x1b[2J",
+        ),
         *("either or neither nor " * 500, "x." * 20_000, "?" * 5000, "1. " * 3000, "Any fever? "),
     ),
 )
@@ -193,7 +250,12 @@ def _pictures(folder: Path) -> list[Format]:
     found = {
         **{"jpg": layouts.jpeg, "png": layouts.png, "deep.png": layouts.png, "tif": layouts.tiff},
         **{"bmp": layouts.bmp, "gif": layouts.gif, "webp": layouts.riff, "nii": layouts.nifti},
-        **{"nii.gz": layouts.nifti, "dcm": layouts.dicom, "mp4": layouts.boxes, "avi": layouts.riff},
+        **{
+            "nii.gz": layouts.nifti,
+            "dcm": layouts.dicom,
+            "mp4": layouts.boxes,
+            "avi": layouts.riff,
+        },
     }
     sealed = {"png": layouts.sealed_png, "deep.png": layouts.sealed_png}
     return [
@@ -252,8 +314,8 @@ def _graphs() -> list[Format]:
     graph = _small_graph(build)
     lines, turtle, trig = (serialised(graph, ending) for ending in (".jsonl", ".ttl", ".trig"))
     validate = ("graph", "validate", "FILE", "--no-shapes", "--fail-on", "never")
-    own = (validate, ("graph", "stats", "--graph", "FILE"))
-    ask = ("graph", "query", "SELECT * { ?s ?p ?o } LIMIT 3", "--graph", "FILE")
+    own = (validate, ("graph", "stats", "--graph", "FILE", "--allow-edited"))
+    ask = ("graph", "query", "SELECT * { ?s ?p ?o } LIMIT 3", "--graph", "FILE", "--allow-edited")
     stored = partial(Format, commands=(*own, ask))
     rdf = partial(Format, commands=(_BUILD, _BUILD, ask))
     return [
@@ -271,7 +333,8 @@ def _graphs() -> list[Format]:
         Format("obo", "t.obo", [seeds_texts.OBO.encode()], grammar=_OBO, commands=(_BUILD,),
                beside={"recipe.yaml": _recipe("obo", "file: t.obo, source: T")}),
         Format("obo graph json", "t.json", [seeds_texts.OBO_GRAPH.encode()], grammar=_JSON,
-               commands=(_BUILD,), beside={"recipe.yaml": _recipe("obographs", "file: t.json, source: T")}),
+               commands=(_BUILD,),
+               beside={"recipe.yaml": _recipe("obographs", "file: t.json, source: T")}),
     ]  # fmt: skip
 
 

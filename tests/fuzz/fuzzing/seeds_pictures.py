@@ -115,7 +115,7 @@ _SYNTAXES = pydicom.uid
 
 
 def dicoms() -> list[bytes]:
-    """DICOM files of several syntaxes: plain, deflated, JPEG 2000, JPEG, RLE, frames, ultrasound."""
+    """DICOM files: plain, signed, frames, ultrasound, and four kinds of compression."""
     deep, grey = drawn(4095), drawn().astype(np.uint8)
     plain = _dicom(deep, WindowCenter=2000, WindowWidth=3000, BitsStored=12, HighBit=11)
     signed = _dicom(deep.astype(np.int16), RescaleSlope=1, RescaleIntercept=-1024, Modality="CT")

@@ -150,7 +150,7 @@ ckg:lung\tlung\tanatomy\t\t\t\ta book
 
 RELATIONS = """subject\trelation\tobject\tsource\tevidence\tweight\tcount
 ckg:opacity\tRO:0001025\tckg:lung\ta book\tcurated\t0.5\t3
-ckg:effusion\tckg:suggestive_of\tckg:opacity\ta book || another\tcurated || mined\t0.5 || 0.25\t3 || 4
+ckg:effusion\tckg:suggestive_of\tckg:opacity\ta book || b\tcurated || mined\t0.5 || 0.25\t3 || 4
 """
 
 TRIPLES = """subject\trelation\tobject
