@@ -131,13 +131,20 @@ def read_header(path: Path) -> list[str]:
         InputError: If the file cannot be read.
     """
     with open_table(path) as lines:
-        return parse_header(lines.readline())
+        return parse_header(path, lines.readline())
 
 
-def parse_header(first: bytes) -> list[str]:
-    """Column names in the first line of a table."""
-    text = first.decode("utf-8-sig", errors="replace")
-    return [name.strip() for name in next(csv.reader([text]), [])]
+def parse_header(path: Path, first: bytes) -> list[str]:
+    """Column names in the first line of a table; lines may end in returns alone.
+
+    Raises:
+        InputError: If it cannot be cut into names.
+    """
+    text = io.StringIO(first.decode("utf-8-sig", errors="replace"), newline="")
+    try:
+        return [name.strip() for name in next(csv.reader(text), [])]
+    except csv.Error as error:
+        raise badly_quoted(path, 1, error) from None
 
 
 @contextmanager
