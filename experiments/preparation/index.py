@@ -24,6 +24,7 @@ __all__ = [
     "INDEX",
     "REJECTED",
     "STUDIES_FILE",
+    "read_columns",
     "read_rejected",
     "write_images",
     "write_rejected",
@@ -114,6 +115,12 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
         writer = csv.writer(lines)
         writer.writerow(tuple(field.name for field in fields(Rejected)))
         writer.writerows(map(cell, astuple(item)) for item in rejected)
+
+
+def read_columns(path: Path, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Rows of some columns of a table."""
+    table = parquet.read_table(path, columns=list(names))
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def read_rejected(path: Path) -> tuple[Rejected, ...]:

@@ -26,7 +26,7 @@ from encoders.contents import file_hash
 from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
 from encoders.study import SplitSubset, Study, plain
-from experiments.config.schema import SplitSection
+from experiments.config.schema import Duplicates, SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.preparation.copy import RECORD, StudyTable
 from experiments.preparation.duplicates import (
@@ -79,14 +79,15 @@ class Plan:
         view: View recipe of the decoded images.
         shards: Number of shards for streaming; 0 = none.
         duplicates: Treatment of near-duplicate images in two subsets of a split: `refuse` =
-            error; `join` = their patients become one group; `list` = listed only.
+            error; `join` = their patients become one group; `list` = listed only. Patients who
+            share an identical image are one group unless it is `list`.
     """
 
     workers: int = 1
     side: int = 0
     view: str = "whole"
     shards: int = 0
-    duplicates: Literal["refuse", "join", "list"] = "refuse"
+    duplicates: Duplicates = "refuse"
 
 
 PLAIN = Plan()
@@ -147,7 +148,7 @@ def prepare(
     if plan.view not in RECIPES:
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
-    reading = read(dataset, root, labels)
+    reading = read(dataset, root, labels, plan.duplicates)
     official = official_subsets(dataset, root)
     fingerprint = fingerprint_of(name, reading, root, plan, official)
     before = unchanged(out, fingerprint)
