@@ -21,7 +21,7 @@ __all__ = ["Job", "Plan", "State", "make_plan", "stand"]
 State = Literal["finished", "running", "broken", "missing"]
 
 
-UNDRAWN = -1
+UNDRAWN = 1_000_000
 """Placeholder of a seed or rotation that is filled in later unless the user sets it."""
 
 

@@ -168,7 +168,7 @@ def fetch(**arguments: Any) -> None:
 )
 @click.option(
     "--duplicates", type=click.Choice(["refuse", "join", "list"]), default="refuse",
-    show_default=True, help="Treatment of near-duplicate images in two subsets of a split.",
+    show_default=True, help="Treatment of images that several patients share, identical or nearly.",
 )  # fmt: skip
 @free_text_option
 @click.option(

@@ -146,8 +146,10 @@ def list_of_runs(as_json: bool, runs: Path) -> None:
     if as_json:
         show.json_result(rows)
     else:
-        columns = ("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started")
-        columns += ("reason",)
+        columns = (
+            *("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started"),
+            "reason",
+        )
         show.table(columns, [[row.get(column) for column in columns] for row in rows])
 
 

@@ -20,6 +20,7 @@ from experiments.config.schema import Experiment
 __all__ = ["ADDED", "config_hash"]
 
 ADDED: Mapping[str, frozenset[str]] = {
+    "DataSection": frozenset({"duplicates"}),
     "Experiment": frozenset({"also", "examples", "start", "tasks"}),
     "ImageSection": frozenset({"tiles"}),
     "Start": frozenset({"experiment"}),

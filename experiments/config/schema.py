@@ -16,6 +16,7 @@ from kg.options import Options, Part
 
 TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
 GraphControl = Literal["none", "shuffled", "emptied", "noisy"]
+Duplicates = Literal["refuse", "join", "list"]
 FIXED_TEST = 0.25
 """Share of the groups that the split `fixed` tests."""
 
@@ -31,6 +32,9 @@ class DataSection(Options):
         blank: Target of a label that is not stated.
         at_least: Smallest number of positives of a finding among all development studies.
         require: Modalities that a study must have, for every system alike.
+        duplicates: Treatment of an image that several patients share: `refuse` = they count as one
+            patient, and opposite labels are an error; `join` = they do, whatever the labels;
+            `list` = it is only reported, and a split may separate them.
     """
 
     name: str
@@ -40,6 +44,7 @@ class DataSection(Options):
     blank: Literal["ignore", "zero"] = "zero"
     at_least: Number = 20
     require: tuple[Literal["image", "frontal", "report", "dialogue"], ...] = ()
+    duplicates: Duplicates = "refuse"
 
 
 class SplitSection(Options):

@@ -182,20 +182,23 @@ def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
     """Rows by the value of a column whose values are unique.
 
     Raises:
-        InputError: If a value is empty or there twice.
+        InputError: If a value is empty, or with all values that are in several rows.
     """
-    found: dict[str, Row] = {}
+    found: dict[str, list[Row]] = {}
     for row in rows:
         key = row[column]
         if not key:
             raise InputError(f"{row.file}: row {row.number}: {column!r} is empty", "fill it in")
-        if key in found:
-            raise InputError(
-                f"{row.file}: {column!r} {key!r} is in rows {found[key].number} and {row.number}",
-                "keep one of the two rows",
-            )
-        found[key] = row
-    return found
+        found.setdefault(key, []).append(row)
+    repeated = {key: some for key, some in found.items() if len(some) > 1}
+    if repeated:
+        file = next(iter(repeated.values()))[0].file
+        listed = "; ".join(
+            f"{key!r} is in rows {' and '.join(str(row.number) for row in some)}"
+            for key, some in repeated.items()
+        )
+        raise InputError(f"{file}: {column!r} must differ: {listed}", "keep one row of each")
+    return {key: some[0] for key, some in found.items()}
 
 
 def _text(path: Path, encodings: Sequence[str]) -> str:

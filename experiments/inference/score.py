@@ -52,11 +52,10 @@ def probabilities(
         return np.zeros((0, len(findings)))
     array: FloatArray = torch.cat(rows).cpu().numpy()
     possible = [classifier.basis(finding) != "not_possible" for finding in findings]
-    lost = np.isnan(array[:, possible]).any(axis=1)
-    if lost.any():
+    lost = int(np.isnan(array[:, possible]).any(axis=1).sum())
+    if lost:
         raise RunDiverged(
-            f"training diverged: the predictions of {lost.sum()} of {len(lost)} studies are not "
-            "numbers",
+            f"training diverged: the predictions of {lost} of {len(array)} studies are not numbers",
             "lower learning_rate of the stages or look at the data",
         )
     return array

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Rejected
-from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected
+from experiments.preparation.index import (
+    INDEX,
+    REJECTED,
+    STUDIES_FILE,
+    read_columns,
+    read_rejected,
+)
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, ImageStore
 from experiments.preparation.stored import stored_study
@@ -141,6 +147,22 @@ class PreparedCopy:
                     f"{self.folder}: is a copy with {key} {self.record[key]!r}, "
                     f"the run needs {requested[key]!r}",
                     "prepare another copy, or name the raw folder with --root",
+                )
+
+    def check_together(self) -> None:
+        """Raise where an image is in several groups, as in a copy that lists duplicates only.
+
+        Raises:
+            InputError: With the first such image and its studies.
+        """
+        groups: dict[str, tuple[str, str]] = {}
+        for digest, study, group in read_columns(self.folder / INDEX, "sha256", "study", "group"):
+            other, owner = groups.setdefault(digest, (study, group))
+            if owner != group:
+                raise InputError(
+                    f"{self.folder}: studies {other} and {study} of two patients hold the same "
+                    "image, and a split may separate them",
+                    "prepare again with --duplicates join, or set data.duplicates=list",
                 )
 
     @cached_property

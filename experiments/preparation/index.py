@@ -26,6 +26,7 @@ __all__ = [
     "INDEX",
     "REJECTED",
     "STUDIES_FILE",
+    "read_columns",
     "read_rejected",
     "write_images",
     "write_rejected",
@@ -116,6 +117,12 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
         for item in rejected:
             row = (sealed(item.file), item.row, item.reason, sealed(item.item))
             writer.writerow(map(cell, row))
+
+
+def read_columns(path: Path, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Rows of some columns of a table."""
+    table = parquet.read_table(path, columns=list(names))
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def read_rejected(path: Path) -> tuple[Rejected, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from encoders.study import SplitSubset, plain
+from experiments.config.schema import Duplicates
 from experiments.datasets._layout import Reading
 from experiments.preparation.image_scan import stamp
 from experiments.privacy.free_text import TextChoice
@@ -29,7 +29,8 @@ class Plan:
         view: View recipe of the decoded images.
         shards: Number of shards for streaming; 0 = none.
         duplicates: Treatment of near-duplicate images in two subsets of a split: `refuse` =
-            error; `join` = their patients become one group; `list` = listed only.
+            error; `join` = their patients become one group; `list` = listed only. Patients who
+            share an identical image are one group unless it is `list`.
         text: Text of reports and dialogues in the copy; None = none where a key of pseudonyms is
             set, else all.
     """
@@ -38,7 +39,7 @@ class Plan:
     side: int = 0
     view: str = "whole"
     shards: int = 0
-    duplicates: Literal["refuse", "join", "list"] = "refuse"
+    duplicates: Duplicates = "refuse"
     text: TextChoice | None = None
 
 

@@ -128,7 +128,7 @@ def prepare(
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
     plan = replace(plan, text=chosen_text(plan.text))
-    reading = read(dataset, root, labels)
+    reading = read(dataset, root, labels, plan.duplicates)
     official = official_subsets(dataset, root)
     fingerprint = fingerprint_of(name, reading, root, plan, official)
     before = unchanged(out, fingerprint)

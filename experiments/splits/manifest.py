@@ -265,7 +265,8 @@ def _check_request(
 ) -> None:
     twice = [name for name, count in Counter(s.study for s in studies).items() if count > 1]
     if twice:
-        raise InputError(f"{dataset}: two studies have the id {twice[0]!r}", "give each its own")
+        listed = ", ".join(map(repr, twice))
+        raise InputError(f"{dataset}: several studies have the id {listed}", "give each its own")
     if split.kind == "locked" and not locked:
         raise InputError(
             f"{dataset} has no locked test set", "use split.kind folds or fixed for this data set"

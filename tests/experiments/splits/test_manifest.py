@@ -174,8 +174,14 @@ def test_a_locked_split_needs_a_locked_test_set() -> None:
 def test_too_few_patients_and_two_of_one_id() -> None:
     with pytest.raises(InputError, match="nothing is left for"):
         make_manifest(cohort()[:1], SplitSection(), dataset="d")
-    with pytest.raises(InputError, match="two studies have the id 's0-0'"):
+    with pytest.raises(InputError, match="several studies have the id 's0-0'"):
         make_manifest([cohort()[0], *cohort()], SplitSection(), dataset="d")
+    with pytest.raises(InputError, match="several studies have the id 's0-0', 's1-0', 's2-0'"):
+        make_manifest(
+            [*[one for one in cohort() if one.study[-1] == "0"][:3], *cohort()],
+            SplitSection(),
+            dataset="d",
+        )
 
 
 def test_a_member_of_a_cohort_locks_what_the_cohort_locks() -> None:
