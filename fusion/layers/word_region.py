@@ -74,7 +74,7 @@ def word_region_scores(
     products = regions @ regions.transpose(1, 2)
     squared = (torch.einsum("bats,bsr->batr", weights, products) * weights).sum(-1)
     tiny = torch.finfo(squared.dtype).eps
-    length = squared.clamp_min(tiny).sqrt() * words.norm(dim=-1).clamp_min(tiny)
+    length: Tensor = squared.clamp_min(tiny).sqrt() * words.norm(dim=-1).clamp_min(tiny)
     scaled = (weights * similarity).sum(-1) / length * word_scale
     scaled = scaled.masked_fill(~word_mask, torch.finfo(scaled.dtype).min)
     count = word_mask.sum(-1)
