@@ -66,6 +66,7 @@ CASES: Mapping[str, Case] = {
     "logistic_image": Case("logistic_image", STRONG),
     "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
+    "chexzero": Case("chexzero", SMALL_TOWERS),
     "convirt": Case("convirt", SMALL_TOWERS),
     "gloria": Case("gloria", SMALL_TOWERS),
     "medclip": Case("medclip", SMALL_TOWERS),
