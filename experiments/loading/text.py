@@ -97,10 +97,12 @@ class TextLoader:
         self.redacted |= set(known).union(*(self.graph.descendants(finding) for finding in known))
 
     def fit(self, studies: Sequence[Study], *, paired: bool) -> None:
-        """Learn a vocabulary from the training text, and from full reports where they pair."""
-        policies = {self.training_policy, *(("full",) if paired else ())} - {"none"}
+        """Learn a vocabulary from the training text, and from reports where they pair."""
+        policies: set[TextPolicy] = {self.training_policy} - {"none"}
+        if paired:
+            policies.add(self.needs.paired_policy)
         texts = [
-            self.passages(study, cast(TextPolicy, policy), training=True)
+            self.passages(study, policy, training=True)
             for policy in sorted(policies)
             for study in studies
         ]
@@ -188,11 +190,12 @@ class TextLoader:
         return targets
 
     def statements(self, studies: Sequence[Study]) -> Statements:
-        """Statements of the full reports with their words, for training; none on held-out concepts.
+        """Statements of paired reports with their words, for training; none on held-out concepts.
 
-        Sentences and words are counted as in `text(studies, "full", training=True)`.
+        Sentences and words are counted as in the text of the paired policy.
         """
-        passages = [self.passages(study, "full", training=True) for study in studies]
+        policy = self.needs.paired_policy
+        passages = [self.passages(study, policy, training=True) for study in studies]
         tokenized: Tokenized = self.encoder.tokenized(passages)
         rows = [
             [

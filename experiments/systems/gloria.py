@@ -6,6 +6,8 @@ scales of the authors' code (marshuang80/gloria). Picture and sentence are contr
 by how well each word agrees with the regions it attends to.
 
 What differs, and why:
+- Words are pooled by the root of the sum of powers, as in the paper. The code leaves out the root,
+  so that its scores are five times as large and a text of many words outweighs its rivals.
 - Equal sentences, and texts of the same study, are no rivals, since reports repeat themselves.
 - Regions are the tokens the tower reads, of all pictures of a study, and its vector is a learned
   pool of them. Of the authors' ResNet-50, regions are those of `layer3` and the vector is the mean
@@ -13,7 +15,7 @@ What differs, and why:
 - Words are the tokens of the text encoder, not word pieces added up over its last four layers.
 - Zero-shot, a finding's prompt is contrasted with its denial, and words are pooled as in training.
   The authors take the largest word (`word_pool: max`), no denial, the best of five prompts, and
-  z-scores over the tested pictures, so that an answer depends on the others.
+  z-scores over the tested pictures, so that an answer depends on those of others.
 - Retrieval is by the global vectors alone.
 """
 
@@ -50,14 +52,16 @@ class GLoRIA(DualEncoder):
 
         Args:
             attention_scale: Factor before a word's softmax over regions.
-            word_scale: Factor on the cosines of words before they are added up.
+            word_scale: Sharpness of the smooth maximum over words.
             word_pool: How prompts pool their words.
+            local_temperature: Divisor of local scores; that of the authors' code is 0.02.
         """
 
         hidden: tuple[int, ...] = ()
         attention_scale: float = 4.0
         word_scale: float = 5.0
         word_pool: Literal["sum", "mean", "max"] = "sum"
+        local_temperature: float = 0.1
 
     options: Options
     BETWEEN = {"contrast": 1.0, "local_contrast": 1.0}
@@ -76,7 +80,7 @@ class GLoRIA(DualEncoder):
                 pairs.text.tokens,
                 self.region_projection(pairs.image.tokens),
                 (pairs.text.mask, pairs.image.mask),
-                scale=1 / self.options.temperature,
+                scale=1 / self.options.local_temperature,
                 attention_scale=self.options.attention_scale,
                 word_scale=self.options.word_scale,
                 same=pairs.same,
@@ -93,5 +97,5 @@ class GLoRIA(DualEncoder):
             word_scale=self.options.word_scale,
             pool=self.options.word_pool,
         )
-        there = image.mask.any(1, keepdim=True)
-        return (super().similarity(image, text) + self.scale * local * there) / 2
+        local = local * image.mask.any(1, keepdim=True) / self.options.local_temperature
+        return (super().similarity(image, text) + local) / 2

@@ -66,8 +66,10 @@ CASES: Mapping[str, Case] = {
     "logistic_image": Case("logistic_image", STRONG),
     "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
+    "chexzero": Case("chexzero", SMALL_TOWERS),
     "convirt": Case("convirt", SMALL_TOWERS),
     "gloria": Case("gloria", SMALL_TOWERS),
+    "medclip": Case("medclip", SMALL_TOWERS),
     "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
     "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
     "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
@@ -217,7 +219,10 @@ def _texts(setting: Setting, reports: list[list[Passage]]) -> Text:
 
 
 def _statements(studies: int) -> Statements:
-    """One statement a study: a finding, present in every other one, in the first sentence."""
-    at = torch.arange(studies)[:, None]
-    nothing = torch.zeros_like(at)
-    return Statements(at % 3, (at % 2) * 2.0 - 1, nothing - 1, nothing, nothing, nothing + 1)
+    """A finding of each study, present in every other one, stated by both of its sentences."""
+    at = torch.arange(studies)[:, None].expand(-1, 2)
+    sentence = torch.tensor([0, 1]).expand_as(at)
+    first = sentence * 5  # four words and a full stop
+    return Statements(
+        at % 3, (at % 2) * 2.0 - 1, torch.full_like(at, -1), sentence, first, first + 1
+    )
