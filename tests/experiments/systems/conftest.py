@@ -67,6 +67,8 @@ CASES: Mapping[str, Case] = {
     "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
     "convirt": Case("convirt", SMALL_TOWERS),
+    "chauhan": Case("chauhan", SMALL_TOWERS),
+    "chauhan, pretrained": Case("chauhan", SMALL_TOWERS, (Stage(objectives={"ranking": 1.0}),)),
     "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
     "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
     "vkd": Case("vkd", SMALL_LATENT),
