@@ -23,6 +23,9 @@ from pathlib import Path
 from encoders.study import Stated
 from kg.model.graph import LabelSet
 
+EDEMA = ("ckg:no_finding", "ckg:pulmonary_vascular_congestion", "ckg:pulmonary_edema")
+"""Grades of pulmonary edema, lowest first; `no_finding` is that neither other is coded."""
+
 _SILENT = frozenset({"no indexing", "technical quality of image unsatisfactory", ""})
 
 
@@ -77,6 +80,18 @@ def label_set(*, headings: bool = False) -> LabelSet:
         columns=tuple(written[c] for c in concepts) if headings else concepts,
         no_finding="ckg:no_finding",
     )
+
+
+def edema(paths: Iterable[str]) -> dict[str, Stated]:
+    """The grade of pulmonary edema that MeSH paths code: the highest, the others absent."""
+    coded = concepts(paths)
+    grade = next((concept for concept in reversed(EDEMA) if concept in coded), EDEMA[0])
+    return {concept: "present" if concept == grade else "absent" for concept in EDEMA}
+
+
+def edema_label_set() -> LabelSet:
+    """The grades of pulmonary edema, as a label set."""
+    return replace(label_set(), name="edema", findings=EDEMA, columns=EDEMA, exclusive=True)
 
 
 def _title(path: tuple[str, str]) -> str:

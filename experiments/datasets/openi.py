@@ -6,13 +6,15 @@ is one report with at least one image; each patient has one study, so the study 
 
 Labels: `nih14` is the gold table NegBio ships (14 findings and `normal` of each report), `mesh`
 the headings of the report by indexers, `mesh_full` these and the body parts and attributes beside
-them, `chexpert14` the output of a labeler on findings and impression. All of them label the text of
-the report; none is an expert reading of the image.
+them, `edema` the grade of pulmonary edema in these headings (none, congestion, edema), `chexpert14`
+the output of a labeler on findings and impression. All of them label the text of the report; none
+is an expert reading of the image.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -63,6 +65,7 @@ class OpenI(Pictured):
         LabelChoice("nih14", ("findings", "impression")),
         LabelChoice("mesh", ("mesh", "findings", "impression")),
         LabelChoice("mesh_full", ("mesh", "findings", "impression")),
+        LabelChoice("edema", ("mesh", "findings", "impression"), ordered=True),
         LabelChoice("chexpert14", ("findings", "impression")),
     )
     folders = ("images", "NLMCXR_png", "NLMCXR_dcm", "images_normalized")
@@ -146,7 +149,11 @@ class OpenI(Pictured):
 
     def label_set(self, root: Path, labels: str) -> LabelSet | None:
         """Concepts of the MeSH choices; the graph has the other choices."""
-        own = {"mesh": mesh.label_set, "mesh_full": mesh.full_label_set}
+        own = {
+            "mesh": mesh.label_set,
+            "mesh_full": mesh.full_label_set,
+            "edema": mesh.edema_label_set,
+        }
         name = self.choice(labels).name
         return own[name]() if name in own else None
 
@@ -232,8 +239,11 @@ def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, di
         return {uid.removeprefix("CXR"): _row_labels(row) for uid, row in rows.items()}
     if labels == "chexpert14":
         return _machine_labels(root / "chexpert14_file2label.json")
+    read = {"edema": mesh.edema, "mesh_full": partial(mesh.concepts, full=True)}.get(
+        labels, mesh.concepts
+    )
     return {
-        uid: mesh.concepts(report.headings, full=labels == "mesh_full")
+        uid: read(report.headings)
         for uid, report in reports.items()
         if not all(mesh.says_nothing(path) for path in report.headings)
     }

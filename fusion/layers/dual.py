@@ -170,8 +170,11 @@ class DualEncoder(System):
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
         """The losses of the stage."""
-        made = self.between(self.read_pairs(batch), batch) if _pairs((stage,)) else {}
-        made["classification"] = lambda: self.classification(batch)
+        made: dict[str, Callable[[], Tensor]] = {
+            "classification": lambda: self.classification(batch)
+        }
+        if _pairs((stage,)):
+            made |= self.between(self.read_pairs(batch), batch)
         return {name: made[name]() for name in stage.objectives}
 
     def between(self, pairs: Pairs, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:

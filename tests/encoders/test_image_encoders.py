@@ -15,6 +15,7 @@ from kg.options import parse_options
 
 SMALL = {
     "efficientnet_lite0": {"weights": "random", "size": 64},
+    "narrow_resnet": {"size": 64, "widths": (8, 8, 16, 32)},
     "tiny_cnn": {"size": 32},
     "timm_backbone": {"model": "resnet18", "size": 64},
     "torchvision_backbone": {"model": "resnet18", "size": 64},
@@ -240,3 +241,16 @@ def test_maps_of_a_densenet_and_where_gradients_go():
     reached = {name for name, one in part.named_parameters() if one.grad is not None}
     assert any("denseblock2" in name for name in reached)
     assert not any("denseblock3" in name for name in reached)
+
+
+def test_a_narrow_resnet_halves_once_a_stage():
+    part = build("narrow_resnet", size=256, stem=4, widths=(8, 16, 32))
+    assert part.map_shapes() == {
+        "s1": (8, 32, 32),
+        "s2": (16, 16, 16),
+        "s3": (32, 8, 8),
+        "last": (32, 8, 8),
+    }
+    with pytest.raises(InputError, match="stages") as caught:
+        build("narrow_resnet", size=100)
+    assert "multiple of 16" in caught.value.hint

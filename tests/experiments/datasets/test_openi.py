@@ -77,6 +77,24 @@ def test_full_mesh_adds_body_parts_and_attributes(root: Path) -> None:
     assert first.coded == {"ckg:pleural_effusion": "present"}
 
 
+def test_the_grade_of_edema_is_the_highest_coded(root: Path) -> None:
+    assert [choice.name for choice in OpenI.label_choices if choice.ordered] == ["edema"]
+    none, congestion, edema = mesh.EDEMA
+    for paths, grade in (
+        (["normal"], none),
+        (["Cardiomegaly/mild", "Pulmonary Congestion"], congestion),
+        (["Pulmonary Edema/interstitial", "Pulmonary Congestion"], edema),
+    ):
+        stated = mesh.edema(paths)
+        assert stated == dict.fromkeys(mesh.EDEMA, "absent") | {grade: "present"}
+    found = OpenI().label_set(root, "edema")
+    assert found is not None
+    assert found.exclusive
+    assert found.findings == mesh.EDEMA
+    first = OpenI().studies(root, labels="edema")[0]
+    assert first.stated[none] == "present"
+
+
 def test_every_concept_named_is_in_the_graph() -> None:
     graph = load_shipped()
     full = mesh.full_label_set()

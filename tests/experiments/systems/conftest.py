@@ -71,6 +71,8 @@ CASES: Mapping[str, Case] = {
     "gloria": Case("gloria", SMALL_TOWERS),
     "medclip": Case("medclip", SMALL_TOWERS),
     "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
+    "chauhan": Case("chauhan", SMALL_TOWERS),
+    "chauhan, pretrained": Case("chauhan", SMALL_TOWERS, (Stage(objectives={"ranking": 1.0}),)),
     "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
     "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
     "vkd": Case("vkd", SMALL_LATENT),
