@@ -33,6 +33,7 @@ _set = click.option(
     cls=LazyGroup,
     lazy={
         "compare": ("experiments.cli.compare:compare", "Compare runs, paired by patient and seed."),
+        "plan": ("experiments.cli.plan:plan", "Run many configurations over folds and seeds."),
         "transfer": (
             "experiments.cli.transfer:transfer",
             "Print metrics across data sets as a matrix.",

@@ -127,6 +127,21 @@ class RunFolder:
         """The run record."""
         return RunRecord.load(self.record)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a process holds the folder."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Lock the folder for this process, and clear leftovers of a killed one.

@@ -1,4 +1,4 @@
-"""Formats that are fuzzed: sound files of each, how they are changed, and the doors they go through."""
+"""Formats that are fuzzed: sound files of each, how they are changed, how they are read."""
 
 from __future__ import annotations
 
