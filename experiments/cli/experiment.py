@@ -15,6 +15,7 @@ from experiments.cli.arguments import (
     complete_configs,
     data_root,
     output_options,
+    outside_option,
     root_option,
     runs_option,
 )
@@ -102,14 +103,16 @@ def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path |
     is_flag=True,
     help="Accept a graph edited after its build (graph.allow_edited=true).",
 )
-def run(config: str, overrides: tuple[str, ...], allow_edited: bool, **arguments: Any) -> None:
+@outside_option
+def run(config: str, overrides: tuple[str, ...], **arguments: Any) -> None:
     """Run CONFIG and print the run id.
 
     CONFIG is a shipped name or a YAML file.
     """
     from experiments.config.parts import read_checked
 
-    allowed = ("graph.allow_edited=true",) if allow_edited else ()
+    keys = {"allow_edited": "graph.allow_edited", "outside": "data.options.outside"}
+    allowed = (f"{key}=true" for name, key in keys.items() if arguments[name])
     checked = read_checked(config, (*overrides, *allowed))
     where = data_root(arguments["root"], checked.data.name)
     from experiments.runner.run import run_experiment

@@ -33,6 +33,7 @@ from experiments.privacy.pseudonyms import unsealed
 from experiments.splits.manifest import Manifest, manifest_name
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of
+from kg.options import Options, parse_options
 
 __all__ = ["RECORD", "PreparedCopy", "StudyTable"]
 
@@ -134,17 +135,22 @@ class PreparedCopy:
             )
         return path
 
-    def check(self, name: str, labels: str, options: Mapping[str, Any]) -> None:
+    def check(self, name: str, labels: str, options: Options) -> None:
         """Raise for a run of another data set, other labels or other options.
 
         Raises:
             InputError: If they differ from those of the copy.
         """
-        requested = {"dataset": name, "labels": labels, "options": dict(options)}
+        held = {key: self.record[key] for key in KEPT}
+        if held["dataset"] == name:  # an option that the copy does not know has its default
+            known = parse_options(type(options), held["options"], where=str(self.folder / RECORD))
+            held["options"] = known.model_dump(mode="json")
+        plain = options.model_dump(mode="json")
+        requested = {"dataset": name, "labels": labels, "options": plain}
         for key in KEPT:
-            if requested[key] != self.record[key]:
+            if requested[key] != held[key]:
                 raise InputError(
-                    f"{self.folder}: is a copy with {key} {self.record[key]!r}, "
+                    f"{self.folder}: is a copy with {key} {held[key]!r}, "
                     f"the run needs {requested[key]!r}",
                     "prepare another copy, or name the raw folder with --root",
                 )

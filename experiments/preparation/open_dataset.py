@@ -70,7 +70,7 @@ class OpenDataset:
         usual = copy.record["labels"] if copy is not None else dataset.label_choices[0].name
         choice = _choice(name, dataset, labels or str(usual))
         if copy is not None:
-            copy.check(name, choice.name, dataset.options.model_dump(mode="json"))
+            copy.check(name, choice.name, dataset.options)
             log_warnings(folder, copy.record["warnings"])
         return cls(name, dataset, choice, folder, copy)
 
