@@ -104,16 +104,19 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
 
 
 def raster_shape(path: Path) -> tuple[int, int]:
-    """Height and width of an image as it is shown, by its header.
+    """Height and width of an image as it is shown, by its header where Pillow reads it.
 
     Raises:
         RejectedImage: If it is no image.
     """
-    if path.stat().st_size == LENGTH and first_bytes(path)[:4] not in TIFF:
-        return read_raster(path).shape
+    tiff = first_bytes(path)[:4] in TIFF
+    if path.stat().st_size == LENGTH if not tiff else not _reads_tiff(path):
+        height, width = read_raster(path).shape
+        return height, width
     with open_raster(path) as image:
         width, height = image.size
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        # that of a TIFF is turned already
+        turned = not tiff and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
     return (width, height) if turned else (height, width)
 
 

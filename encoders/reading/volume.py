@@ -138,7 +138,8 @@ class Volume:
             rows = flat.T if x < y else flat
             rows = rows if self._reversed[1] else rows[::-1]
             rows = rows if self._reversed[0] else rows[:, ::-1]
-            upright[at] = np.ascontiguousarray(rows * np.float32(slope) + np.float32(intercept))
+            with np.errstate(over="ignore", invalid="ignore"):  # such a volume is degenerate
+                upright[at] = np.ascontiguousarray(rows * np.float32(slope) + np.float32(intercept))
         return upright
 
     def _planes(self, wanted: set[int] | None) -> Iterator[tuple[int, np.ndarray]]:

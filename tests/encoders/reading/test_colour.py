@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from encoders.image import Preprocessing
-from encoders.reading.picture import read_parts, read_picture
+from encoders.reading.picture import read_parts, read_picture, shape_of
 from encoders.reading.pixels import load_pixels
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import whole
@@ -68,6 +68,18 @@ def test_grey_pictures_are_repeated(mode: str, tmp_path: Path) -> None:
     planes = shown(path)
     for plane in planes:
         np.testing.assert_array_equal(plane, read_picture(path))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_grey_and_colours_are_turned_alike(name: str, orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    options = {"lossless": True} if name == "a.webp" else {}
+    Image.fromarray(RGB[..., 0]).save(tmp_path / name, exif=exif, **options)
+    grey = read_picture(tmp_path / name)
+    assert grey.shape == shape_of(tmp_path / name)
+    np.testing.assert_allclose(shown(tmp_path / name), np.stack([grey] * 3), atol=1e-6)
 
 
 def test_a_turned_picture_is_upright_in_every_colour(tmp_path: Path) -> None:

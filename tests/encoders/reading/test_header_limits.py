@@ -136,6 +136,20 @@ def test_much_beside_a_webp_is_not_read(tmp_path: Path) -> None:
     assert reason(tmp_path / "a.webp") == "too_much_beside"
 
 
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"prVt"])
+def test_a_block_longer_than_its_file_is_cut_off(tmp_path: Path, kind: bytes) -> None:
+    sound = small("PNG")
+    path = tmp_path / "a.png"
+    path.write_bytes(sound[:33] + (3 << 30).to_bytes(4) + kind + sound[41:])
+    assert reason(path) == "truncated"
+
+
+def test_what_follows_the_end_of_a_png_is_no_block(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(small("PNG") + b"\xff" * 4096)
+    assert read_picture(path).shape == (32, 32)
+
+
 def test_usual_texts_and_profiles_are_no_matter(tmp_path: Path) -> None:
     sound = small("PNG")
     beside = chunk(b"tEXt", b"Comment\0" + bytes(1 << 16)) + chunk(b"prVt", bytes(8 << 20))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,20 @@ def test_a_byte_order_mark_and_gzip_are_read(tmp_path: Path) -> None:
     for path in (write(tmp_path, raw), packed):
         assert read_table(path, ("a",))[0]["b"] == "é"
         assert read_header(path) == ["a", "b"]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_lines_end_in_any_way(tmp_path: Path, end: str) -> None:
+    path = write(tmp_path, end.join(("a,b", "1,2", "")))
+    assert read_header(path) == ["a", "b"]
+    assert read_table(path, ("a",))[0]["b"] == "2"
+
+
+def test_a_header_that_is_no_row_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, f"a,{'b' * (csv.field_size_limit() + 1)}\n")
+    for read in (read_header, read_table):
+        with pytest.raises(InputError, match="row 1 or after it: not a readable table"):
+            read(path)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -91,15 +92,16 @@ def picture(sound: Path | None) -> Door:
         try:
             about = look(path)
             grey = read_picture(path)
-            shape = shape_of(path)
-            small = read_picture(path, target=16)
-            colour = _colour(path)
-            if about.parts > 1:
-                read_picture(path, part=about.parts - 1)
         except RejectedImage as error:
             kind: Kind = "failing" if "MemoryError" in error.detail else "refused"
             unforeseen = error.detail if error.detail.isidentifier() else ""
             return kind, f"{error.reason} {unforeseen}".strip()
+        try:
+            shape, small, colour = shape_of(path), read_picture(path, target=16), _colour(path)
+        except RejectedImage as error:
+            return "failing", f"read, but not in another size or in colour: {error.message}"
+        with suppress(RejectedImage):  # the other slices or frames may be damaged
+            read_picture(path, part=about.parts - 1)
         wrong = _wrong(grey, small, colour, shape)
         if sound is not None and not about.notes and not wrong:
             wrong = _other(grey, read_picture(sound))

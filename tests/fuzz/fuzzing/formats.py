@@ -1,4 +1,4 @@
-"""Formats that are fuzzed: sound files of each, how they are changed, how they are read."""
+"""Formats that are fuzzed: sound files of each, how they are changed, and their doors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from fuzzing import changes_bytes, changes_text, layouts, seeds_pictures, seeds_texts
+from fuzzing import changes_bytes, changes_text, grammars, layouts, seeds_pictures, seeds_texts
 from fuzzing.changes_text import Grammar
 from fuzzing.doors import Door, command, lines_of, picture, spoken
 from fuzzing.layouts import Layout
@@ -107,133 +107,6 @@ class Format:
         return Input(file, sound=seed if guarded else None)
 
 
-_JSON_NESTS = (("[", "]"), ('{"a":', "}"), ('{"@id":"x","http://e/p":', "}"))
-_XML = Grammar(
-    nests=(("<rdf:Description>", "</rdf:Description>"), ("<a>", "</a>"), ("<!--", "-->")),
-    snippets=(
-        '<!DOCTYPE a [<!ENTITY b "xx"><!ENTITY c "&b;&b;">]>',
-        *('<!ENTITY x SYSTEM "file:///etc/passwd">', "<!ENTITY % p SYSTEM 'http://x/'> %p;"),
-        *("&owl;", "&undeclared;", "&#0;", "&#xD800;", "&#x110000;", "<![CDATA[", "]]>", "<?x y?>"),
-        *('rdf:ID="a"', 'rdf:parseType="Literal"', 'rdf:nodeID="x"', 'xml:lang="-"', "xmlns:a=''"),
-        *('rdf:datatype="x"', 'rdf:about="http://[::1"', 'xml:base="::"', "</rdf:RDF>"),
-        *('<?xml version="1.1"?>', '<?xml version="1.0" encoding="utf-7"?>', "<owl:imports/>"),
-        '<owl:imports rdf:resource="http://example.invalid/x"/>',
-    ),
-)
-_TURTLE = Grammar(
-    nests=(("[ :p ", "]"), ("( ", ") "), ("<< ", ">>"), ("{", "}")),
-    snippets=(
-        *(
-            "@base <http://x/> .",
-            "@prefix : <x> .",
-            "PREFIX a: <http://a/>",
-            "@prefix a: <http://[>.",
-        ),
-        *('"a"@x-', '"a"^^<x>', '"""', "_:b", "<http://[::1>", "<a b>", "<\\u0000>", "<\\uD800>"),
-        *(":1 :p 1e400 .", ":a :b :c .", "a a a .", "=>", "?x", "@forAll", "{ :a :b :c }", "<>"),
-        ":1 <http://www.w3.org/2002/07/owl#imports> <http://example.invalid/> .",
-        ":1 <http://www.w3.org/2000/01/rdf-schema#subClassOf> :1 .",
-    ),
-)
-_YAML = Grammar(
-    nests=(("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", ""), (" ", "")),
-    snippets=(
-        *(
-            "&a [*a]",
-            "*a",
-            "<<: *a",
-            "!!python/object:os.system x",
-            "!!binary =",
-            "!!int x",
-            "!a b",
-        ),
-        *("2001-99-99", "2001-01-01T99:99:99Z", "!!timestamp x", "0o9", "0x", "1_0", "190:20:30"),
-        *(
-            "---",
-            "...",
-            "%YAML 9.9",
-            "? [a]",
-            "? {a: b}: c",
-            "name: x",
-            "sources: []",
-            "~: ~",
-            "\t",
-        ),
-        *(
-            "a: !!float .inf",
-            ".nan",
-            "seed: 1e999",
-            "!!set {a}",
-            "!!omap [a: b]",
-            "!!null ''",
-            "@x",
-        ),
-        *("&a", "|9", ">-", "'", "`", "%", "!", "!!"),
-    ),
-)
-_OBO = Grammar(
-    nests=(("{", "}"), ("(", ")"), ('"', '"')),
-    snippets=(
-        *("[Term]", "[Typedef]", "[Instance]", "[Nothing]", "id: T:9", "is_a: T:2", "is_a: T:404"),
-        *("import: http://x/", "xref: x y", 'synonym: "a" WRONG []', "is_obsolete: yes", "id: \\"),
-        *('def: "', "creation_date: 2020-99-99", "relationship: a", "union_of: T:1", "T:1 \\n"),
-        *("alt_id: T:1", "property_value: a b", "format-version: 9", 'name: "', "is_a: T:1 {a}"),
-    ),
-)
-_JSON = Grammar(nests=_JSON_NESTS, tree="whole", snippets=("NaN", "-Infinity", "1e999", "\\ud800"))
-_CSV = Grammar(
-    nests=(('"', '"'), (",", "")),
-    snippets=(
-        *(
-            '"',
-            '""',
-            '"a\nb"',
-            ";",
-            "\t",
-            "study",
-            "s0,p9,0.png,x,cxr,frontal,F,1,1,1",
-            "=1+1",
-            "'",
-        ),
-        *("0.png;../x", "/dev/zero", "no.png", "reports/1.txt", "nan", "1.0", "Yes", "-1", "1e3"),
-        *("\0", "\x1a", "sep=;", "#", "a" * 200_000, '"' + "a" * 200_000 + '"', "Cardiomegaly"),
-    ),
-)
-_TSV = Grammar(
-    nests=(('"', '"'), ("\t", ""), ("||", "")),
-    snippets=(
-        *('"', "\t", "||", " || ", "|", "ckg:opacity", "is_a", "skos:broader", "no_such", "1e999"),
-        *("nan", "-1", "curated", '"a\tb"', "ckg:", ":", "HP:0000001", "\0", "a" * 200_000),
-    ),
-)
-_TEXT = Grammar(
-    nests=(("(", ")"), ("[", "]"), ("no ", ""), ("<b>", "</b>"), ("not ", ""), ("\n", "")),
-    snippets=(
-        *(
-            "FINDINGS:",
-            "IMPRESSION:",
-            "Doctor:",
-            "Patient:",
-            "Nurse:",
-            "XXXX",
-            "___",
-            "&lt;",
-            "<p>",
-        ),
-        *("no evidence of", "cannot exclude", "effusion", "pneumothroax", "PE", "of the", "-", "?"),
-        *(
-            "no " * 3000,
-            "effusion and " * 3000,
-            "a" * 50_000,
-            "\u4e00" * 5000,
-            "(" * 5000,
-            "\x1b[2J",
-        ),
-        *("either or neither nor " * 500, "x." * 20_000, "?" * 5000, "1. " * 3000, "Any fever? "),
-    ),
-)
-
-
 def formats(folder: Path) -> dict[str, Format]:
     """Every format by name.
 
@@ -269,11 +142,11 @@ def _tables() -> list[Format]:
     check = ("data", "check", "table", "--root", ".")
     recipe = _recipe("facts", "concepts: concepts.tsv, relations: relations.tsv")
     facts = {"concepts.tsv": seeds_texts.CONCEPTS.encode(), "recipe.yaml": recipe}
-    table = partial(Format, grammar=_TSV, commands=(_BUILD,))
+    table = partial(Format, grammar=grammars.TSV, commands=(_BUILD,))
     return [
-        Format("studies csv", "studies.csv", [seeds_texts.STUDIES.encode()], grammar=_CSV,
+        Format("studies csv", "studies.csv", [seeds_texts.STUDIES.encode()], grammar=grammars.CSV,
                commands=(check,), beside={"0.png": image}),
-        Format("reports csv", "file.csv", [seeds_texts.REPORTS.encode()], grammar=_CSV,
+        Format("reports csv", "file.csv", [seeds_texts.REPORTS.encode()], grammar=grammars.CSV,
                commands=(("data", "label", "FILE"),
                          ("data", "label", "FILE", "--labels", "nih14", "-o", "out.csv"))),
         table("relations tsv", "relations.tsv", [seeds_texts.RELATIONS.encode()], beside=facts),
@@ -300,9 +173,9 @@ def _configurations() -> list[Format]:
     files = {"t.obo": seeds_texts.OBO, "concepts.tsv": seeds_texts.CONCEPTS}
     files["relations.tsv"] = seeds_texts.RELATIONS
     return [
-        Format("experiment yaml", "file.yaml", seeds, grammar=_YAML,
+        Format("experiment yaml", "file.yaml", seeds, grammar=grammars.YAML,
                commands=(("experiment", "check", "FILE"),)),
-        Format("recipe yaml", "recipe.yaml", [seeds_texts.RECIPE.encode()], grammar=_YAML,
+        Format("recipe yaml", "recipe.yaml", [seeds_texts.RECIPE.encode()], grammar=grammars.YAML,
                commands=(_BUILD,), beside={name: text.encode() for name, text in files.items()}),
     ]  # fmt: skip
 
@@ -319,20 +192,20 @@ def _graphs() -> list[Format]:
     stored = partial(Format, commands=(*own, ask))
     rdf = partial(Format, commands=(_BUILD, _BUILD, ask))
     return [
-        stored("graph jsonl", "file.jsonl", [lines], grammar=_JSON._replace(tree="line")),
-        stored("graph ttl", "file.ttl", [turtle], grammar=_TURTLE),
-        stored("graph trig", "file.trig", [trig], grammar=_TURTLE),
-        rdf("ontology ttl", "t.ttl", [seeds_texts.TURTLE.encode()], grammar=_TURTLE,
+        stored("graph jsonl", "file.jsonl", [lines], grammar=grammars.JSON._replace(tree="line")),
+        stored("graph ttl", "file.ttl", [turtle], grammar=grammars.TURTLE),
+        stored("graph trig", "file.trig", [trig], grammar=grammars.TURTLE),
+        rdf("ontology ttl", "t.ttl", [seeds_texts.TURTLE.encode()], grammar=grammars.TURTLE,
             beside={"recipe.yaml": _recipe("owl", "file: t.ttl, source: T")}),
-        rdf("skos", "t.ttl", [seeds_texts.SKOS.encode()], grammar=_TURTLE,
+        rdf("skos", "t.ttl", [seeds_texts.SKOS.encode()], grammar=grammars.TURTLE,
             beside={"recipe.yaml": _recipe("owl", "file: t.ttl, source: T, broader: is_a")}),
-        rdf("owl", "t.owl", [seeds_texts.RDF_XML.encode()], grammar=_XML,
+        rdf("owl", "t.owl", [seeds_texts.RDF_XML.encode()], grammar=grammars.XML,
             beside={"recipe.yaml": _recipe("owl", "file: t.owl, source: T")}),
-        rdf("json-ld", "t.jsonld", [seeds_texts.JSON_LD.encode()], grammar=_JSON,
+        rdf("json-ld", "t.jsonld", [seeds_texts.JSON_LD.encode()], grammar=grammars.JSON,
             beside={"recipe.yaml": _recipe("owl", "file: t.jsonld, source: T")}),
-        Format("obo", "t.obo", [seeds_texts.OBO.encode()], grammar=_OBO, commands=(_BUILD,),
+        Format("obo", "t.obo", [seeds_texts.OBO.encode()], grammar=grammars.OBO, commands=(_BUILD,),
                beside={"recipe.yaml": _recipe("obo", "file: t.obo, source: T")}),
-        Format("obo graph json", "t.json", [seeds_texts.OBO_GRAPH.encode()], grammar=_JSON,
+        Format("obo graph json", "t.json", [seeds_texts.OBO_GRAPH.encode()], grammar=grammars.JSON,
                commands=(_BUILD,),
                beside={"recipe.yaml": _recipe("obographs", "file: t.json, source: T")}),
     ]  # fmt: skip
@@ -354,8 +227,8 @@ def _texts() -> list[Format]:
     reports = [seeds_texts.REPORT, seeds_texts.SPANISH, seeds_texts.CHINESE]
     label = ("data", "label", "FILE")
     return [
-        Format("report", "file.txt", [text.encode() for text in reports], grammar=_TEXT,
+        Format("report", "file.txt", [text.encode() for text in reports], grammar=grammars.TEXT,
                commands=(label, (*label, "-o", "out.html"), (*label, "--labels", "chexpert14"))),
-        Format("dialogue", "file.txt", [seeds_texts.DIALOGUE.encode()], grammar=_TEXT,
+        Format("dialogue", "file.txt", [seeds_texts.DIALOGUE.encode()], grammar=grammars.TEXT,
                commands=((*label, "--dialogue"), (*label, "--dialogue", "-o", "out.html"))),
     ]  # fmt: skip

@@ -73,6 +73,7 @@ def stills() -> dict[str, list[bytes]]:
             saved(grey, "TIFF"),
             saved(colour, "TIFF", compression="tiff_lzw"),
             saved(grey, "TIFF", compression="jpeg"),
+            saved(grey, "TIFF", exif=turned),
             *map(_deep_tiff, ({}, {"compression": "lzw"}, {"tile": (16, 16)}, {"predictor": True})),
         ],
     }

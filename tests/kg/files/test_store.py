@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pyoxigraph
@@ -94,6 +95,53 @@ def test_malformed_files_are_refused_with_file_and_line(tmp_path, name, content,
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=message):
+        load(path)
+
+
+CONCEPT = {"record": "concept", "id": "a", "label": "A", "kind": "finding"}
+EDGE = {"record": "edge", "subject": "a", "relation": "is_a", "object": "b"}
+ITEM = {"source": "s", "tag": "t", "status": "asserted"}
+SET = {"record": "label_set", "name": "n", "concept": "a", "findings": [], "columns": []}
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        ({**CONCEPT, "id": ["a"]}, "id is .*, not a text"),
+        ({**CONCEPT, "id": None}, "id is 'None', not a text"),
+        ({**CONCEPT, "label": 1}, "label is '1', not a text"),
+        ({**CONCEPT, "synonyms": "abc"}, "synonyms is 'abc', not a list of texts"),
+        ({**CONCEPT, "xrefs": [1]}, "xrefs is .*, not a list of texts"),
+        ({**CONCEPT, "dataset": True}, "dataset is 'True', not a text"),
+        ({**CONCEPT, "phrases": [{"text": 1, "kind": "k", "source": "s"}]}, "text is '1'"),
+        ({**CONCEPT, "phrases": "abc"}, ".*mapping"),
+        ({**EDGE, "relation": True, "evidence": [ITEM]}, "relation is 'True', not a text"),
+        ({**EDGE, "label_set": 7, "evidence": [ITEM]}, "label_set is '7', not a text"),
+        ({**EDGE, "evidence": [{**ITEM, "weight": "0.5"}]}, "weight is '0.5', not a number"),
+        ({**EDGE, "evidence": [{**ITEM, "weight": float("nan")}]}, "weight is 'nan', not a number"),
+        ({**EDGE, "evidence": [{**ITEM, "count": 1.5}]}, "count is '1.5', not a whole number"),
+        ({**EDGE, "evidence": [{**ITEM, "count": True}]}, "count is 'True', not a whole number"),
+        ({**EDGE, "evidence": [{**ITEM, "status": "said"}]}, "status is 'said', not asserted"),
+        ({**EDGE, "evidence": [{**ITEM, "status": []}]}, "status is '\\[\\]', not asserted"),
+        ({**SET, "exclusive": 1}, "exclusive is '1', not true or false"),
+        ({**SET, "findings": {"a": 1}}, "findings is .*, not a list of texts"),
+        ({**SET, "record": ["label_set"]}, "no record"),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_by_name_and_line(tmp_path, record, says):
+    path = tmp_path / "g.jsonl"
+    path.write_text(HEAD + json.dumps(record) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"g.jsonl, line 2: {says}"):
+        load(path)
+
+
+def test_a_weight_that_is_no_number_is_refused_in_turtle(tiny, tmp_path):
+    path = tmp_path / "g.ttl"
+    save(tiny, path)
+    text, count = re.subn(r'kgdx:weight "[^"]*"', 'kgdx:weight "NaN"', path.read_text("utf-8"))
+    assert count
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="weight is 'nan', not a number"):
         load(path)
 
 
