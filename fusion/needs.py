@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from encoders.study import View
 
@@ -14,7 +15,8 @@ class Needs:
     """Inputs that a system requires; none by default.
 
     Args:
-        paired_report: In training, the whole report beside the images of a study.
+        paired_report: In training, the report beside the images of a study.
+        paired_policy: Text policy of the paired report and its statements.
         sentences: Training draws one sentence of the paired report per study and step.
         statements: In training, statements of the report, each with its assertion, site and words.
         boxes: Bounding box of a lesion in each image.
@@ -26,6 +28,7 @@ class Needs:
     """
 
     paired_report: bool = False
+    paired_policy: Literal["full", "findings", "impression"] = "full"
     sentences: bool = False
     statements: bool = False
     boxes: bool = False

@@ -1,13 +1,68 @@
-"""Stage: one stage of training, as data."""
+"""Stage: one stage of training, as data, with the options of its optimiser and schedule."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
-
+from kg.bounds import Count, NotNegative, Number, Positive, Share, ShareBelow1
 from kg.options import Options, Part
+
+
+class AdamOptions(Options):
+    """Options of Adam and AdamW.
+
+    Args:
+        betas: Decay of the running means of gradients and of their squares.
+        eps: Constant added to the denominator.
+    """
+
+    betas: tuple[ShareBelow1, ShareBelow1] = (0.9, 0.999)
+    eps: Positive = 1e-8
+
+
+class SGDOptions(Options):
+    """Options of stochastic gradient descent.
+
+    Args:
+        momentum: Momentum factor.
+        nesterov: Whether to use Nesterov momentum.
+    """
+
+    momentum: ShareBelow1 = 0.9
+    nesterov: bool = False
+
+
+class NoOptions(Options):
+    """No options."""
+
+
+class StepOptions(Options):
+    """Options of the schedule `step`.
+
+    Args:
+        every: Share of the steps after the warm-up between two drops.
+        factor: Factor on the rate at each drop.
+    """
+
+    every: Positive = 0.33
+    factor: Share = 0.1
+
+
+OPTIMISERS: Mapping[str, type[Options]] = {
+    "adamw": AdamOptions,
+    "adam": AdamOptions,
+    "sgd": SGDOptions,
+}
+"""Options of each optimiser."""
+
+SCHEDULES: Mapping[str, type[Options]] = {
+    "cosine": NoOptions,
+    "linear": NoOptions,
+    "constant": NoOptions,
+    "step": StepOptions,
+}
+"""Options of each schedule of the learning rate."""
 
 
 class Stage(Options):
@@ -41,22 +96,22 @@ class Stage(Options):
     """
 
     name: str = "fit"
-    objectives: Mapping[str, float] = {"classification": 1.0}
+    objectives: Mapping[str, NotNegative] = {"classification": 1.0}
     trains: tuple[str, ...] = ()
-    epochs: int = 20
-    steps: int = Field(default=0, ge=0)
-    batch_size: int = 32
+    epochs: Count = 20
+    steps: Number = 0
+    batch_size: Count = 32
     optimiser: Part = Part(name="adamw")
-    learning_rate: float = 3e-4
-    rates: Mapping[str, float] = {}
-    weight_decay: float = 0.05
+    learning_rate: Positive = 3e-4
+    rates: Mapping[str, NotNegative] = {}
+    weight_decay: NotNegative = 0.05
     schedule: Part = Part(name="cosine")
-    warmup: float = 0.1
-    patience: int = 5
+    warmup: Share = 0.1
+    patience: Number = 5
     monitor: str = "auroc_macro"
-    validate_every_n_epochs: int = Field(default=1, ge=1)
+    validate_every_n_epochs: Count = 1
     checkpoint: Literal["best", "last"] = "best"
     sampler: Literal["shuffled", "balanced"] = "shuffled"
-    data: Mapping[str, float] = {}
-    accumulate: int = 1
-    clip: float = 1.0
+    data: Mapping[str, Share] = {}
+    accumulate: Count = 1
+    clip: NotNegative = 1.0

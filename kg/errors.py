@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class KgdxError(Exception):
@@ -41,6 +41,16 @@ class RunStopped(KgdxError):
     """A run stopped before its end; its record and last checkpoint are kept."""
 
     exit_code = 4
+
+
+class RunDiverged(RunStopped):
+    """Training left the finite numbers: resumed, it would do so again."""
+
+
+def together(mistakes: Sequence[InputError]) -> InputError:
+    """Several errors as one, each printed as it would be alone."""
+    *others, last = mistakes
+    return InputError("\n".join([*map(str, others), last.message]), last.hint)
 
 
 MOST_LISTED = 100

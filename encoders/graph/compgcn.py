@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from encoders.graph._residual import ResidualGraph, sum_at
 from encoders.neighbours import Hops
+from kg.bounds import Few, ShareBelow1
 from kg.options import Options as BaseOptions
 
 __all__ = ["CompGCN"]
@@ -36,9 +37,9 @@ class CompGCN(ResidualGraph):
             dropout: Share of the messages' numbers dropped in training.
         """
 
-        layers: int = 2
+        layers: Few = 2
         composition: Composition = "mult"
-        dropout: float = 0.1
+        dropout: ShareBelow1 = 0.1
 
     def __init__(self, options: Options, *, width: int, relations: int, concepts: int) -> None:
         layers = [_Layer(width, options.composition) for _ in range(options.layers)]

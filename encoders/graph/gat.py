@@ -13,6 +13,7 @@ from torch_geometric.nn import GATv2Conv
 
 from encoders.graph._residual import ResidualGraph
 from encoders.heads import check_heads
+from kg.bounds import Few, ShareBelow1
 from kg.options import Options as BaseOptions
 
 __all__ = ["GAT"]
@@ -30,9 +31,9 @@ class GAT(ResidualGraph):
             dropout: Share of the messages' numbers dropped in training.
         """
 
-        layers: int = 2
-        heads: int = 4
-        dropout: float = 0.1
+        layers: Few = 2
+        heads: Few = 4
+        dropout: ShareBelow1 = 0.1
 
     def __init__(self, options: Options, *, width: int, relations: int, concepts: int) -> None:
         check_heads("gat", width, options.heads)

@@ -17,6 +17,7 @@ from torch_geometric.utils import softmax
 
 from encoders.graph._residual import ResidualGraph, sum_at
 from encoders.heads import check_heads
+from kg.bounds import Few, ShareBelow1
 from kg.options import Options as BaseOptions
 
 __all__ = ["HGT"]
@@ -34,9 +35,9 @@ class HGT(ResidualGraph):
             dropout: Share of the messages' numbers dropped in training.
         """
 
-        layers: int = 1
-        heads: int = 4
-        dropout: float = 0.1
+        layers: Few = 1
+        heads: Few = 4
+        dropout: ShareBelow1 = 0.1
 
     def __init__(self, options: Options, *, width: int, relations: int, concepts: int) -> None:
         check_heads("hgt", width, options.heads)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.neighbours import Hops
+from kg.bounds import Seed
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -27,7 +28,7 @@ class RandomVectors(nn.Module):
             seed: Seed of the vectors.
         """
 
-        seed: int = 0
+        seed: Seed = 0
 
     def __init__(self, options: Options, *, width: int, relations: int, concepts: int) -> None:
         super().__init__()

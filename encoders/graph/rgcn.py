@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.graph._residual import ResidualGraph, sum_at
+from kg.bounds import Few, ShareBelow1
 from kg.options import Options as BaseOptions
 
 __all__ = ["RGCN"]
@@ -29,9 +30,9 @@ class RGCN(ResidualGraph):
             dropout: Share of the messages' numbers dropped in training.
         """
 
-        layers: int = 2
-        bases: int = 4
-        dropout: float = 0.1
+        layers: Few = 2
+        bases: Few = 4
+        dropout: ShareBelow1 = 0.1
 
     def __init__(self, options: Options, *, width: int, relations: int, concepts: int) -> None:
         layers = [_Layer(width, relations, options.bases) for _ in range(options.layers)]

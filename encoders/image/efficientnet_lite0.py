@@ -26,6 +26,7 @@ from encoders.weights import (
     read_weights,
     seeded,
 )
+from kg.bounds import Seed, Side
 from kg.errors import InputError, did_you_mean
 from kg.options import Options as BaseOptions
 
@@ -49,9 +50,9 @@ class EfficientNetLite0(StagedEncoder):
         """
 
         weights: str = SHIPPED
-        size: int = 256
+        size: Side = 256
         stages: tuple[str, ...] = ("last",)
-        seed: int = 0
+        seed: Seed = 0
 
     def __init__(self, options: Options) -> None:
         super().__init__()

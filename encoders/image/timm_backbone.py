@@ -14,6 +14,7 @@ from torch import Tensor
 from encoders.image import Preprocessing
 from encoders.image._staged import StagedEncoder, map_tokens, named_stages, without_head
 from encoders.weights import RANDOM, load_into, read_weights, seeded
+from kg.bounds import Seed, Side
 from kg.errors import InputError, did_you_mean
 from kg.options import Options as BaseOptions
 
@@ -35,8 +36,8 @@ class TimmBackbone(StagedEncoder):
 
         model: str = "resnet18"
         weights: str = RANDOM
-        size: int = 224
-        seed: int = 0
+        size: Side = 224
+        seed: Seed = 0
 
     def __init__(self, options: Options) -> None:
         super().__init__()

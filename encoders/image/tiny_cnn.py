@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from encoders.image import Preprocessing
 from encoders.image._staged import StagedEncoder, map_tokens
 from encoders.weights import RANDOM, load_into, read_weights, seeded
+from kg.bounds import Seed, Side, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -30,9 +31,9 @@ class TinyCNN(StagedEncoder):
         """
 
         weights: str = RANDOM
-        size: int = 64
-        width: int = 128
-        seed: int = 0
+        size: Side = 64
+        width: Width = 128
+        seed: Seed = 0
 
     def __init__(self, options: Options) -> None:
         super().__init__()

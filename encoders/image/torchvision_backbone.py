@@ -22,6 +22,7 @@ from encoders.image._staged import (
     without_head,
 )
 from encoders.weights import RANDOM, load_into, read_weights, seeded
+from kg.bounds import Seed, Side
 from kg.errors import InputError, did_you_mean
 from kg.options import Options as BaseOptions
 
@@ -48,8 +49,8 @@ class TorchvisionBackbone(StagedEncoder):
 
         model: str = "densenet121"
         weights: str = RANDOM
-        size: int = 224
-        seed: int = 0
+        size: Side = 224
+        seed: Seed = 0
 
     def __init__(self, options: Options) -> None:
         super().__init__()

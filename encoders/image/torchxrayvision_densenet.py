@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from encoders.image import Preprocessing
 from encoders.image._staged import StagedEncoder, dense_maps, map_tokens, without_head
 from encoders.weights import RANDOM, load_into, read_weights, seeded
+from kg.bounds import Seed, Side
 from kg.options import Options as BaseOptions
 
 __all__ = ["TorchXRayVisionDenseNet"]
@@ -33,8 +34,8 @@ class TorchXRayVisionDenseNet(StagedEncoder):
         """
 
         weights: str = RANDOM
-        size: int = 224
-        seed: int = 0
+        size: Side = 224
+        seed: Seed = 0
 
     def __init__(self, options: Options) -> None:
         super().__init__()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from PIL import ImageOps
+
 from encoders.reading.limits import Grey, check_parts, check_size
 from encoders.reading.raster import DECODING, grey_of, open_raster, reason_of
 from encoders.reading.rejected import RejectedImage
@@ -41,7 +43,7 @@ class Animation:
             for part in parts:
                 try:
                     image.seek(part)
-                    grey = grey_of(image)
+                    grey = grey_of(ImageOps.exif_transpose(image))
                 except DECODING as error:
                     raise RejectedImage(self.path, reason_of(error)) from None
                 yield grey

@@ -26,18 +26,20 @@ Block = tuple[bytes, int]
 
 
 def check_beside(path: Path) -> None:
-    """Refuse a PNG, JPEG or WebP with too much beside its pixels; other files pass.
+    """Refuse a PNG, JPEG or WebP with too much beside its pixels, or a block longer than the file.
 
     Raises:
-        RejectedImage: `too_much_beside`.
+        RejectedImage: `too_much_beside` or `truncated`.
     """
     with path.open("rb", buffering=0) as file:
         begins = file.read(12)
         walk = next((_WALKS[mark] for mark in _WALKS if begins.startswith(mark)), None)
         if walk is None:
             return
-        beside = 0
+        beside, size = 0, os.fstat(file.fileno()).st_size
         for count, (kind, length) in enumerate(walk(file)):
+            if length > size:  # the libraries make room for all of it
+                raise RejectedImage(path, "truncated")
             beside += 0 if kind in _PIXELS else length
             if beside > MOST or count > MOST_BLOCKS:
                 said = f"{beside:,} bytes in {count + 1:,} blocks"
@@ -49,6 +51,8 @@ def _png(file: FileIO) -> Iterator[Block]:
     while len(head := file.read(8)) == 8:
         length = int.from_bytes(head[:4])
         yield head[4:], length
+        if head[4:] == b"IEND":
+            return
         file.seek(length + 4, os.SEEK_CUR)
 
 

@@ -26,7 +26,7 @@ from encoders.reading.tiles import Tile
 from encoders.reading.values import in_colour
 from kg.errors import KgdxError
 
-READING = "3"
+READING = "4"
 """Version of the reading code; change it when the same file gives other pixels."""
 
 

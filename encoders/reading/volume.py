@@ -42,6 +42,9 @@ AIR = -200.0
 MAX_VOXELS = 4_000_000_000
 """Volumes with more voxels are refused."""
 
+REST = 1 << 20
+"""Bytes that may follow the last volume of a file."""
+
 MAX_HELD = 4 * MAX_PIXELS
 """Pixels of the slices that are shown together."""
 
@@ -161,7 +164,18 @@ class Volume:
                 if wanted is None or number in wanted:
                     plane = np.frombuffer(raw, self._type).reshape(height, width).T
                     yield number, _plain(plane)
-            stream.read(1)
+            if zipped:
+                self._check_rest(stream)
+
+    def _check_rest(self, stream: IO[bytes]) -> None:
+        """Read what follows the planes, further volumes at most, to the checksum at the end."""
+        left = (
+            int(np.prod(self._header.get_data_shape(), dtype=object)) * self._type.itemsize + REST
+        )
+        while some := stream.read(min(REST, left)):
+            left -= len(some)
+        if left <= 0:
+            raise RejectedImage(self.path, "damaged", "it unpacks to more than its header says")
 
     def _scaling(self) -> tuple[float, float]:
         slope, intercept = self._header.get_slope_inter()

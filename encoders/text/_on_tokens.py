@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from encoders.study import Passage
 from encoders.text import TEXT_ENCODERS, Vocabulary
 from encoders.text._tokens import Tokenized
+from kg.bounds import ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 from kg.options import Part, parse_options
@@ -25,8 +26,8 @@ class OnTokensOptions(BaseOptions):
     """
 
     encoder: Part = Part(name="tiny_transformer")
-    width: int = 128
-    dropout: float = 0.2
+    width: Width = 128
+    dropout: ShareBelow1 = 0.2
 
 
 class OnTokens(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from encoders.study import Passage
 from encoders.text import TEXT_SECTIONS, Vocabulary
 from encoders.text._tokens import Piece, Token, Tokenized, located, tokenized
+from kg.bounds import Count, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -40,10 +41,10 @@ class WordOptions(BaseOptions):
         vocabulary: Largest number of words kept.
     """
 
-    width: int = 128
-    max_length: int = 192
-    at_least: int = 2
-    vocabulary: int = 20_000
+    width: Width = 128
+    max_length: Width = 192
+    at_least: Count = 2
+    vocabulary: Count = 20_000
 
 
 class WordEncoder(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from encoders.text._recurrent import BothWays, Cell
 from encoders.text._words import WordEncoder, WordOptions
+from kg.bounds import Few, ShareBelow1
 
 __all__ = ["BiLSTM"]
 
@@ -28,8 +29,8 @@ class BiLSTM(WordEncoder):
         """
 
         cell: Cell = "lstm"
-        layers: int = 1
-        dropout: float = 0.2
+        layers: Few = 1
+        dropout: ShareBelow1 = 0.2
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

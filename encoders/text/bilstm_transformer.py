@@ -11,6 +11,7 @@ from torch import Tensor
 
 from encoders.text._on_tokens import OnTokens, OnTokensOptions
 from encoders.text._recurrent import BothWays, Cell
+from kg.bounds import Few
 
 __all__ = ["BiLSTMTransformer"]
 
@@ -27,7 +28,7 @@ class BiLSTMTransformer(OnTokens):
         """
 
         cell: Cell = "lstm"
-        layers: int = 1
+        layers: Few = 1
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.text._on_tokens import OnTokens, OnTokensOptions
+from kg.bounds import Few, Width
 from kg.errors import InputError
 
 __all__ = ["CNNTransformer"]
@@ -28,8 +29,8 @@ class CNNTransformer(OnTokens):
             spans: Kernel sizes in tokens; the width is shared among the convolutions.
         """
 
-        width: int = 192
-        spans: tuple[int, ...] = (3, 4, 5)
+        width: Width = 192
+        spans: tuple[Few, ...] = (3, 4, 5)
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

@@ -25,6 +25,7 @@ from encoders.text._words import (
     ignored_padding,
 )
 from encoders.text.tiny_transformer import sinusoids
+from kg.bounds import Few, Share, ShareBelow1, Width
 from kg.errors import InputError
 
 __all__ = ["DialogueTransformer"]
@@ -51,13 +52,13 @@ class DialogueTransformer(WordEncoder):
             dropout: Share of activations dropped in training.
         """
 
-        max_length: int = 1024
-        layers: int = 2
-        heads: int = 4
-        window: int = 64
-        turns: int = 32
-        opening: float = 0.5
-        dropout: float = 0.1
+        max_length: Width = 1024
+        layers: Few = 2
+        heads: Few = 4
+        window: Width = 64
+        turns: Width = 32
+        opening: Share = 0.5
+        dropout: ShareBelow1 = 0.1
 
     def __init__(self, options: Options) -> None:
         if options.width % (2 * options.heads) or options.window % 2:

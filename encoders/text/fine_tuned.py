@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from encoders.text._frozen import FrozenTransformer
 from encoders.weights import MINILM, shipped_file
+from kg.bounds import Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -38,7 +39,7 @@ class FineTuned(FrozenTransformer):
         """
 
         folder: str = ""
-        max_length: int = 192
+        max_length: Width = 192
 
     def __init__(self, options: Options) -> None:
         folder = Path(options.folder) if options.folder else shipped_file(MINILM).parent

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from encoders.text._frozen import FrozenTransformer
+from kg.bounds import Width
 from kg.options import Options as BaseOptions
 
 __all__ = ["HuggingFace"]
@@ -26,7 +27,7 @@ class HuggingFace(FrozenTransformer):
         """
 
         folder: str
-        max_length: int = 192
+        max_length: Width = 192
 
     def __init__(self, options: Options) -> None:
         super().__init__(Path(options.folder), options.max_length)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from encoders.text._frozen import FrozenTransformer
 from encoders.weights import MINILM, shipped_file
+from kg.bounds import Width
 from kg.options import Options as BaseOptions
 
 __all__ = ["MiniLM"]
@@ -25,7 +26,7 @@ class MiniLM(FrozenTransformer):
             max_length: Largest number of tokens of a study.
         """
 
-        max_length: int = 192
+        max_length: Width = 192
 
     def __init__(self, options: Options) -> None:
         super().__init__(shipped_file(MINILM).parent, options.max_length)

@@ -19,6 +19,7 @@ from encoders.text._words import (
     ignored_padding,
     of_like_length,
 )
+from kg.bounds import Few, ShareBelow1
 from kg.errors import InputError
 
 __all__ = ["TinyTransformer"]
@@ -37,10 +38,10 @@ class TinyTransformer(WordEncoder):
             dropout: Share of activations dropped in training.
         """
 
-        layers: int = 1
-        heads: int = 4
+        layers: Few = 1
+        heads: Few = 4
         positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-        dropout: float = 0.1
+        dropout: ShareBelow1 = 0.1
 
     def __init__(self, options: Options) -> None:
         if options.width % (2 * options.heads):

@@ -8,7 +8,7 @@ from experiments.config.schema import Experiment
 from fusion.classifier import ClassifierOptions
 from kg.errors import InputError
 
-__all__ = ["CHANNELS", "GRAPH_SYSTEM", "channels", "table"]
+__all__ = ["CHANNELS", "GRAPH_SYSTEM", "channels", "of_arms", "table"]
 
 GRAPH_SYSTEM = "graph_fusion"
 """The system with these channels."""
@@ -65,6 +65,13 @@ def channels(experiment: Experiment) -> dict[str, str]:
         "link prediction": through(bool(weights.get("link_prediction"))),
         "lexicon": OPEN if experiment.graph.lexicon == "all" else "labels",
     }
+
+
+def of_arms(arms: Mapping[str, Experiment]) -> dict[str, dict[str, str]]:
+    """Channels of each arm; none where the systems have no such channels."""
+    if any(experiment.system.name != GRAPH_SYSTEM for experiment in arms.values()):
+        return {}
+    return {arm: channels(experiment) for arm, experiment in arms.items()}
 
 
 def table(arms: Mapping[str, Experiment]) -> list[str]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.ablate.channels import GRAPH_SYSTEM, channels
-from experiments.ablate.plan import Plan, stand
+from experiments.ablate.channels import of_arms
+from experiments.ablate.plan import Plan
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
 from experiments.compare.wording import rare_findings_sentence, verdict_sentence
 from experiments.config.aliases import CHANNELS
 from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
+from experiments.plans.jobs import stand
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 from kg.files.json_text import json_in
@@ -120,7 +121,7 @@ def result_of(
     Raises:
         InputError: If a run is missing, or the runs cannot be compared.
     """
-    standing = stand(plan, runs)
+    standing = stand(plan.jobs, runs)
     missing = sum(standing[job.digest][0] != "finished" for job in plan.jobs)
     ablation = plan.file.ablation
     if missing:
@@ -144,7 +145,6 @@ def result_of(
         )
         settings.append(Compared(setting, comparison))
     first = {job.arm: job.experiment for job in reversed(plan.jobs)}
-    has_channels = all(experiment.system.name == GRAPH_SYSTEM for experiment in first.values())
     return AblationResult(
         name=ablation.name,
         about=ablation.about,
@@ -154,7 +154,7 @@ def result_of(
         seeds=ablation.seeds,
         folds=ablation.folds,
         arms={arm: dict(values) for arm, values in plan.file.arms.items()},
-        channels={arm: channels(first[arm]) for arm in plan.file.arms} if has_channels else {},
+        channels=of_arms({arm: first[arm] for arm in plan.file.arms}),
         settings=tuple(settings),
         rotations=ablation.rotations,
     )

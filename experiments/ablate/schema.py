@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.config.load import find_file, read_file
 from experiments.config.mistakes import check_values
+from kg.bounds import Number, Seed
 from kg.errors import InputError, did_you_mean
 from kg.options import Options
 
@@ -51,9 +52,9 @@ class Ablation(Options):
     arms: Mapping[str, Mapping[str, Any] | None]
     reference: str
     primary: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = (0,)
-    folds: tuple[int, ...] = ()
-    rotations: tuple[int, ...] = ()
+    seeds: tuple[Seed, ...] = (0,)
+    folds: tuple[Number, ...] = ()
+    rotations: tuple[Number, ...] = ()
     on: str = "test"
     settings: Mapping[str, Mapping[str, Any]] = {}
 

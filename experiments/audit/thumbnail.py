@@ -11,6 +11,7 @@ import hashlib
 from torch import Tensor, nn
 
 from encoders.image import Preprocessing
+from kg.bounds import Side
 from kg.options import Options as BaseOptions
 
 __all__ = ["NAME", "Thumbnail"]
@@ -33,7 +34,7 @@ class Thumbnail(nn.Module):
             size: Side in pixels.
         """
 
-        size: int = 32
+        size: Side = 32
 
     def __init__(self, options: Options) -> None:
         super().__init__()

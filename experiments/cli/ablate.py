@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from experiments.cli import show
-from experiments.cli.arguments import data_root, output_options, root_option, runs_option
+from experiments.cli.arguments import output_options, root_option, runs_option
 from experiments.cli.compare import print_comparison
+from experiments.cli.plan import print_jobs, run_jobs
+
+if TYPE_CHECKING:
+    from experiments.ablate.plan import Plan
 
 __all__ = ["ablate"]
 
@@ -51,23 +55,20 @@ def ablate(**arguments: Any) -> None:
     ABLATION is a shipped name or a YAML file. Interrupted runs are resumed and finished runs are
     reused, so the same command continues an ablation.
     """
-    from experiments.ablate.plan import make_plan, stand
+    from experiments.ablate.plan import make_plan
     from experiments.ablate.schema import read_ablation
 
     plan = make_plan(
         read_ablation(arguments["ablation"]), arguments["overrides"], arguments["arms"]
     )
-    runs = arguments["runs"]
     if arguments["plan_only"]:
-        _print_plan(plan, stand(plan, runs), arguments["as_json"])
+        _print_plan(plan, arguments)
         return
-    root = data_root(arguments["root"], plan.jobs[0].experiment.data.name)
-    from experiments.ablate.execute import devices, run_missing
     from experiments.ablate.result import answer, keep, result_of
 
-    run_missing(plan, root, runs, devices(arguments["workers"]), report=show.note)
-    result = result_of(plan, runs, arguments["on"])
-    kept = keep(result, runs, arguments["on"])
+    run_jobs(plan.jobs, arguments)
+    result = result_of(plan, arguments["runs"], arguments["on"])
+    kept = keep(result, arguments["runs"], arguments["on"])
     if arguments["as_json"]:
         show.json_result(result.as_json())
         return
@@ -83,38 +84,30 @@ def ablate(**arguments: Any) -> None:
     )
 
 
-def _print_plan(plan: Any, standing: Any, as_json: bool) -> None:
+def _print_plan(plan: Plan, arguments: Mapping[str, Any]) -> None:
     """Print every run with its state, and the channels each arm leaves open."""
-    from experiments.ablate.channels import CHANNELS, channels
+    from experiments.ablate.channels import CHANNELS, of_arms
+    from experiments.plans.jobs import stand
 
-    rows = [
-        {
-            "arm": job.arm,
-            "setting": job.setting,
-            "fold": job.fold,
-            "rotation": job.rotation,
-            "seed": job.seed,
-            "state": standing[job.digest][0],
-            "run": folder.run if (folder := standing[job.digest][1]) else None,
-        }
-        for job in plan.jobs
-    ]
+    standing = stand(plan.jobs, arguments["runs"])
     arms = {job.arm: job.experiment for job in reversed(plan.jobs)}
-    opened = {arm: channels(arms[arm]) for arm in plan.file.arms}
-    if as_json:
+    opened = of_arms({arm: arms[arm] for arm in plan.file.arms})
+    if arguments["as_json"]:
+        rows = [
+            {
+                "arm": job.arm,
+                "setting": job.setting,
+                "fold": job.fold,
+                "rotation": job.rotation,
+                "seed": job.seed,
+                "state": standing[job.digest][0],
+                "run": folder.run if (folder := standing[job.digest][1]) else None,
+            }
+            for job in plan.jobs
+        ]
         show.json_result({"name": plan.file.ablation.name, "arms": opened, "runs": rows})
         return
-    show.table(("arm", *CHANNELS), [(arm, *row.values()) for arm, row in opened.items()])
-    show.result("")
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for row in rows:
-        counts.setdefault((row["setting"], row["arm"]), Counter())[row["state"]] += 1
-    states = ("finished", "running", "broken", "missing")
-    cells = [
-        (arm, setting, *(each[state] for state in states))
-        for (setting, arm), each in counts.items()
-    ]
-    show.table(("arm", "setting", *states), cells)
-    missing = sum(row["state"] != "finished" for row in rows)
-    show.result("")
-    show.result(f"{missing} of {len(rows)} runs are not finished")
+    if opened:
+        show.table(("arm", *CHANNELS), [(arm, *row.values()) for arm, row in opened.items()])
+        show.result("")
+    print_jobs(plan.jobs, arguments)

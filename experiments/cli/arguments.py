@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from experiments.privacy.free_text import TEXT_CHOICES
+
 __all__ = [
     "Verbosity",
     "complete_configs",
     "data_root",
+    "free_text_option",
     "experiments_option",
     "is_made",
     "options_option",
+    "outside_option",
     "root_option",
     "runs_option",
     "output_options",
@@ -53,9 +58,32 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return as_json(verbose_option(command))
 
 
-options_option = click.option(
+_option = click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE",
     help="Option of the data set, e.g. pictures=optional where no images are needed.",
+)  # fmt: skip
+
+outside_option = click.option(
+    "--outside",
+    is_flag=True,
+    help="Accept files outside the folder of a table of your own (its option outside=true).",
+)
+
+
+def options_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--set` and `--outside` to a command, which gets both as `options`."""
+
+    @wraps(command)
+    def with_options(*, options: tuple[str, ...], outside: bool, **arguments: Any) -> Any:
+        return command(options=(*options, *(("outside=true",) * outside)), **arguments)
+
+    return _option(outside_option(with_options))
+
+
+free_text_option = click.option(
+    "--free-text", type=click.Choice(TEXT_CHOICES), default=None,
+    help="Text of reports and dialogues that is written.  "
+    "[default: all; none where KGDX_PSEUDONYM_KEY is set]",
 )  # fmt: skip
 
 

@@ -11,16 +11,25 @@ import click
 
 from experiments.cli import show
 from experiments.cli.agreement import agreement
-from experiments.cli.arguments import is_made, options_option, output_options, root_option
+from experiments.cli.arguments import (
+    free_text_option,
+    is_made,
+    options_option,
+    output_options,
+    root_option,
+)
 from experiments.cli.audit import audit
 from experiments.cli.copies import load_dataset, open_copy, raw_folder
 from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
 from experiments.cli.shift import shift
 from experiments.preparation.unpack import STANDARD, Quota
+from experiments.privacy.free_text import chosen_text, kept_study
+from experiments.privacy.pseudonyms import pseudonym
 from kg.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
+    from encoders.study import Study
     from experiments.preparation.inspection import FileCheck
     from experiments.preparation.open_dataset import OpenDataset
 
@@ -159,8 +168,9 @@ def fetch(**arguments: Any) -> None:
 )
 @click.option(
     "--duplicates", type=click.Choice(["refuse", "join", "list"]), default="refuse",
-    show_default=True, help="Treatment of near-duplicate images in two subsets of a split.",
+    show_default=True, help="Treatment of images that several patients share, identical or nearly.",
 )  # fmt: skip
+@free_text_option
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True,
     help="Processes that decode images.",
@@ -185,7 +195,7 @@ def prepare(**arguments: Any) -> None:
     dataset = load_dataset(name, arguments["options"])
     folder = raw_folder(name, dataset, arguments["root"])
     planned = ("workers", "side", "view", "shards", "duplicates")
-    plan = Plan(**{key: arguments[key] for key in planned})
+    plan = Plan(text=arguments["free_text"], **{key: arguments[key] for key in planned})
     prepared = prepare_dataset(
         *(name, dataset, folder, arguments["output"]),
         labels=arguments["labels"],
@@ -216,13 +226,14 @@ def prepare(**arguments: Any) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --study: HTML file to write, images included.",
 )
+@free_text_option
 def show_dataset(**arguments: Any) -> None:
     """Describe data set NAME, its copy, or one of its studies.
 
     --root may be a folder written by `data prepare`. Findings are counted, and studies shown, in
     the development set only.
     """
-    from experiments.preparation.inventory import take_inventory
+    from experiments.preparation.inventory import development_study, take_inventory
 
     name, root, study, page = (arguments[key] for key in ("name", "root", "study", "page"))
     as_json = arguments["as_json"]
@@ -233,7 +244,8 @@ def show_dataset(**arguments: Any) -> None:
     if study or root is not None or is_made(name):
         here = open_copy(name, dataset, root, arguments["labels"])
     if study and here is not None:
-        _show_study(here, study, page, as_json=as_json)
+        shown = kept_study(development_study(here, study), chosen_text(arguments["free_text"]))
+        _show_study(here, shown, page, as_json=as_json)
         return
     known = _describe(name, dataset)
     inventory = take_inventory(here) if here is not None else None
@@ -255,13 +267,11 @@ def show_dataset(**arguments: Any) -> None:
     show.table(columns, [astuple(row) for row in inventory.findings])
 
 
-def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bool) -> None:
+def _show_study(here: OpenDataset, shown: Study, page: Path | None, *, as_json: bool) -> None:
     """Print one study, or write its page."""
-    from encoders.study import plain
-    from experiments.preparation.inventory import development_study
+    from experiments.preparation.stored import stored
     from kg.files.store import load_shipped
 
-    shown = development_study(here, study)
     graph = load_shipped()
     if page is not None:
         from experiments.reports.study_page import render_study_page
@@ -269,10 +279,13 @@ def _show_study(here: OpenDataset, study: str, page: Path | None, *, as_json: bo
         show.to_file(page, render_study_page(shown, here.root, graph))
         return
     if as_json:
-        show.json_result(plain(shown))
+        show.json_result(stored(shown))
         return
     rows = [("study", shown.study), ("patient", shown.patient), *shown.metadata.items()]
-    rows += [("image", f"{one.path} ({one.modality}, {one.view})") for one in shown.images]
+    rows += [
+        ("image", f"{pseudonym('file', one.path)} ({one.modality}, {one.view})")
+        for one in shown.images
+    ]
     rows += [(graph.concept(concept).label, word) for concept, word in shown.stated.items()]
     rows += [(one.name, one.text) for one in (*shown.report, *shown.dialogue)]
     show.table(("study", ""), rows)

@@ -1,4 +1,4 @@
-"""`kgdx experiment`: checks, runs, resumes, shows, evaluates and verifies experiments."""
+"""`kgdx experiment`: checks, runs, resumes, shows, evaluates, signs and verifies experiments."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from experiments.cli.arguments import (
     complete_configs,
     data_root,
     output_options,
+    outside_option,
     root_option,
     runs_option,
 )
 from experiments.cli.lazy import LazyGroup
+from experiments.privacy.pseudonyms import pseudonym
 
 __all__ = ["experiment"]
 
@@ -32,6 +34,7 @@ _set = click.option(
     cls=LazyGroup,
     lazy={
         "compare": ("experiments.cli.compare:compare", "Compare runs, paired by patient and seed."),
+        "plan": ("experiments.cli.plan:plan", "Run many configurations over folds and seeds."),
         "transfer": (
             "experiments.cli.transfer:transfer",
             "Print metrics across data sets as a matrix.",
@@ -39,7 +42,7 @@ _set = click.option(
     },
 )
 def experiment() -> None:
-    """Experiments: run, resume, show, compare and verify."""
+    """Experiments: run, resume, show, compare, sign and verify."""
 
 
 experiment.add_command(ablate)
@@ -100,14 +103,16 @@ def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path |
     is_flag=True,
     help="Accept a graph edited after its build (graph.allow_edited=true).",
 )
-def run(config: str, overrides: tuple[str, ...], allow_edited: bool, **arguments: Any) -> None:
+@outside_option
+def run(config: str, overrides: tuple[str, ...], **arguments: Any) -> None:
     """Run CONFIG and print the run id.
 
     CONFIG is a shipped name or a YAML file.
     """
     from experiments.config.parts import read_checked
 
-    allowed = ("graph.allow_edited=true",) if allow_edited else ()
+    keys = {"allow_edited": "graph.allow_edited", "outside": "data.options.outside"}
+    allowed = (f"{key}=true" for name, key in keys.items() if arguments[name])
     checked = read_checked(config, (*overrides, *allowed))
     where = data_root(arguments["root"], checked.data.name)
     from experiments.runner.run import run_experiment
@@ -145,7 +150,10 @@ def list_of_runs(as_json: bool, runs: Path) -> None:
     if as_json:
         show.json_result(rows)
     else:
-        columns = ("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started")
+        columns = (
+            *("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started"),
+            "reason",
+        )
         show.table(columns, [[row.get(column) for column in columns] for row in rows])
 
 
@@ -284,10 +292,16 @@ def report(as_json: bool, subject: str, runs: Path, output: Path) -> None:
 @experiment.command()
 @output_options
 @click.argument("run_name", metavar="RUN")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="PUBLIC.pem",
+    help="Public key; RUN must be as it was signed with its private key.",
+)
 @runs_option
 @root_option
-def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
-    """Verify the hashes recorded by RUN.
+def verify(as_json: bool, run_name: str, key: Path | None, runs: Path, root: Path | None) -> None:
+    """Verify the hashes recorded by RUN, and its signature.
 
     Those of the data are verified too where --root names its folder.
     """
@@ -298,7 +312,7 @@ def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
     from kg.errors import CheckFailed
 
     folder = find_run(run_name, runs)
-    rows = verify_run(folder, root)
+    rows = verify_run(folder, root, key)
     if as_json:
         show.json_result([asdict(row) for row in rows])
     else:
@@ -311,6 +325,39 @@ def verify(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
         )
 
 
+@experiment.command()
+@output_options
+@click.argument("run_name", metavar="RUN")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="PRIVATE.pem",
+    help="Private elliptic-curve key (PEM); it is not copied.",
+)
+@runs_option
+def sign(as_json: bool, run_name: str, key: Path, runs: Path) -> None:
+    r"""Sign every file of RUN, and print the file of the signature.
+
+    \b
+    A key:    openssl ecparam -name prime256v1 -genkey -noout -out private.pem
+              openssl ec -in private.pem -pubout -out public.pem
+    Check:    kgdx experiment verify RUN --key public.pem
+
+    Nothing is sent anywhere. Whoever has the public key can tell which file was changed, added or
+    removed since.
+    """
+    from experiments.records.folder import find_run
+    from experiments.runs.signature import sign_run
+
+    folder = find_run(run_name, runs)
+    signature = sign_run(folder, key)
+    if as_json:
+        show.json_result({"run": folder.run, "signature": str(signature.absolute())})
+    else:
+        show.result(str(signature))
+
+
 def _print_run(run_id: str, as_json: bool) -> None:
     if as_json:
         show.json_result({"run": run_id})
@@ -319,5 +366,12 @@ def _print_run(run_id: str, as_json: bool) -> None:
 
 
 def _command() -> str:
-    """The command line as it was typed."""
-    return shlex.join(["kgdx", *sys.argv[1:]])
+    """The command line as it was typed; under a key of pseudonyms without names of files."""
+    return shlex.join(["kgdx", *map(_written, sys.argv[1:])])
+
+
+def _written(word: str) -> str:
+    """A word of the command line, in which a path is a pseudonym."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    is_path = "/" in value or Path(value).exists()
+    return f"{option}{equals}{pseudonym('file', value) if is_path else value}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from experiments.cli import show
-from experiments.cli.arguments import output_options
+from experiments.cli.arguments import free_text_option, output_options
+from experiments.privacy.free_text import TextChoice, chosen_text, kept_passages
 from kg.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ TABLES, PAGE = (".csv", ".jsonl"), ".html"
 @click.option("--id", "id_column", default="", metavar="COLUMN", help="Id column of a csv file.")
 @click.option("--text", "text_column", default="", metavar="COLUMN",
               help="Text column of a csv file (default: section columns).")  # fmt: skip
+@free_text_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
               help="Number of processes.")  # fmt: skip
 def label(**arguments: Any) -> None:
@@ -57,7 +60,8 @@ def label(**arguments: Any) -> None:
     For research use only.
     """
     output, labels = arguments["output"], arguments["labels"]
-    _check_output(output, labels)
+    free_text = chosen_text(arguments["free_text"])
+    _check_output(output, labels, free_text)
     sections = _sections(arguments["sections"], labels, dialogue=arguments["dialogue"])
     from experiments.labelling.linking import link_texts
     from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, statement_rows
@@ -70,6 +74,8 @@ def label(**arguments: Any) -> None:
     texts = read_texts(
         arguments["file"], "dialogue" if arguments["dialogue"] else "report", columns
     )
+    if free_text == "deidentified":
+        texts = [replace(text, passages=kept_passages(text.passages, free_text)) for text in texts]
     texts = counted(texts, sections)
     graph = load_shipped()
     linked = link_texts(texts, arguments["workers"])
@@ -78,6 +84,8 @@ def label(**arguments: Any) -> None:
         show.to_file(output, _page(linked, graph))
         return
     rows = label_rows(linked, graph, labels) if labels else statement_rows(linked, graph)
+    if free_text == "none":
+        rows = [{k: "" if k == "text" else v for k, v in row.items()} for row in rows]
     if output is None:
         _print(rows, as_json=arguments["as_json"])
         return
@@ -86,10 +94,15 @@ def label(**arguments: Any) -> None:
     show.to_file(output, written(rows, output.suffix, STATEMENT_COLUMNS))
 
 
-def _check_output(output: Path | None, labels: str | None) -> None:
-    """Raise for an unknown file ending before anything is read."""
+def _check_output(output: Path | None, labels: str | None, free_text: TextChoice) -> None:
+    """Raise for an unknown file ending, or a page without its text, before anything is read."""
     if output is None:
         return
+    if output.suffix == PAGE and free_text == "none":
+        raise InputError(
+            f"{output}: the page shows the texts, and none are to be written",
+            "--free-text deidentified or all writes them; a .csv or .jsonl has the statements",
+        )
     known = TABLES if labels else (*TABLES, PAGE)
     if output.suffix not in known:
         raise InputError(

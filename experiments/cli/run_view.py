@@ -37,6 +37,7 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
             "seed": record.seed,
             "auroc_macro": auroc.value if auroc else None,
             "started": record.started,
+            "reason": record.reason,
         }
         rows.append(row)
     return rows
@@ -139,6 +140,7 @@ def _summary(record: RunRecord) -> list[tuple[str, object]]:
     return [
         ("run", record.run),
         ("status", record.status),
+        *([("reason", record.reason)] if record.reason else []),
         ("system", record.system),
         ("data set", f"{record.dataset}, labels {record.labels}"),
         ("labels read from", list(record.label_source)),

@@ -20,7 +20,8 @@ from experiments.config.schema import Experiment
 __all__ = ["ADDED", "config_hash"]
 
 ADDED: Mapping[str, frozenset[str]] = {
-    "Experiment": frozenset({"also", "start", "tasks"}),
+    "DataSection": frozenset({"duplicates"}),
+    "Experiment": frozenset({"also", "examples", "start", "tasks"}),
     "ImageSection": frozenset({"tiles"}),
     "Start": frozenset({"experiment"}),
     "GraphSection": frozenset({"allow_edited"}),

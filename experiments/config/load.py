@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import yaml
 
 from experiments.config.aliases import renamed_path, with_todays_keys
 from experiments.config.document import Document, Dumper, KeyPath, read_document
-from experiments.config.mistakes import Places, check_values, point_at
+from experiments.config.mistakes import Places, point_at, read_values
 from experiments.config.schema import Experiment
-from kg.errors import InputError, did_you_mean
+from kg.errors import InputError, did_you_mean, together
 from kg.files.regular import bytes_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "read_file",
     "resolve",
     "shipped_configs",
+    "try_config",
 ]
 
 SHIPPED = Path(__file__).parent.parent / "configs"
@@ -63,6 +64,16 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Experiment:
 
 def read_config(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
     """As `resolve`, also of plain values, with the place of each key."""
+    read, mistakes = try_config(config, overrides)
+    if read is None or mistakes:
+        raise together(mistakes)
+    return read
+
+
+def try_config(
+    config: str | Mapping[str, Any], overrides: Sequence[str] = ()
+) -> tuple[Config | None, list[InputError]]:
+    """As `read_config`, with the mistakes in keys and values returned; see `read_values`."""
     values, places = _written(config)
     for override in overrides:
         key, value = _parse_override(override)
@@ -75,8 +86,11 @@ def read_config(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) 
         above = {key[:length]: f"--set {override}" for length in range(1, len(key))}
         written = {renamed_path(path): f"--set {override}" for path in _paths(value, key)}
         places = {**above, **places, **written}
-    _refuse_not_finite(values, (), places)
-    return Config(check_values(Experiment, values, places=places), places)
+    mistakes = list(_not_finite(values, (), places))
+    if mistakes:
+        return None, mistakes
+    experiment, mistakes = read_values(Experiment, values, places=places)
+    return None if experiment is None else Config(experiment, places), mistakes
 
 
 def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyPath, str]]:
@@ -235,24 +249,22 @@ def _check_reach(values: Any, key: KeyPath, override: str) -> None:
 def _paths(value: Any, path: KeyPath) -> Iterable[KeyPath]:
     """Paths of a value and of everything below it."""
     yield path
-    pairs: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping):
-        pairs = value.items()
-    elif isinstance(value, list):
-        pairs = enumerate(value)
-    for key, below in pairs:
+    for key, below in _inside(value):
         yield from _paths(below, (*path, str(key)))
 
 
-def _refuse_not_finite(value: Any, path: KeyPath, places: Places) -> None:
-    """Refuse numbers that are not finite (`nan`, `inf`, `1e999`)."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{point_at(path, places)}: {value} is not finite", "write a number")
-    if isinstance(value, str) and value.strip().lstrip("+-.").lower() in ("nan", "inf", "infinity"):
-        raise InputError(f"{point_at(path, places)}: {value!r} is no number", "write a number")
+def _inside(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Keys and values of a mapping, or places and items of a list."""
     if isinstance(value, Mapping):
-        for key, below in value.items():
-            _refuse_not_finite(below, (*path, str(key)), places)
-    elif isinstance(value, list):
-        for place, below in enumerate(value):
-            _refuse_not_finite(below, (*path, str(place)), places)
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _not_finite(value: Any, path: KeyPath, places: Places) -> Iterator[InputError]:
+    """Mistakes of numbers that are not finite (`nan`, `inf`, `1e999`)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield InputError(f"{point_at(path, places)}: {value} is not finite", "write a number")
+    if isinstance(value, str) and value.strip().lstrip("+-.").lower() in ("nan", "inf", "infinity"):
+        yield InputError(f"{point_at(path, places)}: {value!r} is no number", "write a number")
+    for key, below in _inside(value):
+        yield from _not_finite(below, (*path, str(key)), places)

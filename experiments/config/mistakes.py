@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import reprlib
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
@@ -10,9 +11,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from experiments.config.document import KeyPath
-from kg.errors import InputError, did_you_mean
+from kg.errors import InputError, did_you_mean, together
 
-__all__ = ["Places", "check_values", "point_at"]
+__all__ = ["Places", "check_values", "point_at", "read_values"]
 
 Places = Mapping[KeyPath, str]
 """Place of each key: `file:line`, or `--set key`."""
@@ -46,16 +47,60 @@ def check_values(
         prefix: Keys above `values`.
 
     Raises:
-        InputError: On an unknown or missing key or a wrong value; the first in order of writing.
+        InputError: On unknown or missing keys and wrong values, all of them in order of writing.
+    """
+    model, mistakes = read_values(kind, values, places=places, prefix=prefix)
+    if model is None or mistakes:
+        raise together(mistakes)
+    return model
+
+
+def read_values(
+    kind: type[Model], values: Mapping[str, Any], *, places: Places, prefix: KeyPath = ()
+) -> tuple[Model | None, list[InputError]]:
+    """As `check_values`, with the mistakes returned.
+
+    The model is then that of the other values, so that what hangs on them can be checked as well;
+    None where there is none without the wrong ones.
     """
     try:
-        return kind.model_validate(dict(values))
+        return kind.model_validate(dict(values)), []
     except ValidationError as error:
-        mistakes = [_mistake(kind, values, each) for each in error.errors(include_url=False)]
-    keys = list(places)
-    order = {key: place for place, key in enumerate(keys)}
-    path, message, hint = min(mistakes, key=lambda f: order.get((*prefix, *f[0]), len(order)))
-    raise InputError(f"{point_at((*prefix, *path), places)}: {message}", hint) from None
+        errors = error.errors(include_url=False)
+    misspelt = {each["loc"][:-1] for each in errors if each["type"] == "extra_forbidden"}
+    found = [
+        _mistake(kind, values, each)
+        for each in errors
+        # a misspelt key also leaves the right one unset
+        if each["type"] != "missing" or each["loc"][:-1] not in misspelt
+    ]
+    order = {key: place for place, key in enumerate(places)}
+    found.sort(key=lambda one: order.get((*prefix, *one[0]), len(order)))
+    mistakes = [
+        InputError(f"{point_at((*prefix, *path), places)}: {message}", hint)
+        for path, message, hint in found
+    ]
+    try:
+        return kind.model_validate(_without(values, [path for path, _, _ in found])), mistakes
+    except (ValidationError, LookupError):
+        return None, mistakes
+
+
+def _without(values: Mapping[str, Any], paths: list[KeyPath]) -> dict[str, Any]:
+    """Values without the keys at some paths.
+
+    Raises:
+        LookupError: If a path leads to an item of a list, or to nothing.
+    """
+    kept = copy.deepcopy(dict(values))
+    for *above, key in dict.fromkeys(paths):
+        here: Any = kept
+        for step in above:
+            here = here[int(step)] if isinstance(here, list) else here[step]
+        if not isinstance(here, dict):
+            raise LookupError(key)
+        del here[key]
+    return kept
 
 
 def point_at(path: KeyPath, places: Places) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from experiments.config.document import KeyPath
-from experiments.config.load import read_config
-from experiments.config.mistakes import Places, check_values, point_at
+from experiments.config.load import read_config, try_config
+from experiments.config.mistakes import Places, check_values, point_at, read_values
 from experiments.config.schema import Experiment
+from fusion.stage import OPTIMISERS, SCHEDULES
 from kg.catalog import Catalog
-from kg.errors import InputError, did_you_mean
-from kg.options import Part
+from kg.errors import InputError, did_you_mean, together
+from kg.options import Options, Part
 
 __all__ = ["check_parts", "read_checked"]
 
@@ -26,8 +31,11 @@ def read_checked(config: str | Mapping[str, Any], overrides: Sequence[str] = ())
     Raises:
         InputError: With file, line, key and the closest right one.
     """
-    loaded = read_config(config, overrides)
-    check_parts(loaded.experiment, loaded.places)
+    loaded, mistakes = try_config(config, overrides)
+    if loaded is not None:
+        mistakes += _mistakes(loaded.experiment, loaded.places)
+    if loaded is None or mistakes:
+        raise together(mistakes)
     return loaded.experiment
 
 
@@ -39,19 +47,45 @@ def check_parts(experiment: Experiment, places: Places | None = None) -> None:
         places: Place of each key, for errors.
 
     Raises:
-        InputError: On an unknown part, label set or objective, or an option it does not have.
+        InputError: On unknown parts, label sets or objectives, or wrong options, all of them.
     """
-    written = places or {}
+    mistakes = list(_mistakes(experiment, places or {}))
+    if mistakes:
+        raise together(mistakes)
+
+
+def _mistakes(experiment: Experiment, places: Places) -> Iterator[InputError]:
+    """The mistake of each check that fails."""
+    for check in _checks(experiment, places):
+        try:
+            check()
+        except InputError as error:
+            yield error
+
+
+def _checks(experiment: Experiment, places: Places) -> Iterator[Callable[[], None]]:
     for catalog, part, path in _parts(experiment):
-        kind = _load(catalog, part.name, (*path, "name"), written)
-        options = check_values(
-            kind.Options, part.options, places=written, prefix=(*path, "options")
-        )
-        _check_inner(options, (*path, "options"), written)
-    _check_labels(experiment, written)
-    _check_losses(experiment, written)
-    _check_tasks(experiment, written)
-    _check_starts(experiment, written)
+        yield partial(_check_part, catalog, part, path, places)
+    yield from (
+        partial(check, experiment, places)
+        for check in (_check_labels, _check_losses, _check_tasks, _check_starts)
+    )
+    for place, stage in enumerate(experiment.stages):
+        path = ("stages", str(place))
+        yield partial(_check_in_stage, OPTIMISERS, stage.optimiser, (*path, "optimiser"), places)
+        yield partial(_check_in_stage, SCHEDULES, stage.schedule, (*path, "schedule"), places)
+
+
+def _check_part(catalog: Catalog[Any], part: Part, path: KeyPath, places: Places) -> None:
+    """Check a part, its options, and the parts in them."""
+    kind = _load(catalog, part.name, (*path, "name"), places).Options
+    options, mistakes = read_values(kind, part.options, places=places, prefix=(*path, "options"))
+    try:
+        _check_inner(options, (*path, "options"), places)
+    except InputError as error:
+        mistakes.append(error)
+    if mistakes:
+        raise together(mistakes)
 
 
 def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath]]:
@@ -59,8 +93,9 @@ def _parts(experiment: Experiment) -> Iterator[tuple[Catalog[Any], Part, KeyPath
     from experiments.datasets import DATASETS
     from experiments.systems import SYSTEMS
 
-    data = Part(name=experiment.data.name, options=experiment.data.options)
-    yield DATASETS, data, ("data",)
+    further = ((("also", str(place)), one) for place, one in enumerate(experiment.also))
+    for path, section in ((("data",), experiment.data), *further):
+        yield DATASETS, Part(name=section.name, options=section.options), path
     if experiment.image.encoder is not None:
         from encoders.image import IMAGE_ENCODERS
 
@@ -81,7 +116,7 @@ def _load(catalog: Catalog[Any], name: str, path: KeyPath, places: Places) -> An
 
 
 def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
-    """Check the parts in the options of a system, and their options."""
+    """Check the parts in the options of a part, and their options."""
     for key, catalog in _inner_catalogs().items():
         chosen: Any = getattr(options, key, None)
         if hasattr(chosen, "name") and hasattr(chosen, "options"):
@@ -98,11 +133,13 @@ def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
 def _inner_catalogs() -> dict[str, Catalog[Any]]:
     """Catalog of each key of a system's options that names a part."""
     from encoders.graph import GRAPH_ENCODERS
+    from encoders.text import TEXT_ENCODERS
     from fusion.heads import HEADS
     from fusion.joins import JOINS
     from fusion.objectives import OBJECTIVES
 
     return {
+        "encoder": TEXT_ENCODERS,
         "join": JOINS,
         "head": HEADS,
         "message_passing": GRAPH_ENCODERS,
@@ -111,10 +148,12 @@ def _inner_catalogs() -> dict[str, Catalog[Any]]:
 
 
 def _check_labels(experiment: Experiment, places: Places) -> None:
-    """Check that the label set is one of the data set's."""
+    """Check that the label set is one of the data set's, where there is such a data set."""
     from experiments.datasets import DATASETS
 
-    choices = [choice.name for choice in DATASETS.load(experiment.data.name).label_choices]
+    choices = [experiment.data.labels]
+    with suppress(InputError):
+        choices = [choice.name for choice in DATASETS.load(experiment.data.name).label_choices]
     if experiment.data.labels not in choices:
         where = point_at(("data", "labels"), places)
         raise InputError(
@@ -124,11 +163,14 @@ def _check_labels(experiment: Experiment, places: Places) -> None:
 
 
 def _check_losses(experiment: Experiment, places: Places) -> None:
-    """Check that the losses of stages are losses of the system."""
+    """Check that the losses of stages are losses of the system, where that can be built."""
     from experiments.systems import SYSTEMS
 
-    part = SYSTEMS.load(experiment.system.name)
-    known = part.loss_names(part.Options.model_validate(dict(experiment.system.options)))
+    try:
+        part = SYSTEMS.load(experiment.system.name)
+        known = part.loss_names(part.Options.model_validate(dict(experiment.system.options)))
+    except (InputError, ValidationError):  # told by its own check
+        return
     for place, stage in enumerate(experiment.stages):
         for name in stage.objectives:
             # a loss of another package is resolved when the system is built
@@ -138,6 +180,18 @@ def _check_losses(experiment: Experiment, places: Places) -> None:
                     f"{where}: {experiment.system.name} has no loss {name!r}",
                     did_you_mean(name, known) if known else "it is not trained by gradients",
                 )
+
+
+def _check_in_stage(
+    known: Mapping[str, type[Options]], part: Part, path: KeyPath, places: Places
+) -> None:
+    """Check the optimiser or the schedule of a stage, and its options."""
+    if part.name not in known:
+        raise InputError(
+            f"{point_at((*path, 'name'), places)}: there is no {path[-1]} {part.name!r}",
+            did_you_mean(part.name, known),
+        )
+    check_values(known[part.name], part.options, places=places, prefix=(*path, "options"))
 
 
 def _check_tasks(experiment: Experiment, places: Places) -> None:

@@ -9,11 +9,16 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 from pydantic_core import PydanticCustomError
 
 from encoders.reading.augmentation import Augmentation
+from experiments.privacy.free_text import Examples
 from fusion.stage import Stage
+from kg.bounds import Count, Few, FewOrNone, Number, Seed, Share, Width
 from kg.options import Options, Part
 
 TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
 GraphControl = Literal["none", "shuffled", "emptied", "noisy"]
+Duplicates = Literal["refuse", "join", "list"]
+FIXED_TEST = 0.25
+"""Share of the groups that the split `fixed` tests."""
 
 
 class DataSection(Options):
@@ -27,6 +32,9 @@ class DataSection(Options):
         blank: Target of a label that is not stated.
         at_least: Smallest number of positives of a finding among all development studies.
         require: Modalities that a study must have, for every system alike.
+        duplicates: Treatment of an image that several patients share: `refuse` = they count as one
+            patient, and opposite labels are an error; `join` = they do, whatever the labels;
+            `list` = it is only reported, and a split may separate them.
     """
 
     name: str
@@ -34,8 +42,9 @@ class DataSection(Options):
     options: Mapping[str, Any] = {}
     uncertain: Literal["ignore", "zero", "one"] = "ignore"
     blank: Literal["ignore", "zero"] = "zero"
-    at_least: int = 20
+    at_least: Number = 20
     require: tuple[Literal["image", "frontal", "report", "dialogue"], ...] = ()
+    duplicates: Duplicates = "refuse"
 
 
 class SplitSection(Options):
@@ -57,11 +66,11 @@ class SplitSection(Options):
     """
 
     kind: Literal["folds", "fixed", "locked", "official", "sources"] = "folds"
-    folds: int = 5
-    fold: int = Field(default=0, validate_default=True)
-    seed: int = 0
-    validation: float = 0.15
-    fraction: float = 1.0
+    folds: int = Field(default=5, ge=2, le=1000)
+    fold: int = Field(default=0, ge=0, le=1000, validate_default=True)
+    seed: Seed = 0
+    validation: float = Field(default=0.15, gt=0, lt=1 - FIXED_TEST)
+    fraction: float = Field(default=1.0, gt=0, le=1)
 
     @field_validator("fold")
     @classmethod
@@ -94,8 +103,8 @@ class HoldOut(Options):
     """
 
     findings: tuple[str, ...] = ()
-    rotation: int | None = None
-    rotations: int = 4
+    rotation: Number | None = None
+    rotations: Count = 4
     level: Literal["labels", "concept"] = "concept"
 
 
@@ -138,18 +147,18 @@ class ImageSection(Options):
     recipe: str = "whole"
     window: Literal["", "lung", "mediastinum", "bone"] = ""
     frozen: bool = True
-    trains: int = 0
+    trains: FewOrNone = 0
     augment: Annotated[
         Annotated[bool, Tag("switch")] | Annotated[Augmentation, Tag("options")],
         Discriminator(
             lambda value: "options" if isinstance(value, Mapping | Augmentation) else "switch"
         ),
     ] = True
-    grid: int = 4
+    grid: FewOrNone = 4
     pool: Literal["mean", "mean_max"] = "mean_max"
-    reduce: int = 256
+    reduce: Number = 256
     views: tuple[str, ...] = ()
-    limit: int = 4
+    limit: Count = 4
     tiles: int = Field(default=1, ge=1, le=8)
 
 
@@ -188,13 +197,13 @@ class GraphSection(Options):
     source: str = "shipped"
     keep_test_data: bool = False
     control: GraphControl = "none"
-    noise: float = 0.0
+    noise: Share = 0.0
     leave_out: tuple[str, ...] = ()
     drop_relations: tuple[str, ...] = ()
     drop_sources: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
     vectors: Literal["names", "random", "complex"] = "names"
-    width: int = 128
+    width: Width = 128
     encoder: Literal["tfidf", "minilm"] = "tfidf"
     lexicon: Literal["all", "labels"] = "all"
     allow_edited: bool = False
@@ -230,7 +239,7 @@ class Published(Options):
     """
 
     metric: str
-    value: float
+    value: float = Field(allow_inf_nan=False)
     where: str
     mark: Mark
     differs: str = ""
@@ -288,6 +297,9 @@ class Experiment(Options):
         also: Further data sets that a stage may train on by name; never tested.
         start: Finished runs whose weights this run begins with.
         tasks: Tasks that are measured after training, by name.
+        examples: What a run writes of its example studies, and of reports it generates, beside the
+            findings: `none`, their `text`, or `all` = images too; None = all, but none where
+            `KGDX_PSEUDONYM_KEY` is set. With that key, text is de-identified.
     """
 
     name: str
@@ -300,13 +312,14 @@ class Experiment(Options):
     metadata: tuple[str, ...] = ()
     system: Part
     stages: tuple[Stage, ...] = ()
-    seed: int = 0
-    concept_studies: int = 10
+    seed: Seed = 0
+    concept_studies: Number = 10
     concept_sources: tuple[Literal["stated", "coded"], ...] = ("stated", "coded")
     hold_out: HoldOut | None = None
     precision: Literal["32", "bf16"] = "32"
-    devices: int = 1
+    devices: Few = 1
     published: tuple[Published, ...] = ()
     also: tuple[DataSection, ...] = ()
     start: tuple[Start, ...] = ()
     tasks: tuple[str, ...] = ("classification",)
+    examples: Examples | None = None

@@ -139,7 +139,7 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
     from pyarrow import csv as tables
 
     with open_table(path) as lines:
-        header = parse_header(lines.readline())
+        header = parse_header(path, lines.readline())
         check_header(path, header, columns)
         chosen = list(dict.fromkeys([*columns, *(name for name in optional if name in header)]))
         odd: list[tuple[int, int]] = []

@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from experiments.datasets._pseudonyms import pseudonym
+from experiments.privacy.pseudonyms import pseudonym
 
 __all__ = ["warnings_on"]
 

@@ -131,13 +131,20 @@ def read_header(path: Path) -> list[str]:
         InputError: If the file cannot be read.
     """
     with open_table(path) as lines:
-        return parse_header(lines.readline())
+        return parse_header(path, lines.readline())
 
 
-def parse_header(first: bytes) -> list[str]:
-    """Column names in the first line of a table."""
-    text = first.decode("utf-8-sig", errors="replace")
-    return [name.strip() for name in next(csv.reader([text]), [])]
+def parse_header(path: Path, first: bytes) -> list[str]:
+    """Column names in the first line of a table; lines may end in returns alone.
+
+    Raises:
+        InputError: If it cannot be cut into names.
+    """
+    text = io.StringIO(first.decode("utf-8-sig", errors="replace"), newline="")
+    try:
+        return [name.strip() for name in next(csv.reader(text), [])]
+    except csv.Error as error:
+        raise badly_quoted(path, 1, error) from None
 
 
 @contextmanager
@@ -175,20 +182,23 @@ def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
     """Rows by the value of a column whose values are unique.
 
     Raises:
-        InputError: If a value is empty or there twice.
+        InputError: If a value is empty, or with all values that are in several rows.
     """
-    found: dict[str, Row] = {}
+    found: dict[str, list[Row]] = {}
     for row in rows:
         key = row[column]
         if not key:
             raise InputError(f"{row.file}: row {row.number}: {column!r} is empty", "fill it in")
-        if key in found:
-            raise InputError(
-                f"{row.file}: {column!r} {key!r} is in rows {found[key].number} and {row.number}",
-                "keep one of the two rows",
-            )
-        found[key] = row
-    return found
+        found.setdefault(key, []).append(row)
+    repeated = {key: some for key, some in found.items() if len(some) > 1}
+    if repeated:
+        file = next(iter(repeated.values()))[0].file
+        listed = "; ".join(
+            f"{key!r} is in rows {' and '.join(str(row.number) for row in some)}"
+            for key, some in repeated.items()
+        )
+        raise InputError(f"{file}: {column!r} must differ: {listed}", "keep one row of each")
+    return {key: some[0] for key, some in found.items()}
 
 
 def _text(path: Path, encodings: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from experiments.datasets._near_duplicates import join, published, read_pairs
 from experiments.datasets.cov_ctr import CovCTR
 from experiments.datasets.covid_chestxray import CovidChestXray
 from experiments.datasets.pocus import POCUS
+from kg.bounds import Number
 
 __all__ = ["CovidMultiImaging"]
 
@@ -36,7 +37,7 @@ class CovidMultiImaging(Layout):
             frames: Largest number of frames of an ultrasound clip, evenly spaced; 0 = all.
         """
 
-        frames: int = 0
+        frames: Number = 0
 
     licence = "; ".join((CovidChestXray.licence, CovCTR.licence, POCUS.licence))
     citation = " ".join((CovidChestXray.citation, CovCTR.citation, POCUS.citation))

@@ -15,7 +15,8 @@
                         front.png
 
 A finding that a study's folder does not name is absent, unless the configuration says
-`data.blank: ignore`. A patient's folder of the same name under two findings is one patient. Folders
+`data.blank: ignore`. A patient's folder of the same name under two findings is one patient. Where
+the environment has `KGDX_PSEUDONYM_KEY`, studies and patients are named by a keyed hash. Folders
 without an image or text, and names that begin with `.` or `_`, are skipped. Then:
 
     kgdx data check folder --root DIR
@@ -41,6 +42,7 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._patients import warnings_on
 from experiments.datasets._pictures import draw, stem
+from experiments.privacy.pseudonyms import pseudonym
 from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -131,8 +133,11 @@ class Folder(Layout):
 
     def official_split(self, root: Path) -> Mapping[str, SplitSubset]:
         """Subset of each study by folder (`train`, `validation`, `test`); empty without `test`."""
-        found = _find(root).items()
-        subsets = {name: cast(SplitSubset, study.subset) for name, study in found if study.subset}
+        subsets = {
+            pseudonym("study", name): cast(SplitSubset, study.subset)
+            for name, study in _find(root).items()
+            if study.subset
+        }
         return subsets if "test" in subsets.values() else {}
 
     def tiny(self, folder: Path) -> None:
@@ -161,8 +166,8 @@ class Folder(Layout):
             p for path in found.reports for p in read_report(_bytes(root, path))
         )
         return Study(
-            study=name,
-            patient=found.patient,
+            study=pseudonym("study", name),
+            patient=pseudonym("patient", found.patient),
             images=tuple(StudyImage(path, modality, view) for path in found.images),
             report=report,
             dialogue=turns,

@@ -26,6 +26,7 @@ from experiments.datasets._made_up import draw_dicom, write_table
 from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._pictures import draw
 from experiments.datasets._tables import read_header
+from kg.bounds import Number
 from kg.errors import InputError, did_you_mean
 from kg.files.store import load_shipped
 from kg.model.graph import LabelSet
@@ -77,7 +78,7 @@ class MimicCXR(Pictured):
         """
 
         reports: bool = True
-        fewest_tokens: int = 0
+        fewest_tokens: Number = 0
 
     licence = "PhysioNet Credentialed Health Data License 1.5.0; no redistribution"
     citation = (

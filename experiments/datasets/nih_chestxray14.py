@@ -8,7 +8,6 @@ test; validation is taken from training.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +26,7 @@ from experiments.datasets._pictures import draw, stem
 from experiments.datasets._tables import open_table, read_lines
 from experiments.datasets._torchxrayvision import table_of
 from kg.errors import InputError, did_you_mean
+from kg.files.tables import cells_of
 from kg.model.graph import LabelSet
 
 __all__ = ["NIHChestXray14"]
@@ -240,8 +240,8 @@ def _reread(root: Path) -> dict[str, dict[str, Stated]]:
 def _boxes(path: Path) -> Iterator[Box]:
     # Read here: the published header names three columns more than the copies have cells
     with open_table(path) as lines:
-        rows = csv.reader(line.decode("utf-8-sig", errors="replace") for line in lines)
-        for number, row in enumerate(rows, start=1):
+        text = (line.decode("utf-8-sig", errors="replace") for line in lines)
+        for number, row in cells_of(text, path.name):
             if number == 1 or not row:
                 continue
             box = four_numbers(row[BOX_NUMBERS], f"{path}: row {number}")

@@ -24,6 +24,7 @@ from experiments.datasets._layout import Layout, Reading, Rejected
 from experiments.datasets._pictures import Pictures, draw, stem
 from experiments.datasets._sizes import Sizes
 from experiments.datasets._tables import Row, read_table
+from kg.bounds import Number
 from kg.errors import InputError, did_you_mean
 
 __all__ = ["POCUS"]
@@ -69,7 +70,7 @@ class POCUS(Layout):
             frames: Largest number of frames of a clip, evenly spaced; 0 = all.
         """
 
-        frames: int = 0
+        frames: Number = 0
 
     licence = "per file (column License): mostly CC BY-NC 4.0 and CC BY 4.0"
     citation = (

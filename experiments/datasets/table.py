@@ -16,8 +16,11 @@ Columns of the csv (comma-separated, UTF-8), one row for each study, in any orde
 Every other column is a finding, named as a concept of the graph (id, label or synonym), with the
 values 1 present, 0 absent, -1 uncertain, empty not stated.
 
-Where the environment has `KGDX_PSEUDONYM_KEY`, studies and patients are named by a keyed
-hash of their ids in everything that is written. File names stay: name no patient there.
+Files outside the csv's folder (absolute paths, `..`, links) are refused unless the option `outside`
+allows them (`--outside`).
+
+Where the environment has `KGDX_PSEUDONYM_KEY`, studies, patients and sources are named by a keyed
+hash of their ids in everything that is written, and so is a sex or age that is not written as one.
 """
 
 from __future__ import annotations
@@ -25,12 +28,15 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, TypeVar, get_args
 
 import numpy as np
 
 import kg.options
+from encoders.contents import members
 from encoders.reading.dialogue import read_dialogue
 from encoders.reading.plain import language_of, text_file
 from encoders.reading.report import read_report
@@ -39,8 +45,8 @@ from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._layout import Layout, Reading
 from experiments.datasets._patients import warnings_on
 from experiments.datasets._pictures import draw
-from experiments.datasets._pseudonyms import pseudonym
 from experiments.datasets._tables import Row, read_header, read_table, unique
+from experiments.privacy.pseudonyms import pseudonym
 from kg.errors import InputError, did_you_mean
 from kg.files.store import load_shipped
 from kg.model.graph import LabelSet
@@ -48,7 +54,11 @@ from kg.model.graph import LabelSet
 __all__ = ["Table"]
 
 SECTION_COLUMNS = ("indication", "comparison", "findings", "impression", "note", "comment")
-METADATA_COLUMNS = ("sex", "age")
+METADATA_COLUMNS = {
+    "sex": re.compile(r"f|m|o|u|w|x|(fe)?male|other|unknown", re.IGNORECASE),
+    "age": re.compile(r"\d{1,3}(\.\d+)?\s*(y|m|w|d)?\+?", re.IGNORECASE),
+}
+"""Columns of metadata, and how their values are written; others could name somebody."""
 COLUMNS = (
     "study",
     "patient",
@@ -83,9 +93,11 @@ class Table(Layout):
         Args:
             file: The csv under the root; empty = the only one that holds studies.
             label_source: Origin of the labels, which decides the leakage of a text policy.
+            outside: Whether files may lie outside the root, behind links as well.
         """
 
         file: str = ""
+        outside: bool = False
         label_source: tuple[str, ...] = ("findings", "impression")
 
     licence = "your own"
@@ -111,9 +123,9 @@ class Table(Layout):
         self.choice(labels)
         path = self._file(root)
         rows = unique(read_table(path, ("study",)), "study")
-        concepts = _findings(path, rows)
+        concepts, places = _findings(path, rows), self._places(root)
         return Reading(
-            tuple(_study(root, row, concepts) for row in rows.values()),
+            tuple(_study(places, row, concepts) for row in rows.values()),
             warnings=warnings_on(map(_patient, rows.values())),
         )
 
@@ -154,6 +166,9 @@ class Table(Layout):
                     + (int(ill), state)
                 )
 
+    def _places(self, root: Path) -> _Places:
+        return _Places(root, getattr(self.options, "outside", False))
+
     def _file(self, root: Path) -> Path:
         """The csv under the root.
 
@@ -162,7 +177,7 @@ class Table(Layout):
         """
         named = getattr(self.options, "file", "")
         if named:
-            return root / named
+            return root / self._places(root).at(named, f"{root}: the option `file`")
         if root.is_file():
             raise InputError(f"{root}: is a file", "name the folder it is in")
         found = sorted(root.glob("*.csv"))
@@ -211,16 +226,20 @@ def _patient(row: Row) -> str:
     return row.get("patient") or row["study"]
 
 
-def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
+def _study(places: _Places, row: Row, concepts: dict[str, str]) -> Study:
     stated: dict[str, Stated] = {}
     for column, concept in concepts.items():
         value = row.label(column)
         if value is not None:
             stated[concept] = value
-    images = _images(root, row)
-    metadata = {name: row.get(name) for name in METADATA_COLUMNS if row.get(name)}
+    images = _images(places, row)
+    metadata = {
+        name: cell if known.fullmatch(cell) else pseudonym(name, cell)
+        for name, known in METADATA_COLUMNS.items()
+        if (cell := row.get(name))
+    }
     if row.get("source"):
-        metadata["document"] = row.get("source")
+        metadata["document"] = pseudonym("source", row["source"])
     if images:
         metadata["modality"] = "+".join(sorted({image.modality for image in images}))
         metadata["view"] = "+".join(sorted({image.view for image in images}))
@@ -228,33 +247,70 @@ def _study(root: Path, row: Row, concepts: dict[str, str]) -> Study:
         study=pseudonym("study", row["study"]),
         patient=pseudonym("patient", _patient(row)),
         images=images,
-        report=tuple(_report(root, row)),
-        dialogue=read_dialogue(_text(root, row, "dialogue")) if row.get("dialogue") else (),
+        report=tuple(_report(places, row)),
+        dialogue=read_dialogue(_text(places, row, "dialogue")) if row.get("dialogue") else (),
         stated=stated,
         dataset="table",
         metadata=metadata,
     )
 
 
-def _images(root: Path, row: Row) -> tuple[StudyImage, ...]:
-    paths = [_place(root, path) for path in _values(row.get("image"))]
+def _images(places: _Places, row: Row) -> tuple[StudyImage, ...]:
+    paths = [places.at(path, _cell(row, "image")) for path in _values(row.get("image"))]
     modalities = _each(row, "modality", "cxr", KNOWN_MODALITIES, len(paths))
     views = _each(row, "view", "unknown", KNOWN_VIEWS, len(paths))
-    for path in paths:
-        if not (root / path).exists():  # a folder is a series of slices
-            raise InputError(
-                f"{row.file}: row {row.number}, column 'image': no file {path!r}",
-                f"paths start at {root}",
-            )
     return tuple(
         StudyImage(path, modality, view)
         for path, modality, view in zip(paths, modalities, views, strict=True)
     )
 
 
-def _place(root: Path, path: str) -> str:
-    r"""A path under the root; where no file is called so, `\` in it is read as `/`."""
-    return path if (root / path).exists() else path.replace("\\", "/")
+def _cell(row: Row, column: str) -> str:
+    return f"{row.file}: row {row.number}, column {column!r}"
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Files that a table names.
+
+    Args:
+        root: Folder their paths start at.
+        outside: Whether they may lie outside it.
+    """
+
+    root: Path
+    outside: bool
+
+    def at(self, path: str, where: str) -> str:
+        r"""A path from the root; where no file is called so, `\` in it is read as `/`.
+
+        Args:
+            path: The path as written.
+            where: Where it is written, for errors.
+
+        Raises:
+            InputError: If there is no such file, or it is outside the root and may not be.
+        """
+        found = path if (self.root / path).exists() else path.replace("\\", "/")
+        there = self.root / found
+        if not there.exists():
+            raise InputError(
+                f"{where}: no file {path!r}",
+                f"paths start at {self.root}; write a text itself where there is no file",
+            )
+        files = (there, *members(there))  # a folder is a series of slices
+        inside = self._real_root
+        if not (self.outside or all(file.resolve().is_relative_to(inside) for file in files)):
+            raise InputError(
+                f"{where}: {path!r} is outside {self.root}",
+                "copy its files into that folder, or allow others with --outside "
+                "(data.options.outside=true)",
+            )
+        return found
+
+    @cached_property
+    def _real_root(self) -> Path:
+        return self.root.resolve()
 
 
 def _each(
@@ -279,26 +335,20 @@ def _each(
     return found * count if len(found) == 1 else found[:count]
 
 
-def _report(root: Path, row: Row) -> Iterator[Passage]:
+def _report(places: _Places, row: Row) -> Iterator[Passage]:
     if row.get("report"):
-        yield from read_report(_text(root, row, "report"))
+        yield from read_report(_text(places, row, "report"))
     for name in SECTION_COLUMNS:
         if row.get(name):
             yield Passage(name, row[name], language_of(row[name]))
 
 
-def _text(root: Path, row: Row, column: str) -> bytes | str:
+def _text(places: _Places, row: Row, column: str) -> bytes | str:
     """The text of a cell, or the bytes of the file it names."""
     cell = row[column]
     if not cell.lower().endswith(".txt") or "\n" in cell or " " in cell.strip():
         return cell
-    path = root / _place(root, cell)
-    if not path.exists():
-        raise InputError(
-            f"{row.file}: row {row.number}, column {column!r}: no file {cell!r}",
-            f"paths start at {root}; write the text itself where there is no file",
-        )
-    return text_file(path)
+    return text_file(places.root / places.at(cell, _cell(row, column)))
 
 
 def _values(cell: str) -> list[str]:

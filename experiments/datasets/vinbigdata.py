@@ -27,6 +27,7 @@ from experiments.datasets._layout import Reading, Rejected
 from experiments.datasets._made_up import draw_dicom, write_table
 from experiments.datasets._pictured import ImageRow, Pictured, images
 from experiments.datasets._torchxrayvision import table_of
+from kg.bounds import Count
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import LabelSet
 
@@ -67,7 +68,7 @@ class VinBigData(Pictured):
             readers: Number of the three readers who must mark a finding for it to be present.
         """
 
-        readers: int = 1
+        readers: Count = 1
 
     licence = "PhysioNet Credentialed Health Data License 1.5.0, or the Kaggle challenge's rules"
     citation = (

@@ -97,6 +97,8 @@ def evaluate_run(
     opened = open_dataset(
         data, root, folder.path.parent / "cache", boxes=restored.preprocessor.needs.boxes
     )
+    if restored.preprocessor.reads_text and "text" not in without:
+        opened.check_text()
     known = restored.manifest.assignments
     home = dataset == restored.record.dataset and any(one.study in known for one in opened.studies)
     scope = EvaluationScope(restored, data, opened, locked, home, without)

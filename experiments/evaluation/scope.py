@@ -75,7 +75,7 @@ def data_of(
         # metadata describe the images
         reads = read_by(left) | ({"image"} if left.metadata else set())
         require = tuple(one for one in own.require if _REQUIRES[one] in reads)
-        data = data.model_copy(update={"require": require})
+        data = data.model_copy(update={"require": require, "duplicates": "join"})
     if (dataset, name) != (own.name, own.labels) and name in choices:
         data = data.model_copy(update={"blank": choices[name].blank})
     return data

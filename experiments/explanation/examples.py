@@ -15,6 +15,7 @@ from PIL import Image
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
 from encoders.study import Study, StudyImage
+from experiments.privacy.free_text import chosen_examples, kept_passages, text_of_examples
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.runs.build import RunContext
@@ -32,7 +33,7 @@ SIDE = 192
 
 
 def write_examples(folder: RunFolder, context: RunContext, result: ClassificationResult) -> None:
-    """Write a few test studies with images, text, predictions and their evidence."""
+    """Write a few test studies with predictions, their evidence, and chosen text and images."""
     cohort = context.cohorts["test"]
     chosen = _informative(result)
     batch = cohort.batch(chosen)
@@ -77,6 +78,10 @@ def _example(
     loader = context.preprocessor.images
     shown = loader.chosen(study, context.root) if loader else ()
     images = list(dict.fromkeys(replace(image, tile=None) for image in shown))
+    requested = context.experiment.examples
+    text = kept_passages(text, text_of_examples(requested))
+    if chosen_examples(requested) != "all":
+        images = []
     findings = []
     for column, finding in enumerate(subset.findings):
         label = subset.labels[place, column]

@@ -24,6 +24,7 @@ from experiments.inference.finding_matching import match_findings
 from experiments.loading.mixture import with_whole_paths
 from experiments.loading.tolerant import has_input, read_tolerantly
 from experiments.preparation.open_dataset import OpenDataset, build_dataset
+from experiments.privacy.pseudonyms import pseudonym
 from experiments.records.folder import RunFolder
 from experiments.runs.restore import RULE, Restored, restore
 from fusion.system import Prediction
@@ -200,9 +201,10 @@ def _of_path(restored: Restored, name: str, request: PredictionRequest) -> tuple
             f"images end in {', '.join(ENDINGS)}",
         )
     images, notes = _images(restored, pictures, request)
+    called = pseudonym("file", name)
     study = Study(
-        study=name,
-        patient=name,
+        study=called,
+        patient=called,
         images=tuple(images),
         report=tuple(part for one in reports for part in read_report(text_file(one))),
         dialogue=tuple(part for one in dialogues for part in read_dialogue(text_file(one))),

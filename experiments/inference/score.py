@@ -14,6 +14,7 @@ from experiments.metrics.arrays import FloatArray
 from experiments.metrics.ranking import auroc
 from fusion.capabilities import Classifies, able
 from fusion.system import System
+from kg.errors import RunDiverged
 
 __all__ = ["macro_auroc", "probabilities"]
 
@@ -36,6 +37,7 @@ def probabilities(
 
     Raises:
         InputError: If the system does not classify.
+        RunDiverged: If its outputs are not numbers.
     """
     classifier: Classifies = able(system, Classifies)
     was_training = system.training
@@ -49,6 +51,13 @@ def probabilities(
     if not rows:
         return np.zeros((0, len(findings)))
     array: FloatArray = torch.cat(rows).cpu().numpy()
+    possible = [classifier.basis(finding) != "not_possible" for finding in findings]
+    lost = int(np.isnan(array[:, possible]).any(axis=1).sum())
+    if lost:
+        raise RunDiverged(
+            f"training diverged: the predictions of {lost} of {len(array)} studies are not numbers",
+            "lower learning_rate of the stages or look at the data",
+        )
     return array
 
 

@@ -12,6 +12,7 @@ from encoders.reading.plain import clean_text, language_of, text_file
 from encoders.reading.report import read_report_with_flags
 from encoders.study import SECTIONS, Passage
 from experiments.datasets._tables import Row, read_header, read_table, unique
+from experiments.privacy.pseudonyms import pseudonym
 from kg.errors import InputError, did_you_mean
 from kg.mentions.sections import labelled_passages
 
@@ -60,11 +61,16 @@ class LabelText:
 
 
 def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) -> list[LabelText]:
-    """Read the texts of a file, folder or csv, in order.
+    """Read the texts of a file, folder or csv, in order; under a key their ids are pseudonyms.
 
     Raises:
         InputError: If there are none, a csv lacks the columns, or an id is empty or repeated.
     """
+    texts = _texts(path, kind, columns)
+    return [replace(text, id=pseudonym("study", text.id)) for text in texts]
+
+
+def _texts(path: Path, kind: Kind, columns: Columns) -> list[LabelText]:
     if path.is_dir():
         files = sorted(path.rglob("*.txt"))
         if not files:

@@ -16,6 +16,7 @@ from encoders.neighbours import NeighbourSampler
 from experiments.link_prediction.model import LinkPredictor, Messages
 from experiments.link_prediction.ranking import Answers, LinkMetrics, Ranks, measured, ranks
 from experiments.link_prediction.triples import Array, Triples
+from kg.bounds import Count, NotNegative, Number, Positive, Width
 from kg.errors import InputError, RunStopped
 from kg.options import Options, Part
 
@@ -46,17 +47,17 @@ class LinkOptions(Options):
 
     encoder: Part | None = None
     decoder: Part = Part(name="complex")
-    width: int = 200
-    epochs: int = 60
-    batch: int = 256
+    width: Width = 200
+    epochs: Count = 60
+    batch: Count = 256
     optimiser: Literal["adagrad", "adam"] = "adagrad"
-    rate: float = 0.1
-    network_rate: float = 0.05
-    penalty: float = 0.01
-    candidates: int = 0
-    relations: float = 0.25
-    neighbours: tuple[int, ...] = ()
-    check_every: int = 5
+    rate: Positive = 0.1
+    network_rate: Positive = 0.05
+    penalty: NotNegative = 0.01
+    candidates: Number = 0
+    relations: NotNegative = 0.25
+    neighbours: tuple[Count, ...] = ()
+    check_every: Count = 5
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ class Cohort:
         text: Text allowed by the policy, or None.
         evidence: Statements of that text, `[n, N]`, or None.
         concept_targets: Statements of full report and coding, `[n, N]`, NaN = not stated.
-        paired_text: Full report for contrastive losses, or None.
-        statements: Statements of the full reports with their words, or None.
+        paired_text: Report for contrastive losses, or None.
+        statements: Statements of the paired reports with their words, or None.
         facts: Encoded metadata `[n, F]`, or None.
         augmentation: Augmentation of training pixels, or None.
         sentences: Whether a training batch holds one sentence of each paired report.

@@ -209,11 +209,11 @@ class StudyPreprocessor:
         self.usual = dict(plain.get("usual", {}))
 
     def _extras(self, studies: Sequence[Study]) -> dict[str, Any]:
-        """Training-only targets and text: statements of reports and coding, and full reports."""
-        sources = self.experiment.concept_sources
+        """Training-only targets and text: statements of reports and coding, and paired reports."""
+        sources, policy = self.experiment.concept_sources, self.needs.paired_policy
         return {
             "concept_targets": self.text.concept_targets(studies, sources),
-            "paired_text": self.text.text(studies, "full", training=True) if self.pairs else None,
+            "paired_text": self.text.text(studies, policy, training=True) if self.pairs else None,
             "sentences": self.needs.sentences,
             "statements": self.text.statements(studies) if self.needs.statements else None,
         }

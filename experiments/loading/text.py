@@ -19,6 +19,7 @@ from encoders.text import TEXT_ENCODERS, Vocabulary
 from encoders.text._tokens import Tokenized
 from experiments.config.schema import TextPolicy, TextSection
 from experiments.loading.targets import passages_for
+from experiments.privacy.rare_words import without_rare_words
 from fusion.needs import NO_NEEDS, Needs
 from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
@@ -96,14 +97,17 @@ class TextLoader:
         self.redacted |= set(known).union(*(self.graph.descendants(finding) for finding in known))
 
     def fit(self, studies: Sequence[Study], *, paired: bool) -> None:
-        """Learn a vocabulary from the training text, and from full reports where they pair."""
-        policies = {self.training_policy, *(("full",) if paired else ())} - {"none"}
+        """Learn a vocabulary from the training text, and from reports where they pair."""
+        policies: set[TextPolicy] = {self.training_policy} - {"none"}
+        if paired:
+            policies.add(self.needs.paired_policy)
         texts = [
-            self.passages(study, cast(TextPolicy, policy), training=True)
+            self.passages(study, policy, training=True)
             for policy in sorted(policies)
             for study in studies
         ]
-        self.encoder.fit(texts)
+        patients = [study.patient for study in studies] * len(policies)
+        self.encoder.fit(without_rare_words(texts, patients))
 
     def passages(self, study: Study, policy: TextPolicy, *, training: bool = False) -> Passages:
         """Passages of a study that a policy allows; training loses clauses on held-out concepts."""
@@ -186,11 +190,12 @@ class TextLoader:
         return targets
 
     def statements(self, studies: Sequence[Study]) -> Statements:
-        """Statements of the full reports with their words, for training; none on held-out concepts.
+        """Statements of paired reports with their words, for training; none on held-out concepts.
 
-        Sentences and words are counted as in `text(studies, "full", training=True)`.
+        Sentences and words are counted as in the text of the paired policy.
         """
-        passages = [self.passages(study, "full", training=True) for study in studies]
+        policy = self.needs.paired_policy
+        passages = [self.passages(study, policy, training=True) for study in studies]
         tokenized: Tokenized = self.encoder.tokenized(passages)
         rows = [
             [

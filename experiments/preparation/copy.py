@@ -16,15 +16,24 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.study import Study, study_of
+from encoders.study import Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Rejected
-from experiments.preparation.index import REJECTED, STUDIES_FILE, read_rejected
+from experiments.preparation.index import (
+    INDEX,
+    REJECTED,
+    STUDIES_FILE,
+    read_columns,
+    read_rejected,
+)
 from experiments.preparation.shards import FOLDER, Shards
 from experiments.preparation.store import ABOUT, ImageStore
+from experiments.preparation.stored import stored_study
+from experiments.privacy.pseudonyms import unsealed
 from experiments.splits.manifest import Manifest, manifest_name
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of
+from kg.options import Options, parse_options
 
 __all__ = ["RECORD", "PreparedCopy", "StudyTable"]
 
@@ -63,7 +72,7 @@ class StudyTable(Sequence[Study]):
     def __getitem__(self, place: int | slice) -> Study | StudyTable:
         if isinstance(place, slice):
             return StudyTable(self.path, self.rows[place])
-        return study_of(json_of(self._record(int(self.rows[place]))))
+        return stored_study(json_of(self._record(int(self.rows[place]))))
 
     def __iter__(self) -> Iterator[Study]:
         return (self[place] for place in range(len(self)))
@@ -106,7 +115,8 @@ class PreparedCopy:
         try:
             record = json_in(path)
             kept = {key: record[key] for key in (*KEPT, "root", "fingerprint")}
-            return cls(folder, {**kept, "warnings": record.get("warnings", ())})
+            later = {"warnings": (), "lacks_text": False}
+            return cls(folder, {**kept, **{key: record.get(key, later[key]) for key in later}})
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not readable: {error}", "prepare again") from None
 
@@ -117,7 +127,7 @@ class PreparedCopy:
         Raises:
             InputError: If it is no longer there.
         """
-        path = Path(self.record["root"])
+        path = Path(unsealed(self.record["root"]))
         if not path.is_dir():
             raise InputError(
                 f"{self.folder}: the raw folder {path} it was made from is missing",
@@ -125,19 +135,40 @@ class PreparedCopy:
             )
         return path
 
-    def check(self, name: str, labels: str, options: Mapping[str, Any]) -> None:
+    def check(self, name: str, labels: str, options: Options) -> None:
         """Raise for a run of another data set, other labels or other options.
 
         Raises:
             InputError: If they differ from those of the copy.
         """
-        requested = {"dataset": name, "labels": labels, "options": dict(options)}
+        held = {key: self.record[key] for key in KEPT}
+        if held["dataset"] == name:  # an option that the copy does not know has its default
+            known = parse_options(type(options), held["options"], where=str(self.folder / RECORD))
+            held["options"] = known.model_dump(mode="json")
+        plain = options.model_dump(mode="json")
+        requested = {"dataset": name, "labels": labels, "options": plain}
         for key in KEPT:
-            if requested[key] != self.record[key]:
+            if requested[key] != held[key]:
                 raise InputError(
-                    f"{self.folder}: is a copy with {key} {self.record[key]!r}, "
+                    f"{self.folder}: is a copy with {key} {held[key]!r}, "
                     f"the run needs {requested[key]!r}",
                     "prepare another copy, or name the raw folder with --root",
+                )
+
+    def check_together(self) -> None:
+        """Raise where an image is in several groups, as in a copy that lists duplicates only.
+
+        Raises:
+            InputError: With the first such image and its studies.
+        """
+        groups: dict[str, tuple[str, str]] = {}
+        for digest, study, group in read_columns(self.folder / INDEX, "sha256", "study", "group"):
+            other, owner = groups.setdefault(digest, (study, group))
+            if owner != group:
+                raise InputError(
+                    f"{self.folder}: studies {other} and {study} of two patients hold the same "
+                    "image, and a split may separate them",
+                    "prepare again with --duplicates join, or set data.duplicates=list",
                 )
 
     @cached_property

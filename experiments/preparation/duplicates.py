@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from encoders.study import Study
 from experiments.preparation.image_scan import ScannedImage
+from experiments.privacy.pseudonyms import sealed
 from experiments.records.atomic import atomic_path
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
@@ -147,4 +148,4 @@ def write_duplicates(path: Path, studies: Sequence[Study], duplicates: Mapping[s
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(("duplicates", "study", "group", "path"))
-        writer.writerows(map(cell, row) for row in rows)
+        writer.writerows(map(cell, (*row, sealed(path))) for *row, path in rows)

@@ -25,6 +25,7 @@ from encoders.reading.limits import Grey, check_file
 from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
+from experiments.privacy.pseudonyms import is_keyed, pseudonym, sealed, unsealed
 from experiments.workers import end_with_parent
 from kg.errors import InputError
 from kg.files.json_text import json_of
@@ -132,7 +133,9 @@ class ImageScan:
 
         An incomplete last line is from a killed writer and is dropped.
         """
-        first = json.dumps(asdict(self.recipe)) + "\n"
+        # names in it are sealed with the key of the environment: one of another key is restarted
+        key = {"key": pseudonym("key", self.recipe.version)} if is_keyed() else {}
+        first = json.dumps(asdict(self.recipe) | key) + "\n"
         lines: list[str] = []
         if self.journal.is_file():
             lines = self.journal.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -144,7 +147,8 @@ class ImageScan:
             os.truncate(self.journal, sum(len(line.encode()) for line in (first, *whole)))
         entries = {}
         for line in whole:
-            entry = ScannedImage(**json_of(line))
+            values = json_of(line)
+            entry = ScannedImage(**values | {"path": unsealed(values["path"])})
             unchanged = (entry.size, entry.changed) == stamp(self.root / entry.path)
             if entry.path in requested and unchanged:
                 entries[entry.path] = entry
@@ -156,7 +160,9 @@ class ImageScan:
             with self.squares.open("rb") as kept:
                 os.fsync(kept.fileno())
         with self.journal.open("a", encoding="utf-8") as lines:
-            lines.writelines(json.dumps(asdict(look)) + "\n" for look in scanned)
+            lines.writelines(
+                json.dumps(asdict(look) | {"path": sealed(look.path)}) + "\n" for look in scanned
+            )
             lines.flush()
             os.fsync(lines.fileno())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from encoders.study import Study, plain
+from encoders.study import Study
 from experiments.datasets._layout import Rejected
 from experiments.preparation.image_scan import ScannedImage
+from experiments.preparation.stored import stored
+from experiments.privacy.pseudonyms import sealed, unsealed
 from experiments.records.atomic import atomic_path
 from kg.errors import InputError
 from kg.files.shown import cell, of_cell
@@ -24,6 +26,7 @@ __all__ = [
     "INDEX",
     "REJECTED",
     "STUDIES_FILE",
+    "read_columns",
     "read_rejected",
     "write_images",
     "write_rejected",
@@ -80,7 +83,7 @@ def write_images(
                         "study": study.study,
                         "group": study.patient,
                         "place": place,
-                        "path": image.path,
+                        "path": sealed(image.path),
                         "modality": image.modality,
                         "view": image.view,
                         "bytes": look.size,
@@ -99,10 +102,8 @@ def write_studies(
 
     def rows() -> Iterator[dict[str, Any]]:
         for study in studies:
-            record = plain(study)
-            kept = [image for image in record["images"] if not scanned[image["path"]].reason]
-            record["images"] = kept
-            text = json.dumps(record, ensure_ascii=False)
+            images = tuple(image for image in study.images if not scanned[image.path].reason)
+            text = json.dumps(stored(replace(study, images=images)), ensure_ascii=False)
             yield {"study": study.study, "group": study.patient, "record": text}
 
     _write(path, STUDIES, rows())
@@ -113,7 +114,15 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(tuple(field.name for field in fields(Rejected)))
-        writer.writerows(map(cell, astuple(item)) for item in rejected)
+        for item in rejected:
+            row = (sealed(item.file), item.row, item.reason, sealed(item.item))
+            writer.writerow(map(cell, row))
+
+
+def read_columns(path: Path, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Rows of some columns of a table."""
+    table = parquet.read_table(path, columns=list(names))
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def read_rejected(path: Path) -> tuple[Rejected, ...]:
@@ -125,7 +134,12 @@ def read_rejected(path: Path) -> tuple[Rejected, ...]:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             return tuple(
-                Rejected(of_cell(row["file"]), int(row["row"]), row["reason"], of_cell(row["item"]))
+                Rejected(
+                    unsealed(of_cell(row["file"])),
+                    int(row["row"]),
+                    row["reason"],
+                    unsealed(of_cell(row["item"])),
+                )
                 for row in csv.DictReader(lines)
             )
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.config.schema import Duplicates
 from experiments.datasets import DATASETS, NeededFile
 from experiments.datasets._layout import Layout, Reading, Rejected, log_warnings, present
 from experiments.datasets._tables import read_header
+from experiments.preparation.same_images import together_by_image
 from kg.errors import InputError
 
 State = Literal["found", "missing", "wrong"]
@@ -126,16 +128,28 @@ def how_to_get(file: NeededFile, root: Path, name: str = "NAME") -> str:
     return file.apply or f"from {file.giver}"
 
 
-def read(dataset: Any, root: Path, labels: str) -> Reading:
+def read(dataset: Any, root: Path, labels: str, duplicates: Duplicates = "refuse") -> Reading:
     """Read the studies and what was left out; warnings are logged.
 
     A data set without `read` leaves nothing out.
+
+    Args:
+        dataset: The data set.
+        root: Its own folder.
+        labels: Label set.
+        duplicates: Treatment of an image that several patients share.
+
+    Raises:
+        InputError: If a file is missing or wrong, or such an image has opposite labels.
     """
     if hasattr(dataset, "read"):
         reading: Reading = dataset.read(root, labels=labels)
-        log_warnings(root, reading.warnings)
-        return reading
-    return Reading(tuple(dataset.studies(root, labels=labels)))
+    else:
+        reading = Reading(tuple(dataset.studies(root, labels=labels)))
+    locked_as = str(getattr(dataset, "locked_as", ""))
+    reading = together_by_image(reading, root, duplicates, locked_as)
+    log_warnings(root, reading.warnings)
+    return reading
 
 
 def reasons(rejected: Iterable[Rejected]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from encoders.study import SplitSubset, Study
-from experiments.config.schema import DataSection, SplitSection
+from experiments.config.schema import DataSection, Duplicates, SplitSection
 from experiments.datasets import DATASETS, LabelChoice
 from experiments.datasets._boxes import Box, with_boxes
 from experiments.datasets._layout import Reading, Rejected, log_warnings
@@ -42,6 +42,7 @@ class OpenDataset:
         folder: Its own raw folder, or a prepared copy.
         copy: The prepared copy that the folder is, or None.
         boxes: Whether images have the boxes marked in them.
+        duplicates: Treatment of an image that several patients share.
     """
 
     name: str
@@ -50,6 +51,7 @@ class OpenDataset:
     folder: Path
     copy: PreparedCopy | None = None
     boxes: bool = False
+    duplicates: Duplicates = "join"
 
     @classmethod
     def open(cls, name: str, dataset: Any, folder: Path, labels: str = "") -> OpenDataset:
@@ -68,7 +70,7 @@ class OpenDataset:
         usual = copy.record["labels"] if copy is not None else dataset.label_choices[0].name
         choice = _choice(name, dataset, labels or str(usual))
         if copy is not None:
-            copy.check(name, choice.name, dataset.options.model_dump(mode="json"))
+            copy.check(name, choice.name, dataset.options)
             log_warnings(folder, copy.record["warnings"])
         return cls(name, dataset, choice, folder, copy)
 
@@ -125,6 +127,18 @@ class OpenDataset:
         """Rows and images that did not become part of a study."""
         return self._reading.rejected if self.copy is None else self.copy.rejected
 
+    def check_text(self) -> None:
+        """Raise for a copy whose text was left out, as a run that reads text would not read it.
+
+        Raises:
+            InputError: If text was left out.
+        """
+        if self.copy is not None and self.copy.record["lacks_text"]:
+            raise InputError(
+                f"{self.folder}: reports and dialogues were left out of it, the run reads them",
+                "prepare with --free-text deidentified or all, or name the raw folder with --root",
+            )
+
     @cached_property
     def locked(self) -> frozenset[str]:
         """Ids of the locked test set."""
@@ -166,7 +180,7 @@ class OpenDataset:
 
     @cached_property
     def _reading(self) -> Reading:
-        reading = read(self.dataset, self.folder, self.choice.name)
+        reading = read(self.dataset, self.folder, self.choice.name, self.duplicates)
         for reason, count in reasons(reading.rejected).items():
             log.warning("%s: %d left out: %s", self.folder.name, count, reason)
         return reading
@@ -182,11 +196,14 @@ def open_dataset(data: DataSection, root: Path, cache: Path, *, boxes: bool = Fa
         boxes: Whether images have the boxes marked in them.
 
     Raises:
-        InputError: If it is missing or has no such labels, or a copy is of another data set.
+        InputError: If it is missing or has no such labels, or a copy is of another data set, or
+            keeps patients apart who share an image.
     """
     dataset = build_dataset(data.name, data.options)
     opened = OpenDataset.find(data.name, dataset, root, cache, data.labels)
-    return replace(opened, boxes=boxes)
+    if opened.copy is not None and data.duplicates != "list":
+        opened.copy.check_together()
+    return replace(opened, boxes=boxes, duplicates=data.duplicates)
 
 
 def build_dataset(

@@ -8,12 +8,10 @@ no copy.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +23,7 @@ from numpy.typing import NDArray
 from encoders.contents import file_hash
 from encoders.reading.picture import READING
 from encoders.reading.transforms import RECIPES
-from encoders.study import SplitSubset, Study, plain
+from encoders.study import SplitSubset, Study
 from experiments.config.schema import SplitSection
 from experiments.datasets._layout import Reading, Rejected
 from experiments.preparation.copy import RECORD, StudyTable
@@ -35,7 +33,7 @@ from experiments.preparation.duplicates import (
     refuse_divided,
     write_duplicates,
 )
-from experiments.preparation.image_scan import ImageScan, Recipe, ScannedImage, stamp
+from experiments.preparation.image_scan import ImageScan, Recipe, ScannedImage
 from experiments.preparation.index import (
     INDEX,
     REJECTED,
@@ -45,9 +43,13 @@ from experiments.preparation.index import (
     write_studies,
 )
 from experiments.preparation.inspection import read
+from experiments.preparation.plan import PLAIN, Plan, fingerprint_of
 from experiments.preparation.shards import FOLDER as SHARDS
 from experiments.preparation.shards import Sample, write_shards
 from experiments.preparation.store import ABOUT, SQUARES, ImageStore
+from experiments.preparation.stored import NO_TEXT, kept_reading
+from experiments.privacy.free_text import chosen_text
+from experiments.privacy.pseudonyms import sealed
 from experiments.records.atomic import remove_leftovers, write_json
 from experiments.splits.manifest import (
     Manifest,
@@ -67,29 +69,6 @@ TABLES = (INDEX, STUDIES_FILE, "duplicates.csv", REJECTED)
 FRACTIONS = (0.1, 0.01)
 FEWEST = 5
 """Fewest training groups of a fraction that is written."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Options of a preparation.
-
-    Args:
-        workers: Number of processes; it does not change the result.
-        side: Side in pixels of decoded images; 0 = none.
-        view: View recipe of the decoded images.
-        shards: Number of shards for streaming; 0 = none.
-        duplicates: Treatment of near-duplicate images in two subsets of a split: `refuse` =
-            error; `join` = their patients become one group; `list` = listed only.
-    """
-
-    workers: int = 1
-    side: int = 0
-    view: str = "whole"
-    shards: int = 0
-    duplicates: Literal["refuse", "join", "list"] = "refuse"
-
-
-PLAIN = Plan()
 
 
 @dataclass(frozen=True)
@@ -140,14 +119,16 @@ def prepare(
 
     Raises:
         InputError: If `out` is in the raw folder, an input is wrong, a split divides
-            near-duplicates, or something is left out under `strict`.
+            near-duplicates, something is left out under `strict`, or text cannot be
+            de-identified.
     """
     if out.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{out} is in the raw folder {root}", "write to another folder")
     if plan.view not in RECIPES:
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
-    reading = read(dataset, root, labels)
+    plan = replace(plan, text=chosen_text(plan.text))
+    reading = read(dataset, root, labels, plan.duplicates)
     official = official_subsets(dataset, root)
     fingerprint = fingerprint_of(name, reading, root, plan, official)
     before = unchanged(out, fingerprint)
@@ -164,7 +145,8 @@ def prepare(
                 raise _refusal(root, refused)
             (out / RECORD).unlink(missing_ok=True)
             work = _Work(name, dataset, root, out, labels, plan, official)
-            return work.write(replace(reading, rejected=refused), scanned, fingerprint)
+            reading = kept_reading(replace(reading, rejected=refused), chosen_text(plan.text))
+            return work.write(reading, scanned, fingerprint)
     except Timeout:
         raise InputError(f"{out}: another process prepares it", "wait for it to end") from None
     except OSError as error:
@@ -172,25 +154,6 @@ def prepare(
         raise InputError(
             f"{out} cannot be written: {reason}", "free space, or check its permissions"
         ) from error
-
-
-def fingerprint_of(
-    name: str, reading: Reading, root: Path, plan: Plan, official: Mapping[str, SplitSubset]
-) -> str:
-    """SHA-256 over the inputs of a preparation.
-
-    Inputs are the data set, the version, the options, everything that was read (texts, labels,
-    rejected rows, the official split), and size and time of change of every image.
-    """
-    options = asdict(replace(plan, workers=1))
-    digest = hashlib.sha256(f"{name}\n{version('kgdx')}\n{json.dumps(options)}\n".encode())
-    for study in reading.studies:
-        digest.update(json.dumps(plain(study), sort_keys=True).encode())
-        for image in study.images:
-            digest.update(f"{stamp(root / image.path)}\n".encode())
-    digest.update(json.dumps([astuple(item) for item in reading.rejected]).encode())
-    digest.update(json.dumps(sorted(official.items())).encode())
-    return digest.hexdigest()
 
 
 def unchanged(out: Path, fingerprint: str) -> Prepared | None:
@@ -295,7 +258,8 @@ class _Work:
             "dataset": self.name,
             "options": self.dataset.options.model_dump(mode="json"),
             "labels": self.labels,
-            "root": str(self.root.resolve()),
+            "root": sealed(str(self.root.resolve())),
+            "lacks_text": NO_TEXT in reading.warnings,
             "fingerprint": fingerprint,
             "studies": len(studies),
             "pictures": pictures,

@@ -25,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.contents import file_hash
-from encoders.study import Study, plain, study_of
+from encoders.study import Study
+from experiments.preparation.stored import stored, stored_study
+from experiments.privacy.pseudonyms import sealed, unsealed
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of
@@ -120,8 +122,8 @@ class Shards:
             if SQUARES in sample:
                 squares = np.load(io.BytesIO(sample[SQUARES]), allow_pickle=False)
             record = json_of(sample[RECORD])
-            held = tuple(record["held"])
-            yield Sample(int(sample["__key__"]), study_of(record["study"]), held, squares)
+            held = tuple(map(unsealed, record["held"]))
+            yield Sample(int(sample["__key__"]), stored_study(record["study"]), held, squares)
 
 
 def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], count: int) -> None:
@@ -156,9 +158,10 @@ def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], co
             for name in names
         ]
         for sample in samples:
+            held = tuple(map(sealed, sample.held))
             written: dict[str, str | bytes] = {
                 "__key__": f"{sample.row:09d}",
-                RECORD: json.dumps({"study": plain(sample.study), "held": sample.held}).encode(),
+                RECORD: json.dumps({"study": stored(sample.study), "held": held}).encode(),
             }
             if len(sample.squares):
                 written[SQUARES] = _packed(sample.squares)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.preparation.index import INDEX
+from experiments.preparation.index import INDEX, read_columns
+from experiments.privacy.pseudonyms import unsealed
 from kg.errors import InputError
 from kg.files.json_text import json_in
 
@@ -131,16 +132,11 @@ class ImageStore:
     @cached_property
     def _rows(self) -> dict[str, int]:
         """Row of each image by its path."""
-        from pyarrow import parquet
-
-        table = parquet.read_table(self.folder / INDEX, columns=["path", "row"])
-        return dict(zip(table["path"].to_pylist(), table["row"].to_pylist(), strict=True))
+        rows = read_columns(self.folder / INDEX, "path", "row")
+        return {unsealed(path): row for path, row in rows}
 
     @cached_property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the file of each stored image, by its path."""
-        from pyarrow import parquet
-
-        table = parquet.read_table(self.folder / INDEX, columns=["path", "sha256", "row"])
-        rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
-        return {path: digest for path, digest, row in rows if row >= 0}
+        rows = read_columns(self.folder / INDEX, "path", "sha256", "row")
+        return {unsealed(path): digest for path, digest, row in rows if row >= 0}

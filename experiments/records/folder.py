@@ -113,9 +113,34 @@ class RunFolder:
         """The page of the run."""
         return self.path / "report.html"
 
+    @property
+    def signature(self) -> Path:
+        """Signature of all other files, where the run was signed."""
+        return self.path / "signature.json"
+
+    @property
+    def lock(self) -> Path:
+        """Lock of the process that writes the folder."""
+        return self.path / "lock"
+
     def load_record(self) -> RunRecord:
         """The run record."""
         return RunRecord.load(self.record)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a process holds the folder."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -129,13 +154,14 @@ class RunFolder:
         Raises:
             InputError: If another process holds the folder.
         """
-        handle = _lock(self.path / "lock")
+        handle = _lock(self.lock)
         try:
             remove_leftovers(self.path)
             yield
         except BaseException as error:
             stopped = isinstance(error, RunStopped) or not isinstance(error, Exception)
-            status = self._mark("stopped" if stopped else "failed")
+            reason = error.message if isinstance(error, RunStopped) else ""
+            status = self._mark("stopped" if stopped else "failed", reason)
             self._clear_if_empty()
             if status == "stopped" and any(self.checkpoints.glob("*/*")):
                 error.add_note(f"kgdx experiment resume {shlex.quote(str(self.path))}")
@@ -143,12 +169,12 @@ class RunFolder:
         finally:
             os.close(handle)
 
-    def _mark(self, status: Status) -> Status | None:
+    def _mark(self, status: Status, reason: str) -> Status | None:
         """Record the end of an interrupted run; returns the status in the record."""
         try:
             record = self.load_record()
             if record.status == "running":
-                record = replace(record, status=status, finished=now())
+                record = replace(record, status=status, reason=reason, finished=now())
                 record.save(self.record)
         except InputError:  # an unwritable record must not hide the first error
             return None
@@ -156,7 +182,7 @@ class RunFolder:
 
     def _clear_if_empty(self) -> None:
         """Remove the folder of a run that holds nothing but its configuration."""
-        begun = {self.config, self.log, self.path / "lock"}
+        begun = {self.config, self.log, self.lock}
         if not {path for path in self.path.rglob("*") if path.is_file()} - begun:
             shutil.rmtree(self.path, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from experiments.privacy.pseudonyms import pseudonym_of_path
 from experiments.records.atomic import write_text
-from kg.errors import InputError
+from kg.errors import InputError, RunStopped
 from kg.files.json_text import json_of
 
 __all__ = ["append_metrics", "log_to", "read_metrics", "rewind_metrics"]
@@ -60,15 +62,28 @@ def rewind_metrics(path: Path, key: str, last: float) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
 
 
+class _LogFormatter(logging.Formatter):
+    """Formatter of a log file: a path among the arguments of a message is a pseudonym."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record.args, tuple):
+            record = copy.copy(record)
+            record.args = tuple(map(pseudonym_of_path, record.args or ()))
+        return super().format(record)
+
+
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Append log messages of the four packages (from `INFO` up) to a file."""
+    """Append log messages of the four packages (from `INFO` up) to a file.
+
+    So is the reason why a run stopped, which the command line prints by itself.
+    """
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", "mend rights") from error
     form = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    handler.setFormatter(logging.Formatter(form))
+    handler.setFormatter(_LogFormatter(form))
     handler.setLevel(logging.INFO)
     loggers = [logging.getLogger(name) for name in PACKAGES]
     levels = [logger.level for logger in loggers]
@@ -78,6 +93,10 @@ def log_to(path: Path) -> Iterator[None]:
             logger.setLevel(logging.INFO)
     try:
         yield
+    except RunStopped as error:
+        values = {"name": __name__, "levelname": "ERROR", "msg": str(error)}
+        handler.handle(logging.makeLogRecord(values))
+        raise
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(handler)

@@ -28,7 +28,7 @@ __all__ = [
     "with_todays_names",
 ]
 
-Status = Literal["running", "finished", "stopped", "failed"]
+Status = Literal["running", "finished", "stopped", "diverged", "failed"]
 FORMAT = 1
 DISTANCE = "graph_distance"
 """Metric of a held-out finding: cost of the path to the nearest finding trained on."""
@@ -165,7 +165,7 @@ class RunRecord:
 
     Args:
         run: Run id, the name of its folder.
-        status: `running`, `finished`, `stopped` (can be resumed) or `failed`.
+        status: `running`, `finished`, `stopped` (can be resumed), `diverged` or `failed`.
         experiment: The resolved configuration.
         config_hash: Its SHA-256.
         command: Command line that started it.
@@ -200,6 +200,7 @@ class RunRecord:
         started_from: Finished runs whose weights it began with.
         supervision: Supervision of its weights, its parents' included: `labels`, `reports` (as
             text), `statements` (read from reports), `coded` (indexing terms).
+        reason: Why it stopped before its end; empty = it did not, or was interrupted.
     """
 
     run: str
@@ -237,6 +238,14 @@ class RunRecord:
     tasks: tuple[str, ...] = ("classification",)
     started_from: tuple[StartedFrom, ...] = ()
     supervision: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def way_on(self) -> str:
+        """How to finish a run that is not finished."""
+        if self.status == "diverged":
+            return "run it again with a lower learning_rate"
+        return f"kgdx experiment resume {self.run}"
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain values, as in `record.json` and `experiment show --json`."""

@@ -156,7 +156,8 @@ def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
     if headline is None:
         status = record.get("status")
         ended = f": it is {status}" if status and status != "finished" else ""
-        return f"This run has no macro AUROC on {files.part}{ended}."
+        reason = f" {sentence}." if (sentence := str(record.get("reason") or "")) else ""
+        return f"This run has no macro AUROC on {files.part}{ended}.{reason}"
     text = f"Macro AUROC {number(headline)}"
     if span(headline):
         text += f" (95% interval {span(headline)})"

@@ -22,6 +22,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.journal import log_to, read_metrics
 from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
+from experiments.records.surroundings import now
 from experiments.runner.monitors import check_monitor, monitored
 from experiments.runs.build import RunContext, build_context
 from experiments.runs.exposure import write_exposure
@@ -38,7 +39,7 @@ from experiments.training.distributed import (
 )
 from experiments.training.fit import fit_stage
 from fusion.stage import Stage
-from kg.errors import InputError
+from kg.errors import InputError, RunDiverged
 
 __all__ = ["run_worker", "resume_run", "run_experiment", "train"]
 
@@ -73,7 +74,7 @@ def resume_run(folder: RunFolder, root: Path) -> None:
     """Resume a run from its last checkpoint, to the same weights as without interruption.
 
     Raises:
-        InputError: If the run is finished, or data, graph or split are no longer the same.
+        InputError: If the run is finished or diverged, or data, graph or split have changed.
     """
     if is_worker():
         run_worker(root)
@@ -81,6 +82,8 @@ def resume_run(folder: RunFolder, root: Path) -> None:
     record = folder.load_record()
     if record.status == "finished":
         raise InputError(f"{folder.run} is finished", "look at it: kgdx experiment show")
+    if record.status == "diverged":
+        raise InputError(f"{folder.run} diverged and would again: {record.reason}", record.way_on)
     experiment = resolve(str(folder.config))
     with folder.hold(), log_to(folder.log):
         _execute(folder, experiment, root, record.command, resume=True)
@@ -131,15 +134,32 @@ def _execute(
     record.save(folder.record)
     times = {"assemble": time.monotonic() - began}
     try:
-        with process_group(folder.path, root, experiment.devices) as process:
-            chosen = train(folder, context, process)
+        done = _train_and_measure(folder, context, root, record, times)
     except StopRequested as stop:
         log.warning("stopped by %s", signal.Signals(stop.number).name)
         spent = record.seconds + time.monotonic() - began
         replace(record, status="stopped", seconds=spent).save(folder.record)
         os.kill(os.getpid(), stop.number)  # no step is half done now
         raise KeyboardInterrupt from None
-    times["train"] = time.monotonic() - began - times["assemble"]
+    except RunDiverged as error:
+        spent = record.seconds + time.monotonic() - began
+        _end(folder, replace(record, status="diverged", reason=error.message, seconds=spent))
+        raise
+    _end(folder, replace(done, seconds=record.seconds + time.monotonic() - began))
+
+
+def _train_and_measure(
+    folder: RunFolder,
+    context: RunContext,
+    root: Path,
+    record: RunRecord,
+    times: dict[str, float],
+) -> RunRecord:
+    """Train, and measure the tasks; `times` receives the seconds of both."""
+    began, experiment = time.monotonic(), context.experiment
+    with process_group(folder.path, root, experiment.devices) as process:
+        chosen = train(folder, context, process)
+    times["train"] = time.monotonic() - began
     if experiment.split.kind == "locked":
         note_use(folder.path.parent, _locked_use(record))
     results = [TASKS.load(name)().measure(folder, context) for name in context.tasks]
@@ -147,12 +167,14 @@ def _execute(
         if isinstance(result, ClassificationResult):
             write_examples(folder, context, result)
     write_trained_encoder(folder, context.preprocessor)
-    seconds = time.monotonic() - began
-    times["test"] = seconds - times["assemble"] - times["train"]
-    seconds += record.seconds
+    times["test"] = time.monotonic() - began - times["train"]
     done = finished_record(record, results, times)
-    warnings = (*done.warnings, *_skipped_steps(folder))
-    replace(done, seconds=seconds, chosen=chosen, warnings=warnings).save(folder.record)
+    return replace(done, chosen=chosen, warnings=(*done.warnings, *_skipped_steps(folder)))
+
+
+def _end(folder: RunFolder, record: RunRecord) -> None:
+    """Save the record of a run that has ended, and write its page."""
+    replace(record, finished=now()).save(folder.record)
     from experiments.reports.run_page import write_run_page
 
     write_run_page(folder.path)

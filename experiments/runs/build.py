@@ -149,6 +149,8 @@ def build_context(
         cache=cache,
         runs=runs,
     )
+    if preprocessor.reads_text:
+        opened.check_text()
     seen = {parent.folder.run: parent.exposure for parent in parents}
     check_unseen(seen, data.name, subsets["test"], opened.root)
     hand_over_reading(parents, preprocessor)

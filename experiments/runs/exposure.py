@@ -12,6 +12,7 @@ from encoders.contents import Contents
 from encoders.study import Study
 from experiments.datasets import DATASETS
 from experiments.datasets._near_duplicates import Picture, published, read_pairs
+from experiments.privacy.pseudonyms import sealed, unsealed
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.splits.manifest import Manifest
@@ -47,7 +48,9 @@ def write_exposure(
                 for path in {image.path for image in loader.chosen(study, context.root)}:
                     digest = loader.contents.hash(context.root / path)
                     rows.add((digest, study.dataset, published(path)))
-    values: dict[str, list[Any]] = {"pictures": sorted(rows)}
+    values: dict[str, list[Any]] = {
+        "pictures": [(digest, dataset, sealed(name)) for digest, dataset, name in sorted(rows)]
+    }
     known = DATASETS.names()
     more = [(one.name, study) for one in context.further for study in one.studies]
     studies = {name for parent in parents for name in parent.studies}
@@ -118,7 +121,7 @@ class Exposure:
         path = folder.path / SEEN
         if path.is_file():
             values = json_in(path)
-            rows = frozenset((row[0], row[1], row[2]) for row in values["pictures"])
+            rows = frozenset((row[0], row[1], unsealed(row[2])) for row in values["pictures"])
             hashes = frozenset(row[0] for row in rows)
             studies |= set(values.get("studies", ()))
             groups |= set(values.get("groups", ()))

@@ -78,9 +78,7 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     """
     record = folder.load_record()
     if record.status != "finished":
-        raise InputError(
-            f"{folder.run} is {record.status}, not finished", f"kgdx experiment resume {folder.run}"
-        )
+        raise InputError(f"{folder.run} is {record.status}, not finished", record.way_on)
     experiment = _experiment(folder, record)
     manifest = Manifest.load(folder.splits)
     kept = load_checkpoint(folder.checkpoints / "reader")

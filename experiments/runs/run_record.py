@@ -111,7 +111,6 @@ def finished_record(
     return replace(
         record,
         status="finished",
-        finished=now(),
         times=dict(times),
         metrics=metrics,
         findings=tuple(row for result in results for row in result.findings),

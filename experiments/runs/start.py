@@ -29,6 +29,7 @@ __all__ = [
     "Parent",
     "hand_over_reading",
     "open_parents",
+    "parent_experiment",
     "take_weights",
     "with_encoder_file",
     "write_trained_encoder",
@@ -80,7 +81,7 @@ class Parent:
         if record.status != "finished":
             raise InputError(
                 f"start: {folder.run} is {record.status}, not finished",
-                f"kgdx experiment resume {folder.run}",
+                record.way_on,
             )
         return cls(
             folder=folder,
@@ -126,22 +127,32 @@ def open_parents(experiment: Experiment, runs: Path) -> tuple[Parent, ...]:
     return tuple(Parent.open(name, take, runs) for name, take in starts)
 
 
-def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
-    """Latest finished run of a configuration that an experiment may start with.
+def parent_experiment(name: str, experiment: Experiment) -> Experiment:
+    """Configuration that an experiment may start from.
 
     Args:
-        name: Shipped name of the configuration, or a path.
-        experiment: The experiment; the run has its seed and, on the same data set, its split.
-        runs: Folder that holds the runs.
-
-    Raises:
-        InputError: If there is none, with the command that runs it.
+        name: Its shipped name, or a path.
+        experiment: The experiment, which gives the seed and, on the same data set, the split.
     """
     written = resolve(name)
     split = written.split
     if written.data.name == experiment.data.name:
         split = experiment.split.model_copy(update={"fraction": split.fraction})
-    matching = written.model_copy(update={"split": split, "seed": experiment.seed})
+    return written.model_copy(update={"split": split, "seed": experiment.seed})
+
+
+def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
+    """Latest finished run of a configuration that an experiment may start with.
+
+    Args:
+        name: Shipped name of the configuration, or a path.
+        experiment: The experiment (see `parent_experiment`).
+        runs: Folder that holds the runs.
+
+    Raises:
+        InputError: If there is none, with the command that runs it.
+    """
+    matching = parent_experiment(name, experiment)
     digest = config_hash(matching)
     folders = [RunFolder(path.parent) for path in runs.glob(f"{run_name(matching)}*/record.json")]
     finished = [
@@ -152,7 +163,7 @@ def latest_run(name: str, experiment: Experiment, runs: Path) -> str:
     if not finished:
         raise InputError(
             f"start: no finished run of {name} in {runs} has the split and seed of this run",
-            _command(name, written, matching),
+            _command(name, resolve(name), matching),
         )
     return max(finished, key=lambda record: record.finished or "").run
 

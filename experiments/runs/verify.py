@@ -1,4 +1,4 @@
-"""Verification of a finished run: hashes and metrics of its record, computed again."""
+"""Verification of a finished run: hashes and metrics of its record, computed again; signature."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from experiments.records.record import RunRecord
 from experiments.records.studies import read_studies
 from experiments.runs.build import fingerprint, labelled_studies, needs_of
 from experiments.runs.restore import restore
+from experiments.runs.signature import signature_check
 from experiments.splits.manifest import Manifest
 from kg.errors import InputError
 
@@ -44,16 +45,20 @@ class Verified:
     detail: str
 
 
-def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
+def verify_run(
+    folder: RunFolder, root: Path | None = None, key: Path | None = None
+) -> list[Verified]:
     """Compute every hash of a run's record again, and its AUROCs from its predictions.
 
     Args:
         folder: The run's folder.
         root: Folder of data sets; without it the data are not checked.
+        key: Public key of the one who signed the run; without it a signature is not checked.
 
     Raises:
-        InputError: If there is no readable record.
+        InputError: If there is no readable record, or the key cannot be used.
     """
+    signature = None if key is None else signature_check(folder, key)
     record = folder.load_record()
     checks: dict[str, Callable[[], tuple[bool, str]]] = {
         "configuration": lambda: _equal(
@@ -69,7 +74,11 @@ def verify_run(folder: RunFolder, root: Path | None = None) -> list[Verified]:
         checks["predictions"] = lambda: _predictions(folder, record)
     if folder.studies.is_file():
         checks["studies"] = lambda: _studies(folder)
+    if signature is not None:
+        checks["signature"] = signature
     rows = [_checked(what, check) for what, check in checks.items()]
+    if signature is None and folder.signature.exists():
+        rows.append(Verified("signature", None, "not checked: no --key"))
     if root is None:
         return [*rows, Verified("data", None, "not checked: no --root")]
     return [*rows, _checked("data", lambda: _equal(_data(folder, root), record.data_fingerprint))]

@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.study import SplitSubset, Study
-from experiments.config.schema import SplitSection
+from experiments.config.schema import FIXED_TEST, SplitSection
 from experiments.records.atomic import write_json
 from experiments.splits.balance import divide, fraction_of, weigh
 from experiments.splits.origins import origin_groups, tested_origin
 from kg.errors import InputError
 from kg.files.json_text import json_in
 
-FIXED_TEST = 0.25
 LOCKED_LISTS = Path(__file__).parents[1] / "datasets" / "locked"
 
 
@@ -266,13 +265,12 @@ def _check_request(
 ) -> None:
     twice = [name for name, count in Counter(s.study for s in studies).items() if count > 1]
     if twice:
-        raise InputError(f"{dataset}: two studies have the id {twice[0]!r}", "give each its own")
+        listed = ", ".join(map(repr, twice))
+        raise InputError(f"{dataset}: several studies have the id {listed}", "give each its own")
     if split.kind == "locked" and not locked:
         raise InputError(
             f"{dataset} has no locked test set", "use split.kind folds or fixed for this data set"
         )
-    if not 0 < split.validation < 1 - FIXED_TEST:
-        raise InputError(f"split.validation {split.validation}", "choose a share below 0.75")
 
 
 def _check_filled(manifest: Manifest) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from kg.bounds import Seed
 from kg.options import Options
 
 
@@ -34,7 +35,7 @@ class Rules(Options):
     """
 
     studies: int = Field(default=300, ge=1, le=100_000)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     world: Literal["plain", "linked", "unlinked", "planted", "unplanted"] = "plain"
     strength: float = Field(default=0.8, ge=0, le=1)
     hidden: float = Field(default=0.3, ge=0, le=1)

@@ -14,6 +14,7 @@ from encoders.batch import StudyBatch
 from fusion.capabilities import ClassifiesTrained
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Positive
 from kg.options import Options
 
 
@@ -26,7 +27,7 @@ class LogisticOptions(Options):
         standardise: Scale features to unit deviation on training studies.
     """
 
-    strength: float = 0.001
+    strength: Positive = 0.001
     balanced: bool = True
     standardise: bool = True
 

@@ -30,6 +30,7 @@ from fusion.layers.pools import masked_max
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Share
 
 __all__ = ["ConVIRT"]
 
@@ -51,7 +52,7 @@ class ConVIRT(DualEncoder):
                 sentence has the rest.
         """
 
-        text_by_image: float = 0.75
+        text_by_image: Share = 0.75
 
     options: Options
     PAIRED = Needs(paired_report=True, sentences=True)

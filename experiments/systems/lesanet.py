@@ -33,6 +33,7 @@ from fusion.losses.triplet_by_similarity import triplet_by_similarity
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Few, ShareBelow1, Width
 from kg.model.edges import IS_A
 from kg.options import Options as BaseOptions
 from kg.options import Part
@@ -67,10 +68,10 @@ class LesaNet(ClassifiesTrained):
         """
 
         maps: Mapping[str, Where] = {}
-        roi: int = 5
-        width: int = 256
-        embedding: int = 256
-        dropout: float = 0.0
+        roi: Few = 5
+        width: Width = 256
+        embedding: Width = 256
+        dropout: ShareBelow1 = 0.0
         relations: tuple[str, ...] = (IS_A, "part_of")
         expansion: bool = True
 

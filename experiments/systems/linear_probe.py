@@ -18,6 +18,7 @@ from experiments.systems._logistic import LogisticOptions, LogisticSystem
 from fusion.layers.readers import ImageReader
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Width
 
 __all__ = ["LinearProbe"]
 
@@ -37,7 +38,7 @@ class LinearProbe(LogisticSystem):
             width: Width of the tower, as in the run it is taken from.
         """
 
-        width: int = 128
+        width: Width = 128
 
     MODULES: ClassVar[Mapping[str, Module]] = {"image_tower": Module("image_tower.", "image")}
 

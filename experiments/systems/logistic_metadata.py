@@ -12,6 +12,7 @@ from encoders.batch import StudyBatch
 from experiments.systems._logistic import LogisticOptions, LogisticSystem
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Positive
 from kg.errors import InputError
 
 __all__ = ["LogisticMetadata"]
@@ -28,7 +29,7 @@ class LogisticMetadata(LogisticSystem):
     class Options(LogisticOptions):
         """Options of the regression."""
 
-        strength: float = 0.1
+        strength: Positive = 0.1
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         if not setting.facts_width:

@@ -16,6 +16,7 @@ from encoders.batch import StudyBatch
 from experiments.systems._logistic import LogisticOptions, LogisticSystem
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Count, Positive
 from kg.errors import InputError
 
 __all__ = ["LogisticText"]
@@ -36,9 +37,9 @@ class LogisticText(LogisticSystem):
             buckets: Features that words and pairs are hashed into.
         """
 
-        strength: float = 10.0
+        strength: Positive = 10.0
         standardise: bool = False
-        buckets: int = 16384
+        buckets: Count = 16384
 
     frequency: Tensor
 

@@ -20,6 +20,7 @@ from fusion.capabilities import ClassifiesTrained
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import ShareBelow1
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -47,7 +48,7 @@ class TextBaseline(ClassifiesTrained):
         """
 
         pool: Pool = "mean"
-        dropout: float = 0.1
+        dropout: ShareBelow1 = 0.1
         objective: Classification.Options = Classification.Options()
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:

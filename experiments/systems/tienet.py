@@ -36,6 +36,7 @@ from fusion.losses.sequence_cross_entropy import sequence_cross_entropy
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Few, ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 from kg.options import Part
@@ -79,14 +80,14 @@ class TieNet(ClassifiesTrained):
             beams: Reports held in the search while writing; 1 takes the likeliest word each time.
         """
 
-        width: int = 256
-        hidden: int = 256
-        words: int = 200
-        attention: int = 2000
-        heads: int = 5
-        dropout: float = 0.5
-        limit: int = 60
-        beams: int = 1
+        width: Width = 256
+        hidden: Width = 256
+        words: Width = 200
+        attention: Width = 2000
+        heads: Few = 5
+        dropout: ShareBelow1 = 0.5
+        limit: Width = 60
+        beams: Few = 1
 
     MODULES: ClassVar = {
         "image_tower": Module("image_reader.", "image"),

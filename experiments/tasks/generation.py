@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from encoders.reading.plain import language_of
+from encoders.study import Passage
 from experiments.loading.cohort import Cohort, batches
 from experiments.metrics.efficacy import (
     STATEMENT_METRICS,
@@ -26,6 +28,7 @@ from experiments.metrics.efficacy import (
 )
 from experiments.metrics.sums import Metric, MetricsOf, StudySums
 from experiments.metrics.texts import TEXT_METRICS, text_sums, words_of
+from experiments.privacy.free_text import TextChoice, kept_passages, text_of_examples
 from experiments.records.atomic import atomic_path
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
@@ -99,7 +102,8 @@ class Generation:
             "": _generated(context, test, places),
             **_controls(train, known, test, places, seed=context.experiment.seed),
         }
-        _write_texts(folder, studies, references, written[""])
+        choice = text_of_examples(context.experiment.examples)
+        _write_texts(folder, studies, references, written[""], choice)
         sums = _sums(context, written, references)
         rows = [
             ScoredStudies(TEST, f"{writer}generation", studies, patients, sums[writer])
@@ -213,10 +217,23 @@ def _sums(
 
 
 def _write_texts(
-    folder: RunFolder, studies: Sequence[str], references: Sequence[str], generated: Sequence[str]
+    folder: RunFolder,
+    studies: Sequence[str],
+    references: Sequence[str],
+    generated: Sequence[str],
+    choice: TextChoice,
 ) -> None:
-    """Write the true and the generated report of each study atomically."""
-    columns = {"study": studies, "reference": references, "generated": generated}
+    """Write the true and the generated report of each study atomically; empty where left out."""
+
+    def kept(text: str) -> str:
+        passages = [Passage("other", text, language_of(text))]
+        return "\n".join(one.text for one in kept_passages(passages, choice))
+
+    columns = {
+        "study": studies,
+        "reference": [*map(kept, references)],
+        "generated": [*map(kept, generated)],
+    }
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     with atomic_path(folder.texts) as temporary:
         pq.write_table(table, temporary, compression="zstd")

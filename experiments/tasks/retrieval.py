@@ -74,12 +74,13 @@ def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str,
     Identical reports count as matches of the same images. Whole reports are ranked, also where
     training draws single sentences.
     """
-    image, text = _embedded(context, replace(cohort, sentences=False))
-    there = (~image.isnan().any(1) & ~text.isnan().any(1)).nonzero().squeeze(1).tolist()
+    image, report = _embedded(context, replace(cohort, sentences=False))
+    there = (~image.isnan().any(1) & ~report.isnan().any(1)).nonzero().squeeze(1).tolist()
     if not there:
         return None
-    near = (image[there] @ text[there].T).double().numpy()
-    words = [context.preprocessor.text.passages(cohort.studies[at], "full") for at in there]
+    near = (image[there] @ report[there].T).double().numpy()
+    text, policy = context.preprocessor.text, context.preprocessor.needs.paired_policy
+    words = [text.passages(cohort.studies[at], policy) for at in there]
     reports: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])
     same = reports[:, None] == reports[None]
     return there, {

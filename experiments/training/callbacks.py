@@ -141,6 +141,9 @@ class CheckpointCallback(pl.Callback):
         pl_module.check_finite()
         losses = pl_module.mean_losses()
         done, stage = trainer.current_epoch + 1, pl_module.stage
+        lost = [name for name, loss in losses.items() if math.isnan(loss)]
+        if lost and done == trainer.max_epochs:
+            raise pl_module.diverged(f"in the last epoch {', '.join(lost)} was never finite")
         validates = done % stage.validate_every_n_epochs == 0 or done == trainer.max_epochs
         value = math.nan
         if self.process.is_main:

@@ -9,66 +9,26 @@ from typing import Any
 import torch
 from torch import nn
 
-from fusion.stage import Stage
+from fusion.stage import OPTIMISERS, SCHEDULES, Stage
 from kg.errors import InputError, did_you_mean
-from kg.options import Options, parse_options
+from kg.options import Options, Part, parse_options
 
-__all__ = ["OPTIMISERS", "SCHEDULES", "optimiser_of", "schedule_of"]
-
-
-class AdamOptions(Options):
-    """Options of Adam and AdamW.
-
-    Args:
-        betas: Decay of the running means of gradients and of their squares.
-        eps: Constant added to the denominator.
-    """
-
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
+__all__ = ["optimiser_of", "schedule_of"]
 
 
-class SGDOptions(Options):
-    """Options of stochastic gradient descent.
-
-    Args:
-        momentum: Momentum factor.
-        nesterov: Whether to use Nesterov momentum.
-    """
-
-    momentum: float = 0.9
-    nesterov: bool = False
-
-
-class NoOptions(Options):
-    """No options."""
-
-
-class StepOptions(Options):
-    """Options of the schedule `step`.
-
-    Args:
-        every: Share of the steps after the warm-up between two drops.
-        factor: Factor on the rate at each drop.
-    """
-
-    every: float = 0.33
-    factor: float = 0.1
-
-
-OPTIMISERS: Mapping[str, tuple[type[Options], Callable[..., torch.optim.Optimizer]]] = {
-    "adamw": (AdamOptions, torch.optim.AdamW),
-    "adam": (AdamOptions, torch.optim.Adam),
-    "sgd": (SGDOptions, torch.optim.SGD),
+BUILDERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
 }
 
-SCHEDULES: Mapping[str, tuple[type[Options], Callable[[float, Any], float]]] = {
-    "cosine": (NoOptions, lambda done, _: 0.5 * (1 + math.cos(math.pi * done))),
-    "linear": (NoOptions, lambda done, _: 1.0 - done),
-    "constant": (NoOptions, lambda done, _: 1.0),
-    "step": (StepOptions, lambda done, options: options.factor ** int(done / options.every)),
+SHARES: Mapping[str, Callable[[float, Any], float]] = {
+    "cosine": lambda done, _: 0.5 * (1 + math.cos(math.pi * done)),
+    "linear": lambda done, _: 1.0 - done,
+    "constant": lambda done, _: 1.0,
+    "step": lambda done, options: options.factor ** int(done / options.every),
 }
-"""Options by name, and share of the peak rate at a share of the steps after the warm-up."""
+"""Share of the peak rate at a share of the steps after the warm-up, by schedule."""
 
 
 def optimiser_of(stage: Stage, module: nn.Module, where: str) -> torch.optim.Optimizer:
@@ -82,8 +42,7 @@ def optimiser_of(stage: Stage, module: nn.Module, where: str) -> torch.optim.Opt
     Raises:
         InputError: If there is no such optimiser, or a prefix of `rates` matches nothing.
     """
-    kind, build = _named(OPTIMISERS, stage.optimiser.name, f"{where}.optimiser")
-    options = parse_options(kind, stage.optimiser.options, where=f"{where}.optimiser")
+    options = _options(OPTIMISERS, stage.optimiser, f"{where}.optimiser")
     trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     unused = [one for one in stage.rates if not any(name.startswith(one) for name, _ in trained)]
     if unused:
@@ -103,10 +62,8 @@ def optimiser_of(stage: Stage, module: nn.Module, where: str) -> torch.optim.Opt
             # a group without its own rate has the optimiser's
             groups.append(group if factor == 1.0 else group | {"lr": stage.learning_rate * factor})
     groups = groups[:2] + [group for group in groups[2:] if group["params"]]
-    optimiser: torch.optim.Optimizer = build(
-        groups, lr=stage.learning_rate, fused=True, **options.model_dump()
-    )
-    return optimiser
+    build = BUILDERS[stage.optimiser.name]
+    return build(groups, lr=stage.learning_rate, fused=True, **options.model_dump())
 
 
 def schedule_of(stage: Stage, steps: int, where: str) -> Callable[[int], float]:
@@ -120,8 +77,8 @@ def schedule_of(stage: Stage, steps: int, where: str) -> Callable[[int], float]:
     Raises:
         InputError: If there is no such schedule.
     """
-    kind, share = _named(SCHEDULES, stage.schedule.name, f"{where}.schedule")
-    options = parse_options(kind, stage.schedule.options, where=f"{where}.schedule")
+    options = _options(SCHEDULES, stage.schedule, f"{where}.schedule")
+    share = SHARES[stage.schedule.name]
     rise = max(int(steps * stage.warmup), 1)
 
     def rate(step: int) -> float:
@@ -140,7 +97,7 @@ def _factor(name: str, rates: Mapping[str, float]) -> float:
     return rates.get(longest, 1.0)
 
 
-def _named(table: Mapping[str, Any], name: str, where: str) -> Any:
-    if name not in table:
-        raise InputError(f"{where}.name: there is no {name!r}", did_you_mean(name, table))
-    return table[name]
+def _options(known: Mapping[str, type[Options]], part: Part, where: str) -> Options:
+    if part.name not in known:
+        raise InputError(f"{where}.name: there is no {part.name!r}", did_you_mean(part.name, known))
+    return parse_options(known[part.name], part.options, where=where)

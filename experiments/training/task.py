@@ -16,7 +16,7 @@ from experiments.training.distributed import SINGLE_PROCESS, ProcessContext
 from experiments.training.optimisers import optimiser_of, schedule_of
 from experiments.training.running_statistics import RunningStatistics
 from fusion.system import System
-from kg.errors import InputError, RunStopped
+from kg.errors import InputError, RunDiverged
 
 __all__ = ["Task"]
 
@@ -135,16 +135,29 @@ class Task(pl.LightningModule):
             self.check_finite()
 
     def check_finite(self) -> None:
-        """Stop after too many skipped steps in a row.
+        """Refuse to go on, or to save, where training has diverged.
 
         Raises:
-            RunStopped: If there were too many.
+            RunDiverged: If weights are not finite, or too many steps in a row were skipped.
         """
+        weights = torch.stack([one.isfinite().all() for one in self.system.parameters()])
+        if not weights.all():
+            raise self.diverged("weights are not finite")
         if self.in_a_row >= PATIENCE_FOR_NAN:
-            raise RunStopped(
-                f"{int(self.in_a_row)} steps in a row had gradients that are not finite",
-                "lower learning_rate or look at the data; the last good checkpoint is kept",
-            )
+            steps = int(self.in_a_row)
+            raise self.diverged(f"{steps} steps in a row had gradients that are not finite")
+
+    def diverged(self, what: str) -> RunDiverged:
+        """Error of a stage that diverged.
+
+        Args:
+            what: What is not finite.
+        """
+        return RunDiverged(
+            f"training diverged in stage {self.place}, at step {self.global_step}: {what}",
+            f"lower stages.{self.place}.learning_rate (it is {self.stage.learning_rate:g}) or look "
+            "at the data; the last finite checkpoint is kept",
+        )
 
     def mean_losses(self) -> dict[str, float]:
         """Mean loss of each objective since the last call; NaN where it was never finite."""
@@ -157,7 +170,8 @@ class Task(pl.LightningModule):
         return means
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save stage, losses and random state for resuming."""
+        """Save stage, losses and random state for resuming, if the weights are finite."""
+        self.check_finite()
         checkpoint["stage"] = self.place
         checkpoint["batch_size"] = self.order.batch_size
         checkpoint["losses"] = dict(self.sums)

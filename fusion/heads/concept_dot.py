@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from kg.bounds import ShareBelow1
 from kg.options import Options as PartOptions
 
 __all__ = ["ConceptDot"]
@@ -22,7 +23,7 @@ class ConceptDot(nn.Module):
             dropout: Dropout on the joined query.
         """
 
-        dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
 
     def __init__(self, options: Options, *, width: int) -> None:
         super().__init__()

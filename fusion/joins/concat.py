@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features
 from fusion.joins import Joined, Neighbourhood, pooled_inputs
+from kg.bounds import ShareBelow1
 from kg.options import Options as PartOptions
 
 __all__ = ["Concat"]
@@ -27,7 +28,7 @@ class Concat(nn.Module):
             dropout: Dropout on the hidden layer.
         """
 
-        dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features
 from fusion.joins import INPUTS, Joined, Neighbourhood, pooled_inputs
+from kg.bounds import ShareBelow1
 from kg.options import Options as PartOptions
 
 __all__ = ["Gated"]
@@ -28,7 +29,7 @@ class Gated(nn.Module):
             dropout: Dropout on the joined message.
         """
 
-        dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()

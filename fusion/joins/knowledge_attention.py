@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoders.batch import Features
 from encoders.heads import check_heads
 from fusion.joins import INPUTS, Joined, Neighbourhood
+from kg.bounds import Few, ShareBelow1
 from kg.options import Options as PartOptions
 
 __all__ = ["KnowledgeAttention"]
@@ -161,9 +161,9 @@ class KnowledgeAttention(nn.Module):
             dropout: Dropout on messages and in the feed-forward step.
         """
 
-        layers: int = Field(default=2, ge=1)
-        heads: int = Field(default=4, ge=1)
-        dropout: float = 0.2
+        layers: Few = 2
+        heads: Few = 4
+        dropout: ShareBelow1 = 0.2
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()

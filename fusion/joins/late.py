@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features
 from fusion.joins import INPUTS, Joined, Neighbourhood, pooled_inputs
+from kg.bounds import ShareBelow1
 from kg.options import Options as PartOptions
 
 __all__ = ["Late"]
@@ -28,7 +29,7 @@ class Late(nn.Module):
             dropout: Dropout on each tower's hidden layer.
         """
 
-        dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
 
     def __init__(self, options: Options, *, width: int, kinds: int) -> None:
         super().__init__()

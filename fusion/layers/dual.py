@@ -20,6 +20,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Basis, Module, Output, Setting, System
+from kg.bounds import Positive, ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -36,11 +37,15 @@ class Pairs:
     Args:
         image: Features of the images.
         text: Features of the texts.
+        image_vectors: Unit vectors of the images in the shared space, `[B, D]`.
+        text_vectors: Those of the texts, `[B, D]`.
         same: Identifiers of study and text; see `same_study_or_text`.
     """
 
     image: Features
     text: Features
+    image_vectors: Tensor
+    text_vectors: Tensor
     same: Tensor
 
     @property
@@ -78,13 +83,13 @@ class DualEncoder(System):
             token_dropout: Share of image tokens hidden in training.
         """
 
-        width: int = 128
-        space: int = 128
-        hidden: tuple[int, ...] = (128,)
-        temperature: float = 0.1
+        width: Width = 128
+        space: Width = 128
+        hidden: tuple[Width, ...] = (128,)
+        temperature: Positive = 0.1
         learned_temperature: bool = False
-        dropout: float = 0.2
-        token_dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
 
     MODULES: ClassVar[Mapping[str, Module]] = {
         "image_tower": Module("image_tower.", "image"),
@@ -181,9 +186,12 @@ class DualEncoder(System):
         if batch.paired_text is None:
             raise ValueError("the batch has no reports beside its images")
         assert self.text_tower is not None
+        image, text = self.image_tower(batch), self.text_tower(batch.paired_text)
         return Pairs(
-            self.image_tower(batch),
-            self.text_tower(batch.paired_text),
+            image,
+            text,
+            self.image_projection(image.pooled),
+            self.text_projection(text.pooled),
             same_study_or_text(batch, batch.paired_text),
         )
 
@@ -195,8 +203,8 @@ class DualEncoder(System):
             weight: Weight of finding the text by the image; the other way has the rest.
         """
         return info_nce(
-            self.image_projection(pairs.image.pooled),
-            self.text_projection(pairs.text.pooled),
+            pairs.image_vectors,
+            pairs.text_vectors,
             scale=self.scale,
             weight=weight,
             same=pairs.same,
@@ -244,7 +252,9 @@ class DualEncoder(System):
                     answers[:, place] = logits[:, self.setting.findings.index(finding)]
         prompted = [place for place, one in enumerate(basis) if one == "zero_shot"]
         if prompted:
-            answers[:, prompted] = self.prompted(image, [findings[place] for place in prompted])
+            logits = self.prompted(image, [findings[place] for place in prompted])
+            # in mixed precision a similarity may be more precise than the features
+            answers[:, prompted] = logits.to(answers.dtype)
         return Output(answers)
 
     def prompted(self, image: Features, findings: Sequence[str]) -> Tensor:

@@ -51,16 +51,17 @@ def word_region_scores(
     """Score of every image with every text by word-region attention (DAMSM, GLoRIA).
 
     A word is compared by cosine with the mean of the regions it attends to; the cosines of a text
-    are pooled.
+    are pooled by their smooth maximum, `log(sum(exp(k * cosine))) / k`.
 
     Args:
         words: Word vectors of texts, `[A, T, D]`.
         regions: Region vectors of images, `[B, S, D]`.
         masks: True where there is a word, `[A, T]`, and where there is a region, `[B, S]`.
         attention_scale: Factor before the softmax over regions.
-        word_scale: Factor on cosines before they are pooled.
-        pool: Logarithm of the sum, or of the mean, of their exponentials, or their maximum. The sum
-            grows with the number of words.
+        word_scale: The factor `k`. The published code of both methods does not divide by it again;
+            that multiplies all scores.
+        pool: `sum` as above, which grows with the number of words; `mean` in place of the sum; or
+            the maximum itself.
 
     Returns:
         `[B, A]`; 0 for a text without a word.
@@ -73,11 +74,11 @@ def word_region_scores(
     products = regions @ regions.transpose(1, 2)
     squared = (torch.einsum("bats,bsr->batr", weights, products) * weights).sum(-1)
     tiny = torch.finfo(squared.dtype).eps
-    length = squared.clamp_min(tiny).sqrt() * words.norm(dim=-1).clamp_min(tiny)
-    cosines = (weights * similarity).sum(-1) / length * word_scale
-    cosines = cosines.masked_fill(~word_mask, torch.finfo(cosines.dtype).min)
+    length: Tensor = squared.clamp_min(tiny).sqrt() * words.norm(dim=-1).clamp_min(tiny)
+    scaled = (weights * similarity).sum(-1) / length * word_scale
+    scaled = scaled.masked_fill(~word_mask, torch.finfo(scaled.dtype).min)
     count = word_mask.sum(-1)
-    scores = cosines.amax(-1) if pool == "max" else cosines.logsumexp(-1)
+    scores = scaled.amax(-1) if pool == "max" else scaled.logsumexp(-1)
     if pool == "mean":
         scores = scores - count.clamp_min(1).to(scores.dtype).log()
-    return scores.masked_fill(count == 0, 0.0)
+    return (scores / word_scale).masked_fill(count == 0, 0.0)

@@ -32,7 +32,7 @@ def word_region_contrast(
             without either is neither a pair nor a rival.
         scale: Factor on scores: one over the temperature.
         attention_scale: Factor before the softmax over regions.
-        word_scale: Factor on cosines before they are pooled.
+        word_scale: Sharpness of the smooth maximum over words.
         same: Whole numbers `[B]` or `[B, K]`: rows that share one in any column are no rivals.
 
     Returns:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from encoders.batch import StudyBatch
 from fusion.objectives import Forward
 from fusion.system import Setting
+from kg.bounds import NotNegative, ShareBelow1
 from kg.options import Options as PartOptions
 
 __all__ = ["Classification"]
@@ -28,8 +29,8 @@ class Classification(nn.Module):
             balance: Exponent of (negatives / positives) as weight of positives; 0 = none.
         """
 
-        smoothing: float = 0.0
-        balance: float = 0.0
+        smoothing: ShareBelow1 = 0.0
+        balance: NotNegative = 0.0
 
     weight: Tensor
 

@@ -12,6 +12,7 @@ from encoders.batch import StudyBatch
 from fusion.losses.info_nce import info_nce
 from fusion.objectives import Forward
 from fusion.system import Setting
+from kg.bounds import Positive
 from kg.options import Options as PartOptions
 
 __all__ = ["Contrast"]
@@ -31,7 +32,7 @@ class Contrast(nn.Module):
             temperature: Start of the learned temperature.
         """
 
-        temperature: float = 0.1
+        temperature: Positive = 0.1
 
     def __init__(self, options: Options, *, setting: Setting, width: int) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from encoders.decoders.distmult import DistMult
 from encoders.graph_arrays import graph_tensors
 from fusion.objectives import Forward
 from fusion.system import Setting
+from kg.bounds import Count
 from kg.options import Options as PartOptions
 
 __all__ = ["LinkPrediction"]
@@ -30,7 +31,7 @@ class LinkPrediction(nn.Module):
             edges: Edges sampled in a step.
         """
 
-        edges: int = 256
+        edges: Count = 256
 
     ends: Tensor
     kinds: Tensor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kg.errors import InputError, did_you_mean
-from kg.files.tables import opened, read_json, read_lines
+from kg.files.tables import cells_of, opened, read_json, read_lines
 from kg.model.graph import LabelSet
 from kg.options import Options as BaseOptions
 from kg.sources._names import Names
@@ -150,13 +149,13 @@ def _concepts(
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     with opened(path) as handle:
         delimiter = "\t" if ".tsv" in path.suffixes else ","
-        reader = csv.reader(handle, delimiter=delimiter)
-        header = [cell.strip() for cell in next(reader, [])]
+        rows = cells_of(handle, path.name, delimiter=delimiter)
+        header = [cell.strip() for cell in next(rows, (1, []))[1]]
         twice = [column for column, n in Counter(header).items() if n > 1 and column]
         if twice:
             raise InputError(f"{path.name}, line 1: two columns {twice[0]!r}", "rename one")
-        for cells in reader:
-            where = f"{path.name}, line {reader.line_num}"
+        for line, cells in rows:
+            where = f"{path.name}, line {line}"
             if len(cells) != len(header):
                 raise InputError(
                     f"{where}: {len(cells)} cells under {len(header)} columns",

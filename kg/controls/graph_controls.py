@@ -43,7 +43,7 @@ def shuffled(graph: KnowledgeGraph, generator: np.random.Generator) -> Shuffled:
             edges += group
             continue
         symmetric = RELATIONS[relation].symmetric
-        ends = _swap([(edge.subject, edge.object) for edge in group], symmetric, generator)
+        ends = swap_ends([(edge.subject, edge.object) for edge in group], symmetric, generator)
         before = {(edge.subject, edge.object) for edge in group}
         clinical += len(group)
         changed += sum(pair not in before for pair in ends)
@@ -202,7 +202,7 @@ def _without(
     return replace(graph, concepts=tuple(concepts), edges=tuple(edges), name=name)
 
 
-def _swap(pairs: list[Ends], symmetric: bool, generator: np.random.Generator) -> list[Ends]:
+def swap_ends(pairs: list[Ends], symmetric: bool, generator: np.random.Generator) -> list[Ends]:
     """Double-edge swaps that keep every degree; objects move, subjects stay."""
 
     def key(pair: Ends) -> Ends:

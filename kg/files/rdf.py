@@ -22,6 +22,7 @@ from kg.files.rdf_files import quads_of
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import RELATIONS, Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
+from kg.model.plain import check_kinds
 from kg.model.records import Records
 
 OBO = "http://purl.obolibrary.org/obo/"
@@ -329,7 +330,7 @@ class _Reader:
         status = self._text(node, "status")
         if status not in ("asserted", "derived", "mined"):
             raise InputError(f"{self.name}: {node}: no status {status!r}", "say who asserts it")
-        return Evidence(
+        item = Evidence(
             source=self._text(node, "source"),
             tag=self._text(node, "tag"),
             status=status,  # type: ignore[arg-type]
@@ -339,6 +340,8 @@ class _Reader:
             count=None if count is None else int(count),
             detail=self._text(node, "detail"),
         )
+        check_kinds(item)
+        return item
 
     def _label_set(self, node: Any) -> LabelSet:
         return LabelSet(

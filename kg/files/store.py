@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from kg.files.regular import read_file
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
-from kg.model.plain import as_plain
+from kg.model.plain import as_plain, check_kinds
 from kg.model.records import Records
 
 ENDINGS = (".jsonl", ".ttl", ".trig")
@@ -183,7 +183,7 @@ def _from_lines(name: str, content: bytes) -> Records:
         kind = record.pop("record", None)
         if number == 1:
             header = _checked_header(kind, record, where)
-        elif kind in found:
+        elif isinstance(kind, str) and kind in found:
             found[kind].append(_made(_MAKERS[kind], record, where))
         else:
             raise InputError(f"{where}: no record {kind!r}", did_you_mean(str(kind), found))
@@ -219,8 +219,10 @@ def _checked_header(kind: object, record: dict[str, Any], where: str) -> dict[st
 
 def _made(maker: Callable[[dict[str, Any]], Any], record: dict[str, Any], where: str) -> Any:
     try:
-        return maker(record)
-    except (TypeError, AttributeError, KeyError) as error:
+        made = maker(record)
+        check_kinds(made)
+        return made
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
         known = {field.name for kind in (Concept, Edge, LabelSet) for field in fields(kind)}
         hint = f"fields are: {', '.join(sorted(known))}"
         raise InputError(f"{where}: {error}", hint) from None
@@ -228,8 +230,7 @@ def _made(maker: Callable[[dict[str, Any]], Any], record: dict[str, Any], where:
 
 def _concept(record: dict[str, Any]) -> Concept:
     phrases = tuple(Phrase(**phrase) for phrase in record.pop("phrases", ()))
-    for field in ("synonyms", "xrefs"):
-        record[field] = tuple(record.get(field, ()))
+    _tupled(record, ("synonyms", "xrefs"))
     return Concept(phrases=phrases, **record)
 
 
@@ -239,9 +240,15 @@ def _edge(record: dict[str, Any]) -> Edge:
 
 
 def _label_set(record: dict[str, Any]) -> LabelSet:
-    for field in ("findings", "columns", "with_no_finding"):
-        record[field] = tuple(record.get(field, ()))
+    _tupled(record, ("findings", "columns", "with_no_finding"))
     return LabelSet(**record)
+
+
+def _tupled(record: dict[str, Any], names: Iterable[str]) -> None:
+    """Make tuples of lists; whatever else is there stays, and is refused by its kind."""
+    for name in names:
+        value = record.get(name, [])
+        record[name] = tuple(value) if isinstance(value, list) else value
 
 
 _MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {

@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from kg.files.regular import bytes_of
 
 LARGEST = 4 << 30
 """Largest unpacked size of a compressed table, in bytes."""
+
+DEEPEST_YAML = 20
+"""Levels of a YAML file."""
 
 PARALLEL = " || "
 """Separates parallel sources, evidence tags, weights and counts."""
@@ -50,21 +53,48 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             or too many cells.
     """
     with opened(path) as handle:
-        reader = csv.reader(handle, delimiter="\t")
-        header = next(reader, [])
+        rows = cells_of(handle, path.name, delimiter="\t")
+        _, header = next(rows, (1, []))
         missing = [column for column in columns if column not in header]
         if missing:
             raise InputError(
                 f"{path.name}, line 1: no column {', '.join(missing)}", f"it has {header}"
             )
-        for cells in reader:
-            where = f"{path.name}, line {reader.line_num}"
+        for line, cells in rows:
+            where = f"{path.name}, line {line}"
             if len(cells) != len(header):
                 raise InputError(
                     f"{where}: {len(cells)} cells under {len(header)} columns",
                     "separate cells by one tab",
                 )
             yield Row(dict(zip(header, cells, strict=True)), where)
+
+
+def cells_of(
+    lines: Iterable[str], name: str, *, delimiter: str = ",", quoted: bool = True
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a table, each with the number of its last line.
+
+    Args:
+        lines: The lines.
+        name: Name of the file, for messages.
+        delimiter: Separates cells.
+        quoted: Whether quotes around a cell are no part of it.
+
+    Raises:
+        InputError: If a row cannot be cut into cells, or is not UTF-8; names the line.
+    """
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        where = f"{name}, line {reader.line_num}"
+        raise InputError(f"{where}: is no row of a table ({error})", "mend its quotes") from None
+    except UnicodeDecodeError:
+        where = f"{name}, line {reader.line_num + 1} or later"
+        raise InputError(f"{where}: is not UTF-8", "save it as UTF-8") from None
 
 
 def read_lines(path: Path) -> list[str]:
@@ -105,17 +135,42 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML file, by the safe loader.
 
     Raises:
-        InputError: If the file is missing or is not YAML; names the line.
+        InputError: If the file is missing or is not YAML, holds an alias, or is nested too
+            deeply; names the line.
     """
     import yaml
 
     with opened(path) as handle:
-        try:
-            return yaml.safe_load(handle)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            line = f", line {mark.line + 1}" if mark is not None else ""
-            raise InputError(f"{path.name}{line}: {error.problem}", "correct the YAML") from None
+        text = handle.read()
+    try:
+        _check_events(yaml.parse(text, Loader=yaml.SafeLoader), path.name)
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{path.name}{line}: {error.problem}", "correct the YAML") from None
+    except (yaml.YAMLError, ValueError) as error:  # a character, or a date there is not
+        said = str(error).splitlines()[0]
+        raise InputError(f"{path.name}: {said}", "correct the YAML") from None
+
+
+def _check_events(events: Iterable[Any], name: str) -> None:
+    """Refuse what makes much of little: aliases, and nesting without end.
+
+    Raises:
+        InputError: If there is such a thing; names the line.
+    """
+    import yaml
+
+    depth = 0
+    for event in events:
+        where = f"{name}, line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise InputError(f"{where}: the alias *{event.anchor}", "write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_YAML:
+            raise InputError(f"{where}: nested deeper than {DEEPEST_YAML}", "use fewer levels")
 
 
 def opened(path: Path) -> io.StringIO:

@@ -7,7 +7,6 @@ A meaning without words of its own is the common one, and any word for another i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -32,11 +31,11 @@ class Meaning(NamedTuple):
     beside: frozenset[str]
 
 
-def spelled_out(words: Sequence[str]) -> list[str]:
+def spelled_out(words: list[str]) -> list[str]:
     """Words with each abbreviation in the place of its meaning, token by token."""
     meanings = _meanings()
     if meanings.keys().isdisjoint(words):
-        return list(words)
+        return words
     around = set(words)
     return [_chosen(word, around) if word in meanings else word for word in words]
 

@@ -20,6 +20,9 @@ MARKS = {
 }
 """Marks by the words they are dictated with."""
 
+DICTATED = frozenset(mark.split()[-1] for mark in MARKS)
+"""Words without which nothing of letters and plain stops is read otherwise than written."""
+
 # `the same period`, `a period of rest` and `no comma` are no marks
 _DICTATED = re.compile(
     r"(?<!\bno )(?<!\b(?:the|per) )(?<!\b(?:same|time|each|this|that|long) )(?<!\b(?:an|in) )"

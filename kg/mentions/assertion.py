@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Effect, cue_matcher
+from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, standing
 from kg.mentions.matcher import Match
 from kg.mentions.scope import (
@@ -27,7 +27,7 @@ from kg.mentions.scope import (
     scope_back,
 )
 from kg.mentions.statement import Assertion
-from kg.mentions.tokens import ITEM
+from kg.mentions.tokens import ITEM, Forms
 
 _ASSERTS: dict[Effect, Assertion | None] = {
     "history": "uncertain",
@@ -77,6 +77,9 @@ LAST_BEFORE = COMMAS | {
 }
 """Words that may follow a cue that is the last of its clause."""
 
+DOUBTED = frozenset({"borderline", "or"})
+"""Words that make a mention doubtful without being a cue."""
+
 ALTERNATIVE_GAP = 5
 """Most tokens between two mentions that are two readings of one thing."""
 
@@ -116,18 +119,16 @@ def judge(
     masked = _masked(words, mentions)
     cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
     cues = [left_open(found, masked) for found in cues if not of_elsewhere(found, masked)]
-    if not cues:
-        plain = [_strongest({}, mention) for mention in mentions]
-        return _with_own_doubt(words, mentions, plain)
-    stops = clause_starts(words)
-    for found in cues:
-        if any(cue.effect == "ends" for cue in found.meaning):
-            stops |= {found.start, found.end}
-    openings = {found.start for found in cues if any(cue.side == "before" for cue in found.meaning)}
-    clauses = Clauses(words, masked, sorted(stops), openings)
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
-    for found in cues:
-        _act(found, clauses, mentions, effects)
+    if cues:
+        stops = clause_starts(words)
+        for found in cues:
+            if found.meaning.ends:
+                stops |= {found.start, found.end}
+        openings = {found.start for found in cues if found.meaning.opens}
+        clauses = Clauses(words, masked, sorted(stops), openings)
+        for found in cues:
+            _act(found, clauses, mentions, effects)
     judged = [
         _strongest(effect, mention) for effect, mention in zip(effects, mentions, strict=True)
     ]
@@ -136,15 +137,22 @@ def judge(
 
 def _masked(words: Sequence[str], mentions: Sequence[Mention]) -> list[str]:
     """The words with signs in the place of mentions that assert nothing, years and numbers."""
-    masked = [
-        word if not word[0].isdigit() or word == "0" else YEAR if _YEAR.fullmatch(word) else NUMBER
-        for word in words
-    ]
+    masked = [_SIGNS[word] for word in words]
     for mention in mentions:
         if not mention.asserts:
             width = mention.end - mention.start
             masked[mention.start : mention.end] = [MENTION] * width
     return masked
+
+
+def _sign(word: str) -> str:
+    """The sign of a year or another number, and any other word itself."""
+    if not word[0].isdigit() or word == "0":
+        return word
+    return YEAR if _YEAR.fullmatch(word) else NUMBER
+
+
+_SIGNS = Forms(_sign)
 
 
 def _with_own_doubt(
@@ -154,6 +162,8 @@ def _with_own_doubt(
 
     A mention that is said to be borderline in its very words is held for likely.
     """
+    if DOUBTED.isdisjoint(words):
+        return judged
     made = list(judged)
     if "borderline" in words:
         for place, mention in enumerate(mentions):
@@ -171,7 +181,7 @@ def _with_own_doubt(
 
 
 def _act(
-    found: Match[tuple[Cue, ...]],
+    found: Match[Cues],
     clauses: Clauses,
     mentions: Sequence[Mention],
     effects: list[dict[Effect, str]],
@@ -194,7 +204,7 @@ def _act(
 
 
 def _ahead(
-    found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]
+    found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]
 ) -> list[int]:
     """Places of the mentions a cue acts on to its right."""
     start, end = scope_ahead(found, cue, clauses)
@@ -219,9 +229,7 @@ def _ahead(
     return kept
 
 
-def _back(
-    found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]
-) -> list[int]:
+def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]) -> list[int]:
     """Places of the mentions a cue acts on to its left."""
     after = clauses.words[found.end : found.end + 1]
     if cue.side == "last" and after and after[0] not in LAST_BEFORE:
@@ -256,7 +264,7 @@ def clause_spans(words: Sequence[str]) -> list[tuple[int, int]]:
     starts |= {
         found.start
         for found in _CUES.find(words)
-        if words[found.start].isalpha() and any(cue.effect == "ends" for cue in found.meaning)
+        if words[found.start].isalpha() and found.meaning.ends
     }
     bounds = sorted(starts)
     return list(zip(bounds, bounds[1:], strict=False))

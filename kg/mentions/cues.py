@@ -15,7 +15,7 @@ passed over (`has since completely resolved`). `written_cues.tsv` holds in repor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from typing import Literal, NamedTuple, cast
 
@@ -105,7 +105,51 @@ class Cue(NamedTuple):
     reach: int
 
 
-def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
+class Cues(tuple[Cue, ...]):
+    """The cues of one phrase: those that act ahead alone, then those that act back."""
+
+    @cached_property
+    def denies(self) -> bool:
+        """Whether one denies."""
+        return any(cue.effect == "absent" for cue in self)
+
+    @cached_property
+    def denies_before(self) -> bool:
+        """Whether one may deny what stands before it."""
+        return any(cue.effect == "absent" and cue.side != "before" for cue in self)
+
+    @cached_property
+    def excludes(self) -> bool:
+        """Whether one is a word of exclusion, which a denial leaves open."""
+        return any(cue.effect in ("excluded", "exclude") for cue in self)
+
+    @cached_property
+    def ends(self) -> bool:
+        """Whether no other cue acts across it."""
+        return any(cue.effect == "ends" for cue in self)
+
+    @cached_property
+    def opens(self) -> bool:
+        """Whether one opens a scope to its right."""
+        return any(cue.side == "before" for cue in self)
+
+    @cached_property
+    def answers(self) -> Cues:
+        """Those that answer a field of a form."""
+        return Cues(cue for cue in self if cue.side == "answer")
+
+    @cached_property
+    def opening(self) -> Cues:
+        """Those that act where the phrase opens its sentence and answers nothing."""
+        return Cues(cue for cue in self if cue.side != "answer")
+
+    @cached_property
+    def inside(self) -> Cues:
+        """Those that act where it stands within the sentence."""
+        return Cues(cue for cue in self if cue.side not in ("answer", "first"))
+
+
+def cue_matcher(*tables: str) -> Matcher[Cues]:
     """The cues of some tables; words that stand in several act as the first one says."""
     cues: dict[tuple[str, ...], list[Cue]] = {}
     for table in tables:
@@ -117,7 +161,7 @@ def cue_matcher(*tables: str) -> Matcher[tuple[Cue, ...]]:
             for way in _written(row["cue"]):
                 own.setdefault(way, []).append(cue)
         cues = {**own, **cues}
-    return Matcher(((way, tuple(sorted(found, key=_back))) for way, found in cues.items()), FILLERS)
+    return Matcher(((way, Cues(sorted(found, key=_back))) for way, found in cues.items()), FILLERS)
 
 
 def _back(cue: Cue) -> bool:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kg.mentions.cues import FAR, YEAR, Cue
+from kg.mentions.cues import FAR, YEAR, Cue, Cues
 from kg.mentions.matcher import Match
 from kg.mentions.scope import BESIDE, COMMAS, MENTION
 from kg.mentions.tokens import ITEM
 
-Cues = Match[tuple[Cue, ...]]
+Found = Match[Cues]
+
+LEFT_OPEN = Cues([Cue("open", "both", FAR)])
+"""What a word of exclusion is that is denied."""
 
 CLOSING = COMMAS | {ITEM, ";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
 """Marks after which a field of a form is over."""
@@ -54,15 +57,15 @@ NEAR = 5
 """Words after a denial that may say where or when it holds."""
 
 
-def standing(cues: Sequence[Cues], words: Sequence[str]) -> list[Cues]:
+def standing(cues: Sequence[Found], words: Sequence[str]) -> list[Found]:
     """The cues that stand: answers as answers, a stutter once, a denied denial not at all."""
-    kept: list[Cues] = []
+    kept: list[Found] = []
     for found in cues:
         read = _as_answer(found, words)
         if read is None:
             continue
         before = kept[-1] if kept else None
-        if before and _denies(before) and _denies(read):
+        if before and before.meaning.denies and read.meaning.denies:
             between = words[before.end : read.start]
             if len(between) <= NEAR and BETWEEN.issuperset(between):
                 kept.pop()
@@ -72,27 +75,23 @@ def standing(cues: Sequence[Cues], words: Sequence[str]) -> list[Cues]:
     return kept
 
 
-def _denies(found: Cues) -> bool:
-    return any(cue.effect == "absent" for cue in found.meaning)
-
-
-def _as_answer(found: Cues, words: Sequence[str]) -> Cues | None:
+def _as_answer(found: Found, words: Sequence[str]) -> Found | None:
     """A cue as an answer where it is one and else as what it is besides; None where it is nothing.
 
     A bare `no` before a comma answers a question nobody wrote (`No, I have a cough`).
     """
-    answers = tuple(cue for cue in found.meaning if cue.side == "answer")
-    if answers and _closes_field(found, words):
-        return found._replace(meaning=answers)
-    after = words[found.end] if found.end < len(words) else ""
-    if after in COMMAS and words[found.start : found.end] == ["no"]:
+    meaning, start, end = found
+    if meaning.answers and _closes_field(found, words):
+        return Match(meaning.answers, start, end)
+    if end < len(words) and words[end] in COMMAS and words[start:end] == ["no"]:
         return None
-    left = {"answer", "first"} if found.start else {"answer"}
-    rest = tuple(cue for cue in found.meaning if cue.side not in left)
-    return found._replace(meaning=rest) if rest else None
+    rest = meaning.inside if start else meaning.opening
+    if len(rest) == len(meaning):
+        return found
+    return Match(rest, start, end) if rest else None
 
 
-def _closes_field(found: Cues, words: Sequence[str]) -> bool:
+def _closes_field(found: Found, words: Sequence[str]) -> bool:
     before = words[found.start - 1] if found.start else ""
     closes = found.end == len(words) or words[found.end] in CLOSING or _is_field(words, found.end)
     if before == MENTION:
@@ -108,15 +107,15 @@ def _is_field(words: Sequence[str], place: int) -> bool:
     return first < place < len(words) and words[place] == ":"
 
 
-def left_open(found: Cues, words: Sequence[str]) -> Cues:
+def left_open(found: Found, words: Sequence[str]) -> Found:
     """Assertion of a word of exclusion: absent, or left open if denied."""
-    if not any(cue.effect in ("excluded", "exclude") for cue in found.meaning):
+    if not found.meaning.excludes:
         return found
     place = _denial(words, found.start)
     if place is None:
         return found
     start = found.start if MENTION in words[place : found.start] else place
-    return found._replace(meaning=(Cue("open", "both", FAR),), start=start)
+    return Match(LEFT_OPEN, start, found.end)
 
 
 def _denial(words: Sequence[str], end: int) -> int | None:
@@ -129,9 +128,9 @@ def _denial(words: Sequence[str], end: int) -> int | None:
     return None
 
 
-def of_elsewhere(found: Cues, words: Sequence[str]) -> bool:
+def of_elsewhere(found: Found, words: Sequence[str]) -> bool:
     """True if a denial is of another time, view or side than the mention before it."""
-    if not any(cue.effect == "absent" and cue.side != "before" for cue in found.meaning):
+    if not found.meaning.denies_before:
         return False
     after, where = "", set[str]()
     for word in words[found.end : found.end + NEAR]:

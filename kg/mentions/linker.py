@@ -8,13 +8,13 @@ answer one each. In a report a question is uncertain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
-from kg.mentions.as_read import as_read
+from kg.mentions.as_read import DICTATED, as_read
 from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
 from kg.mentions.denied_words import with_denied_words
@@ -22,12 +22,21 @@ from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at
 from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
+from kg.mentions.memory import Memory
 from kg.mentions.modifiers import ModifierReader, Modifiers
 from kg.mentions.spanish import SpanishReader
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
-from kg.mentions.tokens import Token, pieces, sentences
+from kg.mentions.tokens import (
+    Forms,
+    Token,
+    normal_form,
+    pieces,
+    plain_spans,
+    plain_words,
+    sentences,
+)
 from kg.model.graph import KnowledgeGraph
 
 LANGUAGES = frozenset({"en", "zh"})
@@ -56,30 +65,31 @@ class PassageLike(Protocol):
         """Language of the text, `en`, `zh` or `es`."""
 
 
-REMEMBERED, LONGEST_REMEMBERED = 20_000, 1000
+REMEMBERED, LONGEST_REMEMBERED = 40_000, 1000
 """Number of pieces of reports remembered with their statements, and their largest length."""
 
 Setting = Literal["report", "past", "asks", "patient", "doctor", "unknown"]
 """Setting of a sentence: in a report, in a section on earlier studies, or in a speaker's turn,
 where `asks` is a question the patient is to answer."""
 
+WRITTEN: frozenset[Setting] = frozenset({"report", "past"})
+"""Settings of reports."""
 
-class _Understood(NamedTuple):
-    """A statement of a sentence about one concept, in tokens or characters `[start, end)`."""
+_new = tuple.__new__
 
-    concept: str
-    assertion: Assertion
-    rule: str
-    start: int
-    end: int
-    modifiers: Modifiers
+_Understood = tuple[str, Assertion, str, int, int, Modifiers]
+"""A statement of a sentence about one concept: its assertion, rule, span and modifiers.
+
+The span `[start, end)` is in tokens, or in characters; a plain tuple, since many are remembered.
+"""
 
 
 class _Vocabulary(NamedTuple):
-    """The phrases to look for, and the correction of misspelt words."""
+    """The phrases to look for, the correction of misspelt words, and each written word's form."""
 
     phrases: Matcher[Entry]
     speller: Speller
+    right: Forms
 
 
 class _Sentence(NamedTuple):
@@ -105,7 +115,7 @@ class MentionLinker:
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
         self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
-        self._read_before: dict[tuple[str, Setting], tuple[_Understood, ...]] = {}
+        self._read_before: Memory[tuple[str, Setting], list[_Understood]] = Memory(REMEMBERED)
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -113,14 +123,12 @@ class MentionLinker:
         A mention in a condition or in a question nobody answers gives no statement. A question
         waits for a turn of somebody else that opens with an answer, until the asker speaks again.
         """
-        if not any(passage.name in SPEAKERS for passage in passages):
-            return [
-                statement
-                for place, passage in enumerate(passages)
-                if is_read(passage)
-                for statement in self._written_in(place, passage)
-            ]
         statements: list[Statement] = []
+        if SPEAKERS.isdisjoint([passage.name for passage in passages]):
+            for place, passage in enumerate(passages):
+                if is_read(passage):
+                    statements += self._written_in(place, passage)
+            return statements
         asked: list[list[Statement]] = []
         asker, waited = "", False
         for sentence in _sentences(passages):
@@ -141,34 +149,42 @@ class MentionLinker:
                 statements += found
         return sorted(statements, key=lambda s: (s.passage, s.start))
 
-    def _written_in(self, place: int, passage: PassageLike) -> Iterator[Statement]:
+    def _written_in(self, place: int, passage: PassageLike) -> Iterable[Statement]:
         """Statements of a report's section; reports repeat sentences, so they are remembered."""
-        part, text = passage.name, passage.text
+        part = passage.name
         if passage.language == SPANISH:
-            yield from self._spanish.statements(place, part, text)
-            return
+            return self._spanish.statements(place, part, passage.text)
         setting: Setting = "past" if part == "comparison" else "report"
-        for first, piece in pieces(text):
-            found = self._read_before.get((piece, setting))
+        remembered, statements = self._read_before, list[Statement]()
+        for first, piece in pieces(passage.text):
+            found = remembered.get((piece, setting))
             if found is None:
                 found = self._understood_in(piece, setting)
                 if len(piece) <= LONGEST_REMEMBERED:
-                    if len(self._read_before) >= REMEMBERED:
-                        self._read_before.clear()
-                    self._read_before[piece, setting] = found
-            for concept, assertion, rule, start, end, (sites, side, severity, change) in found:
-                yield Statement(
-                    concept, assertion, place, first + start, first + end, part, rule,
-                    sites, side, severity, change,
-                )  # fmt: skip
+                    remembered.keep((piece, setting), found)
+            for concept, assertion, rule, start, end, more in found:
+                told = (concept, assertion, place, first + start, first + end, part, rule, *more)
+                statements.append(_new(Statement, told))
+        return statements
 
-    def _understood_in(self, piece: str, setting: Setting) -> tuple[_Understood, ...]:
+    def _understood_in(self, piece: str, setting: Setting) -> list[_Understood]:
         """Statements of the sentences of a piece of a report, in its characters."""
-        return tuple(
-            one._replace(start=tokens[one.start].start, end=tokens[one.end - 1].end)
+        written = plain_words(piece)
+        if written:
+            right = self._written.right
+            words = [right[word] for word in written]
+            if DICTATED.isdisjoint(words):
+                found = self._understand(words, setting)
+                return _in_characters(found, plain_spans(piece, written)) if found else found
+        mend = self._written.speller.mend_all
+        return [
+            one
             for tokens in sentences(as_read(piece))
-            for one in self._understand([token.word for token in tokens], setting)
-        )
+            for one in _in_characters(
+                self._understand(mend(token.word for token in tokens), setting),
+                [(token.start, token.end) for token in tokens],
+            )
+        ]
 
     @cached_property
     def _spanish(self) -> SpanishReader:
@@ -181,40 +197,39 @@ class MentionLinker:
         return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
 
     def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
-        right = phrases.vocabulary | CUE_WORDS
-        return _Vocabulary(phrases, Speller(right, self._modifiers.vocabulary))
+        known = self._modifiers.vocabulary | DICTATED
+        speller = Speller(phrases.vocabulary | CUE_WORDS, known)
+        return _Vocabulary(phrases, speller, Forms(lambda word: speller.mend(normal_form(word))))
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
-        words = [token.word for token in sentence.tokens]
-        return [
-            _statement(sentence, understood)
-            for understood in self._understand(words, _setting(sentence))
-        ]
+        setting = _setting(sentence)
+        vocabulary = self._written if setting in WRITTEN else self._spoken
+        words = vocabulary.speller.mend_all(token.word for token in sentence.tokens)
+        return [_statement(sentence, one) for one in self._understand(words, setting)]
 
-    def _understand(self, written: Sequence[str], setting: Setting) -> tuple[_Understood, ...]:
+    def _understand(self, words: list[str], setting: Setting) -> list[_Understood]:
         """Statements of the words of a sentence, in tokens."""
-        spoken = setting not in ("report", "past")
-        phrases, speller = self._spoken if spoken else self._written
-        words = spelled_out(speller.mend_all(written))
+        spoken = setting not in WRITTEN
+        phrases = (self._spoken if spoken else self._written).phrases
+        words = spelled_out(words)
         matches = with_shared_words(words, phrases.find(words), phrases)
         matches = with_denied_words(words, matches, phrases, self._chronic)
         matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
-        matches = _without_repeated_fields(words, matches)
         if not matches:
-            return ()
+            return []
+        matches = _without_repeated_fields(words, matches)
         judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
         if spoken and setting != "asks":
             judged = heard(words, setting, [self._heard(match) for match in matches], judged)
         question = not spoken and words[-1] in ("?", "\uff1f")
         said = self._modifiers.read(words, [(match.start, match.end) for match in matches])
-        return tuple(
-            _Understood(concept, settled.assertion, settled.rule, match.start, match.end, more)
-            for match, judgement, more in zip(matches, judged, said, strict=True)
-            for settled in [_settled(match.meaning, judgement, setting, question)]
-            if settled.assertion is not None
-            for concept in match.meaning.concepts
-        )
+        found: list[_Understood] = []
+        for (meaning, start, end), judgement, more in zip(matches, judged, said, strict=True):
+            assertion, rule = _settled(meaning, judgement, setting, question)
+            if assertion is not None:
+                found += [(one, assertion, rule, start, end, more) for one in meaning.concepts]
+        return found
 
     def _with_exposures(
         self, words: Sequence[str], named: Sequence[Match[Entry]]
@@ -239,23 +254,28 @@ class MentionLinker:
 
     def _with_normal(self, words: Sequence[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
         """The matches with the structures a report's sentence calls normal."""
-        taken = [(match.start, match.end) for match in matches]
         found = [
-            Match(Entry(denied.concepts, "absent"), denied.start, denied.end)
-            for denied in self._structures.read(words, taken)
+            Match(Entry(denied.meaning, "absent"), denied.start, denied.end)
+            for denied in self._structures.read(words)
+            if not any(one.start < denied.end and denied.start < one.end for one in matches)
         ]
         return sorted([*matches, *found], key=lambda match: match.start) if found else matches
 
     def _mention(self, match: Match[Entry]) -> Mention:
-        concepts, asserts, denied = match.meaning
-        return Mention(
-            match.start,
-            match.end,
-            chronic=not self._chronic.isdisjoint(concepts),
-            asserts=asserts is not None,
-            device=not self._devices.isdisjoint(concepts),
-            denied=denied,
-        )
+        (concepts, asserts, denied), start, end = match
+        chronic = not self._chronic.isdisjoint(concepts)
+        device = not self._devices.isdisjoint(concepts)
+        return Mention(start, end, chronic, asserts is not None, device, denied)
+
+
+def _in_characters(
+    found: Sequence[_Understood], spans: Sequence[tuple[int, int]]
+) -> list[_Understood]:
+    """What is understood in tokens, in the characters of the tokens' spans."""
+    return [
+        (concept, assertion, rule, spans[start][0], spans[end - 1][1], more)
+        for concept, assertion, rule, start, end, more in found
+    ]
 
 
 def _without_repeated_fields(

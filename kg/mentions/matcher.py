@@ -62,6 +62,8 @@ class Matcher(Generic[Meaning]):
     def find(self, tokens: Sequence[str]) -> list[Match[Meaning]]:
         """Matches from left to right, each the longest at its place, none overlapping."""
         root, fillers = self._root, self._fillers
+        if root.keys().isdisjoint(tokens):
+            return []
         places = [place for place, token in enumerate(tokens) if token in root]
         found: list[Match[Meaning]] = []
         free, last = 0, len(tokens) - 1

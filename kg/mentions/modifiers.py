@@ -8,8 +8,8 @@ other mention stands between. What stands before the first of a list counts for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from kg.mentions.matcher import Matcher
@@ -81,14 +81,14 @@ class ModifierReader:
         found = self._matcher.find(tokens)
         if not found:
             return [NOTHING] * len(spans)
-        ends = [0, *(end for _, end in spans)]
-        starts = [*(start for start, _ in spans), len(tokens)]
-        made = []
-        for place, (start, end) in enumerate(spans):
-            low = _low(tokens, start, ends[place])
-            high = _high(tokens, end, starts[place + 1])
-            facts = [f.meaning for f in found if low <= f.start and f.end <= high]
+        made, lowest = [], 0
+        highest = [*(start for start, _ in spans[1:]), len(tokens)]
+        for (start, end), last in zip(spans, highest, strict=True):
+            low = _low(tokens, start, lowest) if found[0].start < start else start
+            high = _high(tokens, end, last) if found[-1].end > end else end
+            facts = tuple([f.meaning for f in found if low <= f.start and f.end <= high])
             made.append(_collect(facts) if facts else NOTHING)
+            lowest = end
         return made
 
 
@@ -113,7 +113,8 @@ def _high(tokens: Sequence[str], end: int, highest: int) -> int:
     return place
 
 
-def _collect(found: Iterable[Facts]) -> Modifiers:
+@lru_cache(maxsize=4096)
+def _collect(found: tuple[Facts, ...]) -> Modifiers:
     sites: dict[str, None] = {}
     said: dict[str, list[str]] = {}
     for facts in found:

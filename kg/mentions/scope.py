@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from kg.mentions.cues import FAR, FILLERS, Cue
+from kg.mentions.cues import FAR, FILLERS, Cue, Cues
 from kg.mentions.matcher import Match
 
 MENTION = "\0"
@@ -48,6 +48,7 @@ HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
 ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
 JOINS = ALTERNATIVES | {"and"}
 COMMAS = frozenset({",", "\uff0c"})
+BREAKS = COMMAS | {"and", "as"}
 
 BESIDE = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
 """Marks that do not part a cue from what they stand between (`Pneumothorax: none`)."""
@@ -147,7 +148,7 @@ def clause_starts(words: Sequence[str]) -> set[int]:
     the list was closed before (`no nodes are seen in the hilum, a mass is seen`).
     """
     commas = [place for place, word in enumerate(words) if word in COMMAS]
-    starts = set()
+    starts = set[int]()
     first = 0
     for comma, after in zip(commas, [*commas, len(words)][1:], strict=True):
         segment = words[comma + 1 : after]
@@ -158,7 +159,7 @@ def clause_starts(words: Sequence[str]) -> set[int]:
     return starts
 
 
-def scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> tuple[int, int]:
+def scope_ahead(found: Match[Cues], cue: Cue, clauses: Clauses) -> tuple[int, int]:
     """Tokens `[start, end)` a cue acts on to its right."""
     words, stops = clauses.words, clauses.stops
     start = found.end
@@ -166,10 +167,9 @@ def scope_ahead(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> tu
         start += 1
     after = bisect_left(stops, start + (start > found.end))
     end = stops[after] if after < len(stops) else len(words)
-    for place in range(start, end):
-        if cue.side != "list" and _ends_scope(place, (start, end), cue, clauses):
-            end = place
-            break
+    if cue.side != "list":
+        ends = (at for at in range(start, end) if words[at] in BREAKS)
+        end = next((at for at in ends if _ends_scope(at, (start, end), cue, clauses)), end)
     return start, _reach(words, start, end, cue.reach)
 
 
@@ -208,7 +208,7 @@ def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
     return place
 
 
-def scope_back(found: Match[tuple[Cue, ...]], cue: Cue, clauses: Clauses) -> int:
+def scope_back(found: Match[Cues], cue: Cue, clauses: Clauses) -> int:
     """First token a cue acts on to its left: back to its clause or to another clause's verb."""
     _, words, stops, _ = clauses
     place = found.start

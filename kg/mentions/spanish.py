@@ -19,6 +19,7 @@ from typing import NamedTuple, cast
 from kg.mentions.cues import FAR, Cue, Effect, Side
 from kg.mentions.lexicon import NOT_A_CONCEPT
 from kg.mentions.matcher import Match, Matcher
+from kg.mentions.memory import Memory
 from kg.mentions.own_tables import table_rows
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.stems import stem, stemmed, stems
@@ -93,7 +94,8 @@ class SpanishReader:
             if concepts or row["concept"] == NOT_A_CONCEPT
         ]
         self._phrases = Matcher(phrases, frozenset(stem(word) for word in FILLERS))
-        self._read_before: dict[tuple[tuple[str, ...], bool], list[Understood]] = {}
+        self._read_before: Memory[tuple[tuple[str, ...], bool], list[Understood]]
+        self._read_before = Memory(REMEMBERED)
 
     def statements(self, place: int, part: str, text: str) -> Iterator[Statement]:
         """Statements of a passage, in the order of the text.
@@ -113,15 +115,13 @@ class SpanishReader:
 
     def _understood(self, words: tuple[str, ...], past: bool) -> list[Understood]:
         """The phrases of a sentence of stems; reports repeat theirs, so this is remembered."""
-        key = (words, past)
-        if key not in self._read_before:
-            if len(self._read_before) >= REMEMBERED:
-                self._read_before.clear()
+        said = self._read_before.get((words, past))
+        if said is None:
             found = self._phrases.find(words)
             judged = _judged(words, found, past=past)
-            said = zip(found, judged, _modifiers(words, found), strict=True)
-            self._read_before[key] = list(said)
-        return self._read_before[key]
+            said = list(zip(found, judged, _modifiers(words, found), strict=True))
+            self._read_before.keep((words, past), said)
+        return said
 
 
 def _judged(

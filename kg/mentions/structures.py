@@ -8,9 +8,8 @@ of the lexicon covers the structure (`the heart is enlarged`), nothing is said h
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from functools import cache
-from typing import NamedTuple
 
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.own_tables import table_rows
@@ -81,14 +80,6 @@ FARTHEST = 14
 """Most tokens between them."""
 
 
-class Denied(NamedTuple):
-    """A structure said to be normal, in tokens `[start, end)`, and what that denies."""
-
-    concepts: tuple[str, ...]
-    start: int
-    end: int
-
-
 class StructureReader:
     """Finds normal structures.
 
@@ -104,18 +95,18 @@ class StructureReader:
         self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
-    def read(self, tokens: Sequence[str], taken: Sequence[tuple[int, int]]) -> Iterator[Denied]:
-        """Structures a sentence calls normal, apart from those in token spans that are taken."""
+    def read(self, tokens: Sequence[str]) -> list[Match[tuple[str, ...]]]:
+        """Structures a sentence calls normal, each with the concepts that denies."""
         normal = self._normal.find(tokens)
         if not normal:
-            return
+            return []
         structures = self._structures.find(tokens)
         inside = {place for match in structures for place in range(match.start, match.end)}
-        for match in structures:
-            if any(first < match.end and match.start < end for first, end in taken):
-                continue
-            if any(_joined(tokens, match, word, inside) for word in normal):
-                yield Denied(match.meaning, match.start, match.end)
+        return [
+            match
+            for match in structures
+            if any(_joined(tokens, match, word, inside) for word in normal)
+        ]
 
 
 def _joined(

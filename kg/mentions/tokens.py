@@ -9,7 +9,7 @@ token `BLANK`, which is in no phrase.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 BLANK = "<blank>"
@@ -30,13 +30,11 @@ MAX_TOKENS = 200
 LONGEST_WORD, MOST_WORDS = 40, 65536
 """Most letters of a word that is remembered, and how many are."""
 
-# most sentences are letters and plain stops alone, which a simpler pattern cuts alike and sooner
+# most texts are letters and plain stops alone, which a simpler pattern cuts alike and sooner
 _PLAIN = re.compile(r"[A-Za-z \t.,;:\-]*")
-_PLAIN_TOKEN = re.compile(r"[A-Za-z]+|[.,;:\-]")
-_PLAIN_HYPHEN = re.compile(r"(?<=[A-Za-z])-(?=[A-Za-z])")
-_TOKEN = re.compile(
-    r"\d+[.,]\d+|[A-Za-z0-9]+(?:'[A-Za-z]+)?|(?<![A-Za-z0-9])-|-(?![A-Za-z0-9])|[.,;:']"
-)
+_PLAIN_SENTENCE = re.compile(r"(?!.*\d,\d)[A-Za-z0-9 \t,:\-]+[.;]?")
+_PLAIN_TOKEN = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
+_PLAIN_HYPHEN = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
 _TOKEN = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
@@ -51,10 +49,11 @@ _TOKEN = re.compile(
     r"|(?P<mark>[^\s\w])"
 )
 # after a word of three letters, which is hardly an abbreviation, a number or a bracket, before a
-# line that begins with a capital, and after a Chinese stop
+# capital, a stray stop or the number of an item, before a line that begins with a capital, and
+# after a Chinese stop
 _SURE_END = re.compile(
     r"[.\n\u3002\uff01\uff1f\uff1b](?:(?<=[A-Za-z]{3}\.)(?<![Mm][Rr][Ss]\.)(?<![Aa]pprox\.)"
-    r"(?<!APPROX\.)\s+(?=[A-Z])|(?<=[\d)]\.)\s+(?=[A-Z])|(?<=\S\n)\s*(?=[A-Z])"
+    r"(?<!APPROX\.)\s+(?=[A-Z]|(?:\d{1,2})?\.(?:\s|\Z))|(?<=[\d)]\.)\s+(?=[A-Z])|(?<=\S\n)\s*(?=[A-Z])"
     r"|(?<=[\u3002\uff01\uff1f\uff1b])\s*(?=\S))"
 )
 _INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
@@ -113,13 +112,14 @@ def normal_form(word: str) -> str:
     return lower[:-1]
 
 
-def pieces(text: str) -> Iterator[tuple[int, str]]:
+def pieces(text: str) -> list[tuple[int, str]]:
     """Pieces of a text cut where a sentence surely ends, each with its first character's place."""
-    last = 0
+    found, last = [], 0
     for gap in _SURE_END.finditer(text):
-        yield last, text[last : gap.start() + 1]
+        found.append((last, text[last : gap.start() + 1]))
         last = gap.end()
-    yield last, text[last:]
+    found.append((last, text[last:]))
+    return found
 
 
 class Forms(dict[str, str]):
@@ -161,11 +161,36 @@ def sentences(text: str) -> list[list[Token]]:
     return found
 
 
+def plain_words(text: str) -> list[str]:
+    """The words as written of a text that is one sentence of letters and plain stops, else none.
+
+    They are those of `sentences`, whose spans `plain_spans` gives for a text that needs them.
+    """
+    if _PLAIN_SENTENCE.fullmatch(text) is None:
+        return []
+    written: list[str] = _PLAIN_TOKEN.findall(_without_hyphens(text))
+    return written if len(written) < MAX_TOKENS else []
+
+
+def plain_spans(text: str, written: Iterable[str]) -> list[tuple[int, int]]:
+    """First character and one past the last of each of the `plain_words` of a text."""
+    spans, end = [], 0
+    for word in written:
+        start = text.index(word, end)
+        end = start + len(word)
+        spans.append((start, end))
+    return spans
+
+
 def _plain_tokens(text: str) -> list[Token]:
     """Tokens of a text of letters and plain stops."""
-    if "-" in text:
-        text = _PLAIN_HYPHEN.sub(" ", text)
+    text = _without_hyphens(text)
     return [_new(Token, (_FORMS[m[0]], *m.span())) for m in _PLAIN_TOKEN.finditer(text)]
+
+
+def _without_hyphens(text: str) -> str:
+    """A plain text with a space for each hyphen inside a word."""
+    return _PLAIN_HYPHEN.sub(" ", text) if "-" in text else text
 
 
 def _tokens(text: str) -> Iterator[Token]:

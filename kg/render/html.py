@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
+from kg.bounds import Count
 from kg.errors import InputError
 from kg.model.edges import RELATIONS
 from kg.model.graph import KnowledgeGraph
@@ -39,8 +40,8 @@ class Page:
         """
 
         start: str = ""
-        drawn: int = 1500
-        concepts: int = 50_000
+        drawn: Count = 1500
+        concepts: Count = 50_000
 
     def __init__(self, options: Options) -> None:
         self.options = options

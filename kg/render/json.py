@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from kg.bounds import Number
 from kg.model.graph import KnowledgeGraph
 from kg.model.plain import as_plain
 from kg.options import Options as BaseOptions
@@ -25,7 +26,7 @@ class JsonObject:
             indent: Spaces of indentation; 0 for one line.
         """
 
-        indent: int = 1
+        indent: Number = 1
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 
+from kg.bounds import Count
 from kg.model.edges import IS_A, Edge, Evidence
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
@@ -25,7 +26,7 @@ class MinedOptions(BaseOptions):
     dataset: str
     source: str
     licence: str = ""
-    min_count: int = 5
+    min_count: Count = 5
 
 
 def mined(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from kg.bounds import Share, Width
 from kg.check.label_tables import training_patients, written_list
 from kg.errors import InputError, did_you_mean
-from kg.files.tables import opened, parsed_json
+from kg.files.tables import cells_of, opened, parsed_json
 from kg.model.edges import Edge
 from kg.sources import Facts
 from kg.sources._mined import MinedOptions, mined
@@ -70,12 +70,12 @@ class Locations:
         form: Literal["xywh", "corners", "objects", "sentences"] = "xywh"
         patients: str
         patient: str = ""
-        size: int = 1024
+        size: Width = 1024
         column: str = ""
         place_prefix: str = "loc "
         findings: Mapping[str, str] = {}
         places: Mapping[str, str] = ZONES
-        min_share: float = 0.02
+        min_share: Share = 0.02
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -130,10 +130,10 @@ class Locations:
             if self.options.form == "objects":
                 yield from self._objects(handle.read(), path)
                 return
-            reader = csv.reader(handle)
-            header = [cell.strip() for cell in next(reader, [])]
-            for cells in reader:
-                where = f"{path.name}, line {reader.line_num}"
+            rows = cells_of(handle, path.name)
+            header = [cell.strip() for cell in next(rows, (1, []))[1]]
+            for line, cells in rows:
+                where = f"{path.name}, line {line}"
                 if len(cells) != len(header) and self.options.form != "xywh":
                     raise InputError(
                         f"{where}: {len(cells)} cells under {len(header)} columns",

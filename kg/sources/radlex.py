@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
 from kg.errors import InputError
-from kg.files.tables import opened
+from kg.files.tables import cells_of, opened
 from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
@@ -51,15 +50,14 @@ class RadLexTable:
         links: list[Link] = []
         dropped: Counter[str] = Counter()
         with opened(path) as handle:
-            reader = csv.reader(handle)
-            for cells in reader:
+            for line, cells in cells_of(handle, path.name):
                 if len(cells) != 3:
                     raise InputError(
-                        f"{path.name}, line {reader.line_num}: {len(cells)} cells",
+                        f"{path.name}, line {line}: {len(cells)} cells",
                         "each row is a name, an id and the id of its parent",
                     )
                 name, own, parent = (cell.strip() for cell in cells)
-                if reader.line_num == 1 and own.casefold() in ("id", "rid"):
+                if line == 1 and own.casefold() in ("id", "rid"):
                     continue
                 own, parent = self._id(own), self._id(parent)
                 if own in terms:

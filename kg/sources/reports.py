@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from kg.check.label_tables import training_patients
 from kg.errors import InputError, did_you_mean
-from kg.files.tables import opened, parsed_json
+from kg.files.tables import cells_of, opened, parsed_json
 from kg.mentions.dialogue import SPEAKERS
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
@@ -140,19 +139,22 @@ class Reports:
                 yield from self._table(handle, path)
 
     def _table(self, handle: Iterator[str], path: Path) -> Iterator[Document]:
-        reader = csv.DictReader(handle)
-        columns = reader.fieldnames or ()
+        rows = cells_of(handle, path.name)
+        _, columns = next(rows, (1, []))
         for column in (self.options.patient, *self.options.sections):
             if column not in columns:
                 raise InputError(
                     f"{path.name}, line 1: no column {column!r}", did_you_mean(column, columns)
                 )
-        for row in reader:
+        for line, cells in rows:
+            if not cells:
+                continue
+            row = dict(zip(columns, cells, strict=False))
             passages = [
-                Passage(section, row[section] or "", self.options.language)
+                Passage(section, row.get(section, ""), self.options.language)
                 for section in self.options.sections
             ]
-            yield Document(str(reader.line_num), row[self.options.patient] or "", passages)
+            yield Document(str(line), row.get(self.options.patient, ""), passages)
 
     def _json_lines(self, handle: Iterator[str], path: Path) -> Iterator[Document]:
         for number, line in enumerate(handle, start=1):

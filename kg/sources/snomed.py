@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from kg.errors import InputError
 from kg.files.regular import open_file
+from kg.files.tables import cells_of
 from kg.model.edges import IS_A
 from kg.sources import Facts
 from kg.sources._terms import Link, Term, TermOptions, facts_of
@@ -136,15 +136,16 @@ def _rows(place: Path, what: str, columns: tuple[str, ...]) -> Iterator[dict[str
         )
     for path in files:
         with TextIOWrapper(open_file(path), encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            rows = cells_of(file, path.name, delimiter="\t", quoted=False)
+            _, header = next(rows, (1, []))
+            missing = [name for name in columns if name not in header]
             if missing:
                 raise InputError(
                     f"{path.name}, line 1: no column {', '.join(missing)}", "is it an RF2 file?"
                 )
-            for row in reader:
-                if None in row.values():
+            for line, cells in rows:
+                if len(cells) < len(header):
                     raise InputError(
-                        f"{path.name}, line {reader.line_num}: too few cells", "is the file whole?"
+                        f"{path.name}, line {line}: too few cells", "is the file whole?"
                     )
-                yield row
+                yield dict(zip(header, cells, strict=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from kg.build.align import normal_name
 from kg.errors import InputError, did_you_mean
-from kg.files.tables import opened, parsed_json
+from kg.files.tables import cells_of, opened, parsed_json
 from kg.model.concepts import ANY_KIND, Concept
 from kg.model.edges import RELATIONS, Edge, Evidence, Status, is_curie, known_relation
 from kg.options import Options as BaseOptions
@@ -182,10 +181,9 @@ def _json_lines(handle: Iterator[str], path: Path) -> Iterator[tuple[str, Mappin
 
 
 def _table(handle: Iterator[str], path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    reader = csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
     columns: list[str] = []
-    for cells in reader:
-        where = f"{path.name}, line {reader.line_num}"
+    for line, cells in cells_of(handle, path.name, delimiter="\t", quoted=False):
+        where = f"{path.name}, line {line}"
         if not columns:
             named = [_SHORT.get(cell.casefold(), cell.casefold()) for cell in cells]
             columns = named if set(_NEEDED) <= set(named) else list(_NEEDED)

@@ -14,11 +14,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.ablate.plan import make_plan, stand
+from experiments.ablate.plan import make_plan
 from experiments.ablate.schema import read_ablation
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison
 from experiments.evaluation.evaluate import evaluate_run
+from experiments.plans.jobs import stand
 
 RESULT = Path(__file__).parent / "results" / "external_graph.md"
 ABLATION, EXTERNAL = "ablate_graph_covid", "figure1"
@@ -27,7 +28,7 @@ ABLATION, EXTERNAL = "ablate_graph_covid", "figure1"
 def compared(root: Path, runs: Path) -> Comparison:
     """The finished arms on the external data, on which runs are tested now if they were not."""
     plan = make_plan(read_ablation(ABLATION))
-    standing = stand(plan, runs)
+    standing = stand(plan.jobs, runs)
     arms = {}
     for arm in plan.file.arms:
         found = [standing[job.digest] for job in plan.of("", arm)]

@@ -57,6 +57,8 @@ def losses(start, stop):
         "pair_ranking": (gathered(x @ weights["pair_ranking"]) @ gathered(y).T, 0.5),
         "donsker_varadhan": (gathered(x @ weights["donsker_varadhan"]) @ gathered(y).T,),
         "word_region_contrast": (texts @ weights["word_region_contrast"], regions, local),
+        "token_alignment": (texts @ weights["token_alignment"], regions, local),
+        "swapped_prediction": sides("swapped_prediction"),
         "balanced_bce": (sides("balanced_bce")[0], labels[part]),
         "reliable_hard_bce": (sides("reliable_hard_bce")[0], labels[part], EXCLUSIVE),
         "triplet_by_similarity": (sides("triplet_by_similarity")[0], labels[part]),
@@ -128,7 +130,13 @@ def test_two_processes_lose_what_one_does(
 
 
 def test_rivals_in_the_other_process_count(shared: list[dict[str, Tensor]]) -> None:
-    for name in ("info_nce", "soft_info_nce", "triplet_by_similarity", "word_region_contrast"):
+    for name in (
+        "info_nce",
+        "soft_info_nce",
+        "triplet_by_similarity",
+        "word_region_contrast",
+        "swapped_prediction",
+    ):
         torch.testing.assert_close(shared[0][name], shared[1][name])
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments.ablate import execute
-from experiments.ablate.plan import make_plan, stand
+from experiments.ablate.plan import make_plan
 from experiments.ablate.result import AblationResult, answer, read_result, result_of
 from experiments.ablate.schema import read_ablation
 from experiments.cli.main import kgdx
+from experiments.plans import execute
+from experiments.plans.jobs import stand
 from kg.errors import InputError
 
 BASE = """
@@ -99,51 +100,22 @@ def test_a_second_time_nothing_runs(
     done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, runs = done
-    monkeypatch.setattr(execute.subprocess, "run", lambda *_, **__: pytest.fail("something ran"))
+    monkeypatch.setattr(execute.subprocess, "Popen", lambda *_, **__: pytest.fail("it ran"))
     plan = make_plan(read_ablation(str(file)))
-    execute.run_missing(plan, Path(), runs, ("",))
-    assert {state for state, _ in stand(plan, runs).values()} == {"finished"}
+    execute.run_missing(plan.jobs, Path(), runs, ("",))
+    assert {state for state, _ in stand(plan.jobs, runs).values()} == {"finished"}
 
 
-def test_what_broke_is_resumed_and_what_is_missing_is_said(
-    done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_missing_is_said(done: tuple[Path, Path]) -> None:
     file, runs = done
     plan = make_plan(read_ablation(str(file)))
-    folder = stand(plan, runs)[plan.jobs[0].digest][1]
+    folder = stand(plan.jobs, runs)[plan.jobs[0].digest][1]
     assert folder is not None
     record = folder.load_record()
     replace(record, status="stopped").save(folder.record)
     with pytest.raises(InputError, match="1 of 2 runs are not finished"):
         result_of(plan, runs)
-    commands = []
-
-    class Ended:
-        returncode, stderr = 0, ""
-
-    monkeypatch.setattr(
-        execute.subprocess, "run", lambda command, **_: commands.append(command) or Ended
-    )
-    execute.run_missing(plan, Path(), runs, ("",))
-    assert [command[4:7] for command in commands] == [("experiment", "resume", str(folder.path))]
     record.save(folder.record)
-
-
-def test_a_run_that_fails_is_named_and_the_others_run(
-    done: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = make_plan(read_ablation(str(done[0])))
-    ran = []
-
-    class Ended:
-        returncode, stderr = 3, "error: no such folder\n  name one\n"
-
-    monkeypatch.setattr(execute.subprocess, "run", lambda command, **_: ran.append(1) or Ended)
-    heard: list[str] = []
-    with pytest.raises(execute.RunStopped, match="2 of 2 runs did not finish, the first is full"):
-        execute.run_missing(plan, Path(), tmp_path, ("", ""), report=heard.append)
-    assert len(ran) == 2
-    assert heard[0] == "full, seed 0: ended with 3: error: no such folder   name one"
 
 
 def test_the_plan_is_printed_and_nothing_is_run(done: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from experiments.ablate.channels import CHANNELS, channels, table
-from experiments.ablate.plan import Plan, make_plan, stand
+from experiments.ablate.plan import Plan, make_plan
 from experiments.ablate.schema import SHIPPED, read_ablation, shipped_ablations
 from experiments.compare.settings import same_but_for_the_draw
 from experiments.config.load import resolve
+from experiments.plans.jobs import stand
 from kg.errors import InputError
 
 PROTOCOL = {
@@ -37,7 +38,7 @@ def test_every_run_of_it_is_another_one_and_nothing_has_run(plan: Plan, tmp_path
     draws = len(ablation.seeds) * max(len(ablation.folds), 1) * len(plan.settings)
     draws *= max(len(ablation.rotations), 1)
     assert len(plan.jobs) == len({job.digest for job in plan.jobs}) == draws * len(plan.file.arms)
-    assert {state for state, _ in stand(plan, tmp_path).values()} == {"missing"}
+    assert {state for state, _ in stand(plan.jobs, tmp_path).values()} == {"missing"}
     assert [job.seed for job in plan.jobs] == sorted(job.seed for job in plan.jobs)
     first = plan.jobs[0].experiment
     assert first.name == f"{ablation.name}-{plan.jobs[0].arm.replace(' ', '_')}"

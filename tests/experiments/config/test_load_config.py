@@ -11,7 +11,7 @@ import pytest
 from encoders.reading.augmentation import Augmentation
 from experiments.config.hashing import config_hash
 from experiments.config.load import dump, read_config, resolve, shipped_configs
-from experiments.config.parts import check_parts
+from experiments.config.parts import check_parts, read_checked
 from kg.errors import InputError
 
 SMALL = """\
@@ -64,9 +64,9 @@ def test_defaults_and_overrides(write) -> None:
         ("seed: 1.5", 7, "seed", "it is 1.5"),
         ("split:\n  fold: null", 8, "split.fold", "it is None"),
         ("split:\n  fold: 5", 8, "split.fold: none of the 5 folds", "it is 5"),
-        ("split:\n  fold: -1", 8, "split.fold: none of the 5 folds", "it is -1"),
+        ("split:\n  fold: -1", 8, "split.fold", "it is -1"),
         ("split:\n  fold: 3\n  folds: 3", 8, "split.fold: none of the 3 folds", "it is 3"),
-        ("split:\n  folds: 0", 7, "split: none of the 0 folds", "it is 0"),
+        ("split:\n  folds: 0", 8, "split.folds", "it is 0"),
         ("stages:\n- learning_rate: nan", 8, "stages.0.learning_rate", "number"),
         ("stages:\n- learning_rate: 1e999", 8, "stages.0.learning_rate", "number"),
         ("name: again", 7, "name", "line 1"),
@@ -267,3 +267,59 @@ def test_augmentation_is_a_switch_or_options_and_survives_its_own_dump(tmp_path:
 def test_a_wrong_augmentation_is_told_by_its_key(written: str, says: str) -> None:
     with pytest.raises(InputError, match=re.escape(says)):
         resolve("demo", [f"image.augment={written}"])
+
+
+NONSENSE = {
+    "seed": "-1",
+    "devices": "0",
+    "split.folds": "1",
+    "split.validation": "1",
+    "split.fraction": "0",
+    "image.limit": "0",
+    "graph.seed": "1e20",
+    "graph.width": "1e9",
+    "stages.0.epochs": "-1",
+    "stages.0.batch_size": "-4",
+    "stages.0.learning_rate": "-1",
+    "stages.0.objectives.contrast": "-0.5",
+    "image.encoder.options.size": "0",
+    "text.encoder.options.layers": "0",
+    "data.options.studies": "0",
+    "system.options.width": "1e9",
+    "system.options.join.options.dropout": "1",
+    "stages.0.optimiser.options.eps": "-1",
+    "stages.0.schedule.options.every": "0",
+}
+
+
+def test_all_nonsense_numbers_are_told_at_once() -> None:
+    base = (
+        "stages=[{optimiser: {name: adam}, schedule: {name: step}}]",
+        "text.test=full",
+        "system.options.join={name: knowledge_attention}",
+    )
+    read_checked("demo", base)
+    with pytest.raises(InputError) as caught:
+        read_checked("demo", [*base, *(f"{key}={value}" for key, value in NONSENSE.items())])
+    told = re.findall(r"--set (\S+)=\S+: (\S+): ", str(caught.value))
+    assert sorted(told) == sorted((key, key) for key in NONSENSE)
+
+
+def test_wrong_keys_values_and_parts_are_told_at_once(write) -> None:
+    path = write(SMALL + "sed: 1\nseed: -1\nimage: {encoder: {name: tiny_cnm}}\ntasks: [zero]\n")
+    with pytest.raises(InputError) as caught:
+        read_checked(path)
+    said = str(caught.value)
+    lines = [int(line) for line in re.findall(rf"{re.escape(path)}:(\d+): ", said)]
+    assert lines == [7, 8, 9, 10]
+    assert "did you mean 'seed'" in said
+    assert "did you mean 'tiny_cnn'" in said
+
+
+def test_without_a_key_that_must_be_there_the_rest_is_told(write) -> None:
+    path = write("name: small\nseed: -1\ndata: {name: synthetic}\nsystem: {name: none}\n")
+    with pytest.raises(InputError) as caught:
+        read_checked(path)
+    said = str(caught.value)
+    assert ":2: seed" in said
+    assert ":3: data.labels: this key is missing" in said

@@ -108,5 +108,11 @@ def test_other_label_values_are_refused_with_row_and_column(tmp_path: Path, valu
 def test_keys_must_be_there_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'b' is in rows 3 and 4"):
         unique(read_table(write(tmp_path, "id\na\nb\nb\n")), "id")
+    many = "id\n" + "".join(f"{number % 40}\n" for number in range(90)) + "alone\n"
+    with pytest.raises(InputError) as caught:
+        unique(read_table(write(tmp_path, many)), "id")
+    assert all(f"'{key}' is in rows {key + 2} and " in caught.value.message for key in range(40))
+    assert "'5' is in rows 7 and 47 and 87;" in caught.value.message
+    assert "alone" not in caught.value.message
     with pytest.raises(InputError, match="row 2: 'id' is empty"):
         unique(read_table(write(tmp_path, "id,x\n,1\n")), "id")

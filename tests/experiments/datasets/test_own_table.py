@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from experiments.datasets._pictures import draw
-from experiments.datasets._pseudonyms import KEY
 from experiments.datasets.table import Table
+from experiments.privacy.pseudonyms import KEY
 from experiments.splits.origins import origin_of
 from kg.errors import InputError
 

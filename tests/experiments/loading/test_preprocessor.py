@@ -12,6 +12,8 @@ import torch
 
 from encoders.reading.transforms import in_square
 from encoders.study import Study
+from encoders.text import TEXT_SECTIONS
+from encoders.text._words import words_of
 from experiments.config.schema import Experiment
 from experiments.datasets._boxes import with_boxes
 from experiments.datasets.synthetic import Synthetic
@@ -88,6 +90,31 @@ def test_reports_are_paired_where_they_are_needed_whatever_the_stages_say(
     assert training.batch([0, 1]).paired_text is None
     blind = build(Needs(paired_report=True), image={"encoder": None}, **SILENT)
     assert not blind.pairs
+
+
+def test_reports_are_paired_by_the_policy_that_is_needed(
+    build: Build, studies: list[Study], root: Path
+) -> None:
+    needs = Needs(paired_report=True, paired_policy="impression", statements=True)
+    preprocessor = build(needs, **SILENT)
+    cohort = preprocessor.read(studies, root, training=True)
+    assert cohort.paired_text is not None
+    assert cohort.statements is not None
+    sections = cohort.paired_text.section[cohort.paired_text.mask].unique()
+    assert sections.tolist() == [TEXT_SECTIONS.index("impression")]
+    known = {word for study in studies for one in study.report for word in words_of(one.text)}
+    told = {
+        word
+        for study in studies
+        for one in study.report
+        if one.name == "impression"
+        for word in words_of(one.text)
+    }
+    learnt = set(preprocessor.text.encoder.state()["words"])
+    assert learnt <= told < known
+    longest = cohort.paired_text.word.amax(1, keepdim=True)  # type: ignore[union-attr]
+    assert (cohort.statements.last <= longest).all()
+    assert (cohort.statements.last >= 0).any()
 
 
 def test_extras_of_validation_change_nothing_else(

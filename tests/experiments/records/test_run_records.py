@@ -132,7 +132,9 @@ def test_a_broken_run_says_so_and_how_to_resume(folder, error, status, resumable
     (folder.checkpoints / "last" / STATE).write_text("{}")
     with pytest.raises(type(error)) as caught, folder.hold():
         raise error
-    assert folder.load_record().status == status
+    record = folder.load_record()
+    assert record.status == status
+    assert record.reason == (str(error) if isinstance(error, RunStopped) else "")
     notes = [f"kgdx experiment resume {folder.path}"] if resumable else []
     assert getattr(caught.value, "__notes__", []) == notes
 

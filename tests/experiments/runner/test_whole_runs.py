@@ -19,10 +19,11 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.config.load import dump
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
 from experiments.records.checkpoint import load_checkpoint
-from experiments.records.folder import RunFolder, find_run
+from experiments.records.folder import RunFolder, find_run, list_runs
 from experiments.records.predictions import read_predictions
 from experiments.records.record import RunRecord
 from experiments.runner import run as running
@@ -99,6 +100,38 @@ def test_the_same_configuration_again_gives_the_same_bytes(
     one, other = (run.load_record() for run in (whole, again))
     assert one.metrics == other.metrics
     assert one.split_manifest == other.split_manifest
+
+
+@pytest.mark.parametrize("rate", ["1e300", "1e15"])
+def test_a_run_that_diverges_says_so_everywhere(
+    small: Values, tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str
+) -> None:
+    from experiments.cli.main import main
+
+    config, runs = tmp_path / "small.yaml", ("--runs", str(tmp_path / "runs"))
+    config.write_text(dump(Experiment.model_validate({**small, "name": "wild"})))
+    rated = ("--set", f"stages.0.learning_rate={rate}", *runs)
+    assert main(["experiment", "run", str(config), *rated]) == 4
+    assert "resume with" not in capsys.readouterr().err
+    (folder,) = list_runs(tmp_path / "runs")
+    record = folder.load_record()
+    assert record.status == "diverged"
+    assert record.finished
+    assert record.reason.startswith("training diverged")
+    assert main(["experiment", "runs", *runs]) == 0
+    assert f"diverged\t{record.system}" in (listed := capsys.readouterr().out)
+    assert record.reason in listed
+    assert main(["experiment", "show", folder.run, *runs]) == 0
+    assert record.reason in capsys.readouterr().out
+    for written in (folder.log, folder.report):
+        assert record.reason in written.read_text()
+    tensors = load_checkpoint(folder.checkpoints / "last").tensors
+    assert all(bool(t.isfinite().all()) for t in tensors.values() if t.is_floating_point())
+    assert main(["experiment", "resume", folder.run, *runs]) == 3
+    assert "diverged and would again" in (said := capsys.readouterr().err)
+    assert "learning_rate" in said
+    assert main(["predict", "x.png", "--run", folder.run, *runs]) == 3
+    assert "is diverged, not finished" in capsys.readouterr().err
 
 
 def test_stopped_and_resumed_it_answers_the_same(

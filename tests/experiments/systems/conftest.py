@@ -68,7 +68,11 @@ CASES: Mapping[str, Case] = {
     "logistic_image": Case("logistic_image", STRONG),
     "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
+    "chexzero": Case("chexzero", SMALL_TOWERS),
     "convirt": Case("convirt", SMALL_TOWERS),
+    "gloria": Case("gloria", SMALL_TOWERS),
+    "medclip": Case("medclip", SMALL_TOWERS),
+    "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
     "chauhan": Case("chauhan", SMALL_TOWERS),
     "chauhan, pretrained": Case("chauhan", SMALL_TOWERS, (Stage(objectives={"ranking": 1.0}),)),
     "liao": Case("liao", SMALL_CRITIC),
@@ -79,7 +83,10 @@ CASES: Mapping[str, Case] = {
     "vkd": Case("vkd", SMALL_LATENT),
     "vkd, as released": Case("vkd", {**SMALL_LATENT, "reversed": True}, (AS_RELEASED,)),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
+    "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
+    "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
+    "mgca, fine-tuned": Case("mgca", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
 }
 """Every system, and those that are trained in another way too, each by what it is called here."""
 
@@ -219,7 +226,10 @@ def _texts(setting: Setting, reports: list[list[Passage]]) -> Text:
 
 
 def _statements(studies: int) -> Statements:
-    """One statement a study: a finding, present in every other one, in the first sentence."""
-    at = torch.arange(studies)[:, None]
-    nothing = torch.zeros_like(at)
-    return Statements(at % 3, (at % 2) * 2.0 - 1, nothing - 1, nothing, nothing, nothing + 1)
+    """A finding of each study, present in every other one, stated by both of its sentences."""
+    at = torch.arange(studies)[:, None].expand(-1, 2)
+    sentence = torch.tensor([0, 1]).expand_as(at)
+    first = sentence * 5  # four words and a full stop
+    return Statements(
+        at % 3, (at % 2) * 2.0 - 1, torch.full_like(at, -1), sentence, first, first + 1
+    )

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.training.optimisers import SCHEDULES, optimiser_of, schedule_of
-from fusion.stage import Stage
+from experiments.training.optimisers import BUILDERS, SHARES, optimiser_of, schedule_of
+from fusion.stage import OPTIMISERS, SCHEDULES, Stage
 from kg.errors import InputError
 from kg.options import Part
 
@@ -64,7 +64,8 @@ def test_optimisers_by_name(name: str, kind: type) -> None:
 def test_schedules_by_hand(name: str, shares: list[float]) -> None:
     rate = schedule_of(Stage(schedule=Part(name=name), warmup=0.2), 10, "stages.0")
     assert [rate(step) for step in range(5)] == pytest.approx(shares, abs=1e-6)
-    assert set(SCHEDULES) == {"cosine", "linear", "constant", "step"}
+    assert set(SHARES) == set(SCHEDULES) == {"cosine", "linear", "constant", "step"}
+    assert set(BUILDERS) == set(OPTIMISERS)
 
 
 def test_a_step_drops_by_its_factor() -> None:

@@ -17,7 +17,7 @@ from experiments.records.journal import read_metrics
 from experiments.runner.run import train
 from experiments.runs.build import RunContext
 from fusion.stage import Stage
-from kg.errors import InputError, RunStopped
+from kg.errors import InputError, RunDiverged, RunStopped
 
 Make = Callable[..., RunContext]
 NewFolder = Callable[[], RunFolder]
@@ -100,7 +100,7 @@ def test_a_bad_batch_does_not_stay_in_running_statistics(make: Make, new_folder:
 def test_ten_bad_steps_in_a_row_end_the_run(make: Make, new_folder: NewFolder) -> None:
     made, folder = make({"epochs": 4}), new_folder()
     on_losses(made, poison(*range(1, 100)))
-    with pytest.raises(RunStopped, match="steps in a row") as caught:
+    with pytest.raises(RunDiverged, match="steps in a row") as caught:
         train(folder, made)
     assert "learning_rate" in caught.value.hint
     assert finite(folder, "last")
@@ -109,7 +109,45 @@ def test_ten_bad_steps_in_a_row_end_the_run(make: Make, new_folder: NewFolder) -
 def test_bad_steps_at_the_very_end_are_not_overlooked(make: Make, new_folder: NewFolder) -> None:
     made, folder = make({"epochs": 4}), new_folder()  # 16 steps; counted at step 10 and at the end
     on_losses(made, poison(*range(7, 17)))
-    with pytest.raises(RunStopped, match="10 steps in a row"):
+    with pytest.raises(RunDiverged, match="10 steps in a row"):
+        train(folder, made)
+
+
+@pytest.mark.parametrize("rate", [1e300, 1e38, 1e20, 1e10])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_a_rate_that_is_far_too_high_ends_the_run_with_the_reason(
+    make: Make, new_folder: NewFolder, rate: float, optimiser: str
+) -> None:
+    stage = {"epochs": 1, "learning_rate": rate, "optimiser": {"name": optimiser}, "warmup": 0.0}
+    made, folder = make(stage), new_folder()
+    with pytest.raises(RunDiverged, match="training diverged") as caught:
+        train(folder, made)
+    assert caught.value.exit_code == 4
+    assert "learning_rate" in caught.value.hint
+    assert finite(folder, "last")
+
+
+def test_weights_that_are_not_finite_are_never_saved(make: Make, new_folder: NewFolder) -> None:
+    made, folder = make({"epochs": 3}), new_folder()
+    weights = made.system.classifier.head.direction.weight  # type: ignore[union-attr]
+
+    def spoil(count: int, batch: StudyBatch, losses: dict[str, Tensor]) -> None:
+        if count == 8:  # the last batch of the second epoch
+            made.system.after_step = lambda: weights.data.fill_(float("inf"))  # type: ignore[method-assign]
+
+    on_losses(made, spoil)
+    with pytest.raises(RunDiverged, match="stage 0, at step 8: weights are not finite"):
+        train(folder, made)
+    assert [row["epoch"] for row in read_metrics(folder.metrics)] == [0]
+    assert load_checkpoint(folder.checkpoints / "best").state["epoch"] == 0
+    assert finite(folder, "best")
+    assert finite(folder, "last")
+
+
+def test_a_loss_that_is_never_finite_to_the_end_is_told(make: Make, new_folder: NewFolder) -> None:
+    made, folder = make({"epochs": 1}), new_folder()  # 4 steps, all skipped
+    on_losses(made, poison(*range(1, 5)))
+    with pytest.raises(RunDiverged, match="in the last epoch classification was never finite"):
         train(folder, made)
 
 

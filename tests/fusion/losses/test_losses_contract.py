@@ -28,6 +28,8 @@ WORDS = torch.tensor([[1, 2, 0], [2, 0, 0]])
 PLACES = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 1]]).bool()
 
 GIVEN: dict[str, Arguments] = {
+    "token_alignment": lambda d: (rows(d, 4, 3, 5), rows(d, 4, 3, 5, seed=1), (PLACES, PLACES)),
+    "swapped_prediction": lambda d: (rows(d, 4, 6), rows(d, 4, 6, seed=1)),
     "pair_cross_entropy": lambda d: (rows(d, 4, 4),),
     "word_region_contrast": lambda d: (
         rows(d, 4, 3, 5),

@@ -9,7 +9,18 @@ import pytest
 from encoders.study import Passage
 from kg.mentions.linker import MentionLinker
 from kg.mentions.spelling import LONGEST, Speller
-from kg.mentions.tokens import ASKED, ITEM, MAX_TOKENS, _plain_tokens, _tokens, pieces, sentences
+from kg.mentions.tokens import (
+    ASKED,
+    ITEM,
+    MAX_TOKENS,
+    _plain_tokens,
+    _tokens,
+    normal_form,
+    pieces,
+    plain_spans,
+    plain_words,
+    sentences,
+)
 
 
 def cut(text: str) -> list[list[str]]:
@@ -64,6 +75,9 @@ def test_plain_text_is_cut_alike(text: str) -> None:
         ("No edema\nMass\nin the lung", ["No edema\n", "Mass\nin the lung"]),
         ("Seen by Mrs. Smith. Mass.", ["Seen by Mrs. Smith.", "Mass."]),
         ("无气胸。肺结节。", ["无气胸。", "肺结节。"]),
+        ("No acute disease. 2. Mass.", ["No acute disease.", "2.", "Mass."]),
+        ("No acute disease. .", ["No acute disease.", "."]),
+        ("Approx. 2.5 cm, max. 2.5 cm.", ["Approx. 2.5 cm, max. 2.5 cm."]),
     ],
 )
 def test_pieces_end_where_sentences_do(text: str, expected: list[str]) -> None:
@@ -76,6 +90,51 @@ def test_statements_of_later_pieces_stand_where_they_are_written(linker: Mention
     text = "Two views obtained. No effusion. Small nodule seen."
     found = linker.link([Passage("findings", text)])
     assert [text[s.start : s.end] for s in found] == ["effusion", "nodule"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No right-sided effusion, mass or T9-T10 fracture.",
+        "Edema - none;",
+        "Heart: normal;",
+        "a--b -c d- 3 -4-5",
+        "Seen by Dr.",
+        "No effusion\tor\t mass",
+    ],
+)
+def test_plain_words_are_those_of_the_sentence(text: str) -> None:
+    written = plain_words(text)
+    [sentence] = sentences(text)
+    assert [normal_form(word) for word in written] == [token.word for token in sentence]
+    assert plain_spans(text, written) == [(token.start, token.end) for token in sentence]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "Edema. Mass.",
+        "1,5 cm mass",
+        "1) Mass",
+        "Mass?",
+        "无气胸",
+        "a\nB",
+        "no " * MAX_TOKENS,
+    ],
+)
+def test_of_any_other_text_there_are_no_plain_words(text: str) -> None:
+    assert plain_words(text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["No effusion period", "NO EFFUSION COMMA MASS", "No mass new line"]
+)
+def test_dictated_marks_are_read_in_plain_words_too(linker: MentionLinker, text: str) -> None:
+    spelled = text.lower().replace("period", ".").replace("comma", ",").replace("new line", ".")
+    dictated, typed = (linker.link([Passage("findings", one)]) for one in (text, spelled))
+    assert [(s.concept, s.assertion) for s in dictated] == [(s.concept, s.assertion) for s in typed]
 
 
 def test_a_sentence_without_an_end_is_cut(linker: MentionLinker) -> None:

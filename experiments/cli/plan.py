@@ -1,0 +1,126 @@
+"""`kgdx experiment plan`: runs what is missing of many configurations, and prints their table."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from experiments.cli import show
+from experiments.cli.arguments import data_root, output_options, root_option, runs_option
+
+if TYPE_CHECKING:
+    from experiments.plans.cost import Cost
+    from experiments.plans.jobs import Job
+
+__all__ = ["plan", "print_jobs", "run_jobs"]
+
+
+def _complete(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Completions: names of shipped plans, then files."""
+    from experiments.plans.schema import shipped_plans
+
+    names = [CompletionItem(name) for name in shipped_plans() if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
+
+
+@click.command()
+@output_options
+@click.argument("plan_file", metavar="PLAN", shell_complete=_complete)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key in every configuration (repeatable).",
+)
+@click.option("--system", "systems", multiple=True, metavar="ROW",
+              help="Only this row and the reference (repeatable).")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print the runs and what they will cost, and stop.")
+@click.option("--workers", type=click.IntRange(1), help="Runs at a time (default: as many as fit).")
+@runs_option
+@root_option
+def plan(**arguments: Any) -> None:
+    """Run what is missing of PLAN.
+
+    PLAN is a shipped name or a YAML file. Interrupted runs are resumed and finished runs are
+    reused, so the same command continues a plan. Runs that a system starts from are run first.
+    """
+    from experiments.plans.plan import make_plan
+    from experiments.plans.schema import read_plan
+
+    made = make_plan(
+        read_plan(arguments["plan_file"]), arguments["overrides"], arguments["systems"]
+    )
+    if arguments["dry_run"]:
+        print_jobs(made.jobs, arguments)
+        return
+    run_jobs(made.jobs, arguments)
+
+
+def print_jobs(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> None:
+    """Print the runs of each configuration by their state, and what is left costs."""
+    from experiments.plans.cost import duration
+    from experiments.plans.jobs import STATES, stand, with_parents
+
+    every = with_parents(jobs)
+    if arguments["as_json"]:
+        standing = stand(every, arguments["runs"])
+        states = [(job.name, *standing[job.digest]) for job in every]
+        rows = [
+            {"name": name, "state": state, "run": folder and folder.run}
+            for name, state, folder in states
+        ]
+        show.json_result({"runs": rows})
+        return
+    cost, workers = _cost(every, arguments)
+    cells = []
+    for row in cost.rows:
+        one = "unknown" if row.seconds is None else duration(row.seconds)
+        left = "unknown" if row.seconds is None else duration(row.seconds * row.left)
+        counts = (row.states.get(state, 0) for state in STATES)
+        cells.append((row.name, *counts, one, left if row.left else "-"))
+    show.table(("configuration", *STATES, "time of a run", "time left"), cells)
+    show.result("")
+    show.result(cost.sentence(workers))
+
+
+def run_jobs(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> None:
+    """Print what is left of jobs and what it costs, then run it.
+
+    Args:
+        jobs: The runs.
+        arguments: Those of the command: `runs`, `root` and `workers`.
+    """
+    from experiments.plans.execute import devices, run_missing
+    from experiments.plans.jobs import with_parents
+
+    every = with_parents(jobs)
+    cost, workers = _cost(every, arguments)
+    show.note(cost.sentence(workers))
+    if not cost.left:
+        return
+    for dataset in {job.experiment.data.name for job in every}:
+        root = data_root(arguments["root"], dataset)
+    try:
+        places = devices(arguments["workers"])
+        run_missing(every, root, arguments["runs"], places, report=show.note)
+    except KeyboardInterrupt as stop:
+        stop.add_note(shlex.join(["kgdx", *sys.argv[1:]]))
+        raise
+
+
+def _cost(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> tuple[Cost, int]:
+    """Cost of jobs, and the number of runs at a time."""
+    from experiments.plans.cost import cost_of
+    from experiments.plans.execute import devices
+    from experiments.plans.jobs import stand
+
+    runs = arguments["runs"]
+    return cost_of(jobs, stand(jobs, runs), runs), len(devices(arguments["workers"]))

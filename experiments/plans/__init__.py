@@ -1,0 +1,9 @@
+"""Plans: many configurations over folds and seeds as one plan that runs only what is missing.
+
+schema      the plan file
+jobs        the runs of a plan, those they start from included, and their state
+cost        what the missing runs will cost, by finished runs
+execute     running of missing and resuming of interrupted runs, several at a time
+tuning      settings drawn from one space, chosen on validation
+plan        the runs of a plan file
+"""

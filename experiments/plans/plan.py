@@ -1,0 +1,81 @@
+"""Runs of a plan file: one job for each system, fold and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.plans.jobs import Job, drawn, named, resolved
+from experiments.plans.schema import PlanFile, SystemRow
+from kg.errors import InputError, did_you_mean
+
+__all__ = ["RunPlan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """All runs of a plan.
+
+    Args:
+        file: The plan file.
+        rows: Runs of each row by its name.
+    """
+
+    file: PlanFile
+    rows: Mapping[str, tuple[Job, ...]]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All runs, the first seed of every row first, so that partial results can be compared."""
+        every = (job for own in self.rows.values() for job in own)
+        return tuple(sorted(every, key=lambda job: job.experiment.seed))
+
+    def folder(self, runs: Path) -> Path:
+        """Folder of what the plan keeps, under the folder of runs."""
+        return runs / "plans" / self.file.name
+
+
+def make_plan(
+    file: PlanFile, overrides: Sequence[str] = (), systems: Sequence[str] = ()
+) -> RunPlan:
+    """Make the runs of a plan, with resolved and checked configurations.
+
+    Args:
+        file: The plan file.
+        overrides: `key=value`, laid over every configuration last.
+        systems: Rows to run with the reference; empty = all.
+
+    Raises:
+        InputError: If a configuration is wrong, two rows are the same runs, or there is no such
+            row.
+    """
+    labels = [row.label for row in file.systems]
+    for name in systems:
+        if name not in labels:
+            raise InputError(f"{file.name}: no row is called {name!r}", did_you_mean(name, labels))
+    kept = {*systems, file.reference, file.time_reference} if systems else set(labels)
+    rows = {row.label: _jobs(file, row, overrides) for row in file.systems if row.label in kept}
+    _check_distinct(rows)
+    return RunPlan(file, rows)
+
+
+def _jobs(file: PlanFile, row: SystemRow, overrides: Sequence[str]) -> tuple[Job, ...]:
+    """Runs of a row, seed after seed."""
+    values = {**file.set, **row.set}
+    folds = [resolved(row.config, values, overrides, fold=fold) for fold in file.folds or (None,)]
+    every = (drawn(one, seed) for seed in row.seeds or file.seeds for one in folds)
+    return tuple(Job(named(row.label, one), one) for one in every)
+
+
+def _check_distinct(rows: Mapping[str, Sequence[Job]]) -> None:
+    """Refuse rows, folds or seeds that are the same run."""
+    known: dict[str, Job] = {}
+    for jobs in rows.values():
+        for job in jobs:
+            same = known.setdefault(job.digest, job)
+            if same is not job:
+                raise InputError(
+                    f"{same.name} and {job.name} are the same run",
+                    "leave one out, or `set` what differs",
+                )

@@ -1,0 +1,1 @@
+"""Privacy: what may be written of patients, their files and their texts."""
