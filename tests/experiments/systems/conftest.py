@@ -55,6 +55,8 @@ class Case:
 STRONG = {"strength": 100.0}
 SMALL_LATENT = {"width": 16, "latent": 4, "hidden": 16}
 AS_RELEASED = Stage(objectives={"prior": 1.0, "text": 1.0, "divergence": 1e-3})
+SMALL_CRITIC = {"width": 16, "critic": [16, 8]}
+AS_A_WHOLE = Stage(objectives={"global_information": 1.0}, monitor="loss")
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 
 CASES: Mapping[str, Case] = {
@@ -73,6 +75,9 @@ CASES: Mapping[str, Case] = {
     "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
     "chauhan": Case("chauhan", SMALL_TOWERS),
     "chauhan, pretrained": Case("chauhan", SMALL_TOWERS, (Stage(objectives={"ranking": 1.0}),)),
+    "liao": Case("liao", SMALL_CRITIC),
+    "liao, as a whole": Case("liao", SMALL_CRITIC, (AS_A_WHOLE,)),
+    "liao, fine-tuned": Case("liao", SMALL_CRITIC, (Stage(name="fine_tuning"),)),
     "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
     "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
     "vkd": Case("vkd", SMALL_LATENT),
