@@ -86,9 +86,36 @@ def read_table(
         InputError: If the file is missing or not text, a column is missing or there twice, a row
             has another number of cells than the header, or a quote is not closed.
     """
-    table = csv.reader(io.StringIO(_text(path, encodings), newline=""), strict=True)
+    return list(_rows(path, io.StringIO(_text(path, encodings), newline=""), columns))
+
+
+def stream_table(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
+    """Rows of a table in UTF-8 as `read_table` has them, one at a time, for tables of any length.
+
+    Raises:
+        InputError: As `read_table`, once the row is reached.
+    """
+    with open_table(path) as raw:
+        yield from _rows(path, _lines(path, raw), columns)
+
+
+def _lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
+    """Lines of UTF-8 text, `LARGEST` characters at most."""
+    text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    left = LARGEST
+    try:
+        while line := text.readline(left):
+            yield line
+            left -= len(line)
+            if left <= 0:
+                raise too_large(path)
+    except UnicodeDecodeError:
+        raise not_encoded(path, ("utf-8-sig",)) from None
+
+
+def _rows(path: Path, lines: Iterable[str], columns: Sequence[str]) -> Iterator[Row]:
+    table = csv.reader(lines, strict=True)
     number = 0
-    rows: list[Row] = []
     try:
         header = [name.strip() for name in next(table, [])]
         check_header(path, header, columns)
@@ -101,10 +128,9 @@ def read_table(
                     f"{path}: row {number} has {len(cells)} cells, the header has {len(header)}",
                     f"columns are: {', '.join(header)}; quote cells that hold commas",
                 )
-            rows.append(Row(number, dict(zip(header, map(str.strip, cells), strict=True)), path))
+            yield Row(number, dict(zip(header, map(str.strip, cells), strict=True)), path)
     except csv.Error as error:
         raise badly_quoted(path, number + 1, error) from None
-    return rows
 
 
 def badly_quoted(path: Path, row: int, error: csv.Error) -> InputError:
@@ -177,32 +203,51 @@ def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
     Raises:
         InputError: If a value is empty or there twice.
     """
-    found: dict[str, Row] = {}
+    return {row[column]: row for row in each_once(rows, column)}
+
+
+def each_once(rows: Iterable[Row], column: str) -> Iterator[Row]:
+    """Rows whose values of a column are unique, one at a time.
+
+    Raises:
+        InputError: If a value is empty or there twice, once the row is reached.
+    """
+    numbers: dict[str, int] = {}
     for row in rows:
         key = row[column]
         if not key:
             raise InputError(f"{row.file}: row {row.number}: {column!r} is empty", "fill it in")
-        if key in found:
+        if key in numbers:
             raise InputError(
-                f"{row.file}: {column!r} {key!r} is in rows {found[key].number} and {row.number}",
+                f"{row.file}: {column!r} {key!r} is in rows {numbers[key]} and {row.number}",
                 "keep one of the two rows",
             )
-        found[key] = row
-    return found
+        numbers[key] = row.number
+        yield row
 
 
 def _text(path: Path, encodings: Sequence[str]) -> str:
     with open_table(path) as lines:
         raw = lines.read(LARGEST + 1)
     if len(raw) > LARGEST:
-        raise InputError(f"{path}: unpacks to more than {LARGEST >> 30} GiB", "get the file again")
+        raise too_large(path)
     for encoding in encodings:
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+    raise not_encoded(path, encodings)
+
+
+def too_large(path: Path) -> InputError:
+    """Error for a table of more than `LARGEST`."""
+    return InputError(f"{path}: unpacks to more than {LARGEST >> 30} GiB", "get the file again")
+
+
+def not_encoded(path: Path, encodings: Sequence[str]) -> InputError:
+    """Error for a table in none of some encodings."""
     names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
-    raise InputError(f"{path}: is not {names} text", "save it as UTF-8")
+    return InputError(f"{path}: is not {names} text", "save it as UTF-8")
 
 
 def check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:
