@@ -260,24 +260,22 @@ def label(
     Raises:
         InputError: If a file cannot be read, or there is no such label set.
     """
-    from experiments.labelling.linking import link_texts
-    from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, statement_rows
-    from experiments.labelling.texts import counted, read_text, read_texts
+    from experiments.labelling.linking import rows_of_texts
+    from experiments.labelling.tables import table_columns
+    from experiments.labelling.texts import Reading, raw_texts, whole
     from kg.files.store import load_shipped
     from kg.mentions.sections import DEFAULT_SECTIONS
 
     kind: Literal["report", "dialogue"] = "dialogue" if dialogue else "report"
-    shipped = load_shipped()
-    read = (
-        read_texts(texts, kind)
+    raw = (
+        raw_texts(texts)
         if isinstance(texts, Path)
-        else [read_text(key, one, kind) for key, one in _by_id(texts).items()]
+        else [whole(key, one) for key, one in _by_id(texts).items()]
     )
     usual = DEFAULT_SECTIONS if labels is not None and not dialogue else "all"
-    linked = link_texts(counted(read, sections or usual))
-    if labels is not None:
-        return frame(label_rows(linked, shipped, labels))
-    return frame(statement_rows(linked, shipped), STATEMENT_COLUMNS)
+    shares = rows_of_texts(raw, Reading(kind, sections or usual), labels)
+    rows = [row for share in shares for row in share.rows]
+    return frame(rows, table_columns(load_shipped(), labels))
 
 
 def _folder(run: AnyRun, runs: AnyPath = RUNS) -> RunFolder:

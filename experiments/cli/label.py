@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,13 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import free_text_option, output_options
-from experiments.privacy.free_text import TextChoice, chosen_text, kept_passages
+from experiments.privacy.free_text import TextChoice, chosen_text
 from kg.errors import InputError
 
 if TYPE_CHECKING:
-    from experiments.labelling.tables import Linked
+    from experiments.labelling.linking import Share
+    from experiments.labelling.texts import LabelText
+    from kg.mentions.statement import Statement
 
 __all__ = ["label"]
 
@@ -63,35 +65,27 @@ def label(**arguments: Any) -> None:
     free_text = chosen_text(arguments["free_text"])
     _check_output(output, labels, free_text)
     sections = _sections(arguments["sections"], labels, dialogue=arguments["dialogue"])
-    from experiments.labelling.linking import link_texts
-    from experiments.labelling.tables import STATEMENT_COLUMNS, label_rows, statement_rows
-    from experiments.labelling.texts import Columns, counted, read_texts
+    from experiments.labelling.linking import link_texts, rows_of_texts
+    from experiments.labelling.tables import table_columns, written
+    from experiments.labelling.texts import Columns, Reading, raw_texts
     from kg.files.store import load_shipped
 
     # a cell may hold a report of some megabytes, which is cut and flagged like any other
     csv.field_size_limit(LONGEST_CELL)
-    columns = Columns(arguments["id_column"], arguments["text_column"])
-    texts = read_texts(
-        arguments["file"], "dialogue" if arguments["dialogue"] else "report", columns
-    )
-    if free_text == "deidentified":
-        texts = [replace(text, passages=kept_passages(text.passages, free_text)) for text in texts]
-    texts = counted(texts, sections)
-    graph = load_shipped()
-    linked = link_texts(texts, arguments["workers"])
-    _note_counts(linked)
+    texts = raw_texts(arguments["file"], Columns(arguments["id_column"], arguments["text_column"]))
+    reading = Reading("dialogue" if arguments["dialogue"] else "report", sections, free_text)
     if output is not None and output.suffix == PAGE:
-        show.to_file(output, _page(linked, graph))
+        linked = list(link_texts(texts, reading, arguments["workers"]))
+        found = Counter(flag for text, _ in linked for flag in text.flags)
+        _note_counts(len(linked), sum(len(statements) for _, statements in linked), found)
+        show.to_file(output, _page(linked, load_shipped()))
         return
-    rows = label_rows(linked, graph, labels) if labels else statement_rows(linked, graph)
-    if free_text == "none":
-        rows = [{k: "" if k == "text" else v for k, v in row.items()} for row in rows]
+    shares = _counted(rows_of_texts(texts, reading, labels, arguments["workers"]))
     if output is None:
-        _print(rows, as_json=arguments["as_json"])
-        return
-    from experiments.labelling.tables import written
-
-    show.to_file(output, written(rows, output.suffix, STATEMENT_COLUMNS))
+        _print([row for rows in shares for row in rows], as_json=arguments["as_json"])
+    else:
+        columns = table_columns(load_shipped(), labels)
+        show.to_file(output, written(shares, output.suffix, columns))
 
 
 def _check_output(output: Path | None, labels: str | None, free_text: TextChoice) -> None:
@@ -122,15 +116,29 @@ def _sections(chosen: str | None, labels: str | None, *, dialogue: bool) -> str:
     return chosen
 
 
-def _note_counts(linked: Linked) -> None:
+def _counted(shares: Iterable[Share]) -> Iterator[list[dict[str, object]]]:
+    """The rows of each share; after the last one the texts, statements and flags are noted."""
+    texts = statements = 0
+    flags: Counter[str] = Counter()
+    for share in shares:
+        texts += share.texts
+        statements += share.statements
+        flags += share.flags
+        yield share.rows
+    _note_counts(texts, statements, flags)
+
+
+def _note_counts(texts: int, statements: int, flags: Counter[str]) -> None:
     """Note the number of texts, statements and flagged texts."""
-    flags = Counter(flag for text, _ in linked for flag in text.flags if flag != "no_headers")
-    flagged = "".join(f", {count} {flag.replace('_', ' ')}" for flag, count in flags.items())
-    count = sum(len(statements) for _, statements in linked)
-    show.note(f"{len(linked)} texts, {count} statements{flagged}")
+    flagged = "".join(
+        f", {count} {flag.replace('_', ' ')}"
+        for flag, count in flags.items()
+        if flag != "no_headers"
+    )
+    show.note(f"{texts} texts, {statements} statements{flagged}")
 
 
-def _page(linked: Linked, graph: Any) -> str:
+def _page(linked: Sequence[tuple[LabelText, Sequence[Statement]]], graph: Any) -> str:
     from experiments.reports.statements_page import LabelledText, render_statements_page
 
     texts = [LabelledText(text.id, text.passages, tuple(found)) for text, found in linked]

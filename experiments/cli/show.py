@@ -52,8 +52,8 @@ def table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> No
     Console(highlight=False).print(drawn)
 
 
-def to_file(path: Path, text: str) -> None:
-    """Write a result to a file atomically, and note it."""
+def to_file(path: Path, text: str | Iterable[str]) -> None:
+    """Write a result, whole or in parts, to a file atomically, and note it."""
     from experiments.records.atomic import write_text
 
     write_text(path, text)

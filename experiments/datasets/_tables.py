@@ -86,9 +86,36 @@ def read_table(
         InputError: If the file is missing or not text, a column is missing or there twice, a row
             has another number of cells than the header, or a quote is not closed.
     """
-    table = csv.reader(io.StringIO(_text(path, encodings), newline=""), strict=True)
+    return list(_rows(path, io.StringIO(_text(path, encodings), newline=""), columns))
+
+
+def stream_table(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
+    """Rows of a table in UTF-8 as `read_table` has them, one at a time, for tables of any length.
+
+    Raises:
+        InputError: As `read_table`, once the row is reached.
+    """
+    with open_table(path) as raw:
+        yield from _rows(path, _lines(path, raw), columns)
+
+
+def _lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
+    """Lines of UTF-8 text, `LARGEST` characters at most."""
+    text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    left = LARGEST
+    try:
+        while line := text.readline(left):
+            yield line
+            left -= len(line)
+            if left <= 0:
+                raise too_large(path)
+    except UnicodeDecodeError:
+        raise not_encoded(path, ("utf-8-sig",)) from None
+
+
+def _rows(path: Path, lines: Iterable[str], columns: Sequence[str]) -> Iterator[Row]:
+    table = csv.reader(lines, strict=True)
     number = 0
-    rows: list[Row] = []
     try:
         header = [name.strip() for name in next(table, [])]
         check_header(path, header, columns)
@@ -101,10 +128,9 @@ def read_table(
                     f"{path}: row {number} has {len(cells)} cells, the header has {len(header)}",
                     f"columns are: {', '.join(header)}; quote cells that hold commas",
                 )
-            rows.append(Row(number, dict(zip(header, map(str.strip, cells), strict=True)), path))
+            yield Row(number, dict(zip(header, map(str.strip, cells), strict=True)), path)
     except csv.Error as error:
         raise badly_quoted(path, number + 1, error) from None
-    return rows
 
 
 def badly_quoted(path: Path, row: int, error: csv.Error) -> InputError:
@@ -184,35 +210,57 @@ def unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
     Raises:
         InputError: If a value is empty, or with all values that are in several rows.
     """
-    found: dict[str, list[Row]] = {}
+    return {row[column]: row for row in each_once(rows, column)}
+
+
+def each_once(rows: Iterable[Row], column: str) -> Iterator[Row]:
+    """Rows whose values of a column are unique, one at a time.
+
+    Raises:
+        InputError: If a value is empty, or with all values that are in several rows, once the
+            last row is reached.
+    """
+    numbers: dict[str, int] = {}
+    repeated: dict[str, list[int]] = {}
     for row in rows:
         key = row[column]
         if not key:
             raise InputError(f"{row.file}: row {row.number}: {column!r} is empty", "fill it in")
-        found.setdefault(key, []).append(row)
-    repeated = {key: some for key, some in found.items() if len(some) > 1}
+        if key in numbers:
+            repeated.setdefault(key, [numbers[key]]).append(row.number)
+            continue
+        numbers[key] = row.number
+        if not repeated:  # an error is certain: the rest is only looked through for its list
+            yield row
     if repeated:
-        file = next(iter(repeated.values()))[0].file
         listed = "; ".join(
-            f"{key!r} is in rows {' and '.join(str(row.number) for row in some)}"
-            for key, some in repeated.items()
+            f"{key!r} is in rows {' and '.join(map(str, some))}" for key, some in repeated.items()
         )
-        raise InputError(f"{file}: {column!r} must differ: {listed}", "keep one row of each")
-    return {key: some[0] for key, some in found.items()}
+        raise InputError(f"{row.file}: {column!r} must differ: {listed}", "keep one row of each")
 
 
 def _text(path: Path, encodings: Sequence[str]) -> str:
     with open_table(path) as lines:
         raw = lines.read(LARGEST + 1)
     if len(raw) > LARGEST:
-        raise InputError(f"{path}: unpacks to more than {LARGEST >> 30} GiB", "get the file again")
+        raise too_large(path)
     for encoding in encodings:
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+    raise not_encoded(path, encodings)
+
+
+def too_large(path: Path) -> InputError:
+    """Error for a table of more than `LARGEST`."""
+    return InputError(f"{path}: unpacks to more than {LARGEST >> 30} GiB", "get the file again")
+
+
+def not_encoded(path: Path, encodings: Sequence[str]) -> InputError:
+    """Error for a table in none of some encodings."""
     names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
-    raise InputError(f"{path}: is not {names} text", "save it as UTF-8")
+    return InputError(f"{path}: is not {names} text", "save it as UTF-8")
 
 
 def check_header(path: Path, header: list[str], columns: Sequence[str]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from experiments.datasets import _mesh as mesh
 from experiments.datasets._padchest_labels import named_as_published
@@ -14,9 +15,17 @@ from kg.mentions.labels import STYLES, Labeler, Style, labeler
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["LABEL_TABLES", "STATEMENT_COLUMNS", "label_rows", "statement_rows", "written"]
+__all__ = [
+    "LABEL_TABLES",
+    "STATEMENT_COLUMNS",
+    "Record",
+    "label_rows",
+    "statement_rows",
+    "table_columns",
+    "written",
+]
 
-Linked = Sequence[tuple[LabelText, Sequence[Statement]]]
+Linked = Iterable[tuple[LabelText, Sequence[Statement]]]
 Record = Mapping[str, object]
 
 LABEL_TABLES = (*STYLES, "mesh")
@@ -63,6 +72,12 @@ def label_rows(linked: Linked, graph: KnowledgeGraph, name: str) -> list[dict[st
     ]
 
 
+def table_columns(graph: KnowledgeGraph, labels: str | None) -> tuple[str, ...]:
+    """Columns of the label table of a label set, or of the table of statements without one."""
+    return ("id", *_labeler(graph, labels).columns) if labels else STATEMENT_COLUMNS
+
+
+@cache
 def _labeler(graph: KnowledgeGraph, name: str) -> Labeler:
     """The labeler of a label set; `mesh` and PadChest's have the columns of their publishers."""
     if name == "mesh":
@@ -73,33 +88,26 @@ def _labeler(graph: KnowledgeGraph, name: str) -> Labeler:
     return made
 
 
-def written(rows: Sequence[Record], ending: str, columns: Iterable[str] = ()) -> str:
-    """Rows as text.
+def written(
+    shares: Iterable[Sequence[Record]], ending: str, columns: Sequence[str]
+) -> Iterator[str]:
+    """Rows as text, one part for each share of them.
 
     Args:
-        rows: The rows.
+        shares: The rows.
         ending: `.csv` or `.jsonl`.
-        columns: Columns of the csv where there are no rows.
+        columns: Their columns.
     """
-    return _WRITERS[ending](rows, tuple(columns))
-
-
-def _csv(rows: Sequence[Record], columns: Sequence[str]) -> str:
-    head = tuple(rows[0]) if rows else columns
-    return table_text([head, *([_cell(value) for value in row.values()] for row in rows)])
+    if ending == ".jsonl":
+        for rows in shares:
+            yield "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        return
+    yield table_text([columns])
+    for rows in shares:
+        yield table_text([_cell(value) for value in row.values()] for row in rows)
 
 
 def _cell(value: object) -> object:
     if isinstance(value, list):
         return ";".join(value)
     return "" if value is None else value
-
-
-def _jsonl(rows: Sequence[Record], _: Sequence[str]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-_WRITERS: dict[str, Callable[[Sequence[Record], Sequence[str]], str]] = {
-    ".csv": _csv,
-    ".jsonl": _jsonl,
-}

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from encoders.reading.dialogue import read_dialogue_with_flags
 from encoders.reading.plain import clean_text, language_of, text_file
 from encoders.reading.report import read_report_with_flags
 from encoders.study import SECTIONS, Passage
-from experiments.datasets._tables import Row, read_header, read_table, unique
+from experiments.datasets._tables import each_once, read_header, stream_table
+from experiments.privacy.free_text import TextChoice, kept_passages
 from experiments.privacy.pseudonyms import pseudonym
 from kg.errors import InputError, did_you_mean
 from kg.mentions.sections import labelled_passages
 
-__all__ = ["Columns", "LabelText", "counted", "read_text", "read_texts"]
+__all__ = ["Columns", "LabelText", "RawText", "Reading", "raw_texts", "read_text", "whole"]
 
 Kind = Literal["report", "dialogue"]
 
@@ -45,13 +46,41 @@ class Columns:
     text: str = ""
 
 
+class RawText(NamedTuple):
+    """A report or dialogue before its sections or turns are read.
+
+    Args:
+        id: Id from the csv, or the file's path in the folder without its ending.
+        cells: Its text under the name "", or the text of each section by its column.
+    """
+
+    id: str
+    cells: tuple[tuple[str, bytes | str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How texts are read.
+
+    Args:
+        kind: As reports or as dialogues.
+        sections: Sections that labels are read from, as `labelled_passages` has them.
+        free_text: Text that may be written: with `deidentified`, statements are read from text
+            without names; with `none`, rows of statements do not quote it.
+    """
+
+    kind: Kind = "report"
+    sections: str = "all"
+    free_text: TextChoice = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class LabelText:
     """A report or dialogue.
 
     Args:
-        id: Id from the csv, or the file's path in the folder without its ending.
-        passages: Sections or turns; empty for an empty text.
+        id: Id of the text, under a key its pseudonym.
+        passages: Sections or turns that count; empty for an empty text.
         flags: Flags of the reading (`cut_at_limit`, `no_headers`, ...), sorted.
     """
 
@@ -60,68 +89,72 @@ class LabelText:
     flags: tuple[str, ...]
 
 
-def read_texts(path: Path, kind: Kind = "report", columns: Columns = Columns()) -> list[LabelText]:
-    """Read the texts of a file, folder or csv, in order; under a key their ids are pseudonyms.
+def raw_texts(path: Path, columns: Columns = Columns()) -> Iterator[RawText]:
+    """The texts of a file, folder or csv, in order, one at a time.
 
     Raises:
         InputError: If there are none, a csv lacks the columns, or an id is empty or repeated.
     """
-    texts = _texts(path, kind, columns)
-    return [replace(text, id=pseudonym("study", text.id)) for text in texts]
-
-
-def _texts(path: Path, kind: Kind, columns: Columns) -> list[LabelText]:
     if path.is_dir():
         files = sorted(path.rglob("*.txt"))
         if not files:
             raise InputError(f"{path}: no text file in it", "name a folder of .txt files, or a csv")
-        names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
-        return [
-            read_text(name, text_file(file), kind) for name, file in zip(names, files, strict=True)
-        ]
-    if not path.exists():
+        for file in files:
+            yield whole(file.relative_to(path).with_suffix("").as_posix(), text_file(file))
+    elif not path.exists():
         raise InputError(f"{path}: not found", "name a text file, a folder of them, or a csv")
-    if path.suffix.lower() in (".csv", ".gz"):
-        return list(_rows(path, kind, columns))
-    if path.suffix.lower() in NO_TEXT:
+    elif path.suffix.lower() in (".csv", ".gz"):
+        yield from _rows(path, columns)
+    elif path.suffix.lower() in NO_TEXT:
         raise InputError(f"{path}: not plain text", "save it as .txt, or a table as .csv")
-    return [read_text(path.stem, text_file(path), kind)]
+    else:
+        yield whole(path.stem, text_file(path))
 
 
-def counted(texts: Iterable[LabelText], sections: str) -> list[LabelText]:
-    """Texts reduced to the passages that labels are read from."""
-    return [replace(text, passages=labelled_passages(text.passages, sections)) for text in texts]
+def whole(name: str, text: bytes | str) -> RawText:
+    """A text in one cell."""
+    return RawText(name, (("", text),))
 
 
-def read_text(name: str, raw: bytes | str, kind: Kind = "report") -> LabelText:
-    """Read one text with its sections or turns."""
-    read = read_dialogue_with_flags if kind == "dialogue" else read_report_with_flags
-    text = read(raw)
-    return LabelText(name, text.passages, text.flags)
+def read_text(raw: RawText, reading: Reading = Reading()) -> LabelText:
+    """Read a text's sections or turns, and keep those that labels are read from."""
+    if raw.cells[0][0]:
+        passages, flags = _sectioned(raw.cells)
+    else:
+        read = read_dialogue_with_flags if reading.kind == "dialogue" else read_report_with_flags
+        passages, flags = read(raw.cells[0][1])
+    if reading.free_text == "deidentified":
+        passages = kept_passages(passages, reading.free_text)
+    passages = labelled_passages(passages, reading.sections)
+    return LabelText(pseudonym("study", raw.id), passages, flags)
 
 
-def _rows(path: Path, kind: Kind, columns: Columns) -> Iterator[LabelText]:
+def _rows(path: Path, columns: Columns) -> Iterator[RawText]:
     header = read_header(path)
     key = _column(path, header, columns.id, ID_COLUMNS, "--id")
     sections = [name for name in header if name.lower() in SECTIONS and name != key]
     one = columns.text
     if one or not sections:
         one = _column(path, header, one, TEXT_COLUMNS, "--text")
-    rows = unique(read_table(path, (key, *([one] if one else sections))), key)
-    for name, row in rows.items():
-        yield read_text(name, row[one], kind) if one else _sectioned(name, row, sections)
+    for row in each_once(stream_table(path, (key, *([one] if one else sections))), key):
+        if one:
+            yield whole(row[key], row[one])
+        else:
+            yield RawText(row[key], tuple((name.lower(), row[name]) for name in sections))
 
 
-def _sectioned(name: str, row: Row, sections: Sequence[str]) -> LabelText:
-    """Report with one column per section, in the order of the columns."""
+def _sectioned(
+    cells: Iterable[tuple[str, bytes | str]],
+) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+    """Passages and flags of a report with one cell per section, in the order of the columns."""
     passages: list[Passage] = []
     flags: set[str] = set()
-    for column in sections:
-        clean = clean_text(row[column])
+    for section, written in cells:
+        clean = clean_text(written)
         if clean.text:
-            passages.append(Passage(column.lower(), clean.text, language_of(clean.text)))
+            passages.append(Passage(section, clean.text, language_of(clean.text)))
             flags |= set(clean.flags)
-    return LabelText(name, tuple(passages), tuple(sorted(flags if passages else {"empty"})))
+    return tuple(passages), tuple(sorted(flags if passages else {"empty"}))
 
 
 def _column(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path` atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write UTF-8 text, whole or in parts, to `path` atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as lines:
+        lines.writelines([text] if isinstance(text, str) else text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from experiments.cli.label import LABELS, SECTIONS, label
 from experiments.labelling.tables import LABEL_TABLES, STATEMENT_COLUMNS
-from experiments.labelling.texts import Columns, read_texts
+from experiments.labelling.texts import Columns, LabelText, raw_texts, read_text
 from kg.errors import InputError
 from kg.mentions.sections import DEFAULT_SECTIONS, READ
 
@@ -270,18 +270,22 @@ def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
+def read_all(path: Path, *columns: Columns) -> list[LabelText]:
+    return [read_text(raw) for raw in raw_texts(path, *columns)]
+
+
 def test_one_text_column_or_sections(tmp_path: Path) -> None:
     one = table(tmp_path, 'study,report\ns1,"Effusion, small.\nNo pneumothorax."\n')
-    assert [p.name for p in read_texts(one)[0].passages] == ["findings"]
+    assert [p.name for p in read_all(one)[0].passages] == ["findings"]
     two = table(tmp_path, "id,Impression,findings,MeSH\ns1,No edema.,Effusion.,x\ns2,,,x\n")
-    first, second = read_texts(two)
+    first, second = read_all(two)
     assert [(p.name, p.text) for p in first.passages] == [
         ("impression", "No edema."),
         ("findings", "Effusion."),
     ]
     assert (second.passages, second.flags) == ((), ("empty",))
     named = table(tmp_path, "case,words,findings\n7,Effusion.,no\n")
-    (only,) = read_texts(named, columns=Columns("case", "words"))
+    (only,) = read_all(named, Columns("case", "words"))
     assert (only.id, only.passages[0].text) == ("7", "Effusion.")
 
 
@@ -300,13 +304,13 @@ def test_one_text_column_or_sections(tmp_path: Path) -> None:
 )
 def test_a_wrong_csv_says_what_to_mend(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(InputError) as error:
-        read_texts(table(tmp_path, text))
+        read_all(table(tmp_path, text))
     assert "reports.csv" in str(error.value)
     assert says in str(error.value)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
-    (only,) = read_texts(table(tmp_path, "id,report\na,Effusion.\n", "utf-8-sig"))
+    (only,) = read_all(table(tmp_path, "id,report\na,Effusion.\n", "utf-8-sig"))
     assert only.id == "a"
 
 
@@ -338,7 +342,7 @@ def test_refused_before_anything_is_read(report: Path, tmp_path: Path) -> None:
 def test_bad_text_is_read_and_flagged(tmp_path: Path, raw: bytes, flag: str) -> None:
     path = tmp_path / "bad.txt"
     path.write_bytes(raw)
-    (only,) = read_texts(path)
+    (only,) = read_all(path)
     assert flag in only.flags
     done = run(path, "--json")
     assert flag.replace("_", " ") in done.stderr
@@ -359,7 +363,7 @@ def test_what_is_no_text_is_not_read_as_one(tmp_path: Path, ending: str) -> None
     path = tmp_path / f"reports{ending}"
     path.write_text("No effusion.", encoding="utf-8")
     with pytest.raises(InputError, match="not plain text"):
-        read_texts(path)
+        read_all(path)
 
 
 def test_line_ends_of_all_kinds_read_the_same(tmp_path: Path) -> None:
@@ -367,7 +371,7 @@ def test_line_ends_of_all_kinds_read_the_same(tmp_path: Path) -> None:
     for place, end in enumerate(("\n", "\r\n", "\r")):
         path = tmp_path / f"{place}.txt"
         path.write_bytes(REPORT.replace("\n", end).encode())
-        said.append([(p.name, p.text) for p in read_texts(path)[0].passages])
+        said.append([(p.name, p.text) for p in read_all(path)[0].passages])
     assert said[0] == said[1] == said[2]
 
 
