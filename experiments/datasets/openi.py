@@ -239,9 +239,7 @@ def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, di
         return {uid.removeprefix("CXR"): _row_labels(row) for uid, row in rows.items()}
     if labels == "chexpert14":
         return _machine_labels(root / "chexpert14_file2label.json")
-    read = {"edema": mesh.edema, "mesh_full": partial(mesh.concepts, full=True)}.get(
-        labels, mesh.concepts
-    )
+    read = mesh.edema if labels == "edema" else partial(mesh.concepts, full=labels == "mesh_full")
     return {
         uid: read(report.headings)
         for uid, report in reports.items()
