@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from kg.bounds import Count, NotNegative, Number, Positive, Share, ShareBelow1
+from kg.bounds import Count, Multiple, NotNegative, Number, Positive, Share, ShareBelow1
 from kg.options import Options, Part
 
 
@@ -112,6 +112,6 @@ class Stage(Options):
     validate_every_n_epochs: Count = 1
     checkpoint: Literal["best", "last"] = "best"
     sampler: Literal["shuffled", "balanced"] = "shuffled"
-    data: Mapping[str, Share] = {}
+    data: Mapping[str, Multiple] = {}
     accumulate: Count = 1
     clip: NotNegative = 1.0

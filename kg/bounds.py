@@ -14,6 +14,7 @@ __all__ = [
     "Count",
     "Few",
     "FewOrNone",
+    "Multiple",
     "NotNegative",
     "Number",
     "Positive",
@@ -42,6 +43,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A share, 0 and 1 included."""
 ShareBelow1 = Annotated[float, Field(ge=0, lt=1)]
 """A share of which something is left: dropout, decay of a running mean."""
+Multiple = Annotated[float, Field(gt=0, le=1000)]
+"""A factor on a number of things."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above 0."""
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

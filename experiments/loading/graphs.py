@@ -92,7 +92,7 @@ def structure_of(
         use: Record of what was left out of it.
 
     Raises:
-        InputError: If a relation or source does not exist, or a share of noise is invalid.
+        InputError: If a relation or source does not exist.
     """
     structure, generator = graph, np.random.default_rng(section.seed)
     for relation in section.drop_relations:

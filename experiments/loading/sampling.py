@@ -77,8 +77,6 @@ def epoch_sample(cohort: Cohort | StreamedCohort, stage: Stage, place: int) -> E
         if name not in cohort.subsets:
             hint = did_you_mean(name, cohort.subsets)
             raise InputError(f"stages.{place}.data: {name!r} is no data set of the run", hint)
-        if share <= 0:
-            raise InputError(f"stages.{place}.data.{name}: {share} is no share", "write 1 or 0.5")
         subsets.append((cohort.subsets[name], max(round(share * len(own)), 1)))
     weights = balanced_weights(cohort.targets) if stage.sampler == "balanced" else None
     return EpochSample(tuple(subsets), weights)

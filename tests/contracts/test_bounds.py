@@ -69,6 +69,7 @@ def test_every_number_has_bounds(name: str) -> None:
         (bounds.FewOrNone, (0, 256), (-1, 257)),
         (bounds.Width, (1, 16_384), (0, 1e9)),
         (bounds.Side, (8, 4096), (0, -4, 5000)),
+        (bounds.Multiple, (0.5, 2.5), (0, -1, 1e9)),
         (bounds.Share, (0, 0.5, 1), (-0.1, 1.1, float("nan"))),
         (bounds.ShareBelow1, (0, 0.99), (1, -1)),
         (bounds.Positive, (1e-9, 1e300), (0, -1, float("inf"), float("nan"))),

@@ -85,12 +85,10 @@ def test_by_labels_alone_less_is_read(taught: dict[str, RunContext]) -> None:
     assert 0 < stated("labels") < stated("full")
 
 
-def test_a_source_or_share_that_is_none_is_refused() -> None:
+def test_a_source_that_is_none_is_refused() -> None:
     graph, use = choose_graph(GraphSection(), ())
     with pytest.raises(InputError, match="no source is called 'nobody'"):
         structure_of(GraphSection(drop_sources=("nobody",)), graph, use)
-    with pytest.raises(InputError, match="share of noise is 2"):
-        structure_of(GraphSection(control="noisy", noise=2.0), graph, use)
 
 
 def test_vectors_of_the_structure_are_made_once_and_disturb_nothing(tmp_path: Path) -> None:
