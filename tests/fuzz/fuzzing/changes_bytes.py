@@ -1,4 +1,4 @@
-"""Changes to binary files: to their numbers and blocks where the layout is known, and to any byte."""
+"""Changes to binary files: to numbers and blocks of a known layout, and to any byte."""
 
 from __future__ import annotations
 
