@@ -46,6 +46,8 @@ def parse_options(kind: type[OptionsType], values: Mapping[str, Any], *, where: 
     Raises:
         InputError: On an unknown key (with the closest one) or a value of the wrong type.
     """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where}: has no keys", "write `key: value` lines")
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:

@@ -44,6 +44,8 @@ def check_xml(path: Path) -> None:
             if said == _AMPLIFIED:
                 said = "its entities unpack to a hundred times its size"
             raise InputError(f"{where}: {said}", "mend the line") from None
+        except (LookupError, ValueError) as error:  # an encoding that is unknown, or of many bytes
+            raise InputError(f"{path.name}: {error}", "save it as UTF-8") from None
 
 
 class _Xml:

@@ -11,6 +11,7 @@ from kg.errors import InputError
 from kg.model.concepts import ANY_KIND, Concept, Phrase
 from kg.model.curies import normal_curie
 from kg.model.edges import IS_A, RELATIONS, Edge, Evidence, known_relation
+from kg.model.plain import check_kinds
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
 
@@ -94,7 +95,7 @@ def facts_of(
     Raises:
         InputError: If a relation or root that the options name does not exist.
     """
-    trimmed = (_trimmed(term) for term in terms)
+    trimmed = (_trimmed(_checked(term, options)) for term in terms)
     taken = {term.id: term for term in trimmed if _is_taken(term, options, dropped)}
     renamed = [(s, _relation(relation, options), o) for s, relation, o in links]
     wider = defaultdict(set)
@@ -116,6 +117,19 @@ def facts_of(
 def stated_true(value: object) -> bool:
     """True if a value is one of the words for true in files (`true`, `1`)."""
     return str(value).strip().casefold() in ("true", "1")
+
+
+def _checked(term: Term, options: TermOptions) -> Term:
+    """The term, if its fields are texts: a file of JSON may hold anything.
+
+    Raises:
+        InputError: Naming the field.
+    """
+    try:
+        check_kinds(term)
+    except ValueError as error:
+        raise InputError(f"{options.source}: {str(term.id)[:60]}: {error}", "correct it") from None
+    return term
 
 
 def _trimmed(term: Term) -> Term:

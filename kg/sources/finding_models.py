@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -107,12 +108,12 @@ def _files(path: Path) -> Iterator[tuple[str, Any]]:
                 yield member.name, parsed_json(text, member.name)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", "check the path") from None
-    except (tarfile.TarError, UnicodeDecodeError, EOFError) as error:
+    except (tarfile.TarError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InputError(f"{path.name}: cannot be read ({error})", "is it a .tar.gz?") from None
 
 
 def _term(content: Any, dropped: Counter[str]) -> Term:
-    codes = content.get("index_codes") or ()
+    codes = _list(content, "index_codes")
     label, described = content["name"], content.get("description") or ""
     # Many describe a finding by its own name.
     definition = "" if described.casefold() == label.casefold() else described
@@ -120,10 +121,22 @@ def _term(content: Any, dropped: Counter[str]) -> Term:
     return Term(
         id=f"OIFM:{content['oifm_id']}",
         label=label,
-        synonyms=tuple(content.get("synonyms") or ()),
+        synonyms=tuple(_list(content, "synonyms")),
         xrefs=tuple(normal_curie(f"{code['system']}:{code['code']}") for code in codes),
         definition=definition,
     )
+
+
+def _list(content: Any, key: str) -> list[Any]:
+    """The list under a key, which may be left out.
+
+    Raises:
+        TypeError: If there is something else.
+    """
+    value = content.get(key) or []
+    if not isinstance(value, list):
+        raise TypeError(f"{key} is no list")
+    return value
 
 
 def _links(

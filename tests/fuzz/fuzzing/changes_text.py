@@ -135,9 +135,9 @@ def _tree(text: str, grammar: Grammar, draw: Random) -> str:
 
 def _altered(value: Any, draw: Random) -> Any:
     """A value with one of the values in it replaced, dropped, wrapped, renamed or repeated."""
-    inside = (
-        [*value] if isinstance(value, dict) else [*range(len(value))] if _is_list(value) else []
-    )
+    inside: list[Any] = [*value] if isinstance(value, dict) else []
+    if isinstance(value, list):
+        inside = [*range(len(value))]
     if not inside or draw.random() < 0.25:
         wrapped = [value, [value], {"x": value}, [value] * 1000, str(value)]
         return draw.choice((*_VALUES, *wrapped))
@@ -152,10 +152,6 @@ def _altered(value: Any, draw: Random) -> Any:
     else:
         value.append(value[key])
     return value
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 _ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "gb18030")

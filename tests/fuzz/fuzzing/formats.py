@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from fuzzing import changes_bytes, changes_text, grammars, layouts, seeds_pictur
 from fuzzing.changes_text import Grammar
 from fuzzing.doors import Door, command, lines_of, picture, spoken
 from fuzzing.layouts import Layout
+from kg.model.graph import KnowledgeGraph
 
 _NONE = Layout()
 
@@ -140,8 +142,6 @@ def _pictures(folder: Path) -> list[Format]:
 def _tables() -> list[Format]:
     image = seeds_pictures.stills()["png"][0]
     check = ("data", "check", "table", "--root", ".")
-    recipe = _recipe("facts", "concepts: concepts.tsv, relations: relations.tsv")
-    facts = {"concepts.tsv": seeds_texts.CONCEPTS.encode(), "recipe.yaml": recipe}
     table = partial(Format, grammar=grammars.TSV, commands=(_BUILD,))
     return [
         Format("studies csv", "studies.csv", [seeds_texts.STUDIES.encode()], grammar=grammars.CSV,
@@ -149,19 +149,36 @@ def _tables() -> list[Format]:
         Format("reports csv", "file.csv", [seeds_texts.REPORTS.encode()], grammar=grammars.CSV,
                commands=(("data", "label", "FILE"),
                          ("data", "label", "FILE", "--labels", "nih14", "-o", "out.csv"))),
-        table("relations tsv", "relations.tsv", [seeds_texts.RELATIONS.encode()], beside=facts),
+        table("relations tsv", "relations.tsv", [seeds_texts.RELATIONS.encode()], beside=_facts()),
         table("concepts tsv", "concepts.tsv", [seeds_texts.CONCEPTS.encode()],
-              beside={**facts, "relations.tsv": seeds_texts.RELATIONS.encode()}),
+              beside=_facts()),
         table("triples tsv", "t.tsv", [seeds_texts.TRIPLES.encode()],
-              beside={"recipe.yaml": _recipe("triples", "file: t.tsv, source: T, kind: term")}),
+              beside={"recipe.yaml": _recipe("triples: {file: t.tsv, source: T, kind: term}")}),
     ]  # fmt: skip
 
 
 _BUILD = ("graph", "build", "recipe.yaml", "-o", "built.jsonl")
 
 
-def _recipe(source: str, options: str) -> bytes:
-    return f"name: t\nsources:\n  - {{name: {source}, options: {{{options}}}}}\n".encode()
+def _recipe(*steps: str) -> bytes:
+    """A recipe of sources, each written as `name: {options}`."""
+    sources = [f"  - {{name: {name}, options: {options}}}" for name, options in map(_cut, steps)]
+    return "\n".join(("name: t", "sources:", *sources, "")).encode()
+
+
+def _cut(step: str) -> tuple[str, str]:
+    name, _, options = step.partition(": ")
+    return name, options
+
+
+def _facts(*further: str, registry: str = "") -> dict[str, bytes]:
+    """Tables of facts, and a recipe of them and further sources."""
+    known = "concepts: concepts.tsv, relations: relations.tsv"
+    return {
+        "concepts.tsv": seeds_texts.CONCEPTS.encode(),
+        "relations.tsv": seeds_texts.RELATIONS.encode(),
+        "recipe.yaml": _recipe(f"facts: {{{known}{registry}}}", *further),
+    }
 
 
 def _configurations() -> list[Format]:
@@ -170,21 +187,25 @@ def _configurations() -> list[Format]:
     shipped = shipped_configs()
     names = ("demo", "graph_fusion_covid_by_source", "zhang2020_convirt_openi_finetune")
     seeds = [shipped[name].read_bytes() for name in names]
-    files = {"t.obo": seeds_texts.OBO, "concepts.tsv": seeds_texts.CONCEPTS}
-    files["relations.tsv"] = seeds_texts.RELATIONS
+    files = {**_facts(), "t.obo": seeds_texts.OBO.encode()}
     return [
         Format("experiment yaml", "file.yaml", seeds, grammar=grammars.YAML,
                commands=(("experiment", "check", "FILE"),)),
+        Format("sources yaml", "sources.yaml", [seeds_texts.SOURCES.encode()],
+               grammar=grammars.YAML, commands=(_BUILD,),
+               beside=_facts(registry=", registry: sources.yaml")),
+        Format("label sets yaml", "sets.yaml", [seeds_texts.LABEL_SETS.encode()],
+               grammar=grammars.YAML, commands=(_BUILD,),
+               beside=_facts("label_sets: {table: sets.yaml}")),
         Format("recipe yaml", "recipe.yaml", [seeds_texts.RECIPE.encode()], grammar=grammars.YAML,
-               commands=(_BUILD,), beside={name: text.encode() for name, text in files.items()}),
+               commands=(_BUILD,), beside=files),
     ]  # fmt: skip
 
 
 def _graphs() -> list[Format]:
-    from kg.build.recipe import build
     from kg.files.store import serialised
 
-    graph = _small_graph(build)
+    graph = _small_graph()
     lines, turtle, trig = (serialised(graph, ending) for ending in (".jsonl", ".ttl", ".trig"))
     validate = ("graph", "validate", "FILE", "--no-shapes", "--fail-on", "never")
     own = (validate, ("graph", "stats", "--graph", "FILE", "--allow-edited"))
@@ -196,31 +217,34 @@ def _graphs() -> list[Format]:
         stored("graph ttl", "file.ttl", [turtle], grammar=grammars.TURTLE),
         stored("graph trig", "file.trig", [trig], grammar=grammars.TURTLE),
         rdf("ontology ttl", "t.ttl", [seeds_texts.TURTLE.encode()], grammar=grammars.TURTLE,
-            beside={"recipe.yaml": _recipe("owl", "file: t.ttl, source: T")}),
+            beside={"recipe.yaml": _recipe("owl: {file: t.ttl, source: T}")}),
         rdf("skos", "t.ttl", [seeds_texts.SKOS.encode()], grammar=grammars.TURTLE,
-            beside={"recipe.yaml": _recipe("owl", "file: t.ttl, source: T, broader: is_a")}),
+            beside={"recipe.yaml": _recipe("owl: {file: t.ttl, source: T, broader: is_a}")}),
         rdf("owl", "t.owl", [seeds_texts.RDF_XML.encode()], grammar=grammars.XML,
-            beside={"recipe.yaml": _recipe("owl", "file: t.owl, source: T")}),
+            beside={"recipe.yaml": _recipe("owl: {file: t.owl, source: T}")}),
         rdf("json-ld", "t.jsonld", [seeds_texts.JSON_LD.encode()], grammar=grammars.JSON,
-            beside={"recipe.yaml": _recipe("owl", "file: t.jsonld, source: T")}),
+            beside={"recipe.yaml": _recipe("owl: {file: t.jsonld, source: T}")}),
         Format("obo", "t.obo", [seeds_texts.OBO.encode()], grammar=grammars.OBO, commands=(_BUILD,),
-               beside={"recipe.yaml": _recipe("obo", "file: t.obo, source: T")}),
+               beside={"recipe.yaml": _recipe("obo: {file: t.obo, source: T}")}),
+        Format("finding model json", "a.fm.json", [seeds_texts.FINDING_MODEL.encode()],
+               grammar=grammars.JSON, commands=(_BUILD,),
+               beside=_facts("finding_models: {file: .}")),
+        Format("definitions json", "d.json", [seeds_texts.DEFINITIONS.encode()],
+               grammar=grammars.JSON, commands=(_BUILD,),
+               beside=_facts("definitions: {file: d.json, source: T}")),
         Format("obo graph json", "t.json", [seeds_texts.OBO_GRAPH.encode()], grammar=grammars.JSON,
                commands=(_BUILD,),
-               beside={"recipe.yaml": _recipe("obographs", "file: t.json, source: T")}),
+               beside={"recipe.yaml": _recipe("obographs: {file: t.json, source: T}")}),
     ]  # fmt: skip
 
 
-def _small_graph(build: Callable[[Path], object]) -> object:
-    import tempfile
+def _small_graph() -> KnowledgeGraph:
+    from kg.build.recipe import build
 
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "concepts.tsv").write_text(seeds_texts.CONCEPTS, encoding="utf-8")
-        (folder / "relations.tsv").write_text(seeds_texts.RELATIONS, encoding="utf-8")
-        recipe = _recipe("facts", "concepts: concepts.tsv, relations: relations.tsv")
-        (folder / "recipe.yaml").write_bytes(recipe)
-        return build(folder / "recipe.yaml").graph
+        for file, content in _facts().items():
+            (Path(name) / file).write_bytes(content)
+        return build(Path(name) / "recipe.yaml").graph
 
 
 def _texts() -> list[Format]:

@@ -142,6 +142,40 @@ OBO_GRAPH = json.dumps(
     }
 )
 
+FINDING_MODEL = json.dumps(
+    {
+        "oifm_id": "OIFM_1",
+        "name": "nodule",
+        "description": "A round opacity.",
+        "synonyms": ["spot"],
+        "tags": ["XR", "chest"],
+        "index_codes": [{"system": "RADLEX", "code": "RID1", "display": "nodule"}],
+        "attributes": [
+            {"name": "location", "values": [{"name": "lung", "index_codes": None}]},
+            {"name": "size", "type": "numeric", "minimum": 0},
+        ],
+    }
+)
+
+DEFINITIONS = json.dumps({"Lung Opacity": "A shadow.", "effusion": " Fluid. ", "lung": "x"})
+
+SOURCES = """sources:
+  - {match: a book, name: A book, licence: CC0}
+  - {match: another, name: Another, dataset: openi, mined_as: [OpenI], licence: ""}
+"""
+
+LABEL_SETS = """label_sets:
+  - name: pair
+    concept: ckg:pair
+    label: label set pair
+    source: a book
+    no_finding: ckg:lung
+    findings:
+      Opacity: ckg:opacity
+      Effusion: ckg:effusion
+      None: ckg:lung
+"""
+
 CONCEPTS = """id\tpreferred_label\tkind\tsynonyms\tlabel_sets\txrefs\tsource
 ckg:opacity\tLung Opacity\tfinding\topacity|haze\t\tRADLEX:RID28530\ta book
 ckg:effusion\tPleural Effusion\tfinding\t\t\t\ta book || another
