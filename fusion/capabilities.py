@@ -16,6 +16,7 @@ __all__ = [
     "Classifies",
     "ClassifiesTrained",
     "Embeds",
+    "Explains",
     "Generates",
     "Localises",
     "Perturbs",
@@ -43,6 +44,14 @@ class Embeds(Protocol):
 
     def embed_text(self, text: Text) -> Tensor:
         """Unit vectors of texts, `[B, D]`; NaN for an empty one."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """Gives reasons for its predictions in words."""
+
+    def evidence(self, batch: StudyBatch, findings: tuple[str, ...]) -> list[list[list[str]]]:
+        """Lines for each study and each finding, the weightiest first; none where it has none."""
 
 
 @runtime_checkable
@@ -127,6 +136,7 @@ def able(system: System, capability: Any) -> Any:
 CAPABILITIES: dict[str, type] = {
     "classify": Classifies,
     "embed": Embeds,
+    "explain": Explains,
     "generate": Generates,
     "localise": Localises,
     "be perturbed": Perturbs,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from encoders.batch import StudyBatch
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
 from encoders.study import Study, StudyImage
@@ -20,7 +21,7 @@ from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.runs.build import RunContext
 from experiments.tasks.classification import ClassificationResult
-from fusion.capabilities import Classifies, able
+from fusion.capabilities import Classifies, Explains, able
 from fusion.joins import INPUTS
 from fusion.system import Output
 from kg.model.graph import KnowledgeGraph
@@ -41,8 +42,17 @@ def write_examples(folder: RunFolder, context: RunContext, result: Classificatio
     classifier: Classifies = able(context.system, Classifies)
     with torch.no_grad():
         output = classifier.predict(batch, context.preprocessor.findings)
+        evidence = _evidence(context, batch, output)
     rows = [
-        _example(context, result, study=cohort.studies[place], place=place, row=row, output=output)
+        _example(
+            context,
+            result,
+            study=cohort.studies[place],
+            place=place,
+            row=row,
+            output=output,
+            evidence=evidence[row],
+        )
         for row, place in enumerate(chosen)
     ]
     write_json(folder.path / "examples.json", rows)
@@ -70,6 +80,7 @@ def _example(
     place: int,
     row: int,
     output: Output,
+    evidence: Sequence[Sequence[str]],
 ) -> dict[str, Any]:
     subset = result.test
     thresholds = result.calibration.thresholds.values
@@ -91,7 +102,7 @@ def _example(
                 "label": None if np.isnan(label) else int(label),
                 "probability": float(subset.probabilities[place, column]),
                 "threshold": None if np.isnan(thresholds[column]) else float(thresholds[column]),
-                "evidence": _lines(context, output, row, column),
+                "evidence": evidence[column],
                 "sources": _sources(output, row, column),
             }
         )
@@ -127,6 +138,19 @@ def evidence_lines(
         statement += graph.concept(edge.object).label
         lines.append(f"{statement} (attention {weight:.2f}; {edge.evidence[0].source})")
     return lines[:LINES]
+
+
+def _evidence(
+    context: RunContext, batch: StudyBatch, output: Output
+) -> Sequence[Sequence[Sequence[str]]]:
+    """Lines for each study and finding: the system's own, or its neighbours in the graph."""
+    findings = context.preprocessor.findings
+    if isinstance(context.system, Explains):
+        return context.system.evidence(batch, findings)
+    return [
+        [_lines(context, output, row, column) for column in range(len(findings))]
+        for row in range(len(batch.ids))
+    ]
 
 
 def _lines(context: RunContext, output: Output, row: int, column: int) -> list[str]:

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from encoders.batch import StudyBatch
 from experiments.systems._logistic import LogisticOptions, LogisticSystem
+from fusion.layers.tf_idf import inverse_frequency, tf_idf
 from fusion.stage import Stage
 from fusion.system import Setting
 from kg.bounds import Count, Positive
@@ -57,8 +57,7 @@ class LogisticText(LogisticSystem):
         kept = list(batches)
         seen = torch.stack([(self.counts(batch) > 0).sum(0) for batch in kept]).sum(0)
         studies = sum(len(batch.ids) for batch in kept)
-        # smoothed inverse document frequency, as in scikit-learn's TfidfTransformer
-        self.frequency.copy_(torch.log((1 + studies) / (1 + seen)) + 1)
+        self.frequency.copy_(inverse_frequency(seen, studies))
         super().prepare(kept)
 
     def counts(self, batch: StudyBatch) -> Tensor:
@@ -74,6 +73,4 @@ class LogisticText(LogisticSystem):
 
     def features(self, batch: StudyBatch) -> Tensor:
         """TF-IDF rows of unit length, `[B, F]`."""
-        counts = self.counts(batch)
-        rows = torch.where(counts > 0, 1 + counts.clamp_min(1).log(), counts) * self.frequency
-        return F.normalize(rows, dim=1)
+        return tf_idf(self.counts(batch), self.frequency)

@@ -83,6 +83,12 @@ CASES: Mapping[str, Case] = {
     "vkd": Case("vkd", SMALL_LATENT),
     "vkd, as released": Case("vkd", {**SMALL_LATENT, "reversed": True}, (AS_RELEASED,)),
     "tienet": Case("tienet", {"width": 16, "hidden": 16, "words": 16, "attention": 16}),
+    "daniels": Case("daniels", {"topics": 4, "terms": 16, "rarest": 1, "commonest": 1.0}),
+    # on four studies nothing is rare, and almost everything is common
+    "lara": Case(
+        "lara",
+        {"codebook": 64, "terms": 64, "cases": 8, "latent": 16, "rarest": 0.0, "commonest": 1.0},
+    ),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
