@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+
 import pytest
 
 from encoders.study import Passage
@@ -15,6 +18,20 @@ try:
 except InputError:
     MODELS = {}
 english = pytest.mark.skipif("en" not in MODELS, reason="no English model is installed")
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Names that are looked up in the network: none."""
+    names: list[object] = []
+
+    def refuse(*address: object, **options: object) -> None:
+        names.append(address)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+    assert not names
 
 
 @english
