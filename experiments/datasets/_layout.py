@@ -99,7 +99,7 @@ class Layout:
         """
         reading = self.read(root, labels=labels)
         for reason, count in Counter(item.reason for item in reading.rejected).items():
-            logger.warning("%s: %d left out: %s", root.name, count, reason)
+            logger.warning("%s: %d left out: %s", Path(root.name), count, reason)
         log_warnings(root, reading.warnings)
         return list(reading.studies)
 
@@ -171,7 +171,7 @@ class Layout:
 def log_warnings(root: Path, warnings: Iterable[str]) -> None:
     """Log the warnings about studies under a root."""
     for warning in warnings:
-        logger.warning("%s: %s", root.name, warning)
+        logger.warning("%s: %s", Path(root.name), warning)  # a path: log files have a pseudonym
 
 
 def first(root: Path, places: str, giver: str) -> Path:

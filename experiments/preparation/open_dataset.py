@@ -182,7 +182,7 @@ class OpenDataset:
     def _reading(self) -> Reading:
         reading = read(self.dataset, self.folder, self.choice.name, self.duplicates)
         for reason, count in reasons(reading.rejected).items():
-            log.warning("%s: %d left out: %s", self.folder.name, count, reason)
+            log.warning("%s: %d left out: %s", Path(self.folder.name), count, reason)
         return reading
 
 

@@ -48,7 +48,7 @@ from experiments.preparation.shards import FOLDER as SHARDS
 from experiments.preparation.shards import Sample, write_shards
 from experiments.preparation.store import ABOUT, SQUARES, ImageStore
 from experiments.preparation.stored import NO_TEXT, kept_reading
-from experiments.privacy.free_text import chosen_text
+from experiments.privacy.free_text import check_text, chosen_text
 from experiments.privacy.pseudonyms import sealed
 from experiments.records.atomic import remove_leftovers, write_json
 from experiments.splits.manifest import (
@@ -128,6 +128,7 @@ def prepare(
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
     plan = replace(plan, text=chosen_text(plan.text))
+    check_text(plan.text)
     reading = read(dataset, root, labels, plan.duplicates)
     official = official_subsets(dataset, root)
     fingerprint = fingerprint_of(name, reading, root, plan, official)

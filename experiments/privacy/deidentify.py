@@ -22,7 +22,7 @@ from kg.mentions.linker import MentionLinker
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, PatternRecognizer
 
-__all__ = ["MODELS", "deidentified"]
+__all__ = ["MODELS", "deidentified", "installed_models"]
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +112,8 @@ def _linker() -> MentionLinker:
 
 
 @cache
-def _engine(language: Language) -> AnalyzerEngine | None:
-    """The analyser of a language; None where there is no model of it.
+def installed_models() -> dict[Language, str]:
+    """The best installed model of each language that has one.
 
     Raises:
         InputError: If Presidio is not installed, or no model of any language.
@@ -123,18 +123,31 @@ def _engine(language: Language) -> AnalyzerEngine | None:
         "(--free-text none, examples: none)"
     )
     try:
-        from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-        from presidio_analyzer.nlp_engine import NlpEngineProvider
+        import presidio_analyzer  # noqa: F401
         from spacy.util import is_package
     except ImportError:
         raise InputError("text cannot be de-identified: Presidio is not installed", hint) from None
     installed = {code: [*filter(is_package, names)] for code, names in MODELS.items()}
     if not any(installed.values()):
         raise InputError("text cannot be de-identified: no spaCy model is installed", hint)
-    if not installed[language]:
+    return {code: names[0] for code, names in installed.items() if names}
+
+
+@cache
+def _engine(language: Language) -> AnalyzerEngine | None:
+    """The analyser of a language; None where there is no model of it.
+
+    Raises:
+        InputError: If Presidio is not installed, or no model of any language.
+    """
+    models = installed_models()
+    if language not in models:
         log.warning("text in %r is left out: no spaCy model of it to de-identify it", language)
         return None
-    model = {"lang_code": language, "model_name": installed[language][0]}
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import NlpEngineProvider
+
+    model = {"lang_code": language, "model_name": models[language]}
     configuration = {"nlp_engine_name": "spacy", "models": [model]}
     nlp = NlpEngineProvider(nlp_configuration=configuration).create_engine()
     registry = RecognizerRegistry(supported_languages=[language])

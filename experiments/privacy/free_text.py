@@ -14,6 +14,7 @@ __all__ = [
     "TEXT_CHOICES",
     "Examples",
     "TextChoice",
+    "check_text",
     "chosen_examples",
     "chosen_text",
     "kept_passages",
@@ -45,6 +46,18 @@ def text_of_examples(requested: Examples | None) -> TextChoice:
     if chosen_examples(requested) == "none":
         return "none"
     return "deidentified" if is_keyed() else "all"
+
+
+def check_text(choice: TextChoice) -> None:
+    """Raise where text is to be de-identified and cannot be, before anything else is done.
+
+    Raises:
+        InputError: If the packages for it are not installed.
+    """
+    if choice == "deidentified":
+        from experiments.privacy.deidentify import installed_models
+
+        installed_models()
 
 
 def kept_passages(passages: Iterable[Passage], choice: TextChoice) -> tuple[Passage, ...]:

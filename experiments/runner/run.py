@@ -17,6 +17,7 @@ from experiments.config.load import resolve
 from experiments.config.schema import Experiment
 from experiments.explanation.examples import write_examples
 from experiments.loading.cohort import batches
+from experiments.privacy.free_text import check_text, text_of_examples
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import log_to, read_metrics
@@ -124,6 +125,7 @@ def _execute(
     set_global_state(experiment)
     context = build_context(experiment, root, cache=folder.path.parent / "cache")
     check_tasks(context.system, context.tasks)
+    check_text(text_of_examples(experiment.examples))
     before = folder.load_record() if resume else None
     record = started_record(folder, experiment, context, command, before)
     if before is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from experiments.cli.label import LABELS, SECTIONS, label
 from experiments.labelling.tables import LABEL_TABLES, STATEMENT_COLUMNS
 from experiments.labelling.texts import Columns, LabelText, raw_texts, read_text
+from experiments.privacy.pseudonyms import KEY, pseudonym
 from kg.errors import InputError
 from kg.mentions.sections import DEFAULT_SECTIONS, READ
 
@@ -397,6 +399,44 @@ def test_sample_reports_of_the_chexpert_labeler(tmp_path: Path) -> None:
     for row, made in zip(published, rows(tmp_path / "out.csv"), strict=True):
         labels = {c: int(float(value)) for c, value in row.items() if c != "Reports" and value}
         assert {c: int(v) for c, v in made.items() if c != "id" and v} == labels
+
+
+def test_under_a_key_ids_are_pseudonyms_and_text_is_written_where_asked_for(
+    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = report.rename(tmp_path / "Smith.txt")
+    run(named, "-o", tmp_path / "open.csv")
+    monkeypatch.setenv(KEY, "a key of some length")
+    run(named, "-o", tmp_path / "keyed.csv")
+    run(named, "-o", tmp_path / "asked.csv", "--free-text", "all")
+    plain, keyed, asked = (rows(tmp_path / f"{name}.csv") for name in ("open", "keyed", "asked"))
+    called = {pseudonym("study", "Smith")}
+    assert {row["id"] for row in plain} == {"Smith"}
+    assert {row["id"] for row in keyed} == {row["id"] for row in asked} == called
+    assert all(row["text"] for row in (*plain, *asked))
+    assert not any(row["text"] for row in keyed)
+    other = [[{k: v for k, v in row.items() if k not in ("id", "text")} for row in some]
+             for some in (plain, keyed, asked)]  # fmt: skip
+    assert other[0] == other[1] == other[2]
+    with pytest.raises(InputError, match="the page shows the texts"):
+        run(named, "-o", tmp_path / "page.html")
+    run(named, "-o", tmp_path / "page.html", "--free-text", "all")
+    assert "Possible" in (tmp_path / "page.html").read_text()
+
+
+def test_deidentified_text_is_what_is_read_and_written(
+    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiments.privacy import deidentify
+
+    monkeypatch.setattr(
+        deidentify,
+        "deidentified",
+        lambda passages: [replace(p, text=p.text.replace("left", "___")) for p in passages],
+    )
+    run(report, "-o", tmp_path / "out.csv", "--free-text", "deidentified")
+    assert not any("left" in row["text"] for row in rows(tmp_path / "out.csv"))
+    assert not any(row["side"] for row in rows(tmp_path / "out.csv"))
 
 
 def test_it_needs_neither_torch_nor_pandas(report: Path, processes: Any) -> None:

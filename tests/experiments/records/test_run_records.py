@@ -15,6 +15,7 @@ import pytest
 
 from experiments.config.load import resolve
 from experiments.config.schema import DataSection, Experiment
+from experiments.privacy.pseudonyms import KEY
 from experiments.records.checkpoint import STATE
 from experiments.records.folder import RunFolder, find_run, list_runs, run_name
 from experiments.records.journal import append_metrics, log_to, read_metrics, rewind_metrics
@@ -220,6 +221,24 @@ def test_the_log_holds_what_our_packages_say(tmp_path: Path) -> None:
     text = path.read_text()
     assert text.endswith("experiments.training: epoch 1\n")
     assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("secret", ["", "a key of some length"])
+def test_under_a_key_the_log_names_no_path(
+    secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY, raising=False)
+    if secret:
+        monkeypatch.setenv(KEY, secret)
+    log = logging.getLogger("experiments.loading")
+    with log_to(tmp_path / "log.txt"):
+        log.warning("%s: %s (%d more)", Path("ward/Smith.dcm"), "no window", 3)
+        log.warning("100% plain")
+        log.warning("%(a)s by name", {"a": 1})
+    text = (tmp_path / "log.txt").read_text()
+    assert text.count("\n") == 3
+    assert ": no window (3 more)" in text
+    assert ("ward/Smith.dcm" in text) == (not secret)
 
 
 def test_a_read_only_run_cannot_be_held(folder) -> None:
