@@ -13,8 +13,8 @@ from torch import Tensor
 
 from encoders.graph import GraphEmbedding
 from kg.errors import InputError
+from kg.files.atomic import write_whole
 from kg.files.json_text import json_of
-from kg.files.store import write_whole
 
 __all__ = ["keep_vectors", "read_vectors"]
 

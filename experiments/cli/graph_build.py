@@ -109,7 +109,7 @@ def _print_left_out(left_out: Sequence[LeftOut]) -> None:
 
 
 def _write_conflicts(path: Path, conflicts: Sequence[Conflict]) -> None:
-    from kg.files.store import write_whole
+    from kg.files.atomic import write_whole
 
     rows = [("kind", "about", "message"), *((c.kind, c.about, c.message) for c in conflicts)]
     lines = ("\t".join(" ".join(cell.split()) for cell in row) for row in rows)

@@ -34,7 +34,7 @@ def export(
     """
     from kg.ask.excerpt import excerpt
     from kg.ask.tree import Scope
-    from kg.files.store import write_whole
+    from kg.files.atomic import write_whole
     from kg.options import parse_options
     from kg.render import RENDERERS
 

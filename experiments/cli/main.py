@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sys
@@ -23,6 +24,7 @@ _HERE = "experiments.cli"
 _BUG = 70
 _WRONG_INPUT = 3
 _SIGNAL = 128
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 COMMANDS = {
     "demo": (f"{_HERE}.demo:demo", "Train, test and report on synthetic data, in minutes."),
@@ -115,11 +117,16 @@ def _interrupted(error: BaseException, number: int = signal.SIGINT) -> int:
 
 
 def _system_refused(error: OSError, verbosity: Verbosity) -> int:
-    """Exit code of an `OSError`: wrong input where it names a file or folder, else a bug."""
-    if error.filename is None:
+    """Exit code of an `OSError`: wrong input if a disk is full or it names a file, else a bug."""
+    if error.errno in _FULL:
+        place = "" if error.filename is None else f"{error.filename}: "
+        refusal = KgdxError(f"{place}{error.strerror}", "free space, or write to another disk")
+    elif error.filename is not None:
+        hint = "check the path and its permissions"
+        refusal = KgdxError(f"{error.filename}: {error.strerror}", hint)
+    else:
         show.bug(error, verbose=verbosity.verbose)
         return _BUG
-    refusal = KgdxError(f"{error.filename}: {error.strerror}", "check the path and its permissions")
     refusal.__cause__ = error
     show.problem(refusal, verbose=verbosity.verbose)
     return _WRONG_INPUT

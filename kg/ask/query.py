@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError, did_you_mean
+from kg.files.atomic import write_whole
 from kg.files.child import Child, Limits
 from kg.files.json_text import json_of
 from kg.files.regular import open_file, read_file
-from kg.files.store import write_whole
 
 MEMORY, TIMES = 1 << 30, 60
 """Bytes a query may take, and how many times the size of its file more."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kg.check.faults import SEVERITIES, Fault
 from kg.errors import InputError, did_you_mean
-from kg.files.store import write_whole
+from kg.files.atomic import write_whole
 
 ENDINGS = (".tsv", ".json", ".html")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from functools import cache
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import InputError, did_you_mean
+from kg.files.atomic import write_whole
 from kg.files.json_text import json_of
 from kg.files.regular import read_file
 from kg.model.concepts import Concept, Phrase
@@ -116,31 +115,6 @@ def check_ending(path: Path) -> str:
         hint = did_you_mean(path.suffix, ENDINGS)
         raise InputError(f"{path}: a graph is not stored as {path.suffix or 'that'}", hint)
     return path.suffix
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        InputError: If the folder cannot be written to.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"{path.parent}: {error.strerror}", "choose another folder") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _lines(graph: KnowledgeGraph) -> Iterator[str]:

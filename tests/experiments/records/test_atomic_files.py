@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.records import atomic
 from experiments.records.atomic import atomic_path, remove_leftovers, write_json, write_text
 from kg.errors import InputError
+from kg.files import atomic
 
 
 def names(folder: Path) -> list[str]:

@@ -15,10 +15,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from experiments.records import atomic, checkpoint
+from experiments.records import checkpoint
 from experiments.records.atomic import remove_leftovers
 from experiments.records.checkpoint import load_checkpoint, load_tensors, save_checkpoint
 from kg.errors import InputError
+from kg.files import atomic
 
 IDENTITY = {"system": "graph_fusion", "findings": ["a", "b"], "graph": "f00"}
 

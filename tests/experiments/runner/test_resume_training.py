@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from encoders.batch import StudyBatch
-from experiments.records import atomic
 from experiments.records.checkpoint import Checkpoint, load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics, read_metrics
@@ -24,6 +23,7 @@ from experiments.runs.build import RunContext
 from experiments.training.callbacks import StopRequested
 from fusion.stage import Stage
 from kg.errors import InputError
+from kg.files import atomic
 
 Make = Callable[..., RunContext]
 NewFolder = Callable[[], RunFolder]

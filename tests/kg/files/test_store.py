@@ -170,7 +170,7 @@ def test_a_failing_save_leaves_the_old_file(tiny, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="cannot be written: disk full"):
         save(tiny.with_edges(()), path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["g.jsonl"]
