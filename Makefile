@@ -3,6 +3,7 @@
 #   make test       the test suite
 #   make check      format, lint, types, import direction, contracts; bill of materials, advisories
 #   make format     rewrite files in the house style
+#   make fuzz       changed files of every format, read in twenty minutes at most
 #   make benchmark  the result tables on real data (an hour or more of training)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DATA := $(or $(KGDX_DATA),../shared/data)
 
-.PHONY: demo test check format benchmark viewer
+.PHONY: demo test check format fuzz benchmark viewer
 
 demo: $(READY)
 	$(BIN)/kgdx demo
@@ -32,6 +33,9 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: $(READY)
+	PYTHONPATH=tests/fuzz $(BIN)/python -m fuzzing $(FUZZ_OPTIONS)
 
 benchmark: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark,ontologies]'

@@ -85,6 +85,8 @@ class Clip:
             try:
                 with av.open(source, format=self._demuxer, metadata_errors="ignore") as film:
                     for video in film.streams.video[:1]:
+                        if video.codec_context is None:
+                            raise RejectedImage(self.path, "needs_decoder")
                         # what is missing is refused, not painted over
                         video.codec_context.options = {"err_detect": "explode"}
                     yield film

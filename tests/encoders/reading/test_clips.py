@@ -197,3 +197,13 @@ def test_a_hole_in_the_middle(tmp_path: Path, name: str, hole: str) -> None:
         return
     worst = max(float(np.abs(a - b).mean()) for a, b in zip(sound, found, strict=True))
     assert worst < 0.02
+
+
+def test_a_film_of_an_unknown_coding_says_that_a_decoder_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    coded = film(*CONTAINERS["mp4"])
+    for known in (b"mp4v", b"esds"):
+        assert coded.count(known) == 1
+        coded = coded.replace(known, b"zzzz")
+    path.write_bytes(coded)
+    assert reason(path) == "needs_decoder"

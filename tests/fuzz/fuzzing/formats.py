@@ -45,6 +45,7 @@ class Format:
         grammar: What a text is sensitive to.
         commands: Commands that read it; none = it is a picture.
         beside: Further files in the folder.
+        series: Whether the image is the whole folder.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Format:
     grammar: Grammar = Grammar()
     commands: tuple[tuple[str, ...], ...] = ()
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    series: bool = False
 
     def input(self, draw: Random) -> Input:
         """A changed file."""
@@ -62,7 +64,8 @@ class Format:
         if self.layout is None:
             return Input(self._text(seed, draw))
         if draw.random() < 0.15:
-            return Input(seed[: draw.randrange(len(seed))], sound=seed)
+            sound = None if self.series else seed
+            return Input(seed[: draw.randrange(len(seed))], sound)
         return self._binary(seed, draw)
 
     def doors(self, folder: Path) -> list[Door]:
@@ -78,6 +81,8 @@ class Format:
 
     def door(self, doors: list[Door], number: int, sound: Path | None) -> Door:
         """The door of one input."""
+        if self.series:
+            return lambda path: picture(None)(path.parent)
         return doors[number % len(doors)] if doors else picture(sound)
 
     def put(self, folder: Path, content: bytes) -> Path:
@@ -130,12 +135,18 @@ def _pictures(folder: Path) -> list[Format]:
             "dcm": layouts.dicom,
             "mp4": layouts.boxes,
             "avi": layouts.riff,
+            "jp2": layouts.boxes,
         },
     }
+    slices = seeds_pictures.slices()
+    beside = {f"{place}.dcm": each for place, each in enumerate(slices)}
     sealed = {"png": layouts.sealed_png, "deep.png": layouts.sealed_png}
     return [
-        Format(name, f"file.{name}", seeds, found[name], sealed.get(name))
-        for name, seeds in files.items()
+        *(
+            Format(name, f"file.{name}", seeds, found[name], sealed.get(name))
+            for name, seeds in files.items()
+        ),
+        Format("dcm series", "2.dcm", slices, layouts.dicom, beside=beside, series=True),
     ]
 
 

@@ -152,9 +152,9 @@ def boxes(file: bytes) -> Layout:
     return layout
 
 
-def bmp(_: bytes) -> Layout:
+def bmp(file: bytes) -> Layout:
     """The header."""
-    layout = Layout(blocks=[(0, 14), (14, 54), (54, 200)])
+    layout = Layout(blocks=[(0, 14), (14, 54), (54, len(file))])
     layout.run(2, "4444", "little")
     layout.run(18, "4422444444", "little")
     return layout

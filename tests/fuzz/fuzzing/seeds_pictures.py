@@ -62,6 +62,10 @@ def stills() -> dict[str, list[bytes]]:
             bytes(imagecodecs.png_encode(np.stack([drawn(65_535)] * 3, -1))),
             bytes(imagecodecs.png_encode(drawn(65_535))),
         ],
+        "jp2": [
+            bytes(imagecodecs.jpeg2k_encode(drawn().astype(np.uint8), codecformat="jp2")),
+            bytes(imagecodecs.jpeg2k_encode(drawn(65_535), codecformat="jp2", reversible=True)),
+        ],
         "bmp": [saved(grey, "BMP"), saved(colour, "BMP"), saved(grey.convert("1"), "BMP")],
         "gif": [saved(grey, "GIF"), saved(grey, "GIF", **several)],
         "webp": [
@@ -143,6 +147,26 @@ def dicoms() -> list[bytes]:
     packed = _dicom(grey)
     packed.compress(_SYNTAXES.RLELossless)
     return [*files, _written(packed)]
+
+
+def slices() -> list[bytes]:
+    """Slices of one CT series."""
+    made = []
+    for place in range(4):
+        each = _dicom(
+            drawn(1000).astype(np.int16) + place,
+            Modality="CT",
+            SOPClassUID=_SYNTAXES.CTImageStorage,
+            SeriesInstanceUID="1.2.4",
+            InstanceNumber=place + 1,
+            ImagePositionPatient=[0, 0, 5 * place],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[0.8, 0.8],
+            RescaleIntercept=-500,
+            RescaleSlope=1,
+        )
+        made.append(_written(each))
+    return made
 
 
 def _dicom(pixels: np.ndarray, **fields: object) -> Dataset:

@@ -168,6 +168,15 @@ def test_xml_that_is_none_names_the_line(tmp_path: Path) -> None:
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
+@pytest.mark.parametrize("encoding", ["UTF-0-8", "klingon", "shift_jis", "utf-7", "x" * 300])
+def test_xml_in_an_encoding_that_is_not_read_is_told(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.owl"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?>{HEAD}</rdf:RDF>', "utf-8")
+    with pytest.raises(InputError, match="a.owl") as caught:
+        list(quads_of(path))
+    assert caught.value.hint
+
+
 def test_json_nested_without_end_is_wrong_json(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(DEEP)

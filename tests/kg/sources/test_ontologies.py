@@ -326,6 +326,46 @@ def test_a_deprecated_node_of_an_obo_graph(read, tmp_path, mark, obsolete):
     assert facts.dropped.get("obsolete term", 0) == obsolete
 
 
+NODE = {"id": "http://purl.obolibrary.org/obo/T_1", "lbl": "lung"}
+MODEL = {"oifm_id": "1", "name": "nodule", "attributes": []}
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        ({**NODE, "lbl": {"a": 1}}, "label is .*, not a text"),
+        ({**NODE, "lbl": ["lung"]}, "label is .*, not a text"),
+        ({**NODE, "lbl": None}, "label is 'None', not a text"),
+        ({**NODE, "meta": {"synonyms": [{"pred": "hasExactSynonym", "val": 1}]}}, "synonyms is"),
+        ({**NODE, "meta": {"xrefs": [{"val": None}]}}, "xrefs is"),
+        ({**NODE, "meta": {"definition": {"val": 7}}}, "definition is '7'"),
+        ({**NODE, "id": 1}, "is no OBO graph document"),
+        ({**NODE, "meta": []}, "is no OBO graph document"),
+    ],
+)
+def test_what_is_no_text_in_an_obo_graph_is_told(read, tmp_path, node, says):
+    (tmp_path / "t.json").write_text(json.dumps({"graphs": [{"nodes": [node]}]}))
+    with pytest.raises(InputError, match=says):
+        read("obographs", file="t.json", source="T")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {**MODEL, "synonyms": "spot"},
+        {**MODEL, "synonyms": [1]},
+        {**MODEL, "index_codes": "RID"},
+        {**MODEL, "index_codes": {"system": "a", "code": "b"}},
+        {**MODEL, "description": 1},
+        {**MODEL, "name": None},
+    ],
+)
+def test_what_is_no_text_in_a_finding_model_is_told(read, tmp_path, model):
+    (tmp_path / "a.fm.json").write_text(json.dumps(model))
+    with pytest.raises(InputError, match="is no finding model|not a"):
+        read("finding_models", file=".")
+
+
 def test_radlex_tables(read, tmp_path):
     (tmp_path / "r.csv").write_text("lung,RID1,RID0\nleft lung,RID2,RID1\nlung,RID1,\n")
     facts = read("radlex", file="r.csv", source="R", kind="anatomy")
