@@ -38,6 +38,7 @@ from fusion.losses.soft_info_nce import soft_info_nce
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Positive, Width
 from kg.mentions.labels import ABNORMAL_KINDS
 
 __all__ = ["MedCLIP"]
@@ -62,8 +63,8 @@ class MedCLIP(DualEncoder):
             agreement: Cosine of two vectors of labels, or their dot product.
         """
 
-        hidden: tuple[int, ...] = ()
-        temperature: float = 0.07
+        hidden: tuple[Width, ...] = ()
+        temperature: Positive = 0.07
         learned_temperature: bool = True
         labels: Literal["findings", "concepts"] = "findings"
         image_labels: Literal["statements", "targets"] = "statements"

@@ -52,6 +52,28 @@ def test_chexzero_asks_in_impressions_and_may_leave_out_the_scale(build: Build) 
 
 
 @torch.no_grad()
+def test_no_finding_is_not_denied_twice(build: Build) -> None:
+    system, batch = build("chexzero")
+    assert isinstance(system, CheXzero)
+    graph = system.setting.graph
+    concepts = [
+        replace(one, label="No finding") if one.id == FINDINGS[0] else one for one in graph.concepts
+    ]
+    system.setting = replace(system.setting, graph=replace(graph, concepts=tuple(concepts)))
+    asked: list[str] = []
+    encoder: Any = system.setting.text_encoder
+    tokenize = encoder.tokenize
+
+    def spy(texts: Any) -> Any:
+        asked.extend(passages[0].text for passages in texts)
+        return tokenize(texts)
+
+    encoder.tokenize = spy
+    system.predict(batch, FINDINGS[:2])
+    assert asked == ["No finding", "nodule", "finding", "no nodule"]
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("pool", ["sum", "max"])
 def test_gloria_answers_by_wholes_and_by_words(build: Build, pool: str) -> None:
     system, batch = build("gloria", options={"word_pool": pool, "local_temperature": 0.5})
