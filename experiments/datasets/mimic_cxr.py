@@ -275,7 +275,9 @@ def _bytes(path: Path) -> bytes | None:
 def _write_report(path: Path, number: int, *, ill: bool) -> None:
     effusion = "Small left pleural effusion. Possible edema. No pneumothorax."
     said = effusion if ill else "The lungs are clear."
+    told = "Pleural effusion." if ill else "No acute disease."
     text = f"{TITLE}\n INDICATION: ___ year old with cough.\n\n FINDINGS:\n {said}\n"
+    text = f"{text}\n IMPRESSION:\n {told}\n"
     if number == 1:
         text = f"{TITLE}\n IMPRESSION: Normal."
     path.parent.mkdir(parents=True, exist_ok=True)

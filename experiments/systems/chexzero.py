@@ -8,6 +8,7 @@ Fidelity: paper. Picture and impression are contrasted with a learned temperatur
 
 What differs, and why:
 - Equal impressions are no rivals, since many say the same.
+- The denial of `no finding` is `finding`; in the authors' code it is a double one.
 - The towers begin as the configuration says; those of the paper have the weights of CLIP.
 - The softmax is over scaled similarities, as in training. The authors' code leaves out the scale
   (`scaled_answers: false`), so that all chances lie near one half, in the same order.
@@ -21,6 +22,7 @@ from torch import Tensor
 from encoders.batch import Features
 from fusion.layers.dual import DualEncoder
 from fusion.needs import Needs
+from kg.bounds import Positive, Width
 
 __all__ = ["CheXzero"]
 
@@ -41,8 +43,8 @@ class CheXzero(DualEncoder):
             scaled_answers: Whether the learned scale counts in answers to prompts.
         """
 
-        hidden: tuple[int, ...] = ()
-        temperature: float = 0.07
+        hidden: tuple[Width, ...] = ()
+        temperature: Positive = 0.07
         learned_temperature: bool = True
         scaled_answers: bool = True
 

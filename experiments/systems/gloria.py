@@ -34,6 +34,7 @@ from fusion.losses.word_region_contrast import word_region_contrast
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Positive, Width
 
 __all__ = ["GLoRIA"]
 
@@ -57,11 +58,11 @@ class GLoRIA(DualEncoder):
             local_temperature: Divisor of local scores; that of the authors' code is 0.02.
         """
 
-        hidden: tuple[int, ...] = ()
-        attention_scale: float = 4.0
-        word_scale: float = 5.0
+        hidden: tuple[Width, ...] = ()
+        attention_scale: Positive = 4.0
+        word_scale: Positive = 5.0
         word_pool: Literal["sum", "mean", "max"] = "sum"
-        local_temperature: float = 0.1
+        local_temperature: Positive = 0.1
 
     options: Options
     BETWEEN = {"contrast": 1.0, "local_contrast": 1.0}

@@ -11,7 +11,8 @@ What differs, and why:
   zero-shot. The paper's pictures have those of their data set (`targets`).
 - Labels are the findings of the run, as the paper's fourteen, or every concept of the graph that
   enough reports state (`labels: concepts`). What is narrower counts as present for the wider, what
-  is wider as absent for the narrower.
+  is wider as absent for the narrower. "No finding" holds where something abnormal is denied and
+  nothing abnormal is present or possible.
 - A sentence or picture without any label is left out. In a softmax it would be a partner of all.
 - The sentences of a batch are of the same studies as its pictures, or of others, where data sets
   are mixed; the loss does not know which.
@@ -37,6 +38,8 @@ from fusion.losses.soft_info_nce import soft_info_nce
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Positive, Width
+from kg.mentions.labels import ABNORMAL_KINDS
 
 __all__ = ["MedCLIP"]
 
@@ -60,8 +63,8 @@ class MedCLIP(DualEncoder):
             agreement: Cosine of two vectors of labels, or their dot product.
         """
 
-        hidden: tuple[int, ...] = ()
-        temperature: float = 0.07
+        hidden: tuple[Width, ...] = ()
+        temperature: Positive = 0.07
         learned_temperature: bool = True
         labels: Literal["findings", "concepts"] = "findings"
         image_labels: Literal["statements", "targets"] = "statements"
@@ -72,20 +75,25 @@ class MedCLIP(DualEncoder):
     PAIRED = Needs(paired_report=True, sentences=True, statements=True)
     present: Tensor
     absent: Tensor
+    abnormal: Tensor
+    normal: Tensor
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__(options, setting, stages, pool=masked_mean)
+        graph = setting.graph
         by_findings = options.labels == "findings" or options.image_labels == "targets"
         labels = setting.findings if by_findings else setting.supervised
-        present, absent = torch.zeros(2, len(setting.graph.concepts), len(labels))
+        present, absent = torch.zeros(2, len(graph.concepts), len(labels))
         for column, label in enumerate(labels):
-            index = setting.graph.index
-            present[
-                [index[name] for name in (label, *setting.graph.descendants(label))], column
-            ] = 1
-            absent[[index[name] for name in (label, *setting.graph.ancestors(label))], column] = 1
+            present[[graph.index[name] for name in (label, *graph.descendants(label))], column] = 1
+            absent[[graph.index[name] for name in (label, *graph.ancestors(label))], column] = 1
+        abnormal = torch.tensor([concept.kind in ABNORMAL_KINDS for concept in graph.concepts])
+        none = {one.no_finding for one in graph.label_sets}
+        normal = torch.tensor([label in none for label in labels])
         self.register_buffer("present", present, persistent=False)
         self.register_buffer("absent", absent, persistent=False)
+        self.register_buffer("abnormal", abnormal[:, None].float(), persistent=False)
+        self.register_buffer("normal", normal, persistent=False)
 
     def between(self, pairs: Pairs, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:
         """Pictures and sentences are as near as their labels agree."""
@@ -127,4 +135,7 @@ class MedCLIP(DualEncoder):
             return (made.scatter_add(1, named, which) @ follows > 0).to(follows.dtype)
 
         present = of(1.0, self.present)
-        return present - of(-1.0, self.absent) * (1 - present)
+        labels = present - of(-1.0, self.absent) * (1 - present)
+        ill = of(1.0, self.abnormal).maximum(of(0.5, self.abnormal))
+        well = of(-1.0, self.abnormal) * (1 - ill)
+        return torch.where(self.normal, well - ill, labels)

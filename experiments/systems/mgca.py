@@ -31,6 +31,7 @@ from fusion.losses.swapped_prediction import swapped_prediction
 from fusion.losses.token_alignment import token_alignment
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Count, Few, Positive, Width
 
 __all__ = ["MGCA"]
 
@@ -55,13 +56,13 @@ class MGCA(DualEncoder):
             iterations: Iterations of the assignment.
         """
 
-        hidden: tuple[int, ...] = (256,)
-        temperature: float = 0.07
-        token_temperature: float = 0.1
-        prototypes: int = 500
-        prototype_temperature: float = 0.2
-        epsilon: float = 0.05
-        iterations: int = 3
+        hidden: tuple[Width, ...] = (256,)
+        temperature: Positive = 0.07
+        token_temperature: Positive = 0.1
+        prototypes: Count = 500
+        prototype_temperature: Positive = 0.2
+        epsilon: Positive = 0.05
+        iterations: Few = 3
 
     options: Options
     BETWEEN = {"contrast": 1.0, "tokens": 1.0, "prototypes": 1.0}

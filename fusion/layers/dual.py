@@ -59,7 +59,7 @@ class DualEncoder(System):
 
     Findings are predicted by a linear head on the pooled image where a stage weighs
     `classification`; any other finding of the graph zero-shot by prompts, `{finding}` against
-    `no {finding}`, where there is a text tower.
+    `no {finding}` (or `No finding` against `finding`), where there is a text tower.
 
     Args:
         options: Sizes.
@@ -260,7 +260,7 @@ class DualEncoder(System):
     def prompted(self, image: Features, findings: Sequence[str]) -> Tensor:
         """Logits `[B, C]` of the positive against the negative prompt; zero without an image."""
         names = [self.setting.graph.concept(finding).label for finding in findings]
-        prompts = [*names, *(f"no {name}" for name in names)]
+        prompts = [*names, *map(_denied, names)]
         encoder: Any = self.setting.text_encoder
         words, mask, part = encoder.tokenize([[Passage(self.PROMPTS, text)] for text in prompts])
         device = image.pooled.device
@@ -281,6 +281,11 @@ class DualEncoder(System):
     def _can_be_prompted(self) -> bool:
         """Whether there is a text tower with a trainable encoder."""
         return self.text_tower is not None and self.setting.text_encoder is not None
+
+
+def _denied(name: str) -> str:
+    """Denial of a finding; that of `No finding` is `finding`, not a double one."""
+    return name[3:] if name.lower().startswith("no ") else f"no {name}"
 
 
 def _pairs(stages: Sequence[Stage]) -> bool:

@@ -63,6 +63,7 @@ def test_mimic_reports_have_sections_and_short_ones_are_dropped_by_option(root: 
     assert [(p.name, p.text) for p in found["s50000200"].report] == [
         ("indication", "year old with cough."),
         ("findings", "Small left pleural effusion. Possible edema. No pneumothorax."),
+        ("impression", "Pleural effusion."),
     ]
     dropped = studies(root, "chexpert14", fewest_tokens=3)
     assert set(dropped) == set(found)
