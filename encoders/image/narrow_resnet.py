@@ -14,6 +14,7 @@ from torchvision.models.resnet import BasicBlock
 from encoders.image import Preprocessing
 from encoders.image._staged import StagedEncoder, map_tokens
 from encoders.weights import RANDOM, load_into, read_weights, seeded
+from kg.bounds import Few, Seed, Side, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -36,11 +37,11 @@ class NarrowResNet(StagedEncoder):
         """
 
         weights: str = RANDOM
-        size: int = 256
-        stem: int = 1
-        widths: tuple[int, ...] = (8, 16, 32, 64, 128)
-        blocks: int = 2
-        seed: int = 0
+        size: Side = 256
+        stem: Few = 1
+        widths: tuple[Width, ...] = (8, 16, 32, 64, 128)
+        blocks: Few = 2
+        seed: Seed = 0
 
     def __init__(self, options: Options) -> None:
         super().__init__()

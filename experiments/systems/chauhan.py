@@ -34,6 +34,7 @@ from fusion.layers.dual import DualEncoder, Pairs
 from fusion.losses.pair_ranking import pair_ranking
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import NotNegative
 
 __all__ = ["Chauhan"]
 
@@ -57,7 +58,7 @@ class Chauhan(DualEncoder):
         """
 
         measure: Literal["dot", "cosine", "distance"] = "dot"
-        least_margin: float = 0.5
+        least_margin: NotNegative = 0.5
 
     MODULES: ClassVar[Mapping[str, Module]] = {
         "image_tower": Module("image_tower.", "image"),

@@ -28,6 +28,7 @@ from fusion.layers.readers import encode_images
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 from kg.options import Part
@@ -56,8 +57,8 @@ class ImageBaseline(ClassifiesTrained):
         """
 
         networks: Literal["shared", "one_each"] = "shared"
-        hidden: tuple[int, ...] = ()
-        dropout: float = 0.5
+        hidden: tuple[Width, ...] = ()
+        dropout: ShareBelow1 = 0.5
         objective: Classification.Options = Classification.Options()
 
     @classmethod

@@ -22,9 +22,10 @@ What differs, and why:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torchvision.ops import MLP
 
@@ -39,6 +40,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Basis, Module, Output, Setting
+from kg.bounds import ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -67,11 +69,11 @@ class Liao(ClassifiesTrained):
             token_dropout: Share of image tokens hidden in training.
         """
 
-        width: int = 128
-        critic: tuple[int, ...] = (128, 64)
+        width: Width = 128
+        critic: Annotated[tuple[Width, ...], Field(min_length=1)] = (128, 64)
         bound: Literal["info_nce", "donsker_varadhan"] = "info_nce"
-        dropout: float = 0.2
-        token_dropout: float = 0.2
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
 
     MODULES: ClassVar[Mapping[str, Module]] = {"image_tower": Module("image_tower.", "image")}
 

@@ -39,6 +39,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Few, Number, ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 from kg.options import Part
@@ -73,13 +74,13 @@ class VKD(ClassifiesTrained):
             reversed: Divergence of prior from posterior, as released, instead of the bound's.
         """
 
-        width: int = 128
-        latent: int = 64
-        hidden: int = 128
-        dropout: float = 0.2
-        token_dropout: float = 0.2
-        samples: int = 1
-        cycle: int = 0
+        width: Width = 128
+        latent: Width = 64
+        hidden: Width = 128
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
+        samples: Few = 1
+        cycle: Number = 0
         reversed: bool = False
 
     MODULES: ClassVar = {

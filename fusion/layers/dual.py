@@ -152,7 +152,7 @@ class DualEncoder(System):
         self.log_scale: nn.Parameter | None = None
         if options.learned_temperature and self.text_tower is not None:
             self.log_scale = nn.Parameter(torch.tensor(-math.log(options.temperature)))
-        self.head: nn.Linear | None = None
+        self.head: nn.Module | None = None
         if any("classification" in stage.objectives for stage in self.stages):
             self.head = nn.Linear(width, len(setting.findings))
             self.objective = Classification(Classification.Options(), setting=setting, width=width)
@@ -213,9 +213,13 @@ class DualEncoder(System):
 
     def classification(self, batch: StudyBatch) -> Tensor:
         """Loss of the head."""
+        return self.objective.of(self.findings(self.image_tower(batch), batch), batch.targets)
+
+    def findings(self, image: Features, batch: StudyBatch) -> Tensor:
+        """Logits of the findings trained on, `[B, C]`."""
         assert self.head is not None
-        loss: Tensor = self.objective.of(self.head(self.image_tower(batch).pooled), batch.targets)
-        return loss
+        logits: Tensor = self.head(image.pooled)
+        return logits
 
     def embed_image(self, batch: StudyBatch) -> Tensor:
         """Unit vectors of the studies' images, `[B, D]`; NaN for a study without one."""
@@ -246,7 +250,7 @@ class DualEncoder(System):
         basis = [self.basis(finding) for finding in findings]
         answers = image.pooled.new_full((len(batch.ids), len(findings)), float("nan"))
         if self.head is not None and "trained" in basis:
-            logits = self.head(image.pooled)
+            logits = self.findings(image, batch)
             for place, finding in enumerate(findings):
                 if basis[place] == "trained":
                     answers[:, place] = logits[:, self.setting.findings.index(finding)]

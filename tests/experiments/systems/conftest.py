@@ -55,6 +55,7 @@ class Case:
 STRONG = {"strength": 100.0}
 SMALL_LATENT = {"width": 16, "latent": 4, "hidden": 16}
 AS_RELEASED = Stage(objectives={"prior": 1.0, "text": 1.0, "divergence": 1e-3})
+SMALL_HEAD = {"width": 16, "space": 16, "head": 32, "head_dropout": 0.1}
 SMALL_CRITIC = {"width": 16, "critic": [16, 8]}
 AS_A_WHOLE = Stage(objectives={"global_information": 1.0}, monitor="loss")
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
@@ -78,6 +79,11 @@ CASES: Mapping[str, Case] = {
     "liao": Case("liao", SMALL_CRITIC),
     "liao, as a whole": Case("liao", SMALL_CRITIC, (AS_A_WHOLE,)),
     "liao, fine-tuned": Case("liao", SMALL_CRITIC, (Stage(name="fine_tuning"),)),
+    "joimternet": Case("joimternet", SMALL_HEAD),
+    "joimternet, fine-tuned": Case("joimternet", SMALL_HEAD, (Stage(name="fine_tuning"),)),
+    "joimternet, with text": Case(
+        "joimternet", {**SMALL_HEAD, "reads": "image_and_text"}, (Stage(name="fine_tuning"),)
+    ),
     "image_baseline": Case("image_baseline", {"hidden": [16], "dropout": 0.1}),
     "image_baseline, one each": Case("image_baseline", {"networks": "one_each", "hidden": [16]}),
     "vkd": Case("vkd", SMALL_LATENT),
