@@ -54,12 +54,15 @@ class Catalog(Generic[Kind]):
 
     def describe(self, name: str) -> str:
         """First docstring line of a part, read without importing it."""
+        return next(iter(self.docstring(name).splitlines()), "")
+
+    def docstring(self, name: str) -> str:
+        """Docstring of a part's file, read without importing it."""
         path = self.folder / f"{name}.py"
         if not path.is_file():
             self._refuse_unknown(name)
             return self._entry_points()[name]
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        return text.strip().splitlines()[0] if text.strip() else ""
+        return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").strip()
 
     def load(self, name: str) -> Kind:
         """Import one part and check that it is of this kind.

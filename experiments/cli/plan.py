@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from experiments.cli.arguments import data_root, output_options, root_option, ru
 if TYPE_CHECKING:
     from experiments.plans.cost import Cost
     from experiments.plans.jobs import Job
+    from experiments.plans.plan import RunPlan
 
 __all__ = ["plan", "print_jobs", "run_jobs"]
 
@@ -43,25 +45,92 @@ def _complete(
 @click.option("--system", "systems", multiple=True, metavar="ROW",
               help="Only this row and the reference (repeatable).")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the runs and what they will cost, and stop.")
+@click.option("--table", is_flag=True, help="Print the table of what is finished, and run nothing.")
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path),
+    help="File to write the table to: .html (with a forest plot), .md, .csv or .json.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), help="Runs at a time (default: as many as fit).")
 @runs_option
 @root_option
 def plan(**arguments: Any) -> None:
-    """Run what is missing of PLAN.
+    """Run what is missing of PLAN and compare its systems with its reference.
 
     PLAN is a shipped name or a YAML file. Interrupted runs are resumed and finished runs are
     reused, so the same command continues a plan. Runs that a system starts from are run first.
     """
     from experiments.plans.plan import make_plan
     from experiments.plans.schema import read_plan
+    from experiments.reports.plan_page import check_ending
 
+    output: Path | None = arguments["output"]
+    if output is not None:
+        check_ending(output.suffix)
     made = make_plan(
         read_plan(arguments["plan_file"]), arguments["overrides"], arguments["systems"]
     )
     if arguments["dry_run"]:
         print_jobs(made.jobs, arguments)
+        if made.file.tune and not arguments["as_json"]:
+            _print_tuning(made)
         return
-    run_jobs(made.jobs, arguments)
+    if not arguments["table"]:
+        _run(made, arguments)
+    _print_result(made, arguments)
+
+
+def _run(made: RunPlan, arguments: Mapping[str, Any]) -> None:
+    """Run what is missing, then the runs with the chosen settings."""
+    from experiments.plans.tuning import keep_choices
+    from kg.errors import RunStopped
+
+    stopped = None
+    try:
+        run_jobs(made.jobs, arguments)
+    except RunStopped as stop:  # a drawn setting under which training fails is not chosen
+        stopped = stop
+    if made.file.tune:
+        choices = made.choices(arguments["runs"])
+        kept = keep_choices(choices, made.file.tune, made.folder(arguments["runs"]))
+        show.note(f"chosen settings: {kept}")
+        tuned = made.tuned(choices).values()
+        run_jobs([job for jobs in tuned for job in jobs], arguments)
+    if stopped is not None:
+        raise stopped
+
+
+def _print_result(made: RunPlan, arguments: Mapping[str, Any]) -> None:
+    """Print the table of the finished rows, and write it where a file is named."""
+    from experiments.plans.result import keep, result_of
+    from experiments.reports.plan_page import ABOUT, about_rows, heads, render_plan, result_rows
+
+    result = result_of(made, arguments["runs"])
+    output: Path | None = arguments["output"]
+    if output is not None:
+        show.to_file(output, render_plan(result, output.suffix))
+    if arguments["as_json"]:
+        show.json_result(result.as_json())
+    elif output is None:
+        show.table(heads(result), result_rows(result))
+        show.result("")
+        show.table(ABOUT, about_rows(result))
+        for note in (*result.tested, *result.notes):
+            show.note(f"note: {note}")
+        show.note("For research use only: not a medical device.")
+    show.note(f"saved to {keep(result, made.folder(arguments['runs']))}")
+
+
+def _print_tuning(made: RunPlan) -> None:
+    """Print the space, the drawn settings, and the runs that will follow."""
+    from experiments.plans.tuning import SPACE, draw
+
+    show.result("")
+    space = (f"{one.name} {'x ' if one.factor else ''}{one.low:g} to {one.high:g}" for one in SPACE)
+    show.result(f"Settings drawn from: {', '.join(space)}")
+    cells = [(name, *setting.values()) for name, setting in draw(made.file.tune).items()]
+    show.table(("", *(knob.name for knob in SPACE)), cells)
+    most = sum(len(jobs) for label, jobs in made.rows.items() if len(made.tried[label]) > 1)
+    show.result(f"\nThen up to {most} runs with the settings that are best on validation")
 
 
 def print_jobs(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> None:

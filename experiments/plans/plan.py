@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.compare.records import METRICS
 from experiments.plans.jobs import Job, drawn, named, resolved
 from experiments.plans.schema import PlanFile, SystemRow
+from experiments.plans.tuning import Choice, candidates, choose, tuned
 from kg.errors import InputError, did_you_mean
 
 __all__ = ["RunPlan", "make_plan"]
@@ -20,16 +22,34 @@ class RunPlan:
     Args:
         file: The plan file.
         rows: Runs of each row by its name.
+        tried: Runs that try the drawn settings of each row, its own values among them.
     """
 
     file: PlanFile
     rows: Mapping[str, tuple[Job, ...]]
+    tried: Mapping[str, Mapping[str, Job]]
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """All runs, the first seed of every row first, so that partial results can be compared."""
-        every = (job for own in self.rows.values() for job in own)
+        """All runs but those of chosen settings.
+
+        The first seed of every row stands first, so that partial results can be compared.
+        """
+        own = [job for jobs in self.rows.values() for job in jobs]
+        tried = [job for jobs in self.tried.values() for job in jobs.values()]
+        every = {job.digest: job for job in (*own, *tried)}.values()
         return tuple(sorted(every, key=lambda job: job.experiment.seed))
+
+    def choices(self, runs: Path) -> dict[str, Choice]:
+        """Chosen setting of each row whose candidates were run."""
+        found = {
+            label: choose(tried, self.file.metric, runs) for label, tried in self.tried.items()
+        }
+        return {label: choice for label, choice in found.items() if choice is not None}
+
+    def tuned(self, choices: Mapping[str, Choice]) -> dict[str, tuple[Job, ...]]:
+        """Runs of each row with its chosen setting."""
+        return {label: tuned(label, one, self.rows[label]) for label, one in choices.items()}
 
     def folder(self, runs: Path) -> Path:
         """Folder of what the plan keeps, under the folder of runs."""
@@ -57,7 +77,13 @@ def make_plan(
     kept = {*systems, file.reference, file.time_reference} if systems else set(labels)
     rows = {row.label: _jobs(file, row, overrides) for row in file.systems if row.label in kept}
     _check_distinct(rows)
-    return RunPlan(file, rows)
+    if file.tune and file.metric not in METRICS:
+        raise InputError(
+            f"{file.name}: tune: no setting is chosen by {file.metric}",
+            f"set metric to {' or '.join(METRICS)}, or tune to 0",
+        )
+    tried = {label: candidates(label, jobs[0], file.tune) for label, jobs in rows.items()}
+    return RunPlan(file, rows, tried if file.tune else {})
 
 
 def _jobs(file: PlanFile, row: SystemRow, overrides: Sequence[str]) -> tuple[Job, ...]:

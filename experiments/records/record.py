@@ -189,7 +189,8 @@ class RunRecord:
         started: Start in UTC, ISO 8601.
         finished: End in UTC, or None.
         seconds: Time spent training and testing, resumed runs included.
-        times: Seconds of each step of the run.
+        times: Seconds of each step of the run; `train_cpu` is that of the processor in training,
+            which does not grow where the machine is shared.
         parameters: Number of trained parameters.
         chosen: Values that the system chose on validation after training, by name.
         metrics: Metrics with intervals, by subset and name.

@@ -158,10 +158,11 @@ def _train_and_measure(
     times: dict[str, float],
 ) -> RunRecord:
     """Train, and measure the tasks; `times` receives the seconds of both."""
-    began, experiment = time.monotonic(), context.experiment
+    began, computed, experiment = time.monotonic(), time.process_time(), context.experiment
     with process_group(folder.path, root, experiment.devices) as process:
         chosen = train(folder, context, process)
     times["train"] = time.monotonic() - began
+    times["train_cpu"] = time.process_time() - computed
     if experiment.split.kind == "locked":
         note_use(folder.path.parent, _locked_use(record))
     results = [TASKS.load(name)().measure(folder, context) for name in context.tasks]

@@ -1,13 +1,17 @@
-"""A plan of four small systems, and a stand-in for the command that trains one of its runs."""
+"""A plan of three small systems, and a stand-in for the command that trains one of its runs."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
+from click.testing import CliRunner
 
+from experiments.cli.main import kgdx
 from experiments.plans import execute
 from experiments.plans.plan import RunPlan, make_plan
 from experiments.plans.schema import read_plan
@@ -61,38 +65,63 @@ systems:
 reference: tiny
 seeds: [0, 1]
 folds: [0, 1]
+tune: 2
 """
 
 TRAINER = '''
-"""Stands in for `kgdx experiment run|resume`: no training, a record of a finished run."""
+"""Stands in for `kgdx experiment run|resume`: no training, a finished run with drawn scores."""
 import sys, time
 from dataclasses import replace
 from pathlib import Path
+import numpy as np
 from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
-from experiments.records.folder import RunFolder, run_name
-from experiments.records.record import RunRecord
+from experiments.records.folder import RunFolder
+from experiments.records.predictions import ScoredSubset, write_predictions
+from experiments.records.record import FindingRow, RunRecord, StartedFrom
 
 HERE = Path(__file__).parent
+LIFT = {"tiny": 1.0, "probe": 2.5, "logistic": 0.2}
+FINDINGS = ("ckg:a", "ckg:b")
 experiment, verb, subject, _, root, _, runs = sys.argv[1:]
 config = Path(subject) / "config.yaml" if verb == "resume" else Path(subject)
 chosen = resolve(str(config))
-called = f"{chosen.name} {chosen.split.fold} {chosen.seed}"
+fold, seed = chosen.split.fold, chosen.seed
+called = f"{chosen.name} {fold} {seed}"
 with (HERE / "log").open("a") as log:
     log.write(f"{verb} {called}\\n")
 if (HERE / "fails").is_file() and called.startswith((HERE / "fails").read_text()):
     sys.exit("error: no such folder\\n    name one")
 folder = RunFolder(Path(subject)) if verb == "resume" else RunFolder.create(Path(runs), chosen)
+
+
+def scored(part):
+    rng = np.random.default_rng([fold, part == "test"])
+    labels = (rng.random((200, 2)) < 0.3).astype(float)
+    noise = np.random.default_rng([seed, fold]).normal(size=labels.shape)
+    # a setting is better on validation, the higher its dropout
+    lift = LIFT.get(chosen.name, 1.0 + 20 * chosen.system.options.get("dropout", 0.0))
+    names = [f"{part}{fold}-{row:03}" for row in range(200)]
+    return ScoredSubset(part, tuple(names), tuple(names), FINDINGS, labels,
+                        1 / (1 + np.exp(-lift * labels - noise)))
+
+
 with folder.hold():
+    parents = [one for one in Path(runs).glob(f"pretrained*-{seed}*")] if chosen.start else []
     record = RunRecord(
         folder.run, "running", chosen.model_dump(mode="json"), config_hash(chosen), "", "", None,
-        {}, chosen.system.name, chosen.data.name, chosen.data.labels, seconds=2.0,
+        {}, chosen.system.name, chosen.data.name, chosen.data.labels, seconds=2.0, seed=seed,
+        inputs_at_test=("image",), split_manifest=f"fold {fold}", parameters=1000,
+        times={"train": LIFT.get(chosen.name, 4.0)},
+        started_from=tuple(StartedFrom(one.name, "", "", {}) for one in parents[:1]),
+        findings=tuple(FindingRow(one, one, "test", 200, 60, "trained") for one in FINDINGS),
     )
     record.save(folder.record)
     (folder.checkpoints / "x").mkdir(exist_ok=True, parents=True)
     (folder.checkpoints / "x" / "y").touch()
     while (HERE / "slow").is_file():
         time.sleep(0.05)
+    write_predictions(folder.predictions, [scored("validation"), scored("test")])
     replace(record, status="finished", finished="2026-01-01T00:00:00+00:00").save(folder.record)
 '''
 
@@ -110,16 +139,41 @@ def plan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_plan(plan_file: Path) -> RunPlan:
-    """Its runs."""
-    return make_plan(read_plan(str(plan_file)))
+    """Its runs, without tuning."""
+    return make_plan(read_plan(str(plan_file)).model_copy(update={"tune": 0}))
+
+
+@contextmanager
+def _stand_in(folder: Path) -> Iterator[Path]:
+    folder.mkdir()
+    (folder / "train.py").write_text(TRAINER, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "COMMAND", (sys.executable, str(folder / "train.py")))
+        patch.setattr(execute, "PAUSE", 0.1)
+        yield folder
 
 
 @pytest.fixture
-def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trainer(tmp_path: Path) -> Iterator[Path]:
     """Folder of the stand-in: it logs what it ran, and obeys the files `slow` and `fails`."""
-    folder = tmp_path / "trainer"
-    folder.mkdir()
-    (folder / "train.py").write_text(dedent(TRAINER), encoding="utf-8")
-    monkeypatch.setattr(execute, "COMMAND", (sys.executable, str(folder / "train.py")))
-    monkeypatch.setattr(execute, "PAUSE", 0.1)
+    with _stand_in(tmp_path / "trainer") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def finished_runs(plan_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of runs of the whole plan, the chosen settings included, as the command made it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with _stand_in(folder / "trainer"):
+        command = ["experiment", "plan", str(plan_file), "--runs", str(folder), "--workers", "2"]
+        ended = CliRunner().invoke(kgdx, command, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    assert "20 of 20 runs are not finished" in ended.stderr
+    (folder / "stdout").write_text(ended.stdout, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def runs(finished_runs: Path, tmp_path: Path) -> Path:
+    """A copy of them, to be changed."""
+    return Path(shutil.copytree(finished_runs, tmp_path / "copy"))

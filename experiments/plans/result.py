@@ -1,0 +1,296 @@
+"""Result of a plan: one row per system, measured on the same studies, beside a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from experiments.compare.compare import compare
+from experiments.compare.records import Comparison, Difference, Printed, Seeds
+from experiments.compare.tables import about
+from experiments.metrics.bootstrap import USUAL
+from experiments.metrics.bootstrap import Plan as Resampling
+from experiments.plans.clock import Clock
+from experiments.plans.jobs import Job, stand
+from experiments.plans.plan import RunPlan
+from experiments.plans.schema import PlanFile
+from experiments.plans.survey import fidelity
+from experiments.records.atomic import write_json
+from experiments.records.folder import RunFolder
+from experiments.records.journal import read_metrics
+from experiments.records.record import Measured, RunRecord
+
+__all__ = ["PlanResult", "ResultRow", "keep", "result_of"]
+
+FILE = "plan.json"
+TUNED = "{}, tuned"
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """A system with all its runs over folds and seeds.
+
+    Args:
+        name: Name of the row.
+        system: Name of the system.
+        fidelity: How near it, or what it starts from, is to its paper: `paper`, `reconstruction` or
+            `interpretation`; `own` where there is none.
+        state: Empty where all its runs are finished, else what is missing.
+        seeds: Number of seeds.
+        folds: Number of folds.
+        inputs_at_test: Inputs of the system at test.
+        text_policy: Text it could read at test.
+        supervision: Supervision of its weights, those it started from included.
+        leakage: `none`, `partial` or `label_source_read`.
+        parameters: Number of trained parameters, of the largest run.
+        time: Training time as a multiple of the time reference; None = not known.
+        time_with_start: The same with the runs it starts from; None where there are none.
+        value: Compared metric with its interval, scores averaged over seeds first.
+        by_seed: The metric with each seed alone.
+        difference: Row minus reference on the same studies; None for the reference itself, and
+            where it may not be taken.
+        not_compared: Reason why the difference may not be taken.
+        published: Published numbers, never mixed with own ones.
+    """
+
+    name: str
+    system: str
+    fidelity: str
+    state: str = ""
+    seeds: int = 0
+    folds: int = 0
+    inputs_at_test: tuple[str, ...] = ()
+    text_policy: str = ""
+    supervision: tuple[str, ...] = ()
+    leakage: str = ""
+    parameters: int | None = None
+    time: float | None = None
+    time_with_start: float | None = None
+    value: Measured | None = None
+    by_seed: Seeds = Seeds()
+    difference: Difference | None = None
+    not_compared: str = ""
+    published: tuple[Printed, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """Result of a plan, as far as its runs are finished.
+
+    Args:
+        name: Name of the plan.
+        about: Its question.
+        metric: Compared metric.
+        reference: Row that all others are compared with.
+        time_reference: Row whose training time is 1.
+        rows: One row per system, and per tuned system.
+        tested: Description of studies, intervals and code, one for each comparison.
+        notes: Notes for the reader.
+        chosen: Chosen setting of each tuned row.
+    """
+
+    name: str
+    about: str
+    metric: str
+    reference: str
+    time_reference: str
+    rows: tuple[ResultRow, ...]
+    tested: tuple[str, ...]
+    notes: tuple[str, ...]
+    chosen: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as plain values."""
+        return asdict(self)
+
+
+def result_of(plan: RunPlan, runs: Path, resampling: Resampling = USUAL) -> PlanResult:
+    """Compare the systems of a plan whose runs are finished with its reference.
+
+    Tuned systems are compared with the tuned reference.
+
+    Args:
+        plan: The plan.
+        runs: Folder of runs.
+        resampling: Resamples of the intervals.
+
+    Raises:
+        InputError: If the runs lack the compared predictions or metric.
+    """
+    file, choices = plan.file, plan.choices(runs)
+    tuned = {TUNED.format(label): jobs for label, jobs in plan.tuned(choices).items()}
+    clock = Clock.of(plan.rows, file.time_reference or file.reference, runs)
+    groups = [_measured(file, plan.rows, file.reference, runs, resampling)]
+    if tuned:
+        reference = TUNED.format(file.reference)
+        groups.append(_measured(file, tuned, reference, runs, resampling))
+    comparisons = {id(one): one for each in groups for one in each.comparisons.values()}.values()
+    return PlanResult(
+        name=file.name,
+        about=file.about,
+        metric=file.metric,
+        reference=file.reference,
+        time_reference=file.time_reference or file.reference,
+        rows=tuple(_row(label, each, clock) for each in groups for label in each.planned),
+        tested=tuple(about(one) for one in comparisons),
+        notes=tuple(dict.fromkeys(note for one in comparisons for note in one.notes)),
+        chosen={label: choice.chosen for label, choice in choices.items()},
+    )
+
+
+def keep(result: PlanResult, folder: Path) -> Path:
+    """Write the result into the folder of a plan and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / FILE, result.as_json())
+    return folder / FILE
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """Finished runs of a row, with their records."""
+
+    folders: tuple[RunFolder, ...]
+    records: tuple[RunRecord, ...]
+
+    def why_not_compared(self, reference: _Finished) -> str:
+        """Reason why these runs and those of the reference have no difference; empty = none."""
+        one, other = self.records[0], reference.records[0]
+        for what, ours, theirs in (
+            ("data", one.dataset, other.dataset),
+            ("labels", one.labels, other.labels),
+            ("inputs at test", inputs(one), inputs(other)),
+        ):
+            if ours != theirs:
+                return f"other {what}: {ours}, not {theirs}"
+        for what, own, its in (
+            ("another label policy", one.label_policy, other.label_policy),
+            ("another split", self._splits, reference._splits),
+            ("other findings", self._findings, reference._findings),
+        ):
+            if own != its:
+                return what
+        trained = all(each.trained or len(each.seeds) > 1 for each in (self, reference))
+        return "other seeds" if trained and self.seeds != reference.seeds else ""
+
+    @property
+    def seeds(self) -> set[int]:
+        """Seeds of the runs."""
+        return {record.seed for record in self.records}
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights depend on the seed."""
+        return any(
+            record.experiment.get("stages") or read_metrics(folder.metrics)
+            for folder, record in zip(self.folders, self.records, strict=True)
+        )
+
+    @property
+    def _splits(self) -> set[str]:
+        return {record.split_manifest for record in self.records}
+
+    @property
+    def _findings(self) -> set[str]:
+        return {row.finding for record in self.records for row in record.findings}
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows that have the same reference.
+
+    Args:
+        planned: Runs of each row.
+        reference: Name of the reference.
+        finished: Rows all of whose runs are finished.
+        counts: Number of finished runs of each row.
+        refused: Reason why a finished row has no difference.
+        comparisons: Comparison that has a finished row.
+    """
+
+    planned: Mapping[str, Sequence[Job]]
+    reference: str
+    finished: Mapping[str, _Finished]
+    counts: Mapping[str, int]
+    refused: Mapping[str, str]
+    comparisons: Mapping[str, Comparison]
+
+
+def _measured(
+    file: PlanFile,
+    planned: Mapping[str, Sequence[Job]],
+    reference: str,
+    runs: Path,
+    resampling: Resampling,
+) -> _Group:
+    """Measure finished rows, those that may be compared with the reference together."""
+    standing = stand([job for jobs in planned.values() for job in jobs], runs)
+    folders = {
+        label: tuple(
+            folder
+            for state, folder in (standing[job.digest] for job in jobs)
+            if state == "finished" and folder is not None
+        )
+        for label, jobs in planned.items()
+    }
+    finished = {
+        label: _Finished(own, tuple(folder.load_record() for folder in own))
+        for label, own in folders.items()
+        if len(own) == len(planned[label])
+    }
+    beside = finished.get(reference)
+    refused = {
+        label: own.why_not_compared(beside) if beside else "the reference is not finished"
+        for label, own in finished.items()
+    }
+    together = [label for label, reason in refused.items() if not reason]
+    comparisons: dict[str, Comparison] = {}
+    for labels in filter(None, [together, *([label] for label in refused if refused[label])]):
+        pairs = [(label, reference) for label in labels if label != reference and beside]
+        made = compare(
+            {label: finished[label].folders for label in labels},
+            on=file.on,
+            pairs=pairs if labels is together else [],
+            metric=file.metric,
+            plan=resampling,
+            keep=["published"],
+        )
+        comparisons |= dict.fromkeys(labels, made)
+    counts = {label: len(own) for label, own in folders.items()}
+    return _Group(planned, reference, finished, counts, refused, comparisons)
+
+
+def _row(label: str, group: _Group, clock: Clock) -> ResultRow:
+    """One row of the result."""
+    job = group.planned[label][0]
+    systems = [one.experiment.system.name for one in (job, *job.parents)]
+    bare = ResultRow(label, systems[0], fidelity(*systems))
+    if label not in group.finished:
+        count = f"{group.counts[label]} of {len(group.planned[label])} runs finished"
+        return replace(bare, state=count)
+    own, comparison = group.finished[label], group.comparisons[label]
+    entry, reason = comparison.entry(label), group.refused[label]
+    differences = comparison.between(label, group.reference)
+    return replace(
+        bare,
+        seeds=len(entry.seeds),
+        folds=len(entry.folds),
+        inputs_at_test=entry.inputs_at_test,
+        text_policy=entry.text_policy,
+        supervision=own.records[0].supervision,
+        leakage=entry.leakage,
+        parameters=entry.parameters,
+        time=clock.ratio(own.records),
+        time_with_start=clock.ratio(own.records, with_start=True),
+        value=entry.metrics[comparison.metric],
+        by_seed=entry.by_seed,
+        difference=differences[0] if differences else None,
+        not_compared=reason,
+        published=entry.published,
+    )
+
+
+def inputs(record: RunRecord) -> str:
+    """Inputs of a run at test in words."""
+    return " + ".join(record.inputs_at_test) or "nothing"

@@ -1,0 +1,167 @@
+"""The table of a plan: the numbers of `compare`, and no difference where none may be taken."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.compare.compare import compare
+from experiments.metrics.bootstrap import Plan
+from experiments.plans.jobs import stand
+from experiments.plans.plan import RunPlan, make_plan
+from experiments.plans.result import PlanResult, ResultRow, result_of
+from experiments.plans.schema import read_plan
+from experiments.plans.survey import fidelity
+from experiments.records.record import RunRecord
+from experiments.reports.plan_page import render_plan
+
+QUICK = Plan(resamples=200)
+
+
+def row_of(result: PlanResult, name: str) -> ResultRow:
+    return next(row for row in result.rows if row.name == name)
+
+
+def change(plan: RunPlan, label: str, runs: Path, how: Callable[[RunRecord], RunRecord]) -> None:
+    """Change the records of a row."""
+    standing = stand(plan.rows[label], runs)
+    for job in plan.rows[label]:
+        folder = standing[job.digest][1]
+        assert folder is not None
+        how(folder.load_record()).save(folder.record)
+
+
+def test_its_numbers_are_those_of_compare(tiny_plan: RunPlan, finished_runs: Path) -> None:
+    result = result_of(tiny_plan, finished_runs, QUICK)
+    standing = stand(tiny_plan.jobs, finished_runs)
+    groups = {
+        label: [folder for job in jobs if (folder := standing[job.digest][1])]
+        for label, jobs in tiny_plan.rows.items()
+    }
+    pairs = [("probe", "tiny"), ("logistic", "tiny")]
+    expected = compare(groups, pairs=pairs, plan=QUICK)
+    for label in groups:
+        assert row_of(result, label).value == expected.entry(label).metrics["auroc_macro"]
+    for pair in pairs:
+        assert row_of(result, pair[0]).difference == expected.between(*pair)[0]
+    probe, logistic = (row_of(result, name).difference for name in ("probe", "logistic"))
+    assert probe is not None
+    assert logistic is not None
+    assert (probe.verdict, logistic.verdict) == ("higher", "lower")
+    assert row_of(result, "tiny").difference is None
+
+
+def test_time_is_a_ratio_with_and_without_what_a_run_starts_from(
+    tiny_plan: RunPlan, finished_runs: Path
+) -> None:
+    result = result_of(tiny_plan, finished_runs, QUICK)
+    times = {row.name: (row.time, row.time_with_start) for row in result.rows}
+    assert times == {"tiny": (1.0, None), "probe": (2.5, 6.5), "logistic": (0.2, None)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"inputs_at_test": ("image", "view")}, "other inputs at test: image + view, not image"),
+        ({"dataset": "openi"}, "other data: openi, not synthetic"),
+        ({"labels": "covid"}, "other labels: covid, not nih14"),
+        ({"split_manifest": "x"}, "another split"),
+        ({"label_policy": {"blank": "zero"}}, "another label policy"),
+        ({"findings": ()}, "other findings"),
+    ],
+)
+def test_a_row_that_is_about_something_else_has_no_difference_and_says_why(
+    tiny_plan: RunPlan, runs: Path, changes: dict[str, Any], says: str
+) -> None:
+    change(tiny_plan, "probe", runs, lambda record: replace(record, **changes))
+    result = result_of(tiny_plan, runs, QUICK)
+    probe = row_of(result, "probe")
+    assert probe.not_compared == says
+    assert probe.difference is None
+    assert probe.value is not None
+    other = row_of(result, "logistic").difference
+    assert other is not None
+    assert other.p_holm == other.p  # the only difference left
+    assert says in render_plan(result, ".md")
+
+
+def test_a_row_that_is_not_finished_says_so_and_the_others_stand(
+    tiny_plan: RunPlan, runs: Path
+) -> None:
+    change(tiny_plan, "probe", runs, lambda record: replace(record, status="stopped"))
+    probe = row_of(result_of(tiny_plan, runs, QUICK), "probe")
+    assert (probe.state, probe.value) == ("0 of 4 runs finished", None)
+    change(tiny_plan, "tiny", runs, lambda record: replace(record, status="stopped"))
+    result = result_of(tiny_plan, runs, QUICK)
+    assert row_of(result, "logistic").not_compared == "the reference is not finished"
+    assert row_of(result, "logistic").value is not None
+    assert "0 of 0 systems" in render_plan(result, ".html")
+
+
+def test_other_seeds_of_a_trained_row_are_not_compared(
+    plan_file: Path, finished_runs: Path
+) -> None:
+    file = read_plan(str(plan_file))
+    systems = tuple(
+        row.model_copy(update={"seeds": (1,)}) if row.label == "probe" else row
+        for row in file.systems
+    )
+    plan = make_plan(file.model_copy(update={"systems": systems, "tune": 0}))
+    result = result_of(plan, finished_runs, QUICK)
+    assert row_of(result, "probe").not_compared == ""  # it is fitted, not trained
+    assert row_of(result, "logistic").not_compared == ""
+    plan = make_plan(file.model_copy(update={"tune": 0, "reference": "probe"}))
+    assert row_of(result_of(plan, finished_runs, QUICK), "tiny").not_compared == ""
+
+
+def test_default_and_tuned_stand_side_by_side(plan_file: Path, finished_runs: Path) -> None:
+    plan = make_plan(read_plan(str(plan_file)))
+    result = result_of(plan, finished_runs, QUICK)
+    # the stand-in ranks better with more dropout, which logistic regression and probe do not have
+    assert result.chosen["tiny"] == "setting 2"
+    default, tuned = (row_of(result, name).value for name in ("tiny", "tiny, tuned"))
+    assert default is not None
+    assert tuned is not None
+    assert (tuned.value or 0) > (default.value or 0)
+    difference = row_of(result, "probe, tuned").difference
+    assert difference is not None
+    assert difference.second == "tiny, tuned"
+    kept = json.loads((plan.folder(finished_runs) / "tuning.json").read_text(encoding="utf-8"))
+    assert set(kept["settings"]) == {"setting 1", "setting 2"}
+    assert kept["rows"]["tiny"]["chosen"] == "setting 2"
+    assert set(kept["rows"]["tiny"]["scores"]) == {"own values", "setting 1", "setting 2"}
+
+
+def test_every_format_has_every_row(tiny_plan: RunPlan, finished_runs: Path) -> None:
+    result = result_of(tiny_plan, finished_runs, QUICK)
+    page, text = render_plan(result, ".html"), render_plan(result, ".md")
+    assert "<svg" in page
+    lines = list(csv.DictReader(io.StringIO(render_plan(result, ".csv"))))
+    assert [line["system"] for line in lines] == list(tiny_plan.rows)
+    for row, line in zip(result.rows, lines, strict=True):
+        assert row.value is not None
+        assert row.value.value is not None
+        assert line["value"] == f"{row.value.value:.3f}"
+        assert row.name in page
+        assert f"{row.value.value:.3f}" in text
+    assert lines[1]["against"] == "tiny"
+    assert lines[1]["verdict"] == "higher"
+    assert json.loads(render_plan(result, ".json"))["reference"] == "tiny"
+    printed = (finished_runs / "stdout").read_text(encoding="utf-8")
+    assert "Minus tiny" in printed
+    assert "probe, tuned" in printed
+
+
+def test_fidelity_is_what_the_docstring_says() -> None:
+    assert fidelity("tienet") == "reconstruction"  # over a line's end
+    assert fidelity("convirt") == "paper"
+    assert fidelity("linear_probe") == "own"
+    assert fidelity("linear_probe", "convirt") == "paper"
+    assert fidelity("my_package.my:Part") == "own"
