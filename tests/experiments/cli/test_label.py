@@ -275,11 +275,11 @@ def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
     [
         ("findings_impression", {"pleural effusion", "cardiomegaly"}),
         ("impression", {"cardiomegaly"}),
-        ("all", {"pneumonia", "pleural effusion", "cardiomegaly"}),
+        ("all", {"pneumothorax", "pleural effusion", "cardiomegaly"}),
     ],
 )
 def test_sections_of_a_spanish_report(tmp_path: Path, sections: str, found: set[str]) -> None:
-    text = "DATOS CLÍNICOS: Neumonía. HALLAZGOS: Derrame pleural. CONCLUSIÓN: Cardiomegalia."
+    text = "DATOS CLÍNICOS: Neumotórax. HALLAZGOS: Derrame pleural. CONCLUSIÓN: Cardiomegalia."
     path = tmp_path / "report.txt"
     path.write_text(text, encoding="utf-8")
     (row,) = json.loads(run(path, "--labels", "padchest", "--sections", sections, "--json").stdout)
