@@ -215,10 +215,14 @@ def _unmarked(text: str, flags: set[Flag]) -> str:
     return plain
 
 
-def language_of(text: str) -> Language:
+def language_of(text: str, usual: Language = "en") -> Language:
     """`zh` where Chinese characters are at least as many as Latin words; `es` as Spanish reports.
 
     Spanish are texts a good part of whose words is Spanish, and more of them than English.
+
+    Args:
+        text: The text.
+        usual: Language of a text without a word that tells English from Spanish.
     """
     chinese = len(_CHINESE.findall(text))
     if chinese and chinese >= len(_LATIN.findall(text)):
@@ -226,7 +230,9 @@ def language_of(text: str) -> Language:
     words = _WORD.findall(text.lower())
     spanish = sum(word.translate(_ACCENTS) in _SPANISH for word in words)
     english = sum(word in _ENGLISH for word in words)
-    return "es" if spanish > english and spanish >= SPANISH_SHARE * len(words) else "en"
+    if spanish > english and spanish >= SPANISH_SHARE * len(words):
+        return "es"
+    return "en" if spanish or english else usual
 
 
 def other_language(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Read a radiology report: free text in, its sections as passages out.
+"""Read a radiology report: free text in English, Chinese or Spanish in, its sections out.
 
 A header is one of the names below, in any case, that stands at the start of a line and is followed
 by a colon or stands alone on its line; or, in capitals and with a colon, anywhere (`... FINDINGS:
@@ -50,19 +50,31 @@ HEADERS: dict[str, tuple[str, ...]] = {
             "检查目的",
             "申请目的",
         ),
+        *("indicacion", "indicaciones", "indicacion clinica", "datos clinicos", "clinica"),
+        *("informacion clinica", "historia clinica", "motivo", "motivo de consulta"),
+        *("motivo del estudio", "motivo de la exploracion", "motivo de peticion"),
+        *("sospecha diagnostica", "diagnostico de sospecha", "sospecha clinica"),
+        *("antecedentes", "antecedentes personales", "antecedentes clinicos"),
     ),
     "comparison": (
         *("comparison", "comparisons", "comparison studies", "prior studies", "prior study"),
         *("对比", "比较", "对照", "既往检查"),
+        *("comparacion", "comparaciones", "estudio previo", "estudios previos"),
+        *("estudio comparativo", "estudios de comparacion", "exploraciones previas"),
     ),
     "technique": (
         *("technique", "procedure", "exam", "examination", "study", "views", "exam type"),
         *("检查技术", "检查方法", "扫描技术", "扫描方法", "检查名称", "检查部位", "检查项目"),
+        *("tecnica", "tecnica de estudio", "tecnica empleada", "procedimiento", "exploracion"),
+        *("tipo de exploracion", "exploracion realizada", "estudio", "protocolo"),
     ),
     "findings": (
         *("findings", "finding", "observations", "radiographic findings", "report"),
         *("检查所见", "影像所见", "影像学所见", "影像表现", "影像学表现", "ct所见", "ct表现"),
         *("x线所见", "x线表现", "超声所见", "超声表现", "放射学表现", "所见", "影像描述"),
+        *("检查表现", "表现", "检查描述", "影像学检查所见", "放射学所见"),
+        *("hallazgos", "hallazgo", "hallazgos radiologicos", "descripcion", "informe"),
+        *("observaciones", "informe radiologico"),
     ),
     "impression": (
         *("impression", "impressions", "conclusion", "conclusions", "opinion", "interpretation"),
@@ -78,8 +90,20 @@ HEADERS: dict[str, tuple[str, ...]] = {
         ),
         *("诊断意见", "印象", "诊断", "影像诊断", "影像学诊断", "诊断印象", "诊断结论", "结论"),
         *("检查结论", "放射学诊断", "超声提示", "影像意见", "初步诊断", "检查提示"),
+        *("意见", "检查意见", "诊断提示", "印象诊断", "检查印象", "影像印象", "提示"),
+        *("impresion", "impresion diagnostica", "impresion radiologica"),
+        *("conclusiones", "diagnostico", "diagnosticos", "juicio diagnostico", "resumen"),
+        *("diagnostico radiologico", "orientacion diagnostica", "opinion diagnostica"),
     ),
-    "recommendation": ("recommendation", "recommendations", "follow up", "follow-up", "建议"),
+    "recommendation": (
+        "recommendation",
+        "recommendations",
+        "follow up",
+        "follow-up",
+        "建议",
+        "recomendacion",
+        "recomendaciones",
+    ),
     "addendum": ("addendum", "addenda", "wet read", "补充报告", "补充", "附加报告", "修正报告"),
     "note": ("note", "notes", "clinical note", "clinical notes", "备注"),
     "comment": ("comment", "comments", "notification", "remark", "remarks", "评论"),
@@ -94,6 +118,9 @@ TELLING = (
 
 HEADS = frozenset({"findings", "impression", "history", "comparison", "technique", "indication"})
 """Last words of longer headers (`CHEST FINDINGS`)."""
+
+ACCENTS = str.maketrans("áéíóúüñÁÉÍÓÚÜÑ", "aeiouunAEIOUUN")
+"""Spanish letters, and how headers have them."""
 
 SHORTEST = 7
 """Fewest letters of a header that may be written with a slip."""
@@ -149,14 +176,18 @@ def read_report_with_flags(raw: bytes | str, *, without_headers: str = "findings
     """As `read_report`, with what was noticed (`no_headers`, `invalid_utf8`, ...)."""
     clean = clean_text(raw)
     flags = set(clean.flags)
-    # a header may be written in either Chinese script
-    headers = list(_headers(as_read(clean.text)))
+    # a header may be written in either Chinese script, and with accents or without
+    headers = list(_headers(as_read(clean.text).translate(ACCENTS)))
     if clean.text and not headers:
         flags.add("no_headers")
         sections: Iterator[tuple[str, str]] = iter([(without_headers, clean.text)])
     else:
         sections = _sections(clean.text, headers)
-    passages = tuple(Passage(name, text, language_of(text)) for name, text in sections if text)
+    # a short section (`Masa hiliar`) is in the language of its report
+    usual = "es" if language_of(clean.text) == "es" else "en"
+    passages = tuple(
+        Passage(name, text, language_of(text, usual)) for name, text in sections if text
+    )
     if headers and not passages:
         flags.add("only_headers")
     return ReadText(passages, tuple(sorted(flags)))

@@ -70,6 +70,73 @@ def test_chinese_report() -> None:
     )
 
 
+SPANISH = {
+    "indication": (
+        *("DATOS CLÍNICOS", "Datos clinicos", "INDICACIÓN", "indicacion", "MOTIVO DEL ESTUDIO"),
+        *("ANTECEDENTES", "Antecedentes", "Sospecha diagnóstica", "Información clínica"),
+    ),
+    "technique": ("TÉCNICA", "TECNICA", "Técnica", "tecnica de estudio", "EXPLORACIÓN"),
+    "comparison": ("COMPARACIÓN", "Comparacion", "ESTUDIOS PREVIOS", "estudio previo"),
+    "findings": ("HALLAZGOS", "Hallazgos", "hallazgos", "Descripción", "INFORME RADIOLÓGICO"),
+    "impression": (
+        *("IMPRESIÓN", "IMPRESION", "Impresión diagnóstica", "impresión", "CONCLUSIÓN"),
+        *("Conclusiones", "DIAGNÓSTICO", "Juicio diagnóstico", "diagnostico"),
+    ),
+    "recommendation": ("RECOMENDACIÓN", "Recomendaciones"),
+}
+
+
+@pytest.mark.parametrize(
+    ("header", "section"), [(one, name) for name, headers in SPANISH.items() for one in headers]
+)
+@pytest.mark.parametrize(
+    "way", ["Rx de tórax.\n{}: Masa hiliar.", "{}\nMasa hiliar.", "{}.- x\n{}:\nMasa hiliar."]
+)
+def test_spanish_headers(header: str, section: str, way: str) -> None:
+    last = read_report(way.format(header, header))[-1]
+    assert (last.name, last.text) == (section, "Masa hiliar.")
+
+
+def test_a_spanish_report_is_read_by_its_sections() -> None:
+    text = (
+        "DATOS CLÍNICOS: Sospecha de neumonía. TÉCNICA: Proyección PA. "
+        "HALLAZGOS: Sin derrame pleural ni neumotórax. IMPRESIÓN: Masa hiliar."
+    )
+    passages = read_report(text)
+    assert [p.name for p in passages] == ["indication", "technique", "findings", "impression"]
+    assert passages[-1].language == "es"
+    assert [text.index(p.text) for p in passages] == sorted(text.index(p.text) for p in passages)
+
+
+def test_a_section_in_english_stays_english() -> None:
+    text = "HALLAZGOS: Derrame pleural del seno derecho.\nCOMMENT: There is an effusion."
+    assert [p.language for p in read_report(text)] == ["es", "en"]
+
+
+@pytest.mark.parametrize(
+    ("header", "section"),
+    [
+        *((one, "findings") for one in ("所见", "检查所见", "影像表现", "表现", "檢查所見")),
+        *(
+            (one, "impression")
+            for one in ("印象", "诊断", "意见", "检查意见", "診斷意見", "诊断提示")
+        ),
+        *((one, "indication") for one in ("病史", "临床诊断", "主诉")),
+        *((one, "technique") for one in ("检查方法", "检查技术")),
+        *((one, "comparison") for one in ("对比", "既往检查")),
+    ],
+)
+def test_chinese_headers(header: str, section: str) -> None:
+    for way in (
+        "胸部CT。\n{}：右肺结节。",
+        "{}\n右肺结节。",
+        "【{}】右肺结节。",
+        "胸部CT。{}：右肺结节。",
+    ):
+        last = read_report(way.format(header))[-1]
+        assert (last.name, last.text) == (section, "右肺结节。")
+
+
 def test_a_report_as_mimic_cxr_writes_it() -> None:
     text = """                                 FINAL REPORT
  EXAMINATION:  CHEST (PA AND LAT)

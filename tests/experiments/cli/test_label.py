@@ -272,6 +272,22 @@ def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("sections", "found"),
+    [
+        ("findings_impression", {"pleural effusion", "cardiomegaly"}),
+        ("impression", {"cardiomegaly"}),
+        ("all", {"pneumothorax", "pleural effusion", "cardiomegaly"}),
+    ],
+)
+def test_sections_of_a_spanish_report(tmp_path: Path, sections: str, found: set[str]) -> None:
+    text = "DATOS CLÍNICOS: Neumotórax. HALLAZGOS: Derrame pleural. CONCLUSIÓN: Cardiomegalia."
+    path = tmp_path / "report.txt"
+    path.write_text(text, encoding="utf-8")
+    (row,) = json.loads(run(path, "--labels", "padchest", "--sections", sections, "--json").stdout)
+    assert {label for label, value in row.items() if value == 1} == found
+
+
 def read_all(path: Path, *columns: Columns) -> list[LabelText]:
     return [read_text(raw) for raw in raw_texts(path, *columns)]
 
