@@ -127,8 +127,9 @@ def prepare(
     if plan.view not in RECIPES:
         raise InputError(f"no view recipe {plan.view!r}", did_you_mean(plan.view, RECIPES))
     labels = labels or dataset.label_choices[0].name
-    plan = replace(plan, text=chosen_text(plan.text))
-    check_text(plan.text)
+    text = chosen_text(plan.text)
+    check_text(text)
+    plan = replace(plan, text=text)
     reading = read(dataset, root, labels, plan.duplicates)
     official = official_subsets(dataset, root)
     fingerprint = fingerprint_of(name, reading, root, plan, official)

@@ -1,4 +1,4 @@
-"""M-LSA (Lara 2020): bags of words, kernels and their rebuilding, alignment, pictures alone at test."""
+"""M-LSA (Lara 2020): bags of words, kernels rebuilt, alignment, pictures alone at test."""
 
 from __future__ import annotations
 
