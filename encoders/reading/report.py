@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from encoders.reading.plain import Flag, clean_text, language_of
-from encoders.study import Passage
+from encoders.study import Language, Passage
 from kg.mentions.as_read import as_read
 from kg.mentions.spelling import one_slip, swapped
 
@@ -116,6 +116,14 @@ TELLING = (
 )
 """Headers of an indication whose words tell how to read it, as a question or the past."""
 
+KINDS = frozenset(
+    {
+        *("final", "overall", "preliminary", "initial", "main", "key", "relevant", "general"),
+        *("radiological", "radiology", "radiologic", "my"),
+    }
+)
+"""Words before a header that only say of which kind it is (`Final impression`)."""
+
 HEADS = frozenset({"findings", "impression", "history", "comparison", "technique", "indication"})
 """Last words of longer headers (`CHEST FINDINGS`)."""
 
@@ -184,7 +192,7 @@ def read_report_with_flags(raw: bytes | str, *, without_headers: str = "findings
     else:
         sections = _sections(clean.text, headers)
     # a short section (`Masa hiliar`) is in the language of its report
-    usual = "es" if language_of(clean.text) == "es" else "en"
+    usual: Language = "es" if language_of(clean.text) == "es" else "en"
     passages = tuple(
         Passage(name, text, language_of(text, usual)) for name, text in sections if text
     )
@@ -248,5 +256,8 @@ def _section_of(written: str) -> str | None:
     }  # fmt: skip
     if len(near) == 1:
         return near.pop()
+    kind, _, name = plain.partition(" ")
+    if kind in KINDS and name in _SECTION_OF:
+        return _SECTION_OF[name]
     last = plain.split()[-1]
     return _SECTION_OF.get(last) if written.isupper() and last in HEADS else None

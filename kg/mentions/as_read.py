@@ -1,7 +1,7 @@
 """A text as it is read, as long as it was written, so that every place stays where it was.
 
-Traditional characters become simplified, full-width brackets and signs plain ones, and marks that
-were dictated (`no effusion period`) the marks themselves.
+Traditional characters become simplified, full-width brackets and signs plain ones, marks that were
+dictated (`no effusion period`) the marks themselves, and of boxes only the ticked one stays.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ _DICTATED = re.compile(
     rf"\b(?P<mark>{'|'.join(MARKS)})\b(?! of| between| from|\s?[.,;])",
     re.IGNORECASE,
 )
-_HINTS = (*MARKS, "r.o.", "r. o.", "neg.", "...", "?")
+_HINTS = (*MARKS, "r.o.", "r. o.", "neg.", "..", "?", "[x]")
 _RULE_OUT = re.compile(r"\b(r)\.(\s?o)\.", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(neg)\.(?= for\b)", re.IGNORECASE)
+# of `[ ] yes [x] no` the box that is ticked counts
+_SAID = r"\s?(?:yes|no|present|absent|y|n)\b"
+_BOX = re.compile(rf"\[x\](?={_SAID})|\[ ?\]{_SAID}", re.IGNORECASE)
 # `Effusion? No.` and `Effusion ..... none` are fields of a form
 _FIELD = re.compile(
-    r"(?:(?<!\.)\.{3,99}|\?)(?=\s*(?:no?|none|nil|negative|absent|y|yes|present)\s*(?:[.,;\n]|$))",
+    r"(?:(?<!\.)\.{2,99}|\?)(?=\s*(?:no?|none|nil|negative|absent|y|yes|present)\s*(?:[.,;\n]|$))",
     re.IGNORECASE,
 )
 
@@ -52,6 +55,8 @@ def as_read(text: str, *, spoken: bool = False) -> str:
     lower = text.lower()
     if not any(hint in lower for hint in _HINTS):
         return text
+    if "[x]" in lower:
+        text = _BOX.sub(lambda found: " " * len(found[0]), text)
     text = _DICTATED.sub(_mark, text)
     text = _NEGATIVE.sub(r"\1 ", _RULE_OUT.sub(r"\1/\2 ", text))
     return text if spoken else _FIELD.sub(lambda found: ":".ljust(len(found[0])), text)

@@ -38,6 +38,7 @@ _ASSERTS: dict[Effect, Assertion | None] = {
     "excluded": "absent",
     "removed": "absent",
     "absent": "absent",
+    "kept": "present",
     "open": "uncertain",
     "nothing": None,
 }
@@ -124,7 +125,9 @@ def judge(
         stops = clause_starts(words)
         for found in cues:
             if found.meaning.ends:
-                stops |= {found.start, found.end}
+                stops.add(found.end)
+            if found.meaning.parts:
+                stops.add(found.start)
         openings = {found.start for found in cues if found.meaning.opens}
         clauses = Clauses(words, masked, sorted(stops), openings)
         for found in cues:

@@ -26,6 +26,7 @@ from kg.mentions.tokens import words as tokens_of
 
 Effect = Literal[
     "absent",
+    "kept",
     "uncertain",
     "open",
     "probable",
@@ -93,7 +94,8 @@ class Cue(NamedTuple):
         effect: `absent`, `uncertain`; `open` (uncertain whatever denies it beside); `probable`
             (uncertain, but held for likely); `alternative` (uncertain: one of two readings);
             `excluded` and `exclude` (absent and uncertain, open where they are denied); `removed`
-            (absent for a device); `history` (a past state: uncertain for what can pass); `nothing`
+            (absent for a device); `kept` (present though denied: `no effusion besides a trace`);
+            `history` (a past state: uncertain for what can pass); `nothing`
             (the mention states nothing, as in a condition); `ends` (no cue acts across it);
             `ignored` (hides a shorter cue inside it).
         side: Its position relative to the mentions.
@@ -125,8 +127,13 @@ class Cues(tuple[Cue, ...]):
 
     @cached_property
     def ends(self) -> bool:
-        """Whether no other cue acts across it."""
+        """Whether no other cue acts across its end."""
         return any(cue.effect == "ends" for cue in self)
+
+    @cached_property
+    def parts(self) -> bool:
+        """Whether it ends what stands before it too."""
+        return any(cue.effect == "ends" and cue.side == "both" for cue in self)
 
     @cached_property
     def opens(self) -> bool:

@@ -117,7 +117,7 @@ def lexicon(
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
     # Own phrases come first: they correct wrong names of the graph's sources.
-    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else NEGATED)
+    fillers = FILLERS | {BLANK} | (SPOKEN_FILLERS if spoken else NEGATED | {":"})
     return Matcher([*own, *short, *((t, e) for t, e in known if e is not None)], fillers)
 
 

@@ -75,6 +75,12 @@ where `asks` is a question the patient is to answer."""
 WRITTEN: frozenset[Setting] = frozenset({"report", "past"})
 """Settings of reports."""
 
+_TOGETHER = "<no...>"
+"""Stands for a word written together with a negation."""
+
+_NOT_PLAIN = DICTATED | {_TOGETHER}
+"""Words of a sentence that is not plain."""
+
 _new = tuple.__new__
 
 _Understood = tuple[str, Assertion, str, int, int, Modifiers]
@@ -173,18 +179,15 @@ class MentionLinker:
         if written:
             right = self._written.right
             words = [right[word] for word in written]
-            if DICTATED.isdisjoint(words):
+            if _NOT_PLAIN.isdisjoint(words):
                 found = self._understand(words, setting)
                 return _in_characters(found, plain_spans(piece, written)) if found else found
-        mend = self._written.speller.mend_all
-        return [
-            one
-            for tokens in sentences(as_read(piece))
-            for one in _in_characters(
-                self._understand(mend(token.word for token in tokens), setting),
-                [(token.start, token.end) for token in tokens],
-            )
-        ]
+        speller, found = self._written.speller, list[_Understood]()
+        for written_tokens in sentences(as_read(piece)):
+            tokens = _with_negations_apart(written_tokens, speller)
+            understood = self._understand(speller.mend_all(t.word for t in tokens), setting)
+            found += _in_characters(understood, [(token.start, token.end) for token in tokens])
+        return found
 
     @cached_property
     def _spanish(self) -> SpanishReader:
@@ -199,7 +202,12 @@ class MentionLinker:
     def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
         known = self._modifiers.vocabulary | DICTATED
         speller = Speller(phrases.vocabulary | CUE_WORDS, known)
-        return _Vocabulary(phrases, speller, Forms(lambda word: speller.mend(normal_form(word))))
+
+        def right(written: str) -> str:
+            word = normal_form(written)
+            return _TOGETHER if speller.negation_in(word) else speller.mend(word)
+
+        return _Vocabulary(phrases, speller, Forms(right))
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
@@ -266,6 +274,18 @@ class MentionLinker:
         chronic = not self._chronic.isdisjoint(concepts)
         device = not self._devices.isdisjoint(concepts)
         return Mention(start, end, chronic, asserts is not None, device, denied)
+
+
+def _with_negations_apart(tokens: Sequence[Token], speller: Speller) -> list[Token]:
+    """The tokens of a sentence with a negation written together with its word apart from it."""
+    apart: list[Token] = []
+    for token in tokens:
+        negation = speller.negation_in(token.word)
+        middle = token.start + len(negation)
+        if negation:
+            apart.append(Token(negation, token.start, middle))
+        apart.append(Token(token.word.removeprefix(negation), middle, token.end))
+    return apart
 
 
 def _in_characters(

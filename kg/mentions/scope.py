@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from kg.mentions.cues import FAR, FILLERS, Cue, Cues
+from kg.mentions.cues import FAR, FILLERS, NUMBER, Cue, Cues
 from kg.mentions.matcher import Match
 
 MENTION = "\0"
@@ -72,6 +72,12 @@ ASSERTING = frozenset(
     }
 )
 """Words that open a noun phrase of what is there after a denied one."""
+
+POSTPOSED = 3
+"""Most words of a phrase that ends in one of them (`cardiac silhouette enlarged`)."""
+
+LAST_OF_PHRASE = COMMAS | {".", ";", "and"}
+"""Words before which one of them ends its phrase."""
 
 PREPOSITIONS = frozenset(
     {
@@ -189,13 +195,26 @@ def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) 
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
     """True if a present finding, and no further item of a denied list, follows a comma or `and`."""
-    written, words, _, openings = clauses
-    if cue.effect != "absent" or place + 1 >= end or written[place + 1] not in ASSERTING:
+    _, words, _, openings = clauses
+    if cue.effect != "absent" or place + 1 >= end or not _asserts(place + 1, end, clauses):
         return False
     last = next(
         (at for at in range(place + 1, end) if words[at] in COMMAS and at + 1 in openings), end
     )
     return (ALTERNATIVES | {"/"}).isdisjoint(words[place + 1 : last])
+
+
+def _asserts(place: int, end: int, clauses: Clauses) -> bool:
+    """True at a size, at a word that asserts, and at a few words with one last (`heart enlarged`).
+
+    What is said of a structure after its name is there, unlike the next item of a list.
+    """
+    written, words, _, _ = clauses
+    return words[place] == NUMBER or any(
+        written[at] in ASSERTING
+        and (at == place or at + 1 == end or words[at + 1] in LAST_OF_PHRASE)
+        for at in range(place, min(end, place + POSTPOSED))
+    )
 
 
 def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:

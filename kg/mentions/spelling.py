@@ -2,8 +2,9 @@
 
 A slip is two neighbours swapped in a word of seven letters or more (`withotu`), one letter too many
 or too few in one of eight or more, or one letter wrong in one of ten or more (`lobulated` is no
-slip of `loculated`). Only where one single word is that near, and never one that is a word of the
-lexicon or the cues itself or, but for a swap, begins or ends otherwise (`pneumonic`).
+slip of `loculated`), or any slip in a negation (`wthout`). Only where one single word is that near,
+and never one that is a word of the lexicon or the cues itself or, but for a swap, begins or ends
+otherwise (`pneumonic`). A negation may also be written together with its word (`noeffusion`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,15 @@ SHORTEST_SWAPPED = 7
 SHORTEST = 8
 
 SHORTEST_CHANGED = 10
+
+NEGATIONS = frozenset({"without", "absence", "neither"})
+"""Words that others are slips of at any letter but the first and the last."""
+
+GLUED = ("no", "without")
+"""Negations that may be written together with the word after them."""
+
+SHORTEST_GLUED = 4
+"""Fewest letters of that word."""
 
 LONGEST = 40
 """Words of more letters are slips of none: the lexicon has none so long."""
@@ -32,7 +42,8 @@ class Speller:
 
     def __init__(self, right: Collection[str], known: Iterable[str] = ()) -> None:
         targets = {word for word in right if len(word) >= SHORTEST_SWAPPED and word.isascii()}
-        self._known = frozenset(known).union(right)
+        self._right = frozenset(right)
+        self._known = self._right.union(known)
         self._near: dict[str, set[str]] = {}
         for word in targets:
             for form in _shortened(word):
@@ -43,13 +54,21 @@ class Speller:
         """The word, or the one word of the lexicon it is a slip of."""
         return self._mended[word]
 
+    def negation_in(self, word: str) -> str:
+        """The negation a word is written together with, or nothing."""
+        for negation in () if word in self._known else GLUED:
+            rest = word.removeprefix(negation)
+            if SHORTEST_GLUED <= len(rest) < len(word) and rest in self._right:
+                return negation
+        return ""
+
     def mend_all(self, words: Iterable[str]) -> list[str]:
         """Each word as `mend` has it."""
         mended = self._mended
         return [mended[word] for word in words]
 
     def _mend(self, word: str) -> str:
-        if not SHORTEST_SWAPPED <= len(word) <= LONGEST or word in self._known:
+        if not SHORTEST_SWAPPED - 1 <= len(word) <= LONGEST or word in self._known:
             return word
         if not word.isalpha():
             return word
@@ -61,8 +80,9 @@ class Speller:
 def _is_slip(word: str, right: str) -> bool:
     if swapped(word, right):
         return True
-    alike = word[:2] == right[:2] and word[-1] == right[-1]
-    return alike and len(right) >= SHORTEST and one_slip(word, right)
+    ends = word[0] + word[-1] == right[0] + right[-1]
+    far = right in NEGATIONS or (word[1] == right[1] and len(right) >= SHORTEST)
+    return ends and far and one_slip(word, right)
 
 
 def _shortened(word: str) -> set[str]:

@@ -57,7 +57,17 @@ PASSED = frozenset(
         ),
         *("size", "shape", "contour", "configuration", "silhouette", "appearance", "appearing"),
         *("pulmonary", "vascularity", "vasculature", "vessel", "vascular", "marking", "aortic"),
-        *("aorta", "hilar", "hilum", "central", "upper", "visualized", "structure", "pleura"),
+        *(
+            "aorta",
+            "great",
+            "hilar",
+            "hilum",
+            "central",
+            "upper",
+            "visualized",
+            "structure",
+            "pleura",
+        ),
         *("overall", "grossly", "otherwise", "again", "now", "also", "stable", "unchanged"),
         *("、", "大", "小", "形", "态", "位", "置", "轮", "廓", "及", "和", "均", "在"),
         *(

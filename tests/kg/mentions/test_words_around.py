@@ -31,8 +31,10 @@ def read(linker: MentionLinker, text: str, part: str = "findings") -> dict[str, 
         ("lobulated", "lobulated"),  # too short to tell a wrong letter from another word
         ("pneumothroaxx", "pneumothroaxx"),  # two slips
         ("penumothorax", "pneumothorax"),  # swapped at its beginning
-        ("withotu", "without"),  # swapped, in a word too short for other slips
-        ("withot", "withot"),
+        ("withotu", "without"),  # swapped
+        ("withot", "without"),  # any slip in a negation
+        ("wthout", "without"),
+        ("nodulr", "nodulr"),  # too short for other slips
         ("hypoinflation", "hypoinflation"),
         ("pneumonic", "pneumonic"),
         ("modular", "modular"),
@@ -50,6 +52,28 @@ def test_slips(written: str, meant: str) -> None:
         "effusion",
     }
     assert Speller(right).mend(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "negation"),
+    [
+        ("noeffusion", "no"),
+        ("withoutnodule", "without"),
+        ("nodule", ""),  # a word of its own
+        ("nonodular", ""),  # no word of the lexicon after it
+        ("noair", ""),  # too short
+        ("no", ""),
+    ],
+)
+def test_a_negation_written_together_with_its_word(written: str, negation: str) -> None:
+    assert Speller({"effusion", "nodule", "air"}).negation_in(written) == negation
+
+
+def test_a_negation_apart_from_its_word_keeps_its_place(shipped: MentionLinker) -> None:
+    text = "Nopneumothorax or effusion."
+    found = read(shipped, text)
+    assert text[found["pneumothorax"].start : found["pneumothorax"].end] == "pneumothorax"
+    assert found["pleural_effusion"].assertion == "absent"
 
 
 def test_a_slip_with_two_possible_words_stays() -> None:
