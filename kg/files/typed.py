@@ -16,6 +16,7 @@ __all__ = ["malformed"]
 
 Found = tuple[str, object, str]
 """Path of a wrong value below another, the value, and what belongs there."""
+Check = Callable[[Any], Found | None]
 
 WORDS: Mapping[Any, str] = {
     str: "text",
@@ -42,44 +43,51 @@ def malformed(kind: type, record: Mapping[str, Any], about: str) -> Malformed | 
 
 
 @cache
-def _check(kind: Any) -> Callable[[Any], Found | None]:
+def _check(kind: Any) -> Check:
     """A function that finds the first wrong value in a value of some type."""
     if is_dataclass(kind):
-        fields = {name: _check(inner) for name, inner in get_type_hints(kind).items()}
-
-        def in_record(value: Any) -> Found | None:
-            if not isinstance(value, Mapping):
-                return "", value, "a record"
-            for name, inner in value.items():
-                if name in fields and (found := fields[name](inner)) is not None:
-                    return _below(name, found)
-            return None
-
-        return in_record
+        return _of_record({name: _check(one) for name, one in get_type_hints(kind).items()})
     if get_origin(kind) is tuple:
-        item = _check(get_args(kind)[0])
+        return _of_list(_check(get_args(kind)[0]))
+    return _of_value(get_args(kind) if isinstance(kind, UnionType) else (kind,))
 
-        def in_list(value: Any) -> Found | None:
-            if not isinstance(value, list | tuple):
-                return "", value, "a list"
-            for place, inner in enumerate(value):
-                if (found := item(inner)) is not None:
-                    return _below(place, found)
-            return None
 
-        return in_list
-    choices = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+def _of_record(fields: Mapping[str, Check]) -> Check:
+    def check(value: Any) -> Found | None:
+        if not isinstance(value, Mapping):
+            return "", value, "a record"
+        for name, inner in value.items():
+            if name in fields and (found := fields[name](inner)) is not None:
+                return _below(name, found)
+        return None
+
+    return check
+
+
+def _of_list(item: Check) -> Check:
+    def check(value: Any) -> Found | None:
+        if not isinstance(value, list | tuple):
+            return "", value, "a list"
+        for place, inner in enumerate(value):
+            if (found := item(inner)) is not None:
+                return _below(place, found)
+        return None
+
+    return check
+
+
+def _of_value(choices: tuple[Any, ...]) -> Check:
     words = " or ".join(
         ", ".join(get_args(one)) if get_origin(one) is Literal else WORDS[one] for one in choices
     )
 
-    def of_value(value: Any) -> Found | None:
+    def check(value: Any) -> Found | None:
         for one in choices:
             if _is(value, one):
                 return None
         return "", value, words
 
-    return of_value
+    return check
 
 
 def _below(place: object, found: Found) -> Found:
