@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,13 +74,13 @@ def test_so_is_a_table_of_labels_a_check_and_a_prepared_copy(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device of a full disk")
 def test_results_that_cannot_be_printed_are_told(processes: Any) -> None:
-    code = (
-        "import sys\nfrom experiments.cli.main import main\nsys.stdout = open('/dev/full', 'w')\n"
-    )
-    done = processes.python(f"{code}sys.exit(main(['list', 'systems']))")
-    assert done.returncode == 3
-    assert "No space left on device" in done.stderr
-    assert "bug" not in done.stderr
+    command = (sys.executable, "-m", "experiments.cli.main", "list", "systems")
+    with Path("/dev/full").open("w") as full:
+        process = processes.start(*command, stdout=full, stderr=subprocess.PIPE)
+        said = process.communicate()[1]
+    assert process.returncode == 3
+    assert "No space left on device" in said
+    assert "bug" not in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
