@@ -56,6 +56,9 @@ RULES: dict[str, Rule] = {
         "error", "A relation is one of the project's or a CURIE.", "name it so, or add a prefix"
     ),
     "no_evidence": Rule("error", "Every edge has evidence.", "name its source, or take it out"),
+    "malformed_record": Rule(
+        "error", "Every value of a record is of its field's type.", "correct it or take it out"
+    ),
     "edited_after_build": Rule(
         "warning",
         "The content is that of the fingerprint it was saved with.",

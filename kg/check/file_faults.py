@@ -15,7 +15,8 @@ from kg.model.records import Records
 
 def file_faults(records: Records) -> list[Fault]:
     """Faults of the records that a `KnowledgeGraph` would refuse, and later edits."""
-    return [*_concepts(records), *_edges(records), *_edited(records)]
+    left_out = (fault("malformed_record", *one) for one in records.malformed)
+    return [*left_out, *_concepts(records), *_edges(records), *_edited(records)]
 
 
 def usable(records: Records) -> KnowledgeGraph:

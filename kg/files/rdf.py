@@ -12,17 +12,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, unquote
 
 import pyoxigraph as ox
 
 from kg.errors import InputError
 from kg.files.rdf_files import quads_of
+from kg.files.typed import malformed
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import RELATIONS, Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
-from kg.model.plain import check_kinds
+from kg.model.plain import as_plain
 from kg.model.records import Records
 
 OBO = "http://purl.obolibrary.org/obo/"
@@ -38,6 +39,8 @@ PREFIXES = {
     "kgdx": "urn:kgdx:",
 }
 FORMATS = {".ttl": ox.RdfFormat.TURTLE, ".trig": ox.RdfFormat.TRIG}
+
+Number = TypeVar("Number", int, float)
 
 _OBO_ID = re.compile(r"[A-Z]+:\d{4,}")
 
@@ -252,15 +255,17 @@ class _Reader:
         names = [self._text(node, "name") for node in nodes["kgdx:KnowledgeGraph"]]
         if not names:
             raise InputError(f"{self.name}: holds no kgdx:KnowledgeGraph", "build it by a recipe")
-        edges = [self._edge(node) for node in nodes["rdf:Statement"]]
-        bare = self.plain - {(edge.subject, edge.relation, edge.object) for edge in edges}
+        stated = [self._edge(node) for node in nodes["rdf:Statement"]]
+        wrong = [malformed(Edge, as_plain(edge), " ".join(edge.key[:3])) for edge in stated]
+        bare = self.plain - {(edge.subject, edge.relation, edge.object) for edge in stated}
         return Records(
             name=names[0],
             concepts=[self._concept(node) for node in nodes["kgdx:Concept"]],
-            edges=edges,
+            edges=[edge for edge, one in zip(stated, wrong, strict=True) if one is None],
             label_sets=[self._label_set(node) for node in self._ordered(nodes["kgdx:LabelSet"])],
             fingerprint=self._text(nodes["kgdx:KnowledgeGraph"][0], "fingerprint"),
             bare=sorted(bare),
+            malformed=[one for one in wrong if one is not None],
         )
 
     def _one(self, node: Any, predicate: str) -> Any:
@@ -330,18 +335,16 @@ class _Reader:
         status = self._text(node, "status")
         if status not in ("asserted", "derived", "mined"):
             raise InputError(f"{self.name}: {node}: no status {status!r}", "say who asserts it")
-        item = Evidence(
+        return Evidence(
             source=self._text(node, "source"),
             tag=self._text(node, "tag"),
             status=status,  # type: ignore[arg-type]
             dataset=self._literal(node, "dataset"),
             licence=self._text(node, "licence"),
-            weight=None if weight is None else float(weight),
-            count=None if count is None else int(count),
+            weight=_number(float, weight),
+            count=_number(int, count),
             detail=self._text(node, "detail"),
         )
-        check_kinds(item)
-        return item
 
     def _label_set(self, node: Any) -> LabelSet:
         return LabelSet(
@@ -353,3 +356,11 @@ class _Reader:
             no_finding=self._literal(node, "no_finding"),
             with_no_finding=self._list(node, "with_no_finding"),
         )
+
+
+def _number(kind: type[Number], text: str | None) -> Number | None:
+    """A number; text that is none stays as it is and is told as malformed."""
+    try:
+        return None if text is None else kind(text)
+    except ValueError:
+        return cast(Number, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -13,11 +13,12 @@ from kg.errors import InputError, did_you_mean
 from kg.files.atomic import write_whole
 from kg.files.json_text import json_of
 from kg.files.regular import read_file
+from kg.files.typed import malformed
 from kg.model.concepts import Concept, Phrase
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
-from kg.model.plain import as_plain, check_kinds
-from kg.model.records import Records
+from kg.model.plain import as_plain
+from kg.model.records import Malformed, Records
 
 ENDINGS = (".jsonl", ".ttl", ".trig")
 FORMAT = 1
@@ -58,6 +59,9 @@ def load(path: Path, *, allow_edited: bool = False) -> KnowledgeGraph:
         InputError: If the file is missing, truncated, malformed or edited; names file and line.
     """
     records = read_records(path)
+    if records.malformed:
+        listed = "; ".join(f"{about}: {message}" for about, message in records.malformed)
+        raise InputError(f"{path.name}: {listed}", "correct it; `kgdx graph validate` lists all")
     if records.bare:
         raise InputError(
             f"{path.name}: {len(records.bare)} edges without evidence, first "
@@ -150,6 +154,7 @@ def _lean(record: dict[str, Any]) -> dict[str, Any]:
 
 def _from_lines(name: str, content: bytes) -> Records:
     found: dict[str, list[Any]] = {"concept": [], "edge": [], "label_set": []}
+    left_out: list[Malformed] = []
     header: dict[str, Any] = {}
     for number, line in enumerate(content.splitlines(), start=1):
         where = f"{name}, line {number}"
@@ -158,7 +163,11 @@ def _from_lines(name: str, content: bytes) -> Records:
         if number == 1:
             header = _checked_header(kind, record, where)
         elif isinstance(kind, str) and kind in found:
-            found[kind].append(_made(_MAKERS[kind], record, where))
+            wrong = malformed(_KINDS[kind], record, f"line {number}")
+            if wrong is None:
+                found[kind].append(_made(_MAKERS[kind], record, where))
+            else:
+                left_out.append(wrong)
         else:
             raise InputError(f"{where}: no record {kind!r}", did_you_mean(str(kind), found))
     if not header:
@@ -169,6 +178,7 @@ def _from_lines(name: str, content: bytes) -> Records:
         edges=found["edge"],
         label_sets=found["label_set"],
         fingerprint=str(header.get("fingerprint", "")),
+        malformed=left_out,
         counts={key: header[key] for key in ("concepts", "edges", "label_sets") if key in header},
     )
 
@@ -193,10 +203,8 @@ def _checked_header(kind: object, record: dict[str, Any], where: str) -> dict[st
 
 def _made(maker: Callable[[dict[str, Any]], Any], record: dict[str, Any], where: str) -> Any:
     try:
-        made = maker(record)
-        check_kinds(made)
-        return made
-    except (TypeError, AttributeError, KeyError, ValueError) as error:
+        return maker(record)
+    except (TypeError, AttributeError, KeyError) as error:
         known = {field.name for kind in (Concept, Edge, LabelSet) for field in fields(kind)}
         hint = f"fields are: {', '.join(sorted(known))}"
         raise InputError(f"{where}: {error}", hint) from None
@@ -204,7 +212,8 @@ def _made(maker: Callable[[dict[str, Any]], Any], record: dict[str, Any], where:
 
 def _concept(record: dict[str, Any]) -> Concept:
     phrases = tuple(Phrase(**phrase) for phrase in record.pop("phrases", ()))
-    _tupled(record, ("synonyms", "xrefs"))
+    for field in ("synonyms", "xrefs"):
+        record[field] = tuple(record.get(field, ()))
     return Concept(phrases=phrases, **record)
 
 
@@ -214,17 +223,12 @@ def _edge(record: dict[str, Any]) -> Edge:
 
 
 def _label_set(record: dict[str, Any]) -> LabelSet:
-    _tupled(record, ("findings", "columns", "with_no_finding"))
+    for field in ("findings", "columns", "with_no_finding"):
+        record[field] = tuple(record.get(field, ()))
     return LabelSet(**record)
 
 
-def _tupled(record: dict[str, Any], names: Iterable[str]) -> None:
-    """Make tuples of lists; whatever else is there stays, and is refused by its kind."""
-    for name in names:
-        value = record.get(name, [])
-        record[name] = tuple(value) if isinstance(value, list) else value
-
-
+_KINDS: dict[str, type] = {"concept": Concept, "edge": Edge, "label_set": LabelSet}
 _MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "concept": _concept,
     "edge": _edge,

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kg.model.concepts import Concept
 from kg.model.edges import Edge
 from kg.model.graph import KnowledgeGraph, LabelSet
+
+
+class Malformed(NamedTuple):
+    """A record that was left out, as a value of it is not of its type.
+
+    Args:
+        about: Its name.
+        message: The value.
+    """
+
+    about: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,7 @@ class Records:
         fingerprint: The fingerprint it was written with, or empty.
         counts: The numbers of records it was written with.
         bare: Triples that RDF states without any evidence.
+        malformed: Records that were left out.
     """
 
     name: str
@@ -30,6 +44,7 @@ class Records:
     fingerprint: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     bare: list[tuple[str, str, str]] = field(default_factory=list)
+    malformed: list[Malformed] = field(default_factory=list)
 
     def graph(self) -> KnowledgeGraph:
         """The graph of these records.

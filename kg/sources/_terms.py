@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kg.errors import InputError
+from kg.files.typed import malformed
 from kg.model.concepts import ANY_KIND, Concept, Phrase
 from kg.model.curies import normal_curie
 from kg.model.edges import IS_A, RELATIONS, Edge, Evidence, known_relation
-from kg.model.plain import check_kinds
+from kg.model.plain import as_plain
 from kg.options import Options as BaseOptions
 from kg.sources import Facts
 
@@ -125,10 +126,9 @@ def _checked(term: Term, options: TermOptions) -> Term:
     Raises:
         InputError: Naming the field.
     """
-    try:
-        check_kinds(term)
-    except ValueError as error:
-        raise InputError(f"{options.source}: {str(term.id)[:60]}: {error}", "correct it") from None
+    wrong = malformed(Term, as_plain(term), f"{str(term.id)[:60]}")
+    if wrong is not None:
+        raise InputError(f"{options.source}: {wrong.about}: {wrong.message}", "correct it")
     return term
 
 

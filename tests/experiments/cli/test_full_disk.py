@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,18 +31,13 @@ sys.exit(main(sys.argv[1:]))
 """A process that writes to files of a limited size, as on a disk that becomes full."""
 
 
-def limited(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = (sys.executable, "-c", LIMITED, *map(str, arguments))
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
-
-
 @pytest.mark.parametrize("ending", [".jsonl", ".ttl", ".csv", ".graphml", ".html"])
 def test_a_graph_that_does_not_fit_is_told_and_the_former_one_stays(
-    tmp_path: Path, ending: str
+    tmp_path: Path, processes: Any, ending: str
 ) -> None:
     path = tmp_path / f"graph{ending}"
     path.write_text("former")
-    done = limited("graph", "export", "-o", path)
+    done = processes.python(LIMITED, "graph", "export", "-o", path)
     assert done.returncode == 3
     assert f"{path} cannot be written: File too large" in done.stderr
     assert "free space" in done.stderr
@@ -50,7 +46,9 @@ def test_a_graph_that_does_not_fit_is_told_and_the_former_one_stays(
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-def test_so_is_a_table_of_labels_a_check_and_a_prepared_copy(tmp_path: Path) -> None:
+def test_so_is_a_table_of_labels_a_check_and_a_prepared_copy(
+    tmp_path: Path, processes: Any
+) -> None:
     raw, out = tmp_path / "table", tmp_path / "out"
     Table().tiny(raw)
     texts = tmp_path / "texts"
@@ -63,7 +61,7 @@ def test_so_is_a_table_of_labels_a_check_and_a_prepared_copy(tmp_path: Path) -> 
         ("data", "prepare", "table", "--root", tmp_path, "-o", out),
         ("graph", "validate", tmp_path / "g.jsonl", "-o", tmp_path / "faults.html"),
     ):
-        done = limited(*arguments)
+        done = processes.python(LIMITED, *arguments)
         assert done.returncode == 3, done.stderr
         assert "cannot be written" in done.stderr
         assert "File too large" in done.stderr
@@ -75,13 +73,14 @@ def test_so_is_a_table_of_labels_a_check_and_a_prepared_copy(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device of a full disk")
-def test_results_that_cannot_be_printed_are_told(tmp_path: Path) -> None:
+def test_results_that_cannot_be_printed_are_told(processes: Any) -> None:
     command = (sys.executable, "-m", "experiments.cli.main", "list", "systems")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
-    assert done.returncode == 3
-    assert "No space left on device" in done.stderr
-    assert "bug" not in done.stderr
+        process = processes.start(*command, stdout=full, stderr=subprocess.PIPE)
+        said = process.communicate()[1]
+    assert process.returncode == 3
+    assert "No space left on device" in said
+    assert "bug" not in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from kg.check.fault_report import counted, write_report
 from kg.check.faults import RULES, Fault, fault
 from kg.check.validate import Validation, validate, validate_file
 from kg.errors import InputError
-from kg.files.store import SHIPPED, save
+from kg.files.store import SHIPPED, load, save
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -107,6 +108,7 @@ FILES: dict[str, Callable[[list[dict[str, Any]]], None]] = {
     "duplicate_edge": repeated(6),
     "unknown_relation": changed(6, relation="isa"),
     "no_evidence": changed(6, evidence=[]),
+    "malformed_record": changed(1, label=5),
     "edited_after_build": changed(1, label="another"),
 }
 
@@ -153,6 +155,85 @@ def test_each_rule_of_files_finds_its_fault(rule, tmp_path):
     # Whatever was edited by hand is told.
     assert "edited_after_build" in {one.rule for one in faults}
     assert rule not in {one.rule for one in validate_file(written(tmp_path / "g.jsonl", list))}
+
+
+def said(**fields: Any) -> Callable[[list[dict[str, Any]]], None]:
+    return lambda records: records[6]["evidence"][0].update(fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (said(weight="0.5"), "evidence.0.weight"),
+        (said(weight="strong"), "evidence.0.weight"),
+        (said(weight=[1]), "evidence.0.weight"),
+        (said(weight=True), "evidence.0.weight"),
+        (said(weight=-1), "evidence.0.weight"),
+        (said(weight=float("nan")), "evidence.0.weight"),
+        (said(weight=float("inf")), "evidence.0.weight"),
+        (said(count="many"), "evidence.0.count"),
+        (said(count=2.5), "evidence.0.count"),
+        (said(count=-3), "evidence.0.count"),
+        (said(source=3), "evidence.0.source"),
+        (said(status="sure"), "evidence.0.status"),
+        (said(dataset=["D"]), "evidence.0.dataset"),
+        (changed(6, evidence="x"), "evidence"),
+        (changed(6, evidence=["x"]), "evidence.0"),
+        (changed(6, subject=5), "subject"),
+        (changed(6, relation=None), "relation"),
+        (changed(6, label_set=["x"]), "label_set"),
+        (changed(1, id=["ckg:a"]), "id"),
+        (changed(1, label={"en": "a"}), "label"),
+        (changed(1, synonyms="heart"), "synonyms"),
+        (changed(1, synonyms=[1, 2]), "synonyms.0"),
+        (changed(1, phrases=["x"]), "phrases.0"),
+    ],
+)
+def test_a_value_of_another_type_is_a_fault_and_the_graph_is_not_used(change, place, tmp_path):
+    path = written(tmp_path / "g.jsonl", change)
+    (wrong,) = [one for one in validate_file(path) if one.rule == "malformed_record"]
+    assert re.fullmatch(r"line [27]", wrong.about)
+    assert wrong.message.startswith(f"{place}: ")
+    with pytest.raises(InputError, match=re.escape(f"g.jsonl: {wrong.about}: {place}: ")):
+        load(path, allow_edited=True)
+
+
+@pytest.mark.parametrize("fields", [{"weight": 0}, {"weight": 3}, {"weight": 0.5, "count": 7}])
+def test_numbers_of_the_right_type_stay_as_they_are_written(fields, tmp_path):
+    path = written(tmp_path / "g.jsonl", said(**fields))
+    assert not [one for one in validate_file(path) if one.rule == "malformed_record"]
+    graph = load(path, allow_edited=True)
+    (edge,) = [one for one in graph.edges if any(item.weight is not None for item in one.evidence)]
+    assert repr(edge.evidence[0].weight) == repr(fields["weight"])
+    save(graph, path)
+    assert load(path).fingerprint == graph.fingerprint
+
+
+@pytest.mark.parametrize("ending", [".ttl", ".trig"])
+@pytest.mark.parametrize(
+    ("was", "now", "place"),
+    [
+        ('"0.25"', '"strong"', "evidence.0.weight"),
+        ('"0.25"', '"-1"', "evidence.0.weight"),
+        ('"0.25"', '"nan"', "evidence.0.weight"),
+        ("count 12", "count 12.5", "evidence.0.count"),
+    ],
+)
+def test_so_it_is_in_turtle(was, now, place, ending, tmp_path):
+    weighed = graph(("a", "is_a", "b", (replace(SAID[0], weight=0.25, count=12),)))
+    path = tmp_path / f"g{ending}"
+    save(weighed, path)
+    assert load(path).fingerprint == weighed.fingerprint
+    text = path.read_text()
+    assert was in text
+    path.write_text(text.replace(was, now))
+    found = validate_file(path)
+    (wrong,) = [one for one in found if one.rule == "malformed_record"]
+    assert wrong.about == "ckg:a is_a ckg:b"
+    assert wrong.message.startswith(f"{place}: ")
+    assert "no_evidence" not in {one.rule for one in found}
+    with pytest.raises(InputError, match=re.escape(place)):
+        load(path, allow_edited=True)
 
 
 def test_every_rule_has_a_case():

@@ -107,31 +107,37 @@ SET = {"record": "label_set", "name": "n", "concept": "a", "findings": [], "colu
 @pytest.mark.parametrize(
     ("record", "says"),
     [
-        ({**CONCEPT, "id": ["a"]}, "id is .*, not a text"),
-        ({**CONCEPT, "id": None}, "id is 'None', not a text"),
-        ({**CONCEPT, "label": 1}, "label is '1', not a text"),
-        ({**CONCEPT, "synonyms": "abc"}, "synonyms is 'abc', not a list of texts"),
-        ({**CONCEPT, "xrefs": [1]}, "xrefs is .*, not a list of texts"),
-        ({**CONCEPT, "dataset": True}, "dataset is 'True', not a text"),
-        ({**CONCEPT, "phrases": [{"text": 1, "kind": "k", "source": "s"}]}, "text is '1'"),
-        ({**CONCEPT, "phrases": "abc"}, ".*mapping"),
-        ({**EDGE, "relation": True, "evidence": [ITEM]}, "relation is 'True', not a text"),
-        ({**EDGE, "label_set": 7, "evidence": [ITEM]}, "label_set is '7', not a text"),
-        ({**EDGE, "evidence": [{**ITEM, "weight": "0.5"}]}, "weight is '0.5', not a number"),
-        ({**EDGE, "evidence": [{**ITEM, "weight": float("nan")}]}, "weight is 'nan', not a number"),
-        ({**EDGE, "evidence": [{**ITEM, "count": 1.5}]}, "count is '1.5', not a whole number"),
-        ({**EDGE, "evidence": [{**ITEM, "count": True}]}, "count is 'True', not a whole number"),
-        ({**EDGE, "evidence": [{**ITEM, "status": "said"}]}, "status is 'said', not asserted"),
-        ({**EDGE, "evidence": [{**ITEM, "status": []}]}, "status is '\\[\\]', not asserted"),
-        ({**SET, "exclusive": 1}, "exclusive is '1', not true or false"),
-        ({**SET, "findings": {"a": 1}}, "findings is .*, not a list of texts"),
-        ({**SET, "record": ["label_set"]}, "no record"),
+        ({**CONCEPT, "id": ["a"]}, "id: text belongs"),
+        ({**CONCEPT, "id": None}, "id: text belongs here, it is None"),
+        ({**CONCEPT, "label": 1}, "label: text belongs here, it is 1"),
+        ({**CONCEPT, "synonyms": "abc"}, "synonyms: a list belongs"),
+        ({**CONCEPT, "xrefs": [1]}, "xrefs.0: text belongs"),
+        ({**CONCEPT, "dataset": True}, "dataset: text or null belongs"),
+        ({**CONCEPT, "phrases": [{"text": 1, "kind": "k", "source": "s"}]}, "phrases.0.text: text belongs"),
+        ({**CONCEPT, "phrases": "abc"}, "phrases: a list belongs"),
+        ({**EDGE, "relation": True, "evidence": [ITEM]}, "relation: text belongs"),
+        ({**EDGE, "label_set": 7, "evidence": [ITEM]}, "label_set: text or null belongs"),
+        ({**EDGE, "evidence": [{**ITEM, "weight": "0.5"}]}, "evidence.0.weight: a number from 0"),
+        ({**EDGE, "evidence": [{**ITEM, "weight": float("nan")}]}, "evidence.0.weight: a number from 0"),
+        ({**EDGE, "evidence": [{**ITEM, "count": 1.5}]}, "evidence.0.count: a whole number"),
+        ({**EDGE, "evidence": [{**ITEM, "count": True}]}, "evidence.0.count: a whole number"),
+        ({**EDGE, "evidence": [{**ITEM, "status": "said"}]}, "evidence.0.status: asserted, derived"),
+        ({**EDGE, "evidence": [{**ITEM, "status": []}]}, "evidence.0.status: asserted, derived"),
+        ({**SET, "exclusive": 1}, "exclusive: true or false"),
+        ({**SET, "findings": {"a": 1}}, "findings: a list belongs"),
     ],
 )
 def test_a_field_of_another_kind_is_refused_by_name_and_line(tmp_path, record, says):
     path = tmp_path / "g.jsonl"
     path.write_text(HEAD + json.dumps(record) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match=f"g.jsonl, line 2: {says}"):
+    with pytest.raises(InputError, match=f"g.jsonl: line 2: {says}"):
+        load(path)
+
+
+def test_a_record_of_no_kind_is_refused(tmp_path):
+    path = tmp_path / "g.jsonl"
+    path.write_text(HEAD + json.dumps({**SET, "record": ["label_set"]}) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="g.jsonl, line 2: no record"):
         load(path)
 
 
@@ -141,7 +147,7 @@ def test_a_weight_that_is_no_number_is_refused_in_turtle(tiny, tmp_path):
     text, count = re.subn(r'kgdx:weight "[^"]*"', 'kgdx:weight "NaN"', path.read_text("utf-8"))
     assert count
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="weight is 'nan', not a number"):
+    with pytest.raises(InputError, match="weight: a number from 0"):
         load(path)
 
 

@@ -333,12 +333,12 @@ MODEL = {"oifm_id": "1", "name": "nodule", "attributes": []}
 @pytest.mark.parametrize(
     ("node", "says"),
     [
-        ({**NODE, "lbl": {"a": 1}}, "label is .*, not a text"),
-        ({**NODE, "lbl": ["lung"]}, "label is .*, not a text"),
-        ({**NODE, "lbl": None}, "label is 'None', not a text"),
-        ({**NODE, "meta": {"synonyms": [{"pred": "hasExactSynonym", "val": 1}]}}, "synonyms is"),
-        ({**NODE, "meta": {"xrefs": [{"val": None}]}}, "xrefs is"),
-        ({**NODE, "meta": {"definition": {"val": 7}}}, "definition is '7'"),
+        ({**NODE, "lbl": {"a": 1}}, "label: text belongs"),
+        ({**NODE, "lbl": ["lung"]}, "label: text belongs"),
+        ({**NODE, "lbl": None}, "label: text belongs here, it is None"),
+        ({**NODE, "meta": {"synonyms": [{"pred": "hasExactSynonym", "val": 1}]}}, "synonyms.0: text"),
+        ({**NODE, "meta": {"xrefs": [{"val": None}]}}, "xrefs.0: text"),
+        ({**NODE, "meta": {"definition": {"val": 7}}}, "definition: text"),
         ({**NODE, "id": 1}, "is no OBO graph document"),
         ({**NODE, "meta": []}, "is no OBO graph document"),
     ],
@@ -362,7 +362,7 @@ def test_what_is_no_text_in_an_obo_graph_is_told(read, tmp_path, node, says):
 )
 def test_what_is_no_text_in_a_finding_model_is_told(read, tmp_path, model):
     (tmp_path / "a.fm.json").write_text(json.dumps(model))
-    with pytest.raises(InputError, match="is no finding model|not a"):
+    with pytest.raises(InputError, match="is no finding model|belongs here"):
         read("finding_models", file=".")
 
 
