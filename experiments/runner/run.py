@@ -18,8 +18,6 @@ from experiments.config.schema import Experiment
 from experiments.explanation.examples import write_examples
 from experiments.loading.cohort import batches
 from experiments.privacy.free_text import check_text, text_of_examples
-from experiments.privacy.pseudonyms import is_keyed
-from experiments.privacy.rare_words import RARE_WORDS
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import log_to, read_metrics
@@ -156,8 +154,6 @@ def _execute(
     seconds += record.seconds
     done = finished_record(record, results, times)
     warnings = (*done.warnings, *_skipped_steps(folder))
-    if is_keyed() and context.preprocessor.learns_words:
-        warnings = (*warnings, RARE_WORDS)
     replace(done, seconds=seconds, chosen=chosen, warnings=warnings).save(folder.record)
     from experiments.reports.run_page import write_run_page
 
