@@ -91,6 +91,11 @@ class StudyPreprocessor:
         policies = {self.text.training_policy, self.experiment.text.test}
         return self.pairs or policies != {"none"}
 
+    @property
+    def learns_words(self) -> bool:
+        """Whether the text encoder has a vocabulary of its own, learnt from the studies."""
+        return self.reads_text and self.text.trainable_encoder is not None
+
     def fit(self, studies: Sequence[Study], root: Path) -> None:
         """Fit reduction, vocabulary, metadata, prevalence and supervised concepts."""
         if self.images is not None and "image" not in self._taken_over:

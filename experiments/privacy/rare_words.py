@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from encoders.study import Passage
 from encoders.text._words import words_of
-from experiments.privacy.pseudonyms import is_keyed
+from experiments.privacy.pseudonyms import KEY, is_keyed
 
-__all__ = ["FEWEST", "without_rare_words"]
+__all__ = ["FEWEST", "RARE_WORDS", "without_rare_words"]
 
 FEWEST = 5
 """Fewest patients whose texts hold a word that may be written."""
+RARE_WORDS = f"the vocabulary has no words of fewer than {FEWEST} patients ({KEY} is set)"
+"""Warning of a run whose text encoder learnt its words under a key."""
 
 
 def without_rare_words(

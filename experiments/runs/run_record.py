@@ -11,6 +11,8 @@ from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
 from experiments.loading.data_source import SUBSETS
 from experiments.loading.targets import leakage
+from experiments.privacy.pseudonyms import is_keyed
+from experiments.privacy.rare_words import RARE_WORDS
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
 from experiments.records.surroundings import code_commit, code_version, now, package_versions
@@ -97,6 +99,7 @@ def started_record(
         started=before.started if before else now(),
         seconds=before.seconds if before else 0.0,
         parameters=sum(p.numel() for p in context.system.parameters() if p.requires_grad),
+        warnings=(RARE_WORDS,) if is_keyed() and context.preprocessor.learns_words else (),
     )
 
 
@@ -114,5 +117,5 @@ def finished_record(
         times=dict(times),
         metrics=metrics,
         findings=tuple(row for result in results for row in result.findings),
-        warnings=tuple(text for result in results for text in result.warnings),
+        warnings=(*record.warnings, *(text for result in results for text in result.warnings)),
     )

@@ -7,6 +7,7 @@ command that writes is run with a key and without; then each byte it left is sea
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from pydicom import dcmread
 
 from experiments.cli.main import COMMANDS, main
 from experiments.privacy.pseudonyms import KEY, pseudonym
+from experiments.privacy.rare_words import RARE_WORDS
 
 SECRET = "a key of the ward, long enough"
 STUDIES = 60
@@ -155,6 +157,7 @@ def commands(root: Path) -> dict[str, list[list[str]]]:
         root / "folder" / "Cardiomegaly" / canary("patient", 1) / f"{canary('study', 1)} {day(1)}"
     )
     study, using = pseudonym("study", canary("study", 1)), ["--run", "fused", "--runs", "run"]
+    kept = ["--runs", "pages"]
     return {
         "prepare": [
             ["data", "prepare", "table", *at, *joined, "-o", "prepare/table"],
@@ -187,8 +190,8 @@ def commands(root: Path) -> dict[str, list[list[str]]]:
         ],
         "pages": [
             ["data", "show", "table", *at, "--study", study, "-o", "pages/study.html"],
-            ["data", "audit", "table", *at, "--at-least", "5", "-o", "pages/audit.html"],
-            ["data", "audit", "table", *at, "--at-least", "5", "-o", "pages/audit.json"],
+            ["data", "audit", "table", *at, "--at-least", "5", *kept, "-o", "pages/audit.html"],
+            ["data", "audit", "table", *at, "--at-least", "5", *kept, "-o", "pages/audit.json"],
             ["experiment", "report", "fused", "--runs", "run", "-o", "pages/run.html"],
             ["experiment", "compare", "fused", "pictured", "--runs", "run", "-o", "pages/c.html"],
             ["experiment", "compare", "fused", "pictured", "--runs", "run", "-o", "pages/c.json"],
@@ -254,6 +257,14 @@ def test_no_canary_is_in_what_a_command_leaves_under_a_key(
     folder = left(SECRET) / step
     assert any(folder.rglob("*.*"))
     assert found(folder, texts_of) == {}
+    # nothing was left beside the folders of the steps
+    assert {path.name for path in folder.parent.iterdir() if path.is_dir()} == {*commands(folder)}
+
+
+def test_a_run_says_that_its_vocabulary_is_another_one(left: Callable[[str], Path]) -> None:
+    for key, said in ((SECRET, True), ("", False)):
+        (record,) = (left(key) / "run").glob("fused-*/record.json")
+        assert (RARE_WORDS in json.loads(record.read_text())["warnings"]) == said
 
 
 IDS, TEXT = {"patient", "study"}, {"name", "accession", "date"}
