@@ -69,10 +69,15 @@ class Format:
         return self._binary(seed, draw)
 
     def doors(self, folder: Path) -> list[Door]:
-        """Doors of commands, each tried with the first sound file to count what it prints."""
+        """Doors of commands, each tried with the first sound file to count what it prints.
+
+        An image goes through its one door once, so that what is imported there is there.
+        """
+        path = self.put(folder, self.seeds[0])
+        if not self.commands:
+            self.door([], 0, None)(path)
         made = []
         for words in self.commands:
-            path = self.put(folder, self.seeds[0])
             code, _, said = spoken(path, words)
             if code:
                 raise AssertionError(f"{self.name}: {words} refuses a sound file: {said}")
