@@ -140,6 +140,7 @@ def _pictures(folder: Path) -> list[Format]:
             "dcm": layouts.dicom,
             "mp4": layouts.boxes,
             "avi": layouts.riff,
+            "webm": layouts.matroska,
             "jp2": layouts.boxes,
         },
     }
