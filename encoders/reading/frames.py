@@ -1,8 +1,8 @@
 """Reading of clips (mp4, mov, avi, webm, mpeg, animated gif and webp) as grey frames in [0, 1].
 
 Frames are counted without decoding them, then those asked for are decoded in one pass; no other
-is ever held. What a container says beside images (title, place, sound) is not looked at. A film that
-ends before its container says is refused; a bare MPEG stream does not say, and a note tells so.
+is ever held. What a container says beside images (title, place, sound) is not looked at. A film
+that ends before its container says is refused; a bare MPEG stream does not say, and a note tells.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def check_kinds(record: Any) -> None:
     Raises:
         ValueError: Naming the field.
     """
-    for name, fits, needed in _declared(type(record)):
+    for name, fits, needed in _declared(record.__class__):
         value = getattr(record, name)
         if not fits(value):
             raise ValueError(f"{name} is {str(value)[:60]!r}, not {needed}")
@@ -52,6 +52,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+_STATUSES = ("asserted", "derived", "mined")
 _RECORDS = "a list of records"
 _OTHER = (lambda value: isinstance(value, tuple) and all(map(is_dataclass, value)), _RECORDS)
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -67,5 +68,3 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Status": (lambda value: value in _STATUSES, "asserted, derived or mined"),
 }
 """Whether a value fits a field, by the field's declaration, and what it needs in words."""
-
-_STATUSES = ("asserted", "derived", "mined")

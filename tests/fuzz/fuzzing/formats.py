@@ -157,12 +157,12 @@ def _pictures(folder: Path) -> list[Format]:
 
 
 def _tables() -> list[Format]:
-    image = seeds_pictures.stills()["png"][0]
+    images = {f"{place}.png": each for place, each in enumerate(seeds_pictures.stills()["png"])}
     check = ("data", "check", "table", "--root", ".")
     table = partial(Format, grammar=grammars.TSV, commands=(_BUILD,))
     return [
         Format("studies csv", "studies.csv", [seeds_texts.STUDIES.encode()], grammar=grammars.CSV,
-               commands=(check,), beside={"0.png": image}),
+               commands=(check,), beside=images),
         Format("reports csv", "file.csv", [seeds_texts.REPORTS.encode()], grammar=grammars.CSV,
                commands=(("data", "label", "FILE"),
                          ("data", "label", "FILE", "--labels", "nih14", "-o", "out.csv"))),
