@@ -26,7 +26,7 @@ Block = tuple[bytes, int]
 
 
 def check_beside(path: Path) -> None:
-    """Refuse a PNG, JPEG or WebP with too much beside its pixels, or a block longer than the file.
+    """Refuse PNG, JPEG, JPEG 2000 and WebP with too much beside the pixels, or an endless block.
 
     Raises:
         RejectedImage: `too_much_beside` or `truncated`.
@@ -73,9 +73,24 @@ def _webp(file: FileIO) -> Iterator[Block]:
         file.seek(length + length % 2, os.SEEK_CUR)
 
 
+def _jp2(file: FileIO) -> Iterator[Block]:
+    """Boxes up to the coded image, also those within the header."""
+    file.seek(0)
+    while len(head := file.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4]), head[4:]
+        if length == 1:  # the length follows
+            length = int.from_bytes(file.read(8)) - 8
+        yield kind, length
+        if kind == b"jp2c" or length == 0:
+            return
+        if kind != b"jp2h":
+            file.seek(max(length - 8, 0), os.SEEK_CUR)
+
+
 _WALKS: dict[bytes, Callable[[FileIO], Iterator[Block]]] = {
     b"\x89PNG": _png,
     b"\xff\xd8": _jpeg,
     b"RIFF": _webp,
+    b"\0\0\0\x0cjP  ": _jp2,
 }
-_PIXELS = (b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF")
+_PIXELS = (b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"jp2c")

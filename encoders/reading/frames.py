@@ -1,7 +1,8 @@
 """Reading of clips (mp4, mov, avi, webm, mpeg, animated gif and webp) as grey frames in [0, 1].
 
 Frames are counted without decoding them, then those asked for are decoded in one pass; no other
-is ever held. What a container says beside images (title, place, sound) is not looked at.
+is ever held. What a container says beside images (title, place, sound) is not looked at. A film
+that ends before its container says is refused; a bare MPEG stream does not say, and a note tells.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from encoders.reading.kinds import demuxer_of, first_bytes
 from encoders.reading.limits import Grey, check_file, check_parts, check_size
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.stack import About
+
+_SEGMENT = b"\x18\x53\x80\x67"
+"""Element of Matroska that holds all but the first."""
+
+_ENDLESS = "an MPEG stream does not say where it ends: frames after its last are not missed"
 
 _DECODING = (FFmpegError, IndexError, ValueError, EOFError)
 
@@ -41,6 +47,9 @@ class Clip:
         self.path, self._inside = path, inside
         begins = first_bytes(path) if inside is None else inside[:64]
         self._demuxer = demuxer_of(begins) or bare
+        size = path.stat().st_size if inside is None else len(inside)
+        if self._demuxer == "matroska" and _segment_end(begins) > size:
+            raise RejectedImage(path, "truncated")
         with self._opened() as film:
             video = film.streams.video[0]
             check_size(path, video.codec_context.width, video.codec_context.height)
@@ -52,7 +61,9 @@ class Clip:
             raise RejectedImage(path, "truncated", f"{counted} of {stated} frames")
         if missing:
             raise RejectedImage(path, "truncated", f"its last {missing:.1f} seconds are missing")
-        self.about = About(check_parts(path, counted), "ultrasound")
+        # a part of such a stream is a whole one
+        notes = (_ENDLESS,) if self._demuxer in ("mpeg", "mpegvideo") else ()
+        self.about = About(check_parts(path, counted), "ultrasound", notes=notes)
 
     def read(
         self, parts: Sequence[int], *, target: int | None = None, window: str = ""
@@ -92,6 +103,29 @@ class Clip:
                     yield film
             except _DECODING:
                 raise RejectedImage(self.path, "truncated", "its film cannot be decoded") from None
+
+
+def _segment_end(begins: bytes) -> int:
+    """Bytes of a Matroska file up to the end of its segment; 0 where it does not say."""
+    length, at = _number(begins, 4)
+    at += length
+    if begins[at : at + 4] != _SEGMENT:
+        return 0
+    length, at = _number(begins, at + 4)
+    return at + length
+
+
+def _number(some: bytes, at: int) -> tuple[int, int]:
+    """A number of Matroska, whose first bits say how long it is, and the place after it.
+
+    All ones stand for not known: zero.
+    """
+    if at >= len(some) or not some[at]:
+        return 0, at
+    size = 9 - some[at].bit_length()
+    ones = (1 << 7 * size) - 1
+    value = int.from_bytes(some[at : at + size]) & ones
+    return (0 if value == ones else value), at + size
 
 
 def _seconds_missing(film: Any, video: Any, times: Sequence[int | None]) -> float:

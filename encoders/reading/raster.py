@@ -110,7 +110,8 @@ def raster_shape(path: Path) -> tuple[int, int]:
         RejectedImage: If it is no image.
     """
     tiff = first_bytes(path)[:4] in TIFF
-    if path.stat().st_size == LENGTH if not tiff else not _reads_tiff(path):
+    unread = not _reads_tiff(path) if tiff else path.stat().st_size == LENGTH
+    if unread:
         height, width = read_raster(path).shape
         return height, width
     with open_raster(path) as image:

@@ -59,7 +59,7 @@ def signature_check(folder: RunFolder, key: Path) -> Callable[[], tuple[bool, st
         key: Public key of the one who signed it, as PEM.
 
     Raises:
-        InputError: If the key cannot be used.
+        InputError: If the key cannot be used; by the check, if the signature is no file.
     """
     verifying = _library().verifying.Config().set_hashing_config(_hashing(folder))
     try:
@@ -71,6 +71,7 @@ def signature_check(folder: RunFolder, key: Path) -> Callable[[], tuple[bool, st
     def check() -> tuple[bool, str]:
         if not folder.signature.exists():
             return False, "there is none"
+        read_file(folder.signature)  # the library would wait for a pipe
         try:
             # the library warns on standard output, where results go
             with redirect_stdout(io.StringIO()):

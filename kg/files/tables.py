@@ -84,8 +84,9 @@ def cells_of(
     Raises:
         InputError: If a row cannot be cut into cells, or is not UTF-8; names the line.
     """
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
+    reader = csv.reader(
+        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    )
     try:
         for cells in reader:
             yield reader.line_num, cells

@@ -199,6 +199,36 @@ def test_a_hole_in_the_middle(tmp_path: Path, name: str, hole: str) -> None:
     assert worst < 0.02
 
 
+@pytest.mark.parametrize("name", list(CONTAINERS))
+@pytest.mark.parametrize("frames", [3, 4, FRAMES])
+def test_no_part_of_a_film_shows_another_frame(tmp_path: Path, name: str, frames: int) -> None:
+    """Wherever it is cut, it is refused or said to be cut, or shows the frame of the whole."""
+    path = tmp_path / "a"
+    coded = film(*CONTAINERS[name], frames=frames)
+    path.write_bytes(coded)
+    whole = read_picture(path)
+    for end in range(len(coded) // 2, len(coded), max(len(coded) // 40, 1)):
+        path.write_bytes(coded[:end])
+        try:
+            cut = read_picture(path)
+        except RejectedImage:
+            continue
+        if name == "mpg":
+            assert "does not say where it ends" in look(path).notes[0]
+            continue
+        np.testing.assert_array_equal(cut, whole, f"cut at {end} of {len(coded)}")
+
+
+def test_a_segment_of_unknown_length_is_read(tmp_path: Path) -> None:
+    """Cameras that do not know the end before they reach it write ones."""
+    coded = film(*CONTAINERS["webm"])
+    at = coded.index(b"\x18\x53\x80\x67") + 4
+    assert coded[at] == 1
+    path = tmp_path / "a.webm"
+    path.write_bytes(coded[:at] + b"\x01" + b"\xff" * 7 + coded[at + 8 :])
+    assert look(path).parts == FRAMES
+
+
 def test_a_film_of_an_unknown_coding_says_that_a_decoder_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     coded = film(*CONTAINERS["mp4"])

@@ -144,6 +144,28 @@ def test_a_block_longer_than_its_file_is_cut_off(tmp_path: Path, kind: bytes) ->
     assert reason(path) == "truncated"
 
 
+@pytest.mark.parametrize("kind", [b"uuid", b"xml ", b"jp2h", b"colr"])
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_box_longer_than_its_file_is_cut_off(tmp_path: Path, kind: bytes, extended: bool) -> None:
+    sound = small("JPEG2000")
+    path = tmp_path / "a.jp2"
+    path.write_bytes(sound)
+    assert read_picture(path).shape == (32, 32)
+    at = sound.index(b"jp2h") + 4 if kind == b"colr" else sound.index(b"jp2h") - 4
+    head = (1).to_bytes(4) + kind + (3 << 40).to_bytes(8) if extended else b"\xe0\0\0\0" + kind
+    path.write_bytes(sound[:at] + head + sound[at:])
+    assert reason(path) == "truncated"
+
+
+def test_much_beside_a_jpeg_2000_is_not_read(tmp_path: Path) -> None:
+    sound = small("JPEG2000")
+    at = sound.index(b"jp2c") - 4
+    box = (17 << 20).to_bytes(4) + b"uuid" + bytes((17 << 20) - 8)
+    path = tmp_path / "a.jp2"
+    path.write_bytes(sound[:at] + box + sound[at:])
+    assert reason(path) == "too_much_beside"
+
+
 def test_what_follows_the_end_of_a_png_is_no_block(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(small("PNG") + b"\xff" * 4096)

@@ -101,6 +101,13 @@ def test_what_was_done_to_a_signed_run_is_named(signed: RunFolder, public: Path,
     assert expected in said
 
 
+def test_a_signature_that_is_no_file_is_not_opened(signed: RunFolder, public: Path) -> None:
+    signed.signature.unlink()
+    os.mkfifo(signed.signature)
+    with pytest.raises(InputError, match=r"signature.json: is a pipe"):
+        signature_check(signed, public)()
+
+
 def test_a_forged_payload_and_another_key_are_not_taken(
     signed: RunFolder, public: Path, tmp_path: Path
 ) -> None:

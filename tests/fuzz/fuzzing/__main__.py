@@ -1,6 +1,6 @@
 """The fuzzer: changed files of every format, each read by a process of its own, and a table.
 
-    make fuzz                          twenty minutes, seed 0
+    make fuzz                          in twenty minutes, seed 0
     python -m fuzzing --seed 1 --minutes 5 --only png dcm
     python -m fuzzing --seed 1 --only png --number 4711 --show
 
@@ -13,15 +13,18 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
-from fuzzing.formats import Format, formats
+from fuzzing.doors import Door
+from fuzzing.formats import Format, Input, formats
 from fuzzing.process import Outcome, attempt
 
 COLUMNS = ("seed", "format", "inputs", "refused", "read", "with note", "failing", "MiB", "seconds")
@@ -55,66 +58,53 @@ class Row:
         return seed, self.format, total, *kinds, self.memory >> 20, f"{self.seconds:.1f}"
 
 
-def fuzz(
-    form: Format, seed: int, numbers: range, seconds: float, keep: Path, verbose: bool = False
-) -> Row:
+def fuzz(form: Format, asked: argparse.Namespace, seconds: float) -> Row:
     """Read changed files of one format until the time or the numbers are used up."""
     row = Row(form.name)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        doors = form.doors(_made(folder / "sound"))
-        if not doors:
-            form.door([], 0, None)(form.put(_made(folder / "sound"), form.seeds[0]))
+        (folder / "sound").mkdir()
+        doors = form.doors(folder / "sound")
         ends = time.monotonic() + seconds
-        for number in numbers:
+        for number in asked.numbers:
             if time.monotonic() > ends:
                 break
-            given = form.input(Random(f"{seed}/{form.name}/{number}"))
-            place = _made(folder / str(number))
-            path, sound = form.put(place, given.content), None
-            if given.sound is not None:
-                sound = place / "sound"
-                sound.write_bytes(given.sound)
-            outcome = attempt(form.door(doors, number, sound), path)
+            given = form.input(Random(f"{asked.seed}/{form.name}/{number}"))
+            outcome = _attempted(form, doors, number, given, folder / str(number))
             row.add(number, outcome)
-            if verbose:
+            if asked.show:
                 sys.stderr.write(f"{number} {outcome}\n")
             if outcome.kind == "failing":
-                sys.stderr.write(f"{seed} {form.name} {number}: {outcome.detail}\n")
-                keep.mkdir(parents=True, exist_ok=True)
-                kept = f"{seed}-{form.name.replace(' ', '_')}-{number}-{form.file}"
-                (keep / kept).write_bytes(given.content)
-            _clear(place)
+                sys.stderr.write(f"{asked.seed} {form.name} {number}: {outcome.detail}\n")
+                asked.keep.mkdir(parents=True, exist_ok=True)
+                kept = f"{asked.seed}-{form.name.replace(' ', '_')}-{number}-{form.file}"
+                (asked.keep / kept).write_bytes(given.content)
     return row
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink() if path.is_file() or path.is_symlink() else None
-    if not any(folder.iterdir()):
-        folder.rmdir()
+def _attempted(form: Format, doors: list[Door], number: int, given: Input, place: Path) -> Outcome:
+    """What came of one input in a folder of its own, which is removed again."""
+    place.mkdir()
+    path, sound = form.put(place, given.content), None
+    if given.sound is not None:
+        sound = place / "sound"
+        sound.write_bytes(given.sound)
+    outcome = attempt(form.door(doors, number, sound), path)
+    shutil.rmtree(place)
+    return outcome
 
 
 def main() -> int:
     """Fuzz every format in turn, each in a process of its own."""
-    asked = _arguments()
     with tempfile.TemporaryDirectory() as made:
         known = formats(Path(made))
-        chosen = asked.only or list(known)
-        share = 60 * asked.minutes / len(chosen)
-        first = asked.number or 0
-        numbers = range(first, first + 1) if asked.number is not None else range(asked.inputs)
+        asked = _arguments(list(known))
         rows = []
-        for name in chosen:
+        for name in asked.only:
             context = multiprocessing.get_context("fork")
             ours, theirs = context.Pipe()
-            work = (known[name], asked.seed, numbers, share, asked.keep, asked.show)
-            process = context.Process(target=_worker, args=(theirs, *work))
+            share = 60 * asked.minutes / len(asked.only)
+            process = context.Process(target=_worker, args=(theirs, known[name], asked, share))
             process.start()
             theirs.close()
             try:
@@ -128,8 +118,8 @@ def main() -> int:
     return int(any(row.failures for row in rows))
 
 
-def _worker(answer: object, *work: object) -> None:
-    answer.send(fuzz(*work))  # type: ignore[attr-defined, arg-type]
+def _worker(answer: Connection, form: Format, asked: argparse.Namespace, seconds: float) -> None:
+    answer.send(fuzz(form, asked, seconds))
 
 
 def _print(rows: list[Row], seed: int) -> None:
@@ -138,17 +128,21 @@ def _print(rows: list[Row], seed: int) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(known: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fuzzing", description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=20.0, help="for all formats together")
-    parser.add_argument("--inputs", type=int, default=1_000_000, help="of each format at most")
-    parser.add_argument("--only", nargs="+", metavar="FORMAT", help="these formats alone")
-    parser.add_argument("--number", type=int, help="one input alone")
-    parser.add_argument("--show", action="store_true", help="print what came of each input")
-    parser.add_argument("--reasons", action="store_true", help="print reasons of refusal")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz_failures"), metavar="FOLDER")
-    return parser.parse_args()
+    say = parser.add_argument
+    say("--seed", type=int, default=0)
+    # each format needs some seconds before it begins
+    say("--minutes", type=float, default=17.0, help="for all formats together")
+    say("--inputs", type=int, default=1_000_000, help="of each format at most")
+    say("--only", nargs="+", choices=known, default=known, metavar="FORMAT", help="these alone")
+    say("--number", type=int, help="one input alone")
+    say("--show", action="store_true", help="print what came of each input")
+    say("--reasons", action="store_true", help="print reasons of refusal")
+    say("--keep", type=Path, default=Path("fuzz_failures"), metavar="FOLDER")
+    asked = parser.parse_args()
+    asked.numbers = range(asked.inputs) if asked.number is None else [asked.number]
+    return asked
 
 
 if __name__ == "__main__":

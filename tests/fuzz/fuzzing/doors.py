@@ -23,6 +23,10 @@ _ANSWERS, _REFUSALS = (0,), (1, 2, 3)
 ALIKE = 0.02
 """Mean difference of grey values up to which two pictures show the same."""
 
+REDUCED = 0.3
+"""Difference of a cell between a picture and the same one decoded smaller; that much comes of
+damaged colours, which are cut to what a screen can show before they are grey, or not at all."""
+
 
 def command(*words: str, lines: int = 0) -> Door:
     """The door of a command line.
@@ -126,7 +130,7 @@ def _wrong(grey: np.ndarray, small: np.ndarray, colour: np.ndarray, shape: tuple
     for each in (grey, small, colour):
         if not np.isfinite(each).all() or each.min() < 0 or each.max() > 1:
             return "values that are no grey"
-    if _apart(_cells(grey), _cells(small)) > 0.15:
+    if _apart(_cells(grey), _cells(small)) > REDUCED:
         return f"reduced it shows another picture ({_apart(_cells(grey), _cells(small)):.2f})"
     return ""
 

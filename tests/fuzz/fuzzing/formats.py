@@ -69,10 +69,15 @@ class Format:
         return self._binary(seed, draw)
 
     def doors(self, folder: Path) -> list[Door]:
-        """Doors of commands, each tried with the first sound file to count what it prints."""
+        """Doors of commands, each tried with the first sound file to count what it prints.
+
+        An image goes through its one door once, so that what is imported there is there.
+        """
+        path = self.put(folder, self.seeds[0])
+        if not self.commands:
+            self.door([], 0, None)(path)
         made = []
         for words in self.commands:
-            path = self.put(folder, self.seeds[0])
             code, _, said = spoken(path, words)
             if code:
                 raise AssertionError(f"{self.name}: {words} refuses a sound file: {said}")
@@ -135,6 +140,7 @@ def _pictures(folder: Path) -> list[Format]:
             "dcm": layouts.dicom,
             "mp4": layouts.boxes,
             "avi": layouts.riff,
+            "webm": layouts.matroska,
             "jp2": layouts.boxes,
         },
     }
@@ -151,12 +157,12 @@ def _pictures(folder: Path) -> list[Format]:
 
 
 def _tables() -> list[Format]:
-    image = seeds_pictures.stills()["png"][0]
+    images = {f"{place}.png": each for place, each in enumerate(seeds_pictures.stills()["png"])}
     check = ("data", "check", "table", "--root", ".")
     table = partial(Format, grammar=grammars.TSV, commands=(_BUILD,))
     return [
         Format("studies csv", "studies.csv", [seeds_texts.STUDIES.encode()], grammar=grammars.CSV,
-               commands=(check,), beside={"0.png": image}),
+               commands=(check,), beside=images),
         Format("reports csv", "file.csv", [seeds_texts.REPORTS.encode()], grammar=grammars.CSV,
                commands=(("data", "label", "FILE"),
                          ("data", "label", "FILE", "--labels", "nih14", "-o", "out.csv"))),

@@ -152,6 +152,34 @@ def boxes(file: bytes) -> Layout:
     return layout
 
 
+_WITHIN = (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\x16\x54\xae\x6b", b"\xae", b"\xa0")
+"""Elements of Matroska that hold others: segment, cluster, tracks, track, group of blocks."""
+
+
+def matroska(file: bytes) -> Layout:
+    """Elements of WebM, nested, with their lengths and the bytes at their fronts."""
+    layout = Layout()
+
+    def walk(at: int, end: int) -> None:
+        while at < end and file[at]:
+            body = at + 9 - file[at].bit_length()
+            if body >= end or not file[body]:
+                return
+            size = 9 - file[body].bit_length()
+            stated = int.from_bytes(file[body : body + size]) & ((1 << 7 * size) - 1)
+            first, stop = body + size, min(body + size + stated, end)
+            layout.blocks.append((at, stop))
+            layout.run(body, "1" * size, "big")
+            if file[at:body] in _WITHIN:
+                walk(first, stop)
+            else:
+                layout.run(first, "1" * min(8, stop - first), "big")
+            at = stop
+
+    walk(0, len(file))
+    return layout
+
+
 def bmp(file: bytes) -> Layout:
     """The header."""
     layout = Layout(blocks=[(0, 14), (14, 54), (54, len(file))])

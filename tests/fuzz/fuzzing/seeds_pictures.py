@@ -199,9 +199,9 @@ def _written(dataset: Dataset) -> bytes:
 
 
 def clips(folder: Path) -> dict[str, list[bytes]]:
-    """Clips of some frames in two containers."""
+    """Clips of some frames in three containers."""
     made = {}
-    for name, codec in (("mp4", "mpeg4"), ("avi", "mjpeg")):
+    for name, codec in (("mp4", "mpeg4"), ("avi", "mjpeg"), ("webm", "libvpx")):
         path = folder / f"sound.{name}"
         with av.open(path, "w") as output:
             stream = output.add_stream(codec, rate=5)

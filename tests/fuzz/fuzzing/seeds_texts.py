@@ -195,8 +195,8 @@ Pleural Effusion\tlocated_in\tlung
 
 STUDIES = """study,patient,image,report,modality,view,sex,age,Cardiomegaly,Pleural Effusion
 s0,p0,0.png,"Findings: Enlarged heart, no effusion.",cxr,frontal,F,60,1,0
-s1,p0,0.png,Findings: Clear lungs.,cxr,lateral,M,41,0,-1
-s2,p1,0.png;0.png,"Impression:
+s1,p0,1.png,Findings: Clear lungs.,cxr,lateral,M,41,0,-1
+s2,p1,2.png;3.png,"Impression:
 Small ""left"" effusion.",cxr,pa;ll,F,,,1
 """
 
