@@ -22,14 +22,13 @@ What differs, and why:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from torch import Tensor, nn
 
 from encoders.batch import Features, StudyBatch
 from fusion.layers.dual import DualEncoder, Pairs
 from fusion.layers.pools import masked_mean
-from fusion.layers.word_region import word_region_scores
+from fusion.layers.word_region import Pool, word_region_scores
 from fusion.losses.word_region_contrast import word_region_contrast
 from fusion.needs import Needs
 from fusion.stage import Stage
@@ -61,7 +60,7 @@ class GLoRIA(DualEncoder):
         hidden: tuple[Width, ...] = ()
         attention_scale: Positive = 4.0
         word_scale: Positive = 5.0
-        word_pool: Literal["sum", "mean", "max"] = "sum"
+        word_pool: Pool = "sum"
         local_temperature: Positive = 0.1
 
     options: Options

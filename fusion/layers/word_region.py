@@ -7,9 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from encoders.text._words import of_like_length
 from fusion.layers.pools import masked_softmax
 
-__all__ = ["region_weights", "word_region_scores"]
+__all__ = ["Pool", "region_weights", "word_region_scores"]
+
+Pool = Literal["sum", "mean", "max"]
+"""How the scores of the words of a text make one."""
 
 
 def region_weights(
@@ -46,7 +50,7 @@ def word_region_scores(
     *,
     attention_scale: float = 4.0,
     word_scale: float = 5.0,
-    pool: Literal["sum", "mean", "max"] = "sum",
+    pool: Pool = "sum",
 ) -> Tensor:
     """Score of every image with every text by word-region attention (DAMSM, GLoRIA).
 
@@ -66,6 +70,31 @@ def word_region_scores(
     Returns:
         `[B, A]`; 0 for a text without a word.
     """
+    groups = list(of_like_length(masks[0]))
+    scores = torch.cat(
+        [
+            _scores(
+                (words[rows, :length], regions),
+                (masks[0][rows, :length], masks[1]),
+                (attention_scale, word_scale),
+                pool,
+            )
+            for rows, length in groups
+        ],
+        dim=1,
+    )
+    return scores[:, torch.cat([rows for rows, _ in groups]).argsort()]
+
+
+def _scores(
+    vectors: tuple[Tensor, Tensor],
+    masks: tuple[Tensor, Tensor],
+    scales: tuple[float, float],
+    pool: Pool,
+) -> Tensor:
+    """Scores of texts of similar length, `[B, A]`."""
+    words, regions = vectors
+    attention_scale, word_scale = scales
     word_mask, region_mask = masks[0][None], masks[1][:, None]
     similarity = torch.einsum("atd,bsd->bats", words, regions)
     weights = region_weights(similarity, word_mask, region_mask, scale=attention_scale)

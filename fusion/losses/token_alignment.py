@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from encoders.text._words import of_like_length
 from fusion.devices import mean_of
 from fusion.layers.word_region import region_weights
 
@@ -35,10 +36,15 @@ def token_alignment(
     Returns:
         Mean of both sides over the rows that have both; zero where none has.
     """
-    of_words, of_regions = masks
-    sides = (words, regions, of_words, of_regions), (regions, words, of_regions, of_words)
-    by_word, by_region = (_one_side(*side, temperature) for side in sides)
-    return mean_of((by_word + by_region) / 2, of_words.any(1) & of_regions.any(1))
+    each, counts = [], []
+    for rows, length in of_like_length(masks[0]):
+        w, r = words[rows, :length], regions[rows]
+        of_w, of_r = masks[0][rows, :length], masks[1][rows]
+        by_word = _one_side(w, r, of_w, of_r, temperature)
+        by_region = _one_side(r, w, of_r, of_w, temperature)
+        each.append((by_word + by_region) / 2)
+        counts.append(of_w.any(1) & of_r.any(1))
+    return mean_of(torch.cat(each), torch.cat(counts))
 
 
 def _one_side(
