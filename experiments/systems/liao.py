@@ -33,6 +33,7 @@ from encoders.batch import Features, StudyBatch
 from fusion.capabilities import ClassifiesTrained
 from fusion.devices import gathered, gathered_tokens
 from fusion.layers.dual import same_study_or_text
+from fusion.layers.pools import masked_max
 from fusion.layers.readers import ImageReader, TextReader
 from fusion.losses.donsker_varadhan import donsker_varadhan
 from fusion.losses.pair_cross_entropy import pair_cross_entropy
@@ -108,7 +109,9 @@ class Liao(ClassifiesTrained):
             if not setting.text_width:
                 raise InputError("liao has no text to pair with the pictures", "give it reports")
             encoder, drop = setting.text_encoder, options.dropout
-            self.text_tower = TextReader(setting.text_width, width, encoder=encoder, dropout=drop)
+            self.text_tower = TextReader(
+                setting.text_width, width, encoder=encoder, dropout=drop, pool=masked_max
+            )
             self.critics.update(
                 {name: Critic(width, options.critic) for name in INFORMATION if name in weighed}
             )
