@@ -5,12 +5,12 @@ Reference: Lara 2020 (M-LSA), with the losses of the authors' code (juselara1/ML
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import MLP
 
 from fusion.devices import mean_of
 from fusion.layers.tf_idf import inverse_frequency, tf_idf
@@ -72,7 +72,7 @@ class LatentSpace(nn.Module):
 
     Args:
         words: Number of words.
-        findings: Number of findings.
+        prevalence: Share of positives of each finding, with which answers begin.
         options: Sizes.
         kernel: Similarity of two bags.
     """
@@ -81,17 +81,30 @@ class LatentSpace(nn.Module):
     cases: Tensor
     between: Tensor
 
-    def __init__(self, words: int, findings: int, options: SpaceOptions, kernel: Kernel) -> None:
+    def __init__(
+        self, words: int, prevalence: Sequence[float], options: SpaceOptions, kernel: Kernel
+    ) -> None:
         super().__init__()
         self.kernel, self.gamma = kernel, options.gamma
         self.encode = nn.Linear(options.cases, options.latent, bias=False)
         self.decode = nn.Linear(options.latent, options.cases, bias=False)
-        self.head = MLP(options.latent, [options.hidden, findings], dropout=options.dropout)
+        # from random weights the error grows with the cases, and training begins by shrinking all
+        nn.init.xavier_uniform_(self.encode.weight)
+        nn.init.zeros_(self.decode.weight)
+        self.head = nn.Sequential(
+            nn.Linear(options.latent, options.hidden),
+            nn.ReLU(),
+            nn.Dropout(options.dropout),
+            last := nn.Linear(options.hidden, len(prevalence)),
+        )
+        with torch.no_grad():
+            last.bias.copy_(torch.tensor(prevalence).clamp(1e-3, 1 - 1e-3).logit())
         self.register_buffer("frequency", torch.ones(words))
         self.register_buffer("cases", torch.zeros(options.cases, words))
         between = torch.zeros(options.cases, options.cases)
         self.register_buffer("between", between, persistent=False)
-        self.register_load_state_dict_post_hook(lambda space, _: space.compare())
+        hooks: Any = self
+        hooks.register_load_state_dict_post_hook(lambda space, _: space.compare())
 
     def keep(self, counts: Tensor) -> None:
         """Take training cases `[n, F]` to compare to; of too many, some are drawn."""
@@ -157,4 +170,6 @@ def distance_of(image: Tensor, text: Tensor, distance: Distance) -> Tensor:
     """Distance of each row of `[B, D]` to the same row of the other, `[B]`."""
     if distance == "cosine":
         return 1 - F.cosine_similarity(image, text, dim=1)
-    return torch.linalg.vector_norm(image - text, 2 if distance == "euclidean" else 1, dim=1)
+    order = 2 if distance == "euclidean" else 1
+    apart: Tensor = torch.linalg.vector_norm(image - text, order, dim=1)
+    return apart

@@ -13,7 +13,9 @@ What differs, and why:
 - The error of a rebuilt kernel is that of each case. The authors' code averages over all pairs of
   cases, since it makes diagonal matrices where it means to take the diagonal (`pairs: all`).
 - Batches, and cases up to a number (`cases`), where the paper has 235 studies and takes all at
-  once. Rows of zeros fill up fewer cases and change nothing.
+  once. Rows of zeros fill up fewer cases and change nothing. The error of a kernel grows with the
+  cases, so that its weight is less where there are more; the decoder begins at zero and answers
+  begin at the findings' prevalence, since training would otherwise first have to undo chance.
 - Tokens are those of the run's frozen encoder; the paper first trains one on patches of the slides.
 - Findings that may hold together have sigmoids in place of a softmax.
 """
@@ -122,9 +124,9 @@ class Lara(ClassifiesTrained):
             raise InputError("lara reads words of reports", "name a text.encoder of words")
         self.options, self.setting = options, setting
         self.stages = stages or self.default_stages(options)
-        findings = len(setting.findings)
-        self.image = LatentSpace(options.codebook, findings, options, options.image_kernel)
-        self.text = LatentSpace(options.terms, findings, options, options.text_kernel)
+        share = setting.prevalence or (0.5,) * len(setting.findings)
+        self.image = LatentSpace(options.codebook, share, options, options.image_kernel)
+        self.text = LatentSpace(options.terms, share, options, options.text_kernel)
         self.objective = Classification(Classification.Options(), setting=setting, width=0)
         self.register_buffer("centres", torch.zeros(options.codebook, setting.image_width))
         self.register_buffer("terms", torch.full((options.terms,), NONE))
@@ -141,7 +143,7 @@ class Lara(ClassifiesTrained):
         model = MiniBatchKMeans(number, batch_size=1024, n_init=1, random_state=seed).fit(drawn)
         self.centres.fill_(FAR)[:number] = torch.from_numpy(model.cluster_centers_)
         keys = [word_pairs(batch.paired_text) for batch in kept]
-        found, seen = torch.cat([once(each) for each in keys]).unique(return_counts=True)
+        found, seen = torch.unique(torch.cat([once(each) for each in keys]), return_counts=True)
         documents = sum(len(each) for each in keys)
         least = max(1.0, self.options.rarest * documents)
         fits = (seen >= least) & (seen <= self.options.commonest * documents) & (found < NONE)

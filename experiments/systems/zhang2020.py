@@ -205,7 +205,8 @@ class GraphLayer(nn.Module):
             for norm, message in zip(self.norms, (self.own(nodes), forth, back), strict=True)
         ]
         added = self.drop(_of_rows(self.norm, self.join(torch.cat(made, -1))))
-        return (nodes + added).relu()
+        updated: Tensor = (nodes + added).relu()
+        return updated
 
 
 def _of_rows(norm: nn.Module, states: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ def test_rare_and_common_terms_are_left_out() -> None:
     system = build(rarest=0.3, commonest=0.5)
     counts = system.counted(word_pairs(texts(*REPORTS)))
     seen = (counts > 0).sum(0)
-    # in two of five reports: normal, lungs, clear, small, and two pairs; heart and effusion: in three
+    # in two of five: normal, lungs, clear, small and two pairs; in three: heart, effusion
     assert seen[seen > 0].tolist() == [2] * 6
     nothing = system.counted(word_pairs(texts("", *REPORTS[:1], section="indication")))
     assert not nothing.any()
@@ -187,7 +187,7 @@ def test_a_picture_is_the_bag_of_its_nearest_visual_words() -> None:
 @torch.no_grad()
 def test_fewer_cases_than_there_is_room_for_change_nothing() -> None:
     torch.manual_seed(0)
-    space = LatentSpace(6, 2, SpaceOptions(cases=5, latent=3), "cosine").eval()
+    space = LatentSpace(6, (0.5, 0.5), SpaceOptions(cases=5, latent=3), "cosine").eval()
     counts = torch.randint(0, 3, (4, 6)).float()
     space.keep(counts)
     before = space(counts)
@@ -196,7 +196,9 @@ def test_fewer_cases_than_there_is_room_for_change_nothing() -> None:
     torch.testing.assert_close(space(counts).latent, before.latent)
     space.decode.weight[4] = 9.0
     for pairs in ("own", "all"):
-        changed = kernel_error(before.kernel, space(counts).rebuilt, space.between, before.there, pairs)  # type: ignore[arg-type]
+        changed = kernel_error(
+            before.kernel, space(counts).rebuilt, space.between, before.there, pairs
+        )  # type: ignore[arg-type]
         same = kernel_error(before.kernel, before.rebuilt, space.between, before.there, pairs)  # type: ignore[arg-type]
         torch.testing.assert_close(changed, same)
 
