@@ -58,8 +58,9 @@ def run_missing(
 ) -> None:
     """Run every job that is not finished, those it starts from first.
 
-    A run that another process trains is waited for. Where this process is interrupted, the runs
-    that it started stop at a checkpoint, and are resumed the next time.
+    A run that another process trains is waited for, and one that diverged is not run again. Where
+    this process is interrupted, the runs that it started stop at a checkpoint, and are resumed the
+    next time.
 
     Args:
         jobs: The runs.
@@ -74,20 +75,23 @@ def run_missing(
     every = with_parents(jobs)
     standing = stand(every, runs)
     finished = {digest for digest, (state, _) in standing.items() if state == "finished"}
-    waiting = [job for job in every if job.digest not in finished]
-    total, cost = len(waiting), cost_of(every, standing, runs)
+    over = ("finished", "diverged")
+    waiting = [job for job in every if standing[job.digest][0] not in over]
+    diverged = [job for job in every if standing[job.digest][0] == "diverged"]
+    total, cost = len(waiting) + len(diverged), cost_of(every, standing, runs)
     execution = _Execution(
         waiting=waiting,
         finished=finished,
+        failed=diverged,
         crew=_Crew(root, runs, list(places)),
-        progress=_Progress(cost, total, len(places), report),
+        progress=_Progress(cost, len(waiting), len(places), report),
     )
     execution.run()
     if execution.failed:
         raise RunStopped(
             f"{len(execution.failed)} of {total} runs did not finish, "
             f"the first is {execution.failed[0].name}",
-            "the errors are above; the same command runs the missing ones",
+            "the errors are above; the same command runs those that did not diverge",
         )
 
 

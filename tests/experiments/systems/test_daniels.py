@@ -139,9 +139,9 @@ def test_the_loss_of_the_topics_is_what_they_leave_of_the_terms() -> None:
     system, batch = build(updates=500), studies()
     found = system.losses(batch, Stage(objectives={"topics": 1.0}))["topics"]
     words = DeniedWords(ENCODER.vocabulary(), ("findings",), denied=True)
-    rows = words.of(batch.paired_text)[:5, system.terms].double().numpy() * (
-        system.terms >= 0
-    ).numpy()
+    rows = (
+        words.of(batch.paired_text)[:5, system.terms].double().numpy() * (system.terms >= 0).numpy()
+    )
     rows = normalize(rows * system.frequency.double().numpy())
     topics = system.topics.detach().double().numpy()
     weights, _, _ = non_negative_factorization(
