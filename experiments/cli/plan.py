@@ -135,7 +135,7 @@ def _print_tuning(made: RunPlan) -> None:
     space = (f"{one.name} {'x ' if one.factor else ''}{one.low:g} to {one.high:g}" for one in SPACE)
     show.result(f"Settings drawn from: {', '.join(space)}")
     cells = [(name, *setting.values()) for name, setting in draw(made.file.tune).items()]
-    show.table(("", *(knob.name for knob in SPACE)), cells)
+    show.table(("", *(one.name for one in SPACE)), cells)
     most = sum(len(jobs) for label, jobs in made.rows.items() if len(made.tried[label]) > 1)
     show.result(f"\nThen up to {most} runs with the settings that are best on validation")
 

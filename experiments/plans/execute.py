@@ -83,7 +83,7 @@ def run_missing(
         waiting=waiting,
         finished=finished,
         failed=diverged,
-        crew=_Crew(root, runs, list(places)),
+        workers=_Workers(root, runs, list(places)),
         progress=_Progress(cost, len(waiting), len(places), report),
     )
     execution.run()
@@ -102,27 +102,27 @@ class _Execution:
     Args:
         waiting: Jobs that are not started, parents first.
         finished: Hashes of the finished ones.
-        crew: Processes that train.
+        workers: Processes that train.
         progress: Lines on what ended.
         failed: Jobs that did not finish.
     """
 
     waiting: list[Job]
     finished: set[str]
-    crew: _Crew
+    workers: _Workers
     progress: _Progress
     failed: list[Job] = field(default_factory=list)
 
     def run(self) -> None:
         """Run them all."""
         try:
-            while self.waiting or self.crew.running:
+            while self.waiting or self.workers.running:
                 elsewhere = self._start_ready()
-                for one in self.crew.ended(PAUSE if elsewhere else None):
+                for one in self.workers.ended(PAUSE if elsewhere else None):
                     self.progress.took.setdefault(one.job.experiment.name, []).append(one.seconds)
                     self._end(one.job, one.outcome, failed=one.process.returncode != 0)
         finally:
-            self.crew.stop()
+            self.workers.stop()
 
     def _start_ready(self) -> bool:
         """Start jobs whose parents are finished; returns whether another process trains one."""
@@ -132,8 +132,8 @@ class _Execution:
             if needed & {one.digest for one in self.failed}:
                 self.waiting.remove(job)
                 self._end(job, "not run: what it starts from did not finish", failed=True)
-            elif self.crew.places and needed <= self.finished:
-                state = self.crew.start(job)
+            elif self.workers.places and needed <= self.finished:
+                state = self.workers.start(job)
                 elsewhere |= state == "elsewhere"
                 if state != "elsewhere":
                     self.waiting.remove(job)
@@ -146,7 +146,9 @@ class _Execution:
             self.failed.append(job)
         else:
             self.finished.add(job.digest)
-        self.progress.line(job, outcome, [*self.waiting, *(one.job for one in self.crew.running)])
+        self.progress.line(
+            job, outcome, [*self.waiting, *(one.job for one in self.workers.running)]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +191,7 @@ class _Training:
         self.folder.cleanup()
 
 
-class _Crew:
+class _Workers:
     """Processes that train runs, one in each place.
 
     Args:

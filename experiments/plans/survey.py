@@ -101,7 +101,7 @@ TITLE = (
     "# The works of the survey, and where they are",
     "",
     "Made by `python tests/benchmarks/survey_table.py` from the docstrings of the systems, the",
-    "shipped configurations and the tables of plans (`tests/benchmarks/results/*.csv`); do not edit.",
+    "shipped configurations and the tables of plans (`tests/benchmarks/results/*.csv`).",
     "Tiers: *frozen*, all systems on the same cached features; *pixels*, a small backbone that",
     "trains; *paper*, as printed, checked and given one step here; *text*, no picture is read.",
     "",
