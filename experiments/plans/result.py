@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison, Difference, Printed, Seeds
+from experiments.compare.runs import depends_on_seed
 from experiments.compare.tables import about
 from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
@@ -20,7 +21,6 @@ from experiments.plans.survey import fidelity
 from experiments.plans.training_time import Ratio, TrainingTime
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
-from experiments.records.journal import read_metrics
 from experiments.records.record import Measured, RunRecord
 
 __all__ = ["PlanResult", "ResultRow", "keep", "result_of"]
@@ -183,7 +183,7 @@ class _Finished:
     def trained(self) -> bool:
         """Whether its weights depend on the seed."""
         return any(
-            record.experiment.get("stages") or read_metrics(folder.metrics)
+            depends_on_seed(folder, record.experiment.get("stages", ()))
             for folder, record in zip(self.folders, self.records, strict=True)
         )
 
