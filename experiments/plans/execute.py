@@ -29,7 +29,7 @@ MEMORY = 3 << 30
 """Bytes reserved for a run on the CPU: 1.3 GiB measured on Open-i, with a margin."""
 
 MESSAGES = "messages.txt"
-PAUSE = 5.0
+PAUSE = 20.0
 """Seconds between two looks at a run that another process trains."""
 
 
