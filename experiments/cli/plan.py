@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from experiments.cli import show
 from experiments.cli.arguments import data_root, output_options, root_option, runs_option
+from kg.errors import RunStopped
 
 if TYPE_CHECKING:
     from experiments.plans.cost import Cost
@@ -74,15 +75,19 @@ def plan(**arguments: Any) -> None:
         if made.file.tune and not arguments["as_json"]:
             _print_tuning(made)
         return
-    if not arguments["table"]:
-        _run(made, arguments)
+    stopped = None if arguments["table"] else _run(made, arguments)
     _print_result(made, arguments)
+    if stopped is not None:
+        raise stopped
 
 
-def _run(made: RunPlan, arguments: Mapping[str, Any]) -> None:
-    """Run what is missing, then the runs with the chosen settings."""
+def _run(made: RunPlan, arguments: Mapping[str, Any]) -> RunStopped | None:
+    """Run what is missing, then the runs with the chosen settings.
+
+    Returns:
+        The error where a run did not finish; all others were run.
+    """
     from experiments.plans.tuning import keep_choices
-    from kg.errors import RunStopped
 
     stopped = None
     try:
@@ -93,10 +98,12 @@ def _run(made: RunPlan, arguments: Mapping[str, Any]) -> None:
         choices = made.choices(arguments["runs"])
         kept = keep_choices(choices, made.file.tune, made.folder(arguments["runs"]))
         show.note(f"chosen settings: {kept}")
-        tuned = made.tuned(choices).values()
-        run_jobs([job for jobs in tuned for job in jobs], arguments)
-    if stopped is not None:
-        raise stopped
+        tuned = [job for jobs in made.tuned(choices).values() for job in jobs]
+        try:
+            run_jobs(tuned, arguments)
+        except RunStopped as stop:
+            stopped = stop
+    return stopped
 
 
 def _print_result(made: RunPlan, arguments: Mapping[str, Any]) -> None:
@@ -128,7 +135,7 @@ def _print_tuning(made: RunPlan) -> None:
     space = (f"{one.name} {'x ' if one.factor else ''}{one.low:g} to {one.high:g}" for one in SPACE)
     show.result(f"Settings drawn from: {', '.join(space)}")
     cells = [(name, *setting.values()) for name, setting in draw(made.file.tune).items()]
-    show.table(("", *(knob.name for knob in SPACE)), cells)
+    show.table(("", *(one.name for one in SPACE)), cells)
     most = sum(len(jobs) for label, jobs in made.rows.items() if len(made.tried[label]) > 1)
     show.result(f"\nThen up to {most} runs with the settings that are best on validation")
 

@@ -14,13 +14,13 @@ from experiments.compare.runs import (
     check_by_fold,
     check_shared,
     columns_of,
+    depends_on_seed,
     finished,
     on_shared_studies,
     read,
 )
 from experiments.metrics.arrays import FloatArray, Units
 from experiments.records.folder import RunFolder
-from experiments.records.journal import read_metrics
 from experiments.records.predictions import ScoredSubset
 from kg.errors import InputError
 
@@ -53,8 +53,8 @@ class Arm:
 
     @cached_property
     def trained(self) -> bool:
-        """Whether its weights depend on the seed: it has stages or logged training metrics."""
-        return any(run.experiment.stages or read_metrics(run.folder.metrics) for run in self.runs)
+        """Whether its weights depend on the seed."""
+        return any(depends_on_seed(run.folder, run.experiment.stages) for run in self.runs)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from experiments.compare.predictions import Predictions, predictions_of
 from experiments.compare.settings import experiment_of
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder
+from experiments.records.journal import read_metrics
 from experiments.records.predictions import ScoredSubset
 from experiments.records.record import RunRecord
 from kg.errors import InputError
@@ -20,6 +21,7 @@ __all__ = [
     "check_by_fold",
     "check_shared",
     "columns_of",
+    "depends_on_seed",
     "finished",
     "on_shared_studies",
     "read",
@@ -57,6 +59,11 @@ class Run:
     def seed(self) -> int:
         """Seed of the run."""
         return self.experiment.seed
+
+
+def depends_on_seed(folder: RunFolder, stages: Sequence[object]) -> bool:
+    """Whether the weights of a run depend on its seed: stages are configured or were logged."""
+    return bool(stages or read_metrics(folder.metrics))
 
 
 def columns_of(subset: ScoredSubset, findings: Sequence[str]) -> list[int]:

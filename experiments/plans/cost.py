@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from experiments.config.schema import Experiment
 from experiments.plans.jobs import Job, State
@@ -31,8 +32,9 @@ class CostRow:
 
     @property
     def left(self) -> int:
-        """Number of runs that are not finished."""
-        return sum(self.states.values()) - self.states.get("finished", 0)
+        """Number of runs that are still to be run."""
+        ended: tuple[State, ...] = ("finished", "diverged")
+        return sum(count for state, count in self.states.items() if state not in ended)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Cost:
 
     @property
     def left(self) -> int:
-        """Number of runs that are not finished."""
+        """Number of runs that are still to be run."""
         return sum(row.left for row in self.rows)
 
     @property
@@ -65,7 +67,9 @@ class Cost:
     def sentence(self, workers: int) -> str:
         """What is left to run and how long it takes, in one sentence."""
         total = sum(sum(row.states.values()) for row in self.rows)
+        diverged = sum(row.states.get("diverged", 0) for row in self.rows)
         start = f"{self.left} of {total} runs are not finished"
+        start += f" ({diverged} more diverged)" if diverged else ""
         if not self.left:
             return start
         if self.unknown == self.left:
@@ -79,7 +83,7 @@ def cost_of(jobs: Sequence[Job], standing: Mapping[str, tuple[State, object]], r
     """Cost of jobs.
 
     The time of a run is the median of the finished runs of its experiment's name on its data set,
-    else of its system on its data set.
+    else of its system with the same losses.
 
     Args:
         jobs: All jobs.
@@ -102,26 +106,31 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-Taken = Mapping[tuple[str, str, str], Sequence[float]]
-"""Seconds of finished runs by kind of name (`experiment`, `system`), name and data set."""
+Taken = Mapping[tuple[str, ...], Sequence[float]]
+"""Seconds of finished runs by data set and name, and by data set, system and losses."""
 
 
 def _taken(records: Iterable[RunRecord]) -> Taken:
-    taken: dict[tuple[str, str, str], list[float]] = {}
+    taken: dict[tuple[str, ...], list[float]] = {}
     for record in records:
         if record.status == "finished":
-            name = str(record.experiment.get("name"))
-            for kind, called in (("experiment", name), ("system", record.system)):
-                taken.setdefault((kind, called, record.dataset), []).append(record.seconds)
+            for key in _keys(record.experiment):
+                taken.setdefault(key, []).append(record.seconds)
     return taken
 
 
+def _keys(experiment: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Keys of the time of an experiment, the nearest first."""
+    data, losses = experiment["data"]["name"], {"fitted"}
+    for stage in experiment.get("stages", ()):
+        losses |= set(stage["objectives"])
+    system = experiment["system"]["name"]
+    return (data, experiment["name"]), (data, system, *sorted(losses))
+
+
 def _seconds(experiment: Experiment, taken: Taken) -> float | None:
-    data = experiment.data.name
-    for key in (("experiment", experiment.name, data), ("system", experiment.system.name, data)):
-        if key in taken:
-            return median(taken[key])
-    return None
+    keys = _keys(experiment.model_dump(mode="json"))
+    return next((median(taken[key]) for key in keys if key in taken), None)
 
 
 def _row(

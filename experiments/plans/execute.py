@@ -29,7 +29,7 @@ MEMORY = 3 << 30
 """Bytes reserved for a run on the CPU: 1.3 GiB measured on Open-i, with a margin."""
 
 MESSAGES = "messages.txt"
-PAUSE = 5.0
+PAUSE = 20.0
 """Seconds between two looks at a run that another process trains."""
 
 
@@ -58,8 +58,9 @@ def run_missing(
 ) -> None:
     """Run every job that is not finished, those it starts from first.
 
-    A run that another process trains is waited for. Where this process is interrupted, the runs
-    that it started stop at a checkpoint, and are resumed the next time.
+    A run that another process trains is waited for, and one that diverged is not run again. Where
+    this process is interrupted, the runs that it started stop at a checkpoint, and are resumed the
+    next time.
 
     Args:
         jobs: The runs.
@@ -74,20 +75,23 @@ def run_missing(
     every = with_parents(jobs)
     standing = stand(every, runs)
     finished = {digest for digest, (state, _) in standing.items() if state == "finished"}
-    waiting = [job for job in every if job.digest not in finished]
-    total, cost = len(waiting), cost_of(every, standing, runs)
+    over = ("finished", "diverged")
+    waiting = [job for job in every if standing[job.digest][0] not in over]
+    diverged = [job for job in every if standing[job.digest][0] == "diverged"]
+    total, cost = len(waiting) + len(diverged), cost_of(every, standing, runs)
     execution = _Execution(
         waiting=waiting,
         finished=finished,
-        crew=_Crew(root, runs, list(places)),
-        progress=_Progress(cost, total, len(places), report),
+        failed=diverged,
+        workers=_Workers(root, runs, list(places)),
+        progress=_Progress(cost, len(waiting), len(places), report),
     )
     execution.run()
     if execution.failed:
         raise RunStopped(
             f"{len(execution.failed)} of {total} runs did not finish, "
             f"the first is {execution.failed[0].name}",
-            "the errors are above; the same command runs the missing ones",
+            "the errors are above; the same command runs those that did not diverge",
         )
 
 
@@ -98,27 +102,27 @@ class _Execution:
     Args:
         waiting: Jobs that are not started, parents first.
         finished: Hashes of the finished ones.
-        crew: Processes that train.
+        workers: Processes that train.
         progress: Lines on what ended.
         failed: Jobs that did not finish.
     """
 
     waiting: list[Job]
     finished: set[str]
-    crew: _Crew
+    workers: _Workers
     progress: _Progress
     failed: list[Job] = field(default_factory=list)
 
     def run(self) -> None:
         """Run them all."""
         try:
-            while self.waiting or self.crew.running:
+            while self.waiting or self.workers.running:
                 elsewhere = self._start_ready()
-                for one in self.crew.ended(PAUSE if elsewhere else None):
+                for one in self.workers.ended(PAUSE if elsewhere else None):
                     self.progress.took.setdefault(one.job.experiment.name, []).append(one.seconds)
                     self._end(one.job, one.outcome, failed=one.process.returncode != 0)
         finally:
-            self.crew.stop()
+            self.workers.stop()
 
     def _start_ready(self) -> bool:
         """Start jobs whose parents are finished; returns whether another process trains one."""
@@ -128,8 +132,8 @@ class _Execution:
             if needed & {one.digest for one in self.failed}:
                 self.waiting.remove(job)
                 self._end(job, "not run: what it starts from did not finish", failed=True)
-            elif self.crew.places and needed <= self.finished:
-                state = self.crew.start(job)
+            elif self.workers.places and needed <= self.finished:
+                state = self.workers.start(job)
                 elsewhere |= state == "elsewhere"
                 if state != "elsewhere":
                     self.waiting.remove(job)
@@ -142,7 +146,9 @@ class _Execution:
             self.failed.append(job)
         else:
             self.finished.add(job.digest)
-        self.progress.line(job, outcome, [*self.waiting, *(one.job for one in self.crew.running)])
+        self.progress.line(
+            job, outcome, [*self.waiting, *(one.job for one in self.workers.running)]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +191,7 @@ class _Training:
         self.folder.cleanup()
 
 
-class _Crew:
+class _Workers:
     """Processes that train runs, one in each place.
 
     Args:

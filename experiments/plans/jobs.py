@@ -28,8 +28,9 @@ __all__ = [
     "with_parents",
 ]
 
-State = Literal["finished", "running", "broken", "missing"]
-STATES: tuple[State, ...] = ("finished", "running", "broken", "missing")
+State = Literal["finished", "running", "diverged", "broken", "missing"]
+STATES: tuple[State, ...] = ("finished", "running", "diverged", "broken", "missing")
+"""States of a job; one that diverged would diverge again, and is not run twice."""
 
 UNDRAWN = 1_000_000
 """Placeholder of a seed or rotation that is filled in later unless the user sets it."""
@@ -151,7 +152,7 @@ def _known(folder: RunFolder, names: Mapping[str, str]) -> tuple[str, State]:
     except InputError:  # it has not begun yet, or ended before it began
         own = next((name for name in names if f"{folder.run}-".startswith(f"{name}-")), "")
         return names.get(own, ""), "running" if own and folder.in_use else "missing"
-    if record.status == "finished":
-        return record.config_hash, "finished"
+    if record.status in ("finished", "diverged"):
+        return record.config_hash, record.status
     mine = record.config_hash in names.values()
     return record.config_hash, "running" if mine and folder.in_use else "broken"

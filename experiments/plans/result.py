@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,17 +10,17 @@ from typing import Any
 
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison, Difference, Printed, Seeds
+from experiments.compare.runs import depends_on_seed
 from experiments.compare.tables import about
 from experiments.metrics.bootstrap import USUAL
 from experiments.metrics.bootstrap import Plan as Resampling
-from experiments.plans.clock import Clock
 from experiments.plans.jobs import Job, stand
 from experiments.plans.plan import RunPlan
 from experiments.plans.schema import PlanFile
 from experiments.plans.survey import fidelity
+from experiments.plans.training_time import Ratio, TrainingTime
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
-from experiments.records.journal import read_metrics
 from experiments.records.record import Measured, RunRecord
 
 __all__ = ["PlanResult", "ResultRow", "keep", "result_of"]
@@ -45,8 +46,7 @@ class ResultRow:
         supervision: Supervision of its weights, those it started from included.
         leakage: `none`, `partial` or `label_source_read`.
         parameters: Number of trained parameters, of the largest run.
-        time: Training time as a multiple of the time reference; None = not known.
-        time_with_start: The same with the runs it starts from; None where there are none.
+        time: Training time as a multiple of the time reference's; None = not known.
         value: Compared metric with its interval, scores averaged over seeds first.
         by_seed: The metric with each seed alone.
         difference: Row minus reference on the same studies; None for the reference itself, and
@@ -66,8 +66,7 @@ class ResultRow:
     supervision: tuple[str, ...] = ()
     leakage: str = ""
     parameters: int | None = None
-    time: float | None = None
-    time_with_start: float | None = None
+    time: Ratio | None = None
     value: Measured | None = None
     by_seed: Seeds = Seeds()
     difference: Difference | None = None
@@ -103,7 +102,8 @@ class PlanResult:
 
     def as_json(self) -> dict[str, Any]:
         """The result as plain values."""
-        return asdict(self)
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
 
 
 def result_of(plan: RunPlan, runs: Path, resampling: Resampling = USUAL) -> PlanResult:
@@ -121,11 +121,11 @@ def result_of(plan: RunPlan, runs: Path, resampling: Resampling = USUAL) -> Plan
     """
     file, choices = plan.file, plan.choices(runs)
     tuned = {TUNED.format(label): jobs for label, jobs in plan.tuned(choices).items()}
-    clock = Clock.of(plan.rows, file.time_reference or file.reference, runs)
+    reference = plan.rows[file.time_reference or file.reference]
+    times = TrainingTime.of(runs, (job.digest for job in reference))
     groups = [_measured(file, plan.rows, file.reference, runs, resampling)]
     if tuned:
-        reference = TUNED.format(file.reference)
-        groups.append(_measured(file, tuned, reference, runs, resampling))
+        groups.append(_measured(file, tuned, TUNED.format(file.reference), runs, resampling))
     comparisons = {id(one): one for each in groups for one in each.comparisons.values()}.values()
     return PlanResult(
         name=file.name,
@@ -133,7 +133,7 @@ def result_of(plan: RunPlan, runs: Path, resampling: Resampling = USUAL) -> Plan
         metric=file.metric,
         reference=file.reference,
         time_reference=file.time_reference or file.reference,
-        rows=tuple(_row(label, each, clock) for each in groups for label in each.planned),
+        rows=tuple(_row(label, each, times) for each in groups for label in each.planned),
         tested=tuple(about(one) for one in comparisons),
         notes=tuple(dict.fromkeys(note for one in comparisons for note in one.notes)),
         chosen={label: choice.chosen for label, choice in choices.items()},
@@ -183,7 +183,7 @@ class _Finished:
     def trained(self) -> bool:
         """Whether its weights depend on the seed."""
         return any(
-            record.experiment.get("stages") or read_metrics(folder.metrics)
+            depends_on_seed(folder, record.experiment.get("stages", ()))
             for folder, record in zip(self.folders, self.records, strict=True)
         )
 
@@ -261,7 +261,7 @@ def _measured(
     return _Group(planned, reference, finished, counts, refused, comparisons)
 
 
-def _row(label: str, group: _Group, clock: Clock) -> ResultRow:
+def _row(label: str, group: _Group, times: TrainingTime) -> ResultRow:
     """One row of the result."""
     job = group.planned[label][0]
     systems = [one.experiment.system.name for one in (job, *job.parents)]
@@ -281,8 +281,7 @@ def _row(label: str, group: _Group, clock: Clock) -> ResultRow:
         supervision=own.records[0].supervision,
         leakage=entry.leakage,
         parameters=entry.parameters,
-        time=clock.ratio(own.records),
-        time_with_start=clock.ratio(own.records, with_start=True),
+        time=times.ratio(own.records),
         value=entry.metrics[comparison.metric],
         by_seed=entry.by_seed,
         difference=differences[0] if differences else None,

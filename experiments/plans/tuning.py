@@ -31,7 +31,7 @@ __all__ = [
     "OWN",
     "SPACE",
     "Choice",
-    "Knob",
+    "Hyperparameter",
     "candidates",
     "choose",
     "draw",
@@ -45,7 +45,7 @@ OWN = "own values"
 
 
 @dataclass(frozen=True)
-class Knob:
+class Hyperparameter:
     """A value that is drawn.
 
     Args:
@@ -65,11 +65,11 @@ class Knob:
 
 
 SPACE = (
-    Knob("learning_rate", "stages", 0.3, 3.0),
-    Knob("weight_decay", "stages", 0.1, 10.0),
-    Knob("epochs", "stages", 0.5, 2.0),
-    Knob("dropout", "system", 0.0, 0.5, factor=False),
-    Knob("strength", "system", 0.1, 10.0),
+    Hyperparameter("learning_rate", "stages", 0.3, 3.0),
+    Hyperparameter("weight_decay", "stages", 0.1, 10.0),
+    Hyperparameter("epochs", "stages", 0.5, 2.0),
+    Hyperparameter("dropout", "system", 0.0, 0.5, factor=False),
+    Hyperparameter("strength", "system", 0.1, 10.0),
 )
 """The space; `strength` is that of logistic regression."""
 
@@ -91,15 +91,15 @@ def draw(count: int) -> dict[str, dict[str, float]]:
     """Settings drawn from the space by name, the same for every system."""
     rng = np.random.default_rng(0)
     return {
-        f"setting {number}": {knob.name: _drawn(knob, rng) for knob in SPACE}
+        f"setting {number}": {one.name: _drawn(one, rng) for one in SPACE}
         for number in range(1, count + 1)
     }
 
 
-def _drawn(knob: Knob, rng: np.random.Generator) -> float:
-    if knob.factor:
-        return _short(float(np.exp(rng.uniform(np.log(knob.low), np.log(knob.high)))))
-    return _short(float(rng.uniform(knob.low, knob.high)))
+def _drawn(one: Hyperparameter, rng: np.random.Generator) -> float:
+    if one.factor:
+        return _short(float(np.exp(rng.uniform(np.log(one.low), np.log(one.high)))))
+    return _short(float(rng.uniform(one.low, one.high)))
 
 
 def _short(value: float) -> float:
@@ -153,7 +153,7 @@ def keep_choices(choices: Mapping[str, Choice], count: int, folder: Path) -> Pat
     """Write space, drawn settings and choices into the folder of a plan."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = {label: asdict(choice) for label, choice in choices.items()}
-    space = [asdict(knob) for knob in SPACE]
+    space = [asdict(one) for one in SPACE]
     write_json(folder / FILE, {"space": space, "settings": draw(count), "rows": rows})
     return folder / FILE
 
@@ -164,17 +164,17 @@ def _changes(setting: Mapping[str, float], experiment: Experiment) -> dict[str, 
     changes: dict[str, Any] = {}
     if stages and part.loss_names(options):
         changes["stages"] = [_stage(stage, setting) for stage in stages]
-    for knob in SPACE:
-        if knob.of == "system" and knob.name in type(options).model_fields:
-            own = getattr(options, knob.name) if knob.factor else 1.0
-            changes[f"system.options.{knob.name}"] = _short(own * setting[knob.name])
+    for one in SPACE:
+        if one.of == "system" and one.name in type(options).model_fields:
+            own = getattr(options, one.name) if one.factor else 1.0
+            changes[f"system.options.{one.name}"] = _short(own * setting[one.name])
     return changes
 
 
 def _stage(stage: Stage, setting: Mapping[str, float]) -> dict[str, Any]:
     """Values of a stage with its factors."""
     values = stage.model_dump(mode="json")
-    factors = {knob.name: setting[knob.name] for knob in SPACE if knob.of == "stages"}
+    factors = {one.name: setting[one.name] for one in SPACE if one.of == "stages"}
     values |= {name: _short(values[name] * factor) for name, factor in factors.items()}
     return values | {"epochs": max(1, round(values["epochs"]))}
 

@@ -139,10 +139,9 @@ def _time(row: ResultRow) -> str:
     """`0.4`, or `0.1 (1.3 with the run it starts from)`."""
     if row.time is None:
         return NOTHING
-    start = row.time_with_start
-    return f"{row.time:.2g}" + (
-        "" if start is None else f" ({start:.2g} with the run it starts from)"
-    )
+    own, start, by_processor = row.time
+    started = "" if start is None else f" ({start:.2g} with the run it starts from)"
+    return f"{own:.2g}{started}{'' if by_processor else ', by the clock'}"
 
 
 def _result(result: PlanResult, compared: list[Difference]) -> Iterator[Block]:
@@ -195,7 +194,8 @@ def _line(result: PlanResult, row: ResultRow) -> list[object]:
         *(row.seeds, row.folds, result.metric),
         *([_three(value.value), _three(value.low), _three(value.high)] if value else [""] * 3),
         *(_gap(gap) if gap else [""] * 7),
-        *(row.not_compared, row.parameters, _three(row.time), _three(row.time_with_start)),
+        *(row.not_compared, row.parameters),
+        *([_three(row.time.own), _three(row.time.with_start)] if row.time else [""] * 2),
         _printed(row),
     ]
 

@@ -94,11 +94,7 @@ def test_an_interrupted_plan_stops_its_runs_and_goes_on_with_them(
     runs = tmp_path / "runs"
 
     def interrupt() -> None:
-        until(
-            lambda: (
-                [state for state, _ in stand(tiny_plan.jobs, runs).values()].count("running") == 2
-            )
-        )
+        until(lambda: len(list(runs.glob("*/checkpoints/x/y"))) == 2)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -141,6 +137,23 @@ def test_a_killed_run_counts_as_broken_and_a_finished_one_wins(
     assert stand([job], runs)[job.digest] == ("finished", folder)
     folder.record.unlink()
     assert stand([job], runs)[job.digest] == ("broken", second)
+
+
+def test_a_run_that_diverged_is_told_and_not_run_again(
+    tiny_plan: RunPlan, trainer: Path, tmp_path: Path
+) -> None:
+    runs, parent = tmp_path / "runs", tiny_plan.rows["probe"][0].parents[0]
+    execute.run_missing([parent], tmp_path, runs, ("",))
+    folder = stand([parent], runs)[parent.digest][1]
+    assert folder is not None
+    replace(folder.load_record(), status="diverged").save(folder.record)
+    jobs = [*tiny_plan.rows["probe"][:1], *tiny_plan.rows["logistic"]]
+    every = with_parents(jobs)
+    said = cost_of(every, stand(every, runs), runs).sentence(1)
+    assert said.startswith("3 of 4 runs are not finished (1 more diverged)")
+    with pytest.raises(RunStopped, match="2 of 4 runs did not finish, the first is pretrained"):
+        execute.run_missing(jobs, tmp_path, runs, ("",))
+    assert [line.split()[1] for line in ran(trainer)] == ["pretrained", "logistic", "logistic"]
 
 
 def test_a_configuration_that_starts_from_itself_is_refused(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_every_system_is_given_the_same_settings_and_keeps_to_the_space() -> Non
     assert len(settings) == 8
     assert draw(3) == dict(list(settings.items())[:3])
     for setting in settings.values():
-        assert all(knob.low <= setting[knob.name] <= knob.high for knob in SPACE)
+        assert all(one.low <= setting[one.name] <= one.high for one in SPACE)
 
 
 def test_a_setting_is_a_factor_on_what_a_system_has(plan_file: Path) -> None:

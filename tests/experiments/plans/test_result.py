@@ -59,11 +59,23 @@ def test_its_numbers_are_those_of_compare(tiny_plan: RunPlan, finished_runs: Pat
 
 
 def test_time_is_a_ratio_with_and_without_what_a_run_starts_from(
-    tiny_plan: RunPlan, finished_runs: Path
+    tiny_plan: RunPlan, runs: Path
 ) -> None:
-    result = result_of(tiny_plan, finished_runs, QUICK)
-    times = {row.name: (row.time, row.time_with_start) for row in result.rows}
-    assert times == {"tiny": (1.0, None), "probe": (2.5, 6.5), "logistic": (0.2, None)}
+    result = result_of(tiny_plan, runs, QUICK)
+    times = {row.name: row.time for row in result.rows}
+    assert times == {
+        "tiny": (1.0, None, False), "probe": (2.5, 6.5, False), "logistic": (0.2, None, False),
+    }  # fmt: skip
+
+    def measured(record: RunRecord) -> RunRecord:
+        return replace(record, times={**record.times, "train_cpu": 3.0})
+
+    # processor time is taken where it is known of both, and of what a run starts from
+    for label in ("tiny", "probe", "logistic"):
+        change(tiny_plan, label, runs, measured)
+    times = {row.name: row.time for row in result_of(tiny_plan, runs, QUICK).rows}
+    assert times["logistic"] == (1.0, None, True)
+    assert times["probe"] == (2.5, 6.5, False)
 
 
 @pytest.mark.parametrize(
