@@ -198,7 +198,6 @@ def in_the_large(count: int) -> Iterator[str]:
         ("library", many_reports, (count // 10,)),
         ("library", many_reports, (count,)),
         ("`data label FILE`", table_of_reports, (count // 10, 1)),
-        ("`data label FILE`", table_of_reports, (count, 1)),
         ("`data label FILE --workers 2`", table_of_reports, (count, 2)),
     ]
     context = multiprocessing.get_context("spawn")
@@ -223,8 +222,8 @@ def main() -> None:
     parts: list[tuple[str, Iterable[str]]] = [
         (f"Beside negspacy, {len(texts):,} reports, {TURNS} turns", beside_negspacy(texts)),
         ("By length of the text", by_length()),
-        ("By size of the lexicon", by_lexicon(texts)),
         ("Large inputs", in_the_large(chosen.reports)),
+        ("By size of the lexicon", by_lexicon(texts)),
     ]
     about = " ".join((__doc__ or "").split("\n\n")[3].split())
     lines = ["# Speed and bounds of the reader of reports", "", about]

@@ -17,30 +17,20 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from label_kinds import ANNOTATED, Texts, Values, by_hand, labelers, read_by_hand, three_rows
 from report_labels import PHRASES, RESULTS, SECTIONS, is_locked
-from rival_labelers import CheXpertRules, NegSpacy
 
-from encoders.study import Passage
 from experiments.datasets._label_columns import CHEXPERT14
-from experiments.labelling.agreement import KINDS, Agreement, agreements
-from kg.files.store import load_shipped
-from kg.mentions.labels import labeler
-from kg.mentions.linker import MentionLinker
-from kg.mentions.statement import Statement
+from experiments.labelling.agreement import KINDS, Agreement
 
-ANNOTATED = Path(__file__).parent / "annotated"
-SAID = {"present": 1, "absent": 0, "uncertain": -1}
 FIRST_RUN = (
     "| kgdx, first run: before its misses here were looked at | 0.995 / 0.893 / 0.941 "
     "| 0.990 / 0.876 / 0.929 | 0.889 / 0.762 / 0.821 | 0.973 / 0.935 / 0.954 |"
 )
 """Commit 222c261; later rules were mended by these very reports."""
-
-Values = Mapping[str, int | None]
-Texts = Mapping[str, str]
 
 
 def development(root: Path) -> dict[str, Texts]:
@@ -51,48 +41,6 @@ def development(root: Path) -> dict[str, Texts]:
             for row in csv.DictReader(lines)
             if not is_locked(row["uid"])
         }
-
-
-def systems(root: Path) -> dict[str, Callable[[Texts], Values]]:
-    """Each labeler as a function of a report's sections."""
-    graph = load_shipped()
-    linker, chexpert, spacy = MentionLinker(graph), labeler(graph, "chexpert14"), NegSpacy(graph)
-    rules = CheXpertRules(root / PHRASES, nih=False)
-    negbio = labeler(graph, "chexpert14_negbio")
-
-    def stated(texts: Texts) -> list[Statement]:
-        return linker.link([Passage(name, text) for name, text in texts.items()])
-
-    return {
-        "kgdx": lambda t: chexpert.label(stated(t)),
-        "kgdx, NegBio's columns": lambda t: negbio.label(stated(t)),
-        "CheXpert rules": lambda t: rules.label(list(t.values())),
-        "negspacy on our lexicon": lambda t: chexpert.label(spacy.link(list(t.values()))),
-    }
-
-
-def read_by_hand() -> dict[str, dict[str, str]]:
-    """What was read of each report, label by label."""
-    found: dict[str, dict[str, str]] = {}
-    with (ANNOTATED / "openi_reports.tsv").open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            found.setdefault(row["study"], {})[row["label"]] = row["said"]
-    return found
-
-
-def by_hand(label: Callable[[Texts], Values], reports: Mapping[str, Texts]) -> list[Agreement]:
-    """Agreement of each kind; a label that is not scored by hand is left out."""
-    columns = [column for column in CHEXPERT14 if column != "No Finding"]
-    pairs = []
-    for study, read in read_by_hand().items():
-        said = {column: read.get(column) for column in columns}
-        given = {
-            column: SAID[value] if value else None
-            for column, value in said.items()
-            if value != "not scored"
-        }
-        pairs.append((label(reports[study]), given))
-    return agreements(pairs, columns)
 
 
 def machine_labels(root: Path) -> dict[str, dict[str, int]]:
@@ -160,14 +108,14 @@ def main() -> None:
     asked.add_argument("--disagreements", type=Path)
     chosen = asked.parse_args()
     reports = development(chosen.root)
-    labelers = systems(chosen.root)
+    systems = labelers(chosen.root / PHRASES)
     machine = {u: v for u, v in machine_labels(chosen.root).items() if u in reports}
-    made = {uid: labelers["kgdx"](reports[uid]) for uid in machine}
+    made = {uid: systems["kgdx"](reports[uid]) for uid in machine}
     differ = disagreements(made, machine)
     if chosen.disagreements:
         text = "".join("\t".join(map(str, row)) + "\n" for row in differ)
         chosen.disagreements.write_text(text, encoding="utf-8")
-    scored = {name: by_hand(label, reports) for name, label in labelers.items()}
+    scored = {name: by_hand(label, reports) for name, label in systems.items()}
     lines = [
         "# CheXpert labels of reports: Open-i, development part",
         "",
@@ -178,7 +126,7 @@ def main() -> None:
         FIRST_RUN,
         *(hand_row(name, found) for name, found in scored.items()),
         "",
-        *three_rows(scored),
+        *three_rows(scored, "labels by hand"),
         "",
         f"## Agreement with machine labels on {len(machine)} reports",
         "",
@@ -199,17 +147,6 @@ def hand_row(name: str, found: Sequence[Agreement]) -> str:
         for one in found
     ]
     return f"| {name} | " + " | ".join(cells) + " |"
-
-
-def three_rows(scored: Mapping[str, Sequence[Agreement]]) -> Iterable[str]:
-    """Markdown: micro and macro F1 of each kind, as MIMIC-CXR-JPG prints them."""
-    yield "| F1 | labels by hand | " + " | ".join(f"{n}: micro / macro" for n in scored) + " |"
-    yield "|---|---|" + "---|" * len(scored)
-    for place, kind in enumerate(KINDS):
-        found = [agreement[place] for agreement in scored.values()]
-        cells = " | ".join(f"{one.micro.f1:.3f} / {one.macro_f1:.3f}" for one in found)
-        findings = len(found[0].scored)
-        yield f"| {kind} | {found[0].micro.given} of {findings} findings | {cells} |"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import psutil
+from label_kinds import kinds_of, labelers
 from numpy.typing import NDArray
 from rival_labelers import CheXpertRules, NegSpacy
 
@@ -263,6 +264,8 @@ def main() -> None:
         *table(counts, columns),
         "",
         *([] if chosen.locked else by_sections(read, columns)),
+        "",
+        *kinds_of({one.uid: one.texts for one in read}, labelers(chosen.root / PHRASES)),
         "",
         "| labeler | reports per second of one core | kgdx is faster by | MiB |",
         "|---|---|---|---|",
