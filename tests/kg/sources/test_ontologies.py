@@ -336,7 +336,10 @@ MODEL = {"oifm_id": "1", "name": "nodule", "attributes": []}
         ({**NODE, "lbl": {"a": 1}}, "label: text belongs"),
         ({**NODE, "lbl": ["lung"]}, "label: text belongs"),
         ({**NODE, "lbl": None}, "label: text belongs here, it is None"),
-        ({**NODE, "meta": {"synonyms": [{"pred": "hasExactSynonym", "val": 1}]}}, "synonyms.0: text"),
+        (
+            {**NODE, "meta": {"synonyms": [{"pred": "hasExactSynonym", "val": 1}]}},
+            "synonyms.0: text",
+        ),
         ({**NODE, "meta": {"xrefs": [{"val": None}]}}, "xrefs.0: text"),
         ({**NODE, "meta": {"definition": {"val": 7}}}, "definition: text"),
         ({**NODE, "id": 1}, "is no OBO graph document"),
