@@ -19,6 +19,9 @@ from kg.files.regular import bytes_of
 LARGEST = 4 << 30
 """Largest unpacked size of a compressed table, in bytes."""
 
+LARGEST_YAML = 1_000_000
+"""Characters of a YAML file, which takes some seconds then."""
+
 DEEPEST_YAML = 20
 """Levels of a YAML file."""
 
@@ -136,13 +139,15 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML file, by the safe loader.
 
     Raises:
-        InputError: If the file is missing or is not YAML, holds an alias, or is nested too
-            deeply; names the line.
+        InputError: If the file is missing, too long or not YAML, holds an alias, or is nested
+            too deeply; names the line.
     """
     import yaml
 
     with opened(path) as handle:
         text = handle.read()
+    if len(text) > LARGEST_YAML:
+        raise InputError(f"{path.name}: {len(text):,} characters long", "split it")
     try:
         _check_events(yaml.parse(text, Loader=yaml.SafeLoader), path.name)
         return yaml.safe_load(text)

@@ -63,6 +63,7 @@ def test_bytes_that_are_no_text_are_named() -> None:
         ("a: !!python/object:os.system x", "t.yaml, line 1: could not determine a constructor"),
         ("a: !!binary a", "t.yaml, line 1: failed to decode base64"),
         ("a: [", "t.yaml, line 1: expected the node content"),
+        ("a: 1\n" * 250_000, "t.yaml: 1,250,000 characters long"),
         (f"a: {'9' * 5_000}", "t.yaml: Exceeds the limit"),
     ],
 )
