@@ -139,8 +139,8 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML file, by the safe loader.
 
     Raises:
-        InputError: If the file is missing, too long or not YAML, holds an alias, or is nested
-            too deeply; names the line.
+        InputError: If the file is missing, too long or not YAML, holds an alias or a tag, or is
+            nested too deeply; names the line.
     """
     import yaml
 
@@ -161,7 +161,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _check_events(events: Iterable[Any], name: str) -> None:
-    """Refuse what makes much of little: aliases, and nesting without end.
+    """Refuse tags, which their values need not fit, aliases, and nesting without end.
 
     Raises:
         InputError: If there is such a thing; names the line.
@@ -173,6 +173,8 @@ def _check_events(events: Iterable[Any], name: str) -> None:
         where = f"{name}, line {event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):
             raise InputError(f"{where}: the alias *{event.anchor}", "write the value out")
+        if getattr(event, "tag", None) is not None:
+            raise InputError(f"{where}: the tag {event.tag!r}", "leave the tag out: plain values")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST_YAML:

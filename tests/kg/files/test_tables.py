@@ -60,8 +60,13 @@ def test_bytes_that_are_no_text_are_named() -> None:
         ("x: &a [*a]", "the alias"),
         ("day: 2001-99-99", "t.yaml: month must be in"),
         ("? [a]\n: b", "t.yaml, line 1: found unhashable key"),
-        ("a: !!python/object:os.system x", "t.yaml, line 1: could not determine a constructor"),
-        ("a: !!binary a", "t.yaml, line 1: failed to decode base64"),
+        ("a: !!python/object:os.system x", "t.yaml, line 1: the tag 'tag:yaml.org,2002:python"),
+        *(
+            (f"b: 1\na: !!{tag} x", f"t.yaml, line 2: the tag '.*{tag}'")
+            for tag in ("timestamp", "bool", "int", "float", "binary", "set", "omap", "null")
+        ),
+        ("a: !own x", "t.yaml, line 1: the tag '!own'"),
+        ("a: 0x_", "t.yaml: invalid literal"),
         ("a: [", "t.yaml, line 1: expected the node content"),
         ("a: 1\n" * 250_000, "t.yaml: 1,250,000 characters long"),
         (f"a: {'9' * 5_000}", "t.yaml: Exceeds the limit"),
