@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 
 from encoders.study import Passage
 from experiments.labelling.texts import LabelText
-from experiments.workers import end_with_parent
+from experiments.workers import process_pool
+from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.mentions.linker import MentionLinker
 from kg.mentions.statement import Statement
@@ -28,13 +28,20 @@ def link_texts(
     Args:
         texts: What to read.
         workers: Processes that read; with one it is this one.
+
+    Raises:
+        InputError: If one of them is killed.
     """
     passages = [text.passages for text in texts]
     if workers == 1 or len(texts) <= SHARE:
         return list(zip(texts, map(_link, passages), strict=True))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
-        return list(zip(texts, pool.map(_link, passages, chunksize=SHARE), strict=True))
+    try:
+        with process_pool(workers) as pool:
+            return list(zip(texts, pool.map(_link, passages, chunksize=SHARE), strict=True))
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that reads texts was killed", "check memory, or read with --workers 1"
+        ) from None
 
 
 def _link(passages: tuple[Passage, ...]) -> list[Statement]:
