@@ -102,7 +102,7 @@ class Stage(Options):
     steps: Number = 0
     batch_size: Count = 32
     optimiser: Part = Part(name="adamw")
-    learning_rate: Positive = 3e-4
+    learning_rate: NotNegative = 3e-4
     rates: Mapping[str, NotNegative] = {}
     weight_decay: NotNegative = 0.05
     schedule: Part = Part(name="cosine")

@@ -6,17 +6,18 @@ number of texts takes no more memory than some shares.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from experiments.labelling.tables import label_rows, statement_rows
 from experiments.labelling.texts import LabelText, RawText, Reading, read_text
-from experiments.workers import end_with_parent
+from experiments.workers import process_pool
+from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.mentions.linker import MentionLinker
 from kg.mentions.statement import Statement
@@ -56,6 +57,9 @@ def link_texts(texts: Iterable[RawText], reading: Reading, workers: int = 1) -> 
         texts: What to read.
         reading: How to read it.
         workers: Processes that read; with one, and for a single share, it is this one.
+
+    Raises:
+        InputError: If one of them is killed.
     """
     return chain.from_iterable(_shared(partial(_link, reading=reading), texts, workers))
 
@@ -85,21 +89,29 @@ def _rows(texts: Iterable[RawText], reading: Reading, labels: str | None) -> Sha
 def _shared(
     work: Callable[[list[RawText]], Made], texts: Iterable[RawText], workers: int
 ) -> Iterator[Made]:
-    """What is made of each share, in order."""
+    """What is made of each share, in order.
+
+    Raises:
+        InputError: If a process that reads is killed.
+    """
     shares = _shares(texts)
     first = [share for _, share in zip(range(2), shares, strict=False)]
     if workers == 1 or len(first) < 2:
         yield from map(work, chain(first, shares))
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
-        under_way: deque[Future[Made]] = deque()
-        for share in chain(first, shares):
-            under_way.append(pool.submit(work, share))
-            if len(under_way) > UNDER_WAY * workers:
+    under_way: deque[Future[Made]] = deque()
+    try:
+        with process_pool(workers) as pool:
+            for share in chain(first, shares):
+                under_way.append(pool.submit(work, share))
+                if len(under_way) > UNDER_WAY * workers:
+                    yield under_way.popleft().result()
+            while under_way:
                 yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that reads texts was killed", "check memory, or read with --workers 1"
+        ) from None
 
 
 def _shares(texts: Iterable[RawText]) -> Iterator[list[RawText]]:

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from encoders.batch import Statements, StudyBatch, Text
 from encoders.reading.augmentation import Augmentation, draw_change
 from encoders.sentences import one_sentence
 from encoders.study import Study
+from experiments.loading.loader import TrainingLoader
 
 __all__ = ["Cohort", "Pictures", "StudyOrder", "batches"]
 
@@ -139,18 +140,12 @@ class Cohort:
             sample=sample,
         )
 
-    def loader(self, order: StudyOrder) -> DataLoader[Any]:
+    def loader(self, order: StudyOrder) -> TrainingLoader:
         """Training batches, collated in this process: the tensors are in memory already."""
-        places: Any = range(len(self))
-        return DataLoader(
-            places,
-            batch_sampler=order,
-            collate_fn=lambda chosen: self.batch(
-                chosen, training=True, generator=order.generator()
-            ),
-            num_workers=0,
-            # a loader draws a seed for each epoch, which must not come from the run's generator
-            generator=torch.Generator(),
+        return TrainingLoader(
+            range(len(self)),
+            order,
+            lambda chosen: self.batch(chosen, training=True, generator=order.generator()),
         )
 
     def _paired(self, at: Tensor, generator: np.random.Generator | None) -> Text | None:

@@ -10,25 +10,23 @@ at all.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from encoders.batch import StudyBatch
 from experiments.loading.cohort import StudyOrder
+from experiments.loading.loader import TrainingLoader
 from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.preparation.copy import StudyTable
 from experiments.preparation.shards import Sample, Shards
-from experiments.workers import end_with_parent
 from kg.errors import InputError
 
 __all__ = ["StreamedCohort", "StreamOrder"]
@@ -96,17 +94,10 @@ class StreamedCohort:
         places = range(len(self))
         return StreamOrder(places, batch_size, seed=seed, rank=rank, processes=processes)
 
-    def loader(self, order: StudyOrder) -> DataLoader[Any]:
+    def loader(self, order: StudyOrder) -> TrainingLoader:
         """Training batches, read by the worker processes."""
-        lanes: Any = _Lanes(self, order)
-        return DataLoader(
-            lanes,
-            batch_sampler=order,
-            collate_fn=lambda batch: batch,
-            num_workers=lanes.workers,
-            worker_init_fn=_start_worker,
-            generator=torch.Generator(),
-        )
+        lanes = _Lanes(self, order)
+        return TrainingLoader(lanes, order, lambda batch: batch, lanes.workers)
 
     def batch(self, chosen: Sequence[int], *, training: bool = False) -> StudyBatch:
         """Batch of the studies at these places, read from the raw files."""
@@ -152,12 +143,6 @@ def _batch_images(shards: Shards, samples: Sequence[Sample]) -> _BatchImages:
     return _BatchImages(
         shards.side, shards.view, torch.cat(held), {p: at for at, p in enumerate(paths)}
     )
-
-
-def _start_worker(worker: int) -> None:
-    """End a worker with the process that trains; Ctrl-C is left to that process."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_parent()
 
 
 class _Lanes:

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,7 +23,7 @@ from encoders.reading.picture import look, read_picture
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.transforms import resize, to_square
 from experiments.privacy.pseudonyms import is_keyed, pseudonym, sealed, unsealed
-from experiments.workers import end_with_parent
+from experiments.workers import process_pool
 from kg.errors import InputError
 from kg.files.json_text import json_of
 
@@ -255,7 +252,7 @@ def scan_each(
     place, doubtful = 0, 0
     while place < len(todo):
         try:
-            with _pool(1 if doubtful else workers) as pool:
+            with process_pool(1 if doubtful else workers) as pool:
                 left = todo[place : place + 1] if doubtful else todo[place:]
                 for scanned in pool.map(scan, left, chunksize=CHUNK):
                     yield scanned
@@ -269,14 +266,3 @@ def scan_each(
             else:
                 # a pool submits little more than its workers hold
                 doubtful = CHUNK * (2 * workers + 1)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Process pool that ends with this process, even where it is killed."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=end_with_parent)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)

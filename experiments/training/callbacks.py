@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from experiments.loading.loader import TrainingLoader
 from experiments.records.checkpoint import save_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics
@@ -40,7 +41,8 @@ class CheckpointCallback(pl.Callback):
     """Validates, saves checkpoints and stops.
 
     Signals are only noted while a step runs and answered when it is complete, so a checkpoint
-    never holds half a step or half of the batches whose gradients a step sums.
+    never holds half a step or half of the batches whose gradients a step sums. While the next
+    batch is read they are answered at once.
 
     Args:
         folder: The run's folder; of its checkpoints `last` resumes, `best` predicts.
@@ -68,6 +70,9 @@ class CheckpointCallback(pl.Callback):
         self.waited = 0
         self.requested: int | None = None
         self._before: dict[int, Any] = {}
+        self._loader: TrainingLoader | None = None
+        self._in_step = False
+        self._unsaved: pl.Trainer | None = None
 
     @property
     def state_key(self) -> str:
@@ -98,6 +103,29 @@ class CheckpointCallback(pl.Callback):
         if self.requested is not None:  # a second signal will not wait
             raise StopRequested(number)
         self.requested = number
+        if self._loader is not None and self._loader.waits:
+            self._answer()
+
+    def listen(self, loader: TrainingLoader) -> None:
+        """Answer signals while the loader waits for a batch, which may never come."""
+        self._loader, loader.on_wait = loader, self._answer
+
+    def _answer(self) -> None:
+        """Stop where a signal came and no step is half done, with a checkpoint of the last one.
+
+        Several processes stop together, after a step.
+        """
+        if self.requested is None or self._in_step or not self.process.is_single:
+            return
+        if self._unsaved is not None:
+            self._unsaved.save_checkpoint(self.checkpoints / "last")
+        raise StopRequested(self.requested)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """From here on a step is half done."""
+        self._in_step = True
 
     def restore_handlers(self) -> None:
         """Restore the signal handlers that were set before."""
@@ -119,6 +147,7 @@ class CheckpointCallback(pl.Callback):
         """
         if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
+        self._in_step, self._unsaved = False, trainer
         due = self.every and trainer.global_step % self.every == 0
         number = self._received_signal(trainer.global_step)
         if due or number:
@@ -170,6 +199,7 @@ class CheckpointCallback(pl.Callback):
         trainer.save_checkpoint(self.checkpoints / "last")
         if number := self._received_signal():
             raise StopRequested(number)
+        self._in_step, self._unsaved = False, None
 
     def _save_best(self, task: Task, value: float, epoch: int) -> None:
         """Save the weights where the monitored value is the best so far, or after every epoch.

@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
+from experiments.loading.loader import reading_failed
 from experiments.loading.sampling import epoch_sample
 from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
@@ -66,7 +67,8 @@ def fit_stage(
 
     Raises:
         InputError: If the stage trains nothing.
-        RunStopped: If a single study does not fit into memory, or gradients stay not finite.
+        RunStopped: If a single study does not fit into memory, a process that reads studies died
+            or hangs, or training diverged.
     """
     stage = context.system.stages[place]
     trained = [parameter for parameter in context.system.parameters() if parameter.requires_grad]
@@ -76,6 +78,8 @@ def fit_stage(
             _fit(folder, context, place, measure, process=process, resume=resume, split=split)
             break
         except (RuntimeError, MemoryError) as error:
+            if lost := reading_failed(error):
+                raise lost from error
             if not _memory_ran_out(error):
                 raise
             split *= 2
@@ -141,6 +145,8 @@ def _fit(
     task = Task(context.system, place, steps, order, process)
     progress = _progress(process)
     callback = CheckpointCallback(folder, measure, context.identity(), stage=place, process=process)
+    loader = cohort.loader(order)
+    callback.listen(loader)
     if resume is not None and process.is_main:
         rewind_journal(folder, resume)
     trainer = pl.Trainer(
@@ -164,7 +170,7 @@ def _fit(
         for message in KNOWN:
             warnings.filterwarnings("ignore", message=message)
         try:
-            trainer.fit(task, cohort.loader(order), ckpt_path=path)
+            trainer.fit(task, loader, ckpt_path=path)
         finally:
             callback.restore_handlers()
 

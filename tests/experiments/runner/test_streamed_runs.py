@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from PIL import Image
 from encoders.batch import StudyBatch
 from experiments.config.schema import Experiment
 from experiments.datasets.table import Table
-from experiments.loading import stream
+from experiments.loading import loader, stream
 from experiments.preparation.prepare import Plan, prepare
 from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder, find_run
@@ -26,7 +28,7 @@ from experiments.records.journal import read_metrics
 from experiments.records.predictions import read_predictions
 from experiments.runner.run import resume_run, run_experiment
 from experiments.training.task import Task
-from kg.errors import InputError
+from kg.errors import InputError, RunStopped
 
 STILL = {
     "width": 16,
@@ -130,6 +132,125 @@ def test_killed_in_an_epoch_and_resumed_ends_at_the_same_weights(
         assert all(torch.equal(one[key], other[key]) for key in one), name
     assert read_metrics(straight.metrics) == read_metrics(folder.metrics)
     assert straight.predictions.read_bytes() == folder.predictions.read_bytes()
+
+
+def in_the_worker(monkeypatch: pytest.MonkeyPatch, turn: int, act: Callable[[], object]) -> None:
+    """Let the process that reads do something before its batch of some turn."""
+    plain, main = stream._Lanes.__getitems__, os.getpid()
+
+    def read(lanes: stream._Lanes, drawn: list[stream.Draw]) -> StudyBatch:
+        if os.getpid() != main and drawn[0][:2] == (0, turn * 8):
+            act()
+        return plain(lanes, drawn)
+
+    monkeypatch.setattr(stream._Lanes, "__getitems__", read)
+
+
+def hang() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)  # ends by nothing but SIGKILL
+
+
+def ended(runs: Path, caught: pytest.ExceptionInfo[BaseException]) -> RunFolder:
+    """The folder of a run that broke off: it says how to go on, and no worker is left."""
+    (folder,) = [RunFolder(path.parent) for path in runs.glob("*/config.yaml")]
+    assert caught.value.__notes__ == [f"kgdx experiment resume {folder.path}"]
+    assert folder.load_record().status == "stopped"
+    assert not multiprocessing.active_children()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(root: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.reports.run_page.write_run_page", lambda path: path)
+        patch.setattr("experiments.loading.data_source.os.cpu_count", lambda: 1)
+        return go(root, tmp_path_factory.mktemp("straight"))
+
+
+FATES: dict[str, tuple[Callable[[], object], str]] = {
+    "killed": (lambda: os.kill(os.getpid(), signal.SIGKILL), "was killed"),
+    "ended": (lambda: os._exit(3), "was killed"),
+    "hangs": (hang, "hangs: nothing came from it in 1 seconds"),
+}
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a_reader_that_dies_or_hangs_ends_the_run_which_is_resumed(
+    root: Path, tmp_path: Path, straight: RunFolder, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    act, said = FATES[fate]
+    with monkeypatch.context() as patch:
+        in_the_worker(patch, 2, act)
+        patch.setattr(loader, "PATIENCE", 1 if fate == "hangs" else 600)
+        with pytest.raises(RunStopped, match=said) as caught:
+            go(root, tmp_path)
+    assert caught.value.exit_code == 4
+    folder = ended(tmp_path, caught)
+    assert said in folder.load_record().reason
+    resume_run(folder, root)
+    one, other = weights(straight, "last"), weights(folder, "last")
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("turn", [0, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_answered_while_a_reader_hangs(
+    root: Path,
+    tmp_path: Path,
+    straight: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    turn: int,
+    number: signal.Signals,
+) -> None:
+    main = os.getpid()
+
+    def interrupt() -> None:
+        os.kill(main, number)
+        hang()
+
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            in_the_worker(patch, turn, interrupt)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                go(root, tmp_path)
+    finally:
+        signal.signal(number, before)
+    folder = ended(tmp_path, caught)
+    steps = load_checkpoint(folder.checkpoints / "last").state["global_step"]
+    assert steps <= turn  # a reader is ahead of the training
+    resume_run(folder, root)
+    one, other = weights(straight, "last"), weights(folder, "last")
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_signal_between_two_steps_keeps_the_last_one(
+    root: Path, tmp_path: Path, straight: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, waits = loader.TrainingLoader.__iter__, 0
+
+    def watched(self: loader.TrainingLoader) -> Iterator[Any]:
+        answer = self.on_wait
+
+        def wait() -> None:
+            nonlocal waits
+            waits += 1
+            if waits == 4:  # after the third step
+                os.kill(os.getpid(), signal.SIGINT)
+            answer()
+
+        self.on_wait = wait
+        return plain(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loader.TrainingLoader, "__iter__", watched)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            go(root, tmp_path)
+    folder = ended(tmp_path, caught)
+    assert load_checkpoint(folder.checkpoints / "last").state["global_step"] == 3
+    resume_run(folder, root)
+    one, other = weights(straight, "last"), weights(folder, "last")
+    assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 Lanes = stream._Lanes
