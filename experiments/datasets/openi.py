@@ -14,6 +14,7 @@ is an expert reading of the image.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -239,9 +240,11 @@ def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, di
         return {uid.removeprefix("CXR"): _row_labels(row) for uid, row in rows.items()}
     if labels == "chexpert14":
         return _machine_labels(root / "chexpert14_file2label.json")
-    read = {"edema": mesh.edema, "mesh_full": partial(mesh.concepts, full=True)}.get(
-        labels, mesh.concepts
-    )
+    own: dict[str, Callable[[Iterable[str]], dict[str, Stated]]] = {
+        "edema": mesh.edema,
+        "mesh_full": partial(mesh.concepts, full=True),
+    }
+    read = own.get(labels, mesh.concepts)
     return {
         uid: read(report.headings)
         for uid, report in reports.items()
