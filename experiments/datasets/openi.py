@@ -14,7 +14,6 @@ is an expert reading of the image.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -240,11 +239,7 @@ def _labels(root: Path, labels: str, reports: dict[str, Report]) -> dict[str, di
         return {uid.removeprefix("CXR"): _row_labels(row) for uid, row in rows.items()}
     if labels == "chexpert14":
         return _machine_labels(root / "chexpert14_file2label.json")
-    own: dict[str, Callable[[Iterable[str]], dict[str, Stated]]] = {
-        "edema": mesh.edema,
-        "mesh_full": partial(mesh.concepts, full=True),
-    }
-    read = own.get(labels, mesh.concepts)
+    read = mesh.edema if labels == "edema" else partial(mesh.concepts, full=labels == "mesh_full")
     return {
         uid: read(report.headings)
         for uid, report in reports.items()
