@@ -114,7 +114,8 @@ class Chauhan(DualEncoder):
     def measured(self, image: Tensor, text: Tensor) -> Tensor:
         """How alike every picture and every report are, `[B, B]`."""
         if self.options.measure == "distance":
-            return -torch.linalg.vector_norm(image[:, None] - text[None], dim=-1)
+            distance: Tensor = torch.linalg.vector_norm(image[:, None] - text[None], dim=-1)
+            return -distance
         if self.options.measure == "cosine":
             image, text = F.normalize(image, dim=-1), F.normalize(text, dim=-1)
         return image @ text.T

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ class JoImTeRNet(DualEncoder):
 
     options: Options
     # a mean of two directions weighs two, and triplets twice as much as cross-entropy
-    BETWEEN: Mapping[str, float] = {
+    BETWEEN: ClassVar[Mapping[str, float]] = {
         "contrast": 2 * MATCHING,
         "local_contrast": 2 * MATCHING,
         "triplets": 2 * MATCHING,
@@ -125,7 +125,7 @@ class JoImTeRNet(DualEncoder):
 
     def between(self, pairs: Pairs, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:
         """Cross-entropy and triplets of wholes, and of words and regions; and hidden words."""
-        of = {"same": gathered(pairs.same), "mask": gathered(pairs.mask)}
+        of: dict[str, Any] = {"same": gathered(pairs.same), "mask": gathered(pairs.mask)}
         whole, local = cache(lambda: self._cosines(pairs)), cache(lambda: self._aligned(pairs))
         margin = self.options.margin
         return {
@@ -176,7 +176,8 @@ class JoImTeRNet(DualEncoder):
         if self.options.reads == "image_and_text" and batch.text is not None:
             assert self.text_tower is not None
             text = self.text_tower(batch.text)
-        return self.head(image, text)
+        answers: Tensor = self.head(image, text)
+        return answers
 
 
 class Head(nn.Module):

@@ -208,9 +208,8 @@ class Critic(nn.Module):
         """
         # [B, A, S, H]: side by side in one layer is the sum of two
         pair = self.of_region(regions)[:, None] + self.of_sentence(sentences)[None, :, None]
-        scores = self.further(pair.relu())[..., 0].masked_fill(
-            ~mask[:, None], torch.finfo(pair.dtype).min
-        )
+        scores: Tensor = self.further(pair.relu())[..., 0]
+        scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
         return scores.amax(-1).masked_fill(~mask.any(1)[:, None], 0.0)
 
 

@@ -147,8 +147,10 @@ class DualEncoder(System):
                 dropout=dropout,
                 pool=pool,
             )
-            self.image_projection = Projection(width, options.space, options.hidden, norm)
-            self.text_projection = Projection(width, options.space, options.hidden, norm)
+            self.image_projection: nn.Module = Projection(
+                width, options.space, options.hidden, norm
+            )
+            self.text_projection: nn.Module = Projection(width, options.space, options.hidden, norm)
         self.log_scale: nn.Parameter | None = None
         if options.learned_temperature and self.text_tower is not None:
             self.log_scale = nn.Parameter(torch.tensor(-math.log(options.temperature)))
