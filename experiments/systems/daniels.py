@@ -63,8 +63,8 @@ class Daniels(ClassifiesTrained):
         Args:
             topics: Number of topics.
             terms: Number of terms, the commonest ones.
-            rarest: Fewest training studies with a term.
-            commonest: Largest share of the training studies with a term.
+            rarest: Smallest share of the training reports with a term.
+            commonest: Largest share of the training reports with a term.
             denied: Whether a word that a negation stands before is another term.
             sections: Sections of the report whose words are terms.
             updates: Multiplicative updates by which the topics of a study are read.
@@ -75,7 +75,7 @@ class Daniels(ClassifiesTrained):
 
         topics: int = 50
         terms: int = 400
-        rarest: int = 5
+        rarest: float = 0.003
         commonest: float = 0.5
         denied: bool = True
         sections: tuple[str, ...] = ("findings",)
@@ -129,12 +129,15 @@ class Daniels(ClassifiesTrained):
         rows = torch.cat([self.words.of(batch.paired_text) for batch in batches])
         rows = rows[rows.any(1)]
         count = rows.sum(0).masked_fill(~self.words.counted, 0)
-        fits = (count >= self.options.rarest) & (count <= self.options.commonest * len(rows))
+        least, most = (len(rows) * share for share in (self.options.rarest, self.options.commonest))
+        fits = (count >= max(1, least)) & (count <= max(1, most))
         order = count.masked_fill(~fits, 0).argsort(descending=True, stable=True)
         chosen = order[: min(self.options.terms, int(fits.sum()))]
         self.terms.fill_(-1)[: len(chosen)] = chosen
         if not len(chosen):
-            raise InputError("no term of the reports is frequent enough", "lower options.rarest")
+            raise InputError(
+                "the training reports have no terms", "see options.sections and rarest"
+            )
         self.frequency.zero_()[: len(chosen)] = inverse_frequency(count[chosen], len(rows))
         within = tf_idf(rows[:, chosen].float(), self.frequency[: len(chosen)]).double().numpy()
         start = "nndsvda" if self.options.topics <= min(within.shape) else "random"
