@@ -39,6 +39,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Count, Share, ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -73,16 +74,16 @@ class Daniels(ClassifiesTrained):
             token_dropout: Share of image tokens hidden in training.
         """
 
-        topics: int = 50
-        terms: int = 400
-        rarest: float = 0.003
-        commonest: float = 0.5
+        topics: Width = 50
+        terms: Width = 400
+        rarest: Share = 0.003
+        commonest: Share = 0.5
         denied: bool = True
         sections: tuple[str, ...] = ("findings",)
-        updates: int = 30
-        width: int = 128
-        dropout: float = 0.2
-        token_dropout: float = 0.2
+        updates: Count = 30
+        width: Width = 128
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
 
     MODULES: ClassVar[Mapping[str, Module]] = {"image_tower": Module("reader.", "image")}
     terms: Tensor
