@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fusion.devices import mean_of
 from fusion.layers.tf_idf import inverse_frequency, tf_idf
+from kg.bounds import Positive, ShareBelow1, Width
 from kg.options import Options
 
 __all__ = [
@@ -42,11 +43,11 @@ class SpaceOptions(Options):
         dropout: Dropout on that layer.
     """
 
-    cases: int = 2048
-    gamma: float = 0.1
-    latent: int = 256
-    hidden: int = 32
-    dropout: float = 0.2
+    cases: Width = 2048
+    gamma: Positive = 0.1
+    latent: Width = 256
+    hidden: Width = 32
+    dropout: ShareBelow1 = 0.2
 
 
 class Embedded(NamedTuple):

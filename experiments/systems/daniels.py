@@ -39,6 +39,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Count, Share, ShareBelow1, Width
 from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
@@ -63,8 +64,8 @@ class Daniels(ClassifiesTrained):
         Args:
             topics: Number of topics.
             terms: Number of terms, the commonest ones.
-            rarest: Fewest training studies with a term.
-            commonest: Largest share of the training studies with a term.
+            rarest: Smallest share of the training reports with a term.
+            commonest: Largest share of the training reports with a term.
             denied: Whether a word that a negation stands before is another term.
             sections: Sections of the report whose words are terms.
             updates: Multiplicative updates by which the topics of a study are read.
@@ -73,16 +74,16 @@ class Daniels(ClassifiesTrained):
             token_dropout: Share of image tokens hidden in training.
         """
 
-        topics: int = 50
-        terms: int = 400
-        rarest: int = 5
-        commonest: float = 0.5
+        topics: Width = 50
+        terms: Width = 400
+        rarest: Share = 0.003
+        commonest: Share = 0.5
         denied: bool = True
         sections: tuple[str, ...] = ("findings",)
-        updates: int = 30
-        width: int = 128
-        dropout: float = 0.2
-        token_dropout: float = 0.2
+        updates: Count = 30
+        width: Width = 128
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
 
     MODULES: ClassVar[Mapping[str, Module]] = {"image_tower": Module("reader.", "image")}
     terms: Tensor
@@ -129,12 +130,15 @@ class Daniels(ClassifiesTrained):
         rows = torch.cat([self.words.of(batch.paired_text) for batch in batches])
         rows = rows[rows.any(1)]
         count = rows.sum(0).masked_fill(~self.words.counted, 0)
-        fits = (count >= self.options.rarest) & (count <= self.options.commonest * len(rows))
+        least, most = (len(rows) * share for share in (self.options.rarest, self.options.commonest))
+        fits = (count >= max(1, least)) & (count <= max(1, most))
         order = count.masked_fill(~fits, 0).argsort(descending=True, stable=True)
         chosen = order[: min(self.options.terms, int(fits.sum()))]
         self.terms.fill_(-1)[: len(chosen)] = chosen
         if not len(chosen):
-            raise InputError("no term of the reports is frequent enough", "lower options.rarest")
+            raise InputError(
+                "the training reports have no terms", "see options.sections and rarest"
+            )
         self.frequency.zero_()[: len(chosen)] = inverse_frequency(count[chosen], len(rows))
         within = tf_idf(rows[:, chosen].float(), self.frequency[: len(chosen)]).double().numpy()
         start = "nndsvda" if self.options.topics <= min(within.shape) else "random"

@@ -47,6 +47,7 @@ from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Setting
+from kg.bounds import Share, Width
 from kg.errors import InputError
 from kg.options import Part
 
@@ -89,10 +90,10 @@ class Lara(ClassifiesTrained):
                 pairs of cases as in the authors' code.
         """
 
-        codebook: int = 400
-        terms: int = 2000
-        rarest: float = 0.01
-        commonest: float = 0.5
+        codebook: Width = 400
+        terms: Width = 2000
+        rarest: Share = 0.01
+        commonest: Share = 0.5
         image_kernel: Kernel = "cosine"
         text_kernel: Kernel = "linear"
         distance: Distance = "cosine"

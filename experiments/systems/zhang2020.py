@@ -45,6 +45,7 @@ from fusion.layers.readers import ImageReader
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Module, Setting
+from kg.bounds import Few, ShareBelow1, Width
 from kg.options import Options as BaseOptions
 
 __all__ = ["Zhang2020"]
@@ -76,11 +77,11 @@ class Zhang2020(ClassifiesTrained):
             degrees: Edges are divided by the degrees of their ends, or by outgoing degrees alone.
         """
 
-        width: int = 128
-        state: int = 64
-        layers: int = 3
-        dropout: float = 0.2
-        token_dropout: float = 0.2
+        width: Width = 128
+        state: Width = 64
+        layers: Few = 3
+        dropout: ShareBelow1 = 0.2
+        token_dropout: ShareBelow1 = 0.2
         graph: Arm = "organs"
         read: Literal["node", "mean"] = "node"
         degrees: Degrees = "ends"

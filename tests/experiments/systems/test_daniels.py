@@ -81,7 +81,7 @@ def build(**options: Any) -> Daniels:
         vocabulary=ENCODER.vocabulary(),
     )
     torch.manual_seed(0)
-    sizes = {"topics": 3, "terms": 12, "rarest": 1, "commonest": 1.0, "width": 8}
+    sizes = {"topics": 3, "terms": 12, "rarest": 0.0, "commonest": 1.0, "width": 8}
     system = Daniels(Daniels.Options(**{**sizes, **options}), setting)
     system.prepare([studies()])
     return system
@@ -219,6 +219,6 @@ def test_reasons_are_the_words_of_the_topics_that_weigh_most() -> None:
     assert {"effusion", "blunting", "cardiomegaly"} <= named
 
 
-def test_reports_without_frequent_terms_are_refused() -> None:
-    with pytest.raises(InputError, match="no term of the reports is frequent enough"):
-        build(rarest=100)
+def test_reports_without_terms_are_refused() -> None:
+    with pytest.raises(InputError, match="the training reports have no terms"):
+        build(sections=("impression",))
