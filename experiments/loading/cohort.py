@@ -260,6 +260,11 @@ class StudyOrder(Sampler[list[int]]):
         self.epoch, self.taken = 0, 0
         self._drawn = (0, 0)
 
+    @property
+    def sampler(self) -> StudyOrder:
+        """This order: Lightning tells the epoch to the sampler of a batch sampler alone."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch whose order is drawn next; called by Lightning."""
         self.epoch = epoch

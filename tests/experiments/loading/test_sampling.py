@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from encoders.study import Study
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
 from experiments.loading.cohort import Cohort, StudyOrder
+from experiments.loading.loader import TrainingLoader
 from experiments.loading.sampling import EpochSample, balanced_weights, epoch_sample
 from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
@@ -150,3 +152,42 @@ def test_the_own_data_set_is_no_further_one(mixed: tuple[Experiment, Path]) -> N
     twice = experiment.model_copy(update={"also": (experiment.data,)})
     with pytest.raises(InputError, match="the run's own data set"):
         build_context(twice, root, cache=root / "cache", runs=root)
+
+
+class Watched(pl.LightningModule):
+    """A model that keeps the batches it is given, by epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen: list[list[int]] = []
+
+    def training_step(self, batch: torch.Tensor, number: int) -> torch.Tensor:
+        if number == 0:
+            self.seen.append([])
+        self.seen[-1].extend(batch.tolist())
+        return self.weight.square()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD([self.weight], lr=0.1)
+
+
+def test_a_trainer_draws_each_epoch_in_an_order_of_its_own() -> None:
+    order = StudyOrder(range(20), 4, seed=3)
+    model = Watched()
+    trainer = pl.Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, TrainingLoader(torch.arange(20), order, torch.stack))
+    drawn = []
+    for epoch in range(3):
+        order.set_epoch(epoch)
+        drawn.append([place for batch in order for place in batch])
+    assert model.seen == drawn
+    assert len({tuple(epoch) for epoch in drawn}) == 3
