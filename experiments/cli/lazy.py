@@ -32,11 +32,12 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
-        if cmd_name not in self.lazy:
-            return super().get_command(ctx, cmd_name)
-        module, _, attribute = self.lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        if command.help:
+        if cmd_name in self.lazy:
+            module, _, attribute = self.lazy[cmd_name][0].partition(":")
+            command: click.Command | None = getattr(importlib.import_module(module), attribute)
+        else:
+            command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help:
             # click keeps the lines of a paragraph that begins with this letter as they are
             command.help = command.help.replace("\\b\n", "\b\n")
         return command

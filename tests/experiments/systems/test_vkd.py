@@ -121,10 +121,11 @@ def test_the_report_is_never_read_at_test(build: Build) -> None:
 
 
 def test_many_draws_come_near_the_mean(build: Build) -> None:
-    system, _ = vkd(build, samples=4000)
+    system, _ = vkd(build, samples=256)
     torch.manual_seed(0)
-    normal = Normal(torch.ones(2, 3), torch.full((2, 3), 0.5))
-    torch.testing.assert_close(system._drawn(normal), torch.ones(2, 3), atol=0.05, rtol=0)
+    normal = Normal(torch.ones(2, 3), torch.full((2, 3), 0.1))
+    # four standard errors of the mean of 256 draws
+    torch.testing.assert_close(system._drawn(normal), torch.ones(2, 3), atol=0.025, rtol=0)
 
 
 def only(mask: Tensor, place: int) -> Tensor:
