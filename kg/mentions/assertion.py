@@ -133,7 +133,8 @@ def judge(
         for found in cues:
             _act(found, clauses, mentions, effects)
     judged = [
-        _strongest(effect, mention) for effect, mention in zip(effects, mentions, strict=True)
+        _strongest(effect, mention) if effect or mention.denied else PLAIN
+        for effect, mention in zip(effects, mentions, strict=True)
     ]
     return _with_own_doubt(words, mentions, judged)
 
@@ -141,10 +142,9 @@ def judge(
 def _masked(words: Sequence[str], mentions: Sequence[Mention]) -> list[str]:
     """The words with signs in the place of mentions that assert nothing, years and numbers."""
     masked = [_SIGNS[word] for word in words]
-    for mention in mentions:
-        if not mention.asserts:
-            width = mention.end - mention.start
-            masked[mention.start : mention.end] = [MENTION] * width
+    for start, end, _, asserts, _, _ in mentions:
+        if not asserts:
+            masked[start:end] = [MENTION] * (end - start)
     return masked
 
 
@@ -253,11 +253,11 @@ def _within(mentions: Sequence[Mention], low: int, high: int) -> list[int]:
 def _strongest(effects: dict[Effect, str], mention: Mention) -> Judgement:
     if mention.denied:
         effects = {**effects, "absent": "absent_inside"}
-    if mention.chronic:
+    if mention.chronic and "history" in effects:
         effects = {effect: rule for effect, rule in effects.items() if effect != "history"}
     if not effects:
         return PLAIN
-    effect = max(effects, key=lambda one: _STRENGTH[one])
+    effect = max(effects, key=_STRENGTH.__getitem__)
     return Judgement(_ASSERTS[effect], effects[effect])
 
 

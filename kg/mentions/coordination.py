@@ -20,13 +20,12 @@ def with_shared_words(
     """The matches of a sentence with those that only show when a shared word is lent."""
     if JOINING.isdisjoint(tokens):
         return matches
-    taken = {place for match in matches for place in range(match.start, match.end)}
     lent = [
         found
         for match in matches
         if match.end - match.start > 1 and match.meaning.concepts and not match.meaning.asserts
         for found in (*_before(tokens, match, phrases), *_after(tokens, match, phrases))
-        if not taken & set(range(found.start, found.end))
+        if not any(one.start <= found.start < one.end for one in matches)
     ]
     return sorted([*matches, *lent], key=lambda match: match.start) if lent else matches
 

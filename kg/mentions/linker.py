@@ -29,7 +29,8 @@ from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
 from kg.mentions.tokens import (
-    Forms,
+    UNPLAIN,
+    Runs,
     Token,
     normal_form,
     pieces,
@@ -75,12 +76,6 @@ where `asks` is a question the patient is to answer."""
 WRITTEN: frozenset[Setting] = frozenset({"report", "past"})
 """Settings of reports."""
 
-_TOGETHER = "<no...>"
-"""Stands for a word written together with a negation."""
-
-_NOT_PLAIN = DICTATED | {_TOGETHER}
-"""Words of a sentence that is not plain."""
-
 _new = tuple.__new__
 
 _Understood = tuple[str, Assertion, str, int, int, Modifiers]
@@ -91,11 +86,11 @@ The span `[start, end)` is in tokens, or in characters; a plain tuple, since man
 
 
 class _Vocabulary(NamedTuple):
-    """The phrases to look for, the correction of misspelt words, and each written word's form."""
+    """The phrases to look for, the correction of misspelt words, and the words of each run of text."""
 
     phrases: Matcher[Entry]
     speller: Speller
-    right: Forms
+    right: Runs
 
 
 class _Sentence(NamedTuple):
@@ -175,13 +170,10 @@ class MentionLinker:
 
     def _understood_in(self, piece: str, setting: Setting) -> list[_Understood]:
         """Statements of the sentences of a piece of a report, in its characters."""
-        written = plain_words(piece)
-        if written:
-            right = self._written.right
-            words = [right[word] for word in written]
-            if _NOT_PLAIN.isdisjoint(words):
-                found = self._understand(words, setting)
-                return _in_characters(found, plain_spans(piece, written)) if found else found
+        words = plain_words(piece, self._written.right)
+        if words:
+            found = self._understand(words, setting)
+            return _in_characters(found, plain_spans(piece)) if found else found
         speller, found = self._written.speller, list[_Understood]()
         for written_tokens in sentences(as_read(piece)):
             tokens = _with_negations_apart(written_tokens, speller)
@@ -205,9 +197,10 @@ class MentionLinker:
 
         def right(written: str) -> str:
             word = normal_form(written)
-            return _TOGETHER if speller.negation_in(word) else speller.mend(word)
+            mended = speller.mend(word)
+            return UNPLAIN if mended in DICTATED or speller.negation_in(word) else mended
 
-        return _Vocabulary(phrases, speller, Forms(right))
+        return _Vocabulary(phrases, speller, Runs(right))
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
@@ -231,10 +224,13 @@ class MentionLinker:
         if spoken and setting != "asks":
             judged = heard(words, setting, [self._heard(match) for match in matches], judged)
         question = not spoken and words[-1] in ("?", "\uff1f")
-        said = self._modifiers.read(words, [(match.start, match.end) for match in matches])
+        doubted = question or setting == "past"
+        said = self._modifiers.read(words, [(start, end) for _, start, end in matches])
         found: list[_Understood] = []
         for (meaning, start, end), judgement, more in zip(matches, judged, said, strict=True):
-            assertion, rule = _settled(meaning, judgement, setting, question)
+            assertion, rule = judgement
+            if doubted or meaning.asserts is not None:
+                assertion, rule = _settled(meaning, judgement, setting, question)
             if assertion is not None:
                 found += [(one, assertion, rule, start, end, more) for one in meaning.concepts]
         return found
@@ -273,7 +269,7 @@ class MentionLinker:
         (concepts, asserts, denied), start, end = match
         chronic = not self._chronic.isdisjoint(concepts)
         device = not self._devices.isdisjoint(concepts)
-        return Mention(start, end, chronic, asserts is not None, device, denied)
+        return _new(Mention, (start, end, chronic, asserts is not None, device, denied))
 
 
 def _with_negations_apart(tokens: Sequence[Token], speller: Speller) -> list[Token]:
@@ -281,9 +277,11 @@ def _with_negations_apart(tokens: Sequence[Token], speller: Speller) -> list[Tok
     apart: list[Token] = []
     for token in tokens:
         negation = speller.negation_in(token.word)
+        if not negation:
+            apart.append(token)
+            continue
         middle = token.start + len(negation)
-        if negation:
-            apart.append(Token(negation, token.start, middle))
+        apart.append(Token(negation, token.start, middle))
         apart.append(Token(token.word.removeprefix(negation), middle, token.end))
     return apart
 

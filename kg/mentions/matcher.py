@@ -23,6 +23,7 @@ MAX_FILLERS = 4
 """Largest number of them that a match may skip."""
 
 _END = ""
+_new = tuple.__new__
 
 
 class Match(NamedTuple, Generic[Meaning]):
@@ -76,7 +77,7 @@ class Matcher(Generic[Meaning]):
             if after and (after in node or after in fillers):
                 match = self._longest(tokens, place, node)
             elif _END in node:
-                match = Match(node[_END], place, place + 1)  # type: ignore[arg-type]
+                match = _new(Match, (node[_END], place, place + 1))
             if match is not None:
                 found.append(match)
                 free = match.end
@@ -101,13 +102,23 @@ class Matcher(Generic[Meaning]):
         Both ways are followed side by side, so that `enlargement of the heart` is found beside a
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
-        best: Match[Meaning] | None = None
-        if _END in node:
-            best = Match(node[_END], start, start + 1)  # type: ignore[arg-type]
+        fillers, size = self._fillers, len(tokens)
+        place = stop = start + 1
+        last = node if _END in node else None
+        # up to the first filler there is one way
+        while place < size and tokens[place] not in fillers:
+            below = node.get(tokens[place])
+            place += 1
+            if below is None:
+                size = 0
+            else:
+                node = below  # type: ignore[assignment]
+                if _END in node:
+                    last, stop = node, place
         ways = [(node, 0)]
-        for place in range(start + 1, len(tokens)):
+        for place in range(place, size):
             token = tokens[place]
-            passable = token in self._fillers
+            passable = token in fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
             for node, passed in ways:
@@ -120,6 +131,6 @@ class Matcher(Generic[Meaning]):
             if not following:
                 break
             if ends is not None:
-                best = Match(ends[_END], start, place + 1)  # type: ignore[index]
+                last, stop = ends, place + 1  # type: ignore[assignment]
             ways = following
-        return best
+        return None if last is None else _new(Match, (last[_END], start, stop))

@@ -82,11 +82,12 @@ class ModifierReader:
         if not found:
             return [NOTHING] * len(spans)
         made, lowest = [], 0
-        highest = [*(start for start, _ in spans[1:]), len(tokens)]
+        first_found, last_found = found[0].start, found[-1].end
+        highest = [*[start for start, _ in spans[1:]], len(tokens)]
         for (start, end), last in zip(spans, highest, strict=True):
-            low = _low(tokens, start, lowest) if found[0].start < start else start
-            high = _high(tokens, end, last) if found[-1].end > end else end
-            facts = tuple([f.meaning for f in found if low <= f.start and f.end <= high])
+            low = _low(tokens, start, lowest) if first_found < start else start
+            high = _high(tokens, end, last) if last_found > end else end
+            facts = tuple([said for said, first, stop in found if low <= first and stop <= high])
             made.append(_collect(facts) if facts else NOTHING)
             lowest = end
         return made

@@ -153,8 +153,10 @@ def clause_starts(words: Sequence[str]) -> set[int]:
     A verb that only closes a list (`no effusion, pneumothorax or mass is seen`) opens one where
     the list was closed before (`no nodes are seen in the hilum, a mass is seen`).
     """
-    commas = [place for place, word in enumerate(words) if word in COMMAS]
     starts = set[int]()
+    if COMMAS.isdisjoint(words):
+        return starts
+    commas = [place for place, word in enumerate(words) if word in COMMAS]
     first = 0
     for comma, after in zip(commas, [*commas, len(words)][1:], strict=True):
         segment = words[comma + 1 : after]

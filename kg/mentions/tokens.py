@@ -9,7 +9,7 @@ token `BLANK`, which is in no phrase.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 BLANK = "<blank>"
@@ -20,6 +20,12 @@ ASKED = "<asked>"
 
 ITEM = "<item>"
 """Stands for the number or bullet of an item."""
+
+UNPLAIN = "<unplain>"
+"""Stands for what is not read as it is written."""
+
+STOPS = (".", ";")
+"""Marks that may close a plain sentence."""
 
 SENTENCE_ENDS = frozenset([*".!?;。！？；\n", ITEM])
 """Tokens that end a sentence."""
@@ -32,7 +38,7 @@ LONGEST_WORD, MOST_WORDS = 40, 65536
 
 # most texts are letters and plain stops alone, which a simpler pattern cuts alike and sooner
 _PLAIN = re.compile(r"[A-Za-z \t.,;:\-]*")
-_PLAIN_SENTENCE = re.compile(r"(?!.*\d,\d)[A-Za-z0-9 \t,:\-]+[.;]?")
+_PLAIN_RUN = re.compile(r"(?!.*\d,\d)[A-Za-z0-9,:\-]*")
 _PLAIN_TOKEN = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
 _PLAIN_HYPHEN = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
 _TOKEN = re.compile(
@@ -161,25 +167,42 @@ def sentences(text: str) -> list[list[Token]]:
     return found
 
 
-def plain_words(text: str) -> list[str]:
-    """The words as written of a text that is one sentence of letters and plain stops, else none.
+class Runs(dict[str, tuple[str, ...]]):
+    """Words of each run of text between two spaces, `UNPLAIN` of one that is not plain.
+
+    Args:
+        make: Makes the form of a written word.
+    """
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        self._forms = Forms(make)
+
+    def __missing__(self, run: str) -> tuple[str, ...]:
+        plain = _PLAIN_RUN.fullmatch(run) is not None
+        written = _PLAIN_TOKEN.findall(_without_hyphens(run))
+        made = tuple([self._forms[word] for word in written]) if plain else (UNPLAIN,)
+        if len(run) <= LONGEST_WORD and len(self) < MOST_WORDS:
+            self[run] = made
+        return made
+
+
+def plain_words(text: str, runs: Runs) -> list[str]:
+    """The words of a text that is one sentence of letters and plain stops, else none.
 
     They are those of `sentences`, whose spans `plain_spans` gives for a text that needs them.
     """
-    if _PLAIN_SENTENCE.fullmatch(text) is None:
-        return []
-    written: list[str] = _PLAIN_TOKEN.findall(_without_hyphens(text))
-    return written if len(written) < MAX_TOKENS else []
+    words: list[str] = []
+    closed = text.endswith(STOPS)
+    for run in (text[:-1] if closed else text).split(" "):
+        words += runs[run]
+    if closed:
+        words.append(text[-1])
+    return words if len(words) < MAX_TOKENS and UNPLAIN not in words else []
 
 
-def plain_spans(text: str, written: Iterable[str]) -> list[tuple[int, int]]:
+def plain_spans(text: str) -> list[tuple[int, int]]:
     """First character and one past the last of each of the `plain_words` of a text."""
-    spans, end = [], 0
-    for word in written:
-        start = text.index(word, end)
-        end = start + len(word)
-        spans.append((start, end))
-    return spans
+    return [found.span() for found in _PLAIN_TOKEN.finditer(_without_hyphens(text))]
 
 
 def _plain_tokens(text: str) -> list[Token]:

@@ -13,6 +13,7 @@ from kg.mentions.tokens import (
     ASKED,
     ITEM,
     MAX_TOKENS,
+    Runs,
     _plain_tokens,
     _tokens,
     normal_form,
@@ -100,14 +101,13 @@ def test_statements_of_later_pieces_stand_where_they_are_written(linker: Mention
         "Heart: normal;",
         "a--b -c d- 3 -4-5",
         "Seen by Dr.",
-        "No effusion\tor\t mass",
+        "No effusion  or mass",
     ],
 )
 def test_plain_words_are_those_of_the_sentence(text: str) -> None:
-    written = plain_words(text)
     [sentence] = sentences(text)
-    assert [normal_form(word) for word in written] == [token.word for token in sentence]
-    assert plain_spans(text, written) == [(token.start, token.end) for token in sentence]
+    assert plain_words(text, Runs(normal_form)) == [token.word for token in sentence]
+    assert plain_spans(text) == [(token.start, token.end) for token in sentence]
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,13 @@ def test_plain_words_are_those_of_the_sentence(text: str) -> None:
         "Mass?",
         "无气胸",
         "a\nB",
+        "No effusion\tor mass",
+        "Edema; mass",
         "no " * MAX_TOKENS,
     ],
 )
 def test_of_any_other_text_there_are_no_plain_words(text: str) -> None:
-    assert plain_words(text) == []
+    assert plain_words(text, Runs(normal_form)) == []
 
 
 @pytest.mark.parametrize(
