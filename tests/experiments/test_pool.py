@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from experiments.labelling import linking
-from experiments.labelling.texts import read_text
+from experiments.labelling.texts import Reading, whole
 from experiments.workers import process_pool
 from kg.errors import InputError
 
@@ -18,7 +18,7 @@ def stop_here() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def die(_: object) -> None:
+def die(_: object, **options: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -43,7 +43,7 @@ def test_a_pool_that_ends_well_gives_all_results() -> None:
 def test_a_killed_reader_of_texts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linking, "SHARE", 1)
     monkeypatch.setattr(linking, "_link", die)
-    texts = [read_text(str(number), "Clear lungs.") for number in range(3)]
+    texts = [whole(str(number), "Clear lungs.") for number in range(3)]
     with pytest.raises(InputError, match="a process that reads texts was killed") as caught:
-        linking.link_texts(texts, workers=2)
+        list(linking.link_texts(texts, Reading(), workers=2))
     assert "--workers 1" in caught.value.hint
