@@ -121,7 +121,7 @@ def judge(
     cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
     cues = [left_open(found, masked) for found in cues if not of_elsewhere(found, masked)]
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
-    if cues:
+    if any([found.meaning.acts for found in cues]):
         stops = clause_starts(words)
         for found in cues:
             if found.meaning.ends:
@@ -131,7 +131,8 @@ def judge(
         openings = {found.start for found in cues if found.meaning.opens}
         clauses = Clauses(words, masked, sorted(stops), openings)
         for found in cues:
-            _act(found, clauses, mentions, effects)
+            if found.meaning.acts:
+                _act(found, clauses, mentions, effects)
     judged = [
         _strongest(effect, mention) if effect or mention.denied else PLAIN
         for effect, mention in zip(effects, mentions, strict=True)

@@ -111,6 +111,11 @@ class Cues(tuple[Cue, ...]):
     """The cues of one phrase: those that act ahead alone, then those that act back."""
 
     @cached_property
+    def acts(self) -> bool:
+        """Whether one says something of a mention."""
+        return any(cue.effect not in ("ends", "ignored") for cue in self)
+
+    @cached_property
     def denies(self) -> bool:
         """Whether one denies."""
         return any(cue.effect == "absent" for cue in self)

@@ -146,7 +146,7 @@ class Forms(dict[str, str]):
 
 
 _FORMS = Forms(normal_form)
-_new = tuple.__new__
+_new, _span = tuple.__new__, re.Match.span
 
 
 def sentences(text: str) -> list[list[Token]]:
@@ -202,7 +202,7 @@ def plain_words(text: str, runs: Runs) -> list[str]:
 
 def plain_spans(text: str) -> list[tuple[int, int]]:
     """First character and one past the last of each of the `plain_words` of a text."""
-    return [found.span() for found in _PLAIN_TOKEN.finditer(_without_hyphens(text))]
+    return list(map(_span, _PLAIN_TOKEN.finditer(_without_hyphens(text))))
 
 
 def _plain_tokens(text: str) -> list[Token]:
