@@ -116,8 +116,8 @@ class Matcher(Generic[Meaning]):
                 if _END in node:
                     last, stop = node, place
         ways = [(node, 0)]
-        for place in range(place, size):
-            token = tokens[place]
+        for at in range(place, size):
+            token = tokens[at]
             passable = token in fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
@@ -131,6 +131,6 @@ class Matcher(Generic[Meaning]):
             if not following:
                 break
             if ends is not None:
-                last, stop = ends, place + 1  # type: ignore[assignment]
+                last, stop = ends, at + 1  # type: ignore[assignment]
             ways = following
         return None if last is None else _new(Match, (last[_END], start, stop))
