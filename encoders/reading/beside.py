@@ -1,12 +1,14 @@
-"""Check of the data beside the pixels of an image file, by its stated lengths alone.
+"""Check of the blocks of an image file before it is decoded: their lengths, and PNG's checksums.
 
 Texts, colour profiles and the like are read whole by the libraries before a pixel is decoded, and
-none of them is used; a file that holds more of them than any camera writes is refused.
+none of them is used; a file that holds more of them than any camera writes is refused. The decoder
+of PNG passes over the checksums of pixels, so that a damaged file would show another picture.
 """
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
@@ -21,6 +23,9 @@ MOST = 16 << 20
 MOST_BLOCKS = 50_000
 """Blocks of any kind."""
 
+PIECE = 1 << 20
+"""Bytes of pixels read at a time for their checksum."""
+
 Block = tuple[bytes, int]
 """Kind and length."""
 
@@ -29,7 +34,7 @@ def check_beside(path: Path) -> None:
     """Refuse PNG, JPEG, JPEG 2000 and WebP with too much beside the pixels, or an endless block.
 
     Raises:
-        RejectedImage: `too_much_beside` or `truncated`.
+        RejectedImage: `too_much_beside`, `truncated`, or `damaged` for a wrong checksum of PNG.
     """
     with path.open("rb", buffering=0) as file:
         begins = file.read(12)
@@ -38,6 +43,8 @@ def check_beside(path: Path) -> None:
             return
         beside, size = 0, os.fstat(file.fileno()).st_size
         for count, (kind, length) in enumerate(walk(file)):
+            if kind == _WRONG:
+                raise RejectedImage(path, "damaged", "a checksum of its pixels is wrong")
             if length > size:  # the libraries make room for all of it
                 raise RejectedImage(path, "truncated")
             beside += 0 if kind in _PIXELS else length
@@ -47,13 +54,21 @@ def check_beside(path: Path) -> None:
 
 
 def _png(file: FileIO) -> Iterator[Block]:
+    """Chunks; one of pixels whose checksum is wrong is followed by `_WRONG`."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
-        length = int.from_bytes(head[:4])
-        yield head[4:], length
-        if head[4:] == b"IEND":
+        length, kind = int.from_bytes(head[:4]), head[4:]
+        yield kind, length
+        if kind == b"IEND":
             return
-        file.seek(length + 4, os.SEEK_CUR)
+        if kind != b"IDAT":
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        sum_, left = zlib.crc32(kind), length
+        while left and (piece := file.read(min(left, PIECE))):
+            sum_, left = zlib.crc32(piece, sum_), left - len(piece)
+        if not left and len(said := file.read(4)) == 4 and int.from_bytes(said) != sum_:
+            yield _WRONG, 0
 
 
 def _jpeg(file: FileIO) -> Iterator[Block]:
@@ -93,4 +108,7 @@ _WALKS: dict[bytes, Callable[[FileIO], Iterator[Block]]] = {
     b"RIFF": _webp,
     b"\0\0\0\x0cjP  ": _jp2,
 }
+_WRONG = b""
+"""Kind of what follows a chunk with a wrong checksum."""
+
 _PIXELS = (b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"jp2c")

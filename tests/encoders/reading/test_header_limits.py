@@ -247,3 +247,18 @@ def test_one_bit_is_black_and_white_however_it_is_turned(tmp_path: Path) -> None
 def test_look_says_nothing_of_a_still_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(small("PNG"))
     assert look(tmp_path / "a.png").parts == 1
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_png_whose_pixels_have_a_wrong_checksum_is_damaged(tmp_path: Path, copies: int) -> None:
+    sound = small("PNG")
+    start = sound.index(b"IDAT") - 4
+    end = start + 12 + int.from_bytes(sound[start : start + 4])
+    wrong = sound[start : end - 4] + bytes(byte ^ 1 for byte in sound[end - 4 : end])
+    path = tmp_path / "a.png"
+    # copies of the pixels before the right ones, of which the decoder shows the first
+    path.write_bytes(sound[:start] + wrong * copies + sound[start if copies > 1 else end :])
+    with pytest.raises(RejectedImage, match=r"checksum.*\[damaged\]"):
+        read_picture(path)
+    path.write_bytes(sound)
+    assert read_picture(path).shape == (32, 32)
