@@ -108,16 +108,15 @@ class Matcher(Generic[Meaning]):
         # up to the first filler there is one way
         while place < size and tokens[place] not in fillers:
             below = node.get(tokens[place])
-            place += 1
             if below is None:
-                size = 0
-            else:
-                node = below  # type: ignore[assignment]
-                if _END in node:
-                    last, stop = node, place
+                break
+            node = below  # type: ignore[assignment]
+            place += 1
+            if _END in node:
+                last, stop = node, place
         ways = [(node, 0)]
-        for place in range(place, size):
-            token = tokens[place]
+        for at in range(place, size):
+            token = tokens[at]
             passable = token in fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
@@ -131,6 +130,6 @@ class Matcher(Generic[Meaning]):
             if not following:
                 break
             if ends is not None:
-                last, stop = ends, place + 1  # type: ignore[assignment]
+                last, stop = ends, at + 1  # type: ignore[assignment]
             ways = following
         return None if last is None else _new(Match, (last[_END], start, stop))
