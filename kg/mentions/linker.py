@@ -86,7 +86,7 @@ The span `[start, end)` is in tokens, or in characters; a plain tuple, since man
 
 
 class _Vocabulary(NamedTuple):
-    """The phrases looked for, the correction of misspelt words, and the words of runs of text."""
+    """The phrases to look for, the correction of misspelt words, and the words of a run of text."""
 
     phrases: Matcher[Entry]
     speller: Speller

@@ -108,13 +108,12 @@ class Matcher(Generic[Meaning]):
         # up to the first filler there is one way
         while place < size and tokens[place] not in fillers:
             below = node.get(tokens[place])
-            place += 1
             if below is None:
-                size = 0
-            else:
-                node = below  # type: ignore[assignment]
-                if _END in node:
-                    last, stop = node, place
+                break
+            node = below  # type: ignore[assignment]
+            place += 1
+            if _END in node:
+                last, stop = node, place
         ways = [(node, 0)]
         for at in range(place, size):
             token = tokens[at]
