@@ -5,6 +5,7 @@ Values keep their depth; see `values.py`. Of several pages of a TIFF the first i
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ def _check(path: Path, page: Any) -> None:
     ends = (sum(pair) for pair in zip(page.dataoffsets, page.databytecounts, strict=True))
     if max(ends, default=0) > path.stat().st_size:
         raise RejectedImage(path, "truncated")
+    planes = page.samplesperpixel if page.axes == "SYX" else 1
+    parts = planes * math.prod(page.chunked)
+    if not page.is_contiguous and len(page.dataoffsets) < parts:  # memory would be shown for them
+        raise RejectedImage(path, "damaged", "parts of the picture are missing")
     if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 8:
         raise RejectedImage(path, "not_an_image", f"axes {page.axes}")
 

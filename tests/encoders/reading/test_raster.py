@@ -402,6 +402,19 @@ def test_a_deep_tiff_cut_off(tmp_path: Path, share: float, options: dict[str, st
     assert reason(tmp_path / "a.tif") in ("truncated", "damaged")
 
 
+@pytest.mark.parametrize("tag", [284, 278])
+def test_a_tiff_that_lacks_parts_of_its_picture_is_damaged(tmp_path: Path, tag: int) -> None:
+    """Planes by the planar configuration, or strips by the rows of one, that are not there."""
+    path = tmp_path / "a.tif"
+    colours = np.random.default_rng(0).integers(0, 60_000, (24, 32, 3), dtype=np.uint16)
+    tifffile.imwrite(path, colours, photometric="rgb", compression="lzw", rowsperstrip=24)
+    read_raster(path)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags[tag].overwrite(2 if tag == 284 else 4)
+    with pytest.raises(RejectedImage, match=r"parts of the picture are missing.*\[damaged\]"):
+        read_raster(path)
+
+
 @pytest.mark.parametrize("side", [60_000, 200_000])
 def test_a_tiff_that_promises_too_much(tmp_path: Path, side: int) -> None:
     for name, kind in (("a", np.uint8), ("b", np.uint16)):
