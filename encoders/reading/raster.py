@@ -117,7 +117,7 @@ def raster_shape(path: Path) -> tuple[int, int]:
     with open_raster(path) as image:
         width, height = image.size
         # that of a TIFF is turned already
-        turned = not tiff and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        turned = not tiff and image.getexif().get(ExifTags.Base.Orientation, 1) in range(5, 9)
     return (width, height) if turned else (height, width)
 
 

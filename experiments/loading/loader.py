@@ -110,7 +110,8 @@ def _patience(workers: set[BaseProcess]) -> Iterator[None]:
         if late.is_set():
             waited = f"nothing came from it in {PATIENCE} seconds"
             raise RunStopped(f"a process that reads studies hangs: {waited}", HINT) from error
-        if any(worker.exitcode for worker in workers):
+        # a connection may break before the end of its worker is known
+        if isinstance(error, ConnectionError) or any(worker.exitcode for worker in workers):
             raise RunStopped(KILLED, HINT) from error
         raise
     finally:

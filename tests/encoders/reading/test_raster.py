@@ -11,10 +11,10 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from encoders.reading.picture import read_picture
-from encoders.reading.raster import read_raster
+from encoders.reading.raster import raster_shape, read_raster
 from encoders.reading.rejected import RejectedImage
 from kg.errors import InputError
 
@@ -400,6 +400,13 @@ def test_a_deep_tiff_cut_off(tmp_path: Path, share: float, options: dict[str, st
     whole = (tmp_path / "a.tif").read_bytes()
     (tmp_path / "a.tif").write_bytes(whole[: int(len(whole) * share)])
     assert reason(tmp_path / "a.tif") in ("truncated", "damaged")
+
+
+def test_an_orientation_that_is_none_turns_nothing(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 46086
+    Image.effect_noise((32, 24), 50).save(tmp_path / "a.png", exif=exif)
+    assert read_raster(tmp_path / "a.png").shape == raster_shape(tmp_path / "a.png") == (24, 32)
 
 
 @pytest.mark.parametrize("tag", [284, 278])

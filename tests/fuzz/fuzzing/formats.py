@@ -116,6 +116,8 @@ class Format:
         if self.seal is not None and draw.random() < 0.7:
             return Input(self.seal(file))
         guarded = self.seal is not None or self.name.endswith(".gz")
+        # a block that is gone whole leaves no trace, and the picture is as it was stored
+        guarded = guarded and (b"eXIf" in file) == (b"eXIf" in seed)
         return Input(file, sound=seed if guarded else None)
 
 

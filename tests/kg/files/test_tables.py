@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ import pytest
 from kg.errors import InputError
 from kg.files.tables import cells_of, read_rows, read_yaml
 
-LONG = "x" * (csv.field_size_limit() + 1)
+LIMIT = 131_072
+LONG = "x" * (LIMIT + 1)
+
+
+@pytest.fixture(autouse=True)
+def limit() -> Iterator[None]:
+    """The longest cell that csv reads; other tests of the process may have changed it."""
+    before = csv.field_size_limit(LIMIT)
+    yield
+    csv.field_size_limit(before)
 
 
 @pytest.mark.parametrize(
