@@ -53,6 +53,24 @@ def together(mistakes: Sequence[InputError]) -> InputError:
     return InputError("\n".join([*map(str, others), last.message]), last.hint)
 
 
+def check_format(what: str, ending: str, known: Iterable[str]) -> None:
+    """Raise for an unknown format of a file before anything is computed.
+
+    Args:
+        what: What is to be written.
+        ending: Ending of the file.
+        known: Endings of the formats there are.
+
+    Raises:
+        InputError: If there is no such format.
+    """
+    if ending not in known:
+        raise InputError(
+            f"{what} cannot be written as {ending or 'a file without an ending'}",
+            f"name a file that ends in {', '.join(known)}",
+        )
+
+
 MOST_LISTED = 100
 """Largest number of choices in a hint; a graph has thousands of names."""
 

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiments.cli import show
-from experiments.cli.arguments import output_options, root_option, runs_option
+from experiments.cli.arguments import output_options, root_option, runs_option, shipped_or_file
 from experiments.cli.compare import print_comparison
 from experiments.cli.plan import print_jobs, run_jobs
 
@@ -25,8 +25,7 @@ def _complete(
     """Completions: names of shipped ablations, then files."""
     from experiments.ablate.schema import shipped_ablations
 
-    names = [CompletionItem(name) for name in shipped_ablations() if name.startswith(incomplete)]
-    return names or [CompletionItem(incomplete, type="file")]
+    return shipped_or_file(shipped_ablations(), incomplete)
 
 
 @click.command()

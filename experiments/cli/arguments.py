@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -25,6 +25,7 @@ __all__ = [
     "outside_option",
     "root_option",
     "runs_option",
+    "shipped_or_file",
     "output_options",
 ]
 
@@ -130,6 +131,10 @@ def complete_configs(
     """Completions: names of shipped configurations, then files."""
     from experiments.config.load import shipped_configs
 
-    names = shipped_configs()
+    return shipped_or_file(shipped_configs(), incomplete)
+
+
+def shipped_or_file(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Completions: names that begin alike, then files."""
     matching = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return matching or [CompletionItem(incomplete, type="file")]

@@ -12,7 +12,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiments.cli import show
-from experiments.cli.arguments import data_root, output_options, root_option, runs_option
+from experiments.cli.arguments import (
+    data_root,
+    output_options,
+    root_option,
+    runs_option,
+    shipped_or_file,
+)
 from kg.errors import RunStopped
 
 if TYPE_CHECKING:
@@ -29,8 +35,7 @@ def _complete(
     """Completions: names of shipped plans, then files."""
     from experiments.plans.schema import shipped_plans
 
-    names = [CompletionItem(name) for name in shipped_plans() if name.startswith(incomplete)]
-    return names or [CompletionItem(incomplete, type="file")]
+    return shipped_or_file(shipped_plans(), incomplete)
 
 
 @click.command()

@@ -23,7 +23,7 @@ from experiments.reports.document import (
 )
 from experiments.reports.html import render_html
 from experiments.reports.markdown import render_markdown
-from kg.errors import InputError
+from kg.errors import check_format
 from kg.files.shown import table_text
 
 __all__ = ["about_rows", "check_ending", "heads", "plan_page", "render_plan", "result_rows"]
@@ -52,11 +52,7 @@ def check_ending(ending: str) -> None:
     Raises:
         InputError: If there is no such format.
     """
-    if ending not in _WRITERS:
-        raise InputError(
-            f"a plan's table cannot be written as {ending or 'a file without an ending'}",
-            f"name a file that ends in {', '.join(_WRITERS)}",
-        )
+    check_format("a plan's table", ending, _WRITERS)
 
 
 def plan_page(result: PlanResult) -> Page:

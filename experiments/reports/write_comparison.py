@@ -8,7 +8,7 @@ from collections.abc import Callable
 from experiments.compare.long_csv import long_csv
 from experiments.compare.records import Comparison
 from experiments.compare.tables import about, tables
-from kg.errors import InputError
+from kg.errors import check_format
 
 __all__ = ["check_ending", "render"]
 
@@ -35,11 +35,7 @@ def check_ending(ending: str) -> None:
     Raises:
         InputError: If there is no such format.
     """
-    if ending not in _WRITERS:
-        raise InputError(
-            f"a comparison cannot be written as {ending or 'a file without an ending'}",
-            f"name a file that ends in {', '.join(_WRITERS)}",
-        )
+    check_format("a comparison", ending, _WRITERS)
 
 
 def _html(comparison: Comparison) -> str:

@@ -6,7 +6,7 @@ above all, stands in `CASES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -245,3 +245,20 @@ def _statements(studies: int) -> Statements:
     return Statements(
         at % 3, (at % 2) * 2.0 - 1, torch.full_like(at, -1), sentence, first, first + 1
     )
+
+
+def fitted_encoder(reports: Sequence[str], *, ends: bool = False) -> Any:
+    """A text encoder of the words of some reports; `ends` marks where they end."""
+    part = TEXT_ENCODERS.load("tiny_transformer")
+    torch.manual_seed(0)
+    made = part(part.Options(width=8, heads=2, at_least=1))
+    if ends:
+        made.mark_ends()
+    made.fit([[Passage("findings", text)] for text in reports])
+    return made
+
+
+def words_of(encoder: Any, *reports: str, section: str = "findings") -> Text:
+    """The words of reports of one section each, before they are encoded."""
+    rows = encoder.tokenized([[Passage(section, text)] if text else [] for text in reports])
+    return Text(rows.words, None, rows.mask, rows.section, rows.sentence, rows.word)

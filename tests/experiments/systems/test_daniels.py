@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,7 @@ import torch
 from sklearn.decomposition import NMF, non_negative_factorization
 from sklearn.preprocessing import normalize
 
-from encoders.batch import StudyBatch, Text
-from encoders.study import Passage
-from encoders.text import TEXT_ENCODERS
+from encoders.batch import StudyBatch
 from experiments.systems._report_terms import DeniedWords
 from experiments.systems.daniels import Daniels, activations
 from fusion.capabilities import Explains
@@ -22,6 +21,7 @@ from fusion.system import Setting
 from kg.errors import InputError
 from kg.model.concepts import Concept
 from kg.model.graph import KnowledgeGraph
+from tests.experiments.systems.conftest import fitted_encoder, words_of
 
 LABELS = ("effusion", "heart")
 REPORTS = (
@@ -34,21 +34,8 @@ REPORTS = (
 )
 
 
-def encoder() -> Any:
-    part = TEXT_ENCODERS.load("tiny_transformer")
-    torch.manual_seed(0)
-    made = part(part.Options(width=8, heads=2, at_least=1))
-    made.mark_ends()
-    made.fit([[Passage("findings", text)] for text in REPORTS])
-    return made
-
-
-ENCODER = encoder()
-
-
-def texts(*reports: str, section: str = "findings") -> Text:
-    rows = ENCODER.tokenized([[Passage(section, text)] if text else [] for text in reports])
-    return Text(rows.words, None, rows.mask, rows.section, rows.sentence, rows.word)
+ENCODER = fitted_encoder(REPORTS, ends=True)
+texts = partial(words_of, ENCODER)
 
 
 def studies() -> StudyBatch:
