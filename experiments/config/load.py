@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ __all__ = [
     "as_overrides",
     "dump",
     "find_file",
+    "on_base",
     "read_config",
     "read_file",
     "resolve",
@@ -97,8 +98,7 @@ def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyP
     """Values of a configuration before overrides, with their places."""
     if isinstance(config, Mapping):
         return with_todays_keys(dict(config)), {(): "configuration"}
-    document = _read_todays(find_file(config, shipped_configs(), "configuration"))
-    return _on_base(document) if "base" in document.values else (document.values, _places(document))
+    return on_base(find_file(config, shipped_configs(), "configuration"), _read_todays)
 
 
 def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,23 +180,36 @@ def _read_todays(path: Path) -> Document:
     return Document(with_todays_keys(document.values), lines, document.source)
 
 
+def on_base(
+    path: Path, read: Callable[[Path], Document] = read_file
+) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    """Values of a file, merged over those of the file that its key `base` names, with their places.
+
+    Args:
+        path: The file.
+        read: Reader of both files.
+
+    Raises:
+        InputError: If a file cannot be read, or the base has one itself.
+    """
+    document = read(path)
+    own = dict(document.values)
+    if "base" not in own:
+        return own, _places(document)
+    where = f"{document.source}:{document.lines['base',]}"
+    name = own.pop("base")
+    below = path.parent / str(name)
+    if not isinstance(name, str) or not below.is_file():
+        raise InputError(f"{where}: base: there is no file {below}", "name it as seen from here")
+    base = read(below)
+    if "base" in base.values:
+        raise InputError(f"{where}: base: {below} has a base itself", "name that one: one level")
+    return _merge(base.values, own), {**_places(base), **_places(document)}
+
+
 def _places(document: Document) -> dict[KeyPath, str]:
     places = {path: f"{document.source}:{line}" for path, line in document.lines.items()}
     return {(): document.source, **places}
-
-
-def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """Values of a document merged over those of its base file."""
-    own = dict(document.values)
-    where = f"{document.source}:{document.lines['base',]}"
-    name = own.pop("base")
-    path = Path(document.source).parent / str(name)
-    if not isinstance(name, str) or not path.is_file():
-        raise InputError(f"{where}: base: there is no file {path}", "name it as seen from here")
-    base = _read_todays(path)
-    if "base" in base.values:
-        raise InputError(f"{where}: base: {path} has a base itself", "name that one: one level")
-    return _merge(base.values, own), {**_places(base), **_places(document)}
 
 
 def _merge(below: Any, above: Any) -> Any:

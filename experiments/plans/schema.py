@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from experiments.config.load import find_file, read_file
+from experiments.config.load import find_file, on_base
 from experiments.config.mistakes import check_values
 from kg.errors import InputError, did_you_mean
 from kg.options import Options
@@ -77,15 +77,13 @@ class PlanFile(Options):
 
 
 def read_plan(name_or_path: str) -> PlanFile:
-    """Read the plan of a shipped name or a path.
+    """Read the plan of a shipped name or a path, merged over the plan its key `base` names.
 
     Raises:
         InputError: If the file is invalid, with file, line, key and the closest valid one.
     """
-    path = find_file(name_or_path, shipped_plans(), "plan")
-    document = read_file(path)
-    places = {key: f"{path}:{line}" for key, line in document.lines.items()}
-    plan = check_values(PlanFile, document.values, places={(): str(path), **places})
+    values, places = on_base(find_file(name_or_path, shipped_plans(), "plan"))
+    plan = check_values(PlanFile, values, places=places)
     labels = [row.label for row in plan.systems]
     for label, count in Counter(labels).items():
         if count > 1:

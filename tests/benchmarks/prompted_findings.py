@@ -1,4 +1,4 @@
-"""Ask systems that learned from reports alone for findings, by prompts, and for reports; write the table.
+"""Ask systems that learned from reports for findings, by prompts, and for reports; write a table.
 
     python tests/benchmarks/prompted_findings.py --root ../shared/data --runs runs
 

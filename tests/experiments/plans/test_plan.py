@@ -133,3 +133,19 @@ def test_the_dry_run_says_what_is_there_and_what_it_costs(
 
 def test_parents_are_counted_with_the_runs(tiny_plan: RunPlan) -> None:
     assert sum(len(jobs) for jobs in tiny_plan.rows.values()) == 10
+
+
+def test_a_plan_is_laid_over_its_base(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(VALID + "folds: [1, 2]\nset: {split.kind: folds}\n", "utf-8")
+    above = tmp_path / "above.yaml"
+    above.write_text("base: p.yaml\nname: above\nset: {split.kind: fixed}\nfolds: []\n", "utf-8")
+    plan = make_plan(read_plan(str(above)))
+    assert plan.file.name == "above"
+    assert [job.name for job in plan.jobs] == ["demo, seed 0", "other, seed 0"]
+    assert {job.experiment.split.kind for job in plan.jobs} == {"fixed"}
+    above.write_text("base: p.yaml\nname: above\nfolds: 3\n", "utf-8")
+    with pytest.raises(InputError, match=r"above.yaml:3: folds"):
+        read_plan(str(above))
+    above.write_text("base: q.yaml\nname: above\n", "utf-8")
+    with pytest.raises(InputError, match=r"above.yaml:1: base: there is no file"):
+        read_plan(str(above))
