@@ -1,8 +1,9 @@
 """text_baseline: text alone, a language model, one pooling and one layer (IEEE Access 2024).
 
 Reference: NLP-Powered Healthcare Insights: A Comparative Analysis for Multi-Labeling
-Classification With MIMIC-CXR Dataset, IEEE Access 2024, document 10529271. Its three heads are a
-text encoder with a pooling here: a language model with `pool: first`, `cnn_transformer` with `max`,
+Classification With MIMIC-CXR Dataset, IEEE Access 2024, document 10529271. Fidelity:
+reconstruction; there is no code, and only the abstract could be read. Its three heads are a text
+encoder with a pooling here: a language model with `pool: first`, `cnn_transformer` with `max`,
 `bilstm_transformer` with `ends`; any other text encoder fits too, and any set of language models is
 any set of folders. The paper trains on findings that a rule labeler read from the same text, which
 measures how well the labeler is copied: text policy and leakage stand in every row here.
