@@ -28,9 +28,15 @@ def export(
     as_json: bool, file: Path | None, output: Path, around: str | None, depth: int,
     relations: tuple[str, ...], options: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Write the graph or a neighbourhood in another format.
+    r"""Write the graph or a neighbourhood in another format.
 
-    Formats: .ttl .trig .jsonl .json .csv .graphml .dot .mmd .txt .html (see `kgdx list formats`).
+    Formats: .ttl .trig .jsonl .json .csv .tsv .graphml .dot .mmd .txt .html (see
+    `kgdx list formats`).
+
+    \b
+    kgdx graph export -o nodes.tsv --set table=nodes        # KGX (Biolink Model)
+    kgdx graph export -o edges.tsv --set table=edges
+    kgdx graph export -o triples.csv --set table=triples    # PyHealth
     """
     from kg.ask.excerpt import excerpt
     from kg.ask.tree import Scope

@@ -47,7 +47,8 @@ __all__ = ["diff", "explain", "path"]
 def path(**arguments: Any) -> None:
     r"""Find the shortest paths between START and END.
 
-    Paths of equal length are ordered by how specific their concepts are.
+    Paths of equal length are ordered by how specific their concepts are. Those with a step of
+    "evidence against" or "disjoint with" come last.
 
     \b
     kgdx graph path covid_19 atelectasis

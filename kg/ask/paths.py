@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from kg.model.edges import RELATIONS, Edge
@@ -13,6 +13,9 @@ from kg.model.graph import KnowledgeGraph
 
 CANDIDATES = 20_000
 """Largest number of paths of one length that are compared; hubs can have more than memory holds."""
+
+DENIALS = ("evidence_against", "disjoint_with")
+"""Relations that hold two concepts apart: a path over them is no reason to connect its ends."""
 
 
 class Step(NamedTuple):
@@ -22,6 +25,11 @@ class Step(NamedTuple):
     end: str
     edges: tuple[Edge, ...]
 
+    @property
+    def denies(self) -> bool:
+        """True if every edge holds the two concepts apart."""
+        return all(edge.relation in DENIALS for edge in self.edges)
+
 
 class Path(NamedTuple):
     """A path; `steps` is empty from a concept to itself."""
@@ -29,6 +37,11 @@ class Path(NamedTuple):
     start: str
     end: str
     steps: tuple[Step, ...]
+
+    @property
+    def denies(self) -> bool:
+        """True if one of its steps holds two concepts apart."""
+        return any(step.denies for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +53,19 @@ class Route:
         longest: Largest number of steps.
         limit: Largest number of paths.
         directed: True if edges are followed from subject to object only (symmetric ones both ways).
+        excluded: Relations that may not be used.
     """
 
     relations: tuple[str, ...] = ()
     longest: int = 4
     limit: int = 5
     directed: bool = False
+    excluded: tuple[str, ...] = ()
 
     def allows(self, edge: Edge, here: str) -> bool:
         """True if an edge may be followed from the concept `here`."""
+        if edge.relation in self.excluded:
+            return False
         relation = RELATIONS[edge.relation]
         allowed = edge.relation in self.relations if self.relations else not relation.bookkeeping
         return allowed and (not self.directed or relation.symmetric or edge.subject == here)
@@ -58,6 +75,7 @@ def paths(graph: KnowledgeGraph, start: str, goal: str, route: Route) -> list[Pa
     """The shortest simple paths, of equal ones first those by concepts with few neighbours.
 
     A path through a concept with a thousand neighbours says little, one through a rare one much.
+    Paths with a step that denies (`DENIALS`) come last, and leave room for one that does not.
 
     Args:
         graph: The graph.
@@ -67,6 +85,15 @@ def paths(graph: KnowledgeGraph, start: str, goal: str, route: Route) -> list[Pa
     """
     if start == goal:
         return [Path(start, goal, ())]
+    found = _shortest(graph, start, goal, route)
+    if found and all(path.denies for path in found):
+        affirming = replace(route, limit=1, excluded=(*route.excluded, *DENIALS))
+        found = [*_shortest(graph, start, goal, affirming), *found][: route.limit]
+    return sorted(found, key=lambda path: path.denies)
+
+
+def _shortest(graph: KnowledgeGraph, start: str, goal: str, route: Route) -> list[Path]:
+    """The shortest simple paths, shortest first."""
     distance = _distances(graph, goal, route)
     if start not in distance:
         return []
@@ -131,10 +158,11 @@ def _commonness(graph: KnowledgeGraph, walk: tuple[str, ...]) -> float:
 def _path(graph: KnowledgeGraph, walk: tuple[str, ...], route: Route) -> Path:
     steps = []
     for here, after in zip(walk, walk[1:], strict=False):
-        between = tuple(
+        between = [
             edge
             for edge in graph.edges_of(here)
             if after in (edge.subject, edge.object) and route.allows(edge, here)
-        )
-        steps.append(Step(here, after, between))
+        ]
+        between.sort(key=lambda edge: edge.relation in DENIALS)
+        steps.append(Step(here, after, tuple(between)))
     return Path(walk[0], walk[-1], tuple(steps))

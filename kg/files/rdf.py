@@ -141,9 +141,14 @@ def _head(graph: KnowledgeGraph) -> Iterator[_Triple]:
     yield node, A, iri("kgdx:KnowledgeGraph")
     yield node, FIELD["name"], ox.Literal(graph.name)
     yield node, FIELD["fingerprint"], ox.Literal(graph.fingerprint)
-    used = {RELATIONS[name] for name in {edge.relation for edge in graph.edges}}
+    used = {name: RELATIONS[name] for name in sorted({edge.relation for edge in graph.edges})}
+    for name, one in used.items():
+        if name in RELATIONS:
+            yield iri(one.iri), FIELD["name"], ox.Literal(name)
     # what other vocabularies say of their own relations is not repeated
-    for own in sorted(one.iri for one in used if one.symmetric and one.iri.startswith("ckg:")):
+    for own in sorted(
+        one.iri for one in used.values() if one.symmetric and one.iri.startswith("ckg:")
+    ):
         yield iri(own), A, SYMMETRIC
 
 

@@ -1,4 +1,4 @@
-"""CSV: a table of edges with one row for each item of evidence, or a table of concepts."""
+"""CSV: a table of edges with one row for each item of evidence, of concepts, or of triples."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ class CsvTable:
         """Choice of the table.
 
         Args:
-            table: `edges` (one row for each item of evidence) or `concepts`.
+            table: `edges` (one row for each item of evidence), `concepts`, or `triples` (head,
+                relation and tail, as PyHealth's `KnowledgeGraph` reads them).
         """
 
-        table: Literal["edges", "concepts"] = "edges"
+        table: Literal["edges", "concepts", "triples"] = "edges"
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     def render(self, graph: KnowledgeGraph) -> bytes:
         """The whole file."""
-        rows = _edges(graph) if self.options.table == "edges" else _concepts(graph)
-        return table_text(rows).encode()
+        write = {"edges": _edges, "concepts": _concepts, "triples": _triples}[self.options.table]
+        return table_text(write(graph)).encode()
 
 
 def _edges(graph: KnowledgeGraph) -> Iterator[tuple[object, ...]]:
@@ -56,3 +57,9 @@ def _concepts(graph: KnowledgeGraph) -> Iterator[tuple[object, ...]]:
     for concept in graph.concepts:
         values = (getattr(concept, name) for name in _CONCEPT)
         yield tuple("|".join(v) if isinstance(v, tuple) else v for v in values)
+
+
+def _triples(graph: KnowledgeGraph) -> Iterator[tuple[object, ...]]:
+    yield "head", "relation", "tail"
+    # An edge of two label sets is one triple.
+    yield from dict.fromkeys((edge.subject, edge.relation, edge.object) for edge in graph.edges)

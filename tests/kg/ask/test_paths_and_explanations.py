@@ -63,6 +63,39 @@ def test_paths_keep_to_relations_direction_and_length():
     assert walked(paths(HUB, "a", "a", Route())) == [["a"]]
 
 
+DENIED = graph("""
+sign evidence_against illness
+a_sign evidence_against illness
+a_sign suggestive_of illness
+sign co_occurs_with other
+other suggestive_of illness
+far is_a middle
+middle is_a near
+near has_phenotype sign
+near disjoint_with illness
+alone evidence_against illness
+""")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_a_step_that_denies_never_comes_first(limit):
+    first, *more = walked(paths(DENIED, "sign", "illness", Route(limit=limit)))
+    assert first == ["sign", "other", "illness"]
+    assert (["sign", "illness"] in more) == (limit > 1)
+    first, *more = walked(paths(DENIED, "far", "illness", Route(limit=limit, longest=5)))
+    assert first == ["far", "middle", "near", "sign", "other", "illness"]
+    assert (["far", "middle", "near", "illness"] in more) == (limit > 1)
+
+
+def test_a_denial_is_shown_where_nothing_else_connects_and_beside_what_affirms():
+    assert walked(paths(DENIED, "alone", "illness", Route(longest=1))) == [["alone", "illness"]]
+    only = Route(relations=("evidence_against",), longest=1)
+    assert walked(paths(DENIED, "sign", "illness", only)) == [["sign", "illness"]]
+    (found,) = paths(DENIED, "a_sign", "illness", Route(longest=1))
+    assert [edge.relation for edge in found.steps[0].edges] == ["suggestive_of", "evidence_against"]
+    assert not found.denies
+
+
 def test_every_path_is_in_the_graph(shipped):
     found = paths(shipped, "ckg:cystic_fibrosis", "ckg:right_upper_lobe", Route(limit=20))
     assert len(found) == 20

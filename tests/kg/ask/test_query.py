@@ -18,6 +18,9 @@ from kg.ask.endpoint import query_endpoint
 from kg.ask.query import QueryTimeout, filled, query_file, refuse_service, save_query, saved
 from kg.errors import InputError
 from kg.files.store import SHIPPED, load, save
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 PLENTY = 600
 """Seconds no query here takes."""
@@ -268,13 +271,34 @@ def test_every_shipped_query_says_what_it_asks_and_answers():
     text = found["crosswalk"].read_text()
     assert len(rows(query_file(SHIPPED, filled(text, {k: values[k] for k in ("one", "two")}),
                                seconds=PLENTY))) == 8  # fmt: skip
+    labels = {concept.id: concept.label for concept in load(SHIPPED).concepts}
     for path in found.values():
         assert len(asking.describe(path).split()) > 4
         needed = {k: v for k, v in values.items() if f"${k}" in path.read_text()}
-        filled(path.read_text(), needed)
+        if path.stem == "findings_of":
+            needed["concept"] = "<urn:ckg:covid_19>"
+        answer = query_file(SHIPPED, filled(path.read_text(), needed), seconds=PLENTY)
+        assert answer.rows
+        for row in rows(answer):
+            # A concept stands with its label after it; a relation with the graph's name.
+            assert all(labels[cell] in row[n + 1 :] for n, cell in enumerate(row) if cell in labels)
+            assert not any(cell.startswith(("RO:", "rdfs:", "ckg:")) for cell in row
+                           if cell not in labels)  # fmt: skip
     together = filled(saved("seen_together"), {"concept": values["concept"]})
     answer = query_file(SHIPPED, together, seconds=PLENTY)
     assert ("ckg:pleural_effusion", "Pleural Effusion", "NIH", "0.246", "3275") in rows(answer)
+
+
+def test_a_relation_of_another_vocabulary_is_listed_too(tmp_path):
+    mined = Evidence("s", "data:Mine", "mined", "Mine")
+    ends = Concept("ckg:a", "one", "finding"), Concept("ckg:b", "two", "finding")
+    edges = (Edge("ckg:a", "x:near", "ckg:b", (mined,)), Edge("ckg:b", "is_a", "ckg:a", (mined,)))
+    save(KnowledgeGraph(ends, edges), tmp_path / "g.jsonl")
+    asked = filled(saved("only_from"), {"dataset": '"Mine"'})
+    assert rows(query_file(tmp_path / "g.jsonl", asked, seconds=PLENTY)) == [
+        ("ckg:a", "one", "x:near", "ckg:b", "two"),
+        ("ckg:b", "two", "is_a", "ckg:a", "one"),
+    ]
 
 
 def test_queries_are_saved_and_found_by_name(tmp_path):

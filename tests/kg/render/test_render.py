@@ -41,7 +41,7 @@ def test_stored_formats_read_back(tiny, tmp_path, ending):
 
 @pytest.mark.parametrize("ending", RENDERERS.names())
 def test_every_format_names_every_concept(nasty, ending):
-    options = {"table": "concepts"} if ending == "csv" else {}
+    options = {"csv": {"table": "concepts"}, "tsv": {"table": "nodes"}}.get(ending, {})
     text = rendered(ending, nasty, **options)
     assert all(c.label in text for c in nasty.concepts if c.label != NASTY)
 
@@ -62,6 +62,53 @@ def test_csv_has_a_row_for_each_item_of_evidence(nasty):
     assert float(mined["weight"]) == 1 / 3
     concepts = list(csv.DictReader(io.StringIO(rendered("csv", nasty, table="concepts"))))
     assert {row["label"] for row in concepts} >= {NASTY, "opacity"}
+
+
+def test_triples_are_what_pyhealth_reads(tiny):
+    pandas = pytest.importorskip("pandas")
+    text = rendered("csv", tiny, table="triples")
+    # As `pyhealth.graph.KnowledgeGraph` reads a .csv.
+    read = pandas.read_csv(io.StringIO(text), sep=",", dtype=str)
+    triples = list(zip(read["head"], read["relation"], read["tail"], strict=True))
+    assert triples == [edge.key[:3] for edge in tiny.edges]
+
+
+def test_kgx_tables_have_a_row_for_each_node_and_item_and_no_quotes(nasty):
+    nodes = [line.split("\t") for line in rendered("tsv", nasty, table="nodes").splitlines()]
+    edges = [line.split("\t") for line in rendered("tsv", nasty, table="edges").splitlines()]
+    assert {len(row) for row in nodes} == {9}
+    assert {len(row) for row in edges} == {16}
+    by_id = {row[0]: dict(zip(nodes[0], row, strict=True)) for row in nodes[1:]}
+    opacity = by_id["ckg:opacity"]
+    assert opacity["category"] == "biolink:PhenotypicFeature"
+    assert opacity["synonym"] == 'density|a "quoted" name'
+    assert opacity["description"] == "Whatever is white. Mostly."
+    assert by_id["ckg:lung"]["name"] == " ".join(NASTY.split())
+    rows = [dict(zip(edges[0], row, strict=True)) for row in edges[1:]]
+    assert len({row["id"] for row in rows}) == len(rows) == 11
+    mined = next(row for row in rows if row["dataset"] == "NIH")
+    assert (mined["predicate"], mined["knowledge_level"], mined["agent_type"]) == (
+        "biolink:correlated_with", "statistical_association", "data_analysis_pipeline"
+    )  # fmt: skip
+    assert (mined["original_predicate"], mined["count"]) == ("co_occurs_with", "7")
+
+
+def test_kgx_tables_fit_the_biolink_model(shipped):
+    model = pytest.importorskip("biolink_model.datamodel.pydanticmodel_v2")
+    lists = ("category", "xref", "synonym", "provided_by")
+    own = {"kind", "dataset", "label_set", "tag", "licence", "weight", "count", "detail"}
+    predicates = set()
+    for table in ("nodes", "edges"):
+        lines = rendered("tsv", shipped, table=table).splitlines()
+        columns = lines[0].split("\t")
+        assert own & set(columns)
+        for line in lines[1:]:
+            filled = {k: v for k, v in zip(columns, line.split("\t"), strict=True) if v}
+            row = {k: v.split("|") if k in lists else v for k, v in filled.items() if k not in own}
+            # Refuses a column that the class does not have, and a category that is not its own.
+            getattr(model, row["category"][0].removeprefix("biolink:"))(**row)
+            predicates.add(row.get("predicate", "biolink:related_to"))
+    assert predicates >= {"biolink:subclass_of", "biolink:has_phenotype", "biolink:located_in"}
 
 
 def test_graphml_is_well_formed_and_read_by_networkx(nasty):
