@@ -267,7 +267,7 @@ def faithfulness(
 
 @experiment.command()
 @output_options
-@click.argument("subject", metavar="RUN|COMPARISON|ABLATION")
+@click.argument("subject", metavar="RUN|COMPARISON|ABLATION|PLAN")
 @runs_option
 @click.option(
     "-o",
@@ -277,9 +277,9 @@ def faithfulness(
     help="File to write: .html, or .md for text and tables only.",
 )
 def report(as_json: bool, subject: str, runs: Path, output: Path) -> None:
-    """Write the page of a run, a comparison or an ablation.
+    """Write the page of a run, a comparison, an ablation or a plan.
 
-    A comparison is given by its .json file, an ablation by its name.
+    A comparison is given by its .json file, an ablation or a plan by its name.
     """
     from experiments.reports.report_resolver import check_ending, page_of, rendered
 
