@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import options_option, output_options, root_option, runs_option
+from experiments.cli.completion import complete_datasets
 from experiments.cli.copies import load_dataset, open_copy
 from kg.errors import CheckFailed, check_format
 
@@ -24,7 +25,7 @@ ENDINGS = (".html", ".md", ".json")
 
 @click.command()
 @output_options
-@click.argument("name")
+@click.argument("name", shell_complete=complete_datasets)
 @root_option
 @options_option
 @runs_option

@@ -11,6 +11,7 @@ import click
 from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
 from experiments.cli.arguments import output_options, root_option, runs_option
+from experiments.cli.completion import complete_concepts, complete_runs
 from kg.errors import InputError, check_format
 from kg.files.shown import table_text
 
@@ -27,7 +28,12 @@ _NOT_POSSIBLE = "not possible"
 @output_options
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--run", "run_name", required=True, metavar="RUN", help="Finished run whose model is used."
+    "--run",
+    "run_name",
+    required=True,
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Finished run whose model is used.",
 )
 @click.option("--report", type=_file, help="Text file with the report of a single INPUT.")
 @click.option("--dialogue", type=_file, help="Text file with the dialogue of a single INPUT.")
@@ -35,6 +41,7 @@ _NOT_POSSIBLE = "not possible"
     "--findings",
     multiple=True,
     metavar="TERM",
+    shell_complete=complete_concepts,
     help="Finding or label set to predict (repeatable; default: the trained findings).",
 )
 @click.option("--modality", type=click.Choice(MODALITIES), help="Imaging modality.")
