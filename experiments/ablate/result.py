@@ -19,9 +19,8 @@ from experiments.metrics.bootstrap import Plan as Resampling
 from experiments.plans.jobs import stand
 from experiments.records.atomic import write_json
 from kg.errors import InputError
-from kg.files.json_text import json_in
 
-__all__ = ["AblationResult", "Compared", "answer", "keep", "read_result", "result_of"]
+__all__ = ["AblationResult", "Compared", "answer", "keep", "result_of"]
 
 FORMAT = 1
 FILE = "ablation.json"
@@ -172,21 +171,6 @@ def keep(result: AblationResult, runs: Path, on: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, result.as_json())
     return path
-
-
-def read_result(path: Path) -> AblationResult:
-    """Read a saved result.
-
-    Raises:
-        InputError: If it is missing or damaged.
-    """
-    try:
-        values = json_in(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}", AGAIN) from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path} is not an ablation", AGAIN)
-    return AblationResult.from_json(values)
 
 
 def answer(result: AblationResult) -> Iterator[str]:

@@ -9,6 +9,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import output_options, root_option
+from experiments.cli.completion import complete_datasets
 from experiments.cli.copies import load_dataset, raw_folder
 from experiments.cli.label import SECTIONS
 
@@ -21,7 +22,7 @@ __all__ = ["agreement"]
 
 @click.command()
 @output_options
-@click.argument("name")
+@click.argument("name", shell_complete=complete_datasets)
 @root_option
 @click.option("--labels", default="", help="Label set of the data set (default: the first).")
 @click.option("--sections", type=click.Choice(SECTIONS), default=SECTIONS[0], show_default=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -71,14 +72,33 @@ outside_option = click.option(
 )
 
 
+_ignore_option = click.option(
+    "--ignore", multiple=True, metavar="COLUMN",
+    help="Leave out a column of a table of your own (repeatable; its option ignore).",
+)  # fmt: skip
+
+_sheet_option = click.option(
+    "--sheet", metavar="NAME", help="Sheet of a workbook of your own (its option sheet)."
+)
+
+
 def options_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--set` and `--outside` to a command, which gets both as `options`."""
+    """Add `--set`, `--ignore`, `--sheet` and `--outside` to a command, as its `options`."""
 
     @wraps(command)
-    def with_options(*, options: tuple[str, ...], outside: bool, **arguments: Any) -> Any:
-        return command(options=(*options, *(("outside=true",) * outside)), **arguments)
+    def with_options(
+        *,
+        options: tuple[str, ...],
+        outside: bool,
+        ignore: tuple[str, ...],
+        sheet: str | None,
+        **arguments: Any,
+    ) -> Any:
+        named = [f"ignore={json.dumps(ignore)}"] if ignore else []
+        named += [f"sheet={sheet}"] if sheet else []
+        return command(options=(*options, *named, *(("outside=true",) * outside)), **arguments)
 
-    return _option(outside_option(with_options))
+    return _option(_ignore_option(_sheet_option(outside_option(with_options))))
 
 
 free_text_option = click.option(

@@ -11,8 +11,9 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import options_option, output_options, root_option, runs_option
+from experiments.cli.completion import complete_datasets
 from experiments.cli.copies import load_dataset, open_copy
-from kg.errors import CheckFailed, InputError
+from kg.errors import CheckFailed, check_format
 
 if TYPE_CHECKING:
     from experiments.audit.record import Audit
@@ -24,7 +25,7 @@ ENDINGS = (".html", ".md", ".json")
 
 @click.command()
 @output_options
-@click.argument("name")
+@click.argument("name", shell_complete=complete_datasets)
 @root_option
 @options_option
 @runs_option
@@ -64,11 +65,8 @@ def audit(**arguments: Any) -> None:
     Exit code 1 means that shuffled labels can be predicted: patients leak between the folds.
     """
     output = arguments["output"]
-    if output is not None and output.suffix not in ENDINGS:
-        raise InputError(
-            f"{output}: cannot write {output.suffix or 'a file without an ending'}",
-            f"write one of {', '.join(ENDINGS)}",
-        )
+    if output is not None:
+        check_format("an audit", output.suffix, ENDINGS)
     from experiments.audit.audit import audit as audit_dataset
     from experiments.audit.subject import AuditOptions
     from experiments.compare.gather import named_runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,20 @@ def load_dataset(name: str, options: tuple[str, ...] = ()) -> Any:
     """A data set with its options, each `key=value`."""
     from experiments.preparation.open_dataset import build_dataset
 
-    values = dict(option.partition("=")[::2] for option in options)
+    words = dict(option.partition("=")[::2] for option in options)
+    values = {key: _value(name, key, word) for key, word in words.items()}
     return build_dataset(name, values, where=name)
+
+
+def _value(name: str, key: str, word: str) -> Any:
+    """A value of an option, a list where it is written as one."""
+    if not word.startswith("["):
+        return word
+    try:
+        return json.loads(word)
+    except ValueError:
+        hint = f'write {key}=["first", "second"]'
+        raise InputError(f"{name}.{key}: {word} is no list", hint) from None
 
 
 def open_copy(name: str, dataset: Any, root: Path | None, labels: str = "") -> OpenDataset:

@@ -19,6 +19,7 @@ from experiments.cli.arguments import (
     root_option,
 )
 from experiments.cli.audit import audit
+from experiments.cli.completion import complete_datasets
 from experiments.cli.copies import load_dataset, open_copy, raw_folder
 from experiments.cli.label import label
 from experiments.cli.parts import CATALOGS
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["data"]
 
-_name = click.argument("name")
+_name = click.argument("name", shell_complete=complete_datasets)
 
 
 @click.group()
@@ -97,7 +98,8 @@ def check(as_json: bool, name: str, root: Path | None, options: tuple[str, ...])
     wrong = [row.path for row in rows if not row.passes]
     if wrong:
         raise CheckFailed(
-            f"{folder}: not usable: {', '.join(wrong)}", "the table above says who provides them"
+            f"{folder}: not usable: {', '.join(dict.fromkeys(wrong))}",
+            "the table above says how to mend each",
         )
 
 

@@ -19,12 +19,14 @@ from experiments.cli.arguments import (
     root_option,
     runs_option,
 )
+from experiments.cli.completion import complete_datasets, complete_runs
 from experiments.cli.lazy import LazyGroup
 from experiments.privacy.pseudonyms import pseudonym
 
 __all__ = ["experiment"]
 
 _config = click.argument("config", shell_complete=complete_configs)
+_run = click.argument("run_name", metavar="RUN", shell_complete=complete_runs)
 _set = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key (repeatable)."
 )
@@ -123,7 +125,7 @@ def run(config: str, overrides: tuple[str, ...], **arguments: Any) -> None:
 
 @experiment.command()
 @output_options
-@click.argument("run_name", metavar="RUN")
+@_run
 @runs_option
 @root_option
 def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
@@ -145,21 +147,20 @@ def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
 @output_options
 @runs_option
 def list_of_runs(as_json: bool, runs: Path) -> None:
-    """List the runs with their status and test AUROC."""
+    """List the runs with status, AUROC, data and what to do next."""
     rows = run_view.run_rows(runs)
     if as_json:
         show.json_result(rows)
-    else:
-        columns = (
-            *("run", "status", "system", "dataset", "inputs_at_test", "auroc_macro", "started"),
-            "reason",
-        )
-        show.table(columns, [[row.get(column) for column in columns] for row in rows])
+        return
+    columns = ("run", "status", "system", "inputs_at_test", "auroc_macro", "data_folder", "next")
+    show.table(columns, [[row.get(column) for column in columns] for row in rows])
+    if not rows:
+        show.note(f"{runs} has no runs: kgdx experiment run CONFIG --runs {runs}, or name another")
 
 
 @experiment.command("show")
 @output_options
-@click.argument("run_name", metavar="RUN")
+@_run
 @runs_option
 @click.option("-o", "output", type=click.Path(path_type=Path), help="JSON file to write.")
 def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> None:
@@ -168,19 +169,23 @@ def show_run(as_json: bool, run_name: str, runs: Path, output: Path | None) -> N
 
     from experiments.records.folder import find_run
 
-    record = find_run(run_name, runs).load_record()
+    folder = find_run(run_name, runs)
+    record = folder.load_record()
     if output is not None:
         show.to_file(output, json.dumps(record.as_json(), indent=2, ensure_ascii=False) + "\n")
     if as_json:
         show.json_result(record.as_json())
     elif output is None:
-        run_view.print_record(record)
+        run_view.print_record(folder, record)
 
 
 @experiment.command()
 @output_options
-@click.argument("run_name", metavar="RUN")
-@click.option("--dataset", required=True, help="Data set to test on (kgdx list datasets).")
+@_run
+@click.option(
+    "--dataset", required=True, shell_complete=complete_datasets,
+    help="Data set to test on (kgdx list datasets).",
+)  # fmt: skip
 @click.option(
     "--labels", help="Label set (default: the run's on its own data set, else the first)."
 )
@@ -235,7 +240,7 @@ def evaluate(**arguments: Any) -> None:
 
 @experiment.command()
 @output_options
-@click.argument("run_name", metavar="RUN")
+@_run
 @click.option("-o", "output", type=click.Path(path_type=Path), help="JSON file to write.")
 @runs_option
 @root_option
@@ -267,7 +272,7 @@ def faithfulness(
 
 @experiment.command()
 @output_options
-@click.argument("subject", metavar="RUN|COMPARISON|ABLATION")
+@click.argument("subject", metavar="RUN|COMPARISON|ABLATION|PLAN", shell_complete=complete_runs)
 @runs_option
 @click.option(
     "-o",
@@ -277,9 +282,9 @@ def faithfulness(
     help="File to write: .html, or .md for text and tables only.",
 )
 def report(as_json: bool, subject: str, runs: Path, output: Path) -> None:
-    """Write the page of a run, a comparison or an ablation.
+    """Write the page of a run, a comparison, an ablation or a plan.
 
-    A comparison is given by its .json file, an ablation by its name.
+    A comparison is given by its .json file, an ablation or a plan by its name.
     """
     from experiments.reports.report_resolver import check_ending, page_of, rendered
 
@@ -291,7 +296,7 @@ def report(as_json: bool, subject: str, runs: Path, output: Path) -> None:
 
 @experiment.command()
 @output_options
-@click.argument("run_name", metavar="RUN")
+@_run
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
@@ -327,7 +332,7 @@ def verify(as_json: bool, run_name: str, key: Path | None, runs: Path, root: Pat
 
 @experiment.command()
 @output_options
-@click.argument("run_name", metavar="RUN")
+@_run
 @click.option(
     "--key",
     type=click.Path(path_type=Path),

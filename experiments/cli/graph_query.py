@@ -12,7 +12,7 @@ import click
 from experiments.cli import show
 from experiments.cli.arguments import output_options
 from experiments.cli.graph_arguments import edited_allowed, edited_option
-from kg.errors import InputError, did_you_mean
+from kg.errors import InputError, check_format
 from kg.files.shown import table_text
 
 if TYPE_CHECKING:
@@ -170,15 +170,10 @@ def _print(answer: Answer) -> None:
 
 def _write(answer: Answer, path: Path) -> None:
     if answer.turtle is not None:
-        if path.suffix != ".ttl":
-            raise InputError(f"{path}: a graph is written as .ttl", f"-o {path.stem}.ttl")
+        check_format("a graph", path.suffix, (".ttl",))
         show.to_file(path, answer.turtle)
         return
     delimiters = {".csv": ",", ".tsv": "\t"}
-    if path.suffix not in delimiters:
-        raise InputError(
-            f"{path}: a table cannot be written as {path.suffix or 'a file without an ending'}",
-            did_you_mean(path.suffix, delimiters),
-        )
+    check_format("a table", path.suffix, delimiters)
     rows = [answer.columns or ("answer",), *_cells(answer)]
     show.to_file(path, table_text(rows, delimiters[path.suffix]))

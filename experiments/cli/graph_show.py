@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import output_options
+from experiments.cli.completion import complete_concepts
 from experiments.cli.graph_arguments import graph_option, opened, relation_option
 from kg.ask.tree import Branch, Scope, hidden, tree
 from kg.model.concepts import Concept
@@ -88,7 +89,7 @@ def _print_coverage(
 
 @click.command("show")
 @output_options
-@click.argument("concept")
+@click.argument("concept", shell_complete=complete_concepts)
 @graph_option
 @click.option("--depth", type=click.IntRange(0, 6), default=1, show_default=True,
               help="Steps from the concept.")  # fmt: skip

@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import output_options
+from experiments.cli.completion import complete_concepts
 from experiments.cli.graph_arguments import (
     edited_option,
     graph_option,
@@ -33,8 +34,8 @@ __all__ = ["diff", "explain", "path"]
 
 @click.command()
 @output_options
-@click.argument("start")
-@click.argument("end")
+@click.argument("start", shell_complete=complete_concepts)
+@click.argument("end", shell_complete=complete_concepts)
 @graph_option
 @relation_option
 @click.option("--longest", type=click.IntRange(1, 8), default=4, show_default=True,
@@ -108,9 +109,9 @@ def _as_record(found: Connection) -> dict[str, Any]:
 
 @click.command()
 @output_options
-@click.argument("subject")
+@click.argument("subject", shell_complete=complete_concepts)
 @click.argument("relation")
-@click.argument("object_", metavar="OBJECT")
+@click.argument("object_", metavar="OBJECT", shell_complete=complete_concepts)
 @graph_option
 def explain(as_json: bool, subject: str, relation: str, object_: str, file: Path | None) -> None:
     r"""List the evidence of the edge SUBJECT RELATION OBJECT, as Markdown.

@@ -13,7 +13,7 @@ import click
 from experiments.cli import show
 from experiments.cli.arguments import free_text_option, output_options
 from experiments.privacy.free_text import TextChoice, chosen_text
-from kg.errors import InputError
+from kg.errors import InputError, check_format
 
 if TYPE_CHECKING:
     from experiments.labelling.linking import Share
@@ -98,11 +98,7 @@ def _check_output(output: Path | None, labels: str | None, free_text: TextChoice
             "--free-text deidentified or all writes them; a .csv or .jsonl has the statements",
         )
     known = TABLES if labels else (*TABLES, PAGE)
-    if output.suffix not in known:
-        raise InputError(
-            f"{output}: cannot write {output.suffix or 'a file without an ending'}",
-            f"write one of {', '.join(known)}",
-        )
+    check_format("a table of labels" if labels else "statements", output.suffix, known)
 
 
 def _sections(chosen: str | None, labels: str | None, *, dialogue: bool) -> str:

@@ -11,7 +11,8 @@ import click
 from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
 from experiments.cli.arguments import output_options, root_option, runs_option
-from kg.errors import InputError, did_you_mean
+from experiments.cli.completion import complete_concepts, complete_runs
+from kg.errors import InputError, check_format
 from kg.files.shown import table_text
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ _NOT_POSSIBLE = "not possible"
 @output_options
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--run", "run_name", required=True, metavar="RUN", help="Finished run whose model is used."
+    "--run",
+    "run_name",
+    required=True,
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Finished run whose model is used.",
 )
 @click.option("--report", type=_file, help="Text file with the report of a single INPUT.")
 @click.option("--dialogue", type=_file, help="Text file with the dialogue of a single INPUT.")
@@ -35,6 +41,7 @@ _NOT_POSSIBLE = "not possible"
     "--findings",
     multiple=True,
     metavar="TERM",
+    shell_complete=complete_concepts,
     help="Finding or label set to predict (repeatable; default: the trained findings).",
 )
 @click.option("--modality", type=click.Choice(MODALITIES), help="Imaging modality.")
@@ -64,7 +71,7 @@ def predict(**arguments: Any) -> None:
             "--report and --dialogue need exactly one INPUT", f"there are: {', '.join(inputs)}"
         )
     if output is not None:
-        _check_ending(output)
+        check_format("a table of predictions", output.suffix, _ENDINGS)
     folder = find_run(arguments["run_name"], arguments["runs"])
     from experiments.inference.predict import PredictionRequest, predict_inputs
     from experiments.inference.prediction_rows import prediction_rows
@@ -110,14 +117,6 @@ def _print_notes(predicted: Predicted) -> None:
 
 
 _ENDINGS = (".csv", ".tsv", ".json", ".parquet")
-
-
-def _check_ending(path: Path) -> None:
-    if path.suffix not in _ENDINGS:
-        raise InputError(
-            f"{path}: predictions cannot be written as {path.suffix or 'a file without ending'}",
-            did_you_mean(path.suffix, _ENDINGS),
-        )
 
 
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:

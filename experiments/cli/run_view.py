@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from experiments.cli import show
-from experiments.records.folder import list_runs
+from experiments.records.folder import RunFolder, list_runs
 from experiments.records.record import Measured, RunRecord
 from kg.errors import InputError
 
@@ -23,7 +24,8 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
         try:
             record = folder.load_record()
         except InputError as error:
-            rows.append({"run": folder.run, "status": "no record", "error": error.message})
+            told = {"error": error.message, "next": error.hint}
+            rows.append({"run": folder.run, "status": "no record", **told})
             continue
         auroc = record.metrics.get("test", {}).get("auroc_macro")
         row = {
@@ -38,14 +40,31 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
             "auroc_macro": auroc.value if auroc else None,
             "started": record.started,
             "reason": record.reason,
+            "data_folder": record.data_folder,
+            "next": _next(folder, record),
         }
         rows.append(row)
     return rows
 
 
-def print_record(record: RunRecord) -> None:
+def _next(folder: RunFolder, record: RunRecord) -> str:
+    """What to do next about a run: the command, behind the reason why it ended early."""
+    if record.status == "running":
+        return "wait until it ends"
+    if record.status == "diverged":
+        return f"{record.reason}: {record.way_on}"
+    path = shlex.quote(str(folder.path))
+    if record.status == "finished":
+        return f"kgdx experiment report {path} -o {path}.html"
+    named = Path(record.data_folder).is_absolute()  # under a key of pseudonyms it is none
+    root = f" --root {shlex.quote(record.data_folder)}" if named else ""
+    resume = f"kgdx experiment resume {path}{root}"
+    return f"{record.reason}: {resume}" if record.reason else resume
+
+
+def print_record(folder: RunFolder, record: RunRecord) -> None:
     """Print the inputs, settings and metrics of a run."""
-    show.table(("run", ""), _summary(record))
+    show.table(("run", ""), [*_summary(record), ("next", _next(folder, record))])
     for subset, metrics in record.metrics.items():
         show.result("")
         rows = [(name, interval(measured)) for name, measured in metrics.items()]
@@ -143,6 +162,7 @@ def _summary(record: RunRecord) -> list[tuple[str, object]]:
         *([("reason", record.reason)] if record.reason else []),
         ("system", record.system),
         ("data set", f"{record.dataset}, labels {record.labels}"),
+        ("data folder", record.data_folder or "not recorded"),
         ("labels read from", list(record.label_source)),
         ("inputs at test", list(record.inputs_at_test)),
         ("text policy", record.text_policy),

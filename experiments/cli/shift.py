@@ -11,6 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import output_options, root_option
+from experiments.cli.completion import complete_datasets
 from experiments.cli.copies import load_dataset, open_copy
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ RESAMPLES = 1000
 
 @click.command()
 @output_options
-@click.argument("one")
-@click.argument("other")
+@click.argument("one", shell_complete=complete_datasets)
+@click.argument("other", shell_complete=complete_datasets)
 @root_option
 @click.option("--other-root", type=click.Path(path_type=Path),
               help="Folder of OTHER (default: --root).")  # fmt: skip

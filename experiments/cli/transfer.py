@@ -10,6 +10,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import experiments_option, output_options, runs_option
+from experiments.cli.completion import complete_runs
 
 if TYPE_CHECKING:
     from experiments.compare.transfer import Transfer
@@ -19,7 +20,7 @@ __all__ = ["transfer"]
 
 @click.command()
 @output_options
-@click.argument("run_names", metavar="RUN...", nargs=-1)
+@click.argument("run_names", metavar="RUN...", nargs=-1, shell_complete=complete_runs)
 @experiments_option
 @runs_option
 def transfer(

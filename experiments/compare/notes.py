@@ -9,12 +9,11 @@ import numpy as np
 from experiments.compare.align import Aligned, Arm
 from experiments.compare.records import Entry
 from experiments.compare.runs import Run
+from experiments.metrics.bootstrap import FEWEST_PATIENTS
 from experiments.records.ledger import read_ledger
 
 __all__ = ["ledger_lines", "notes_on"]
 
-FEWEST_GROUPS = 50
-"""Number of patients below which a bootstrap interval is too narrow."""
 FEWEST_SEEDS = 3
 FEWEST_WITHOUT = 20
 """Number of negatives below which an AUROC is as uncertain as with few positives."""
@@ -109,7 +108,7 @@ def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
     if everyone:
         yield f"too few negatives for a conclusion: {', '.join(everyone)}"
     groups = len(set(aligned.groups))
-    if groups < FEWEST_GROUPS:
+    if groups < FEWEST_PATIENTS:
         yield f"only {groups} patients were tested: intervals are narrower than they should be"
     for count in range(1, FEWEST_SEEDS):
         names = [arm.name for arm in aligned.arms if arm.trained and len(arm.seeds) == count]

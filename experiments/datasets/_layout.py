@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import kg.options
 from encoders.study import Modality, SplitSubset, Study
@@ -49,6 +49,23 @@ class Reading:
     studies: tuple[Study, ...]
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a check of the files has to say of one of them.
+
+    Args:
+        where: File, column or rows.
+        state: `found` = as it should be; `warning` = usable, but; `wrong` = not usable.
+        what: What was found.
+        mend: What to do.
+    """
+
+    where: str
+    state: Literal["found", "warning", "wrong"]
+    what: str
+    mend: str = ""
 
 
 class Layout:
@@ -106,6 +123,10 @@ class Layout:
     def read(self, root: Path, *, labels: str) -> Reading:
         """The studies under `root`, with rejected rows and images."""
         raise NotImplementedError
+
+    def remarks(self, root: Path) -> Iterable[Remark]:
+        """Every mistake in a user's own files at once; a published data set has none."""
+        return ()
 
     def tiny(self, folder: Path) -> None:
         """Write a small made-up copy of the layout, for tests and trials."""

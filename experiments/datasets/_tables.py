@@ -57,6 +57,11 @@ class Row:
         """Value of a column, empty where the table has no such column."""
         return self.cells.get(column, "")
 
+    def without(self, columns: Sequence[str]) -> Row:
+        """The row without some columns."""
+        kept = {name: cell for name, cell in self.cells.items() if name not in columns}
+        return Row(self.number, kept, self.file)
+
     def label(self, column: str) -> Stated | None:
         """Value of a label column; None = not stated.
 
@@ -73,20 +78,26 @@ class Row:
 
 
 def read_table(
-    path: Path, columns: Sequence[str] = (), *, encodings: Sequence[str] = ("utf-8-sig",)
+    path: Path,
+    columns: Sequence[str] = (),
+    *,
+    encodings: Sequence[str] = ("utf-8-sig",),
+    separator: str = ",",
 ) -> list[Row]:
-    """Rows of a comma-separated table (`.gz` and `.zip` allowed, a byte-order mark is skipped).
+    """Rows of a separated table (`.gz` and `.zip` allowed, a byte-order mark is skipped).
 
     Args:
         path: The table.
         columns: Columns it must have; others are kept.
         encodings: Encodings to try, in order.
+        separator: Separator of the cells.
 
     Raises:
         InputError: If the file is missing or not text, a column is missing or there twice, a row
             has another number of cells than the header, or a quote is not closed.
     """
-    return list(_rows(path, io.StringIO(_text(path, encodings), newline=""), columns))
+    lines = io.StringIO(_text(path, encodings), newline="")
+    return list(_rows(path, lines, columns, separator))
 
 
 def stream_table(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
@@ -113,8 +124,10 @@ def _lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
         raise not_encoded(path, ("utf-8-sig",)) from None
 
 
-def _rows(path: Path, lines: Iterable[str], columns: Sequence[str]) -> Iterator[Row]:
-    table = csv.reader(lines, strict=True)
+def _rows(
+    path: Path, lines: Iterable[str], columns: Sequence[str], separator: str = ","
+) -> Iterator[Row]:
+    table = csv.reader(lines, strict=True, delimiter=separator)
     number = 0
     try:
         header = [name.strip() for name in next(table, [])]
@@ -150,17 +163,17 @@ def read_lines(path: Path) -> list[str]:
     return [line.strip() for line in _text(path, ("utf-8-sig",)).splitlines() if line.strip()]
 
 
-def read_header(path: Path) -> list[str]:
-    """Column names of a comma-separated table, stripped; characters that are not UTF-8 replaced.
+def read_header(path: Path, separator: str = ",") -> list[str]:
+    """Column names of a separated table, stripped; characters that are not UTF-8 replaced.
 
     Raises:
         InputError: If the file cannot be read.
     """
     with open_table(path) as lines:
-        return parse_header(path, lines.readline())
+        return parse_header(path, lines.readline(), separator)
 
 
-def parse_header(path: Path, first: bytes) -> list[str]:
+def parse_header(path: Path, first: bytes, separator: str = ",") -> list[str]:
     """Column names in the first line of a table; lines may end in returns alone.
 
     Raises:
@@ -168,7 +181,7 @@ def parse_header(path: Path, first: bytes) -> list[str]:
     """
     text = io.StringIO(first.decode("utf-8-sig", errors="replace"), newline="")
     try:
-        return [name.strip() for name in next(csv.reader(text), [])]
+        return [name.strip() for name in next(csv.reader(text, delimiter=separator), [])]
     except csv.Error as error:
         raise badly_quoted(path, 1, error) from None
 

@@ -91,7 +91,7 @@ class Folder(Layout):
     label_choices = (LabelChoice("own", ("record",)),)
     files = (
         NeededFile(
-            "*/*", "a folder a finding", "you; experiments/datasets/folder.py shows the folders"
+            "*/*", "a folder a finding", "you: FINDING/study.png, or FINDING/patient/study.png"
         ),
     )
 

@@ -49,6 +49,8 @@ class Plan:
 
 
 USUAL = Plan()
+FEWEST_PATIENTS = 50
+"""Number of patients below which a bootstrap interval is too narrow."""
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,6 @@ def _known(folder: RunFolder, names: Mapping[str, str]) -> tuple[str, State]:
     except InputError:  # it has not begun yet, or ended before it began
         own = next((name for name in names if f"{folder.run}-".startswith(f"{name}-")), "")
         return names.get(own, ""), "running" if own and folder.in_use else "missing"
-    if record.status in ("finished", "diverged"):
+    if record.status in ("finished", "diverged", "running"):
         return record.config_hash, record.status
-    mine = record.config_hash in names.values()
-    return record.config_hash, "running" if mine and folder.in_use else "broken"
+    return record.config_hash, "broken"

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from experiments.compare.compare import compare
 from experiments.compare.records import Comparison, Difference, Printed, Seeds
 from experiments.compare.runs import depends_on_seed
@@ -22,6 +24,7 @@ from experiments.plans.training_time import Ratio, TrainingTime
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
+from kg.errors import InputError
 
 __all__ = ["PlanResult", "ResultRow", "keep", "result_of"]
 
@@ -104,6 +107,22 @@ class PlanResult:
         """The result as plain values."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return values
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> PlanResult:
+        """The result from the values of `as_json`.
+
+        Raises:
+            InputError: If it is not the result of a plan, or is damaged.
+        """
+        try:
+            return TypeAdapter(PlanResult).validate_python(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(step) for step in first["loc"])
+            raise InputError(
+                f"plan: {where}: {first['msg'].lower()}", "make it again: kgdx experiment plan PLAN"
+            ) from None
 
 
 def result_of(plan: RunPlan, runs: Path, resampling: Resampling = USUAL) -> PlanResult:

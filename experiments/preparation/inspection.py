@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from experiments.config.schema import Duplicates
 from experiments.datasets import DATASETS, NeededFile
-from experiments.datasets._layout import Layout, Reading, Rejected, log_warnings, present
+from experiments.datasets._layout import Layout, Reading, Rejected, Remark, log_warnings, present
 from experiments.datasets._tables import read_header
 from experiments.preparation.same_images import together_by_image
 from kg.errors import InputError
 
-State = Literal["found", "missing", "wrong"]
+State = Literal["found", "missing", "wrong", "warning"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FileCheck:
 
     Args:
         path: The file, relative to the root; its alternatives where it is missing.
-        state: `found`, `missing` or `wrong`.
+        state: `found`, `missing`, `wrong`, or `warning` = usable, but.
         what: Its content, or its fault.
         giver: Provider of the file, or how it is made.
         columns_missing: Columns it lacks.
@@ -44,7 +44,7 @@ class FileCheck:
     @property
     def passes(self) -> bool:
         """Whether the data set can be used with the file in this state."""
-        return self.state == "found" or (self.state == "missing" and self.optional)
+        return self.state in ("found", "warning") or (self.state == "missing" and self.optional)
 
 
 def locate(name: str, dataset: Any, root: Path, cache: Path | None = None) -> Path:
@@ -99,7 +99,7 @@ def is_made(dataset: Any) -> bool:
 
 
 def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
-    """State of each required file, and whether the studies can be read.
+    """State of each required file, every mistake in a user's own, and what the studies allow.
 
     Args:
         dataset: The data set.
@@ -107,8 +107,10 @@ def check(dataset: Any, root: Path, name: str = "NAME") -> list[FileCheck]:
         name: Name of the data set, for the suggested commands.
     """
     rows = [_check_file(root, file, name, dataset) for file in dataset.files]
+    if isinstance(dataset, Layout):
+        rows += map(_of_remark, dataset.remarks(root))
     if all(row.passes for row in rows):
-        rows.append(_check_reading(dataset, root))
+        rows += _check_reading(dataset, root)
     return rows
 
 
@@ -207,13 +209,22 @@ def _wrong(path: Path, name: str, file: NeededFile) -> str:
     return ""
 
 
-def _check_reading(dataset: Any, root: Path) -> FileCheck:
+def _check_reading(dataset: Any, root: Path) -> Iterator[FileCheck]:
+    labels = dataset.label_choices[0].name
     try:
-        reading = read(dataset, root, dataset.label_choices[0].name)
+        reading = read(dataset, root, labels)
     except InputError as error:
-        return FileCheck("studies", "wrong", error.message, error.hint)
+        yield FileCheck("studies", "wrong", error.message, "", mend=error.hint)
+        return
     if not reading.studies:
-        return FileCheck("studies", "wrong", "no study could be read", "see what was left out")
+        yield FileCheck(
+            "studies", "wrong", "no study could be read", "", mend="see what was left out"
+        )
+        return
     left = ", ".join(f"{count} {reason}" for reason, count in reasons(reading.rejected).items())
     what = f"{len(reading.studies)} studies" + (f"; left out: {left}" if left else "")
-    return FileCheck("studies", "found", what, "")
+    yield FileCheck("studies", "found", what, "")
+
+
+def _of_remark(remark: Remark) -> FileCheck:
+    return FileCheck(remark.where, remark.state, remark.what, "", mend=remark.mend)

@@ -22,6 +22,8 @@ from kg.errors import InputError, RunStopped, did_you_mean
 
 __all__ = ["RunFolder", "find_run", "list_runs", "run_name"]
 
+KILLED = "its process was killed"
+"""Reason of a run whose record says `running` while no process holds its folder."""
 _MOST = 10_000
 
 
@@ -124,8 +126,11 @@ class RunFolder:
         return self.path / "lock"
 
     def load_record(self) -> RunRecord:
-        """The run record."""
-        return RunRecord.load(self.record)
+        """The run record; of a killed process `stopped`, though it could not write so."""
+        record = RunRecord.load(self.record)
+        if record.status == "running" and not self.in_use:
+            return replace(record, status="stopped", reason=KILLED)
+        return record
 
     @property
     def in_use(self) -> bool:

@@ -202,6 +202,7 @@ class RunRecord:
         supervision: Supervision of its weights, its parents' included: `labels`, `reports` (as
             text), `statements` (read from reports), `coded` (indexing terms).
         reason: Why it stopped before its end; empty = it did not, or was interrupted.
+        data_folder: Folder of its data set, or a pseudonym of it.
     """
 
     run: str
@@ -240,6 +241,7 @@ class RunRecord:
     started_from: tuple[StartedFrom, ...] = ()
     supervision: tuple[str, ...] = ()
     reason: str = ""
+    data_folder: str = ""
 
     @property
     def way_on(self) -> str:

@@ -11,7 +11,7 @@ from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
 from experiments.loading.data_source import SUBSETS
 from experiments.loading.targets import leakage
-from experiments.privacy.pseudonyms import is_keyed
+from experiments.privacy.pseudonyms import is_keyed, pseudonym
 from experiments.privacy.rare_words import RARE_WORDS
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured, RunRecord
@@ -96,6 +96,7 @@ def started_record(
         started_from=tuple(parent.started_from() for parent in context.parents),
         supervision=supervision(context),
         device=device,
+        data_folder=pseudonym("file", str(context.root.absolute())),
         started=before.started if before else now(),
         seconds=before.seconds if before else 0.0,
         parameters=sum(p.numel() for p in context.system.parameters() if p.requires_grad),

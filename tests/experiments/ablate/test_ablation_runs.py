@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.ablate.plan import make_plan
-from experiments.ablate.result import AblationResult, answer, read_result, result_of
+from experiments.ablate.result import AblationResult, answer, result_of
 from experiments.ablate.schema import read_ablation
 from experiments.cli.main import kgdx
 from experiments.plans import execute
@@ -81,8 +81,7 @@ def test_a_fold_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path
 def test_the_result_is_kept_and_read_back_equal(done: tuple[Path, Path]) -> None:
     file, runs = done
     kept = runs / "ablations" / "tiny_ablation" / "ablation.json"
-    result = read_result(kept)
-    assert result == AblationResult.from_json(json.loads(json.dumps(result.as_json())))
+    result = AblationResult.from_json(json.loads(kept.read_text()))
     assert result == result_of(make_plan(read_ablation(str(file))), runs)
     assert result.channels["no memory"]["neighbourhood"] == "-"
     (one,) = result.settings
@@ -91,9 +90,6 @@ def test_the_result_is_kept_and_read_back_equal(done: tuple[Path, Path]) -> None
     (sentence,) = answer(result)
     assert "full" in sentence
     assert "no memory" in sentence
-    kept.write_text("[]", encoding="utf-8")
-    with pytest.raises(InputError, match="not an ablation"):
-        read_result(kept)
 
 
 def test_a_second_time_nothing_runs(

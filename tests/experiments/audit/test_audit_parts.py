@@ -109,7 +109,7 @@ def test_the_command_prints_writes_and_ends_with_0(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "labels", "said"),
     [
-        (["-o", "audit.pdf"], [0, 1], "cannot write .pdf"),
+        (["-o", "audit.pdf"], [0, 1], "cannot be written as .pdf"),
         ([], [0, 1] * 4, "no finding of own is present in 20 or more studies"),
         (["--at-least", "1", "--labels", "chest14"], [0, 1], "not labelled with 'chest14'"),
         (["--at-least", "1"], ["", ""], "no study of table has a label"),

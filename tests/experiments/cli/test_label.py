@@ -334,7 +334,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
 
 def test_refused_before_anything_is_read(report: Path, tmp_path: Path) -> None:
     for arguments in (["-o", tmp_path / "out.pdf"], ["--labels", "nih14", "-o", "out.html"]):
-        with pytest.raises(InputError, match="cannot write"):
+        with pytest.raises(InputError, match="cannot be written as"):
             run(report, *arguments)
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no text file"):

@@ -16,11 +16,13 @@ from experiments.compare.compare import compare
 from experiments.metrics.bootstrap import Plan
 from experiments.plans.jobs import stand
 from experiments.plans.plan import RunPlan, make_plan
-from experiments.plans.result import PlanResult, ResultRow, result_of
+from experiments.plans.result import PlanResult, ResultRow, keep, result_of
 from experiments.plans.schema import read_plan
 from experiments.plans.survey import fidelity
 from experiments.records.record import RunRecord
+from experiments.reports.html import render_html
 from experiments.reports.plan_page import render_plan
+from experiments.reports.report_resolver import page_of
 
 QUICK = Plan(resamples=200)
 
@@ -166,6 +168,10 @@ def test_every_format_has_every_row(tiny_plan: RunPlan, finished_runs: Path) -> 
     assert lines[1]["against"] == "tiny"
     assert lines[1]["verdict"] == "higher"
     assert json.loads(render_plan(result, ".json"))["reference"] == "tiny"
+    kept = keep(result, tiny_plan.folder(finished_runs))
+    assert PlanResult.from_json(json.loads(kept.read_text())) == result
+    for subject in (str(kept), tiny_plan.file.name):
+        assert render_html(page_of(subject, finished_runs)) == page
     printed = (finished_runs / "stdout").read_text(encoding="utf-8")
     assert "Minus tiny" in printed
     assert "probe, tuned" in printed

@@ -112,8 +112,12 @@ def test_one_process_a_run_and_a_dead_one_holds_nothing(folder, processes) -> No
     with pytest.raises(InputError) as caught, folder.hold():
         pass
     assert f"process {holder.pid} since" in caught.value.message
+    a_record(run=folder.run).save(folder.record)
+    assert folder.load_record().status == "running"
     holder.kill()
     holder.wait()
+    killed = folder.load_record()
+    assert (killed.status, killed.reason) == ("stopped", "its process was killed")
     (folder.path / ".unfinished-1-ab-record.json").write_text("half")
     with folder.hold():
         assert not list(folder.path.glob(".unfinished*"))

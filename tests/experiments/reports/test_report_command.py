@@ -55,9 +55,10 @@ def test_a_comparison_by_its_file(make_comparison, tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("{", "cannot be read"),
-        ("[]", "neither a comparison nor an ablation"),
+        ("[]", "is no comparison, ablation or plan"),
         ('{"format": 9}', "not a comparison of this version"),
         ('{"format": 1, "metric": 4}', "comparison"),
+        ('{"time_reference": "a", "rows": []}', "plan: name: field required"),
         ('{"format": 1, "settings": []}', "not an ablation of this version"),
         ('{"format": 1, "settings": [4]}', "ablation is damaged"),
     ],
@@ -74,7 +75,7 @@ def test_a_damaged_file_is_said_and_nothing_is_written(
 
 def test_an_unknown_name_and_format_are_said(run: Path, tmp_path: Path, capsys) -> None:
     assert main(["experiment", "report", str(run), "-o", "page.pdf"]) != 0
-    assert "name a file ending in .html or .md" in capsys.readouterr().err
+    assert "name a file that ends in .html, .md" in capsys.readouterr().err
     assert main(["experiment", "report", str(tmp_path / "no.json"), "-o", "page.html"]) != 0
     assert "no.json cannot be read: No such file" in capsys.readouterr().err
     unknown = ["experiment", "report", "nothing", "--runs", str(tmp_path), "-o", "page.html"]
