@@ -97,8 +97,7 @@ def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyP
     """Values of a configuration before overrides, with their places."""
     if isinstance(config, Mapping):
         return with_todays_keys(dict(config)), {(): "configuration"}
-    document = _read_todays(find_file(config, shipped_configs(), "configuration"))
-    return _on_base(document) if "base" in document.values else (document.values, _places(document))
+    return _on_base(_read_todays(find_file(config, shipped_configs(), "configuration")))
 
 
 def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -185,18 +184,35 @@ def _places(document: Document) -> dict[KeyPath, str]:
     return {(): document.source, **places}
 
 
-def _on_base(document: Document) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """Values of a document merged over those of its base file."""
-    own = dict(document.values)
-    where = f"{document.source}:{document.lines['base',]}"
-    name = own.pop("base")
-    path = Path(document.source).parent / str(name)
-    if not isinstance(name, str) or not path.is_file():
-        raise InputError(f"{where}: base: there is no file {path}", "name it as seen from here")
-    base = _read_todays(path)
-    if "base" in base.values:
-        raise InputError(f"{where}: base: {path} has a base itself", "name that one: one level")
-    return _merge(base.values, own), {**_places(base), **_places(document)}
+def _on_base(
+    document: Document, above: tuple[Path, ...] = ()
+) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    """Values of a document merged over those of its base, which may have a base itself.
+
+    Args:
+        document: The document.
+        above: Files that it is the base of.
+    """
+    if "base" not in document.values:
+        return document.values, _places(document)
+    own, file = dict(document.values), Path(document.source)
+    where = f"{document.source}:{document.lines['base',]}: base"
+    path = _base(own.pop("base"), file.parent, where)
+    above = (*above, file.resolve())
+    if path.resolve() in above:
+        raise InputError(f"{where}: {path} is based on this file itself", "name another base")
+    values, places = _on_base(_read_todays(path), above)
+    return _merge(values, own), {**places, **_places(document)}
+
+
+def _base(name: object, folder: Path, where: str) -> Path:
+    """File of a base: one of the folder, or a shipped configuration by name."""
+    path, shipped = folder / str(name), shipped_configs()
+    if path.is_file():
+        return path
+    if str(name) not in shipped:
+        raise InputError(f"{where}: there is no file {path}", did_you_mean(str(name), shipped))
+    return shipped[str(name)]
 
 
 def _merge(below: Any, above: Any) -> Any:
