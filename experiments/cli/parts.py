@@ -56,7 +56,6 @@ def list_parts() -> None:
 
 def _add(kind: str, rows: Callable[[], Iterator[tuple[str, str, str]]]) -> None:
     """Add the command that lists the parts of one kind."""
-
     about = f"List {kind}, or describe the one called NAME with its options."
 
     @list_parts.command(kind, help=about, short_help=f"List {kind}.")

@@ -202,6 +202,8 @@ class RunRecord:
         supervision: Supervision of its weights, its parents' included: `labels`, `reports` (as
             text), `statements` (read from reports), `coded` (indexing terms).
         reason: Why it stopped before its end; empty = it did not, or was interrupted.
+        weights: Weights that the encoders began with, in words, by what they read (`image`,
+            `text`); empty in records from before they were kept.
     """
 
     run: str
@@ -240,6 +242,7 @@ class RunRecord:
     started_from: tuple[StartedFrom, ...] = ()
     supervision: tuple[str, ...] = ()
     reason: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def way_on(self) -> str:

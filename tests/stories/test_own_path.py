@@ -24,7 +24,7 @@ about: Our own pictures and reports.
 data: {name: table, labels: own, at_least: 5}
 split: {kind: fixed}
 text: {train: full, test: redacted}
-image: {encoder: {name: tiny_cnn}, grid: 4, pool: mean, reduce: 0}
+image: {encoder: {name: tiny_cnn, options: {weights: random}}, grid: 4, pool: mean, reduce: 0}
 graph: {width: 32}
 system: {name: graph_fusion, options: {width: 32}}
 stages:
