@@ -71,10 +71,13 @@ def check_weights(experiment: Experiment, places: Places) -> None:
         InputError: If not.
     """
     encoder, path = experiment.image.encoder, ("image", "encoder", "options", "weights")
+    if encoder is None:
+        return
     try:
-        if encoder is None or "weights" not in IMAGE_ENCODERS.load(encoder.name).Options.model_fields:
-            return
+        part = IMAGE_ENCODERS.load(encoder.name)
     except InputError:  # told by the check of the part
+        return
+    if "weights" not in part.Options.model_fields:
         return
     image = _image_weights(experiment.image, encoder)
     weights = image.source
