@@ -24,6 +24,7 @@ from kg.errors import InputError
 
 __all__ = [
     "EFFICIENTNET_LITE0",
+    "FROM_RUN",
     "MINILM",
     "RANDOM",
     "SHIPPED",
@@ -34,17 +35,17 @@ __all__ = [
     "seeded",
     "shipped_file",
     "state_hash",
+    "weights_file",
 ]
 
 SHIPPED = "shipped"
 RANDOM = "random"
+FROM_RUN = "run:"
+"""Prefix where a finished run trained the encoder."""
 
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5")
 
-CONVERT = (
-    "where you trust the file, convert it once: "
-    "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
-)
+CONVERT = "convert it once: kgdx weights convert FILE -o weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -123,22 +124,41 @@ def read_shipped(weights: Weights) -> dict[str, Tensor]:
     return tensors
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Tensors of a user's `.safetensors` file.
+def weights_file(path: str | Path) -> Path:
+    """The `.safetensors` file of a user's weights.
+
+    Args:
+        path: The file, or the folder of one model that holds it.
 
     Raises:
-        InputError: If the file is missing, is of a kind that can run code when opened, or is not
-            in the format of its ending.
+        InputError: If there is none, or the file is of a kind that can run code when opened.
     """
     path = Path(path)
+    if path.is_dir():
+        inside = sorted(path.glob("*.safetensors"))
+        if len(inside) != 1:
+            found = f"{len(inside)} safetensors files" if inside else "no safetensors file"
+            raise InputError(f"{path}: {found} in this folder", "name one file")
+        path = inside[0]
     if path.suffix.lower() in PICKLED:
         raise InputError(f"{path}: a {path.suffix} file can run code when opened; refused", CONVERT)
     if path.suffix.lower() != ".safetensors":
         raise InputError(
-            f"{path}: weights must be a .safetensors file, `{SHIPPED}` or `{RANDOM}`", CONVERT
+            f"{path}: weights must be a .safetensors file, `{SHIPPED}` or `{RANDOM}`",
+            CONVERT,
         )
     if not path.is_file():
         raise InputError(f"{path}: no such file", "check the path of the weights")
+    return path
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Tensors of a user's weights.
+
+    Raises:
+        InputError: As `weights_file`, or if the file is not in the format of its ending.
+    """
+    path = weights_file(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

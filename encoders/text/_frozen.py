@@ -46,6 +46,7 @@ class FrozenTransformer(nn.Module):
 
     def __init__(self, folder: Path, max_length: int) -> None:
         super().__init__()
+        folder = snapshot(folder)
         check_model_folder(folder)
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
@@ -174,6 +175,16 @@ class FrozenTransformer(nn.Module):
         """SHA-256 over weights, tokenizer and length."""
         read = hashlib.sha256(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
         return state_hash(self.model, f"{read.hexdigest()} {self.max_length}")
+
+
+def snapshot(folder: Path) -> Path:
+    """The folder of a model itself, where this is its place in the cache of Hugging Face."""
+    snapshots, main = folder / "snapshots", folder / "refs" / "main"
+    if not snapshots.is_dir():
+        return folder
+    if main.is_file():
+        return snapshots / main.read_text(encoding="utf-8").strip()
+    return max(snapshots.iterdir(), key=lambda one: one.stat().st_mtime, default=folder)
 
 
 def check_model_folder(folder: Path) -> None:

@@ -36,6 +36,8 @@ COMMANDS = {
     ),
     "predict": (f"{_HERE}.predict:predict", "Predict findings of an image, a study or a data set."),
     "list": (f"{_HERE}.parts:list_parts", "List available systems, encoders, data sets and more."),
+    "weights": (f"{_HERE}.weights:weights", "Weights of encoders: list and convert."),
+    "schema": (f"{_HERE}.schema:schema", "Write the JSON schema of configurations, for editors."),
     "doctor": (f"{_HERE}.doctor:doctor", "Check software, hardware and folders of this machine."),
     "completion": (f"{_HERE}.completion:completion", "Turn on completion in your shell."),
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -11,6 +14,7 @@ import click
 from experiments.cli import show
 from experiments.cli.arguments import output_options
 from kg.catalog import Catalog
+from kg.errors import InputError, did_you_mean
 
 __all__ = ["CATALOGS", "list_parts"]
 
@@ -38,6 +42,7 @@ WITHOUT_OPTIONS: dict[str, tuple[Catalog[Any], ...]] = {
 }
 """Catalogs whose parts have no options: a stage or a configuration names them alone."""
 
+METRICS = "metrics"
 _NOT_MEASURED = ("finding", "n", "positives", "too_few", "threshold")
 
 
@@ -51,17 +56,57 @@ def list_parts() -> None:
 
 def _add(kind: str, rows: Callable[[], Iterator[tuple[str, str, str]]]) -> None:
     """Add the command that lists the parts of one kind."""
+    about = f"List {kind}, or describe the one called NAME with its options."
 
-    @list_parts.command(kind, help=f"List {kind}.", short_help=f"List {kind}.")
+    @list_parts.command(kind, help=about, short_help=f"List {kind}.")
     @output_options
-    def command(as_json: bool) -> None:
+    @click.argument("name", required=False)
+    def command(as_json: bool, name: str | None) -> None:
         found = list(rows())
+        if name is not None:
+            found = [row for row in found if row[0] == name]
+            if not found:
+                known = [known for known, _, _ in rows()]
+                raise InputError(f"{kind} has no {name!r}", did_you_mean(name, known))
+            if kind != METRICS:
+                _describe(kind, name, as_json=as_json)
+                return
         if as_json:
             show.json_result([{"name": n, "kind": k, "about": a} for n, k, a in found])
         elif len({kind for _, kind, _ in found}) > 1:
             show.table(("name", "kind", "about"), found)
         else:
             show.table(("name", "about"), [(name, about) for name, _, about in found])
+
+
+def _describe(kind: str, name: str, *, as_json: bool) -> None:
+    """Print what a part is, and each of its options with type, default and meaning."""
+    catalogs = (*CATALOGS.get(kind, ()), *WITHOUT_OPTIONS.get(kind, ()))
+    about = [_described_part(one, name) for one in catalogs if name in one.names()]
+    if as_json:
+        show.json_result(about)
+        return
+    for part in about:
+        show.result(f"{part['name']} ({part['kind']})\n\n{part['about']}\n")
+        rows = [(o["name"], o["kind"], _default(o), o["meaning"]) for o in part["options"]]
+        if rows:
+            show.table(("option", "type", "default", "meaning"), rows)
+
+
+def _described_part(catalog: Catalog[Any], name: str) -> dict[str, Any]:
+    from kg.described import described
+
+    part = catalog.load(name)
+    kind = getattr(part, "Options", None)
+    options = [asdict(option) for option in described(kind)] if kind is not None else []
+    # a loss has no options: what it is called with is the next best to know
+    call = "" if kind is not None else f"\n\n{inspect.getdoc(part)}"
+    about = f"{catalog.docstring(name)}{call}"
+    return {"name": name, "kind": catalog.noun, "about": about, "options": options}
+
+
+def _default(option: Mapping[str, Any]) -> str:
+    return "required" if option["required"] else json.dumps(option["default"], ensure_ascii=False)
 
 
 def _catalog_rows(kind: str) -> Iterator[tuple[str, str, str]]:
@@ -84,4 +129,4 @@ def _metric_rows() -> Iterator[tuple[str, str, str]]:
 
 for _kind in (*CATALOGS, *WITHOUT_OPTIONS):
     _add(_kind, lambda kind=_kind: _catalog_rows(kind))  # type: ignore[misc]
-_add("metrics", _metric_rows)
+_add(METRICS, _metric_rows)

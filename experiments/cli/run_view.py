@@ -167,6 +167,7 @@ def _summary(record: RunRecord) -> list[tuple[str, object]]:
         ("inputs at test", list(record.inputs_at_test)),
         ("text policy", record.text_policy),
         ("leakage", record.leakage),
+        *((f"{reads} encoder", words) for reads, words in record.weights.items()),
         ("studies", ", ".join(f"{n} {subset}" for subset, n in record.split_counts.items())),
         ("split manifest", record.split_manifest[:12]),
         ("graph", f"{graph.name} {graph.words}" if graph else "none"),

@@ -98,7 +98,8 @@ def _written(config: str | Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyP
     """Values of a configuration before overrides, with their places."""
     if isinstance(config, Mapping):
         return with_todays_keys(dict(config)), {(): "configuration"}
-    return on_base(find_file(config, shipped_configs(), "configuration"), _read_todays)
+    known = shipped_configs()
+    return on_base(find_file(config, known, "configuration"), known, _read_todays)
 
 
 def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -181,35 +182,48 @@ def _read_todays(path: Path) -> Document:
 
 
 def on_base(
-    path: Path, read: Callable[[Path], Document] = read_file
+    path: Path,
+    known: Mapping[str, Path],
+    read: Callable[[Path], Document] = read_file,
+    above: tuple[Path, ...] = (),
 ) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """Values of a file, merged over those of the file that its key `base` names, with their places.
+    """Values of a file, merged over those of its `base`, which may have a base itself.
 
     Args:
         path: The file.
-        read: Reader of both files.
+        known: Shipped files by name, which a base may be.
+        read: Reader of the files.
+        above: Files that it is the base of.
 
     Raises:
-        InputError: If a file cannot be read, or the base has one itself.
+        InputError: If a file cannot be read, or is based on itself.
     """
     document = read(path)
+    if "base" not in document.values:
+        return document.values, _places(document)
     own = dict(document.values)
-    if "base" not in own:
-        return own, _places(document)
-    where = f"{document.source}:{document.lines['base',]}"
-    name = own.pop("base")
-    below = path.parent / str(name)
-    if not isinstance(name, str) or not below.is_file():
-        raise InputError(f"{where}: base: there is no file {below}", "name it as seen from here")
-    base = read(below)
-    if "base" in base.values:
-        raise InputError(f"{where}: base: {below} has a base itself", "name that one: one level")
-    return _merge(base.values, own), {**_places(base), **_places(document)}
+    where = f"{document.source}:{document.lines['base',]}: base"
+    below = _base(own.pop("base"), path.parent, known, where)
+    above = (*above, path.resolve())
+    if below.resolve() in above:
+        raise InputError(f"{where}: {below} is based on this file itself", "name another base")
+    values, places = on_base(below, known, read, above)
+    return _merge(values, own), {**places, **_places(document)}
 
 
 def _places(document: Document) -> dict[KeyPath, str]:
     places = {path: f"{document.source}:{line}" for path, line in document.lines.items()}
     return {(): document.source, **places}
+
+
+def _base(name: object, folder: Path, known: Mapping[str, Path], where: str) -> Path:
+    """File of a base: one of the folder, or a shipped one by name."""
+    path = folder / str(name)
+    if path.is_file():
+        return path
+    if str(name) not in known:
+        raise InputError(f"{where}: there is no file {path}", did_you_mean(str(name), known))
+    return known[str(name)]
 
 
 def _merge(below: Any, above: Any) -> Any:

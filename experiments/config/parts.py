@@ -18,7 +18,7 @@ from kg.catalog import Catalog
 from kg.errors import InputError, did_you_mean, together
 from kg.options import Options, Part
 
-__all__ = ["check_parts", "read_checked"]
+__all__ = ["check_parts", "inner_catalogs", "read_checked"]
 
 
 def read_checked(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
@@ -68,7 +68,7 @@ def _checks(experiment: Experiment, places: Places) -> Iterator[Callable[[], Non
         yield partial(_check_part, catalog, part, path, places)
     yield from (
         partial(check, experiment, places)
-        for check in (_check_labels, _check_losses, _check_tasks, _check_starts)
+        for check in (_check_labels, _check_losses, _check_tasks, _check_starts, _check_weights)
     )
     for place, stage in enumerate(experiment.stages):
         path = ("stages", str(place))
@@ -117,7 +117,7 @@ def _load(catalog: Catalog[Any], name: str, path: KeyPath, places: Places) -> An
 
 def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
     """Check the parts in the options of a part, and their options."""
-    for key, catalog in _inner_catalogs().items():
+    for key, catalog in inner_catalogs().items():
         chosen: Any = getattr(options, key, None)
         if hasattr(chosen, "name") and hasattr(chosen, "options"):
             part = _load(catalog, chosen.name, (*path, key, "name"), places)
@@ -126,11 +126,11 @@ def _check_inner(options: Any, path: KeyPath, places: Places) -> None:
     objectives = getattr(options, "objectives", None)
     for name, values in (objectives if isinstance(objectives, Mapping) else {}).items():
         inner = (*path, "objectives", name)
-        part = _load(_inner_catalogs()["objectives"], name, inner, places)
+        part = _load(inner_catalogs()["objectives"], name, inner, places)
         check_values(part.Options, values, places=places, prefix=inner)
 
 
-def _inner_catalogs() -> dict[str, Catalog[Any]]:
+def inner_catalogs() -> dict[str, Catalog[Any]]:
     """Catalog of each key of a system's options that names a part."""
     from encoders.graph import GRAPH_ENCODERS
     from encoders.text import TEXT_ENCODERS
@@ -212,3 +212,10 @@ def _check_starts(experiment: Experiment, places: Places) -> None:
         except InputError as error:
             where = point_at(("start", str(place), "experiment"), places)
             raise InputError(f"{where}: {error.message}", error.hint) from None
+
+
+def _check_weights(experiment: Experiment, places: Places) -> None:
+    """Check that weights are there, and not random by oversight."""
+    from experiments.config.weights import check_weights
+
+    check_weights(experiment, places)

@@ -24,19 +24,16 @@ from encoders.reading.rejected import RejectedImage
 from encoders.reading.tiles import Tile
 from encoders.reduce import Reducer, pool_tokens
 from encoders.study import MODALITIES, VIEWS, Study, StudyImage
-from encoders.weights import RANDOM, load_into, read_weights
+from encoders.weights import FROM_RUN, RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
 from experiments.loading.image_needs import maps_for, resized_boxes, with_colour
 from fusion.needs import NO_NEEDS, Needs
 from kg.options import parse_options
 
-__all__ = ["FROM_RUN", "ImageLoader", "ResizedImages"]
+__all__ = ["ImageLoader", "ResizedImages"]
 
 log = logging.getLogger(__name__)
-
-FROM_RUN = "run:"
-"""Prefix of `image.encoder.options.weights` where a finished run trained the encoder."""
 
 NOTES = 20
 """Largest number of notes on files that are logged at a time."""

@@ -82,7 +82,8 @@ def read_plan(name_or_path: str) -> PlanFile:
     Raises:
         InputError: If the file is invalid, with file, line, key and the closest valid one.
     """
-    values, places = on_base(find_file(name_or_path, shipped_plans(), "plan"))
+    known = shipped_plans()
+    values, places = on_base(find_file(name_or_path, known, "plan"), known)
     plan = check_values(PlanFile, values, places=places)
     labels = [row.label for row in plan.systems]
     for label, count in Counter(labels).items():

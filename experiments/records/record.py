@@ -203,6 +203,8 @@ class RunRecord:
             text), `statements` (read from reports), `coded` (indexing terms).
         reason: Why it stopped before its end; empty = it did not, or was interrupted.
         data_folder: Folder of its data set, or a pseudonym of it.
+        weights: Weights that the encoders began with, in words, by what they read (`image`,
+            `text`); empty in records from before they were kept.
     """
 
     run: str
@@ -242,6 +244,7 @@ class RunRecord:
     supervision: tuple[str, ...] = ()
     reason: str = ""
     data_folder: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def way_on(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.datasets import DATASETS
@@ -165,6 +165,7 @@ def model_section(files: RunFiles) -> Section:
         Pair("Text read by the system", _text_policy(record)),
         Pair("Image encoder", _image(section_of(record, "image"))),
         Pair("Text encoder", _part(section_of(record, "text").get("encoder"))),
+        *(Pair(f"Start of the {reads} encoder", str(words)) for reads, words in _weights(record)),
         Pair("Trained parameters", _count(record.get("parameters"))),
         Pair("Training", _training(record)),
         *_chosen(record.get("chosen")),
@@ -200,6 +201,12 @@ def _graph(graph: Any) -> tuple[Pair, ...]:
         Pair("Graph control", control),
         Pair("Edges mined from the test data", kept if graph.get("keeps_test_data") else ""),
     )
+
+
+def _weights(record: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Weights that the encoders began with."""
+    weights = record.get("weights")
+    return weights.items() if isinstance(weights, Mapping) else ()
 
 
 def _described(system: str) -> str:

@@ -128,6 +128,8 @@ def _execute(
     check_text(text_of_examples(experiment.examples))
     before = folder.load_record() if resume else None
     record = started_record(folder, experiment, context, command, before)
+    for warning in record.warnings:
+        log.warning("%s", warning)
     if before is not None:
         _check_same(before, record)
     else:

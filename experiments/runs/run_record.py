@@ -9,6 +9,7 @@ import torch
 
 from experiments.config.hashing import config_hash
 from experiments.config.schema import Experiment
+from experiments.config.weights import encoder_weights
 from experiments.loading.data_source import SUBSETS
 from experiments.loading.targets import leakage
 from experiments.privacy.pseudonyms import is_keyed, pseudonym
@@ -67,6 +68,10 @@ def started_record(
     before: RunRecord | None,
 ) -> RunRecord:
     """Record of a run that starts, or is resumed from `before`."""
+    encoders = encoder_weights(experiment)
+    warnings = tuple(encoder.warning for encoder in encoders if encoder.warning)
+    if is_keyed() and context.preprocessor.learns_words:
+        warnings = (*warnings, RARE_WORDS)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if experiment.devices > 1:
         device = f"{experiment.devices} x {device}"
@@ -100,7 +105,8 @@ def started_record(
         started=before.started if before else now(),
         seconds=before.seconds if before else 0.0,
         parameters=sum(p.numel() for p in context.system.parameters() if p.requires_grad),
-        warnings=(RARE_WORDS,) if is_keyed() and context.preprocessor.learns_words else (),
+        warnings=warnings,
+        weights={encoder.reads: encoder.words for encoder in encoders},
     )
 
 

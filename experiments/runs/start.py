@@ -10,10 +10,10 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from encoders.weights import FROM_RUN
 from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment
-from experiments.loading.images import FROM_RUN
 from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.records.atomic import atomic_path
 from experiments.records.checkpoint import Checkpoint, load_checkpoint

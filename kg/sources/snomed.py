@@ -38,6 +38,7 @@ class Snomed:
         Args:
             folder: Folder below which the `sct2_*_Snapshot*` files are.
             tag_kinds: Kind of each selected semantic tag; others are left out.
+            language: Language of the descriptions that are read, as the release writes it.
         """
 
         folder: str

@@ -14,6 +14,7 @@ from experiments.config.schema import Experiment, Published
 from experiments.link_prediction.fit import LinkOptions
 from fusion.stage import OPTIMISERS, SCHEDULES
 from kg import bounds
+from kg.described import meanings
 from kg.options import Options
 from tests.contracts.test_catalogs import full_catalog
 
@@ -82,3 +83,10 @@ def test_bounds(kind: Any, right: tuple[float, ...], wrong: tuple[float, ...]) -
     for value in wrong:
         with pytest.raises(ValueError, match="validation error"):
             adapter.validate_python(value)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_option_has_a_meaning(name: str) -> None:
+    about = meanings(KINDS[name])
+    assert set(about) == set(KINDS[name].model_fields), "the docstring documents other options"
+    assert all(text.strip() for text in about.values())

@@ -42,7 +42,7 @@ def test_a_pickle_is_never_opened(tmp_path, ending):
     path.write_bytes(pickle.dumps(Payload(trace)))
     with pytest.raises(InputError) as error:
         read_weights(path)
-    assert "save_file" in error.value.hint
+    assert "kgdx weights convert" in error.value.hint
     assert str(path) in error.value.message
     assert not trace.exists()
 

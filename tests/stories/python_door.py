@@ -20,7 +20,11 @@ SMALL = {
     },
     "split": {"kind": "fixed"},
     "text": {"test": "none"},
-    "image": {"encoder": {"name": "tiny_cnn", "options": {"size": 32}}, "grid": 2, "reduce": 16},
+    "image": {
+        "encoder": {"name": "tiny_cnn", "options": {"size": 32, "weights": "random"}},
+        "grid": 2,
+        "reduce": 16,
+    },
     "system": {"name": "logistic_image"},
     "stages": [],
 }

@@ -30,7 +30,11 @@ about: Files that name people.
 data: {name: table, labels: own, at_least: 2}
 split: {kind: fixed}
 text: {test: none}
-image: {encoder: {name: tiny_cnn, options: {size: 32, width: 64}}, grid: 2, pool: mean, reduce: 0}
+image:
+  encoder: {name: tiny_cnn, options: {size: 32, width: 64, weights: random}}
+  grid: 2
+  pool: mean
+  reduce: 0
 graph: {width: 16}
 system: {name: logistic_image}
 stages: []

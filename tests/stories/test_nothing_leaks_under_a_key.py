@@ -41,7 +41,10 @@ name: NAME
 data: {name: table, labels: own, at_least: 2}
 split: {kind: fixed}
 text: {test: none, encoder: {name: tiny_transformer, options: {width: 16}}}
-image: {encoder: {name: tiny_cnn, options: {size: 32, width: 64}}, grid: 2, reduce: 0}
+image:
+  encoder: {name: tiny_cnn, options: {size: 32, width: 64, weights: random}}
+  grid: 2
+  reduce: 0
 graph: {width: 16}
 concept_studies: 3
 """

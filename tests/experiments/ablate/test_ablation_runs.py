@@ -27,7 +27,10 @@ data:
   blank: ignore
 split: {kind: fixed}
 text: {train: indication, test: indication}
-image: {encoder: {name: tiny_cnn, options: {size: 32, width: 64}}, grid: 2, reduce: 16}
+image:
+  encoder: {name: tiny_cnn, options: {size: 32, width: 64, weights: random}}
+  grid: 2
+  reduce: 16
 graph: {width: 16}
 system: {name: graph_fusion, options: {width: 32, memory: 4}}
 stages:

@@ -174,12 +174,33 @@ def test_another_part_does_not_inherit_options(write) -> None:
     assert dict(resolve(kept, ["system.name=other"]).system.options) == {}
 
 
-def test_a_base_has_no_base_and_must_be_there(write) -> None:
-    write("base: c.yaml\n", "b.yaml")
-    path = write("base: b.yaml\n", "a.yaml")
-    assert "has a base itself" in refused(path).message
-    assert f"{path}:1" in refused(path).message
+def test_a_base_may_have_a_base_and_must_be_there(write) -> None:
+    write(SMALL + "split: {fold: 2, seed: 5}\n", "c.yaml")
+    write("base: c.yaml\nname: b\nsplit: {fold: 4}\n", "b.yaml")
+    experiment = resolve(write("base: b.yaml\nseed: 3\n", "a.yaml"))
+    assert (experiment.name, experiment.split.fold, experiment.split.seed) == ("b", 4, 5)
     assert "no file" in refused(write("base: none.yaml\n", "d.yaml")).message
+
+
+@pytest.mark.parametrize("last", ["a.yaml", "b.yaml", "./c.yaml"])
+def test_a_base_of_itself_is_refused(write, last: str) -> None:
+    write(f"base: {last}\n", "c.yaml")
+    write("base: c.yaml\n", "b.yaml")
+    assert "is based on this file itself" in refused(write("base: b.yaml\n", "a.yaml")).message
+
+
+@pytest.mark.parametrize("name", ["graph_fusion_openi", "graph_fusion_openi_findings"])
+def test_a_base_is_a_shipped_name_too(write, name: str) -> None:
+    path = write(f"base: {name}\nname: own\nimage: {{limit: 2}}\n")
+    shipped = resolve(name)
+    image = shipped.image.model_copy(update={"limit": 2})
+    assert resolve(path) == shipped.model_copy(update={"name": "own", "image": image})
+
+
+def test_a_misspelt_base_is_refused_with_the_closest(write) -> None:
+    error = refused(write("base: graph_fusion_opni\n"))
+    assert "graph_fusion_openi" in error.hint
+    assert ":1: base: there is no file" in error.message
 
 
 def test_names_and_paths() -> None:

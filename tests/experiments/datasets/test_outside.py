@@ -153,7 +153,8 @@ def test_a_run_takes_the_flag_and_it_stands_in_its_configuration(
 ) -> None:
     runs = tmp_path / "runs"
     keys = ("data={name: table, labels: own, at_least: 1, require: []}", "split.kind=fixed")
-    keys += ("image={encoder: {name: tiny_cnn, options: {size: 16}}, reduce: 4, views: []}",)
+    keys += ("image={encoder: {name: tiny_cnn, options: {size: 16, weights: random}}}",)
+    keys += ("image.reduce=4", "image.views=[]")
     sets = [word for key in keys for word in ("--set", key)]
     run = ["experiment", "run", "logistic_image_openi", *sets, "--root", str(many)]
     run += ["--runs", str(runs)]

@@ -25,7 +25,10 @@ data:
   at_least: 1
   blank: ignore
 split: {kind: folds, folds: 2}
-image: {encoder: {name: tiny_cnn, options: {size: 32, width: 64}}, grid: 2, reduce: 16}
+image:
+  encoder: {name: tiny_cnn, options: {size: 32, width: 64, weights: random}}
+  grid: 2
+  reduce: 16
 graph: {width: 16}
 """
 CONFIGS = {

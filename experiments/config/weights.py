@@ -1,0 +1,121 @@
+"""Weights of the encoders of a configuration: where they come from, and whether they train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from encoders.image import IMAGE_ENCODERS
+from encoders.text import TEXT_ENCODERS
+from encoders.weights import FROM_RUN, RANDOM, SHIPPED, weights_file
+from experiments.config.mistakes import Places, point_at
+from experiments.config.schema import Experiment, ImageSection
+from kg.errors import InputError
+from kg.options import Part
+
+__all__ = ["EncoderWeights", "check_weights", "encoder_weights"]
+
+
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Weights of one encoder.
+
+    Args:
+        reads: What the encoder reads.
+        encoder: Its name.
+        source: `random`, `shipped`, `run:RUN`, or a file or folder.
+        trained: Stages that train.
+    """
+
+    reads: Literal["image", "text"]
+    encoder: str
+    source: str
+    trained: Literal["all", "last", "none"]
+
+    @property
+    def stays_random(self) -> bool:
+        """Whether random weights never train, so that what they read is noise to some degree."""
+        return self.source == RANDOM and self.trained != "all"
+
+    @property
+    def words(self) -> str:
+        """`efficientnet_lite0, shipped weights, frozen`."""
+        known = {RANDOM: "random weights", SHIPPED: "shipped weights"}
+        name = known.get(self.source, f"weights {Path(self.source).name}")
+        trained = {"all": "trained", "last": "last stages trained", "none": "frozen"}[self.trained]
+        return f"{self.encoder}, {name}, {trained}"
+
+    @property
+    def warning(self) -> str:
+        """Why its numbers say little; empty = no reason."""
+        if not self.stays_random:
+            return ""
+        which = "frozen" if self.trained == "none" else "in part frozen"
+        return (
+            f"The {self.reads} encoder {self.encoder} has random weights and is {which}, as "
+            "configured: it has learnt nothing, and its numbers are no measure of the method."
+        )
+
+
+def encoder_weights(experiment: Experiment) -> tuple[EncoderWeights, ...]:
+    """Weights of the encoders that an experiment reads images and text with."""
+    return tuple(_encoders(experiment))
+
+
+def check_weights(experiment: Experiment, places: Places) -> None:
+    """Check that a file of weights is there, and that random ones train or are asked for by name.
+
+    Raises:
+        InputError: If not.
+    """
+    encoder, path = experiment.image.encoder, ("image", "encoder", "options", "weights")
+    if encoder is None:
+        return
+    try:
+        part = IMAGE_ENCODERS.load(encoder.name)
+    except InputError:  # told by the check of the part
+        return
+    if "weights" not in part.Options.model_fields:
+        return
+    image = _image_weights(experiment.image, encoder)
+    weights = image.source
+    if weights not in (RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
+        try:
+            weights_file(weights)
+        except InputError as error:
+            raise InputError(f"{point_at(path, places)}: {error.message}", error.hint) from None
+    if image.stays_random and "weights" not in encoder.options:
+        raise InputError(
+            f"{point_at(path, places)}: {encoder.name} would read images with random weights that "
+            "never train",
+            "name its weights (kgdx weights list), let it train (image.frozen: false, "
+            "image.trains: 0), or ask for it by `weights: random`",
+        )
+
+
+def _encoders(experiment: Experiment) -> Iterator[EncoderWeights]:
+    if experiment.image.encoder is not None:
+        yield _image_weights(experiment.image, experiment.image.encoder)
+    if {experiment.text.train, experiment.text.test} - {"none", "same"}:
+        encoder = experiment.text.encoder
+        part = TEXT_ENCODERS.load(encoder.name)
+        source = _source(part, encoder)
+        yield EncoderWeights("text", encoder.name, source, "none" if part.frozen else "all")
+
+
+def _image_weights(section: ImageSection, encoder: Part) -> EncoderWeights:
+    source = _source(IMAGE_ENCODERS.load(encoder.name), encoder)
+    trained: Literal["last", "all"] = "last" if section.trains else "all"
+    return EncoderWeights("image", encoder.name, source, "none" if section.frozen else trained)
+
+
+def _source(part: Any, encoder: Part) -> str:
+    """Source of the weights by the options of an encoder."""
+    options: Mapping[str, Any] = encoder.options
+    fields = part.Options.model_fields
+    if "weights" in fields:
+        return str(options.get("weights", fields["weights"].default))
+    pretrained = "folder" in fields or getattr(part, "frozen", False)
+    return str(options.get("folder") or (SHIPPED if pretrained else RANDOM))
