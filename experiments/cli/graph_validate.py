@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import output_options
-from kg.errors import CheckFailed
+from kg.errors import CheckFailed, check_format
 
 if TYPE_CHECKING:
     from kg.check.faults import Fault
@@ -61,14 +61,14 @@ def validate(**arguments: Any) -> None:
     if arguments["rules"]:
         _print_rules(arguments["as_json"])
         return
-    from kg.check.fault_report import check_report_ending, counted, write_report
+    from kg.check.fault_report import counted
     from kg.check.faults import at_least
     from kg.check.validate import Validation, validate_file
     from kg.files.store import SHIPPED
 
     file, output = arguments["file"] or SHIPPED, arguments["output"]
     if output is not None:
-        check_report_ending(output)
+        check_format("a validation", output.suffix, _WRITERS)
     checks = Validation(
         not arguments["no_shapes"],
         arguments["shapes"],
@@ -77,8 +77,7 @@ def validate(**arguments: Any) -> None:
     )
     faults = validate_file(file, checks)
     if output is not None:
-        write_report(output, file.name, faults)
-        show.note(f"written to {output}")
+        show.to_file(output, _WRITERS[output.suffix](file.name, faults))
     counts = counted(faults)
     if arguments["as_json"]:
         listed = [asdict(fault) for fault in faults]
@@ -91,6 +90,31 @@ def validate(**arguments: Any) -> None:
         raise CheckFailed(
             f"{file.name}: {len(bad)} faults of {kinds}", "each fault is listed with its fix"
         )
+
+
+def _tsv(about: str, faults: Sequence[Fault]) -> str:
+    from kg.check.fault_report import faults_as_tsv
+
+    return faults_as_tsv(about, faults)
+
+
+def _json(about: str, faults: Sequence[Fault]) -> str:
+    from kg.check.fault_report import faults_as_json
+
+    return faults_as_json(about, faults)
+
+
+def _html(about: str, faults: Sequence[Fault]) -> str:
+    from experiments.reports.validation_page import render_validation_page
+
+    return render_validation_page(about, faults)
+
+
+_WRITERS: dict[str, Callable[[str, Sequence[Fault]], str]] = {
+    ".tsv": _tsv,
+    ".json": _json,
+    ".html": _html,
+}
 
 
 def _print_faults(faults: Sequence[Fault]) -> None:

@@ -187,7 +187,10 @@ def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)
     ranking = {name: _measured(e.macro, len(e.averaged)) for name, e in found.items()}
-    findings = _findings(scores.aligned, arm, main)
+    findings = tuple(
+        row if row.too_few else _with_curves(row, scores, arm, column)
+        for column, row in enumerate(_findings(scores.aligned, arm, main))
+    )
     return replace(
         facts,
         metrics={**ranking, "brier_macro": scores.brier(arm, main.averaged)},
@@ -195,6 +198,13 @@ def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
         findings=findings,
         parts=modality_scores(scores, arm),
         by_distance=_by_distance(findings, scores.plan),
+    )
+
+
+def _with_curves(row: FindingScore, scores: Scores, arm: Arm, column: int) -> FindingScore:
+    """The row of a finding with its curves."""
+    return replace(
+        row, roc=scores.curve(arm, column, "roc"), precision=scores.curve(arm, column, "pr")
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 import numpy as np
 from scipy.stats import ttest_1samp
@@ -19,6 +20,7 @@ from experiments.compare.records import (
 from experiments.metrics import bootstrap
 from experiments.metrics.arrays import BoolArray, FloatArray, Units, mean_of_defined
 from experiments.metrics.bootstrap import Intervals, Plan, Resampled, Sample
+from experiments.metrics.curves import Kind, curve
 from experiments.metrics.delong import delong
 from experiments.metrics.holm import holm
 from experiments.metrics.ranking import Statistic
@@ -69,6 +71,19 @@ class Scores:
         counts = self.sample.counts
         mean = brier_mean(labels[:, columns], score[:, columns], self.units, counts, self.plan)
         return Measured.of(mean.value, mean.low, mean.high, len(columns))
+
+    def curve(self, arm: Arm, column: int, kind: Kind) -> tuple[float, ...]:
+        """A finding's curve, mean over folds and modalities: scores of two are never ranked."""
+        labels, score = self.labels_for(arm)[:, column], arm.scores.mean(axis=0)[:, column]
+        cells = list(zip(self.aligned.folds, self.parts or repeat(""), strict=False))
+        lines = []
+        for cell in dict.fromkeys(cells):
+            rows = [place for place, other in enumerate(cells) if other == cell]
+            rng = np.random.default_rng(0)
+            line = curve(labels[rows], score[rows], rows, kind=kind, rng=rng, resamples=0)
+            if line is not None:
+                lines.append(line.y)
+        return tuple(np.mean(lines, axis=0).round(4).tolist()) if lines else ()
 
     def by_seed(self, arm: Arm, labels: FloatArray, averaged: Sequence[int]) -> FloatArray:
         """Compared metric of each seed, `[seeds]`."""

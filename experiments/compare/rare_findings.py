@@ -1,6 +1,6 @@
-"""Rare and common findings: differences between systems over each half of the findings.
+"""Rare and common findings: differences between systems over each of the two groups.
 
-Findings are ordered by their share of positives among the training studies, which each run records.
+A finding is rare where few training studies have it; each run records the shares.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from kg.files.json_text import json_in
 
 __all__ = ["rare_findings"]
 
+RARE_BELOW = 0.05
+"""Share of positives among the training studies below which a finding is rare."""
+
 
 def rare_findings(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> RareFindings | None:
-    """Differences of pairs over the rarer and the commoner half of the findings.
+    """Differences of pairs over the rare and the common findings.
 
     Args:
         scores: The scores of all systems.
@@ -28,16 +31,19 @@ def rare_findings(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> RareFindi
 
     Returns:
         None where there is no pair, a run does not record the prevalence in its training, or
-        fewer than two findings have enough positives at test.
+        no rare or no common finding has enough positives at test.
     """
     aligned = scores.aligned
     shares = _shares(aligned.arms[0], aligned.findings)
     enough = np.nansum(scores.truth, axis=0) >= scores.plan.at_least
-    if not pairs or shares is None or enough.sum() < 2:
+    if not pairs or shares is None:
         return None
     order = sorted(range(len(shares)), key=lambda c: (shares[c], aligned.findings[c]))
     counted = [column for column in order if enough[column]]
-    rare, common = counted[: len(counted) // 2], counted[len(counted) // 2 :]
+    rare = [column for column in counted if shares[column] < RARE_BELOW]
+    common = counted[len(rare) :]
+    if not rare or not common:
+        return None
     differences = [
         difference
         for first, second in pairs
@@ -47,6 +53,7 @@ def rare_findings(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> RareFindi
     ]
     names = aligned.findings
     return RareFindings(
+        below=RARE_BELOW,
         shares={names[column]: float(shares[column]) for column in order},
         rare=tuple(names[column] for column in rare),
         common=tuple(names[column] for column in common),

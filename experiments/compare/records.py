@@ -73,6 +73,9 @@ class FindingScore:
         value: The compared statistic with its interval; scores averaged over seeds.
         distance: Of a finding held out of training: distance in the graph to the nearest one
             trained; None where it was trained, or no path is known.
+        roc: Sensitivity at equally spaced false positive rates from 0 to 1; empty where the
+            finding is not averaged.
+        precision: Precision at equally spaced recalls, likewise.
     """
 
     finding: str
@@ -82,6 +85,8 @@ class FindingScore:
     too_few: bool
     value: Measured
     distance: float | None = None
+    roc: tuple[float, ...] = ()
+    precision: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -228,16 +233,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class RareFindings:
-    """Rare and common findings by training prevalence, and the differences over each half.
+    """Rare and common findings by training prevalence, and the differences over each of them.
 
     Args:
+        below: Share of positives in training below which a finding is rare.
         shares: Share of positives in training by concept id, rarest first; mean of folds.
-        rare: Concept ids of the rarer half of the findings with enough positives at test.
-        common: The commoner half; one more where their number is odd.
-        too_few: Findings with too few positives at test, in neither half.
+        rare: Concept ids of the rare findings with enough positives at test.
+        common: Those of the other findings with enough positives.
+        too_few: Findings with too few positives at test, in neither group.
         differences: Three per pair: over the rare, over the common, and rare minus common.
     """
 
+    below: float
     shares: Mapping[str, float]
     rare: tuple[str, ...]
     common: tuple[str, ...]
@@ -264,7 +271,7 @@ class Comparison:
         on: Name of the compared predictions of the runs.
         told: Description of these predictions.
         rarity: Differences over rare and common findings; None where the runs do not record
-            prevalence, or fewer than two findings have enough positives.
+            prevalence, or no rare or no common finding has enough positives.
     """
 
     metric: str

@@ -191,9 +191,10 @@ def finding_difference_table(comparison: Comparison) -> Table:
 
 
 def rare_findings_table(comparison: Comparison) -> Table:
-    """Three rows per pair: over the rarer findings, the commoner, and their difference."""
+    """Three rows per pair: over the rare findings, the common ones, and their difference."""
     columns = ("first minus second", "over", macro_name(comparison.metric), "p", "p after Holm")
-    differences = comparison.rarity.differences if comparison.rarity else ()
+    rarity = comparison.rarity
+    differences = rarity.differences if rarity else ()
     rows = [
         (
             f"{each.first} - {each.second}",
@@ -206,7 +207,8 @@ def rare_findings_table(comparison: Comparison) -> Table:
         )
         for each in differences
     ]
-    title = "Rare and common findings, halved by their share in training"
+    below = f" (in fewer than {rarity.below:.0%} of training)" if rarity else ""
+    title = f"Rare{below} and common findings"
     return Table(title, (*columns, "by seed", "verdict"), tuple(rows))
 
 

@@ -81,7 +81,7 @@ def rare_findings_sentence(rare_findings: RareFindings, first: str, second: str)
         one for one in rare_findings.differences if (one.first, one.second) == (first, second)
     )
 
-    halves = "; ".join(
+    groups = "; ".join(
         f"{one.over} findings {signed(one.value)}, {verdict_word(one)}" for one in (rare, common)
     )
     called = {
@@ -91,7 +91,7 @@ def rare_findings_sentence(rare_findings: RareFindings, first: str, second: str)
         "too few": "too few positives to compare the two",
     }
     return (
-        f"{first} against {second}: {halves}; {called[between.verdict]} ({signed(between.value)})."
+        f"{first} against {second}: {groups}; {called[between.verdict]} ({signed(between.value)})."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +36,8 @@ SIDE = 192
 def write_examples(folder: RunFolder, context: RunContext, result: ClassificationResult) -> None:
     """Write a few test studies with predictions, their evidence, and chosen text and images."""
     cohort = context.cohorts["test"]
-    chosen = _informative(result)
+    normal = {one.no_finding for one in context.preprocessor.structure.label_sets}
+    chosen = _informative(result, normal)
     batch = cohort.batch(chosen)
     context.system.eval()
     classifier: Classifies = able(context.system, Classifies)
@@ -58,12 +59,18 @@ def write_examples(folder: RunFolder, context: RunContext, result: Classificatio
     write_json(folder.path / "examples.json", rows)
 
 
-def _informative(result: ClassificationResult) -> list[int]:
-    """Places of example studies: the most confident true positives and the worst misses."""
+def _informative(result: ClassificationResult, normal: Set[str | None]) -> list[int]:
+    """Places of example studies: the most confident true positives and the worst misses.
+
+    Args:
+        result: Predictions on the test set.
+        normal: Findings that say that there is none; they make no study an example.
+    """
     subset = result.test
     with np.errstate(invalid="ignore"):
         gap = np.abs(subset.labels - subset.probabilities)
-    gap = np.where(subset.labels == 1, gap, np.nan)
+    abnormal = [finding not in normal for finding in subset.findings]
+    gap = np.where((subset.labels == 1) & abnormal, gap, np.nan)
     known = np.flatnonzero(np.isfinite(gap).any(1))
     if not len(known):
         return list(range(min(EXAMPLES, len(subset.studies))))

@@ -16,6 +16,7 @@ from experiments.compare.wording import (
 )
 from experiments.records.record import Measured
 from experiments.reports.comparing import forest, judged, macro_differences, short
+from experiments.reports.comparison_curves import curve_blocks
 from experiments.reports.document import (
     Bar,
     Block,
@@ -55,6 +56,9 @@ def comparison_sections(comparison: Comparison, *, drawn: str = "") -> Iterator[
     findings = tuple(_findings(comparison, drawn))
     if findings:
         yield Section("findings", "Metrics by finding, rarest first", findings, "Findings")
+    curves = tuple(curve_blocks(comparison, drawn))
+    if curves:
+        yield Section("curves", "ROC and precision-recall curves", curves, "Curves")
     if comparison.rarity:
         halves = tuple(rare_findings_blocks(comparison, comparison.rarity, drawn))
         yield Section("rarity", "Rare and common findings", halves, "Rare")

@@ -145,12 +145,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Tile:
-    """One large number with its interval and meaning."""
+    """One large number with its interval."""
 
     what: str
     value: str
     interval: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,12 +215,14 @@ class Section:
         title: Heading.
         blocks: Content.
         short: Name in the list of sections; empty = not listed.
+        folded: Whether only the heading is shown until the reader opens it.
     """
 
     id: str
     title: str
     blocks: tuple[Block, ...]
     short: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)

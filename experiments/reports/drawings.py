@@ -28,7 +28,9 @@ __all__ = [
     "VERMILION",
     "ForestRow",
     "draw_curve",
+    "draw_curves",
     "draw_forest",
+    "draw_key",
     "draw_learning",
     "draw_reliability",
 ]
@@ -78,6 +80,44 @@ def draw_curve(curve: Curve, name: str, *, x: str, y: str, chance: float | None)
     return result[0]
 
 
+def draw_curves(
+    lines: Sequence[Sequence[float]], name: str, *, x: str, y: str, chance: float | None
+) -> Markup:
+    """Curves of several entries in the unit square, in the colours of `draw_key`.
+
+    Args:
+        lines: Heights of each entry's curve at equally spaced positions; empty = not drawn.
+        name: Alternative text of the drawing.
+        x: Label of the x axis.
+        y: Label of the y axis.
+        chance: Height of the chance line (precision), or None for the diagonal (ROC).
+    """
+    with _square(name) as (axes, result):
+        line = [0, 1] if chance is None else [chance, chance]
+        axes.plot([0, 1], line, color=GREY, linewidth=0.7, linestyle=(0, (3, 2)))
+        for place, heights in enumerate(lines):
+            axes.plot(np.linspace(0, 1, len(heights)), heights, linewidth=1.2, **_line(place))
+        axes.set(xlabel=x, ylabel=y)
+    return result[0]
+
+
+def draw_key(names: Sequence[str], name: str) -> Markup:
+    """Names of entries beside the lines that `draw_curves` draws them with."""
+    with _drawing(name, (4.6, 0.1 + 0.19 * len(names))) as (axes, result):
+        for place, label in enumerate(names):
+            axes.plot([0, 0.08], [-place, -place], linewidth=1.6, **_line(place))
+            axes.text(0.1, -place, label, va="center", fontsize=8.5, color=INK)
+        axes.set(xlim=(0, 1), ylim=(-len(names) + 0.5, 0.5))
+        axes.set_axis_off()
+    return result[0]
+
+
+def _line(place: int) -> dict[str, Any]:
+    """Colour and dashes of the line at a place."""
+    dashes = _DASHES[place // len(_LINES) % len(_DASHES)]
+    return {"color": _LINES[place % len(_LINES)], "linestyle": dashes}
+
+
 def draw_reliability(points: Reliability, name: str) -> Markup:
     """Reliability diagram: predicted probability against observed share, with Wilson intervals."""
     with _square(name) as (axes, result):
@@ -117,9 +157,8 @@ def draw_learning(
             axes.plot(
                 *zip(*points, strict=True),
                 label=label,
-                color=_LINES[place % len(_LINES)],
-                linestyle=_DASHES[place // len(_LINES) % len(_DASHES)],
                 linewidth=1.2,
+                **_line(place),
                 marker=marker,
                 markersize=2.5,
             )

@@ -81,8 +81,8 @@ def _text_of(block: Paragraph | Heading | Bullets | Pairs | Table | Tiles | Code
         case Table():
             return _table(block)
         case Tiles():
-            heads = ("", "Value", "95% interval", "Meaning")
-            return _lines(heads, [(t.what, t.value, t.interval, t.note) for t in block.tiles])
+            heads = ("", "Value", "95% interval")
+            return _lines(heads, [(t.what, t.value, t.interval) for t in block.tiles])
         case Code():
             return _code(block.text)
 

@@ -58,9 +58,10 @@ def rare_findings_blocks(
     heads = ("First minus second", "Over", "Difference", "p", "p after Holm", "Verdict")
     yield Table(heads, tuple(lines), frozenset({1, 5}))
     yield Paragraph(
-        f"Findings with at least {comparison.at_least} positives at test, halved by their share of "
-        "positives in training. Last row of a pair: its difference over the rare minus that over "
-        "the common findings; higher means a larger gain on findings with few training studies. "
+        f"Findings with at least {comparison.at_least} positives at test; rare: present in fewer "
+        f"than {rare_findings.below:.0%} of the training studies. Last row of a pair: its "
+        "difference over the rare minus that over the common findings; higher means a larger gain "
+        "on findings with few training studies. "
         "Holm over the three rows of a pair.",
         "note",
     )

@@ -17,6 +17,7 @@ from experiments.reports.document import (
     Block,
     Figure,
     Figures,
+    Folded,
     Heading,
     Paragraph,
     Row,
@@ -41,10 +42,10 @@ MOST_DRAWN = 30
 FEWEST = USUAL.at_least
 """Fewest positives of a finding for a verdict, whatever the run itself has averaged."""
 
-_COLUMNS = (
-    *("auprc", "prevalence", "sensitivity", "specificity", "precision", "f1", "mcc"),
-    *("brier", "ece"),
-)
+_FIRST = ("auprc", "sensitivity", "specificity")
+"""Metrics beside the AUROC in the first table of findings."""
+_FURTHER = ("prevalence", "precision", "f1", "mcc", "brier", "ece")
+"""Metrics in the second one."""
 
 
 def finding_rows(record: Mapping[str, Any], subset: str) -> list[dict[str, Any]]:
@@ -100,42 +101,58 @@ def averaged_words(rows: Sequence[Mapping[str, Any]], scored: ScoredSubset | Non
 
 
 def findings_section(rows: Sequence[Mapping[str, Any]], subset: str) -> Section:
-    """The table of findings."""
+    """Tables of findings: what is read first, and further metrics on demand."""
     title, short = "Metrics by finding", "Findings"
     if not rows:
         reason = Paragraph(f"The record has no table of findings for {subset}.")
         return Section("findings", title, (reason,), short)
-    columns = [
-        name
-        for name in _COLUMNS
-        if any(exact(row["metrics"].get(name)) is not None for row in rows)
-    ]
-    heads = ("Finding", "With it", "AUROC", "95% interval", "", *map(short_name, columns))
     explained = (
         "The bar spans 0.3 to 1; the dashed line is chance. Rates are at thresholds selected on "
         "validation."
     )
     if any(row["few"] for row in rows):
-        explained += (
-            " Grey rows have too few positives for a verdict; those that are averaged say so."
-        )
-    table = Table(
-        (*heads, "Threshold", "Basis"),
-        tuple(_row(row, columns) for row in rows),
-        words=frozenset({len(heads) + 1}),
-    )
-    return Section("findings", title, (Paragraph(explained, "soft"), table), short)
+        explained += " Grey rows have too few positives for a verdict."
+    further = Folded("Further metrics, thresholds and basis", (_further(rows),))
+    blocks = (_first(rows), Paragraph(explained, "note"), further)
+    return Section("findings", title, blocks, short)
 
 
-def _row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
-    positives = "" if row["positives"] is None else str(row["positives"])
-    counted = positives if row["studies"] is None else f"{positives} of {row['studies']}"
-    cut = "none" if row["threshold"] is None else number(row["threshold"], 2)
-    basis = "; ".join(word for word in (row["basis"], row["remark"]) if word)
-    values = (number(row["metrics"].get(name), 2) for name in columns)
-    area = row["area"]
-    shown = (row["label"], counted, number(area), span(area), interval_bar(area))
-    return Row((*shown, *values, cut, basis), faint=row["few"])
+def _first(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """AUROC of each finding, and the rates at its threshold."""
+    columns = _measured(rows, _FIRST)
+    heads = ("Finding", "AUROC", "95% interval", "", "With it", *map(short_name, columns))
+    lines = []
+    for row in rows:
+        positives = "" if row["positives"] is None else str(row["positives"])
+        counted = positives if row["studies"] is None else f"{positives} of {row['studies']}"
+        name = row["label"] if row["basis"] == "trained" else f"{row['label']} ({row['basis']})"
+        area = row["area"]
+        shown = (name, number(area), span(area), interval_bar(area), counted)
+        lines.append(Row((*shown, *_values(row, columns)), faint=row["few"]))
+    return Table(heads, tuple(lines))
+
+
+def _further(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Remaining metrics of each finding, and how it was predicted."""
+    columns = _measured(rows, _FURTHER)
+    lines = []
+    for row in rows:
+        cut = "none" if row["threshold"] is None else number(row["threshold"], 2)
+        basis = "; ".join(word for word in (row["basis"], row["remark"]) if word)
+        lines.append(Row((row["label"], *_values(row, columns), cut, basis), faint=row["few"]))
+    heads = ("Finding", *map(short_name, columns), "Threshold", "Basis")
+    return Table(heads, tuple(lines), words=frozenset({len(heads) - 1}))
+
+
+def _measured(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Metrics that at least one finding has."""
+    return [
+        name for name in names if any(exact(row["metrics"].get(name)) is not None for row in rows)
+    ]
+
+
+def _values(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    return (number(row["metrics"].get(name), 2) for name in names)
 
 
 def interval_bar(measured: Mapping[str, Any]) -> Bar | str:

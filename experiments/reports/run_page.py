@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from markupsafe import Markup
 
 from experiments.config.schema import MARKS
+from experiments.datasets import DATASETS
+from experiments.preparation.inspection import is_made
 from experiments.records.atomic import write_text
 from experiments.reports.checklist import checklist_section
 from experiments.reports.document import (
@@ -66,6 +69,9 @@ _TILES = (
 )
 """Metrics with a tile, the headline first."""
 
+_OPEN = {"before", "measured", "findings"}
+"""Sections that are not folded: the answers."""
+
 _OF_FINDINGS = {"classification", "zero_shot"}
 """Tasks that have a table of findings."""
 
@@ -100,6 +106,7 @@ def run_page(files: RunFiles) -> Page:
         badges.append(Badge(status, "alarm"))
     sections = tuple(_sections(files, rows))
     repeat = _repeat(files)
+    every = (*sections, checklist_section((*sections, repeat)), repeat)
     heading = f"{record.get('system')} on {record.get('dataset')}"
     return Page(
         title=f"{heading} ({record.get('run')})",
@@ -109,7 +116,7 @@ def run_page(files: RunFiles) -> Page:
         badges=tuple(badges),
         note=leakage[2],
         summary=_summary(record),
-        sections=(*sections, checklist_section((*sections, repeat)), repeat),
+        sections=tuple(replace(one, folded=one.id not in _OPEN) for one in every),
         foot="Made by kgdx from the files of the run's folder.",
     )
 
@@ -184,10 +191,15 @@ def _summary(record: Mapping[str, Any]) -> Pairs:
             Pair("Question", str((record.get("experiment") or {}).get("about") or "")),
             Pair("Inputs at test", listed(record.get("inputs_at_test"))),
             Pair("Text read by the system", INPUTS.get(policy, policy)),
-            Pair("Labels", str(record.get("labels") or "")),
-            Pair("Labels derived from", listed(record.get("label_source"))),
+            Pair("Labels", _labels(record)),
         )
     )
+
+
+def _labels(record: Mapping[str, Any]) -> str:
+    """`nih14, derived from findings, impression`."""
+    source = listed(record.get("label_source"))
+    return str(record.get("labels") or "") + (f", derived from {source}" if source else "")
 
 
 def _metrics(record: Mapping[str, Any], subset: str) -> Mapping[str, Any]:
@@ -200,24 +212,24 @@ def _measured(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Section:
     """Summary metrics and published numbers."""
     record = files.record
     metrics = _metrics(record, files.part)
-    explained = "Intervals are 95%, from resampling patient groups."
-    if metrics and rows:
-        averaged = averaged_words(rows, files.scored)
-        explained += f" Macro values are unweighted means over {averaged}."
     tiles = [
-        Tile(metric_name(name), number(value), span(value) or "no interval", metric_note(name))
+        Tile(metric_name(name), number(value), span(value) or "no interval")
         for name in _TILES
         if (value := metrics.get(name)) is not None
     ]
-    blocks: list[Block] = [Paragraph(explained, "soft"), Tiles(tuple(tiles))]
+    blocks: list[Block] = [Tiles(tuple(tiles))]
     if metrics:
+        explained = "Intervals are 95%, from resampling patient groups."
+        if rows:
+            averaged = averaged_words(rows, files.scored)
+            explained += f" Macro values are unweighted means over {averaged}."
         lines = (
             Row((metric_name(name), number(value), span(value), metric_note(name)))
             for name, value in metrics.items()
         )
         heads = ("Metric", "Value", "95% interval", "Meaning")
         every = Table(heads, tuple(lines), frozenset({3}))
-        blocks.append(Folded("All summary metrics", (every,)))
+        blocks.append(Folded("All summary metrics", (Paragraph(explained, "soft"), every)))
     published = record.get("published") or (record.get("experiment") or {}).get("published") or ()
     if published:
         blocks += [Heading("Published numbers"), Paragraph(_PRINTED, "note"), _printed(published)]
@@ -297,7 +309,10 @@ def _repeat(files: RunFiles) -> Section:
             Pair("Configuration hash", str(record.get("config_hash") or ""), exact=True),
         )
     )
-    code = f"kgdx experiment run config.yaml\nkgdx experiment verify {record.get('run')}"
+    dataset = str(record.get("dataset") or "")
+    made = dataset in DATASETS.names() and is_made(DATASETS.load(dataset))
+    root = "" if made else f" --root DIR  # DIR holds the folder {dataset}"
+    code = f"kgdx experiment run config.yaml{root}\nkgdx experiment verify {record.get('run')}"
     blocks: list[Block] = [Code(code), pairs]
     packages = record.get("packages") or {}
     if packages:

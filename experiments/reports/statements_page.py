@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from encoders.study import Passage
 from experiments.reports.pages import page_style, page_templates
+from experiments.reports.study_page import ORDER
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 
@@ -44,19 +47,39 @@ def render_statements_page(texts: Sequence[LabelledText], graph: KnowledgeGraph)
         .get_template("statements_page.html")
         .render(
             style=page_style(),
-            texts=[
-                (
-                    one.id,
-                    [
-                        (passage.name, list(_pieces(passage.text, _of(one, place), graph)))
-                        for place, passage in enumerate(one.passages)
-                    ],
-                )
-                for one in texts
-            ],
+            findings=_counted(texts, graph),
+            texts=[_shown(text, graph) for text in texts],
             count=sum(len(one.statements) for one in texts),
         )
     )
+
+
+def _counted(
+    texts: Sequence[LabelledText], graph: KnowledgeGraph
+) -> list[tuple[str, Counter[str]]]:
+    """Each finding with its statements counted by assertion, most often present first."""
+    counts: dict[str, Counter[str]] = {}
+    for text in texts:
+        for statement in text.statements:
+            counts.setdefault(statement.concept, Counter())[statement.assertion] += 1
+    named = [(graph.concept(concept).label, count) for concept, count in counts.items()]
+    return sorted(named, key=lambda row: (-row[1]["present"], -row[1].total(), row[0]))
+
+
+def _shown(text: LabelledText, graph: KnowledgeGraph) -> dict[str, Any]:
+    """A text with its findings, those present first, and its marked passages."""
+    stated = sorted(
+        {(ORDER.index(one.assertion), graph.concept(one.concept).label) for one in text.statements}
+    )
+    return {
+        "id": text.id,
+        "stated": [(label, ORDER[place]) for place, label in stated],
+        "present": [label for place, label in stated if ORDER[place] == "present"],
+        "passages": [
+            (passage.name, list(_pieces(passage.text, _of(text, place), graph)))
+            for place, passage in enumerate(text.passages)
+        ],
+    }
 
 
 def _of(text: LabelledText, place: int) -> list[Statement]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from experiments.records.studies import AGE_BANDS, ScoredStudy
 from experiments.reports.document import Bar, Block, Folded, Heading, Paragraph, Row, Section, Table
 from experiments.reports.wording import number, span
 
-__all__ = ["GROUPINGS", "subgroup_section", "unknown_groupings"]
+__all__ = ["GROUPINGS", "NO_FINDING", "subgroup_section", "unknown_groupings"]
 
 GROUPINGS = {
     "sex": "Sex",
@@ -34,10 +34,9 @@ _PLAN = Plan(resamples=1000)
 _EXPLAINED = (
     "FNR is the share of positives missed, FPR that of negatives called positive, at the "
     "thresholds selected on validation, which are the same for every subgroup. "
-    "Findings with fewer than 20 positives in a subgroup, and underdiagnosis among fewer than 20 "
-    "studies with a finding, are not reported; intervals are over patients. "
-    "Means are over the remaining findings, so two rows may average different ones: compare "
-    "them by finding below."
+    "Means are over the findings with at least 20 positives in a subgroup, so two rows may average "
+    "different ones: compare them by finding below. Underdiagnosis needs 20 studies with a "
+    "finding. Intervals are over patients."
 )
 _UNDER = "Underdiagnosed: share of studies labelled with a finding that were predicted No Finding."
 _UNDER_ALL = (
@@ -74,6 +73,7 @@ def subgroup_section(
     under = _UNDER if NO_FINDING in scored.findings else _UNDER_ALL
     blocks: list[Block] = [Paragraph(_EXPLAINED, "soft"), Paragraph(under, "soft")]
     details: list[Block] = []
+    bare: list[str] = []
     for name, heading in GROUPINGS.items():
         values = [getattr(known.get(study), name, "") or NOT_KNOWN for study in scored.studies]
         if set(values) == {NOT_KNOWN}:
@@ -82,9 +82,14 @@ def subgroup_section(
             blocks.append(Paragraph(f"{heading}: all {values[0]}.", "note"))
             continue
         groups = _measured(scored, values, rows)
+        if not any(group.averaged for group in groups.values()):
+            bare.append(f"{heading.lower()} ({_sizes(groups)})")
+            continue
         blocks += [Heading(heading), *_table(groups, set(values))]
-        details += [Heading(heading), _by_finding(scored, groups, rows)]
+        details += [Heading(heading), *_by_finding(scored, groups, rows)]
     blocks += _crossed(scored, known, rows)
+    if bare:
+        blocks.append(Paragraph(f"Too few positives in every subgroup: {'; '.join(bare)}.", "note"))
     unknown = unknown_groupings(studies)
     if unknown:
         blocks.append(Paragraph(f"Not known of these studies: {', '.join(unknown)}.", "note"))
@@ -107,6 +112,8 @@ def _crossed(
         return []
     values = [", ".join(pairs[place]) for place in kept]
     groups = _measured(scored.at(kept), values, rows)
+    if not any(group.averaged for group in groups.values()):
+        return []
     table = _table(dict(sorted(groups.items())), set(values))
     unknown = len(pairs) - len(kept)
     left = f"Studies left out, as one of the two is not known: {unknown}."
@@ -142,23 +149,28 @@ def _measured(
 
 
 def _table(groups: Mapping[str, Subgroup], values: set[str]) -> list[Block]:
-    """One row per subgroup."""
-    heads = ("Subgroup", "Studies", "Patients", "Positives", "AUROC", "95% interval", "")
+    """One row per subgroup with enough positives, and a sentence on the others."""
+    heads = ("Subgroup", "Studies (patients)", "AUROC", "95% interval", "")
     rates = ("FNR", "FPR", "Underdiagnosed", "Findings")
-    table = Table((*heads, *rates), tuple(map(_row, groups, groups.values())))
-    left = len(values - set(groups))
-    if not left:
-        return [table]
-    return [table, Paragraph(f"{left} smaller ones are not shown.", "note")]
+    shown = {value: group for value, group in groups.items() if group.averaged}
+    few = {value: group for value, group in groups.items() if not group.averaged}
+    blocks: list[Block] = [Table((*heads, *rates), tuple(map(_row, shown, shown.values())))]
+    if few:
+        blocks.append(Paragraph(f"Too few positives: {_sizes(few)}.", "note"))
+    if left := len(values - set(groups)):
+        blocks.append(Paragraph(f"{left} smaller ones are not shown.", "note"))
+    return blocks
+
+
+def _sizes(groups: Mapping[str, Subgroup]) -> str:
+    """`F 20, M 31`: the number of studies of each subgroup."""
+    return ", ".join(f"{value} {group.studies}" for value, group in groups.items())
 
 
 def _row(value: str, group: Subgroup) -> Row:
-    positives = sum(finding.positives for finding in group.findings)
     under = group.underdiagnosis
     ill = TOO_FEW if under.ill < _PLAN.at_least else _interval(under.rate)
-    counted = (value, str(group.studies), str(group.patients), str(positives))
-    if not group.averaged:
-        return Row((*counted, TOO_FEW, "", "", TOO_FEW, TOO_FEW, ill, "0"), faint=True)
+    counted = (value, f"{group.studies} ({group.patients})")
     bar: Bar | str = ""
     if np.isfinite(group.auroc.low):
         bar = Bar(group.auroc.value, group.auroc.low, group.auroc.high)
@@ -170,22 +182,24 @@ def _row(value: str, group: Subgroup) -> Row:
 
 def _by_finding(
     scored: ScoredSubset, groups: Mapping[str, Subgroup], rows: Sequence[Mapping[str, Any]]
-) -> Table:
-    """Every finding in every subgroup."""
+) -> Iterator[Block]:
+    """Every finding in every subgroup with enough positives."""
     names = {row["finding"]: row["label"] for row in rows}
     heads = ("Finding", "Subgroup", "Positives", "AUROC", "95% interval")
     lines = []
     for place, finding in enumerate(scored.findings):
         for value, group in groups.items():
-            name = names.get(finding, finding)
-            lines.append(_finding_row(name, value, group.findings[place]))
-    return Table((*heads, "FNR", "FPR"), tuple(lines), frozenset({1}))
+            one = group.findings[place]
+            if not one.too_few:
+                lines.append(_finding_row(names.get(finding, finding), value, one))
+    yield Table((*heads, "FNR", "FPR"), tuple(lines), frozenset({1}))
+    left = len(groups) * len(scored.findings) - len(lines)
+    if left:
+        yield Paragraph(f"{left} with too few positives are not shown.", "note")
 
 
 def _finding_row(name: str, value: str, one: FindingInSubgroup) -> Row:
     counted = (name, value, f"{one.positives} of {one.studies}")
-    if one.too_few:
-        return Row((*counted, TOO_FEW, "", "", ""), faint=True)
     rates = (_interval(one.missed), _interval(one.alarms))
     return Row((*counted, number(one.auroc), span(one.auroc), *rates))
 

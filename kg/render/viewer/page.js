@@ -3,6 +3,7 @@
 const graph = JSON.parse(document.getElementById("graph").textContent);
 const N = graph.id.length, E = graph.subject.length;
 const AT_ONCE = 40;        // neighbours drawn by one click
+const ROOM = 20000;        // square pixels that a concept with its label needs at first sight
 const byId = name => document.getElementById(name);
 
 // ---- words and colours
@@ -11,7 +12,7 @@ const kindColour = [];
 const kindCounts = graph.kinds.map(() => 0);
 graph.kind.forEach(kind => { kindCounts[kind]++; });
 graph.kinds.map((_, i) => i).sort((a, b) => kindCounts[b] - kindCounts[a]).forEach((kind, rank) => { kindColour[kind] = KIND_COLOURS[rank % KIND_COLOURS.length]; });
-const relationColour = graph.relations.map((_, i) => `hsl(${Math.round((i * 137.5) % 360)}, 45%, 45%)`);
+const relationColour = graph.relations.map((_, i) => `hsl(${Math.round((i * 137.5) % 360)}, 70%, 40%)`);
 const said = name => name.replaceAll("_", " ");
 const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
@@ -81,11 +82,13 @@ const cy = cytoscape({
   container: byId("drawing"), minZoom: 0.05, maxZoom: 4, boxSelectionEnabled: false,
   textureOnViewport: false, hideEdgesOnViewport: false, pixelRatio: "auto",
   style: [
-    { selector: "node", style: { "background-color": "data(colour)", width: "data(size)", height: "data(size)", label: "data(label)", "font-size": 11, "font-family": "system-ui, sans-serif", color: "#22262b", "text-wrap": "wrap", "text-max-width": 110, "text-valign": "bottom", "text-margin-y": 3, "text-outline-color": "#fff", "text-outline-width": 2, "min-zoomed-font-size": 7, "border-width": 0 } },
-    { selector: "edge", style: { width: 1.2, "line-color": "data(colour)", "line-opacity": 0.55, "curve-style": "bezier", "target-arrow-shape": "data(arrow)", "target-arrow-color": "data(colour)", "arrow-scale": 0.7, "font-size": 9, color: "#5d636b", "text-rotation": "autorotate", "text-outline-color": "#fff", "text-outline-width": 2, "min-zoomed-font-size": 8 } },
+    { selector: "node", style: { "background-color": "data(colour)", width: "data(size)", height: "data(size)", label: "data(label)", "font-size": 13, "font-family": "system-ui, sans-serif", color: "#22262b", "text-wrap": "wrap", "text-max-width": 105, "text-valign": "bottom", "text-margin-y": 3, "text-outline-color": "#fff", "text-outline-width": 2, "min-zoomed-font-size": 6, "border-width": 0 } },
+    { selector: "edge", style: { width: 1.8, "line-color": "data(colour)", "line-opacity": 0.85, "curve-style": "bezier", "target-arrow-shape": "data(arrow)", "target-arrow-color": "data(colour)", "arrow-scale": 0.7, "font-size": 9, color: "#5d636b", "text-rotation": "autorotate", "text-outline-color": "#fff", "text-outline-width": 2, "min-zoomed-font-size": 8 } },
     { selector: "edge.plain", style: { "curve-style": "haystack", "haystack-radius": 0, "target-arrow-shape": "none", width: 0.7, "line-opacity": 0.35 } },
-    { selector: "node.faint", style: { opacity: 0.25 } }, { selector: "edge.faint", style: { opacity: 0.12 } },
-    { selector: "node.open", style: { "border-width": 3, "border-color": "#22262b", "font-weight": 700, "font-size": 13 } },
+    { selector: "node.tree", style: { "text-halign": "right", "text-valign": "center", "text-margin-y": 0, "text-margin-x": 4, "text-max-width": 260 } },
+    { selector: "edge.tree", style: { "curve-style": "taxi", "taxi-direction": "leftward", "taxi-turn": "100%", "target-arrow-shape": "none" } },
+    { selector: "node.faint", style: { opacity: 0.3 } }, { selector: "edge.faint", style: { opacity: 0.16 } },
+    { selector: "node.open", style: { "border-width": 3, "border-color": "#22262b", "font-weight": 700, "font-size": 15 } },
     { selector: "edge.open", style: { width: 2.6, "line-opacity": 1, label: "data(said)" } },
     { selector: ".gone", style: { display: "none" } },
   ],
@@ -99,11 +102,11 @@ function addNode(n, position) {
   drawn.add(n);
   cy.add({ group: "nodes", data: { id: `n${n}`, n, label: graph.label[n], colour: kindColour[graph.kind[n]], size: 12 + 5 * Math.log10(1 + degree(n)) }, position });
 }
-function joinDrawn(fresh) {
+function joinDrawn(fresh, wanted = e => seen[e]) {
   const elements = [], here = new Set(fresh);
   for (const n of fresh) for (let i = start[n]; i < start[n + 1]; i++) {
     const e = around[i], m = other(e, n);
-    if (!seen[e] || !drawn.has(m) || (here.has(m) && m < n) || cy.getElementById(`e${e}`).length) continue;
+    if (!wanted(e) || !drawn.has(m) || (here.has(m) && m < n) || cy.getElementById(`e${e}`).length) continue;
     const kind = graph.relations[graph.relation[e]];
     elements.push({ group: "edges", classes: many ? "plain" : "", data: { id: `e${e}`, e, source: `n${graph.subject[e]}`, target: `n${graph.object[e]}`, colour: relationColour[graph.relation[e]], arrow: kind.symmetric ? "none" : "triangle", said: said(kind.name) } });
   }
@@ -119,7 +122,7 @@ function settle() {
   if (count > 1 && count <= 400) cy.layout({ name: "cose", animate: false, randomize: false, fit: false, nodeDimensionsIncludeLabels: true, nodeRepulsion: () => 60000, idealEdgeLength: () => 120, nodeOverlap: 30, gravity: 0.3, numIter: count > 150 ? 120 : 500, componentSpacing: 80 }).run();
   legend();
 }
-function show(margin) { cy.fit(undefined, margin); if (cy.zoom() > 1.5) { cy.zoom(1.5); cy.center(); } legend(); }
+function show(margin) { legend(); cy.resize(); cy.fit(undefined, margin); if (cy.zoom() > 1.3) { cy.zoom(1.3); cy.center(); } }
 // neighbours that are seen, taken in turn from each relation, those of fewest edges (they say most) first
 function neighbours(n) {
   const groups = new Map();
@@ -164,14 +167,36 @@ function open(n) {
 function startAt(n) {
   cy.elements().remove(); drawn.clear(); many = false; opened = n;
   cy.batch(() => addNode(n, { x: 0, y: 0 }));
-  const fresh = neighbours(n).slice(0, AT_ONCE);
+  // as many as have room for their labels, on two ellipses of the canvas's own shape
+  const { clientWidth: width, clientHeight: height } = byId("drawing");
+  const fresh = neighbours(n).slice(0, Math.max(6, Math.min(AT_ONCE, Math.round(width * height / ROOM))));
   cy.batch(() => { 
     const ringed = fresh.map(m => [around.subarray(start[m], start[m + 1]).find(e => seen[e] && other(e, m) === n), m]).sort((a, b) => graph.relation[a[0]] - graph.relation[b[0]]);
-    const rings = fresh.length > 24 ? 3 : fresh.length > 10 ? 2 : 1;
-    ringed.forEach(([, m], i) => { const turn = i * 6.2832 / fresh.length - 1.5708, far = 140 + 78 * (i % rings); addNode(m, { x: 1.5 * far * Math.cos(turn), y: far * Math.sin(turn) }); });
+    ringed.forEach(([, m], i) => {
+      const turn = i * 6.2832 / fresh.length - 1.5708, far = fresh.length > 9 && i % 5 % 2 ? 0.52 : 1;
+      addNode(m, { x: far * Math.max(110, width / 2 - 70) * Math.cos(turn), y: far * Math.max(110, height / 2 - 50) * Math.sin(turn) });
+    });
     joinDrawn([n, ...fresh]);
   });
-  show(45); highlight(); describe(n);
+  show(20); highlight(); describe(n);
+}
+// everything above a concept by is_a, and everything below it, one line each
+function showTree(n) {
+  const isA = graph.relations.findIndex(one => one.name === "is_a"), of = e => graph.relation[e] === isA;
+  const step = (m, down) => { const found = []; for (let i = start[m]; i < start[m + 1]; i++) { const e = around[i]; if (of(e) && (down ? graph.object : graph.subject)[e] === m) found.push(other(e, m)); } return found; };
+  const reach = down => { const found = new Set([n]); for (const m of found) if (found.size < graph.drawn) step(m, down).forEach(k => found.add(k)); return found; };
+  const all = new Set([...reach(false), ...reach(true)]);
+  if (all.size === 1) { tell(`${graph.label[n]} stands in no is_a relation`); return; }
+  const place = new Map();
+  const put = (m, column) => {
+    if (place.has(m)) return;
+    place.set(m, { x: 36 * column, y: 34 * place.size });
+    step(m, true).filter(k => all.has(k)).sort((a, b) => graph.label[a].localeCompare(graph.label[b])).forEach(k => put(k, column + 1));
+  };
+  [...[...all].filter(m => !step(m, false).length), n].forEach(m => put(m, 0));
+  cy.elements().remove(); drawn.clear(); many = false; opened = n;
+  cy.batch(() => { place.forEach((at, m) => addNode(m, at)); joinDrawn([...all], of); cy.elements().addClass("tree"); cy.getElementById(`n${n}`).addClass("open"); });
+  show(30); describe(n);
 }
 function showAll() {
   const wanted = [];
@@ -338,6 +363,8 @@ cy.on("tap", event => { if (event.target === cy) { opened = -1; highlight(); wel
 byId("path").onsubmit = event => { event.preventDefault(); findPath(); };
 byId("clear").onclick = () => startAt(first);
 byId("whole").onclick = showAll;
+byId("tree").onclick = () => showTree(opened < 0 ? first : opened);
+byId("filter").onclick = () => { byId("filter").setAttribute("aria-expanded", String(byId("filters").classList.toggle("shown"))); };
 byId("fit").onclick = () => show(45);
 byId("picture").onclick = () => {
   const picture = cy.png({ output: "blob", full: true, scale: drawn.size > 400 ? 1 : 2, bg: "#fff", maxWidth: 8000, maxHeight: 8000 });
@@ -369,6 +396,6 @@ function richest() {
 const named = graph.id.indexOf(decodeURIComponent(location.hash.slice(1)));
 const first = named >= 0 ? named : graph.start === null ? richest() : graph.start;
 if (N) startAt(first); else welcome();
-window.viewer = { cy, open, expand, startAt, showAll, findPath, choose, drawn };
+window.viewer = { cy, open, expand, startAt, showAll, showTree, findPath, choose, drawn };
 document.documentElement.dataset.ready = "yes";
 })();

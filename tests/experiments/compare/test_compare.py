@@ -113,11 +113,11 @@ def learned(runs, shares):
 
 
 def test_rare_and_common_findings_are_compared_apart_and_with_each_other(crossed):
-    shares = {"ckg:rare": 0.001, "ckg:a": 0.4, "ckg:b": 0.3}
+    shares = {"ckg:rare": 0.001, "ckg:a": 0.4, "ckg:b": 0.03}
     full, names = learned(crossed("full"), shares), crossed("names", lift=0.3)
     plan = Plan(resamples=40)
     found = compare({"full": full, "names": names}, plan=plan).rarity
-    # the rarest has too few positives at test; of the other two one is the rarer half
+    # the rarest has too few positives at test; of the other two one is below 5% of training
     assert (found.rare, found.common, found.too_few) == (("ckg:b",), ("ckg:a",), ("ckg:rare",))
     assert list(found.shares) == ["ckg:rare", "ckg:b", "ckg:a"]
 
@@ -139,12 +139,31 @@ def test_rare_and_common_findings_are_compared_apart_and_with_each_other(crossed
 def test_nothing_is_said_of_rare_findings_where_runs_do_not_know_them(crossed):
     full, names = crossed("full"), crossed("names", lift=0.3)
     assert compare({"full": full, "names": names}, plan=QUICK).rarity is None
-    learned(full, {"ckg:a": 0.4, "ckg:b": 0.3, "ckg:rare": 0.01})
+    learned(full, {"ckg:a": 0.4, "ckg:b": 0.049, "ckg:rare": 0.01})
     assert compare({"full": full}, plan=QUICK).rarity is None
-    # one finding alone has no rarer half
+    assert compare({"full": full, "names": names}, plan=QUICK).rarity is not None
+    # the rare one has too few positives at test
     few = Plan(resamples=50, at_least=42)
     assert compare({"full": full, "names": names}, plan=few).rarity is None
-    assert compare({"full": full, "names": names}, plan=QUICK).rarity is not None
+
+
+@pytest.mark.parametrize("shares", [(0.327, 0.21), (0.05, 0.4), (0.01, 0.02)])
+def test_rare_means_below_a_stated_share_not_the_rarer_half(crossed, shares):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    learned(full, {"ckg:a": shares[0], "ckg:b": shares[1], "ckg:rare": 0.01})
+    assert compare({"full": full, "names": names}, plan=QUICK).rarity is None
+
+
+def test_the_curve_of_a_finding_is_the_mean_of_its_folds(crossed):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    found = compare({"full": full, "names": names}, plan=QUICK)
+    for entry in found.entries:
+        assert [len(row.roc) for row in entry.findings] == [51, 51, 0]
+        for row in entry.findings[:2]:
+            # the area of the mean curve is the mean of the folds' areas, up to its 51 points
+            assert np.trapezoid(row.roc, dx=0.02) == pytest.approx(row.value.value, abs=0.03)
+            assert row.roc[-1] == 1
+            assert row.precision[-1] > 0
 
 
 def test_rows_meet_by_study_whatever_their_order(crossed, write):

@@ -268,6 +268,7 @@ def make_comparison():
             )
         )
         rarity = RareFindings(
+            below=0.05,
             shares={"ckg:c": 0.004, "ckg:b": 0.021, "ckg:a": 0.15},
             rare=("ckg:b",),
             common=("ckg:a",),

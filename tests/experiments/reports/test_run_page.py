@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pytest
 
 from experiments.records.record import Measured
+from experiments.reports.example_cards import example_cards
 from experiments.reports.markdown import render_markdown
 from experiments.reports.run_files import read_run_files
 from experiments.reports.run_page import run_page, write_run_page
@@ -44,7 +45,7 @@ def test_it_tells_the_run(page):
         "true positive",
         "false positive",
         "false negative",
-        "<summary>1 true negative</summary>",
+        "<summary>1 predicted absent</summary>",
         "not possible",
         "image not stored",
         "Left out of the graph",
@@ -135,7 +136,7 @@ def test_markdown_tells_the_same_and_nothing_in_it_is_markup(kept_run, page):
     for words in (
         "# graph_fusion on synthetic",
         "| AUROC, macro | 0.800 | 0.750 to 0.850 |",
-        "| Cardiomegaly | 30 of 90 | 0.800 | 0.700 to 0.900 |",
+        "| Cardiomegaly | 0.800 | 0.700 to 0.900 | 30 of 90 |",
         "## Subgroups",
         "## Limits",
         "[Data and split](#data)",
@@ -155,6 +156,54 @@ def test_markdown_tells_the_same_and_nothing_in_it_is_markup(kept_run, page):
     assert all(
         len({len(re.findall(r"(?<!\\)\|", row)) for row in t.splitlines()}) == 1 for t in tables
     )
+
+
+def test_answers_stand_open_and_the_rest_unfolds(page):
+    titles = re.findall(r'<details class="section"><summary><h2>(.*?)</h2>', page)
+    opened = re.findall(r'<h2 id="(.*?)">', page)
+    assert opened == ["before", "measured", "findings"]
+    assert "Subgroups" in titles
+    assert titles[-1] == "Reproduction"
+    # links into a folded section lead to something inside it, which browsers then open
+    assert all(f'id="{name}"' in page for name in re.findall(r'href="#([^"]+)"', page))
+
+
+@pytest.mark.parametrize(("dataset", "root"), [("synthetic", ""), ("openi", " --root DIR")])
+def test_the_command_to_repeat_a_run_asks_for_the_data(tmp_path, make_record, dataset, root):
+    make_record(dataset=dataset).save(tmp_path / "record.json")
+    page = write_run_page(tmp_path).read_text(encoding="utf-8")
+    line = next(line for line in page.splitlines() if "kgdx experiment run config.yaml" in line)
+    assert ("--root DIR" in line) == bool(root)
+
+
+@pytest.mark.parametrize(
+    ("label", "probability", "threshold", "verdict", "quiet"),
+    [
+        (None, 0.1, 0.4, "predicted absent, not labelled", True),
+        (None, 0.6, 0.4, "predicted present, not labelled", False),
+        (None, 0.6, None, "not labelled", False),
+        (0, 0.1, 0.4, "true negative", True),
+        (1, 0.1, 0.4, "false negative", False),
+        (0, 0.4, 0.4, "false positive", False),
+        (1, None, 0.4, "not possible", False),
+    ],
+)
+def test_an_answer_is_told_with_or_without_a_label(label, probability, threshold, verdict, quiet):
+    row = {"finding": "a", "label": label, "probability": probability, "threshold": threshold}
+    (card,) = example_cards([{"study": "s", "findings": [row]}], {})
+    (answer,) = card["findings"]
+    assert (answer["verdict"][1], answer["quiet"]) == (verdict, quiet)
+
+
+def test_examples_begin_with_studies_that_have_an_abnormal_finding():
+    def study(name, *present):
+        findings = ("No finding", "Hernia", "Edema")
+        rows = [{"finding": one, "label": int(one in present)} for one in findings]
+        return {"study": name, "findings": rows}
+
+    examples = [study("s1", "No finding"), study("s2", "Hernia"), study("s3"), study("s4", "Edema")]
+    cards = example_cards(examples, {"ckg:no_finding": "No finding"})
+    assert [card["study"] for card in cards] == ["s2", "s4", "s1", "s3"]
 
 
 @pytest.mark.parametrize("width", [390, 1280])

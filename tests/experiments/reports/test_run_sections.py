@@ -59,12 +59,10 @@ def test_a_small_subgroup_says_too_few_and_a_large_one_its_numbers() -> None:
     of = [replace(one, sex="F" if i < 60 else "M") for i, one in enumerate(known(part))]
     section = subgroup_section(part, of, finding_rows(RECORD, "test"))
     (table,) = [block for block in section.blocks if isinstance(block, Table)]
-    women, men = table.rows
-    assert women.cells[:4] == ("F", "60", "60", "30")
+    (women,) = table.rows
+    assert women.cells[:2] == ("F", "60 (60)")
     assert women.cells[-1] == "1"
-    assert men.cells[:5] == ("M", "20", "20", "10", "too few")
-    assert men.cells[-2] == "too few"
-    assert men.faint
+    assert "Too few positives: M 20." in words(section)
     assert "Not known of these studies: age band, view, origin, modality" in words(section)
 
 
@@ -81,23 +79,29 @@ def test_sex_and_age_are_crossed_with_the_rates_of_who_is_both() -> None:
     ]
     table = section.blocks[places[0] + 1]
     assert isinstance(table, Table)
-    assert [row.cells[:4] for row in table.rows] == [
-        ("F, 18-39", "89", "89", "45"),
-        ("F, 80+", "30", "30", "15"),
-        ("M, 18-39", "90", "90", "45"),
-        ("M, 80+", "30", "30", "15"),
+    assert [row.cells[:2] for row in table.rows] == [
+        ("F, 18-39", "89 (89)"),
+        ("M, 18-39", "90 (90)"),
     ]
+    assert "Too few positives: F, 80+ 30, M, 80+ 30." in words(section)
     # all women rank under the threshold of 0.5, all men above it
-    women, old_women, men, _ = table.rows
-    assert women.cells[7:9] == ("1.00 (1.00 to 1.00)", "0.00 (0.00 to 0.00)")
-    assert men.cells[7:9] == ("0.00 (0.00 to 0.00)", "1.00 (1.00 to 1.00)")
-    assert old_women.cells[4] == "too few"
+    women, men = table.rows
+    assert women.cells[5:7] == ("1.00 (1.00 to 1.00)", "0.00 (0.00 to 0.00)")
+    assert men.cells[5:7] == ("0.00 (0.00 to 0.00)", "1.00 (1.00 to 1.00)")
     assert "Studies left out, as one of the two is not known: 1." in words(section)
     # with one sex alone there is nothing to cross
     alone = [replace(one, sex="F") for one in of]
     assert "Sex and age band" not in words(
         subgroup_section(part, alone, finding_rows(RECORD, "test"))
     )
+
+
+def test_subgroups_that_are_all_too_small_are_one_sentence() -> None:
+    part = scored(60)
+    of = [replace(one, sex="FMX"[i % 3]) for i, one in enumerate(known(part))]
+    section = subgroup_section(part, of, finding_rows(RECORD, "test"))
+    assert not any(isinstance(block, Table | Folded) for block in section.blocks)
+    assert "Too few positives in every subgroup: sex (F 20, M 20, X 20)." in words(section)
 
 
 def test_an_older_run_has_no_subgroups_and_says_so() -> None:
@@ -165,7 +169,9 @@ def test_a_finding_with_too_few_positives_is_marked_though_its_run_averaged_it()
     taught, each = tuple(row["finding"] for row in rows[:-1]), np.ones((80, 4))
     part = replace(scored(), findings=taught, labels=each, probabilities=each)
     known_rows = finding_rows({**RECORD, "findings": rows}, "test")
-    (table,) = [b for b in findings_section(known_rows, "test").blocks if isinstance(b, Table)]
+    (folded,) = [b for b in findings_section(known_rows, "test").blocks if isinstance(b, Folded)]
+    (table,) = folded.blocks
+    assert isinstance(table, Table)
     assert [(row.cells[-1], row.faint) for row in table.rows] == [
         ("trained", False),
         ("trained; too few positives, yet averaged", True),

@@ -58,6 +58,10 @@ const without = words => { tick(words); const left = seen(); tick(words); return
   byId("from").value = "covid-19"; byId("to").value = "lingula"; byId("path").requestSubmit();
   told.path = byId("details").innerText; told.onPath = cy.edges(".open").length;
 
+  viewer.startAt(START.tree); byId("tree").click();
+  told.tree = cy.nodes().map(node => [node.data("label"), node.position().x, node.position().y]);
+  told.treeEdges = [...new Set(cy.edges().map(edge => edge.data("said")))];
+
   let link;
   HTMLAnchorElement.prototype.click = function () { link = this; };
   let parts;
@@ -80,9 +84,10 @@ def told(shipped, opened):
     """What a reader saw who started at atelectasis."""
     page = Page(Page.Options(start="atelectasis", drawn=500)).render(shipped).decode()
     start = {"far": shipped.index["ckg:lingula"], "source": "repo auriml"}
-    script = READER.replace("START.far", str(start["far"])).replace(
-        "START.source", json.dumps(start["source"])
-    )
+    start["tree"] = shipped.index["ckg:pneumonia"]
+    script = READER
+    for name, value in start.items():
+        script = script.replace(f"START.{name}", json.dumps(value))
     said = f'<p id="said" hidden></p><script>{script}</script></body>'
     shown = opened(page.replace("</body>", said))
     found = json.loads(html.unescape(re.search(r'<p id="said" hidden="">(.*?)</p>', shown)[1]))
@@ -121,6 +126,20 @@ def test_a_path_is_drawn_and_each_step_names_its_source(told):
     assert head == "COVID-19 → lingula"
     assert steps == f"{told['onPath']} steps"
     assert len(lines) >= 2 * told["onPath"]
+
+
+def test_the_tree_shows_what_stands_above_and_below_by_is_a_alone(told):
+    assert told["treeEdges"] == ["is a"]
+    at = {label: (x, y) for label, x, y in told["tree"]}
+    for narrower, wider in (
+        ("Pneumonia", "lung disease"),
+        ("viral pneumonia", "Pneumonia"),
+        ("COVID-19 pneumonia", "viral pneumonia"),
+    ):
+        assert at[narrower][0] > at[wider][0]
+        assert at[narrower][1] > at[wider][1]
+    assert len({y for _, y in at.values()}) == len(at)
+    assert "Pleural Effusion" not in at
 
 
 def test_the_picture_is_a_png_with_something_on_it(told):
