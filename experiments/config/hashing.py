@@ -1,8 +1,8 @@
 """Hash of a configuration, which identifies finished runs.
 
-It is computed in the form of format 1: with former key names, and without keys that were added
-since where they have their default. So renamed or added keys keep a hash, and only a different
-setting changes it.
+It is computed in the form of format 1: with former key names, without keys that were added since
+where they have their default, and without keys that change no result. So renamed or added keys keep
+a hash, and only a different setting changes it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from experiments.config.aliases import with_former_keys
 from experiments.config.schema import Experiment
 
-__all__ = ["ADDED", "config_hash"]
+__all__ = ["ADDED", "UNCOUNTED", "config_hash"]
 
 ADDED: Mapping[str, frozenset[str]] = {
     "DataSection": frozenset({"duplicates"}),
@@ -28,6 +28,9 @@ ADDED: Mapping[str, frozenset[str]] = {
     "Stage": frozenset({"data", "optimiser", "rates", "sampler", "schedule", "steps"}),
 }
 """Keys by section that format 1 did not have."""
+
+UNCOUNTED: Mapping[str, frozenset[str]] = {"Experiment": frozenset({"track"})}
+"""Keys by section that change no result, whatever their value."""
 
 
 def config_hash(experiment: Experiment) -> str:
@@ -44,13 +47,15 @@ def _without_added_defaults(value: Any) -> Any:
     if not isinstance(value, BaseModel):
         return value
     added = ADDED.get(type(value).__name__, frozenset())
+    uncounted = UNCOUNTED.get(type(value).__name__, frozenset())
     plain = value.model_dump(mode="json")
     return {
         key: _without_added_defaults(inner)
         if isinstance(inner := getattr(value, key), BaseModel | tuple) and _holds_sections(inner)
         else plain[key]
         for key, field in type(value).model_fields.items()
-        if not (key in added and getattr(value, key) == field.get_default())
+        if key not in uncounted
+        and not (key in added and getattr(value, key) == field.get_default())
     }
 
 

@@ -17,6 +17,7 @@ from kg.options import Options, Part
 TextPolicy = Literal["none", "indication", "findings", "impression", "full", "redacted", "dialogue"]
 GraphControl = Literal["none", "shuffled", "emptied", "noisy"]
 Duplicates = Literal["refuse", "join", "list"]
+Tracker = Literal["tensorboard", "mlflow"]
 FIXED_TEST = 0.25
 """Share of the groups that the split `fixed` tests."""
 
@@ -300,6 +301,8 @@ class Experiment(Options):
         examples: What a run writes of its example studies, and of reports it generates, beside the
             findings: `none`, their `text`, or `all` = images too; None = all, but none where
             `KGDX_PSEUDONYM_KEY` is set. With that key, text is de-identified.
+        track: Where losses and metrics are logged beside the run's folder (`pip install
+            'kgdx[track]'`). It changes no result, so it is no part of the configuration's hash.
     """
 
     name: str
@@ -323,3 +326,4 @@ class Experiment(Options):
     start: tuple[Start, ...] = ()
     tasks: tuple[str, ...] = ("classification",)
     examples: Examples | None = None
+    track: tuple[Tracker, ...] = ()

@@ -39,6 +39,7 @@ from experiments.training.distributed import (
     process_group,
 )
 from experiments.training.fit import fit_stage
+from experiments.training.tracking import check_trackers, track_result
 from fusion.stage import Stage
 from kg.errors import InputError, RunDiverged
 
@@ -122,6 +123,7 @@ def _execute(
 ) -> None:
     """Build the run, train the stages that are left, and measure the tasks."""
     began = time.monotonic()
+    check_trackers(experiment)
     set_global_state(experiment)
     context = build_context(experiment, root, cache=folder.path.parent / "cache")
     check_tasks(context.system, context.tasks)
@@ -147,9 +149,10 @@ def _execute(
         raise KeyboardInterrupt from None
     except RunDiverged as error:
         spent = record.seconds + time.monotonic() - began
-        _end(folder, replace(record, status="diverged", reason=error.message, seconds=spent))
+        diverged = replace(record, status="diverged", reason=error.message, seconds=spent)
+        _end(folder, experiment, diverged)
         raise
-    _end(folder, replace(done, seconds=record.seconds + time.monotonic() - began))
+    _end(folder, experiment, replace(done, seconds=record.seconds + time.monotonic() - began))
 
 
 def _train_and_measure(
@@ -177,9 +180,10 @@ def _train_and_measure(
     return replace(done, chosen=chosen, warnings=(*done.warnings, *_skipped_steps(folder)))
 
 
-def _end(folder: RunFolder, record: RunRecord) -> None:
-    """Save the record of a run that has ended, and write its page."""
+def _end(folder: RunFolder, experiment: Experiment, record: RunRecord) -> None:
+    """Save the record of a run that has ended, log its metrics, and write its page."""
     replace(record, finished=now()).save(folder.record)
+    track_result(folder, experiment, record)
     from experiments.reports.run_page import write_run_page
 
     write_run_page(folder.path)

@@ -17,6 +17,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.journal import append_metrics
 from experiments.training.distributed import SINGLE_PROCESS, ProcessContext
 from experiments.training.task import Task
+from experiments.training.tracking import numbers_of
 
 __all__ = ["CheckpointCallback", "StopRequested"]
 
@@ -190,6 +191,8 @@ class CheckpointCallback(pl.Callback):
                 row |= {f"validation/{name}": number for name, number in measured.items()}
                 value = measured.get(stage.monitor, math.nan)
             append_metrics(self.journal, row)
+            for logger in trainer.loggers:
+                logger.log_metrics(numbers_of(row), trainer.global_step)
         if validates:
             # a loss is better where it is lower
             sign = -1.0 if stage.monitor.startswith("loss") else 1.0

@@ -26,6 +26,7 @@ from experiments.training.callbacks import CheckpointCallback
 from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.distributed import ProcessContext
 from experiments.training.task import Task
+from experiments.training.tracking import trackers
 from fusion.stage import Stage
 from kg.errors import RunStopped
 
@@ -158,7 +159,8 @@ def _fit(
         callbacks=[callback, *progress],
         plugins=[SafeCheckpointIO(context.identity()), *_environment(process)],
         default_root_dir=folder.path,
-        logger=False,
+        logger=trackers(folder, context.experiment) if process.is_main else False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=bool(progress),

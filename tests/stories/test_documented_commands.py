@@ -58,7 +58,7 @@ class Place:
     """The folder in which the commands are run.
 
     Args:
-        folder: The folder: own studies, a tiny copy of Open-i under `DIR`, some texts, two runs.
+        folder: Own studies, the same and a tiny Open-i under `DIR`, some texts, two runs.
         stand_for: Words of the pages that stand for others.
         done: Commands that were run.
     """
@@ -74,8 +74,9 @@ def place(
 ) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("documented")
     own_studies(folder)
-    for name in ("openi", "table"):
-        DATASETS.load(name)().tiny(folder / "DIR" / name)
+    (folder / "DIR" / "table").mkdir(parents=True)
+    own_studies(folder / "DIR" / "table")
+    DATASETS.load("openi")().tiny(folder / "DIR" / "openi")
     (folder / "reports.csv").write_text("id,report\na,Small left effusion.\nb,No pneumothorax.\n")
     (folder / "own.yaml").write_text(YAML.findall((ROOT / "README.md").read_text("utf-8"))[0])
     with pytest.MonkeyPatch.context() as patch:
