@@ -64,18 +64,12 @@ def main() -> None:
 
 def _one_step(name: str, folder: Path) -> Iterator[str]:
     """Trained parameters, seconds, peak memory so far, and losses of one step."""
-    experiment = _small(name, folder)
-    part = DATASETS.load(experiment.data.name)
-    options = parse_options(part.Options, experiment.data.options, where="data.options")
-    root = folder / experiment.data.name
-    root.mkdir()
-    part(options).tiny(root)
-    context = build_context(experiment, root, cache=folder / "cache")
+    context = tiny_context(one_step(name, folder), folder)
     stage = context.system.stages[0]
     before = {key: one.clone() for key, one in context.system.state_dict().items()}
     context.system.stages = context.system.stages[:1]
     began = time.perf_counter()
-    train(RunFolder.create(folder / "runs", experiment), context)
+    train(RunFolder.create(folder / "runs", context.experiment), context)
     spent = time.perf_counter() - began
     losses = _losses(context)
     after = context.system.state_dict()
@@ -93,17 +87,36 @@ def _one_step(name: str, folder: Path) -> Iterator[str]:
     yield ", ".join(f"{key} {value:.3f}" for key, value in losses.items())
 
 
-def _small(name: str, folder: Path) -> Experiment:
-    """The configuration with random weights, one step, and no run to start from."""
+def tiny_context(experiment: Experiment, folder: Path) -> RunContext:
+    """The run of a configuration, built on the tiny copy of its data."""
+    part = DATASETS.load(experiment.data.name)
+    options = parse_options(part.Options, experiment.data.options, where="data.options")
+    root = folder / experiment.data.name
+    root.mkdir()
+    part(options).tiny(root)
+    return build_context(experiment, root, cache=folder / "cache")
+
+
+def one_step(
+    name: str, folder: Path, further: Mapping[str, object] | None = None, *, layers: int = 12
+) -> Experiment:
+    """The configuration with random weights, one step, and no run to start from.
+
+    Args:
+        name: Name of the configuration.
+        folder: Where the weights of its BERT are written.
+        further: Further values by dotted key.
+        layers: Layers of that BERT.
+    """
     first = read_checked(name)
-    values: dict[str, object] = {"data.at_least": 1, "start": []}
+    values: dict[str, object] = {"data.at_least": 1, "start": [], **(further or {})}
     values |= FEW.get(first.system.name, {})
     if first.data.name == "synthetic":
         values |= {"data.options.studies": 40}
     if first.image.encoder is not None:
         values |= {"image.encoder.options.weights": "random"}
     if first.text.encoder.name == "fine_tuned":
-        values |= {"text.encoder.options.folder": str(_random_bert(folder / "bert"))}
+        values |= {"text.encoder.options.folder": str(random_bert(folder / "bert", layers))}
     short = {"epochs": 1, "steps": 1, "batch_size": BATCH, "monitor": "none", "checkpoint": "last"}
     stages = chosen_system(first)[2]
     values["stages"] = [{**stage.model_dump(mode="json"), **short} for stage in stages]
@@ -119,16 +132,16 @@ def _losses(context: RunContext) -> dict[str, float]:
     return {name: float(loss) for name, loss in losses.items()}
 
 
-def _random_bert(folder: Path) -> Path:
-    """A BERT of the paper's size with random weights, and a tokenizer of letters."""
+def random_bert(folder: Path, layers: int = 12) -> Path:
+    """A BERT of the paper's width with random weights, and a tokenizer of letters."""
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder.mkdir()
     letters = [letter for one in "abcdefghijklmnopqrstuvwxyz.," for letter in (one, f"##{one}")]
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
     (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
-    BertModel(BertConfig(vocab_size=WORDS)).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    BertModel(BertConfig(vocab_size=WORDS, num_hidden_layers=layers)).save_pretrained(folder)
     return folder
 
 
