@@ -113,7 +113,8 @@ def show_concept(
     branches = tree(graph, centre.id, scope)
     if as_json:
         listed = [_as_record(graph, branch) for branch in branches]
-        show.json_result({**asdict(centre), "neighbours": listed})
+        known = {**asdict(centre), "definition_source": centre.definition_source}
+        show.json_result({**known, "neighbours": listed})
         return
     for line in (*_head(graph, centre), *_drawn(graph, branches, "", evidence)):
         show.result(line)
@@ -126,6 +127,7 @@ def _head(graph: KnowledgeGraph, concept: Concept) -> Iterator[str]:
     yield f"{concept.label}  {concept.id}  {concept.kind}"
     if concept.definition:
         yield f"  {' '.join(concept.definition.split())}"
+        yield f"  definition from: {concept.definition_source}"
     label_sets = [one.name for one in graph.label_sets if concept.id in one.findings]
     lines = {
         "also called": concept.synonyms,
