@@ -31,7 +31,6 @@ from kg.model.graph import KnowledgeGraph
 HERE = Path(__file__).parent
 TABLE = HERE / "annotated" / "graph_precision.tsv"
 KEY = HERE / "annotated" / "graph_precision_key.tsv"
-RESULT = HERE / "results" / "graph_precision.md"
 COLUMNS = ("row", "subject", "relation", "object", "meaning", "verdict", "source", "quote")
 SUPPORTED, REFUSED = "supported", "not supported"
 FEWEST, SEED = 3, 19
@@ -146,10 +145,6 @@ def scored() -> Iterator[str]:
             share = f"{sum(verdicts)} of {len(verdicts)}"
             cells += [share, f"{low:.2f}-{high:.2f}"]
         yield f"| {name} | {' | '.join(cells)} |"
-    sizes = {name: len(pairs) for name, pairs in pairs_of(load_shipped()).items()}
-    share = sum(sizes[name] * sum(of) / len(of) for name, (of, _) in found.items() if of)
-    yield ""
-    yield f"Weighed by the number of edges of each relation: {share / sum(sizes.values()):.3f} supported."
 
 
 def main() -> None:
