@@ -53,7 +53,11 @@ def stats(
     if as_json:
         show.json_result(known)
         return
-    plain = [(name, value) for name, value in known.items() if not isinstance(value, dict)]
+    plain = [
+        (name.replace("_", " "), value)
+        for name, value in known.items()
+        if not isinstance(value, dict)
+    ]
     show.table(("graph", ""), plain)
     titles = {"kinds": "kind", "relations": "relation", "statuses": "status",
               "datasets": "data set", "sources": "source", "label_sets": "label set"}  # fmt: skip
@@ -114,10 +118,14 @@ def show_concept(
     branches = tree(graph, centre.id, scope)
     if as_json:
         listed = [_as_record(graph, branch) for branch in branches]
-        show.json_result({**asdict(centre), "neighbours": listed})
+        known = {**asdict(centre), "definition_source": centre.definition_source}
+        show.json_result({**known, "neighbours": listed})
         return
     for line in (*_head(graph, centre), *_drawn(graph, branches, "", evidence)):
         show.result(line)
+    edges = [e for e in graph.edges_of(centre.id) if not relations or e.relation in relations]
+    if unsourced := sum(edge.from_memory for edge in edges):
+        show.note(f"{unsourced} of these {len(edges)} edges rest on memory alone")
     omitted = hidden(graph, centre.id, scope) if depth else 0
     if omitted:
         show.note(f"and {omitted} more neighbours: --limit 0")
@@ -127,6 +135,7 @@ def _head(graph: KnowledgeGraph, concept: Concept) -> Iterator[str]:
     yield f"{concept.label}  {concept.id}  {concept.kind}"
     if concept.definition:
         yield f"  {' '.join(concept.definition.split())}"
+        yield f"  definition from: {concept.definition_source}"
     label_sets = [one.name for one in graph.label_sets if concept.id in one.findings]
     lines = {
         "also called": concept.synonyms,
@@ -169,6 +178,8 @@ def _relation_name(relation: str, forward: bool) -> str:
 def _source_count(edge: Edge) -> str:
     sets = f" of {edge.label_set}" if edge.label_set else ""
     sources = len({item.source for item in edge.evidence})
+    if edge.from_memory:
+        return f"{sets}  [from memory alone]"
     return f"{sets}  [{sources} {'source' if sources == 1 else 'sources'}]"
 
 
@@ -191,6 +202,7 @@ def _as_record(graph: KnowledgeGraph, branch: Branch) -> dict[str, Any]:
         "concept": branch.concept,
         "label": graph.concept(branch.concept).label,
         "label_set": branch.edge.label_set,
+        "from_memory": branch.edge.from_memory,
         "evidence": [asdict(item) for item in branch.edge.evidence],
         "neighbours": [_as_record(graph, inner) for inner in branch.branches],
     }

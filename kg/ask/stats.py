@@ -17,6 +17,7 @@ class Statistics:
         concepts: Number of concepts.
         edges: Number of edges.
         clinical_edges: Edges that are not bookkeeping.
+        from_memory: Edges that rest on memory alone: no source that can be pointed at.
         evidence: Items of evidence.
         kinds: Concepts of each kind.
         relations: Edges of each relation.
@@ -25,11 +26,13 @@ class Statistics:
         sources: Edges with evidence from each source.
         label_sets: Findings of each label set.
         isolated: Concepts without a clinical edge.
+        defined: Concepts with a definition.
     """
 
     concepts: int
     edges: int
     clinical_edges: int
+    from_memory: int
     evidence: int
     kinds: dict[str, int]
     relations: dict[str, int]
@@ -38,6 +41,7 @@ class Statistics:
     sources: dict[str, int]
     label_sets: dict[str, int]
     isolated: int
+    defined: int
 
 
 def statistics(graph: KnowledgeGraph) -> Statistics:
@@ -55,6 +59,7 @@ def statistics(graph: KnowledgeGraph) -> Statistics:
         concepts=len(graph.concepts),
         edges=len(graph.edges),
         clinical_edges=len(clinical),
+        from_memory=sum(edge.from_memory for edge in graph.edges),
         evidence=len(items),
         kinds=_ranked(Counter(concept.kind for concept in graph.concepts)),
         relations=_ranked(Counter(edge.relation for edge in graph.edges)),
@@ -63,6 +68,7 @@ def statistics(graph: KnowledgeGraph) -> Statistics:
         sources=_ranked(sources),
         label_sets={one.name: len(one.findings) for one in graph.label_sets},
         isolated=len(graph.concepts) - len(touched),
+        defined=sum(bool(concept.definition) for concept in graph.concepts),
     )
 
 

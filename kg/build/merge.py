@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kg.build.provenance import evidence_key
-from kg.model.concepts import ANY_KIND, Concept, Phrase
+from kg.model.concepts import ANY_KIND, DEFINED_BY, Concept, Phrase
 from kg.model.edges import RELATIONS, Edge
 from kg.model.graph import LabelSet
 from kg.sources import Conflict, Facts
@@ -62,7 +62,12 @@ def _joined(first: Concept, second: Concept, conflicts: list[Conflict]) -> Conce
             message = f"{field} is {one!r} (kept) and {two!r}"
             conflicts.append(Conflict(f"two_{field}s", first.id, message))
     other = () if second.label.casefold() == first.label.casefold() else (second.label,)
-    sources = first.source.split(" || ") + second.source.split(" || ")
+    sources = first.source.split(" || ") + [
+        source
+        for source in second.source.split(" || ")
+        # The source of a definition that is not kept is none of the concept's.
+        if not (first.definition and source.startswith(DEFINED_BY))
+    ]
     return replace(
         first,
         kind=kinds[0] if kinds else ANY_KIND,

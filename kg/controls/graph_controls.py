@@ -187,8 +187,10 @@ def _without(
     labelled = {concept for one in graph.label_sets for concept in (one.concept, *one.findings)}
     concepts = []
     for concept in graph.concepts:
-        if known_by(concept.source, concept.dataset) and concept.id not in labelled:
+        if known_by(concept.known_from, concept.dataset) and concept.id not in labelled:
             continue
+        if concept.definition and known_by(concept.definition_source, None):
+            concept = replace(concept, definition="", source=concept.known_from)
         kept = tuple(p for p in concept.phrases if not known_by(p.source, p.dataset))
         lost = {p.text for p in concept.phrases} - {p.text for p in kept}
         synonyms = tuple(word for word in concept.synonyms if word.lower() not in lost)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 ANY_KIND = "term"
 """Kind of a concept whose source states none."""
 
+DEFINED_BY = "definition: "
+"""Begins the item of a concept's source that its definition is from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -39,7 +42,7 @@ class Concept:
         xrefs: Identifiers in other vocabularies, as CURIEs.
         phrases: Phrases that name the concept in text, with their sources.
         definition: A sourced definition, or empty.
-        source: Source of the concept.
+        source: Source of the concept; several are separated by ` || `.
         dataset: Data set the concept was mined from, or None when it was not mined.
     """
 
@@ -52,3 +55,18 @@ class Concept:
     definition: str = ""
     source: str = ""
     dataset: str | None = None
+
+    @property
+    def known_from(self) -> str:
+        """The items of its source without the one that its definition is from."""
+        items = self.source.split(" || ")
+        return " || ".join(item for item in items if not item.startswith(DEFINED_BY))
+
+    @property
+    def definition_source(self) -> str:
+        """Source of the definition: the item that says so, else what the concept is from."""
+        if not self.definition:
+            return ""
+        items = self.source.split(" || ")
+        named = (item.removeprefix(DEFINED_BY) for item in items if item.startswith(DEFINED_BY))
+        return next(named, self.source)

@@ -34,6 +34,11 @@ class Evidence:
     count: int | None = None
     detail: str = ""
 
+    @property
+    def from_memory(self) -> bool:
+        """True if nothing that can be pointed at says it."""
+        return "from memory" in self.source
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -53,6 +58,11 @@ class Edge:
     def key(self) -> tuple[str, str, str, str]:
         """Identity of the edge: edges of one key are the same edge."""
         return self.subject, self.relation, self.object, self.label_set or ""
+
+    @property
+    def from_memory(self) -> bool:
+        """True if all its evidence is from memory."""
+        return all(item.from_memory for item in self.evidence)
 
 
 class Relation(NamedTuple):

@@ -115,6 +115,7 @@ def columns(graph: KnowledgeGraph) -> dict[str, Any]:
         "synonyms": {place: one.synonyms for place, one in concepts if one.synonyms},
         "xrefs": {place: one.xrefs for place, one in concepts if one.xrefs},
         "definition": {place: one.definition for place, one in concepts if one.definition},
+        "defined": {place: one.definition_source for place, one in concepts if one.definition},
         "subject": [graph.index[edge.subject] for edge in graph.edges],
         "relation": [relations(edge.relation) for edge in graph.edges],
         "object": [graph.index[edge.object] for edge in graph.edges],

@@ -34,6 +34,8 @@ def _lines(graph: KnowledgeGraph) -> Iterator[str]:
     for concept in graph.concepts:
         yield ""
         yield f"{concept.label}  {concept.id}  {concept.kind}"
+        if concept.definition:
+            yield f"  {' '.join(concept.definition.split())} [{concept.definition_source}]"
         for edge in graph.edges_of(concept.id):
             if edge.subject == concept.id:
                 target = graph.concept(edge.object)

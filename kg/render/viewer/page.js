@@ -250,7 +250,7 @@ function describe(n) {
   }
   box.replaceChildren(make("h1", graph.label[n]), make("p", `${graph.id[n]} · ${said(graph.kinds[graph.kind[n]])}`, { class: "id" }));
   append(box, append(make("div", null, { class: "row" }), make("button", "Expand", { onclick: () => expand(n) }), make("button", "Start here", { onclick: () => startAt(n) }), make("button", "Path from here", { onclick: () => { choose("from", n); byId("to").focus(); } }), make("button", "to here", { onclick: () => { choose("to", n); findPath(); } })));
-  if (graph.definition[n]) append(box, make("p", graph.definition[n]));
+  if (graph.definition[n]) append(box, make("p", graph.definition[n]), make("p", graph.defined[n], { class: "soft" }));
   if (graph.synonyms[n]) append(box, make("p", `Also called ${graph.synonyms[n].join(", ")}`, { class: "soft" }));
   if (graph.xrefs[n]) append(box, make("p", graph.xrefs[n].join(", "), { class: "soft" }));
   for (const [key, edges] of [...groups].sort((a, b) => b[1].length - a[1].length)) {

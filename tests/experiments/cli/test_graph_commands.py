@@ -7,6 +7,10 @@ import json
 import pytest
 
 from experiments.cli.main import main
+from kg.files.store import save
+from kg.model.concepts import Concept
+from kg.model.edges import Edge, Evidence
+from kg.model.graph import KnowledgeGraph
 
 HEAVY = ("torch", "pandas", "pyshacl", "networkx", "rdflib", "numpy", "pydantic", "pyoxigraph")
 
@@ -31,6 +35,33 @@ def test_show_draws_a_concept_with_its_neighbours(capsys):
 def test_show_says_what_it_leaves_out(capsys):
     _, _, err = ran(capsys, "show", "atelectasis", "--limit", "1")
     assert "more neighbours: --limit 0" in err
+
+
+def test_what_rests_on_memory_alone_is_told(capsys, tmp_path):
+    memory, book = (
+        Evidence(source, "curated", "asserted") for source in ("from memory: a course", "a book")
+    )
+    concepts = tuple(Concept(f"ckg:{name}", name, "finding") for name in "abc")
+    edges = (
+        Edge("ckg:a", "is_a", "ckg:b", (memory,)),
+        Edge("ckg:a", "is_a", "ckg:c", (book, memory)),
+        Edge("ckg:b", "co_occurs_with", "ckg:c", (memory,)),
+    )
+    file = str(tmp_path / "g.jsonl")
+    save(KnowledgeGraph(concepts, edges), tmp_path / "g.jsonl")
+    _, out, err = ran(capsys, "show", "a", "-g", file)
+    assert "b  ckg:b  [from memory alone]" in out
+    assert "c  ckg:c  [2 sources]" in out
+    assert "1 of these 2 edges rest on memory alone" in err
+    assert "from memory\t2\n" in ran(capsys, "stats", "-g", file)[1]
+
+
+def test_a_definition_is_shown_with_its_source(capsys, tmp_path):
+    source = "a list || definition: the book"
+    a = Concept("ckg:a", "a", "finding", definition="The first\nof them.", source=source)
+    save(KnowledgeGraph((a,), ()), tmp_path / "g.jsonl")
+    _, out, _ = ran(capsys, "show", "a", "-g", str(tmp_path / "g.jsonl"))
+    assert out.splitlines()[1:] == ["  The first of them.", "  definition from: the book"]
 
 
 def test_show_as_json_has_every_item_of_evidence(capsys):

@@ -8,8 +8,11 @@ import tarfile
 
 import pytest
 
+from kg.build.merge import merge
+from kg.controls.graph_controls import without_source
 from kg.errors import InputError
 from kg.files.store import save
+from kg.model.graph import KnowledgeGraph
 from kg.sources import Facts
 
 
@@ -148,6 +151,7 @@ def test_definitions_and_phrases_are_added_to_known_concepts(read, known, tmp_pa
     assert [(c.id, c.definition) for c in facts.concepts] == [
         ("ckg:effusion", "Fluid beside the lung.")
     ]
+    assert facts.concepts[0].definition_source == "a book"
     assert facts.dropped == {"name that the graph does not know": 1}
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "pleural_effusion.txt").write_text("Blunting\nblunting\n")
@@ -162,6 +166,33 @@ def test_definitions_and_phrases_are_added_to_known_concepts(read, known, tmp_pa
     (tmp_path / "d.json").write_text("[1]")
     with pytest.raises(InputError, match="names and texts"):
         read("definitions", known, file="d.json", source="s")
+
+
+def test_a_table_of_definitions_states_the_source_of_each(read, known, tmp_path):
+    table = "concept\tdefinition\tsource\neffusion\tFluid.\tthe book\nckg:pneumonia\tFever.\t\n"
+    (tmp_path / "d.tsv").write_text(table)
+    facts = read("definitions", known, file="d.tsv", source="a list")
+    assert {c.id: (c.definition, c.definition_source) for c in facts.concepts} == {
+        "ckg:effusion": ("Fluid.", "the book"),
+        "ckg:pneumonia": ("Fever.", "a list"),
+    }
+    with pytest.raises(InputError, match="ckg:pneumonia has no source"):
+        read("definitions", known, file="d.tsv")
+
+
+def test_the_first_definition_is_kept_with_its_source_and_goes_with_it(read, known, tmp_path):
+    (tmp_path / "d.json").write_text('{"effusion": "Fluid."}')
+    (tmp_path / "e.json").write_text('{"effusion": "Water."}')
+    one = read("definitions", known, file="d.json", source="first book")
+    two = read("definitions", known, file="e.json", source="second book")
+    merged = merge((known, one, two))
+    concept = next(c for c in merged.concepts if c.id == "ckg:effusion")
+    assert (concept.definition, concept.definition_source) == ("Fluid.", "first book")
+    assert "second book" not in concept.source
+    assert [conflict.kind for conflict in merged.conflicts] == ["two_definitions"]
+    graph = KnowledgeGraph(tuple(merged.concepts), ())
+    left = without_source(graph, "first book").concept("ckg:effusion")
+    assert (left.definition, left.source) == ("", concept.known_from)
 
 
 def test_a_built_graph_is_a_source(read, tiny, tmp_path):
