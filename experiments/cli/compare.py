@@ -37,6 +37,10 @@ __all__ = ["compare", "print_comparison"]
     help="Metric to compare: auroc_macro, auprc_macro, or one of retrieval, texts or localisation "
     "that the RUNs have.",
 )  # fmt: skip
+@click.option(
+    "--at-least", type=click.IntRange(1), default=20, show_default=True,
+    help="Fewest positives of an averaged finding.",
+)  # fmt: skip
 @click.option("--published", is_flag=True, help="Add published numbers.")
 @click.option(
     "--all-settings", "settings", is_flag=True, help="Show all settings, not only differences.",
@@ -54,6 +58,7 @@ def compare(**arguments: Any) -> None:
     """
     from experiments.compare.compare import compare as compare_runs
     from experiments.compare.gather import gather, named_runs
+    from experiments.metrics.bootstrap import Plan
     from experiments.reports.write_comparison import check_ending, render
 
     output: Path | None = arguments["output"]
@@ -64,7 +69,12 @@ def compare(**arguments: Any) -> None:
     optional: tuple[Kept, ...] = ("settings", "published")
     keep = [name for name in optional if arguments[name]]
     comparison = compare_runs(
-        groups, on=arguments["on"], pairs=pairs, metric=arguments["metric"], keep=keep
+        groups,
+        on=arguments["on"],
+        pairs=pairs,
+        metric=arguments["metric"],
+        plan=Plan(at_least=arguments["at_least"]),
+        keep=keep,
     )
     if output is not None:
         show.to_file(output, render(comparison, output.suffix))

@@ -28,6 +28,7 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
             rows.append({"run": folder.run, "status": "no record", **told})
             continue
         auroc = record.metrics.get("test", {}).get("auroc_macro")
+        every = record.metrics.get("test", {}).get("auroc_macro_all")
         row = {
             "run": record.run,
             "status": record.status,
@@ -38,6 +39,7 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
             "leakage": record.leakage,
             "seed": record.seed,
             "auroc_macro": auroc.value if auroc else None,
+            "auroc_macro_all": every.value if every else None,
             "started": record.started,
             "reason": record.reason,
             "data_folder": record.data_folder,
@@ -45,6 +47,24 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
         }
         rows.append(row)
     return rows
+
+
+def _over(name: str, measured: Measured, record: RunRecord, subset: str) -> str:
+    """Number of findings of a mean, and of those with few positives."""
+    from experiments.metrics.bootstrap import ALL, USUAL
+
+    if measured.findings is None:
+        return ""
+    counted = f"{measured.findings} findings"
+    few = sum(
+        row.positives < USUAL.at_least
+        for row in record.findings
+        if row.part == subset
+        and (area := row.metrics.get("auroc")) is not None
+        and area.value is not None
+        and (name.endswith(ALL) or not row.remark)
+    )
+    return f"{counted}, {few} with fewer than {USUAL.at_least} positives" if few else counted
 
 
 def _next(folder: RunFolder, record: RunRecord) -> str:
@@ -67,8 +87,11 @@ def print_record(folder: RunFolder, record: RunRecord) -> None:
     show.table(("run", ""), [*_summary(record), ("next", _next(folder, record))])
     for subset, metrics in record.metrics.items():
         show.result("")
-        rows = [(name, interval(measured)) for name, measured in metrics.items()]
-        show.table((f"on {subset}", "value [95% interval]"), rows)
+        rows = [
+            (name, interval(measured), _over(name, measured, record, subset))
+            for name, measured in metrics.items()
+        ]
+        show.table((f"on {subset}", "value [95% interval]", "mean over"), rows)
     for subset in dict.fromkeys(row.part for row in record.findings):
         show.result("")
         _print_findings(record, subset)
@@ -180,10 +203,11 @@ def _summary(record: RunRecord) -> list[tuple[str, object]]:
 
 
 def _remark(positives: int, remark: str) -> str:
-    """Remark on a finding; a run of one fold records none on few positives."""
+    """Remark on a finding; a run of one fold averages also those with few positives."""
     from experiments.metrics.bootstrap import USUAL
 
-    return remark or ("too few positives" if positives < USUAL.at_least else "")
+    few = "too few positives, yet averaged"
+    return remark or (few if positives < USUAL.at_least else "")
 
 
 def _print_findings(record: RunRecord, subset: str) -> None:

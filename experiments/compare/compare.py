@@ -13,7 +13,7 @@ import numpy as np
 from experiments.compare.align import Aligned, Arm, align
 from experiments.compare.modalities import modalities, modality_scores
 from experiments.compare.notes import ledger_lines, notes_on
-from experiments.compare.paired import Scores, corrected, over_seeds
+from experiments.compare.paired import Scores, corrected, over_all, over_seeds
 from experiments.compare.published import notes_on_printed, printed_beside
 from experiments.compare.rare_findings import rare_findings
 from experiments.compare.records import (
@@ -27,7 +27,7 @@ from experiments.compare.records import (
 )
 from experiments.compare.settings import differing, flat
 from experiments.compare.study_sums import SummedScores, sums_reader
-from experiments.metrics.bootstrap import USUAL, Estimate, Intervals, Plan
+from experiments.metrics.bootstrap import ALL, USUAL, Estimate, Intervals, Plan
 from experiments.metrics.rank_correlation import rank_correlation
 from experiments.records.folder import RunFolder
 from experiments.records.record import Measured
@@ -84,7 +84,7 @@ def compare(
         _entry(scores, arm, {k: v for k, v in own.items() if shown is None or k in shown})
         for arm, own in zip(aligned.arms, settings, strict=True)
     )
-    notes = list(notes_on(aligned, entries, unknown=unknown))
+    notes = list(notes_on(aligned, entries, unknown=unknown, at_least=plan.at_least))
     if "published" in keep:
         entries = tuple(
             replace(entry, published=printed_beside(arm.runs[0]))
@@ -108,6 +108,7 @@ def compare(
             dict.fromkeys(r.predictions.description for a in aligned.arms for r in a.runs)
         ),
         rarity=rare_findings(scores, paired) if isinstance(scores, Scores) else None,
+        over_all=over_all(scores, paired) if isinstance(scores, Scores) else (),
     )
 
 
@@ -187,6 +188,11 @@ def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)
     ranking = {name: _measured(e.macro, len(e.averaged)) for name, e in found.items()}
+    ranking |= {
+        name + ALL: _measured(each.macro_all, len(each.measured))
+        for name, each in found.items()
+        if each.leaves_out
+    }
     findings = tuple(
         row if row.too_few else _with_curves(row, scores, arm, column)
         for column, row in enumerate(_findings(scores.aligned, arm, main))

@@ -73,7 +73,7 @@ def _scored(one: ModalityScore | FindingScore) -> Row:
 def _gaps(comparison: Comparison) -> Iterator[Row]:
     """Rows of every difference."""
     over_rare_and_common = comparison.rarity.differences if comparison.rarity else ()
-    for each in (*comparison.differences, *over_rare_and_common):
+    for each in (*comparison.differences, *comparison.over_all, *over_rare_and_common):
         yield {
             **_context(comparison, comparison.entry(each.first)),
             "against": each.second,

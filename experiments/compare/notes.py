@@ -9,7 +9,7 @@ import numpy as np
 from experiments.compare.align import Aligned, Arm
 from experiments.compare.records import Entry
 from experiments.compare.runs import Run
-from experiments.metrics.bootstrap import FEWEST_PATIENTS
+from experiments.metrics.bootstrap import ALL, FEWEST_PATIENTS, USUAL
 from experiments.records.ledger import read_ledger
 
 __all__ = ["ledger_lines", "notes_on"]
@@ -19,18 +19,25 @@ FEWEST_WITHOUT = 20
 """Number of negatives below which an AUROC is as uncertain as with few positives."""
 
 
-def notes_on(aligned: Aligned, entries: Sequence[Entry], *, unknown: int = 0) -> Iterator[str]:
+def notes_on(
+    aligned: Aligned,
+    entries: Sequence[Entry],
+    *,
+    unknown: int = 0,
+    at_least: int = USUAL.at_least,
+) -> Iterator[str]:
     """Notes, the most severe first.
 
     Args:
         aligned: The runs on the same studies.
         entries: Their metrics.
         unknown: Number of studies of unknown modality.
+        at_least: Fewest positives of an averaged finding.
     """
     yield from _leaks(entries)
     yield from _shared(aligned)
     yield from _locked(aligned)
-    yield from _too_few(aligned, entries)
+    yield from _too_few(aligned, entries, at_least)
     yield from _one_draw(aligned.arms)
     yield from _modalities(entries, unknown)
     yield from _surroundings([run for arm in aligned.arms for run in arm.runs])
@@ -93,13 +100,17 @@ def _locked(aligned: Aligned) -> Iterator[str]:
         yield f"not in the ledger of the locked test set: {', '.join(unnoted)}"
 
 
-def _too_few(aligned: Aligned, entries: Sequence[Entry]) -> Iterator[str]:
+def _too_few(aligned: Aligned, entries: Sequence[Entry], at_least: int) -> Iterator[str]:
     always = [row for row in entries[0].findings if row.studies and row.positives == row.studies]
     if always:
         yield f"no negatives, not averaged: {', '.join(row.label for row in always)}"
     few = [row.label for row in entries[0].findings if row.too_few and row not in always]
     if few:
-        yield f"too few positives, not averaged: {', '.join(few)}"
+        every = any(name.endswith(ALL) for entry in entries for name in entry.metrics)
+        yield f"too few positives, not averaged: {', '.join(few)}" + every * (
+            f" (fewer than {at_least}, which --at-least changes; the mean over all findings has "
+            "those with a value)"
+        )
     everyone = [
         f"{row.label} ({row.studies - row.positives})"
         for row in entries[0].findings

@@ -19,7 +19,7 @@ from experiments.compare.records import (
 )
 from experiments.metrics import bootstrap
 from experiments.metrics.arrays import BoolArray, FloatArray, Units, mean_of_defined
-from experiments.metrics.bootstrap import Intervals, Plan, Resampled, Sample
+from experiments.metrics.bootstrap import ALL, Intervals, Plan, Resampled, Sample
 from experiments.metrics.curves import Kind, curve
 from experiments.metrics.delong import delong
 from experiments.metrics.holm import holm
@@ -27,7 +27,7 @@ from experiments.metrics.ranking import Statistic
 from experiments.metrics.table import brier_mean
 from experiments.records.record import Measured, defined
 
-__all__ = ["Scores", "corrected", "over_seeds"]
+__all__ = ["Scores", "corrected", "over_all", "over_seeds"]
 
 _FEWEST_SEEDS = 3
 
@@ -121,6 +121,28 @@ class Scores:
             )
         return differences
 
+    def over_all(self, first: Arm, second: Arm) -> Difference | None:
+        """Difference of the means over all findings, however few their positives.
+
+        None where it is that over the findings with enough.
+        """
+        labels = self.labels_for(first, second)
+        gap, seeds = self._gap(first, second)
+        averaged, measured = (
+            bootstrap.averaged_findings(labels, gap.values, fewest)
+            for fewest in (self.plan.at_least, 1)
+        )
+        if len(averaged) == len(measured):
+            return None
+        mean = bootstrap.difference(gap.mean(measured), self.plan)
+        return replace(
+            self._difference(first, second, mean),
+            family="all findings",
+            metric=self.metric + ALL,
+            positives=int(np.nansum(labels[:, measured])),
+            by_seed=over_seeds(mean_of_defined(seeds[:, measured]), test=True),
+        )
+
     def over_rare_and_common(
         self, first: Arm, second: Arm, rare: Sequence[int], common: Sequence[int]
     ) -> list[Difference]:
@@ -203,6 +225,12 @@ class Scores:
             return None
         scores = np.stack([arm.scores.mean(axis=0)[:, column] for arm in (first, second)])
         return defined(delong(labels[:, column], scores).difference().p)
+
+
+def over_all(scores: Scores, pairs: Sequence[tuple[Arm, Arm]]) -> tuple[Difference, ...]:
+    """Differences over all findings of the pairs that leave some out, corrected together."""
+    every = (scores.over_all(first, second) for first, second in pairs)
+    return tuple(corrected([one for one in every if one is not None], scores.plan.level))
 
 
 def over_seeds(values: FloatArray, *, test: bool = False) -> Seeds:

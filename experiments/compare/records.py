@@ -33,7 +33,7 @@ __all__ = [
 
 FORMAT = 1
 
-Family = Literal["primary", "secondary", "findings", "rarity"]
+Family = Literal["primary", "secondary", "findings", "rarity", "all findings"]
 Verdict = Literal["higher", "lower", "not shown", "too few"]
 METRICS: dict[str, Statistic] = {"auroc_macro": "auroc", "auprc_macro": "auprc"}
 """Macro means that can be compared, and the statistic of one finding each is the mean of.
@@ -201,8 +201,8 @@ class Difference:
         first: Name of the first entry.
         second: Name of the second.
         family: Tests that are corrected together: the `primary` pairs, the `secondary` ones, the
-            `findings` of one pair, or the three of its `rarity`.
-        metric: `auroc_macro`, or `auroc` of one finding.
+            `findings` of one pair, the three of its `rarity`, or those over `all findings`.
+        metric: `auroc_macro`, `auroc_macro_all`, or `auroc` of one finding.
         finding: Concept id; empty for a macro mean.
         positives: Number of positives compared.
         value: Difference with its interval; scores averaged over seeds first, patients
@@ -270,6 +270,8 @@ class Comparison:
         ledger: Lines of the ledger on uses of a locked test set by these runs.
         on: Name of the compared predictions of the runs.
         told: Description of these predictions.
+        over_all: Differences over all findings, also those with fewer positives than `at_least`;
+            empty where none is left out.
         rarity: Differences over rare and common findings; None where the runs do not record
             prevalence, or no rare or no common finding has enough positives.
     """
@@ -288,6 +290,7 @@ class Comparison:
     on: str = "test"
     told: str = "test set"
     rarity: RareFindings | None = None
+    over_all: tuple[Difference, ...] = ()
 
     @property
     def ranked(self) -> bool:

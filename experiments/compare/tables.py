@@ -12,6 +12,7 @@ from experiments.compare.wording import (
     seeds_words,
     verdict_word,
 )
+from experiments.metrics.bootstrap import ALL
 
 __all__ = [
     "Table",
@@ -89,7 +90,10 @@ def entry_table(comparison: Comparison) -> Table:
     """One row per configuration, with its inputs and metrics."""
     far = any(entry.by_distance for entry in comparison.entries)
     others = SHOWN if comparison.ranked else ()
-    names = [comparison.metric, *(m for m in others if m != comparison.metric)]
+    every = [comparison.metric + ALL] * any(
+        comparison.metric + ALL in entry.metrics for entry in comparison.entries
+    )
+    names = [comparison.metric, *every, *(m for m in others if m != comparison.metric)]
     heads = [macro_name(name) for name in names]
     if comparison.parts:
         heads[0] += ", together"
@@ -110,7 +114,7 @@ def entry_table(comparison: Comparison) -> Table:
             str(len(entry.seeds)),
             str(len(entry.folds)),
             *("too few" if part.too_few else part.value.words() for part in entry.parts),
-            *(entry.metrics[name].words() for name in names),
+            *(value.words() if (value := entry.metrics.get(name)) else NOTHING for name in names),
             seeds_words(entry.by_seed),
             *([distances(entry)] if far else []),
         )
@@ -133,6 +137,7 @@ def published_table(comparison: Comparison) -> Table:
 def difference_table(comparison: Comparison) -> Table:
     """One row per pair: difference of the macro means, p-values and verdict."""
     macros = [each for each in comparison.differences if not each.finding]
+    macros += comparison.over_all
     delong = any(each.p_delong is not None for each in macros)
     columns = (
         *("first minus second", macro_name(comparison.metric), "p", "p after Holm"),
@@ -141,7 +146,7 @@ def difference_table(comparison: Comparison) -> Table:
     )
     rows = [
         (
-            f"{each.first} - {each.second}",
+            f"{each.first} - {each.second}{', all findings' * each.metric.endswith(ALL)}",
             each.value.words(sign=True),
             p_value(each.p),
             p_value(each.p_holm),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from experiments.compare.records import Difference, RareFindings, Seeds
+from experiments.metrics.bootstrap import ALL
 from experiments.records.record import Measured
 
 __all__ = [
@@ -22,6 +23,8 @@ NOTHING = "-"
 _NAMES = {
     "auroc_macro": "macro AUROC",
     "auprc_macro": "macro AUPRC",
+    f"auroc_macro{ALL}": "macro AUROC over all findings",
+    f"auprc_macro{ALL}": "macro AUPRC over all findings",
     "brier_macro": "Brier",
     "auroc": "AUROC",
     "auprc": "AUPRC",
@@ -41,8 +44,9 @@ def macro_name(metric: str, *, start: bool = False) -> str:
 
 
 def verdict_word(difference: Difference) -> str:
-    """Verdict on the first entry."""
-    return _VERDICTS[difference.verdict]
+    """Verdict on the first entry, marked where findings have few positives."""
+    few = ", with few positives" if difference.metric.endswith(ALL) else ""
+    return _VERDICTS[difference.verdict] + few
 
 
 def verdict_sentence(difference: Difference, level: float) -> str:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from encoders.study import Study
 from experiments.loading.cohort import Cohort
-from experiments.metrics.bootstrap import Estimate, Plan
+from experiments.metrics.bootstrap import ALL, Estimate, Plan
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
-from experiments.metrics.table import MetricTable, Row, evaluate, with_exclusive
+from experiments.metrics.table import TOO_FEW, MetricTable, Row, evaluate, with_exclusive
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredSubset, read_predictions, write_predictions
 from experiments.records.record import DISTANCE, FindingRow, Measured
@@ -83,9 +83,9 @@ def measured(estimate: Estimate, findings: int | None = None) -> Measured:
 
 def summary(table: MetricTable) -> dict[str, Measured]:
     """Summary metrics of a table in the form of records."""
-    averaged = len(table.averaged)
+    counts = {"macro": len(table.averaged), f"macro{ALL}": table.measured}
     return {
-        name: measured(value, averaged if name.endswith("macro") else None)
+        name: measured(value, next((n for end, n in counts.items() if name.endswith(end)), None))
         for name, value in table.metrics.items()
     }
 
@@ -129,8 +129,11 @@ def not_averaged(remarks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     named: dict[str, list[str]] = {}
     for name, remark in remarks:
         named.setdefault(remark, []).append(name)
+    few = f" (data.at_least changes it; auroc_macro{ALL} has those with a value)"
     return tuple(
-        f"{remark} to average in: {', '.join(names)}" for remark, names in named.items() if remark
+        f"{remark} to average in: {', '.join(names)}{few if remark == TOO_FEW else ''}"
+        for remark, names in named.items()
+        if remark
     )
 
 

@@ -49,6 +49,8 @@ class Plan:
 
 
 USUAL = Plan()
+ALL = "_all"
+"""End of the name of a macro mean over all findings, also those with fewer positives than asked."""
 FEWEST_PATIENTS = 50
 """Number of patients below which a bootstrap interval is too narrow."""
 
@@ -87,11 +89,20 @@ class Intervals:
         findings: One estimate per finding.
         macro: Unweighted mean over `averaged`.
         averaged: Positions of the findings that the macro value averages.
+        macro_all: Unweighted mean over `measured`.
+        measured: Positions of all findings with a value, however few positives they have.
     """
 
     findings: tuple[Estimate, ...]
     macro: Estimate
     averaged: tuple[int, ...]
+    macro_all: Estimate
+    measured: tuple[int, ...]
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the macro value leaves out findings with a value."""
+        return self.measured != self.averaged
 
 
 @dataclass(frozen=True)
@@ -297,11 +308,14 @@ def intervals(labels: FloatArray, found: Resampled, plan: Plan) -> Intervals:
         plan: Settings of the interval.
     """
     averaged = averaged_findings(labels, found.values, plan.at_least)
-    each, whole = found.apart(), found.mean(averaged)
+    measured = averaged_findings(labels, found.values, 1)
+    each, whole, every = found.apart(), found.mean(averaged), found.mean(measured)
     return Intervals(
         findings=tuple(estimate(*one.alone, plan, one.left_out) for one in each),
         macro=estimate(*whole.alone, plan, whole.left_out),
         averaged=tuple(int(c) for c in averaged),
+        macro_all=estimate(*every.alone, plan, every.left_out),
+        measured=tuple(int(c) for c in measured),
     )
 
 

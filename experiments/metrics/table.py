@@ -20,6 +20,7 @@ from experiments.metrics.arrays import (
     paired_columns,
 )
 from experiments.metrics.bootstrap import (
+    ALL,
     USUAL,
     Estimate,
     Intervals,
@@ -40,6 +41,9 @@ from experiments.metrics.decisions import (
     true_and_answered,
 )
 from experiments.metrics.ranking import Counts, Statistic, prevalence
+
+TOO_FEW = "too few positives"
+"""Remark on a finding that no macro mean averages for its positives, but that over all."""
 
 DECISIONS = ("f1", "mcc", "sensitivity", "specificity", "precision", "accuracy")
 """Rates at thresholds that a summary averages over findings."""
@@ -106,7 +110,7 @@ class Row:
     def remark(self) -> str:
         """Reason why no mean includes this finding; empty if one does."""
         if self.too_few:
-            return "too few positives"
+            return TOO_FEW
         return "no negatives" if self.positives == self.n else ""
 
     def measured(self) -> dict[str, Estimate]:
@@ -123,6 +127,8 @@ class MetricTable:
         findings: One row per finding.
         metrics: Summary by name (`auroc_macro`, ...), each with its interval.
         averaged: Findings in the macro means; the others have too few positives or one class.
+        measured: Number of findings in the macro means over all, `auroc_macro_all`; those exist
+            only where they differ.
         studies: Number of rows.
         groups: Number of patient groups, the unit of the intervals.
         parts: True if ranking statistics are means over modalities.
@@ -134,6 +140,7 @@ class MetricTable:
     findings: tuple[Row, ...]
     metrics: Mapping[str, Estimate]
     averaged: tuple[str, ...]
+    measured: int
     studies: int
     groups: int
     parts: bool
@@ -189,6 +196,8 @@ def evaluate(
     area = bootstrap(truth, score, units, rng=rng, name="auroc", plan=plan)
     precision = bootstrap(truth, score, units, rng=rng, name="auprc", plan=plan)
     metrics = {"auroc_macro": area.macro, "auprc_macro": precision.macro}
+    if area.leaves_out:
+        metrics |= {"auroc_macro" + ALL: area.macro_all, "auprc_macro" + ALL: precision.macro_all}
     averaged = np.array(area.averaged, dtype=np.intp)
     metrics |= _summary(truth[:, averaged], score[:, averaged], cuts[averaged], units, plan, rng)
     return MetricTable(
@@ -197,6 +206,7 @@ def evaluate(
         ),
         metrics=metrics,
         averaged=tuple(findings[c] for c in area.averaged),
+        measured=len(area.measured),
         studies=len(truth),
         groups=units.count,
         parts=units.modalities is not None,

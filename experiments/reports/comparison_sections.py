@@ -14,6 +14,7 @@ from experiments.compare.wording import (
     verdict_sentence,
     verdict_word,
 )
+from experiments.metrics.bootstrap import ALL
 from experiments.records.record import Measured
 from experiments.reports.comparing import forest, judged, macro_differences, short
 from experiments.reports.comparison_curves import curve_blocks
@@ -89,6 +90,15 @@ def _difference_blocks(comparison: Comparison, drawn: str = "") -> Iterator[Bloc
     labels = [f"{short(one.first, 40)} − {short(one.second, 40)}" for one in macros]
     yield from forest(macros, labels, f"{drawn}differences")
     yield _difference_table(macros)
+    if comparison.over_all:
+        every = list(comparison.over_all)
+        yield Heading(
+            f"Over all findings, also those with fewer than {comparison.at_least} positives"
+        )
+        yield Bullets(tuple(verdict_sentence(one, comparison.level) for one in every[:5]))
+        names = [f"{short(one.first, 40)} − {short(one.second, 40)}" for one in every]
+        yield from forest(every, names, f"{drawn}differences over all findings")
+        yield _difference_table(every)
     yield Paragraph(
         f"Paired on the same patients: {comparison.resamples} resamples of {comparison.groups} "
         f"patient groups, {comparison.level:.0%} intervals, scores averaged over seeds first. A "
@@ -101,7 +111,7 @@ def _difference_table(differences: Sequence[Difference]) -> Table:
     """One row per pair."""
     delong = any(one.p_delong is not None for one in differences)
     seeded = any(one.by_seed.sd is not None for one in differences)
-    ranked = all(one.metric in METRICS for one in differences)
+    ranked = all(one.metric.removesuffix(ALL) in METRICS for one in differences)
     heads: tuple[str, ...] = (
         "First minus second",
         "Difference",

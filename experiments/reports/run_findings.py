@@ -86,15 +86,23 @@ def finding_rows(record: Mapping[str, Any], subset: str) -> list[dict[str, Any]]
     return rows
 
 
-def averaged_words(rows: Sequence[Mapping[str, Any]], scored: ScoredSubset | None) -> str:
+def averaged_words(
+    rows: Sequence[Mapping[str, Any]], scored: ScoredSubset | None, *, every: bool = False
+) -> str:
     """Number of averaged findings, and of those with too few positives, in words.
 
     Args:
         rows: Rows of the table of findings.
         scored: Probabilities on the subset; held-out findings are not among its own.
+        every: Whether all findings with a value are averaged, however few their positives.
     """
     predicted = {row["finding"] for row in rows} if scored is None else set(scored.findings)
-    averaged = [row for row in rows if row["averaged"] and row["finding"] in predicted]
+    averaged = [
+        row
+        for row in rows
+        if row["finding"] in predicted
+        and (row["averaged"] or (every and row["area"]["value"] is not None))
+    ]
     few = sum(row["few"] for row in averaged)
     counted = f"{len(averaged)} finding{'s' * (len(averaged) != 1)}"
     return f"{counted}, {few or 'none'} of them with fewer than {FEWEST} positives"

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from experiments.config.schema import MARKS
 from experiments.datasets import DATASETS
+from experiments.metrics.bootstrap import ALL
 from experiments.preparation.inspection import is_made
 from experiments.records.atomic import write_text
 from experiments.reports.checklist import checklist_section
@@ -63,7 +64,15 @@ from experiments.reports.wording import (
 __all__ = ["run_page", "write_run_page"]
 
 _TILES = (
-    *("auroc_macro", "auprc_macro", "accuracy", "balanced_accuracy", "f1_macro", "brier_macro"),
+    *(
+        "auroc_macro",
+        f"auroc_macro{ALL}",
+        "auprc_macro",
+        "accuracy",
+        "balanced_accuracy",
+        "f1_macro",
+        "brier_macro",
+    ),
     *("image_to_text_recall_at_10", "text_to_image_recall_at_10", "image_to_text_median_rank"),
     *("bleu_4", "rouge_l", "label_f1_micro", "localisation_pointing_game"),
 )
@@ -156,7 +165,8 @@ def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
     """Headline in a sentence."""
     record = files.record
     metrics = _metrics(record, files.part)
-    headline = metrics.get("auroc_macro")
+    strict = metrics.get("auroc_macro")
+    headline = strict or metrics.get(f"auroc_macro{ALL}")
     if headline is None and (first := next((one for one in _TILES if one in metrics), None)):
         value = metrics[first]
         return f"{metric_name(first)} {number(value)} {span(value)} on {files.part}."
@@ -165,7 +175,7 @@ def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
         ended = f": it is {status}" if status and status != "finished" else ""
         reason = f" {sentence}." if (sentence := str(record.get("reason") or "")) else ""
         return f"This run has no macro AUROC on {files.part}{ended}.{reason}"
-    text = f"Macro AUROC {number(headline)}"
+    text = f"Macro AUROC{'' if strict else ' over all findings'} {number(headline)}"
     if span(headline):
         text += f" (95% interval {span(headline)})"
     text += f" on {files.part}"
@@ -176,7 +186,8 @@ def _lead(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> str:
             f"{len(files.scored.findings)} findings"
         )
 
-    return f"{text}. It is the mean over {averaged_words(rows, files.scored)}."
+    over = averaged_words(rows, files.scored, every=strict is None)
+    return f"{text}. It is the mean over {over}."
 
 
 def _leakage(record: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.metrics.bootstrap import Estimate
+from experiments.metrics.bootstrap import ALL, Estimate
 from experiments.records.record import Measured
 
 __all__ = [
@@ -58,6 +58,8 @@ _NOTES = {
     "no_finding_neither": "share of studies predicted to have neither",
 }
 
+_MEANS = {f"macro{ALL}": "macro over all findings", "macro": "macro", "micro": "micro"}
+
 LEAKAGE = {
     "none": (
         "calm",
@@ -109,10 +111,10 @@ def metric_note(name: str) -> str:
 
 
 def _stem_and_mean(name: str) -> tuple[str, str]:
-    """A metric's stem, and `macro` or `micro` where it is a mean."""
-    for kind in ("macro", "micro"):
-        if name.endswith(f"_{kind}"):
-            return name.removesuffix(f"_{kind}"), kind
+    """A metric's stem, and the kind of mean where it is one."""
+    for end, kind in _MEANS.items():
+        if name.endswith(f"_{end}"):
+            return name.removesuffix(f"_{end}"), kind
     return name, ""
 
 

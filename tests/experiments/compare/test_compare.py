@@ -14,12 +14,13 @@ from experiments.compare.compare import compare
 from experiments.compare.gather import finished_runs, gather
 from experiments.compare.paired import corrected
 from experiments.compare.records import Comparison, Difference, Seeds
-from experiments.compare.tables import about
+from experiments.compare.tables import about, difference_table
 from experiments.metrics.arrays import Units
 from experiments.metrics.bootstrap import Plan, draw_counts
 from experiments.metrics.delong import delong
 from experiments.records.predictions import read_predictions
 from experiments.records.record import Measured
+from experiments.reports.write_comparison import render as render_comparison
 from kg.errors import InputError
 
 QUICK = Plan(resamples=200)
@@ -61,6 +62,34 @@ def test_values_are_means_over_folds_and_findings_of_scores_averaged_over_seeds(
     assert (found.studies, found.groups) == (120, 80)
     assert [row.too_few for row in one.findings] == [False, False, True]
     assert one.metrics["auroc_macro"].findings == 2
+
+
+def test_findings_with_few_positives_are_in_the_mean_over_all_which_is_marked(crossed):
+    full, names = crossed("full"), crossed("names", lift=0.3)
+    found = compare({"full": full, "names": names}, plan=QUICK)
+    every = found.entry("full").metrics["auroc_macro_all"]
+    assert every.value == pytest.approx(within_folds(full, 3, columns=(0, 1, 2)))
+    assert every.findings == 3
+    (gap,) = found.over_all
+    expected = every.value - within_folds(names, 3, columns=(0, 1, 2))
+    assert gap.value.value == pytest.approx(expected)
+    assert gap.value.low < gap.value.value < gap.value.high
+    assert (gap.metric, gap.family, gap.p_holm) == ("auroc_macro_all", "all findings", gap.p)
+    assert Comparison.from_json(json.loads(json.dumps(found.as_json()))) == found
+    # where none has enough there is no strict value, and an answer still
+    strict = compare({"full": full, "names": names}, plan=Plan(resamples=200, at_least=1000))
+    assert strict.entry("full").metrics["auroc_macro"].value is None
+    assert strict.differences[0].verdict == "too few"
+    assert strict.entry("full").metrics["auroc_macro_all"] == every
+    assert strict.over_all == found.over_all
+    loose = compare({"full": full, "names": names}, plan=Plan(resamples=200, at_least=1))
+    assert loose.entry("full").metrics["auroc_macro"] == every
+    assert loose.over_all == ()
+    for render in (".md", ".html", ".tex"):
+        assert "over all findings" in render_comparison(strict, render).lower()
+    assert "auroc_macro_all" in render_comparison(strict, ".csv")
+    (row,) = (row for row in difference_table(strict).rows if row[0].endswith("all findings"))
+    assert row[-1].endswith("with few positives")
 
 
 def drawn_within_folds(runs, plan):

@@ -96,6 +96,14 @@ def test_rare_findings_are_not_averaged():
     assert result.macro.value == pytest.approx(
         (result.findings[1].value + result.findings[2].value) / 2
     )
+    # the mean over all has it too, with an interval
+    assert result.leaves_out
+    assert result.measured == (0, 1, 2)
+    assert result.macro_all.value == pytest.approx(np.mean([one.value for one in result.findings]))
+    assert result.macro_all.low < result.macro_all.value < result.macro_all.high
+    every = bootstrap(labels, scores, groups, rng=np.random.default_rng(0), plan=Plan(at_least=1))
+    assert every.macro == every.macro_all == result.macro_all
+    assert not every.leaves_out
 
 
 @pytest.mark.parametrize("name", ["auroc", "auprc"])

@@ -51,6 +51,12 @@ def test_rows_and_means(answers):
     assert c.measured()["brier"].value == c.brier
     assert c.f1 == pytest.approx(f1_score(labels[:, 2], said[:, 2] >= 0.45))
     assert table.metrics["auroc_macro"].value == pytest.approx((b.auroc + c.auroc) / 2)
+    assert table.measured == 3
+    every = table.metrics["auroc_macro_all"]
+    assert every.value == pytest.approx((rare.auroc + b.auroc + c.auroc) / 3)
+    assert table.metrics["auprc_macro_all"].value == pytest.approx(
+        (rare.auprc + b.auprc + c.auprc) / 3
+    )
     assert table.metrics["brier_macro"].value == pytest.approx((b.brier + c.brier) / 2)
     for name, metric in table.metrics.items():
         assert name == "ece_macro" or metric.low < metric.value < metric.high, name
@@ -74,6 +80,7 @@ def test_a_row_says_why_no_mean_is_over_it(answers):
 def test_rare_findings_count_when_asked_to(answers):
     table = measure(answers, plan=Plan(resamples=50, at_least=1))
     assert table.averaged == ("rare", "b", "c")
+    assert not [name for name in table.metrics if name.endswith("_all")]
     assert not table.findings[0].too_few
 
 
