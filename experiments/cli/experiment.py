@@ -14,6 +14,7 @@ from experiments.cli.ablate import ablate
 from experiments.cli.arguments import (
     complete_configs,
     data_root,
+    is_made,
     output_options,
     outside_option,
     root_option,
@@ -22,6 +23,7 @@ from experiments.cli.arguments import (
 from experiments.cli.completion import complete_datasets, complete_runs
 from experiments.cli.lazy import LazyGroup
 from experiments.privacy.pseudonyms import pseudonym
+from experiments.records.folder import RunFolder
 
 __all__ = ["experiment"]
 
@@ -74,10 +76,17 @@ def list_configs(as_json: bool) -> None:
 @click.option(
     "-o", "output", type=click.Path(path_type=Path), help="YAML file to write, with all defaults."
 )
-def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path | None) -> None:
-    """Check CONFIG and every part and option it names.
+@click.option(
+    "--data/--no-data", "looks", default=None,
+    help="Look at the data too.  [default: where --root names them]",
+)  # fmt: skip
+@runs_option
+@root_option
+def check(config: str, overrides: tuple[str, ...], output: Path | None, **arguments: Any) -> None:
+    """Check CONFIG, and say in ten lines what a run of it will do.
 
-    CONFIG is a shipped name or a YAML file.
+    CONFIG is a shipped name or a YAML file. Every part and option is checked; with the data at
+    hand, so is all that a run would refuse, on a sample of the studies and without training.
     """
     from experiments.config.hashing import config_hash
     from experiments.config.load import dump
@@ -86,12 +95,24 @@ def check(as_json: bool, config: str, overrides: tuple[str, ...], output: Path |
     checked = read_checked(config, overrides)
     if output is not None:
         show.to_file(output, dump(checked))
-    digest = config_hash(checked)
-    if as_json:
+    digest, root, looks = config_hash(checked), arguments["root"], arguments["looks"]
+    outlook = None
+    if looks or (looks is None and root is not None and not is_made(checked.data.name)):
+        from experiments.runner.outlook import look_ahead
+
+        where = data_root(root, checked.data.name)
+        outlook = look_ahead(checked, where, arguments["runs"])
+    rows = [] if outlook is None else list(outlook.rows(checked))
+    if arguments["as_json"]:
         values = checked.model_dump(mode="json")
-        show.json_result({"ok": True, "config_hash": digest, "experiment": values})
+        found = {"ok": True, "config_hash": digest, "experiment": values, "outlook": dict(rows)}
+        show.json_result(found)
+        return
+    show.result(f"{checked.name}: valid ({digest[:8]})")
+    if rows:
+        show.table(("run", "what it will do"), rows)
     else:
-        show.result(f"{checked.name}: valid ({digest[:8]})")
+        show.note("keys and parts are checked; with --root DIR (or --data) also the data")
 
 
 @experiment.command()
@@ -120,7 +141,7 @@ def run(config: str, overrides: tuple[str, ...], **arguments: Any) -> None:
     from experiments.runner.run import run_experiment
 
     run_id = run_experiment(checked, root=where, runs=arguments["runs"], command=_command())
-    _print_run(run_id, arguments["as_json"])
+    _print_run(RunFolder(arguments["runs"] / run_id), arguments["as_json"])
 
 
 @experiment.command()
@@ -140,7 +161,7 @@ def resume(as_json: bool, run_name: str, runs: Path, root: Path | None) -> None:
     from experiments.runner.run import resume_run
 
     resume_run(folder, where)
-    _print_run(folder.run, as_json)
+    _print_run(folder, as_json)
 
 
 @experiment.command("runs")
@@ -363,11 +384,13 @@ def sign(as_json: bool, run_name: str, key: Path, runs: Path) -> None:
         show.result(str(signature))
 
 
-def _print_run(run_id: str, as_json: bool) -> None:
+def _print_run(folder: RunFolder, as_json: bool) -> None:
+    """Print the id of a run that has ended, and on stderr what came of it."""
     if as_json:
-        show.json_result({"run": run_id})
+        show.json_result({"run": folder.run})
     else:
-        show.result(run_id)
+        show.result(folder.run)
+    run_view.note_end(folder.load_record(), folder.report)
 
 
 def _command() -> str:

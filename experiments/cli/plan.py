@@ -147,8 +147,8 @@ def _print_tuning(made: RunPlan) -> None:
 
 def print_jobs(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> None:
     """Print the runs of each configuration by their state, and what is left costs."""
-    from experiments.plans.cost import duration
     from experiments.plans.jobs import STATES, stand, with_parents
+    from kg.progress import duration
 
     every = with_parents(jobs)
     if arguments["as_json"]:

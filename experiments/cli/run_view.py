@@ -12,8 +12,17 @@ from experiments.records.folder import RunFolder, list_runs
 from experiments.records.record import Measured, RunRecord
 from kg.errors import InputError
 
-__all__ = ["interval", "print_evaluation", "print_faithfulness", "print_record", "run_rows"]
+__all__ = [
+    "interval",
+    "note_end",
+    "print_evaluation",
+    "print_faithfulness",
+    "print_record",
+    "run_rows",
+]
 
+MAIN = "auroc_macro"
+"""Metric that stands for a run, where it has been measured."""
 _SHOWN = ("auroc", "auprc")
 
 
@@ -27,8 +36,8 @@ def run_rows(runs: Path) -> list[dict[str, Any]]:
             told = {"error": error.message, "next": error.hint}
             rows.append({"run": folder.run, "status": "no record", **told})
             continue
-        auroc = record.metrics.get("test", {}).get("auroc_macro")
-        every = record.metrics.get("test", {}).get("auroc_macro_all")
+        auroc = record.metrics.get("test", {}).get(MAIN)
+        every = record.metrics.get("test", {}).get(f"{MAIN}_all")
         row = {
             "run": record.run,
             "status": record.status,
@@ -98,6 +107,18 @@ def print_record(folder: RunFolder, record: RunRecord) -> None:
     for warning in record.warnings:
         show.note(f"note: {warning}")
     show.note("For research use only: not a medical device.")
+
+
+def note_end(record: RunRecord, page: Path) -> None:
+    """Print the main metric of a run that has ended, its interval and its page to stderr."""
+    tested = record.metrics.get("test", {})
+    main = MAIN if MAIN in tested else next(iter(tested), "")
+    if main:
+        show.note(f"{main} on test {interval(tested[main])} (95% interval)")
+    for warning in record.warnings:
+        show.note(f"note: {warning}")
+    if page.is_file():
+        show.note(f"page {page.absolute()}")
 
 
 def print_evaluation(evaluation: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ from experiments.loading.cohort import Pictures
 from experiments.loading.image_needs import maps_for, resized_boxes, with_colour
 from fusion.needs import NO_NEEDS, Needs
 from kg.options import parse_options
+from kg.progress import Progress
 
 __all__ = ["ImageLoader", "ResizedImages"]
 
@@ -293,7 +294,9 @@ class ImageLoader:
         key["pool"] = f"{self.section.grid} {self.section.pool}"
         key |= self._windowed()
         cache = self._cache(key, self._pooled_shape())
-        rows = cache.fill(pictures, self._encode, progress=_tell)
+        rows = cache.fill(
+            pictures, self._encode, progress=Progress(log, "encoding", "new images").at
+        )
         return cache.array(), rows
 
     def _cache(self, key: Mapping[str, str], shape: tuple[int, int]) -> FeatureCache[Picture]:
@@ -328,7 +331,7 @@ class ImageLoader:
         def load(some: list[Picture]) -> np.ndarray[Any, Any]:
             return self._load(some, plain).reshape(len(some), planes * side, side)
 
-        rows = cache.fill(pictures, load, progress=_tell)
+        rows = cache.fill(pictures, load, progress=Progress(log, "encoding", "new images").at)
         return torch.from_numpy(np.asarray(cache.array()[rows])).view(len(rows), *shape)
 
     def _windowed(self) -> dict[str, str]:
@@ -351,9 +354,3 @@ class ImageLoader:
 
 def _picture(image: StudyImage, root: Path) -> Picture:
     return Picture(root / image.path, image.frame, image.tile)
-
-
-def _tell(done: int, of: int) -> None:
-    """Log the progress of encoding at intervals."""
-    if done == of or done % 320 == 0:
-        log.info("encoded %d of %d new images", done, of)

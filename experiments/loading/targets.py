@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.study import Passage, Stated, Study
-from experiments.config.schema import TextPolicy
+from experiments.config.schema import DataSection, TextPolicy
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 
@@ -69,6 +69,29 @@ def choose_findings(
             "lower data.at_least, or check that the labels were read",
         )
     return chosen
+
+
+def check_classes(studies: Iterable[Study], findings: Sequence[str], data: DataSection) -> None:
+    """Refuse training studies of one class only: every finding is present in all, or in none.
+
+    Args:
+        studies: The training studies.
+        findings: Concept ids of the findings trained on.
+        data: Label policy.
+
+    Raises:
+        InputError: If no finding is present in one study and absent in another.
+    """
+    truth = targets(tuple(studies), findings, data.uncertain, data.blank)
+    present, absent = (truth == 1).sum(0), (truth == 0).sum(0)
+    if len(findings) and not ((present > 0) & (absent > 0)).any():
+        counts = zip(findings, present.tolist(), absent.tolist(), strict=True)
+        listed = ", ".join(f"{name} present {yes}, absent {no}" for name, yes, no in counts)
+        raise InputError(
+            f"{data.name}: one class only in the training studies: {listed}",
+            "add studies of the other class; where what is not stated is absent, "
+            "set data.blank: zero",
+        )
 
 
 def positives(studies: Iterable[Study]) -> dict[str, int]:

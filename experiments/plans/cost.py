@@ -12,8 +12,9 @@ from experiments.config.schema import Experiment
 from experiments.plans.jobs import Job, State
 from experiments.records.folder import list_runs
 from experiments.records.record import RunRecord
+from kg.progress import duration
 
-__all__ = ["Cost", "CostRow", "cost_of", "duration"]
+__all__ = ["Cost", "CostRow", "cost_of"]
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,6 @@ def cost_of(jobs: Sequence[Job], standing: Mapping[str, tuple[State, object]], r
     for job in jobs:
         groups.setdefault(job.experiment.name, []).append(job)
     return Cost(tuple(_row(name, own, standing, seconds) for name, own in groups.items()), seconds)
-
-
-def duration(seconds: float) -> str:
-    """A length of time in words: `45 s`, `12 min`, `2 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 Taken = Mapping[tuple[str, ...], Sequence[float]]

@@ -16,9 +16,10 @@ from statistics import median
 from typing import Literal
 
 from experiments.config.load import dump
-from experiments.plans.cost import Cost, cost_of, duration
+from experiments.plans.cost import Cost, cost_of
 from experiments.plans.jobs import Job, stand, with_parents
 from kg.errors import RunStopped
+from kg.progress import MINUTE, duration
 
 __all__ = ["devices", "run_missing"]
 
@@ -118,9 +119,10 @@ class _Execution:
         try:
             while self.waiting or self.workers.running:
                 elsewhere = self._start_ready()
-                for one in self.workers.ended(PAUSE if elsewhere else None):
+                for one in self.workers.ended(PAUSE if elsewhere else MINUTE):
                     self.progress.took.setdefault(one.job.experiment.name, []).append(one.seconds)
                     self._end(one.job, one.outcome, failed=one.process.returncode != 0)
+                self.progress.running(self.workers.running)
         finally:
             self.workers.stop()
 
@@ -181,9 +183,12 @@ class _Training:
         """Time it took, or the last lines of its error."""
         if self.process.returncode == 0:
             return duration(self.seconds)
+        return f"ended with {self.process.returncode}: {' '.join(self.said(2))}"
+
+    def said(self, count: int) -> list[str]:
+        """Its last messages."""
         text = (Path(self.folder.name) / MESSAGES).read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in text.splitlines() if line.strip()]
-        return f"ended with {self.process.returncode}: {' '.join(lines[-2:])}"
+        return [line for line in text.splitlines() if line.strip()][-count:]
 
     def close(self) -> None:
         """Release the lock and remove the folder."""
@@ -275,12 +280,23 @@ class _Progress:
     def __init__(self, cost: Cost, total: int, workers: int, report: Callable[[str], None]) -> None:
         self.cost, self.total, self.workers, self.report = cost, total, workers, report
         self.took: dict[str, list[float]] = {}
+        self.told = time.monotonic()
 
     def line(self, job: Job, outcome: str, left: Sequence[Job]) -> None:
         """Report a run that ended, where others are left to run or running."""
+        self.told = time.monotonic()
         known = list(filter(None, map(self._seconds, left)))
         spent = f"; about {duration(sum(known) / self.workers)} left" if known else ""
         self.report(f"[{self.total - len(left)}/{self.total}] {job.name}: {outcome}{spent}")
+
+    def running(self, training: Iterable[_Training]) -> None:
+        """Report the runs that train, at most once a minute."""
+        if time.monotonic() - self.told < MINUTE:
+            return
+        for one in training:
+            said = "".join(f": {line}" for line in one.said(1))
+            self.report(f"[{duration(one.seconds)}] {one.job.name}{said}")
+        self.told = time.monotonic()
 
     def _seconds(self, job: Job) -> float | None:
         """Time of a run: what those of its configuration took here, else by finished runs."""

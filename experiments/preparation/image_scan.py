@@ -26,6 +26,7 @@ from experiments.privacy.pseudonyms import is_keyed, pseudonym, sealed, unsealed
 from experiments.workers import process_pool
 from kg.errors import InputError
 from kg.files.json_text import json_of
+from kg.progress import Progress
 
 __all__ = ["ScannedImage", "ImageScan", "Recipe", "stamp"]
 
@@ -111,12 +112,11 @@ class ImageScan:
         try:
             self._reserve(1 + max((look.row for look in (*known.values(), *todo)), default=-1))
             results = scan_each(_Scanner(self.root, self.recipe, self.squares), todo, workers)
-            for number, some in enumerate(_batches(results, TOGETHER)):
+            progress, before = Progress(logger, "image scan", "images"), len(known)
+            for some in _batches(results, TOGETHER):
                 known |= {look.path: look for look in some}
                 self._note(some)
-                if number % 20 == 0:
-                    done = number * TOGETHER + len(some)
-                    logger.info("image scan: %d of %d images", done, len(todo))
+                progress.at(len(known) - before, len(todo))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -31,8 +32,11 @@ from experiments.privacy.pseudonyms import sealed, unsealed
 from experiments.records.atomic import write_json
 from kg.errors import InputError
 from kg.files.json_text import json_in, json_of
+from kg.progress import Progress
 
 __all__ = ["Sample", "Shards", "write_shards"]
+
+log = logging.getLogger(__name__)
 
 FOLDER = "shards"
 ABOUT = "shards.json"
@@ -157,7 +161,9 @@ def write_shards(out: Path, samples: Iterator[Sample], about: dict[str, Any], co
             )
             for name in names
         ]
-        for sample in samples:
+        progress = Progress(log, "shards", "studies")
+        for done, sample in enumerate(samples, 1):
+            progress.at(done, studies)
             held = tuple(map(sealed, sample.held))
             written: dict[str, str | bytes] = {
                 "__key__": f"{sample.row:09d}",

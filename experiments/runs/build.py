@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from encoders.contents import Contents
 from encoders.study import SplitSubset, Study, plain
@@ -16,21 +16,20 @@ from experiments.config.schema import DataSection, Experiment
 from experiments.datasets import LabelChoice
 from experiments.loading.cohort import Cohort
 from experiments.loading.data_source import (
-    SUBSETS,
     Cohorts,
     fit_preprocessor,
     image_hashes,
     read_cohorts,
     those,
 )
-from experiments.loading.graphs import Graphs, choose_graph, concept_vectors, structure_of
-from experiments.loading.holdout import NOTHING_HELD, Held, hold_out, without_mined
+from experiments.loading.graphs import Graphs, concept_vectors
+from experiments.loading.holdout import NOTHING_HELD, Held
 from experiments.loading.mixture import Further, further_studies
 from experiments.loading.preprocessor import StudyPreprocessor
-from experiments.loading.targets import choose_findings, label_set_of
-from experiments.preparation.open_dataset import OpenDataset, open_dataset
+from experiments.preparation.open_dataset import open_dataset
 from experiments.records.record import GraphUse
 from experiments.runs.exposure import check_unseen
+from experiments.runs.run_studies import RunStudies, choose_studies, spread
 from experiments.runs.start import (
     Parent,
     hand_over_reading,
@@ -47,7 +46,14 @@ from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph, LabelSet
 from kg.options import parse_options
 
-__all__ = ["RunContext", "build_context", "build_preprocessor", "build_system", "needs_of"]
+__all__ = [
+    "RunContext",
+    "build_context",
+    "build_preprocessor",
+    "build_system",
+    "needs_of",
+    "open_studies",
+]
 
 NO_HASHES: Mapping[str, str] = {}
 
@@ -116,7 +122,12 @@ class RunContext:
 
 
 def build_context(
-    experiment: Experiment, root: Path, *, cache: Path, runs: Path | None = None
+    experiment: Experiment,
+    root: Path,
+    *,
+    cache: Path,
+    runs: Path | None = None,
+    sample: int = 0,
 ) -> RunContext:
     """Build a run: read the data, choose graph and split, fit the preprocessor, build the system.
 
@@ -125,6 +136,7 @@ def build_context(
         root: Folder that holds data sets by name, or the data set's own.
         cache: Folder of feature caches.
         runs: Folder of the runs whose weights it may start with; default = beside the caches.
+        sample: Number of studies of each subset that are read, to try a run; 0 = all.
 
     Raises:
         InputError: If data, graph or a component are not what the configuration says, or a run it
@@ -133,13 +145,7 @@ def build_context(
     runs = cache.parent if runs is None else runs
     parents = open_parents(experiment, runs)
     data = experiment.data
-    opened = open_dataset(data, root, cache, boxes=needs_of(experiment).boxes)
-    manifest = opened.manifest(experiment.split)
-    studies = labelled_studies(opened.studies, data)
-    supervision = _supervision(experiment, opened, studies)
-    subsets: dict[SplitSubset, Sequence[Study]] = {
-        name: _subset(studies, manifest, name) for name in SUBSETS
-    }
+    opened, manifest, subsets, supervision = open_studies(experiment, root, cache)
     preprocessor = build_preprocessor(
         experiment,
         (supervision.graph, supervision.structure),
@@ -154,8 +160,13 @@ def build_context(
     seen = {parent.folder.run: parent.exposure for parent in parents}
     check_unseen(seen, data.name, subsets["test"], opened.root)
     hand_over_reading(parents, preprocessor)
+    training = subsets["train"]
+    if sample:
+        subsets = {name: spread(some, sample) for name, some in subsets.items()}
     further = _further(experiment, root, cache, preprocessor, (subsets, opened.root))
     fit_preprocessor(preprocessor, opened, subsets["train"], further)
+    if sample and preprocessor.learns_words:  # its size is that of all words
+        preprocessor.text.fit(list(training), paired=preprocessor.pairs)
     return RunContext(
         experiment=experiment,
         root=opened.root,
@@ -179,40 +190,19 @@ def build_context(
     )
 
 
-class _Supervision(NamedTuple):
-    """Supervision of a run: graph, label set, and findings trained on or held out.
+def open_studies(experiment: Experiment, root: Path, cache: Path) -> RunStudies:
+    """Open the data set of an experiment, split its studies, and choose graph and findings.
 
     Args:
-        graph: The graph for reading text.
-        structure: The graph for the system, a control where one is configured.
-        use: Record of the graph and of what was left out of it.
-        label_set: The label set.
-        findings: Concept ids trained on.
-        held: Findings held out of training.
+        experiment: The configuration.
+        root: Folder that holds data sets by name, or the data set's own.
+        cache: Folder of caches.
+
+    Raises:
+        InputError: If data, graph or labels are not what the configuration says.
     """
-
-    graph: KnowledgeGraph
-    structure: KnowledgeGraph
-    use: GraphUse
-    label_set: LabelSet
-    findings: tuple[str, ...]
-    held: Held
-
-
-def _supervision(
-    experiment: Experiment, opened: OpenDataset, studies: Sequence[Study]
-) -> _Supervision:
-    """Choose graph, findings, and those held out of training."""
-    data = experiment.data
-    graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
-    label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
-    development = (study for study in studies if study.study not in opened.locked)
-    findings = choose_findings(label_set, development, data.at_least)
-    held = hold_out(experiment.hold_out, findings, label_set, graph)
-    graph, use = without_mined(graph, use, held.masked)
-    structure, use = structure_of(experiment.graph, graph, use)
-    findings = tuple(finding for finding in findings if finding not in held.findings)
-    return _Supervision(graph, structure, use, label_set, findings, held)
+    opened = open_dataset(experiment.data, root, cache, boxes=needs_of(experiment).boxes)
+    return choose_studies(experiment, opened, labelled_studies(opened.studies, experiment.data))
 
 
 def _further(
@@ -246,10 +236,6 @@ def _further(
         preprocessor.findings,
         closed,
     )
-
-
-def _subset(studies: Sequence[Study], manifest: Manifest, name: SplitSubset) -> Sequence[Study]:
-    return those(studies, lambda study: manifest.assignments[study.study] == name)
 
 
 def labelled_studies(studies: Sequence[Study], data: DataSection) -> Sequence[Study]:

@@ -69,6 +69,7 @@ class CheckpointCallback(pl.Callback):
         self.process = process
         self.best = float("-inf")
         self.waited = 0
+        self.measured: dict[str, float] = {}
         self.requested: int | None = None
         self._before: dict[int, Any] = {}
         self._loader: TrainingLoader | None = None
@@ -186,10 +187,10 @@ class CheckpointCallback(pl.Callback):
             }
             if validates:
                 pl_module.system.eval()
-                measured = self.measure()
+                self.measured = self.measure()
                 pl_module.system.train()
-                row |= {f"validation/{name}": number for name, number in measured.items()}
-                value = measured.get(stage.monitor, math.nan)
+                row |= {f"validation/{name}": number for name, number in self.measured.items()}
+                value = self.measured.get(stage.monitor, math.nan)
             append_metrics(self.journal, row)
             for logger in trainer.loggers:
                 logger.log_metrics(numbers_of(row), trainer.global_step)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
 from experiments.loading.loader import reading_failed
@@ -25,6 +23,7 @@ from experiments.runs.build import RunContext
 from experiments.training.callbacks import CheckpointCallback
 from experiments.training.checkpoints import SafeCheckpointIO
 from experiments.training.distributed import ProcessContext
+from experiments.training.progress import ProgressCallback
 from experiments.training.task import Task
 from experiments.training.tracking import trackers
 from fusion.stage import Stage
@@ -144,8 +143,8 @@ def _fit(
     steps = stage.epochs * -(-len(order) // together)
     steps = min(steps, stage.steps) if stage.steps else steps
     task = Task(context.system, place, steps, order, process)
-    progress = _progress(process)
     callback = CheckpointCallback(folder, measure, context.identity(), stage=place, process=process)
+    progress = [ProgressCallback(stage, lambda: callback.measured)] if process.is_main else []
     loader = cohort.loader(order)
     callback.listen(loader)
     if resume is not None and process.is_main:
@@ -163,7 +162,7 @@ def _fit(
         log_every_n_steps=1,
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=bool(progress),
+        enable_progress_bar=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
@@ -204,10 +203,3 @@ def _devices(process: ProcessContext) -> dict[str, Any]:
 def _environment(process: ProcessContext) -> list[TorchElasticEnvironment]:
     """Cluster environment for processes that Lightning did not start."""
     return [] if process.is_single else [TorchElasticEnvironment()]
-
-
-def _progress(process: ProcessContext) -> list[pl.Callback]:
-    """Progress bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty() or not process.is_main:
-        return []
-    return [RichProgressBar(console_kwargs={"stderr": True})]

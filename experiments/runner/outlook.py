@@ -1,0 +1,192 @@
+"""Outlook: what a run will do, found out on a sample of its studies and without training."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from experiments.config.schema import Experiment
+from experiments.config.weights import EncoderWeights, encoder_weights
+from experiments.loading.data_source import SUBSETS
+from experiments.loading.targets import positives
+from experiments.runner.monitors import check_monitor
+from experiments.runs.build import RunContext, build_context, open_studies
+from experiments.runs.run_studies import RunStudies
+from experiments.tasks import check_tasks
+from fusion.stage import Stage
+from kg.progress import duration
+
+__all__ = ["Outlook", "look_ahead"]
+
+FEWEST = 16
+"""Fewest training studies that are read."""
+_LISTED = 8
+"""Findings that are listed with their positives; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run will do.
+
+    Args:
+        studies: Studies and patients of each subset.
+        findings: Positives of each finding that is trained on, by subset.
+        left_out: Positives of each finding of the label set that has too few.
+        parameters: Number of parameters of the system.
+        trained: Number of those that train.
+        weights: Weights of the encoders.
+        stages: Each stage of training in words.
+        images: Number of images of all studies.
+        reading: Seconds for reading all images; those in the cache take none.
+        training: Seconds for training.
+        memory: Bytes of memory.
+    """
+
+    studies: Mapping[str, tuple[int, int]]
+    findings: Mapping[str, Mapping[str, int]]
+    left_out: Mapping[str, int]
+    parameters: int
+    trained: int
+    weights: tuple[EncoderWeights, ...]
+    stages: tuple[str, ...]
+    images: int
+    reading: float
+    training: float
+    memory: int
+
+    def rows(self, experiment: Experiment) -> Iterator[tuple[str, str]]:
+        """What will be done, in ten lines."""
+        data, split, text = experiment.data, experiment.split, experiment.text
+        total = sum(count for count, _ in self.studies.values())
+        yield "data", f"{data.name}, labels {data.labels}: {total} studies, {self.images} images"
+        each = (f"{n} {name} of {p} patients" for name, (n, p) in self.studies.items())
+        yield "split", f"{split.kind}: {', '.join(each)}"
+        counted = [f"{name} {'/'.join(map(str, n.values()))}" for name, n in self.findings.items()]
+        more = f" and {len(counted) - _LISTED} more" if len(counted) > _LISTED else ""
+        listed = f"{', '.join(counted[:_LISTED])}{more}"
+        yield "findings", f"{len(counted)}, positives {'/'.join(self.studies)}: {listed}"
+        few = ", ".join(f"{name} {count}" for name, count in list(self.left_out.items())[:_LISTED])
+        yield "left out", f"{few or 'none'} (data.at_least is {data.at_least})"
+        yield "text", f"train {text.train}, test {text.test}"
+        yield (
+            "system",
+            f"{experiment.system.name}, {self.trained:,} of {self.parameters:,} parameters train",
+        )
+        yield "weights", "; ".join(f"{one.reads}: {one.words}" for one in self.weights) or "none"
+        yield "training", "; ".join(self.stages) or "fitted without gradient steps"
+        read, trained = duration(self.reading), duration(self.training)
+        yield "time", f"about {read} to read images, {trained} to train; then the tests"
+        yield "memory", f"about {self.memory / 2**30:.1f} GiB"
+
+
+def look_ahead(experiment: Experiment, root: Path, runs: Path) -> Outlook:
+    """What a run will do; whatever it would refuse is refused here.
+
+    Args:
+        experiment: The configuration.
+        root: Folder of data sets.
+        runs: Folder of runs; images that are read are cached there, as by the run.
+
+    Raises:
+        InputError: As the run would, before it trains.
+    """
+    cache = runs / "cache"
+    chosen = open_studies(experiment, root, cache)
+    began = time.monotonic()
+    context = build_context(experiment, root, cache=cache, runs=runs, sample=_sample(experiment))
+    spent = time.monotonic() - began
+    check_tasks(context.system, context.tasks)
+    for place in range(len(context.system.stages)):
+        check_monitor(context, place)
+    images = sum(len(s.images) for name in SUBSETS for s in chosen.subsets[name])
+    read = sum(len(s.images) for name in SUBSETS for s in context.cohorts[name].studies)
+    training, stages = _training(context, len(chosen.subsets["train"]))
+    parameters = list(context.system.parameters())
+    return Outlook(
+        studies={
+            name: (len(chosen.subsets[name]), len({one.patient for one in chosen.subsets[name]}))
+            for name in SUBSETS
+        },
+        **_findings(chosen),
+        parameters=sum(one.numel() for one in parameters),
+        trained=sum(one.numel() for one in parameters if one.requires_grad),
+        weights=encoder_weights(experiment),
+        stages=stages,
+        images=images,
+        reading=spent / max(read, 1) * images if context.preprocessor.images else 0.0,
+        training=training,
+        memory=_memory(context, images),
+    )
+
+
+def _sample(experiment: Experiment) -> int:
+    """Number of training studies that are enough for every fit of the preprocessing."""
+    image = experiment.image
+    tokens = image.grid**2 if image.grid else 1
+    return max(FEWEST, 1 + image.reduce // tokens) if image.frozen else FEWEST
+
+
+def _findings(chosen: RunStudies) -> dict[str, dict[str, Mapping[str, int] | int]]:
+    """Positives of findings that are trained on by subset, and of those that are left out."""
+    supervision, counts = chosen.supervision, {}
+    for name in SUBSETS:
+        counts[name] = positives(chosen.subsets[name])
+    label = {concept.id: concept.label for concept in supervision.graph.concepts}
+    trained = {
+        label[finding]: {name: counts[name].get(finding, 0) for name in SUBSETS}
+        for finding in supervision.findings
+    }
+    used = {*supervision.findings, *supervision.held.findings}
+    left = {
+        label[finding]: sum(counts[name].get(finding, 0) for name in SUBSETS)
+        for finding in supervision.label_set.findings
+        if finding not in used
+    }
+    return {"findings": trained, "left_out": left}
+
+
+def _training(context: RunContext, studies: int) -> tuple[float, tuple[str, ...]]:
+    """Seconds of training, by one step of each stage, and the stages in words."""
+    seconds, words = 0.0, []
+    for stage in context.system.stages:
+        batches = -(-studies // stage.batch_size)
+        steps = stage.epochs * -(-batches // stage.accumulate)
+        steps = min(steps, stage.steps) if stage.steps else steps
+        seconds += _step_seconds(context, stage) * steps * stage.accumulate
+        words.append(
+            f"{stage.name}: {stage.epochs} epochs, {steps} steps of "
+            f"{stage.batch_size * stage.accumulate} studies"
+        )
+    return seconds, tuple(words)
+
+
+def _step_seconds(context: RunContext, stage: Stage) -> float:
+    """Seconds of one batch of a stage, by the second of two steps on the sample."""
+    cohort, system = context.cohorts["train"], context.system
+    places = range(min(stage.batch_size, len(cohort)))
+    batch = cohort.batch(places, training=True)
+    for _ in range(2):
+        began = time.monotonic()
+        losses = system.losses(batch, stage)
+        total = torch.stack([stage.objectives[name] * loss for name, loss in losses.items()]).sum()
+        if total.requires_grad:
+            total.backward()
+        system.zero_grad(set_to_none=True)
+        spent = time.monotonic() - began
+    return spent * stage.batch_size / max(len(places), 1)
+
+
+def _memory(context: RunContext, images: int) -> int:
+    """Bytes: what this process took, and the images and states of the optimiser it did not hold."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    pictures = context.cohorts["train"].pictures
+    each = 0 if pictures is None else pictures.values[0].numel() * pictures.values.element_size()
+    trained = sum(p.numel() for p in context.system.parameters() if p.requires_grad)
+    return taken + images * each + 8 * trained
