@@ -35,6 +35,10 @@ COMMANDS = {
         "Experiments: run, resume, compare and report.",
     ),
     "predict": (f"{_HERE}.predict:predict", "Predict findings of an image, a study or a data set."),
+    "explain": (
+        f"{_HERE}.explain:explain",
+        "Explain the answer for a study: where, which words, which facts, how sure.",
+    ),
     "list": (f"{_HERE}.parts:list_parts", "List available systems, encoders, data sets and more."),
     "weights": (f"{_HERE}.weights:weights", "Weights of encoders: list and convert."),
     "schema": (f"{_HERE}.schema:schema", "Write the JSON schema of configurations, for editors."),

@@ -10,7 +10,8 @@ import click
 
 from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
-from experiments.cli.arguments import output_options, root_option, runs_option
+from experiments.cli.answers import Shown, answer_with_evidence
+from experiments.cli.arguments import free_text_option, output_options, root_option, runs_option
 from experiments.cli.completion import complete_concepts, complete_runs
 from kg.errors import InputError, check_format
 from kg.files.shown import table_text
@@ -29,11 +30,13 @@ _NOT_POSSIBLE = "not possible"
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
     "--run",
-    "run_name",
+    "run_names",
     required=True,
+    multiple=True,
     metavar="RUN",
     shell_complete=complete_runs,
-    help="Finished run whose model is used.",
+    help="Finished run whose model is used (repeatable: with --evidence, probabilities get the "
+    "range over the runs).",
 )
 @click.option("--report", type=_file, help="Text file with the report of a single INPUT.")
 @click.option("--dialogue", type=_file, help="Text file with the dialogue of a single INPUT.")
@@ -50,32 +53,36 @@ _NOT_POSSIBLE = "not possible"
     "-o",
     "output",
     type=click.Path(path_type=Path),
-    help="File to write: .csv, .tsv, .json or .parquet.",
+    help="File to write: .csv, .tsv, .json or .parquet; .html is a page with evidence.",
 )
+@click.option(
+    "--evidence",
+    is_flag=True,
+    help="Measure the evidence for each answer, of at most 20 studies; as .html, .json or .csv.",
+)
+@free_text_option
 @runs_option
 @root_option
 def predict(**arguments: Any) -> None:
     """Predict the findings of each INPUT.
 
-    INPUT is an image, volume or clip, a study folder, or a data set of the catalog. A study folder
-    holds images, DICOM slices (or folders of them), report*.txt and dialogue*.txt.
+    INPUT is an image, volume or clip, a study folder, a data set of the catalog, or a study of one
+    (openi:CXR1). A study folder holds images, DICOM slices (or folders of them), report*.txt and
+    dialogue*.txt.
 
     Findings that RUN was not trained on are predicted zero-shot where its system can, and printed
     as "not possible" elsewhere. For research use only.
     """
-    from experiments.records.folder import find_run
+    from experiments.inference.predict import PredictionRequest
 
-    inputs, output = arguments["inputs"], arguments["output"]
+    inputs, output, names = arguments["inputs"], arguments["output"], arguments["run_names"]
     if (arguments["report"] or arguments["dialogue"]) and len(inputs) > 1:
         raise InputError(
             "--report and --dialogue need exactly one INPUT", f"there are: {', '.join(inputs)}"
         )
-    if output is not None:
-        check_format("a table of predictions", output.suffix, _ENDINGS)
-    folder = find_run(arguments["run_name"], arguments["runs"])
-    from experiments.inference.predict import PredictionRequest, predict_inputs
-    from experiments.inference.prediction_rows import prediction_rows
-
+    evidence = arguments["evidence"] or (output is not None and output.suffix == ".html")
+    if len(names) > 1 and not evidence:
+        raise InputError("several runs are read with --evidence alone", "name one --run")
     request = PredictionRequest(
         findings=arguments["findings"],
         report=arguments["report"],
@@ -84,6 +91,16 @@ def predict(**arguments: Any) -> None:
         modality=arguments["modality"],
         view=arguments["view"],
     )
+    if evidence:
+        answer_with_evidence(inputs, names, arguments["runs"], request, Shown.of(arguments))
+        return
+    if output is not None:
+        check_format("a table of predictions", output.suffix, _ENDINGS)
+    from experiments.inference.predict import predict_inputs
+    from experiments.inference.prediction_rows import prediction_rows
+    from experiments.records.folder import find_run
+
+    folder = find_run(names[0], arguments["runs"])
     predicted = predict_inputs(inputs, folder, request)
     typed = prediction_rows(predicted)
     rows = _in_words(typed)

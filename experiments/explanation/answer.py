@@ -149,8 +149,8 @@ class EdgeShare(NamedTuple):
 
     Args:
         edge: The edge.
-        share: What the finding's logit loses without it, less what it loses for a study without
-            any input: an edge that says the same for every study has none.
+        share: What the finding's logit loses without it, less what it loses for the same study
+            with averaged pictures and no text: an edge that says the same for every study has none.
     """
 
     edge: Edge
@@ -158,18 +158,19 @@ class EdgeShare(NamedTuple):
 
 
 class FactPath(NamedTuple):
-    """Way over the graph from a concept of this study to a finding.
+    """Concept that a finding was answered by, with its way over the graph to the finding.
 
     Args:
-        concept: The concept it starts from.
-        origin: Where the study shows it: `stated` in the text, or `seen` in the image.
-        assertion: What is stated of it; `present` where it is seen.
-        edges: Edges in order, from the concept to the finding; none = it is the finding itself.
-        share: What the finding's logit loses without the concept, or without the weakest edge.
+        concept: The concept.
+        origin: `stated` by the text of the study, or only `linked` to the finding in the graph.
+        assertion: What is stated of it; empty where it is linked.
+        edges: Edges in order, from the concept to the finding; none = no way counts, or the
+            concept is the finding itself.
+        share: What the finding's logit loses without the statement, or without the one edge.
     """
 
     concept: str
-    origin: Literal["stated", "seen"]
+    origin: Literal["stated", "linked"]
     assertion: str
     edges: tuple[EdgeShare, ...]
     share: float
@@ -182,12 +183,14 @@ class Conformal(NamedTuple):
         level: Share of studies whose true answer the set is to hold.
         answers: The set; both or neither = the model abstains.
         covered: Share of test studies whose set held the true answer, with its interval.
+        covered_present: The same among those with the finding.
         studies: Test studies with a label.
     """
 
     level: float
     answers: frozenset[Literal["present", "absent"]]
     covered: Measured
+    covered_present: Measured
     studies: int
 
 
@@ -200,7 +203,7 @@ class Certainty(NamedTuple):
         low: Lowest probability of the runs; None of a single run.
         high: Highest probability of the runs.
         runs: Number of runs.
-        conformal: Split-conformal set; None for a finding without labels on validation.
+        conformal: Split-conformal set; None where validation has too few labels for one.
     """
 
     probability: float | None
@@ -282,6 +285,7 @@ class StudyAnswer:
         exposed: How training knows the study (`study`, `picture`, ...); empty = it does not.
         refused: Path and reason of each unreadable picture.
         notes: Notes on the inputs.
+        names: Preferred name of each concept in the facts.
     """
 
     study: str
@@ -293,3 +297,4 @@ class StudyAnswer:
     exposed: str = ""
     refused: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from encoders.contents import Contents
 from encoders.reading.dialogue import read_dialogue
 from encoders.reading.folder import ENDINGS, study_pictures
 from encoders.reading.picture import look
@@ -21,11 +22,13 @@ from encoders.study import Modality, Study, StudyImage, View
 from experiments.datasets import DATASETS
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import match_findings
+from experiments.loading.cohort import Cohort
 from experiments.loading.mixture import with_whole_paths
 from experiments.loading.tolerant import has_input, read_tolerantly
 from experiments.preparation.open_dataset import OpenDataset, build_dataset
 from experiments.privacy.pseudonyms import pseudonym
 from experiments.records.folder import RunFolder
+from experiments.runs.exposure import Exposure
 from experiments.runs.restore import RULE, Restored, restore
 from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
@@ -66,6 +69,9 @@ class Predicted:
     Args:
         prediction: Probabilities, each with its basis.
         labels: Preferred name of each finding.
+        restored: The run.
+        cohort: The studies as they were read.
+        answered: Concept that the run predicts for each finding.
         rejected: Study, path and reason of each unreadable image.
         lost: Studies left out, without any readable input.
         notes: Notes on the inputs.
@@ -73,9 +79,18 @@ class Predicted:
 
     prediction: Prediction
     labels: tuple[str, ...]
+    restored: Restored
+    cohort: Cohort
+    answered: tuple[str, ...]
     rejected: tuple[tuple[str, str, str], ...] = ()
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def exposed(self, study: Study) -> str:
+        """How training or validation knows a study (`study`, `picture`, ...); empty = not."""
+        exposure = Exposure.of(self.restored.folder, self.restored.manifest)
+        _, reasons = exposure.refuse(study.dataset, [study], Path(), Contents())
+        return next(iter(reasons), "")
 
 
 def predict_inputs(
@@ -84,8 +99,9 @@ def predict_inputs(
     """Predict the findings of each input with a finished run.
 
     An input is an image, a volume, a clip, a folder of one study (its images, DICOM slices,
-    `report*.txt`, `dialogue*.txt`), or the name of a data set; a folder with the name of a data
-    set is given as `./name`. Missing modalities stay missing, and are not imputed.
+    `report*.txt`, `dialogue*.txt`), the name of a data set, or one study of it as `name:study`; a
+    folder with the name of a data set is given as `./name`. Missing modalities stay missing, and
+    are not imputed.
 
     Args:
         inputs: Paths or names.
@@ -122,7 +138,7 @@ def predict_inputs(
     answers = answer(restored.system, cohort, answered, restored.calibration)
     prediction = _prediction([study.study for study in cohort.studies], requested, answers)
     names = tuple(_name(restored.graph, finding) for finding in requested)
-    return Predicted(prediction, names, rejected, lost, tuple(notes))
+    return Predicted(prediction, names, restored, cohort, answered, rejected, lost, tuple(notes))
 
 
 def _studies(
@@ -132,9 +148,11 @@ def _studies(
     studies: list[Study] = []
     notes: list[str] = []
     for name in inputs:
-        if name in DATASETS.names():
-            members, remarks = _of_dataset(restored, name, request.root)
-            studies += members
+        dataset, colon, wanted = name.partition(":")
+        if dataset in DATASETS.names() and not (colon and Path(name).exists()):
+            members, remarks = _of_dataset(restored, dataset, request.root)
+            studies += _named(members, dataset, wanted) if colon else members
+            remarks = [] if colon else remarks
         else:
             study, remarks = _of_path(restored, name, request)
             studies.append(study)
@@ -144,6 +162,21 @@ def _studies(
     if twice:
         raise InputError(f"two inputs are called {twice[0]}", "give each of them once")
     return studies, notes
+
+
+def _named(studies: Sequence[Study], dataset: str, wanted: str) -> list[Study]:
+    """The study of a data set with this id.
+
+    Raises:
+        InputError: If there is none that may be looked at.
+    """
+    found = [study for study in studies if study.study == wanted]
+    if not found:
+        raise InputError(
+            f"{dataset}: no study is called {wanted}, or it is locked",
+            did_you_mean(wanted, [study.study for study in studies]),
+        )
+    return found
 
 
 def _prediction(studies: Sequence[str], findings: tuple[str, ...], answers: Answers) -> Prediction:

@@ -123,9 +123,19 @@ class TextLoader:
 
     def text(self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False) -> Text:
         """Words or frozen tokens of the studies."""
-        passages = [self.passages(study, policy, training=training) for study in studies]
+        return self.read([self.passages(study, policy, training=training) for study in studies])
+
+    def read(self, passages: Sequence[Passages], *, cached: bool = True) -> Text:
+        """Words or frozen tokens of texts.
+
+        Args:
+            passages: Passages of each text.
+            cached: Whether tokens of a frozen encoder are cached.
+        """
         tokenized: Tokenized = self.encoder.tokenized(passages)
-        tokens = self._frozen(passages, tokenized) if self.encoder.frozen else None
+        tokens = None
+        if self.encoder.frozen:
+            tokens = self._cached(passages, tokenized) if cached else self._frozen(tokenized)
         # word ids identify equal texts
         kept = tokens is None or self.needs.vocabulary or self.needs.paired_report
         words = tokenized.words if kept else None
@@ -148,12 +158,18 @@ class TextLoader:
         self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False
     ) -> Tensor:
         """Statements of the allowed text on each concept, `[n, N]`; see `StudyBatch.evidence`."""
-        evidence = torch.zeros(len(studies), len(self.graph.concepts))
-        for row, study in enumerate(studies):
-            allowed = self.passages(study, policy, training=training)
-            for concept, stated in self._stated(allowed).items():
-                if not (training and concept in self.masked):
-                    evidence[row, self.graph.index[concept]] = EVIDENCE[stated]
+        passages = [self.passages(study, policy, training=training) for study in studies]
+        evidence = self.read_evidence(passages)
+        if training:
+            evidence[:, [self.graph.index[name] for name in sorted(self.masked)]] = 0.0
+        return evidence
+
+    def read_evidence(self, passages: Sequence[Passages]) -> Tensor:
+        """Statements of texts on each concept, `[n, N]`."""
+        evidence = torch.zeros(len(passages), len(self.graph.concepts))
+        for row, one in enumerate(passages):
+            for concept, stated in self._stated(one).items():
+                evidence[row, self.graph.index[concept]] = EVIDENCE[stated]
         return evidence
 
     def concept_targets(self, studies: Sequence[Study], sources: Sequence[str]) -> Tensor:
@@ -243,8 +259,14 @@ class TextLoader:
         stated = self._stated(passages)
         return {c: one for c, one in stated.items() if self.graph.concept(c).kind in TOLD_KINDS}
 
-    def _frozen(self, passages: list[Passages], tokenized: Tokenized) -> Tensor:
-        """Tokens of a frozen encoder, each text encoded once, `[n, T, D]`."""
+    @torch.inference_mode()
+    def _frozen(self, tokenized: Tokenized) -> Tensor:
+        """Tokens of a frozen encoder, `[n, T, D]`."""
+        tokens: Tensor = self.encoder(*tokenized.inputs)
+        return tokens
+
+    def _cached(self, passages: Sequence[Passages], tokenized: Tokenized) -> Tensor:
+        """Tokens of a frozen encoder from its cache, each text encoded once, `[n, T, D]`."""
         words, mask, part = tokenized.inputs
         length = self.encoder.max_length
         key = {"weights": self.encoder.weights_hash(), "length": str(length)}

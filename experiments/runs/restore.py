@@ -47,6 +47,7 @@ class Restored:
             where the run was not measured by classification.
         record: Its record.
         manifest: Its split.
+        weights: SHA-256 of the file of its weights.
     """
 
     folder: RunFolder
@@ -57,6 +58,7 @@ class Restored:
     calibration: Calibration | None
     record: RunRecord
     manifest: Manifest
+    weights: str
 
     @property
     def thresholds(self) -> Thresholds:
@@ -106,7 +108,17 @@ def restore(folder: RunFolder, cache: Path | None = None) -> Restored:
     system.load_state_dict(dict(best.tensors))
     system.eval()
     calibration = _calibration(record, manifest, preprocessor)
-    return Restored(folder, experiment, graph, preprocessor, system, calibration, record, manifest)
+    return Restored(
+        folder,
+        experiment,
+        graph,
+        preprocessor,
+        system,
+        calibration,
+        record,
+        manifest,
+        best.sha256,
+    )
 
 
 def _experiment(folder: RunFolder, record: RunRecord) -> Experiment:

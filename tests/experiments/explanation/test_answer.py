@@ -12,7 +12,11 @@ from experiments.records.record import Measured
 
 
 def finding(probability: float | None, threshold: float | None, answers: Any = None) -> str:
-    held = None if answers is None else Conformal(0.9, frozenset(answers), Measured(0.9), 100)
+    held = (
+        None
+        if answers is None
+        else Conformal(0.9, frozenset(answers), Measured(0.9), Measured(0.9), 100)
+    )
     certainty = Certainty(probability, calibrated=True, conformal=held)
     return FindingAnswer("ckg:x", "x", "trained", threshold, certainty).verdict
 
