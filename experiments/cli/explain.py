@@ -56,7 +56,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @runs_option
 @root_option
 def explain(**arguments: Any) -> None:
-    """Explain the answer for STUDY: where, which words, which facts, and how sure.
+    """Explain the answer for STUDY: where, by which words and facts.
 
     STUDY is an image, volume or clip, a study folder, or a study of a data set (openi:CXR1). Every
     share is measured: what the finding's logit loses without this part of this study. For research

@@ -37,7 +37,7 @@ COMMANDS = {
     "predict": (f"{_HERE}.predict:predict", "Predict findings of an image, a study or a data set."),
     "explain": (
         f"{_HERE}.explain:explain",
-        "Explain the answer for a study: where, which words, which facts, how sure.",
+        "Explain the answer for a study: where, by which words and facts.",
     ),
     "list": (f"{_HERE}.parts:list_parts", "List available systems, encoders, data sets and more."),
     "weights": (f"{_HERE}.weights:weights", "Weights of encoders: list and convert."),

@@ -213,7 +213,7 @@ finally:
     asked = {"_KGDX_COMPLETE": "bash_complete", "COMP_WORDS": "kgdx exp", "COMP_CWORD": "1"}
     done = processes.python(code, env=os.environ | asked)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "plain,experiment\n"
+    assert done.stdout == "plain,experiment\nplain,explain\n"
 
 
 LIST = "import sys; from experiments.cli.main import main; sys.exit(main(['list', 'metrics']))"

@@ -141,7 +141,7 @@ def test_what_cannot_be_signed_is_refused_and_leaves_nothing(
         sign_run(copied, private)
     (copied.path / "link").unlink()
     replace(copied.load_record(), status="running").save(copied.record)
-    with pytest.raises(InputError, match="not finished"):
+    with copied.hold(), pytest.raises(InputError, match="not finished"):
         sign_run(copied, private)
     assert not copied.signature.exists()
     assert not list(copied.path.glob(".*"))
