@@ -56,6 +56,27 @@ def test_counts_of_the_shipped_graph(shipped):
     assert by_relation["member_of"] == 875
 
 
+def test_findings_are_defined_with_a_registered_source(shipped):
+    findings = [c for c in shipped.concepts if c.kind == "finding"]
+    assert sum(bool(c.definition) for c in findings) >= 0.6 * len(findings)
+    for name in ("nih14", "chexpert14", "covid", "pocus4", "zhang2020"):
+        undefined = [
+            f for f in shipped.label_set(name).findings if not shipped.concept(f).definition
+        ]
+        assert undefined == [], name
+    registry = Registry.read(FOLDER / "sources.yaml")
+    defined = [c for c in shipped.concepts if c.definition]
+    assert [
+        c.id for c in defined if registry.find(c.definition_source) not in registry.entries
+    ] == []
+    # The text of a term that goes by the concept's name, word for word.
+    effusion = shipped.concept("ckg:pleural_effusion")
+    assert effusion.definition == (
+        "The presence of an excessive amount of fluid in the pleural cavity."
+    )
+    assert effusion.definition_source.startswith("HP:0002202 ")
+
+
 def test_conflicts_are_listed(built):
     kinds = [conflict.kind for conflict in built.conflicts]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
