@@ -48,12 +48,12 @@ def test_the_recipe_gives_the_shipped_graph(built, shipped):
 
 
 def test_counts_of_the_shipped_graph(shipped):
-    assert (len(shipped.concepts), len(shipped.edges)) == (988, 4658)
+    assert (len(shipped.concepts), len(shipped.edges)) == (988, 4512)
     by_relation = {r: sum(e.relation == r for e in shipped.edges) for r in shipped.relations}
-    assert by_relation["is_a"] == 405
-    assert by_relation["grouped_under"] == 84
+    assert by_relation["is_a"] == 375
+    assert by_relation["grouped_under"] == 78
     assert by_relation["co_occurs_with"] == 539
-    assert by_relation["member_of"] == 875
+    assert by_relation["member_of"] == 868
 
 
 def test_findings_are_defined_with_a_registered_source(shipped):
@@ -80,7 +80,7 @@ def test_findings_are_defined_with_a_registered_source(shipped):
 def test_conflicts_are_listed(built):
     kinds = [conflict.kind for conflict in built.conflicts]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
-        "judged": 8,
+        "judged": 7,
         "shared_xref": 20,
         "unknown_concept": 18,
     }

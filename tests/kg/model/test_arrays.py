@@ -74,8 +74,8 @@ def test_neighbourhood(tiny, shipped):
 
 def test_statistics(shipped, tiny):
     counts = statistics(shipped)
-    assert (counts.concepts, counts.edges, counts.clinical_edges) == (988, 4658, 3452)
-    assert counts.from_memory == 493
+    assert (counts.concepts, counts.edges, counts.clinical_edges) == (988, 4512, 3313)
+    assert counts.from_memory == 29
     assert counts.kinds["finding"] == 396
     assert next(iter(counts.relations)) == "member_of"
     assert counts.datasets == {
