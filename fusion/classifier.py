@@ -121,7 +121,7 @@ class KnowledgeClassifier(nn.Module):
 
     def read(self, batch: StudyBatch, nodes: Tensor) -> dict[str, Features]:
         """Features of each modality of the study; a missing one is a single masked token."""
-        empty = nothing(len(batch.ids), self.options.width, nodes)
+        empty = nothing(batch.image_mask.shape[0], self.options.width, nodes)
         image = empty if self.image_reader is None else self.image_reader(batch)
         text = empty
         if self.text_reader is not None and batch.text is not None:
@@ -131,7 +131,7 @@ class KnowledgeClassifier(nn.Module):
     def read_evidence(self, batch: StudyBatch, nodes: Tensor) -> Features:
         """Features of the concepts that each study states, on embedded concepts `[N, D]`."""
         if not self.options.evidence or batch.evidence is None:
-            return nothing(len(batch.ids), self.options.width, nodes)
+            return nothing(batch.image_mask.shape[0], self.options.width, nodes)
         evidence: Features = self.evidence_reader(batch.evidence, nodes)
         return evidence
 
@@ -173,7 +173,7 @@ class KnowledgeClassifier(nn.Module):
             hidden: True on neighbours of each finding to be masked, `[C, K]`.
         """
         if not findings:
-            return Output(self.concept_reader.vectors.new_zeros(len(batch.ids), 0))
+            return Output(self.concept_reader.vectors.new_zeros(batch.image_mask.shape[0], 0))
         nodes = self.concept_reader()
         read = self.read(batch, nodes)
         seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
@@ -252,7 +252,7 @@ class KnowledgeClassifier(nn.Module):
         """
         if not self.options.propagation_steps:
             return None
-        empty = seen.new_zeros(len(batch.ids), len(self.setting.graph.concepts))
+        empty = seen.new_zeros(batch.image_mask.shape[0], len(self.setting.graph.concepts))
         stated = empty if batch.evidence is None else batch.evidence
         if self.image_reader is not None:
             there = batch.image_mask.any(1, keepdim=True)

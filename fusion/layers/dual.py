@@ -250,7 +250,7 @@ class DualEncoder(System):
         """Logits of the head and of prompts; NaN for findings that are not possible."""
         image = self.image_tower(batch)
         basis = [self.basis(finding) for finding in findings]
-        answers = image.pooled.new_full((len(batch.ids), len(findings)), float("nan"))
+        answers = image.pooled.new_full((batch.image_mask.shape[0], len(findings)), float("nan"))
         if self.head is not None and "trained" in basis:
             logits = self.findings(image, batch)
             for place, finding in enumerate(findings):

@@ -1,0 +1,1 @@
+"""Answers for a hospital's systems: DICOM structured reports and FHIR resources."""
