@@ -19,6 +19,7 @@ import ray
 
 from experiments.plans import execute
 from experiments.plans.execute import MEMORY, Process
+from kg.errors import InputError
 
 __all__ = ["LOCAL", "RayMachines", "ray_machines"]
 
@@ -114,10 +115,17 @@ def ray_machines(address: str) -> Iterator[RayMachines]:
 
     Args:
         address: `local`, `auto` (the cluster this machine belongs to), or `host:port`.
+
+    Raises:
+        InputError: If there is no cluster at the address, or none could be started.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     here = {"include_dashboard": False} if address == LOCAL else {}
-    ray.init(address, logging_level="WARNING", log_to_driver=False, **here)
+    try:
+        ray.init(address, logging_level="WARNING", log_to_driver=False, **here)
+    except Exception as error:  # ray has no class of its own for what goes wrong here
+        hint = "start a cluster (ray start --head), or leave --ray out"
+        raise InputError(f"ray, address {address}: {error}", hint) from error
     try:
         yield RayMachines()
     finally:
