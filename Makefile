@@ -74,7 +74,7 @@ $(READY): pyproject.toml
 
 # What the tests need beside: extras that neither the demo nor the checks install.
 $(EXTRAS): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs,track]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs,track,tune]'
 	touch $@
 
 # Drawing library of the graph page, updated from its npm package (needs npm).

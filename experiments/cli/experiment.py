@@ -39,6 +39,10 @@ _set = click.option(
     lazy={
         "compare": ("experiments.cli.compare:compare", "Compare runs, paired by patient and seed."),
         "plan": ("experiments.cli.plan:plan", "Run many configurations over folds and seeds."),
+        "tune": (
+            "experiments.cli.tune:tune",
+            "Tune a configuration on its validation studies.",
+        ),
         "transfer": (
             "experiments.cli.transfer:transfer",
             "Print metrics across data sets as a matrix.",

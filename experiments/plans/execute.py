@@ -8,12 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Literal, Protocol
 
 from experiments.config.load import dump
 from experiments.plans.cost import Cost, cost_of
@@ -21,7 +21,7 @@ from experiments.plans.jobs import Job, stand, with_parents
 from kg.errors import RunStopped
 from kg.progress import MINUTE, duration
 
-__all__ = ["devices", "run_missing"]
+__all__ = ["Launch", "Process", "Training", "Workers", "devices", "run_missing"]
 
 COMMAND = (sys.executable, "-P", "-m", "experiments.cli.main")
 """Command of a run in a process of its own, so that runs share no state."""
@@ -30,8 +30,28 @@ MEMORY = 3 << 30
 """Bytes reserved for a run on the CPU: 1.3 GiB measured on Open-i, with a margin."""
 
 MESSAGES = "messages.txt"
+LOCKS = "locks"
 PAUSE = 20.0
 """Seconds between two looks at a run that another process trains."""
+
+
+class Process(Protocol):
+    """A process that trains a run, here or on another machine."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code; None = it was not waited for yet."""
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+
+    def terminate(self) -> None:
+        """Ask it to stop at a checkpoint."""
+
+
+Launch = Callable[[Sequence[str], Path, Mapping[str, str], int], Process]
+"""Starts a process with the words after `COMMAND`: its messages go into a file, it has these
+environment variables, and holds this lock."""
 
 
 def devices(workers: int | None = None) -> tuple[str, ...]:
@@ -84,7 +104,7 @@ def run_missing(
         waiting=waiting,
         finished=finished,
         failed=diverged,
-        workers=_Workers(root, runs, list(places)),
+        workers=Workers(root, runs, list(places)),
         progress=_Progress(cost, len(waiting), len(places), report),
     )
     execution.run()
@@ -110,7 +130,7 @@ class _Execution:
 
     waiting: list[Job]
     finished: set[str]
-    workers: _Workers
+    workers: Workers
     progress: _Progress
     failed: list[Job] = field(default_factory=list)
 
@@ -154,7 +174,7 @@ class _Execution:
 
 
 @dataclass(frozen=True, eq=False)
-class _Training:
+class Training:
     """A run that a process of its own trains.
 
     Args:
@@ -167,7 +187,7 @@ class _Training:
     """
 
     job: Job
-    process: subprocess.Popen[bytes]
+    process: Process
     place: str
     lock: int
     folder: tempfile.TemporaryDirectory[str]
@@ -196,23 +216,27 @@ class _Training:
         self.folder.cleanup()
 
 
-class _Workers:
+class Workers:
     """Processes that train runs, one in each place.
 
     Args:
         root: Folder of the data sets.
         runs: Folder of runs.
         places: Free devices.
+        launch: Starts a process; the default starts it on this machine.
     """
 
-    def __init__(self, root: Path, runs: Path, places: list[str]) -> None:
+    def __init__(
+        self, root: Path, runs: Path, places: list[str], launch: Launch | None = None
+    ) -> None:
         self.root, self.runs, self.places = root, runs, places
+        self.launch = launch or _launch
         self.count = len(places)
-        self._watched: dict[Future[int], _Training] = {}
+        self._watched: dict[Future[int], Training] = {}
         self._pool = ThreadPoolExecutor(len(places))
 
     @property
-    def running(self) -> list[_Training]:
+    def running(self) -> list[Training]:
         """Runs that train."""
         return list(self._watched.values())
 
@@ -225,27 +249,18 @@ class _Workers:
         if state in ("finished", "running"):
             os.close(lock)
             return "finished" if state == "finished" else "elsewhere"
-        folder = tempfile.TemporaryDirectory()
+        folder = tempfile.TemporaryDirectory(dir=self.runs / LOCKS)
         config, messages = Path(folder.name) / "config.yaml", Path(folder.name) / MESSAGES
         config.write_text(dump(job.experiment), encoding="utf-8")
         words = ("run", str(config)) if run is None else ("resume", str(run.path))
         place = self.places.pop()
-        with messages.open("wb") as errors:
-            process = subprocess.Popen(
-                (*COMMAND, "experiment", *words, "--root", self.root, "--runs", self.runs),
-                env=_surroundings(place, self.count),
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                # Ctrl-C reaches this process alone, which stops the others once; where this one
-                # is killed, a run goes on and keeps its lock
-                start_new_session=True,
-                pass_fds=(lock,),
-            )
-        training = _Training(job, process, place, lock, folder, time.monotonic())
+        command = ("experiment", *words, "--root", str(self.root), "--runs", str(self.runs))
+        process = self.launch(command, messages, _surroundings(place, self.count), lock)
+        training = Training(job, process, place, lock, folder, time.monotonic())
         self._watched[self._pool.submit(process.wait)] = training
         return "started"
 
-    def ended(self, timeout: float | None) -> Iterator[_Training]:
+    def ended(self, timeout: float | None) -> Iterator[Training]:
         """Runs that have ended, once there is one or the time is over."""
         if not self._watched:
             time.sleep(timeout or 0.0)
@@ -305,7 +320,7 @@ class _Progress:
 
 
 def _lock_file(runs: Path, job: Job) -> Path:
-    return runs / "locks" / job.digest
+    return runs / LOCKS / job.digest
 
 
 def _locked(path: Path) -> int | None:
@@ -318,6 +333,23 @@ def _locked(path: Path) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+def _launch(
+    words: Sequence[str], messages: Path, surroundings: Mapping[str, str], lock: int
+) -> Process:
+    """Start a process of this machine."""
+    with messages.open("wb") as errors:
+        return subprocess.Popen(
+            (*COMMAND, *words),
+            env={**surroundings},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            # Ctrl-C reaches this process alone, which stops the others once; where this one is
+            # killed, a run goes on and keeps its lock
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
 
 
 def _surroundings(place: str, shared: int) -> dict[str, str]:

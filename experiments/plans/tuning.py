@@ -36,7 +36,11 @@ __all__ = [
     "choose",
     "draw",
     "keep_choices",
+    "own_setting",
+    "space_of",
     "tuned",
+    "validation_score",
+    "with_setting",
 ]
 
 FILE = "tuning.json"
@@ -126,7 +130,7 @@ def choose(tried: Mapping[str, Job], metric: str, runs: Path) -> Choice | None:
     """The candidate that is best on validation; None where its own values were not tried yet."""
     standing = stand(tried.values(), runs)
     scores = {
-        name: _on_validation(folder, metric)
+        name: validation_score(folder, metric)
         for name, (state, folder) in ((name, standing[job.digest]) for name, job in tried.items())
         if state == "finished" and folder is not None
     }
@@ -146,7 +150,7 @@ def tuned(label: str, choice: Choice, jobs: Sequence[Job]) -> tuple[Job, ...]:
     if choice.chosen == OWN:
         return tuple(jobs)
     setting = draw(int(choice.chosen.split()[1]))[choice.chosen]
-    return tuple(_changed(label, job, _changes(setting, job.experiment), "tuned") for job in jobs)
+    return tuple(with_setting(label, job, setting, "tuned") for job in jobs)
 
 
 def keep_choices(choices: Mapping[str, Choice], count: int, folder: Path) -> Path:
@@ -158,14 +162,33 @@ def keep_choices(choices: Mapping[str, Choice], count: int, folder: Path) -> Pat
     return folder / FILE
 
 
+def space_of(experiment: Experiment) -> tuple[Hyperparameter, ...]:
+    """Those of the space that a configuration has."""
+    part, options, stages = chosen_system(experiment)
+    names = set(type(options).model_fields)
+    if stages and part.loss_names(options):
+        names |= {one.name for one in SPACE if one.of == "stages"}
+    return tuple(one for one in SPACE if one.name in names)
+
+
+def own_setting(experiment: Experiment) -> dict[str, float]:
+    """The setting that changes nothing in a configuration."""
+    _, options, _ = chosen_system(experiment)
+    return {
+        one.name: 1.0 if one.factor else float(getattr(options, one.name))
+        for one in space_of(experiment)
+    }
+
+
 def _changes(setting: Mapping[str, float], experiment: Experiment) -> dict[str, Any]:
     """What a drawn setting changes in a configuration, by dotted key."""
-    part, options, stages = chosen_system(experiment)
+    _, options, stages = chosen_system(experiment)
+    space = space_of(experiment)
     changes: dict[str, Any] = {}
-    if stages and part.loss_names(options):
+    if any(one.of == "stages" for one in space):
         changes["stages"] = [_stage(stage, setting) for stage in stages]
-    for one in SPACE:
-        if one.of == "system" and one.name in type(options).model_fields:
+    for one in space:
+        if one.of == "system":
             own = getattr(options, one.name) if one.factor else 1.0
             changes[f"system.options.{one.name}"] = _short(own * setting[one.name])
     return changes
@@ -179,6 +202,18 @@ def _stage(stage: Stage, setting: Mapping[str, float]) -> dict[str, Any]:
     return values | {"epochs": max(1, round(values["epochs"]))}
 
 
+def with_setting(label: str, job: Job, setting: Mapping[str, float], word: str) -> Job:
+    """A job with a setting.
+
+    Args:
+        label: Name in messages.
+        job: The job with its own values.
+        setting: Value of each hyperparameter of `space_of`.
+        word: End of the name of the new configuration.
+    """
+    return _changed(label, job, _changes(setting, job.experiment), word)
+
+
 def _changed(label: str, job: Job, changes: Mapping[str, Any], word: str) -> Job:
     """A job with other values, its configuration under a name of its own."""
     own = job.experiment
@@ -188,7 +223,7 @@ def _changed(label: str, job: Job, changes: Mapping[str, Any], word: str) -> Job
     return Job(named(f"{label}, {word}", experiment), experiment)
 
 
-def _on_validation(folder: RunFolder, metric: str) -> float:
+def validation_score(folder: RunFolder, metric: str) -> float:
     """Macro mean over the findings of the validation studies of a run."""
     (subset,) = (one for one in read_predictions(folder.predictions) if one.part == "validation")
     statistic = {"auroc": auroc, "auprc": auprc}[METRICS[metric]]

@@ -95,7 +95,7 @@ def test_the_commands_of_a_page_work(
 ) -> None:
     for command in commands(page):
         name, *words = command.words
-        if "kgdx" not in command.words:
+        if "kgdx" not in command.words or name == "docker":
             known_elsewhere(name, words)
             continue
         asked = command.words[command.words.index("kgdx") + 1 :]
@@ -126,6 +126,11 @@ def known_elsewhere(name: str, words: list[str]) -> None:
     if name == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert all(re.search(f"^{target}:", makefile, re.MULTILINE) for target in words)
+    elif name == "docker":
+        run = words[words.index("kgdx") + 1 :]  # behind the name of the image
+        assert (ROOT / "Dockerfile").is_file()
+        if words[0] == "run":
+            known_elsewhere(run[0], run[1:])
     elif name == "pip":
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         known = extras["project"]["optional-dependencies"]
