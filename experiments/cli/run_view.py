@@ -183,7 +183,16 @@ def print_faithfulness(curves: Mapping[str, Any]) -> None:
             f"{interval(curve['area'])}"
         )
         show.result("")
-    show.note("Values are drops of the predicted class's probability; negative ones are rises.")
+    if curves["sources"]:
+        show.note("Values are drops of the predicted class's probability; negative ones are rises.")
+    for name, found in curves["evidence"].items():
+        rows = [
+            (measure.replace("_", " "), interval(value))
+            for measure, value in found.items()
+            if measure != "studies"
+        ]
+        show.table((f"{name.replace('_', ' ')} ({found['studies']} studies)", ""), rows)
+        show.result("")
 
 
 def interval(measured: Measured | Mapping[str, Any] | float | None) -> str:

@@ -9,26 +9,28 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from encoders.batch import StudyBatch
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
-from encoders.study import Study, StudyImage
+from encoders.study import StudyImage
+from experiments.explanation.deletion import Concepts, shares
+from experiments.explanation.facts import EdgeDeletion, fact_paths
+from experiments.explanation.plain_answer import fact_words
+from experiments.loading.cohort import Cohort
 from experiments.privacy.free_text import chosen_examples, kept_passages, text_of_examples
 from experiments.records.atomic import write_json
 from experiments.records.folder import RunFolder
 from experiments.runs.build import RunContext
 from experiments.tasks.classification import ClassificationResult
-from fusion.capabilities import Classifies, Explains, able
-from fusion.joins import INPUTS
-from fusion.system import Output
-from kg.model.graph import KnowledgeGraph
+from fusion.capabilities import Explains, Perturbs
 
-__all__ = ["evidence_lines", "write_examples"]
+__all__ = ["write_examples"]
 
 EXAMPLES = 6
+EXPLAINED = 2
+"""Findings of an example whose facts are measured, of those it has."""
 LINES = 3
 SIDE = 192
 
@@ -37,25 +39,9 @@ def write_examples(folder: RunFolder, context: RunContext, result: Classificatio
     """Write a few test studies with predictions, their evidence, and chosen text and images."""
     cohort = context.cohorts["test"]
     normal = {one.no_finding for one in context.preprocessor.structure.label_sets}
-    chosen = _informative(result, normal)
-    batch = cohort.batch(chosen)
     context.system.eval()
-    classifier: Classifies = able(context.system, Classifies)
-    with torch.no_grad():
-        output = classifier.predict(batch, context.preprocessor.findings)
-        evidence = _evidence(context, batch, output)
-    rows = [
-        _example(
-            context,
-            result,
-            study=cohort.studies[place],
-            place=place,
-            row=row,
-            output=output,
-            evidence=evidence[row],
-        )
-        for row, place in enumerate(chosen)
-    ]
+    chosen = _informative(result, normal)
+    rows = [_example(context, result, cohort, place) for place in chosen]
     write_json(folder.path / "examples.json", rows)
 
 
@@ -80,16 +66,11 @@ def _informative(result: ClassificationResult, normal: Set[str | None]) -> list[
 
 
 def _example(
-    context: RunContext,
-    result: ClassificationResult,
-    *,
-    study: Study,
-    place: int,
-    row: int,
-    output: Output,
-    evidence: Sequence[Sequence[str]],
+    context: RunContext, result: ClassificationResult, cohort: Cohort, place: int
 ) -> dict[str, Any]:
-    subset = result.test
+    subset, study = result.test, cohort.studies[place]
+    present = np.flatnonzero(subset.labels[place] == 1)[:EXPLAINED].tolist()
+    evidence = _evidence(context, cohort.batch([place]), present)
     thresholds = result.calibration.thresholds.values
     graph = context.preprocessor.structure
     text = context.preprocessor.text.passages(study, context.experiment.text.test)
@@ -109,8 +90,7 @@ def _example(
                 "label": None if np.isnan(label) else int(label),
                 "probability": float(subset.probabilities[place, column]),
                 "threshold": None if np.isnan(thresholds[column]) else float(thresholds[column]),
-                "evidence": evidence[column],
-                "sources": _sources(output, row, column),
+                "evidence": evidence.get(column, []),
             }
         )
     return {
@@ -121,58 +101,31 @@ def _example(
     }
 
 
-def evidence_lines(
-    graph: KnowledgeGraph, finding: str, neighbours: Sequence[str], weights: Sequence[float]
-) -> list[str]:
-    """Most attended neighbours of a finding, each with its edge and the source of the edge.
+def _evidence(
+    context: RunContext, batch: StudyBatch, columns: Sequence[int]
+) -> dict[int, list[str]]:
+    """Lines for findings of a study, by column: the system's own, or measured facts of the graph.
 
     Args:
-        graph: The run's graph.
-        finding: Concept id.
-        neighbours: Concepts in the finding's neighbourhood, in order.
-        weights: Attention on each of them.
-
-    Returns:
-        Lines for direct edges; a neighbour two steps away is not listed.
+        context: The run.
+        batch: The study, alone.
+        columns: Findings whose facts are measured.
     """
-    lines: list[str] = []
-    for weight, other in sorted(zip(weights, neighbours, strict=False), key=lambda x: -x[0]):
-        ties = [e for e in graph.edges_of(finding) if other in (e.subject, e.object)]
-        if other == finding or not ties:
-            continue
-        edge = ties[0]
-        statement = f"{graph.concept(edge.subject).label} {edge.relation.replace('_', ' ')} "
-        statement += graph.concept(edge.object).label
-        lines.append(f"{statement} (attention {weight:.2f}; {edge.evidence[0].source})")
-    return lines[:LINES]
-
-
-def _evidence(
-    context: RunContext, batch: StudyBatch, output: Output
-) -> Sequence[Sequence[Sequence[str]]]:
-    """Lines for each study and finding: the system's own, or its neighbours in the graph."""
-    findings = context.preprocessor.findings
-    if isinstance(context.system, Explains):
-        return context.system.evidence(batch, findings)
-    return [
-        [_lines(context, output, row, column) for column in range(len(findings))]
-        for row in range(len(batch.ids))
-    ]
-
-
-def _lines(context: RunContext, output: Output, row: int, column: int) -> list[str]:
-    finding = context.preprocessor.findings[column]
-    neighbours = context.system.neighbours(finding)
-    if not neighbours or "memory" not in output.attention:
-        return []
-    weights = output.attention["memory"][row, column].tolist()
-    return evidence_lines(context.preprocessor.structure, finding, neighbours, weights)
-
-
-def _sources(output: Output, row: int, column: int) -> dict[str, float]:
-    if output.gates is None:
+    system, findings = context.system, context.preprocessor.findings
+    if isinstance(system, Explains):
+        return dict(enumerate(system.evidence(batch, findings)[0]))
+    if not isinstance(system, Perturbs):
         return {}
-    return {name: float(output.gates[row, column, i]) for i, name in enumerate(INPUTS)}
+    graph, concepts = context.preprocessor.structure, Concepts.of(batch)
+    edges, stated = EdgeDeletion(system, batch), shares(system, concepts, findings)
+    names = {one.id: one.label for one in graph.concepts}
+    return {
+        column: [
+            fact_words(fact, names)
+            for fact in fact_paths(system, batch, findings[column], stated[:, column], edges)
+        ][:LINES]
+        for column in columns
+    }
 
 
 def _thumbnail(context: RunContext, image: StudyImage) -> str:

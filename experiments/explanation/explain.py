@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -222,7 +223,7 @@ class Subject:
 
     def evidence(
         self, methods: Sequence[MapMethod], facts: Iterable[int]
-    ) -> dict[int, dict[str, object]]:
+    ) -> dict[int, dict[str, Any]]:
         """Evidence for each finding that can be answered, by its column."""
         maps, (words, statements) = self._maps(methods), self._words()
         inputs, found = self._inputs(), self._facts(facts)

@@ -7,30 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from experiments.explanation.deletion_metric import DRAWS, Curve, deletion_curves
+from experiments.explanation.quality import Quality, deletion_quality, map_quality
 from experiments.inference.finding_tables import measured
 from experiments.loading.cohort import Cohort
 from experiments.loading.tolerant import read_tolerantly
 from experiments.metrics.bootstrap import USUAL, Estimate
 from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
-from experiments.runs.build import labelled_studies
+from experiments.runs.build import build_system, labelled_studies
 from experiments.runs.restore import Restored, restore
+from experiments.tasks.localisation import marked_boxes
+from fusion.capabilities import Perturbs
 from kg.errors import InputError
 
 __all__ = ["faithfulness_of"]
 
 
 def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
-    """Deletion metric of a run on its own test set, against random deletion.
+    """Deletion metrics and quality of maps of a run on its own test set.
 
     Args:
         folder: The run.
         root: Folder that holds data sets by name, or its own.
 
     Returns:
-        Description of the run, and a curve for each kind of input, ready for JSON.
+        Description of the run, a curve for each input that it attends to (`sources`), and the
+        quality of the evidence that `explain` measures (`evidence`), ready for JSON.
 
     Raises:
         InputError: If the run or its data are not as they must be, or there is nothing to delete.
@@ -41,15 +46,13 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
             f"{folder.run} was not measured by classification: it has no predictions to test",
             "choose a run with `tasks: [classification]`",
         )
-    cohort = _tested(restored, root)
+    cohort, data_root = _tested(restored, root)
     seed = restored.experiment.seed
-    curves = deletion_curves(
-        restored.system,
-        cohort,
-        restored.calibration,
-        rng=np.random.default_rng(seed),
-        plan=USUAL,
-    )
+    curves: dict[str, Curve] = {}
+    if isinstance(restored.system, Perturbs):
+        rng = np.random.default_rng(seed)
+        curves = deletion_curves(restored.system, cohort, restored.calibration, rng=rng, plan=USUAL)
+    evidence = _evidence(restored, cohort, data_root, np.random.default_rng(seed))
     record = restored.record
     return {
         "run": record.run,
@@ -65,11 +68,32 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
         "random_draws": DRAWS,
         "seed": seed,
         "sources": {name: _plain(curve) for name, curve in curves.items()},
+        "evidence": {
+            name: {
+                "studies": one.studies,
+                **{measure: _value(value) for measure, value in one.measures.items()},
+            }
+            for name, one in evidence.items()
+        },
     }
 
 
-def _tested(restored: Restored, root: Path) -> Cohort:
-    """Studies of the run's own test set, which is never the locked one."""
+def _evidence(
+    restored: Restored, cohort: Cohort, root: Path, rng: np.random.Generator
+) -> dict[str, Quality]:
+    """Quality of the evidence of a run, by its kind."""
+    experiment, preprocessor = restored.experiment, restored.preprocessor
+    found = deletion_quality(restored, cohort, rng, USUAL)
+    if cohort.pictures is None:
+        return found
+    marked = marked_boxes(experiment, preprocessor, root, cohort)
+    torch.manual_seed(experiment.seed)
+    untrained = build_system(experiment, preprocessor).eval()
+    return found | map_quality(restored, untrained, cohort, marked, rng=rng, plan=USUAL)
+
+
+def _tested(restored: Restored, root: Path) -> tuple[Cohort, Path]:
+    """Studies of the run's own test set, which is never the locked one, and their root."""
     if restored.experiment.split.kind == "locked":
         raise InputError(
             f"{restored.record.run}: its test set is the locked test set",
@@ -87,7 +111,7 @@ def _tested(restored: Restored, root: Path) -> Cohort:
             "name the data it was run on with --root",
         )
     cohort, _ = read_tolerantly(restored.preprocessor, labelled_studies(studies, data), opened.root)
-    return cohort
+    return cohort, opened.root
 
 
 def _plain(curve: Curve) -> dict[str, Any]:

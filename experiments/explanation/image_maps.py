@@ -97,7 +97,7 @@ def _grad_cam(system: Any, places: Places, finding: str) -> Tensor:
     """Grad-CAM on the last feature map, `[V, h, w]`."""
     tokens = _feature_map(system, places.batch)
     side = math.isqrt(tokens.shape[2])
-    maps = tokens[0].transpose(1, 2).unflatten(2, (side, side))  # [V, D, h, w]
+    maps = tokens[0].transpose(1, 2).reshape(len(tokens[0]), -1, side, side)  # [V, D, h, w]
     layer = nn.Identity()
     answer = _answers(system, places.batch, finding, "image_tokens")
 
@@ -107,7 +107,8 @@ def _grad_cam(system: Any, places: Places, finding: str) -> Tensor:
 
     with torch.enable_grad():
         found = LayerGradCam(forward, layer).attribute(maps, relu_attributions=True)
-    return found.detach()[list(places.pictures), 0]
+    cam: Tensor = found.detach()[list(places.pictures), 0]
+    return cam
 
 
 def _input(places: Places) -> tuple[str, Tensor, tuple[int, ...]]:
@@ -147,7 +148,8 @@ def _on_places(values: Tensor, places: Places) -> Tensor:
     """Values of tokens `[1, V, S, D]` or pixels `[1, V, c, H, W]`, summed, as `[V, h, w]`."""
     chosen = values[0, list(places.pictures)]
     if places.batch.image_tokens is not None:
-        return chosen.sum(-1).unflatten(1, (places.side, places.side))
+        return chosen.sum(-1).view(-1, places.side, places.side)
     summed = chosen.sum(1)
     side = min(SIDE, *summed.shape[-2:])
-    return adaptive_avg_pool2d(summed, side)
+    pooled: Tensor = adaptive_avg_pool2d(summed, side)
+    return pooled

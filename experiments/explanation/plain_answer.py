@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from experiments.explanation.answer import (
@@ -14,7 +14,7 @@ from experiments.explanation.answer import (
     StudyAnswer,
 )
 
-__all__ = ["answer_json", "answer_lines", "answer_rows", "edge_words", "fact_words", "set_words"]
+__all__ = ["USE", "answer_json", "answer_lines", "answer_rows", "certainty_words", "fact_words"]
 
 USE = "For research use only: not a medical device."
 STRONGEST = 3
@@ -63,7 +63,7 @@ def answer_rows(answers: Iterable[StudyAnswer]) -> list[dict[str, Any]]:
             "conformal": set_words(one.certainty),
             "boxes": "; ".join(_box_words(each) for each in one.maps if each.box),
             "words": "; ".join(_word_lines(one, answer)),
-            "facts": "; ".join(fact_words(fact, one, answer) for fact in one.facts[:STRONGEST]),
+            "facts": "; ".join(fact_words(fact, answer.names) for fact in one.facts[:STRONGEST]),
             "known_from_training": answer.exposed,
             "unusual_picture": bool(answer.unusual and answer.unusual.flagged),
         }
@@ -87,7 +87,7 @@ def answer_lines(answer: StudyAnswer, most: int) -> Iterator[str]:
             if each.method == "occlusion" and each.box:
                 yield f"    picture {each.image + 1}: {_box_words(each)}"
         yield from (f"    {line}" for line in _word_lines(one, answer))
-        yield from (f"    {fact_words(fact, one, answer)}" for fact in one.facts[:STRONGEST])
+        yield from (f"    {fact_words(fact, answer.names)}" for fact in one.facts[:STRONGEST])
     left = answer.findings[most:]
     if left:
         yield f"  {len(left)} more: " + ", ".join(f"{one.label} ({one.verdict})" for one in left)
@@ -114,19 +114,19 @@ def set_words(certainty: Certainty) -> str:
     return f"{conformal.level:.0%} set: {answers}"
 
 
-def edge_words(share: EdgeShare, answer: StudyAnswer) -> str:
+def edge_words(share: EdgeShare, names: Mapping[str, str]) -> str:
     """`edema is a lung opacity (paper Irvin 2019, chexpert)`."""
     edge = share.edge
     first = edge.evidence[0]
     source = first.source + (f", {first.dataset}" if first.dataset else "")
     relation = edge.relation.replace("_", " ")
-    return f"{answer.names[edge.subject]} {relation} {answer.names[edge.object]} ({source})"
+    return f"{names[edge.subject]} {relation} {names[edge.object]} ({source})"
 
 
-def fact_words(fact: FactPath, finding: FindingAnswer, answer: StudyAnswer) -> str:
+def fact_words(fact: FactPath, names: Mapping[str, str]) -> str:
     """A fact in one line, its share first."""
-    said = f"{answer.names[fact.concept]} {fact.assertion}" if fact.assertion else "in the graph"
-    way = "; ".join(edge_words(one, answer) for one in fact.edges)
+    said = f"{names[fact.concept]} {fact.assertion}" if fact.assertion else "in the graph"
+    way = "; ".join(edge_words(one, names) for one in fact.edges)
     return f"{fact.share:+.2f} {said}" + (f": {way}" if way else "")
 
 

@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save_file
 from sklearn.decomposition import PCA
 
 from encoders.batch import StudyBatch
-from encoders.study import SplitSubset
 from experiments.explanation.answer import Unusual
 from experiments.loading.cohort import Cohort, batches
 from experiments.metrics.arrays import FloatArray, IntArray
@@ -41,7 +40,6 @@ PER_COMPONENT = 5
 """Training pictures for each component."""
 MOST = 2000
 """Studies of a subset whose pictures are taken."""
-LEARNT: tuple[SplitSubset, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,10 @@ class Familiar:
             "numbers": np.array(values),
         }
         save_file(
-            {name: torch.tensor(value, dtype=torch.float32) for name, value in tensors.items()},
+            {
+                name: torch.tensor(value, dtype=torch.float32).contiguous()
+                for name, value in tensors.items()
+            },
             folder.path / FILE,
         )
 
@@ -134,7 +135,8 @@ def write_familiar(folder: RunFolder, context: RunContext) -> None:
     """Describe the training pictures of a run in its folder; nothing where they are too few."""
     context.system.eval()
     cohorts = context.cohorts
-    training, validation = (_features(context.system, cohorts[s])[0] for s in LEARNT)
+    training, _ = _features(context.system, cohorts["train"])
+    validation, _ = _features(context.system, cohorts["validation"])
     if min(len(training), len(validation)) < PER_COMPONENT:
         return
     fitted = Familiar.fit(training)

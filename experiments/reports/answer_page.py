@@ -23,16 +23,17 @@ from experiments.explanation.answer import (
     StudyAnswer,
     WordShare,
 )
-from experiments.explanation.plain_answer import certainty_words, edge_words, fact_words
+from experiments.explanation.plain_answer import certainty_words, fact_words
 from experiments.metrics.arrays import FloatArray
 from experiments.reports.fact_drawing import draw_facts
 from experiments.reports.pages import FOLDER, page_style, page_templates
+from experiments.reports.study_page import NORMAL
 
 __all__ = ["render_answer_page"]
 
 SIDE = 720
 """Longer side in pixels a picture is shown at."""
-STRONGEST = 0.65
+STRONGEST = 0.75
 """Opacity of the strongest place of a map."""
 FOR, AGAINST = (213, 94, 0), (0, 114, 178)
 TONES = {
@@ -63,7 +64,7 @@ def render_answer_page(answers: Sequence[StudyAnswer]) -> str:
     script = (FOLDER / "answer_page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = page_templates()
-    environment.globals |= {"edge_words": edge_words, "fact_words": fact_words}
+    environment.globals["fact_words"] = fact_words
     return environment.get_template("answer_page.html").render(
         style=page_style() + Markup((FOLDER / "answer_page.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -95,23 +96,24 @@ def _lead(answer: StudyAnswer) -> str:
         verdict: [one.label for one in answer.findings if one.verdict == verdict]
         for verdict in TONES
     }
-    found = ", ".join(by["present"]) or "nothing above its threshold"
-    open_words = f"; left open: {', '.join(by['uncertain'])}" if by["uncertain"] else ""
-    return f"Found: {found}{open_words}."
+    parts = [f"Found: {', '.join(by['present']) or 'nothing above its threshold'}"]
+    parts += [f"left open: {', '.join(by['uncertain'])}"] if by["uncertain"] else []
+    parts += [f"zero-shot: {', '.join(by['no threshold'])}"] if by["no threshold"] else []
+    return "; ".join(parts) + "."
 
 
 def _finding(one: FindingAnswer, answer: StudyAnswer) -> dict[str, Any]:
     largest = max((float(np.abs(each.values).max()) for each in one.maps), default=0.0)
     return {
         "answer": one,
-        "tone": TONES[one.verdict],
+        "tone": "calm" if one.finding == NORMAL else TONES[one.verdict],
         "words": certainty_words(one).removeprefix(", "),
         "maps": [(each, _overlay(each, largest)) for each in one.maps],
         "passages": [
             (passage.name, list(_marked(place, passage, one.words)))
             for place, passage in enumerate(answer.passages)
         ],
-        "drawing": draw_facts(one, dict(answer.names)),
+        "drawing": draw_facts(one, answer.names),
     }
 
 

@@ -7,14 +7,10 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.config.aliases import CHANNELS
 from experiments.reports.subgroups import NO_FINDING
 from experiments.reports.wording import exact
 
-__all__ = ["MODALITIES", "example_cards"]
-
-MODALITIES = ("image", "text", "evidence", "memory")
-"""Modalities that a prediction is gated over, in the order they are shown."""
+__all__ = ["example_cards"]
 
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -65,9 +61,6 @@ def _answer(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     finding = str(row.get("finding", ""))
     probability, threshold = exact(row.get("probability")), exact(row.get("threshold"))
     truth = exact(row.get("label"))
-    weights = row.get("sources") or {}
-    known = {name: max(exact(weights.get(name)) or 0.0, 0.0) for name in MODALITIES}
-    total = sum(known.values())
     return {
         "label": names.get(finding, finding),
         "probability": probability,
@@ -75,11 +68,6 @@ def _answer(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
         "verdict": _verdict(truth, probability, threshold),
         "quiet": not truth and _below(probability, threshold),
         "evidence": [str(line) for line in row.get("evidence") or ()],
-        "sources": {
-            CHANNELS.get(name, name): 100 * weight / total for name, weight in known.items()
-        }
-        if total
-        else {},
     }
 
 

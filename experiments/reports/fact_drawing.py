@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
@@ -22,7 +22,7 @@ COLUMNS = tuple(place * (WIDE + GAP) for place in range(3))
 FILL = {"present": "#fdf0e8", "uncertain": "#fdf6e6", "absent": "#eef7f4", "": "#f6f7f8"}
 
 
-def draw_facts(finding: FindingAnswer, names: dict[str, str]) -> Markup:
+def draw_facts(finding: FindingAnswer, names: Mapping[str, str]) -> Markup:
     """The strongest facts of a finding that have a way; empty where none has.
 
     Args:
@@ -46,7 +46,7 @@ def draw_facts(finding: FindingAnswer, names: dict[str, str]) -> Markup:
     ).format(wide + 4, high + 4, without_control(said), body)
 
 
-def _fact(fact: FactPath, row: int, middle: float, names: dict[str, str]) -> Iterator[Markup]:
+def _fact(fact: FactPath, row: int, middle: float, names: Mapping[str, str]) -> Iterator[Markup]:
     """One way: its lines first, so that concepts lie above them."""
     top = row * ROW + (ROW - HIGH) / 2
     between = _between(fact.concept, fact.edges)
@@ -68,8 +68,8 @@ def _between(start: str, edges: Sequence[EdgeShare]) -> list[str]:
 
 
 def _line(start: tuple[float, float], end: tuple[float, float], share: EdgeShare) -> Markup:
-    """An edge with its relation and share, blue for the finding and vermilion against it."""
-    colour = BLUE if share.share > 0 else VERMILION
+    """An edge with its relation and share, vermilion for the finding and blue against it."""
+    colour = VERMILION if share.share > 0 else BLUE
     strength = 1 + min(abs(share.share), 1.0) * 3
     across, down = (
         start[0] + GAP / 2,

@@ -16,6 +16,7 @@ import torch
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment
 from experiments.explanation.examples import write_examples
+from experiments.explanation.unusual import write_familiar
 from experiments.loading.cohort import batches
 from experiments.privacy.free_text import check_text, text_of_examples
 from experiments.records.checkpoint import load_checkpoint, save_checkpoint
@@ -174,6 +175,7 @@ def _train_and_measure(
     for result in results:
         if isinstance(result, ClassificationResult):
             write_examples(folder, context, result)
+            write_familiar(folder, context)
     write_trained_encoder(folder, context.preprocessor)
     times["test"] = time.monotonic() - began - times["train"]
     done = finished_record(record, results, times)

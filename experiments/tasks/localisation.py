@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 
+from experiments.config.schema import Experiment
 from experiments.datasets._boxes import Box, boxes_of
 from experiments.loading.cohort import Cohort, batches
 from experiments.loading.image_needs import resized_boxes
+from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
@@ -26,7 +29,7 @@ from experiments.runs.build import RunContext
 from fusion.capabilities import Localises, able
 from kg.errors import InputError
 
-__all__ = ["Localisation"]
+__all__ = ["Localisation", "Marked", "marked_boxes"]
 
 Marked = Mapping[tuple[int, str], Sequence[Sequence[float]]]
 """Boxes of a study in the square views, by place of the picture and finding."""
@@ -52,7 +55,7 @@ class Localisation:
             InputError: If none of the findings was marked, or the system has a map of none.
         """
         cohort = context.cohorts["test"]
-        marked = _marked(context, cohort)
+        marked = marked_boxes(context.experiment, context.preprocessor, context.root, cohort)
         if not marked:
             raise InputError(
                 f"no test study of {context.experiment.data.name} has a box of a finding",
@@ -76,25 +79,34 @@ class Localisation:
         return TaskResult(metrics={TEST: measured})
 
 
-def _marked(context: RunContext, cohort: Cohort) -> dict[int, Marked]:
-    """Boxes of the findings trained on, by place of the study."""
-    data, pictures = context.experiment.data, context.preprocessor.images
+def marked_boxes(
+    experiment: Experiment, preprocessor: StudyPreprocessor, root: Path, cohort: Cohort
+) -> dict[int, Marked]:
+    """Boxes of the findings trained on, by place of the study; none where the data have none.
+
+    Args:
+        experiment: Configuration of the run.
+        preprocessor: Its preprocessor.
+        root: Folder of the data set.
+        cohort: Studies, with image paths relative to the root.
+    """
+    data, pictures = experiment.data, preprocessor.images
     dataset = build_dataset(data.name, data.options)
     if pictures is None or not hasattr(dataset, "boxes"):
         return {}
-    boxes: Iterable[Box] = dataset.boxes(context.root)
+    boxes: Iterable[Box] = dataset.boxes(root)
     by_study: defaultdict[str, list[Box]] = defaultdict(list)
     for box in boxes:
-        if box.concept in context.preprocessor.findings:
+        if box.concept in preprocessor.findings:
             by_study[box.study].append(box)
     side, recipe = pictures.encoder.preprocessing.size, pictures.section.recipe
     marked: dict[int, Marked] = {}
     for place, study in enumerate(cohort.studies):
         found: defaultdict[tuple[int, str], list[Sequence[float]]] = defaultdict(list)
-        for picture, image in enumerate(pictures.chosen(study, context.root)):
+        for picture, image in enumerate(pictures.chosen(study, root)):
             for box in boxes_of(study, image, by_study[study.study]):
-                drawn = replace(image, box=box.shares(image, context.root))
-                placed = resized_boxes([[drawn]], context.root, side, recipe)
+                drawn = replace(image, box=box.shares(image, root))
+                placed = resized_boxes([[drawn]], root, side, recipe)
                 if not placed.isnan().any():  # a box may lie in other tiles of the picture
                     found[picture, box.concept].append(placed[0, 0].tolist())
         if found:

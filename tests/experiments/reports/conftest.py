@@ -98,7 +98,6 @@ EXAMPLES = [
                 "probability": 0.9,
                 "threshold": 0.4,
                 "evidence": [CANARY, "Cardiomegaly located in Heart"],
-                "sources": {"memory": 1, "image": 3},
             },
             {"finding": "ckg:b", "label": 0, "probability": 0.7, "threshold": 0.4},
             {"finding": "ckg:c", "label": 1, "probability": 0.1, "threshold": 0.4},

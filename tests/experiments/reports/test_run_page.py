@@ -40,7 +40,6 @@ def test_it_tells_the_run(page):
         "Precision-recall curve of Cardiomegaly",
         "Reliability of Cardiomegaly",
         "training loss",
-        "image 75%",
         "Cardiomegaly located in Heart",
         "true positive",
         "false positive",
