@@ -16,7 +16,28 @@ if TYPE_CHECKING:
     from experiments.compare.compare import Kept
     from experiments.compare.records import Comparison
 
-__all__ = ["compare", "print_comparison"]
+__all__ = [
+    "at_least_option",
+    "compare",
+    "file_option",
+    "pair_of",
+    "pairs_option",
+    "print_comparison",
+]
+
+
+pairs_option = click.option(
+    "--pair", "pairs", multiple=True, metavar="A:B",
+    help="Entries to compare, A minus B (repeatable; default: each with the first).",
+)  # fmt: skip
+at_least_option = click.option(
+    "--at-least", type=click.IntRange(1), default=20, show_default=True,
+    help="Fewest positives of an averaged finding.",
+)  # fmt: skip
+file_option = click.option(
+    "-o", "output", type=click.Path(path_type=Path),
+    help="File to write: .html, .md, .tex, .csv or .json.",
+)  # fmt: skip
 
 
 @click.command()
@@ -28,27 +49,18 @@ __all__ = ["compare", "print_comparison"]
     help="Predictions to compare: test, zero_shot (findings held out of training), or a data set "
     "that every RUN was tested on with `experiment evaluate`.",
 )  # fmt: skip
-@click.option(
-    "--pair", "pairs", multiple=True, metavar="A:B",
-    help="Entries to compare, A minus B (repeatable; default: each with the first).",
-)  # fmt: skip
+@pairs_option
 @click.option(
     "--metric", default="auroc_macro", show_default=True, metavar="NAME",
     help="Metric to compare: auroc_macro, auprc_macro, or one of retrieval, texts or localisation "
     "that the RUNs have.",
 )  # fmt: skip
-@click.option(
-    "--at-least", type=click.IntRange(1), default=20, show_default=True,
-    help="Fewest positives of an averaged finding.",
-)  # fmt: skip
+@at_least_option
 @click.option("--published", is_flag=True, help="Add published numbers.")
 @click.option(
     "--all-settings", "settings", is_flag=True, help="Show all settings, not only differences.",
 )  # fmt: skip
-@click.option(
-    "-o", "output", type=click.Path(path_type=Path),
-    help="File to write: .html, .md, .tex, .csv or .json.",
-)  # fmt: skip
+@file_option
 @runs_option
 def compare(**arguments: Any) -> None:
     """Compare RUNs, paired by patient and seed.
@@ -65,7 +77,7 @@ def compare(**arguments: Any) -> None:
     if output is not None:
         check_ending(output.suffix)
     groups = gather(named_runs(arguments["runs"], arguments["run_names"], arguments["experiments"]))
-    pairs = [_pair(pair, list(groups)) for pair in arguments["pairs"]] or None
+    pairs = [pair_of(pair, list(groups)) for pair in arguments["pairs"]] or None
     optional: tuple[Kept, ...] = ("settings", "published")
     keep = [name for name in optional if arguments[name]]
     comparison = compare_runs(
@@ -84,7 +96,7 @@ def compare(**arguments: Any) -> None:
         print_comparison(comparison)
 
 
-def _pair(text: str, names: Sequence[str]) -> tuple[str, str]:
+def pair_of(text: str, names: Sequence[str]) -> tuple[str, str]:
     """The two entries of `A:B`, each given by its name or an unambiguous prefix of it."""
     from kg.errors import InputError
 

@@ -186,6 +186,9 @@ def list_of_runs(as_json: bool, runs: Path) -> None:
         show.json_result(rows)
         return
     columns = ("run", "status", "system", "inputs_at_test", "auroc_macro", "data_folder", "next")
+    for row in rows:
+        if row.get("auroc_macro") is None and row.get("auroc_macro_all") is not None:
+            row["auroc_macro"] = f"{row['auroc_macro_all']:.3f} over all findings"
     show.table(columns, [[row.get(column) for column in columns] for row in rows])
     if not rows:
         show.note(f"{runs} has no runs: kgdx experiment run CONFIG --runs {runs}, or name another")

@@ -34,6 +34,7 @@ COMMANDS = {
         f"{_HERE}.experiment:experiment",
         "Experiments: run, resume, compare and report.",
     ),
+    "compare": (f"{_HERE}.compare_tables:compare_tables", "Compare tables of any predictions."),
     "predict": (f"{_HERE}.predict:predict", "Predict findings of an image, a study or a data set."),
     "explain": (
         f"{_HERE}.explain:explain",

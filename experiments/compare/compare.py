@@ -33,7 +33,14 @@ from experiments.records.folder import RunFolder
 from experiments.records.record import Measured
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["compare", "runs_folder"]
+__all__ = [
+    "Pair",
+    "compare",
+    "differences_of",
+    "families_of",
+    "ranked_entry",
+    "runs_folder",
+]
 
 Pair = tuple[str, str]
 Kept = Literal["settings", "published"]
@@ -74,7 +81,7 @@ def compare(
     scores, unknown = _scores(groups, on, metric, plan)
     aligned = scores.aligned
     arms = {arm.name: arm for arm in aligned.arms}
-    families = _families(list(arms), pairs, primary)
+    families = families_of(list(arms), pairs, primary)
     paired = [(arms[one], arms[other]) for each in families.values() for one, other in each]
     for first, second in paired:
         _check_seeds(first, second)
@@ -94,7 +101,7 @@ def compare(
     return Comparison(
         metric=metric,
         entries=entries,
-        differences=tuple(_differences(scores, arms, families)),
+        differences=tuple(differences_of(scores, arms, families)),
         studies=len(aligned.studies),
         groups=scores.units.count,
         parts=tuple(sorted(set(scores.parts or ()))),
@@ -129,7 +136,7 @@ def runs_folder(folders: Sequence[RunFolder]) -> Path:
     return Path(os.path.commonpath([folder.path.resolve().parent for folder in folders]))
 
 
-def _families(
+def families_of(
     names: Sequence[str], pairs: Sequence[Pair] | None, primary: Sequence[Pair]
 ) -> dict[Family, list[Pair]]:
     """Families of pairs that are corrected together."""
@@ -158,7 +165,7 @@ def _check_seeds(first: Arm, second: Arm) -> None:
     )
 
 
-def _differences(
+def differences_of(
     scores: Scores | SummedScores,
     arms: Mapping[str, Arm],
     families: Mapping[Family, Sequence[Pair]],
@@ -180,10 +187,10 @@ def _entry(scores: Scores | SummedScores, arm: Arm, settings: Mapping[str, str])
     facts = _facts(scores.aligned, arm, settings)
     if isinstance(scores, SummedScores):
         return scores.entry(arm, facts)
-    return _ranked(scores, arm, facts)
+    return ranked_entry(scores, arm, facts)
 
 
-def _ranked(scores: Scores, arm: Arm, facts: Entry) -> Entry:
+def ranked_entry(scores: Scores, arm: Arm, facts: Entry) -> Entry:
     """Entry of a system with the metrics of its findings."""
     found = {name: scores.intervals(arm, statistic) for name, statistic in METRICS.items()}
     main, labels = found[scores.metric], scores.labels_for(arm)

@@ -12,7 +12,7 @@ from experiments.compare.runs import Run
 from experiments.metrics.bootstrap import ALL, FEWEST_PATIENTS, USUAL
 from experiments.records.ledger import read_ledger
 
-__all__ = ["ledger_lines", "notes_on"]
+__all__ = ["ledger_lines", "notes_on", "notes_on_counts"]
 
 FEWEST_SEEDS = 3
 FEWEST_WITHOUT = 20
@@ -37,7 +37,7 @@ def notes_on(
     yield from _leaks(entries)
     yield from _shared(aligned)
     yield from _locked(aligned)
-    yield from _too_few(aligned, entries, at_least)
+    yield from notes_on_counts(aligned, entries, at_least)
     yield from _one_draw(aligned.arms)
     yield from _modalities(entries, unknown)
     yield from _surroundings([run for arm in aligned.arms for run in arm.runs])
@@ -100,7 +100,8 @@ def _locked(aligned: Aligned) -> Iterator[str]:
         yield f"not in the ledger of the locked test set: {', '.join(unnoted)}"
 
 
-def _too_few(aligned: Aligned, entries: Sequence[Entry], at_least: int) -> Iterator[str]:
+def notes_on_counts(aligned: Aligned, entries: Sequence[Entry], at_least: int) -> Iterator[str]:
+    """Notes on few positives, negatives, patients and seeds, and on missing predictions."""
     always = [row for row in entries[0].findings if row.studies and row.positives == row.studies]
     if always:
         yield f"no negatives, not averaged: {', '.join(row.label for row in always)}"

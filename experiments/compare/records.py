@@ -298,6 +298,11 @@ class Comparison:
         return self.metric in METRICS
 
     @property
+    def of_runs(self) -> bool:
+        """Whether runs were compared; tables of predictions say nothing of their systems."""
+        return any(entry.runs for entry in self.entries)
+
+    @property
     def preface(self) -> str:
         """Prefix of sentences that names the compared predictions; empty for the test set."""
         return "" if self.on == "test" else f"On {self.told}: "

@@ -49,6 +49,8 @@ class Table:
 def about(comparison: Comparison) -> str:
     """Summary of the data, split, averaging and intervals in a few sentences."""
     entry = comparison.entries[0]
+    if not comparison.of_runs:
+        return _about_tables(comparison)
     origin = f" (derived from {', '.join(entry.label_source)})" if entry.label_source else ""
     tested = f"{len(entry.folds)} {'origins' if entry.split_kind == 'sources' else 'folds'}"
     own = entry.split_kind not in ("external", "locked")
@@ -58,8 +60,7 @@ def about(comparison: Comparison) -> str:
     within = "mean of folds" if own else "studies ranked together"
     within = "within modalities, mean of modalities" if comparison.parts else within
     means = (
-        f"Macro means are over the {entry.metrics[comparison.metric].findings} of "
-        f"{len(entry.findings)} findings with at least {comparison.at_least} positives, {within}"
+        f"{_averaged(comparison)}, {within}"
         if comparison.ranked
         else "The metric is made of sums over all studies"
     )
@@ -69,6 +70,22 @@ def about(comparison: Comparison) -> str:
         f"{100 * comparison.level:g}% intervals from {comparison.resamples} bootstrap resamples of "
         "patients within folds, scores averaged over seeds first, differences on the same "
         f"patients. kgdx at {', '.join(commits)}."
+    )
+
+
+def _averaged(comparison: Comparison) -> str:
+    entry = comparison.entries[0]
+    return (
+        f"Macro means are over the {entry.metrics[comparison.metric].findings} of "
+        f"{len(entry.findings)} findings with at least {comparison.at_least} positives"
+    )
+
+
+def _about_tables(comparison: Comparison) -> str:
+    return (
+        f"{comparison.studies} studies of {comparison.groups} patients that are in all of the "
+        f"{comparison.told}. {_averaged(comparison)}; {100 * comparison.level:g}% intervals from "
+        f"{comparison.resamples} bootstrap resamples of patients, differences on the same patients."
     )
 
 
@@ -97,30 +114,36 @@ def entry_table(comparison: Comparison) -> Table:
     heads = [macro_name(name) for name in names]
     if comparison.parts:
         heads[0] += ", together"
+    described = ("system", "inputs at test", "text policy", "leakage", "graph", "parameters")
     columns = (
-        *("entry", "system", "inputs at test", "text policy", "leakage", "graph", "parameters"),
-        *("seeds", "folds", *comparison.parts, *heads, "by seed"),
+        *("entry", *(*described, "seeds", "folds") * comparison.of_runs),
+        *(*comparison.parts, *heads, *["by seed"] * comparison.of_runs),
         *["rank correlation with distance"] * far,
     )
     rows = [
         (
             entry.name,
-            entry.system,
-            " + ".join(entry.inputs_at_test) or "nothing",
-            entry.text_policy,
-            entry.leakage,
-            graphs(entry),
-            str(entry.parameters),
-            str(len(entry.seeds)),
-            str(len(entry.folds)),
+            *(_described(entry) if comparison.of_runs else ()),
             *("too few" if part.too_few else part.value.words() for part in entry.parts),
             *(value.words() if (value := entry.metrics.get(name)) else NOTHING for name in names),
-            seeds_words(entry.by_seed),
+            *[seeds_words(entry.by_seed)] * comparison.of_runs,
             *([distances(entry)] if far else []),
         )
         for entry in comparison.entries
     ]
     return Table("Configurations", columns, tuple(rows))
+
+
+def _described(entry: Entry) -> tuple[str, ...]:
+    """System, inputs, leakage, graph and size of an entry, and the number of its runs."""
+    return (
+        entry.system,
+        " + ".join(entry.inputs_at_test) or "nothing",
+        entry.text_policy,
+        entry.leakage,
+        graphs(entry),
+        *(str(entry.parameters), str(len(entry.seeds)), str(len(entry.folds))),
+    )
 
 
 def published_table(comparison: Comparison) -> Table:

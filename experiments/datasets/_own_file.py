@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.datasets._own_rows import SECTION_COLUMNS
-from experiments.datasets._tables import Row, check_header, read_header, read_table
+from experiments.datasets._tables import Row, check_header, read_header, read_table, separator_of
 from kg.errors import InputError, did_you_mean
 from kg.files.regular import open_file
 
@@ -90,7 +90,7 @@ def find_own_file(root: Path, named: Path | None, sheet: str) -> OwnFile:
         return OwnFile(path, sheet=_sheet(path, sheet))
     if sheet:
         raise InputError(f"{path}: is no workbook, and has no sheets", "leave out --sheet")
-    return OwnFile(path, _separator(path))
+    return OwnFile(path, separator_of(path))
 
 
 def _candidates(root: Path) -> list[Path]:
@@ -99,18 +99,12 @@ def _candidates(root: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(("~$", ".")))
 
 
-def _separator(path: Path) -> str:
-    header = read_header(path)
-    only = header[0] if len(header) == 1 else ""
-    return next((mark for mark in (";", "\t") if mark in only), ",")
-
-
 def _holds_studies(path: Path) -> bool:
     """True if a table holds studies with images or text, unlike one of predictions."""
     if path.suffix.lower() == WORKBOOK:
         with _book(path) as book:
             return any(map(_names_studies, _headers(book).values()))
-    return _names_studies(read_header(path, _separator(path)))
+    return _names_studies(read_header(path, separator_of(path)))
 
 
 def _names_studies(header: Sequence[str]) -> bool:

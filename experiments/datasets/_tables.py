@@ -173,6 +173,17 @@ def read_header(path: Path, separator: str = ",") -> list[str]:
         return parse_header(path, lines.readline(), separator)
 
 
+def separator_of(path: Path) -> str:
+    """Separator of a table: a comma, else a semicolon or tab of which its first line has some.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    header = read_header(path)
+    only = header[0] if len(header) == 1 else ""
+    return next((mark for mark in (";", "\t") if mark in only), ",")
+
+
 def parse_header(path: Path, first: bytes, separator: str = ",") -> list[str]:
     """Column names in the first line of a table; lines may end in returns alone.
 

@@ -86,6 +86,6 @@ def comparison_badges(comparison: Comparison) -> tuple[Badge, ...]:
         badges.append(Badge("locked test set", "warn"))
     elif comparison.entries[0].split_kind == "external":
         badges.append(Badge("external data"))
-    elif comparison.entries[0].split_kind != "official":
+    elif comparison.of_runs and comparison.entries[0].split_kind != "official":
         badges.append(Badge("development set"))
     return tuple(badges)

@@ -156,7 +156,8 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
         "",
     )
     heads += ("Over seeds",) * seeded
-    heads += (*(metric_name(name) for name in others), "Inputs at test", "Leakage", "Parameters")
+    heads += tuple(metric_name(name) for name in others)
+    heads += ("Inputs at test", "Leakage", "Parameters") * comparison.of_runs
     rows = []
     for entry, value in zip(comparison.entries, compared, strict=True):
         bar: Bar | str = ""
@@ -169,8 +170,8 @@ def _entries(comparison: Comparison) -> Iterator[Block]:
         reads = " + ".join(entry.inputs_at_test) or "nothing"
         leakage = LEAKAGE.get(entry.leakage, ("", entry.leakage, ""))[1]
         described = (reads, leakage, f"{entry.parameters:,}")
-        rows.append(Row((entry.name, *measured, *alone, *rest, *described)))
-    words = frozenset({len(heads) - 3, len(heads) - 2})
+        rows.append(Row((entry.name, *measured, *alone, *rest, *described * comparison.of_runs)))
+    words = frozenset({len(heads) - 3, len(heads) - 2} if comparison.of_runs else ())
     yield Table(heads, tuple(rows), words)
     yield Paragraph("The dashed line of each bar stands at the first entry.", "note")
     printed = published_table(comparison)
@@ -305,7 +306,11 @@ def _notes(comparison: Comparison) -> Bullets:
 
 
 def _provenance(comparison: Comparison) -> Iterator[Block]:
-    """Data, splits, graphs, commits and runs of the entries."""
+    """Data, splits, graphs, commits and runs of the entries; of tables their hashes."""
+    if not comparison.of_runs:
+        files = {name: sha for one in comparison.entries for name, sha in one.manifests.items()}
+        yield Pairs(tuple(Pair(name, sha, exact=True) for name, sha in files.items()))
+        return
     first = comparison.entries[0]
     manifests = {
         key: value for entry in comparison.entries for key, value in entry.manifests.items()
