@@ -7,8 +7,8 @@ every key is taken away, the configuration stays valid and means the same.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -19,7 +19,9 @@ from experiments.config.json_schema import SCHEMA_FILE
 from experiments.config.mistakes import section_in
 from experiments.config.parts import catalog_at
 from experiments.config.schema import Experiment
-from kg.described import Described, described
+from kg.catalog import Catalog
+from kg.described import described
+from kg.options import Part
 
 __all__ = ["Chosen", "commented_yaml"]
 
@@ -41,6 +43,31 @@ class Chosen:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class _Line:
+    """One line.
+
+    Args:
+        indent: Its indent.
+        text: The key with its value, or the comment.
+        comment: Whether it is a comment.
+        off: Indent of the outermost key that is behind `#`; None = the line counts.
+    """
+
+    indent: int
+    text: str
+    comment: bool = False
+    off: int | None = None
+
+    def __str__(self) -> str:
+        start = self.indent if self.off is None else self.off
+        if self.comment:
+            return f"{' ' * start}# {self.text}" if self.text else ""
+        if self.off is None:
+            return f"{' ' * start}{self.text}"
+        return f"{' ' * start}#{' ' * (self.indent - start)}{self.text}"
+
+
 def commented_yaml(chosen: Mapping[str, Chosen], about: str) -> str:
     """A configuration as commented YAML.
 
@@ -48,92 +75,77 @@ def commented_yaml(chosen: Mapping[str, Chosen], about: str) -> str:
         chosen: Chosen keys.
         about: What it was made from.
     """
-    head = [
-        f"# yaml-language-server: $schema={SCHEMA_FILE}",
-        *_comment(about, ""),
-        *_comment(
-            "A key behind # has the value it has without being written: take the # away to change "
-            f"it. In an editor: kgdx schema -o {SCHEMA_FILE}",
-            "",
-        ),
-    ]
-    return "\n".join([*head, *_keys(Experiment, chosen, "")]) + "\n"
+    use = (
+        "A key behind # has the value it has without being written: take the # away to change it. "
+        f"In an editor: kgdx schema -o {SCHEMA_FILE}"
+    )
+    modeline = _Line(0, f"yaml-language-server: $schema={SCHEMA_FILE}", comment=True)
+    lines = [modeline, *_comment(about, 0), *_comment(use, 0), *_keys(Experiment, chosen, 0)]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _keys(kind: type[BaseModel], chosen: Mapping[str, Chosen], pad: str) -> Iterator[str]:
+def _keys(kind: type[BaseModel], chosen: Mapping[str, Chosen], indent: int) -> Iterator[_Line]:
     """Every key of a section."""
     for option in described(kind):
-        inner = _section(kind, option.name)
-        if kind is Experiment and option.name in LEFT_OUT:
-            continue
-        if pad == "":
-            yield ""
-        yield from _comment(f"{option.meaning} [{option.kind}]", pad)
         one = chosen.get(option.name)
+        if kind is Experiment and option.name in LEFT_OUT and one is None:
+            continue
+        if not indent:
+            yield _Line(0, "", comment=True)
+        catalog, section = catalog_at(kind, option.name), _section(kind, option.name)
+        known = " | ".join(catalog.names()) if catalog is not None else option.kind
+        values = "" if option.kind in ("keys", "list of keys") else f" [{known}]"
+        yield from _comment(f"{option.meaning}{values}", indent)
         if one is not None and one.why:
-            yield from _comment(f"Chosen: {one.why}", pad)
-        if catalog_at(kind, option.name) is not None:
-            yield from _part(kind, option, one, pad)
-        elif inner is not None and (one is not None or pad == ""):
-            yield from _nested(option.name, inner, one, pad)
+            yield from _comment(f"Chosen: {one.why}", indent)
+        value = option.default if one is None else one.value
+        if catalog is not None and value is not None:
+            lines = list(_part(option.name, catalog, value, indent))
+        elif section is not None and (one is not None or not indent):
+            lines = list(_sections(option.name, section, value, indent, written=one is not None))
         else:
-            value = option.default if one is None else one.value
-            mark = "#" if one is None else ""
-            yield f"{pad}{mark}{option.name}: {_flow(value)}"
+            lines = [_Line(indent, f"{option.name}: {_flow(value)}")]
+        yield from lines if one is not None else _off(lines, indent)
 
 
-def _nested(name: str, kind: type[BaseModel], one: Chosen | None, pad: str) -> Iterator[str]:
+def _sections(
+    name: str, kind: type[BaseModel], value: Any, indent: int, *, written: bool
+) -> Iterator[_Line]:
     """A section, or a list of sections."""
-    value = {} if one is None else one.value
     if isinstance(value, Sequence):
-        yield f"{pad}{name}:{'' if value else ' []'}"
+        yield _Line(indent, f"{name}:" if value else f"{name}: []")
         for item in value:
-            lines = list(_keys(kind, item, f"{pad}    "))
-            yield f"{pad}  -"
-            yield from lines
+            yield _Line(indent + 2, "-")
+            yield from _keys(kind, item, indent + 4)
         return
-    yield f"{pad}{name}:" if value else f"{pad}#{name}:"
-    for line in _keys(kind, value, f"{pad}  "):
-        yield line if value else _disabled(line, pad)
+    yield _Line(indent, f"{name}:")
+    yield from _keys(kind, value if written else {}, indent + 2)
 
 
-def _part(kind: type[BaseModel], option: Described, one: Chosen | None, pad: str) -> Iterator[str]:
-    """A part: its name, and each of its options with its default."""
-    catalog = catalog_at(kind, option.name)
-    value = option.default if one is None else one.value
-    if value is None:
-        yield f"{pad}{option.name}: null"
-        return
-    name = value["name"].value if isinstance(value["name"], Chosen) else value["name"]
-    lines = [f"{pad}{option.name}:", f"{pad}  name: {name}"]
-    assert catalog is not None
-    options = list(_keys(catalog.load(name).Options, {}, f"{pad}    "))
+def _part(name: str, catalog: Catalog[Any], value: Any, indent: int) -> Iterator[_Line]:
+    """A part by name, and each of its options with its default."""
+    chosen = value["name"].value if isinstance(value["name"], Chosen) else value["name"]
+    yield _Line(indent, f"{name}:")
+    yield _Line(indent + 2, f"name: {chosen}")
+    options = list(_keys(catalog.load(chosen).Options, {}, indent + 4))
     if options:
-        lines += [_disabled(f"{pad}  options:", f"{pad}  ")]
-        lines += [_disabled(line, f"{pad}  ") for line in options]
-    yield from lines if one is not None else (_disabled(line, pad) for line in lines)
+        yield from _off([_Line(indent + 2, "options:"), *options], indent + 2)
+
+
+def _off(lines: Iterable[_Line], indent: int) -> Iterator[_Line]:
+    """Lines behind a `#` at an indent."""
+    return (replace(line, off=indent) for line in lines)
 
 
 def _section(kind: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """Class of the section that a key holds, or of each in its list."""
-    return section_in(kind.model_fields[name].annotation)
+    """Class of the section that a key holds, or of each in its list; None for values and parts."""
+    found = section_in(kind.model_fields[name].annotation)
+    return None if found is Part else found
 
 
-def _disabled(line: str, pad: str) -> str:
-    """A line behind `#` at the indent of its section; comments stay comments."""
-    rest = line.removeprefix(pad)
-    if rest.lstrip().startswith("#"):
-        inner = rest.lstrip().removeprefix("#")
-        indent = rest[: len(rest) - len(rest.lstrip())]
-        return f"{pad}# {inner.strip()}" if inner.startswith(" ") else f"{pad}#{indent}{inner}"
-    return f"{pad}#{rest}"
-
-
-def _comment(text: str, pad: str) -> list[str]:
-    start = f"{pad}# "
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=start, subsequent_indent=start, break_on_hyphens=False
-    )
+def _comment(text: str, indent: int) -> list[_Line]:
+    lines = textwrap.wrap(text, _WIDTH - 2 - indent, break_on_hyphens=False)
+    return [_Line(indent, line, comment=True) for line in lines]
 
 
 def _flow(value: Any) -> str:

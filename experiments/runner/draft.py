@@ -1,13 +1,15 @@
-"""Draft of a configuration for a data set: what its studies suggest, every other key in comments."""
+"""Draft of a configuration: what the studies of a data set suggest, all else in comments."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from encoders.study import Study
+from encoders.weights import EFFICIENTNET_LITE0
 from experiments.config.schema import DataSection
 from experiments.loading.targets import label_set_of, leakage, positives
 from experiments.preparation.open_dataset import OpenDataset, open_dataset
@@ -142,8 +144,8 @@ def _at_least(facts: _Facts) -> Chosen:
         f"{name} {count}" for name, count in rarest
     )
     price += (
-        ". The price of a smaller number: about a quarter of the positives is tested, and below "
-        "20 in all an interval is as wide as the scale."
+        ". The price of a smaller number: wide intervals, and a finding with fewer than "
+        f"{AT_LEAST[0]} tested positives does not count in the macro mean."
     )
     return Chosen(chosen, "All classes stay: one of them holds." if facts.exclusive else price)
 
@@ -178,8 +180,12 @@ def _image(facts: _Facts, *, maps: bool) -> dict[str, Chosen]:
     why = f"About {training} training studies with images: no more directions than studies."
     usual = "As usual." if width == WIDTHS[0] else why
     frozen = {"frozen": Chosen(False, "The system reads feature maps.")} if maps else {}
+    encoder = Chosen({"name": Chosen("efficientnet_lite0")}, "Its weights are installed.")
+    if importlib.util.find_spec(EFFICIENTNET_LITE0.package) is None:
+        encoder = Chosen({"name": Chosen("tiny_cnn")}, "No weights are installed, so it trains.")
+        frozen = {"frozen": Chosen(False)}
     return {
-        "encoder": Chosen({"name": Chosen("efficientnet_lite0")}, "Its weights are installed."),
+        "encoder": encoder,
         **frozen,
         "reduce": Chosen(width, usual),
     }

@@ -58,17 +58,19 @@ def test_it_is_valid_and_means_the_same_with_every_default(system: str, tmp_path
         part["options"] = {}
     expected = experiment.model_dump()
     assert {key for key in expected if expected[key] != written[key]} <= {"stages"}
-    assert len(path.read_text().splitlines()) < len(uncommented(path).read_text()) / 10
 
 
 def test_every_key_has_its_meaning_values_and_default(tmp_path: Path) -> None:
     text = drafted(write(tmp_path / "own", 60)).read_text()
     assert text.startswith("# yaml-language-server: $schema=kgdx.schema.json\n")
-    assert "60 labelled studies of 60 patients, 60 with images, 60 with a report" in text
+    assert "Drafted from table: 60 labelled studies of 60 patients, 60 with images" in text
     assert "  # Target of an uncertain label. [ignore | zero | one]\n  #uncertain: ignore\n" in text
     # options of a part, and of a part in the options of a part
-    assert re.search(r"    #  size: 256$", text, re.MULTILINE) or "size: 256" in text
-    assert "dropout: 0.1" in text
+    assert "\n    #options:\n" in text
+    assert "\n    #  size: 256\n" in text
+    assert "\n  #  message_passing:\n" in text
+    assert "\n  #      bases: 4\n" in text
+    assert "Graph encoder. [compgcn | gat | hgt | identity | random_vectors | rgcn]" in text
 
 
 @pytest.mark.parametrize(
@@ -83,8 +85,9 @@ def test_few_studies_ask_less(
     assert experiment.data.at_least == at_least
     assert experiment.image.reduce == reduce
     assert experiment.stages[0].batch_size == batch
-    assert "Of 3 findings 20 asks" in path.read_text()
-    assert "The rarest: pulmonary edema 1," in path.read_text()
+    comments = re.sub(r"\n *# ", " ", path.read_text())
+    assert "Of 3 findings 20 asks" in comments
+    assert "The rarest: pulmonary edema 1," in comments
 
 
 def test_studies_without_images_or_reports(tmp_path: Path) -> None:
