@@ -119,7 +119,7 @@ class _Machine:
         self.stack.append(value)
 
 
-Act = Callable[[_Machine, Any], None]
+Act = Callable[[_Machine, Any], object]
 _ACTS: Mapping[str, Act] = {
     **dict.fromkeys(("PROTO", "FRAME"), lambda machine, _: None),
     "MARK": lambda machine, _: machine.marks.append(len(machine.stack)),

@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": (f"{_HERE}.demo:demo", "Train, test and report on synthetic data, in minutes."),
     "graph": (f"{_HERE}.graph:graph", "Knowledge graph: build, query, show and export."),
     "data": (f"{_HERE}.data:data", "Data sets: list, fetch, check, prepare and show."),
+    "init": (f"{_HERE}.init:init", "Draft a configuration from the studies of a data set."),
     "experiment": (
         f"{_HERE}.experiment:experiment",
         "Experiments: run, resume, compare and report.",

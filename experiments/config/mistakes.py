@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from experiments.config.document import KeyPath
 from kg.errors import InputError, did_you_mean, together
 
-__all__ = ["Places", "check_values", "point_at", "read_values"]
+__all__ = ["Places", "check_values", "point_at", "read_values", "section_in"]
 
 Places = Mapping[KeyPath, str]
 """Place of each key: `file:line`, or `--set key`."""
@@ -157,7 +157,7 @@ def _annotation_at(kind: type[BaseModel], path: KeyPath) -> Any:
     """Declared type of the key at `path`, or None."""
     here: Any = kind
     for step in path:
-        model = _model_in(here)
+        model = section_in(here)
         if step.isdigit() and model is None:
             here = (get_args(here) or (None,))[0]
         elif model is not None and step in model.model_fields:
@@ -169,15 +169,15 @@ def _annotation_at(kind: type[BaseModel], path: KeyPath) -> Any:
 
 def _model_at(kind: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
     """Class of the section at `path`."""
-    return _model_in(_annotation_at(kind, path))
+    return section_in(_annotation_at(kind, path))
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def section_in(annotation: Any) -> type[BaseModel] | None:
     """The section class inside `Section | None` or `tuple[Section, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in get_args(annotation):
-        if (model := _model_in(inner)) is not None:
+        if (model := section_in(inner)) is not None:
             return model
     return None
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from experiments.config.document import KeyPath
 from experiments.config.load import read_config, try_config
 from experiments.config.mistakes import Places, check_values, point_at, read_values
-from experiments.config.schema import Experiment
+from experiments.config.schema import Experiment, ImageSection
 from fusion.stage import OPTIMISERS, SCHEDULES
 from kg.catalog import Catalog
 from kg.errors import InputError, did_you_mean, together
 from kg.options import Options, Part
 
-__all__ = ["check_parts", "inner_catalogs", "read_checked"]
+__all__ = ["catalog_at", "check_parts", "inner_catalogs", "read_checked"]
 
 
 def read_checked(config: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
@@ -145,6 +145,18 @@ def inner_catalogs() -> dict[str, Catalog[Any]]:
         "message_passing": GRAPH_ENCODERS,
         "objectives": OBJECTIVES,
     }
+
+
+def catalog_at(section: type[BaseModel], key: str) -> Catalog[Any] | None:
+    """Catalog of the part that a key of a section or of options names; None where it names none."""
+    from encoders.image import IMAGE_ENCODERS
+    from experiments.systems import SYSTEMS
+
+    annotation = section.model_fields[key].annotation
+    if annotation is not Part and Part not in get_args(annotation):
+        return None
+    own = {(ImageSection, "encoder"): IMAGE_ENCODERS, (Experiment, "system"): SYSTEMS}
+    return own.get((section, key), inner_catalogs().get(key))
 
 
 def _check_labels(experiment: Experiment, places: Places) -> None:

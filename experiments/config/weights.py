@@ -65,34 +65,44 @@ def encoder_weights(experiment: Experiment) -> tuple[EncoderWeights, ...]:
 
 
 def check_weights(experiment: Experiment, places: Places) -> None:
-    """Check that a file of weights is there, and that random ones train or are asked for by name.
+    """Check that weights are there, and that random ones train or are asked for by name.
 
     Raises:
         InputError: If not.
     """
-    encoder, path = experiment.image.encoder, ("image", "encoder", "options", "weights")
-    if encoder is None:
-        return
+    for part, path in (
+        (experiment.image.encoder, ("image", "encoder")),
+        (experiment.text.encoder, ("text", "encoder")),
+    ):
+        try:
+            _check_files(part.options if part is not None else {})
+        except InputError as error:
+            where = point_at((*path, "options"), places)
+            raise InputError(f"{where}: {error.message}", error.hint) from None
     try:
-        part = IMAGE_ENCODERS.load(encoder.name)
+        random = any(encoder.stays_random for encoder in encoder_weights(experiment))
     except InputError:  # told by the check of the part
         return
-    if "weights" not in part.Options.model_fields:
-        return
-    image = _image_weights(experiment.image, encoder)
-    weights = image.source
-    if weights not in (RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
-        try:
-            weights_file(weights)
-        except InputError as error:
-            raise InputError(f"{point_at(path, places)}: {error.message}", error.hint) from None
-    if image.stays_random and "weights" not in encoder.options:
+    encoder = experiment.image.encoder
+    if random and encoder is not None and "weights" not in encoder.options:
+        where = point_at(("image", "encoder", "options", "weights"), places)
         raise InputError(
-            f"{point_at(path, places)}: {encoder.name} would read images with random weights that "
-            "never train",
+            f"{where}: {encoder.name} would read images with random weights that never train",
             "name its weights (kgdx weights list), let it train (image.frozen: false, "
             "image.trains: 0), or ask for it by `weights: random`",
         )
+
+
+def _check_files(options: Mapping[str, Any]) -> None:
+    """Check that the file and the folder which options name are there and safe to read."""
+    weights, folder = str(options.get("weights", SHIPPED)), options.get("folder")
+    if weights not in (RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
+        weights_file(weights)
+    if folder:
+        # imported here: transformers takes seconds
+        from encoders.model_folder import check_model_folder, snapshot
+
+        check_model_folder(snapshot(Path(str(folder))))
 
 
 def _encoders(experiment: Experiment) -> Iterator[EncoderWeights]:
@@ -115,7 +125,7 @@ def _source(part: Any, encoder: Part) -> str:
     """Source of the weights by the options of an encoder."""
     options: Mapping[str, Any] = encoder.options
     fields = part.Options.model_fields
-    if "weights" in fields:
-        return str(options.get("weights", fields["weights"].default))
     pretrained = "folder" in fields or getattr(part, "frozen", False)
-    return str(options.get("folder") or (SHIPPED if pretrained else RANDOM))
+    usual = fields["weights"].default if "weights" in fields else SHIPPED if pretrained else RANDOM
+    weights = str(options.get("weights", usual))
+    return str(options.get("folder") or weights) if weights == SHIPPED else weights

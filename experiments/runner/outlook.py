@@ -5,19 +5,20 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from encoders.study import Study
 from experiments.config.schema import Experiment
 from experiments.config.weights import EncoderWeights, encoder_weights
-from experiments.loading.data_source import SUBSETS
+from experiments.loading.data_source import SUBSETS, those
 from experiments.loading.targets import positives
 from experiments.runner.monitors import check_monitor
-from experiments.runs.build import RunContext, build_context, open_studies
-from experiments.runs.run_studies import RunStudies
+from experiments.runs.build import RunContext, build_context
+from experiments.runs.run_studies import RunStudies, spread
 from experiments.tasks import check_tasks
 from fusion.stage import Stage
 from kg.progress import duration
@@ -26,6 +27,8 @@ __all__ = ["Outlook", "look_ahead"]
 
 FEWEST = 16
 """Fewest training studies that are read."""
+TIMED = 8
+"""Studies whose images are read to measure the time."""
 _LISTED = 8
 """Findings that are listed with their positives; the rest is counted."""
 
@@ -97,15 +100,13 @@ def look_ahead(experiment: Experiment, root: Path, runs: Path) -> Outlook:
         InputError: As the run would, before it trains.
     """
     cache = runs / "cache"
-    chosen = open_studies(experiment, root, cache)
-    began = time.monotonic()
     context = build_context(experiment, root, cache=cache, runs=runs, sample=_sample(experiment))
-    spent = time.monotonic() - began
+    chosen = context.chosen
+    assert chosen is not None
     check_tasks(context.system, context.tasks)
     for place in range(len(context.system.stages)):
         check_monitor(context, place)
     images = sum(len(s.images) for name in SUBSETS for s in chosen.subsets[name])
-    read = sum(len(s.images) for name in SUBSETS for s in context.cohorts[name].studies)
     training, stages = _training(context, len(chosen.subsets["train"]))
     parameters = list(context.system.parameters())
     return Outlook(
@@ -119,7 +120,7 @@ def look_ahead(experiment: Experiment, root: Path, runs: Path) -> Outlook:
         weights=encoder_weights(experiment),
         stages=stages,
         images=images,
-        reading=spent / max(read, 1) * images if context.preprocessor.images else 0.0,
+        reading=_image_seconds(context, chosen.subsets["train"]) * images,
         training=training,
         memory=_memory(context, images),
     )
@@ -149,6 +150,19 @@ def _findings(chosen: RunStudies) -> dict[str, dict[str, Mapping[str, int] | int
         if finding not in used
     }
     return {"findings": trained, "left_out": left}
+
+
+def _image_seconds(context: RunContext, training: Sequence[Study]) -> float:
+    """Seconds of reading one image, by some that were not read yet where there are such."""
+    if context.preprocessor.images is None:
+        return 0.0
+    read = {study.study for study in context.cohorts["train"].studies}
+    others = those(training, lambda study: study.study not in read)
+    few = list(spread(others or training, TIMED))
+    began = time.monotonic()
+    context.preprocessor.images.read(few, context.root)
+    spent = time.monotonic() - began
+    return spent / max(sum(len(study.images) for study in few), 1)
 
 
 def _training(context: RunContext, studies: int) -> tuple[float, tuple[str, ...]]:

@@ -75,6 +75,7 @@ class RunContext:
         fingerprint: SHA-256 over the studies of all subsets, their images included.
         parents: Finished runs whose weights it starts with.
         further: Training studies of further data sets.
+        chosen: All studies of each subset, of which `cohorts` may be a sample.
     """
 
     experiment: Experiment
@@ -89,6 +90,7 @@ class RunContext:
     fingerprint: str
     parents: tuple[Parent, ...] = ()
     further: tuple[Further, ...] = ()
+    chosen: RunStudies | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ def build_context(
     runs = cache.parent if runs is None else runs
     parents = open_parents(experiment, runs)
     data = experiment.data
-    opened, manifest, subsets, supervision = open_studies(experiment, root, cache)
+    opened, manifest, subsets, supervision = chosen = open_studies(experiment, root, cache)
     preprocessor = build_preprocessor(
         experiment,
         (supervision.graph, supervision.structure),
@@ -160,13 +162,12 @@ def build_context(
     seen = {parent.folder.run: parent.exposure for parent in parents}
     check_unseen(seen, data.name, subsets["test"], opened.root)
     hand_over_reading(parents, preprocessor)
-    training = subsets["train"]
     if sample:
         subsets = {name: spread(some, sample) for name, some in subsets.items()}
     further = _further(experiment, root, cache, preprocessor, (subsets, opened.root))
     fit_preprocessor(preprocessor, opened, subsets["train"], further)
     if sample and preprocessor.learns_words:  # its size is that of all words
-        preprocessor.text.fit(list(training), paired=preprocessor.pairs)
+        preprocessor.text.fit(list(chosen.subsets["train"]), paired=preprocessor.pairs)
     return RunContext(
         experiment=experiment,
         root=opened.root,
@@ -179,6 +180,7 @@ def build_context(
         system=build_system(experiment, preprocessor, parents),
         parents=parents,
         further=further,
+        chosen=chosen,
         fingerprint=opened.fingerprint
         or fingerprint(
             [study for chosen in subsets.values() for study in chosen],

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -23,8 +29,27 @@ SMALL = {
 }
 
 
+@cache
+def vision_folder():
+    """A made-up DINOv2 of transformers with its preprocessing, as it is published."""
+    from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
+
+    path = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, path)
+    shape = Dinov2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    torch.manual_seed(0)
+    Dinov2Model(shape).save_pretrained(path)
+    edges = {"crop_size": {"height": 28, "width": 28}, "size": {"shortest_edge": 28}}
+    BitImageProcessor(**edges, image_mean=[0.53] * 3, image_std=[0.26] * 3).save_pretrained(path)
+    return str(path)
+
+
 def build(name, **options):
     part = IMAGE_ENCODERS.load(name)
+    if name == "huggingface":
+        options = {"folder": vision_folder(), "weights": "random", **options}
     return part(parse_options(part.Options, {**SMALL.get(name, {}), **options}, where=name))
 
 
@@ -254,3 +279,40 @@ def test_a_narrow_resnet_halves_once_a_stage():
     with pytest.raises(InputError, match="stages") as caught:
         build("narrow_resnet", size=100)
     assert "multiple of 16" in caught.value.hint
+
+
+def test_a_vision_folder_is_taken_as_it_comes():
+    from transformers import Dinov2Model
+
+    part = build("huggingface", weights="shipped")
+    model = Dinov2Model.from_pretrained(vision_folder(), local_files_only=True).eval()
+    assert part.preprocessing.size == 28
+    assert part.preprocessing.mean == (0.53,) * 3
+    pixels = torch.randn(2, 3, 28, 28)
+    with torch.no_grad():
+        patches = model(pixel_values=pixels).last_hidden_state[:, 1:]
+    torch.testing.assert_close(part(pixels), patches)
+    assert [stage[0] for stage in part.stages] == [
+        "network.embeddings.",
+        "network.encoder.layer.0.",
+        "network.encoder.layer.1.",
+    ]
+
+
+def test_the_cache_of_hugging_face_is_taken_as_it_is(tmp_path):
+    place = tmp_path / "models--someone--dino"
+    shutil.copytree(vision_folder(), place / "snapshots" / "abc")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+    expected = build("huggingface", weights="shipped").weights_hash()
+    assert build("huggingface", weights="shipped", folder=str(place)).weights_hash() == expected
+
+
+def test_a_folder_that_reads_no_images_is_refused(tmp_path):
+    from transformers import BertConfig, BertModel
+
+    BertModel(BertConfig(vocab_size=9, hidden_size=8, num_attention_heads=2)).save_pretrained(
+        tmp_path
+    )
+    with pytest.raises(InputError, match="bert gives no patches"):
+        build("huggingface", folder=str(tmp_path))

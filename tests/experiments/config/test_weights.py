@@ -80,6 +80,16 @@ def test_weights_that_cannot_be_read_are_told_before_a_run(
     assert "image.encoder.options.weights" in error.value.message
 
 
+@pytest.mark.parametrize("section", ["image", "text"])
+def test_a_model_folder_that_is_not_there_is_told_before_a_run(
+    section: str, tmp_path: Path
+) -> None:
+    keys = [f"{section}.encoder={{name: huggingface, options: {{folder: {tmp_path}}}}}"]
+    with pytest.raises(InputError, match="not a folder of a model") as error:
+        read_checked("demo", keys)
+    assert error.value.message.startswith(f"--set {section}.encoder=")
+
+
 def test_a_folder_with_one_file_of_weights_is_taken_as_it_is(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
     checked = read_checked("demo", (TINY, f"image.encoder.options.weights={tmp_path}"))

@@ -39,8 +39,8 @@ def train(callback: ProgressCallback, measured: dict[str, float]) -> None:
 
 
 def minutes() -> Callable[[], float]:
-    """A clock by which every look takes half a minute."""
-    now = itertools.count(0.0, 30.0)
+    """A clock by which every look takes ten seconds."""
+    now = itertools.count(0.0, 10.0)
     return lambda: next(now)
 
 
