@@ -8,7 +8,7 @@ from kg.model.graph import KnowledgeGraph
 
 __all__ = ["OWN_SCHEME", "USE", "ConceptCode", "codes_of"]
 
-USE = "For research use only: not a medical device. Made by a model and not verified by a clinician."
+USE = "For research use only: not a medical device. Made by a model, not verified by a clinician."
 
 OWN_SCHEME = "99KGDX"
 """DICOM designator of the graph's own identifiers (private designators begin with 99)."""

@@ -140,9 +140,7 @@ def _place(one: ImageMap) -> str:
 def _sides(one: ImageMap) -> str:
     """Sides of a map's box."""
     names = ("left", "top", "right", "bottom")
-    sides = ", ".join(
-        f"{name} {side:.3f}" for name, side in zip(names, one.box or (), strict=True)
-    )
+    sides = ", ".join(f"{name} {side:.3f}" for name, side in zip(names, one.box or (), strict=True))
     return f"{sides}, in shares of the picture's sides"
 
 

@@ -304,7 +304,7 @@ class _Progress:
         spent = f"; about {duration(sum(known) / self.workers)} left" if known else ""
         self.report(f"[{self.total - len(left)}/{self.total}] {job.name}: {outcome}{spent}")
 
-    def running(self, training: Iterable[_Training]) -> None:
+    def running(self, training: Iterable[Training]) -> None:
         """Report the runs that train, at most once a minute."""
         if time.monotonic() - self.told < MINUTE:
             return

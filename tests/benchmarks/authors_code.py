@@ -45,7 +45,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "functions that transformers 5 has moved or dropped are put back where the code looks: "
         "apply_chunking_to_forward, prune_linear_layer, find_pruneable_heads_and_indices (not "
         "called), get_head_mask (no mask), all_tied_weights_keys (none)",
-        "its accuracy of the best five, counted in each step, is of the best four of a batch of four",
+        "its accuracy of the best five, counted in each step, is of the four of a batch",
         "no Lightning trainer: LightningModule.trainer is None and nothing is logged",
         "torch.autograd.set_detect_anomaly, which the module switches on, is off, but in the row "
         "that says so",

@@ -67,9 +67,7 @@ def answer(tmp_path: Path) -> StudyAnswer:
     fluid = FindingAnswer(
         "ckg:pleural_effusion", "Pleural Effusion", "trained", 0.3, Certainty(0.1, True)
     )
-    hernia = FindingAnswer(
-        "ckg:hernia", "Hernia", "not_possible", None, Certainty(None, False)
-    )
+    hernia = FindingAnswer("ckg:hernia", "Hernia", "not_possible", None, Certainty(None, False))
     model = Model("run-0", "graph_fusion", "synthetic", ("image",), WEIGHTS, "cd" * 32, "0.1.0")
     shown = ShownImage(image, (60, 80))
     return StudyAnswer("study-1", (model,), (shown,), (), (heart, fluid, hernia))

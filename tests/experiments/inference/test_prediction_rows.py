@@ -10,7 +10,6 @@ from experiments.inference.predict import Predicted
 from experiments.inference.prediction_rows import prediction_rows
 from fusion.system import Prediction
 
-
 UNUSED: dict[str, Any] = {"restored": None, "cohort": None, "answered": ()}
 """What rows of a table do not need."""
 
