@@ -70,13 +70,15 @@ class _RayProcess:
     """
 
     def __init__(self, runner: Any) -> None:
-        self.runner, self.returncode = runner, None
+        self.runner = runner
+        self.returncode: int | None = None
 
     def wait(self) -> int:
         """Wait for its end; returns the exit code."""
-        self.returncode = ray.get(self.runner.wait.remote())
+        code: int = ray.get(self.runner.wait.remote())
+        self.returncode = code
         ray.kill(self.runner)
-        return int(self.returncode)
+        return code
 
     def terminate(self) -> None:
         """Ask it to stop at a checkpoint."""
