@@ -45,7 +45,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "functions that transformers 5 has moved or dropped are put back where the code looks: "
         "apply_chunking_to_forward, prune_linear_layer, find_pruneable_heads_and_indices (not "
         "called), get_head_mask (no mask), all_tied_weights_keys (none)",
-        "its accuracy of the best five, counted in each step, is of the best four of a batch of four",
+        "its accuracy of the best five, counted in each step, is of the best four studies",
         "no Lightning trainer: LightningModule.trainer is None and nothing is logged",
         "torch.autograd.set_detect_anomaly, which the module switches on, is off, but in the row "
         "that says so",
@@ -60,6 +60,8 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "convirt": (
         "weights of ClinicalBERT are not downloaded",
         "the sentence vector stays in single precision: .half() needs apex",
+        "the embeddings of BERT are frozen with its first six layers, as in the paper and here, "
+        "but in the row that says so",
         "torch.no_grad around the text projection, by which the released text tower is never "
         "trained, is taken away, but in the row that says so",
     ),
@@ -282,13 +284,21 @@ def _gloria_settings() -> SimpleNamespace:
     return one(model=one(gloria=weights, vision=vision, text=text), train=one(batch_size=4))
 
 
-def convirt(folder: Path, tokenizer: Any, pairs: Pairs, *, text_trained: bool = True) -> Side:
+def convirt(
+    folder: Path,
+    tokenizer: Any,
+    pairs: Pairs,
+    *,
+    text_trained: bool = True,
+    embeddings_trained: bool = False,
+) -> Side:
     """ConVIRT re-implemented, ResNet-50 at 224 pixels, the first six layers of BERT frozen."""
     sys.path.insert(0, str(folder / "ConVIRT-pytorch"))
     model: Any = importlib.import_module("models.model")
     objective: Any = importlib.import_module("loss.nt_xent")
     with local(model, tokenizer), contextlib.redirect_stdout(None):
         system = model.ModelCLR("resnet50", "", 512, list(range(6)), False)
+    system.bert_model.embeddings.requires_grad_(embeddings_trained)
     pool = system.mean_pooling
 
     def whole(*arguments: Any) -> Tensor:
