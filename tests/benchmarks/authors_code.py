@@ -12,7 +12,7 @@ that changed the files named); none of it is part of this project:
 - `ConVIRT-pytorch/`: edreisMD/ConVIRT-pytorch, `models/model.py`, `loss/nt_xent.py` and
   `config.yaml` (972e2647b039). The authors of ConVIRT (yuhaozhang/convirt) published lists for
   retrieval and no model.
-- `site/`: the package einops, which MGCA imports (`pip install --target site einops`).
+- `site/`: where it is not installed, the package einops, which MGCA imports (`pip install --target site einops`).
 
 `PATCHES` says what is done to each so that it runs with today's packages, without downloads.
 """
@@ -307,10 +307,10 @@ def convirt(
         return pooled  # type: ignore[no-any-return]
 
     system.mean_pooling = whole
-    if text_trained:
-        model.torch = SimpleNamespace(
-            no_grad=contextlib.nullcontext, sum=torch.sum, clamp=torch.clamp
-        )
+    with_gradients = SimpleNamespace(
+        no_grad=contextlib.nullcontext, sum=torch.sum, clamp=torch.clamp
+    )
+    model.torch = with_gradients if text_trained else torch
     criterion = objective.NTXentLoss("cpu", len(pairs.words), 0.1, True, 0.75)
     ids = {"input_ids": pairs.words, "attention_mask": pairs.mask.long()}
     ids["token_type_ids"] = torch.zeros_like(pairs.words)
