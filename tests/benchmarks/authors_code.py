@@ -12,7 +12,8 @@ that changed the files named); none of it is part of this project:
 - `ConVIRT-pytorch/`: edreisMD/ConVIRT-pytorch, `models/model.py`, `loss/nt_xent.py` and
   `config.yaml` (972e2647b039). The authors of ConVIRT (yuhaozhang/convirt) published lists for
   retrieval and no model.
-- `site/`: where it is not installed, the package einops, which MGCA imports (`pip install --target site einops`).
+- `site/`: where it is not installed, the package einops, which MGCA imports
+  (`pip install --target site einops`).
 
 `PATCHES` says what is done to each so that it runs with today's packages, without downloads.
 """
