@@ -12,7 +12,8 @@ that changed the files named); none of it is part of this project:
 - `ConVIRT-pytorch/`: edreisMD/ConVIRT-pytorch, `models/model.py`, `loss/nt_xent.py` and
   `config.yaml` (972e2647b039). The authors of ConVIRT (yuhaozhang/convirt) published lists for
   retrieval and no model.
-- `site/`: the package einops, which MGCA imports (`pip install --target site einops`).
+- `site/`: where it is not installed, the package einops, which MGCA imports
+  (`pip install --target site einops`).
 
 `PATCHES` says what is done to each so that it runs with today's packages, without downloads.
 """
@@ -45,7 +46,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "functions that transformers 5 has moved or dropped are put back where the code looks: "
         "apply_chunking_to_forward, prune_linear_layer, find_pruneable_heads_and_indices (not "
         "called), get_head_mask (no mask), all_tied_weights_keys (none)",
-        "its accuracy of the best five, counted in each step, is of the four of a batch",
+        "its accuracy of the best five, counted in each step, is of the best four studies",
         "no Lightning trainer: LightningModule.trainer is None and nothing is logged",
         "torch.autograd.set_detect_anomaly, which the module switches on, is off, but in the row "
         "that says so",
@@ -60,6 +61,8 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "convirt": (
         "weights of ClinicalBERT are not downloaded",
         "the sentence vector stays in single precision: .half() needs apex",
+        "the embeddings of BERT are frozen with its first six layers, as in the paper and here, "
+        "but in the row that says so",
         "torch.no_grad around the text projection, by which the released text tower is never "
         "trained, is taken away, but in the row that says so",
     ),
@@ -282,13 +285,21 @@ def _gloria_settings() -> SimpleNamespace:
     return one(model=one(gloria=weights, vision=vision, text=text), train=one(batch_size=4))
 
 
-def convirt(folder: Path, tokenizer: Any, pairs: Pairs, *, text_trained: bool = True) -> Side:
+def convirt(
+    folder: Path,
+    tokenizer: Any,
+    pairs: Pairs,
+    *,
+    text_trained: bool = True,
+    embeddings_trained: bool = False,
+) -> Side:
     """ConVIRT re-implemented, ResNet-50 at 224 pixels, the first six layers of BERT frozen."""
     sys.path.insert(0, str(folder / "ConVIRT-pytorch"))
     model: Any = importlib.import_module("models.model")
     objective: Any = importlib.import_module("loss.nt_xent")
     with local(model, tokenizer), contextlib.redirect_stdout(None):
         system = model.ModelCLR("resnet50", "", 512, list(range(6)), False)
+    system.bert_model.embeddings.requires_grad_(embeddings_trained)
     pool = system.mean_pooling
 
     def whole(*arguments: Any) -> Tensor:
@@ -297,10 +308,10 @@ def convirt(folder: Path, tokenizer: Any, pairs: Pairs, *, text_trained: bool = 
         return pooled  # type: ignore[no-any-return]
 
     system.mean_pooling = whole
-    if text_trained:
-        model.torch = SimpleNamespace(
-            no_grad=contextlib.nullcontext, sum=torch.sum, clamp=torch.clamp
-        )
+    with_gradients = SimpleNamespace(
+        no_grad=contextlib.nullcontext, sum=torch.sum, clamp=torch.clamp
+    )
+    model.torch = with_gradients if text_trained else torch
     criterion = objective.NTXentLoss("cpu", len(pairs.words), 0.1, True, 0.75)
     ids = {"input_ids": pairs.words, "attention_mask": pairs.mask.long()}
     ids["token_type_ids"] = torch.zeros_like(pairs.words)
