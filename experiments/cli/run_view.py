@@ -110,11 +110,16 @@ def print_record(folder: RunFolder, record: RunRecord) -> None:
 
 
 def note_end(record: RunRecord, page: Path) -> None:
-    """Print the main metric of a run that has ended, its interval and its page to stderr."""
+    """Print the main metric of a run that has ended, its interval and its page to stderr.
+
+    The mean over all findings stands beside it where it leaves out some with few positives.
+    """
     tested = record.metrics.get("test", {})
-    main = MAIN if MAIN in tested else next(iter(tested), "")
-    if main:
-        show.note(f"{main} on test {interval(tested[main])} (95% interval)")
+    main = [name for name in (MAIN, f"{MAIN}_all") if name in tested] or list(tested)[:1]
+    for name in main:
+        over = _over(name, tested[name], record, "test")
+        words = "95% interval" + (f", over {over}" if over else "")
+        show.note(f"{name} on test {interval(tested[name])} ({words})")
     for warning in record.warnings:
         show.note(f"note: {warning}")
     if page.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -81,16 +82,16 @@ def _row_remarks(
     rows: Sequence[Row], places: Places, concepts: Collection[str]
 ) -> Iterator[Remark]:
     """Mistakes of the rows, those of one kind together."""
-    mistakes = [*_tried(lambda: unique(rows, "study"))]
+    mistakes = [*_tried(partial(unique, rows, "study"))]
     for row in rows:
         for column in concepts:
-            mistakes += _tried(lambda row=row, column=column: row.label(column))
-        mistakes += _tried(lambda row=row: _not_empty(places, row))
-        mistakes += _tried(lambda row=row: list(report_of(places, row)))
-        mistakes += _tried(lambda row=row: list(dialogue_of(places, row)))
+            mistakes += _tried(partial(row.label, column))
+        mistakes += _tried(partial(_not_empty, places, row))
+        mistakes += _tried(partial(list, report_of(places, row)))
+        mistakes += _tried(partial(list, dialogue_of(places, row)))
     for _, alike in groupby(sorted(mistakes, key=_kind), key=_kind):
         first, *others = alike
-        more = [row for one in others if (row := re.search(r"row \d+", one.message))]
+        more = [told for one in others if (told := re.search(r"row \d+", one.message))]
         named = ", ".join(one[0] for one in more[:MOST])
         also = f"; also {named}" + (f" and {len(others) - MOST} more" if len(more) > MOST else "")
         yield _wrong("rows", first, also if others else "")

@@ -257,7 +257,13 @@ def labelled_studies(studies: Sequence[Study], data: DataSection) -> Sequence[St
     )
     if not kept:
         required = ", ".join(("a label", *data.require))
-        raise InputError(f"no study of {data.name} has {required}", "see `kgdx data check`")
+        counts = {"a label": sum(bool(one.stated) for one in studies)}
+        counts |= {thing: sum(map(has[thing], studies)) for thing in data.require}
+        counted = ", ".join(f"{thing} {count}" for thing, count in counts.items())
+        raise InputError(
+            f"no study of {data.name} has {required}",
+            f"of {len(studies)} studies have {counted}; data.require says what they must have",
+        )
     return kept
 
 
