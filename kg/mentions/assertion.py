@@ -10,7 +10,6 @@ one of another time, view or side says nothing of here and now (`not seen on the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -113,9 +112,7 @@ CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 """Every word of the cues."""
 
 
-def judge(
-    words: Sequence[str], mentions: Sequence[Mention], *, spoken: bool = False
-) -> list[Judgement]:
+def judge(words: list[str], mentions: list[Mention], *, spoken: bool = False) -> list[Judgement]:
     """Assertions of the mentions of a sentence, written or spoken, in order."""
     masked = _masked(words, mentions)
     cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
@@ -140,7 +137,7 @@ def judge(
     return _with_own_doubt(words, mentions, judged)
 
 
-def _masked(words: Sequence[str], mentions: Sequence[Mention]) -> list[str]:
+def _masked(words: list[str], mentions: list[Mention]) -> list[str]:
     """The words with signs in the place of mentions that assert nothing, years and numbers."""
     masked = [_SIGNS[word] for word in words]
     for start, end, _, asserts, _, _ in mentions:
@@ -160,7 +157,7 @@ _SIGNS = Forms(_sign)
 
 
 def _with_own_doubt(
-    words: Sequence[str], mentions: Sequence[Mention], judged: list[Judgement]
+    words: list[str], mentions: list[Mention], judged: list[Judgement]
 ) -> list[Judgement]:
     """Two plain mentions joined by `or` are two readings of one thing (`atelectasis or scar`).
 
@@ -187,12 +184,12 @@ def _with_own_doubt(
 def _act(
     found: Match[Cues],
     clauses: Clauses,
-    mentions: Sequence[Mention],
+    mentions: list[Mention],
     effects: list[dict[Effect, str]],
 ) -> None:
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
     acted = False
-    for cue in found.meaning:
+    for cue in found.meaning.all:
         if cue.effect in ("ends", "ignored"):
             continue
         reached: list[int] = []
@@ -207,9 +204,7 @@ def _act(
                 acted = True
 
 
-def _ahead(
-    found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]
-) -> list[int]:
+def _ahead(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: list[Mention]) -> list[int]:
     """Places of the mentions a cue acts on to its right."""
     start, end = scope_ahead(found, cue, clauses)
     reached = _within(mentions, start, end)
@@ -233,7 +228,7 @@ def _ahead(
     return kept
 
 
-def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]) -> list[int]:
+def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: list[Mention]) -> list[int]:
     """Places of the mentions a cue acts on to its left."""
     after = clauses.words[found.end : found.end + 1]
     if cue.side == "last" and after and after[0] not in LAST_BEFORE:
@@ -242,7 +237,7 @@ def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Men
     return reached[-1:] if cue.effect == "alternative" else reached
 
 
-def _within(mentions: Sequence[Mention], low: int, high: int) -> list[int]:
+def _within(mentions: list[Mention], low: int, high: int) -> list[int]:
     """Places of the mentions that lie within tokens `[low, high)`."""
     return [
         place
@@ -262,7 +257,7 @@ def _strongest(effects: dict[Effect, str], mention: Mention) -> Judgement:
     return Judgement(_ASSERTS[effect], effects[effect])
 
 
-def clause_spans(words: Sequence[str]) -> list[tuple[int, int]]:
+def clause_spans(words: list[str]) -> list[tuple[int, int]]:
     """Token spans `[first, last)` of the clauses of a sentence, in order."""
     starts = {0, len(words)} | clause_starts(words)
     starts |= {

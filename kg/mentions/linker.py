@@ -9,7 +9,6 @@ answer one each. In a report a question is uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
 
 from kg.mentions.abbreviations import spelled_out
@@ -114,6 +113,9 @@ class MentionLinker:
         self._modifiers = ModifierReader(graph)
         self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(lexicon(graph, left_out=left_out))
+        # most runs never read a dialogue or Spanish
+        self._spoken: _Vocabulary | None = None
+        self._spanish: SpanishReader | None = None
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
         self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
         self._read_before: Memory[tuple[str, Setting], list[_Understood]] = Memory(REMEMBERED)
@@ -154,6 +156,8 @@ class MentionLinker:
         """Statements of a report's section; reports repeat sentences, so they are remembered."""
         part = passage.name
         if passage.language == SPANISH:
+            if self._spanish is None:
+                self._spanish = SpanishReader(self._graph.index, self._left_out)
             return self._spanish.statements(place, part, passage.text)
         setting: Setting = "past" if part == "comparison" else "report"
         remembered, statements = self._read_before, list[Statement]()
@@ -181,15 +185,15 @@ class MentionLinker:
             found += _in_characters(understood, [(token.start, token.end) for token in tokens])
         return found
 
-    @cached_property
-    def _spanish(self) -> SpanishReader:
-        """Reader of Spanish; most runs never need it."""
-        return SpanishReader(self._graph.index, self._left_out)
-
-    @cached_property
-    def _spoken(self) -> _Vocabulary:
-        """The vocabulary of dialogues; most runs never read one."""
-        return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
+    def _vocabulary_of(self, setting: Setting) -> _Vocabulary:
+        """The vocabulary of reports or of dialogues."""
+        if setting in WRITTEN:
+            return self._written
+        if self._spoken is None:
+            self._spoken = self._vocabulary(
+                lexicon(self._graph, left_out=self._left_out, spoken=True)
+            )
+        return self._spoken
 
     def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
         known = self._modifiers.vocabulary | DICTATED
@@ -205,14 +209,14 @@ class MentionLinker:
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
         setting = _setting(sentence)
-        vocabulary = self._written if setting in WRITTEN else self._spoken
-        words = vocabulary.speller.mend_all(token.word for token in sentence.tokens)
+        speller = self._vocabulary_of(setting).speller
+        words = speller.mend_all(token.word for token in sentence.tokens)
         return [_statement(sentence, one) for one in self._understand(words, setting)]
 
     def _understand(self, words: list[str], setting: Setting) -> list[_Understood]:
         """Statements of the words of a sentence, in tokens."""
         spoken = setting not in WRITTEN
-        phrases = (self._spoken if spoken else self._written).phrases
+        phrases = self._vocabulary_of(setting).phrases
         words = spelled_out(words)
         matches = with_shared_words(words, phrases.find(words), phrases)
         matches = with_denied_words(words, matches, phrases, self._chronic)
@@ -236,7 +240,7 @@ class MentionLinker:
         return found
 
     def _with_exposures(
-        self, words: Sequence[str], named: Sequence[Match[Entry]]
+        self, words: list[str], named: Sequence[Match[Entry]]
     ) -> list[Match[Entry]]:
         """Phrases and exposures in a sentence of a dialogue; an exposure swallows what it names."""
         told = [
@@ -256,7 +260,7 @@ class MentionLinker:
         kind = self._graph.concept(concepts[0]).kind if concepts else ""
         return Heard(match.start, match.end, concepts, kind)
 
-    def _with_normal(self, words: Sequence[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
+    def _with_normal(self, words: list[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
         """The matches with the structures a report's sentence calls normal."""
         found = [
             Match(Entry(denied.meaning, "absent"), denied.start, denied.end)
@@ -296,9 +300,7 @@ def _in_characters(
     ]
 
 
-def _without_repeated_fields(
-    words: Sequence[str], matches: list[Match[Entry]]
-) -> list[Match[Entry]]:
+def _without_repeated_fields(words: list[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
     """The matches without a field's name whose field says it again (`Edema: no edema`)."""
     if ":" not in words:
         return matches

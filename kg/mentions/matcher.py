@@ -60,7 +60,7 @@ class Matcher(Generic[Meaning]):
     def __len__(self) -> int:
         return self._size
 
-    def find(self, tokens: Sequence[str]) -> list[Match[Meaning]]:
+    def find(self, tokens: list[str]) -> list[Match[Meaning]]:
         """Matches from left to right, each the longest at its place, none overlapping."""
         root, fillers = self._root, self._fillers
         if root.keys().isdisjoint(tokens):
@@ -95,7 +95,7 @@ class Matcher(Generic[Meaning]):
             self._size += 1
 
     def _longest(
-        self, tokens: Sequence[str], start: int, node: dict[str, object]
+        self, tokens: list[str], start: int, node: dict[str, object]
     ) -> Match[Meaning] | None:
         """The longest phrase that starts here; a filler may be part of it or passed over.
 

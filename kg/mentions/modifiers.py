@@ -76,7 +76,7 @@ class ModifierReader:
         self._matcher = Matcher([*own, *named])
         self.vocabulary = self._matcher.vocabulary
 
-    def read(self, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
+    def read(self, tokens: list[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
         """Modifiers of each mention of a sentence, given as token spans in order."""
         found = self._matcher.find(tokens)
         if not found:
@@ -96,7 +96,7 @@ class ModifierReader:
 Facts = tuple[tuple[str, str], ...]
 
 
-def _low(tokens: Sequence[str], start: int, lowest: int) -> int:
+def _low(tokens: list[str], start: int, lowest: int) -> int:
     lowest = max(lowest, start - BEFORE)
     place = start
     while place > lowest and tokens[place - 1] not in ENDS:
@@ -104,7 +104,7 @@ def _low(tokens: Sequence[str], start: int, lowest: int) -> int:
     return place
 
 
-def _high(tokens: Sequence[str], end: int, highest: int) -> int:
+def _high(tokens: list[str], end: int, highest: int) -> int:
     highest = min(highest, end + AFTER)
     if end >= highest or tokens[end] not in PLACES:
         return end

@@ -11,7 +11,6 @@ calcification in the nodule`, `no mass to explain the effusion`), unless it is a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -141,13 +140,13 @@ NOUN_PHRASE = 7
 class Clauses(NamedTuple):
     """A sentence as written and with masked mentions, where clauses end and cues open scopes."""
 
-    written: Sequence[str]
-    words: Sequence[str]
-    stops: Sequence[int]
+    written: list[str]
+    words: list[str]
+    stops: list[int]
     openings: set[int]
 
 
-def clause_starts(words: Sequence[str]) -> set[int]:
+def clause_starts(words: list[str]) -> set[int]:
     """Positions where a comma opens a clause with a verb of its own (in Chinese, any comma).
 
     A verb that only closes a list (`no effusion, pneumothorax or mass is seen`) opens one where
@@ -219,7 +218,7 @@ def _asserts(place: int, end: int, clauses: Clauses) -> bool:
     )
 
 
-def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
+def _reach(words: list[str], start: int, end: int, reach: int) -> int:
     """End of a short reach; a mention that begins within it counts as a whole."""
     if end - start <= reach:
         return end
@@ -248,7 +247,7 @@ def scope_back(found: Match[Cues], cue: Cue, clauses: Clauses) -> int:
     return place
 
 
-def _list_start(words: Sequence[str], end: int) -> int:
+def _list_start(words: list[str], end: int) -> int:
     """Start of the list that ends at `end`: a comma before which none is joined ends it."""
     joined = False
     for place in range(end - 1, -1, -1):
@@ -258,12 +257,12 @@ def _list_start(words: Sequence[str], end: int) -> int:
     return 0
 
 
-def _closes(segment: Sequence[str]) -> bool:
+def _closes(segment: list[str]) -> bool:
     """True if a verb closes a list here (`... is seen`)."""
     return any(one in VERBS and after in SEEN for one, after in pairwise(segment))
 
 
-def _is_clause(segment: Sequence[str]) -> bool:
+def _is_clause(segment: list[str]) -> bool:
     if not segment or segment[0] in ("or", "nor"):
         return False
     if segment[0] in SUBJECTS:
@@ -275,7 +274,7 @@ def _is_clause(segment: Sequence[str]) -> bool:
     )
 
 
-def of_another(words: Sequence[str], start: int, mention: int) -> bool:
+def of_another(words: list[str], start: int, mention: int) -> bool:
     """True if a mention is only the site or cause of another denied noun.
 
     Args:
@@ -292,7 +291,7 @@ def of_another(words: Sequence[str], start: int, mention: int) -> bool:
     return False
 
 
-def _parts(words: Sequence[str], place: int, mention: int) -> bool:
+def _parts(words: list[str], place: int, mention: int) -> bool:
     """True if the preposition here separates the mention from the noun before it."""
     head = words[place - 1]
     if words[place] == "to":

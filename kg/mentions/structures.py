@@ -8,7 +8,7 @@ of the lexicon covers the structure (`the heart is enlarged`), nothing is said h
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from functools import cache
 
 from kg.mentions.matcher import Match, Matcher
@@ -105,7 +105,7 @@ class StructureReader:
         self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
-    def read(self, tokens: Sequence[str]) -> list[Match[tuple[str, ...]]]:
+    def read(self, tokens: list[str]) -> list[Match[tuple[str, ...]]]:
         """Structures a sentence calls normal, each with the concepts that denies."""
         normal = self._normal.find(tokens)
         if not normal:
@@ -120,7 +120,7 @@ class StructureReader:
 
 
 def _joined(
-    tokens: Sequence[str],
+    tokens: list[str],
     structure: Match[tuple[str, ...]],
     normal: Match[bool],
     inside: Container[int],
@@ -140,7 +140,7 @@ def _joined(
     )
 
 
-def _predicate(tokens: Sequence[str], place: int) -> bool:
+def _predicate(tokens: list[str], place: int) -> bool:
     """True if the word at a position refers to the words before it (`lungs are clear and ...`)."""
     while place > 0 and tokens[place - 1] in PASSED:
         place -= 1
