@@ -43,6 +43,8 @@ _ASSERTS: dict[Effect, Assertion | None] = {
 }
 """Assertion of each effect, the weakest first."""
 
+_new = tuple.__new__
+
 _STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
 
 
@@ -112,6 +114,12 @@ CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 """Every word of the cues."""
 
 
+def bears_on_mentions(word: str) -> bool:
+    """True if a word may begin a cue or makes mentions doubtful; without any all are present."""
+    sign = _SIGNS[word]
+    return _CUES.opens(sign) or _SPOKEN_CUES.opens(sign) or word in DOUBTED
+
+
 def judge(words: list[str], mentions: list[Mention], *, spoken: bool = False) -> list[Judgement]:
     """Assertions of the mentions of a sentence, written or spoken, in order."""
     masked = _masked(words, mentions)
@@ -131,8 +139,8 @@ def judge(words: list[str], mentions: list[Mention], *, spoken: bool = False) ->
             if found.meaning.acts:
                 _act(found, clauses, mentions, effects)
     judged = [
-        _strongest(effect, mention) if effect or mention.denied else PLAIN
-        for effect, mention in zip(effects, mentions, strict=True)
+        _strongest(effects[place], mention) if effects[place] or mention.denied else PLAIN
+        for place, mention in enumerate(mentions)
     ]
     return _with_own_doubt(words, mentions, judged)
 
@@ -254,7 +262,7 @@ def _strongest(effects: dict[Effect, str], mention: Mention) -> Judgement:
     if not effects:
         return PLAIN
     effect = max(effects, key=_STRENGTH.__getitem__)
-    return Judgement(_ASSERTS[effect], effects[effect])
+    return _new(Judgement, (_ASSERTS[effect], effects[effect]))
 
 
 def clause_spans(words: list[str]) -> list[tuple[int, int]]:

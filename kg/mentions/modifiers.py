@@ -8,13 +8,13 @@ other mention stands between. What stands before the first of a list counts for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from kg.mentions.matcher import Matcher
+from kg.mentions.memory import Memory
 from kg.mentions.own_tables import table_rows
-from kg.mentions.tokens import words
+from kg.mentions.tokens import Span, words
 from kg.model.graph import KnowledgeGraph
 
 BEFORE, AFTER = 6, 12
@@ -34,6 +34,9 @@ ENDS = frozenset(
 )
 """Tokens no modifier reaches across."""
 
+
+REMEMBERED = 4096
+"""Number of sets of modifiers remembered with what they say together."""
 
 KINDS = ("site", "side", "severity", "change")
 """Columns of the table."""
@@ -75,21 +78,33 @@ class ModifierReader:
         own = [(tokens, facts) for tokens, facts in _own() if _known(facts, graph)]
         self._matcher = Matcher([*own, *named])
         self.vocabulary = self._matcher.vocabulary
+        self._made_before: Memory[tuple[Facts, ...], Modifiers] = Memory(REMEMBERED)
 
-    def read(self, tokens: list[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
+    def opens(self, word: str) -> bool:
+        """True if a phrase of a modifier begins with a word."""
+        return self._matcher.opens(word)
+
+    def read(self, tokens: list[str], spans: list[Span]) -> list[Modifiers]:
         """Modifiers of each mention of a sentence, given as token spans in order."""
         found = self._matcher.find(tokens)
         if not found:
             return [NOTHING] * len(spans)
         made, lowest = [], 0
         first_found, last_found = found[0].start, found[-1].end
-        highest = [*[start for start, _ in spans[1:]], len(tokens)]
-        for (start, end), last in zip(spans, highest, strict=True):
+        for place, (start, end) in enumerate(spans, 1):
+            last = spans[place][0] if place < len(spans) else len(tokens)
             low = _low(tokens, start, lowest) if first_found < start else start
             high = _high(tokens, end, last) if last_found > end else end
             facts = tuple([said for said, first, stop in found if low <= first and stop <= high])
-            made.append(_collect(facts) if facts else NOTHING)
+            made.append(self._collected(facts) if facts else NOTHING)
             lowest = end
+        return made
+
+    def _collected(self, facts: tuple[Facts, ...]) -> Modifiers:
+        made = self._made_before.get(facts)
+        if made is None:
+            made = _collect(facts)
+            self._made_before.keep(facts, made)
         return made
 
 
@@ -114,7 +129,6 @@ def _high(tokens: list[str], end: int, highest: int) -> int:
     return place
 
 
-@lru_cache(maxsize=4096)
 def _collect(found: tuple[Facts, ...]) -> Modifiers:
     sites: dict[str, None] = {}
     said: dict[str, list[str]] = {}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
-from typing import NamedTuple
 
 from kg.mentions.cues import FAR, FILLERS, NUMBER, Cue, Cues
 from kg.mentions.matcher import Match
@@ -137,13 +136,21 @@ NOUN_PHRASE = 7
 """Most words between a preposition and the mention it governs."""
 
 
-class Clauses(NamedTuple):
-    """A sentence as written and with masked mentions, where clauses end and cues open scopes."""
+class Clauses:
+    """A sentence with its clauses.
 
-    written: list[str]
-    words: list[str]
-    stops: list[int]
-    openings: set[int]
+    Args:
+        written: Its words.
+        words: The same with masked mentions.
+        stops: Where clauses end, in order.
+        openings: Where cues open scopes.
+    """
+
+    def __init__(
+        self, written: list[str], words: list[str], stops: list[int], openings: set[int]
+    ) -> None:
+        self.written, self.words = written, words
+        self.stops, self.openings = stops, openings
 
 
 def clause_starts(words: list[str]) -> set[int]:
@@ -175,15 +182,16 @@ def scope_ahead(found: Match[Cues], cue: Cue, clauses: Clauses) -> tuple[int, in
     after = bisect_left(stops, start + (start > found.end))
     end = stops[after] if after < len(stops) else len(words)
     if cue.side != "list":
-        ends = (at for at in range(start, end) if words[at] in BREAKS)
-        end = next((at for at in ends if _ends_scope(at, (start, end), cue, clauses)), end)
+        for at in range(start, end):
+            if words[at] in BREAKS and _ends_scope(at, start, end, cue, clauses):
+                end = at
+                break
     return start, _reach(words, start, end, cue.reach)
 
 
-def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) -> bool:
-    """True if a scope ends at the comma or `and` here."""
-    start, end = scope
-    _, words, _, openings = clauses
+def _ends_scope(place: int, start: int, end: int, cue: Cue, clauses: Clauses) -> bool:
+    """True if the scope `[start, end)` ends at the comma or `and` here."""
+    words, openings = clauses.words, clauses.openings
     if words[place] not in COMMAS:
         joins = words[place] == "and" or words[place - 1 : place + 1] == ["well", "as"]
         return joins and _opens_phrase(place, end, cue, clauses)
@@ -196,7 +204,7 @@ def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) 
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
     """True if a present finding, and no further item of a denied list, follows a comma or `and`."""
-    _, words, _, openings = clauses
+    words, openings = clauses.words, clauses.openings
     if cue.effect != "absent" or place + 1 >= end or not _asserts(place + 1, end, clauses):
         return False
     last = next(
@@ -210,7 +218,7 @@ def _asserts(place: int, end: int, clauses: Clauses) -> bool:
 
     What is said of a structure after its name is there, unlike the next item of a list.
     """
-    written, words, _, _ = clauses
+    written, words = clauses.written, clauses.words
     return words[place] == NUMBER or any(
         written[at] in ASSERTING
         and (at == place or at + 1 == end or words[at + 1] in LAST_OF_PHRASE)
@@ -230,7 +238,7 @@ def _reach(words: list[str], start: int, end: int, reach: int) -> int:
 
 def scope_back(found: Match[Cues], cue: Cue, clauses: Clauses) -> int:
     """First token a cue acts on to its left: back to its clause or to another clause's verb."""
-    _, words, stops, _ = clauses
+    words, stops = clauses.words, clauses.stops
     place = found.start
     while place > 0 and words[place - 1] in _PASSED_BACK:
         place -= 1

@@ -105,6 +105,10 @@ class StructureReader:
         self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
+    def opens(self, word: str) -> bool:
+        """True if a phrase for normal begins with a word."""
+        return self._normal.opens(word)
+
     def read(self, tokens: list[str]) -> list[Match[tuple[str, ...]]]:
         """Structures a sentence calls normal, each with the concepts that denies."""
         normal = self._normal.find(tokens)
