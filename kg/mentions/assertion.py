@@ -115,7 +115,7 @@ CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 
 
 def bears_on_mentions(word: str) -> bool:
-    """True if a word may begin a cue or makes mentions doubtful; without any all are present."""
+    """True if a word may begin a cue or make a mention doubtful; without any, all are present."""
     sign = _SIGNS[word]
     return _CUES.opens(sign) or _SPOKEN_CUES.opens(sign) or word in DOUBTED
 

@@ -91,7 +91,7 @@ class MentionLinker:
         self._modifiers = ModifierReader(graph)
         self._structures = StructureReader(graph.index)
         self._written = self._vocabulary(spoken=False)
-        # most runs never read a dialogue or Spanish
+        # made when one is read, which most runs never do; a compiled class has no cached_property
         self._spoken: Vocabulary | None = None
         self._spanish: SpanishReader | None = None
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)

@@ -192,6 +192,7 @@ def runs_of(make: Callable[[str], str], hint: Callable[[str], int]) -> Forms[Run
     forms = Forms(make)
 
     def run(written: str) -> Run:
+        # most are one word
         if written.isascii() and written.isalpha():
             word = forms[written]
             return (word,), ((0, len(written)),), hint(word)
