@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, standing
@@ -43,7 +43,7 @@ _ASSERTS: dict[Effect, Assertion | None] = {
 }
 """Assertion of each effect, the weakest first."""
 
-_new = tuple.__new__
+_new: Final = tuple.__new__
 
 _STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
 
@@ -55,14 +55,14 @@ class Judgement(NamedTuple):
     rule: str
 
 
-PLAIN = Judgement("present", "plain")
+PLAIN: Final = Judgement("present", "plain")
 
-APART = COMMAS | {"with", "without"}
+APART: Final = COMMAS | {"with", "without"}
 """Words between two mentions that are not two readings of one thing."""
 
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
-LAST_BEFORE = COMMAS | {
+LAST_BEFORE: Final = COMMAS | {
     ITEM,
     ".",
     ";",
@@ -79,10 +79,10 @@ LAST_BEFORE = COMMAS | {
 }
 """Words that may follow a cue that is the last of its clause."""
 
-DOUBTED = frozenset({"borderline", "or"})
+DOUBTED: Final = frozenset({"borderline", "or"})
 """Words that make a mention doubtful without being a cue."""
 
-ALTERNATIVE_GAP = 5
+ALTERNATIVE_GAP: Final = 5
 """Most tokens between two mentions that are two readings of one thing."""
 
 
@@ -107,10 +107,10 @@ class Mention(NamedTuple):
     denied: bool = False
 
 
-_CUES = cue_matcher("written_cues.tsv", "cues.tsv")
-_SPOKEN_CUES = cue_matcher("spoken_cues.tsv", "cues.tsv")
+_CUES: Final = cue_matcher("written_cues.tsv", "cues.tsv")
+_SPOKEN_CUES: Final = cue_matcher("spoken_cues.tsv", "cues.tsv")
 
-CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
+CUE_WORDS: Final = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 """Every word of the cues."""
 
 
@@ -161,7 +161,7 @@ def _sign(word: str) -> str:
     return YEAR if _YEAR.fullmatch(word) else NUMBER
 
 
-_SIGNS = Forms(_sign)
+_SIGNS: Final = Forms(_sign)
 
 
 def _with_own_doubt(

@@ -7,11 +7,12 @@ phrase before it, or the last words of the phrase after it, where that makes a p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from kg.mentions.lexicon import Entry
 from kg.mentions.matcher import Match, Matcher
 
-JOINING = frozenset({"or", "and", "nor", "/", "versus", "vs"})
+JOINING: Final = frozenset({"or", "and", "nor", "/", "versus", "vs"})
 
 
 def with_shared_words(

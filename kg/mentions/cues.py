@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from typing import Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
 from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
@@ -41,16 +41,16 @@ Effect = Literal[
 ]
 Side = Literal["before", "after", "both", "list", "first", "answer", "last"]
 
-AHEAD = frozenset({"before", "list", "first"})
+AHEAD: Final = frozenset({"before", "list", "first"})
 """Sides of the cues that act ahead alone."""
 
-FAR = 1000
+FAR: Final = 1000
 """Reach of a cue that acts up to the end of its clause."""
 
 YEAR, NUMBER = "<year>", "<number>"
 """Placeholders of a year and of another number in the search for cues."""
 
-FILLERS = frozenset(
+FILLERS: Final = frozenset(
     {
         *("definitely", "clearly", "readily", "reliably", "confidently", "safely", "entirely"),
         *("completely", "fully", "totally", "definitively", "absolutely", "both", "now", "since"),

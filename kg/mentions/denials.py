@@ -8,6 +8,8 @@ another time, view or side than the mention's denies nothing (`not seen on the p
 
 from __future__ import annotations
 
+from typing import Final
+
 from kg.mentions.cues import FAR, YEAR, Cue, Cues
 from kg.mentions.matcher import Match
 from kg.mentions.scope import BESIDE, COMMAS, MENTION
@@ -18,13 +20,15 @@ Found = Match[Cues]
 LEFT_OPEN = Cues((Cue("open", "both", FAR),))
 """What a word of exclusion is that is denied."""
 
-CLOSING = COMMAS | {ITEM, ";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
+CLOSING: Final = COMMAS | {ITEM, ";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
 """Marks after which a field of a form is over."""
 
-BETWEEN = frozenset({"is", "are", "was", "been", "entirely", "completely", "really", "of", "clear"})
+BETWEEN: Final = frozenset(
+    {"is", "are", "was", "been", "entirely", "completely", "really", "of", "clear"}
+)
 """Words that may stand between a negation and the negation it denies."""
 
-DENIALS = frozenset(
+DENIALS: Final = frozenset(
     {
         *("not", "no", "cannot", "can't", "couldn't", "unable", "impossible", "difficult", "hard"),
         *("neither", "never", "nor", "without", "nothing", "insufficient", "inadequate", "hardly"),
@@ -32,13 +36,15 @@ DENIALS = frozenset(
 )
 """Words that deny a word of exclusion after them."""
 
-DENIED_WITHIN = 8
+DENIED_WITHIN: Final = 8
 """Most words between them."""
 
-PAST = frozenset({"previously", "before", "earlier", "yesterday", "initially", "formerly", "then"})
+PAST: Final = frozenset(
+    {"previously", "before", "earlier", "yesterday", "initially", "formerly", "then"}
+)
 """Words that put a denial into the past."""
 
-PAST_STUDIES = frozenset(
+PAST_STUDIES: Final = frozenset(
     {
         *("prior", "previous", "earlier", "initial", "comparison", "last", "old", "preceding"),
         *("first", "yesterday", YEAR),
@@ -46,12 +52,14 @@ PAST_STUDIES = frozenset(
 )
 """Names of an earlier study."""
 
-PLACES = ("on", "in", "at", "during", "by")
+PLACES: Final = ("on", "in", "at", "during", "by")
 
-VIEWS = frozenset({"frontal", "lateral", "pa", "ap", "ct", "mri", "radiograph", "ultrasound"})
-SIDES = frozenset({"left", "right"})
+VIEWS: Final = frozenset(
+    {"frontal", "lateral", "pa", "ap", "ct", "mri", "radiograph", "ultrasound"}
+)
+SIDES: Final = frozenset({"left", "right"})
 
-NEAR = 5
+NEAR: Final = 5
 """Words after a denial that may say where or when it holds."""
 
 

@@ -8,12 +8,13 @@ person somebody is (`non-smoker`), which then states nothing.
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Final
 
 from kg.mentions.coordination import whole
 from kg.mentions.lexicon import NEGATED, Entry
 from kg.mentions.matcher import Match, Matcher
 
-DENYING = NEGATED | {"non"}
+DENYING: Final = NEGATED | {"non"}
 
 
 def with_denied_words(

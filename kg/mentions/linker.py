@@ -9,7 +9,7 @@ answer one each. In a report a question is uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
@@ -31,13 +31,13 @@ from kg.mentions.tokens import Span, Token, pieces, plain_sentence, sentences
 from kg.mentions.vocabulary import CUE, DENIES, JOINS, MODIFIER, NAME, NORMAL, SHORT, Vocabulary
 from kg.model.graph import KnowledgeGraph
 
-LANGUAGES = frozenset({"en", "zh"})
+LANGUAGES: Final = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""
 
-SPANISH = "es"
+SPANISH: Final = "es"
 """Language of reports alone: a Spanish turn of a dialogue states nothing."""
 
-CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
+CHRONIC_KINDS: Final = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
 
 
@@ -67,7 +67,7 @@ where `asks` is a question the patient is to answer."""
 WRITTEN: frozenset[Setting] = frozenset({"report", "past"})
 """Settings of reports."""
 
-_new = tuple.__new__
+_new: Final = tuple.__new__
 
 
 class _Sentence(NamedTuple):

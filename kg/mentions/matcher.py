@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from sys import intern
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 Meaning = TypeVar("Meaning")
 
-FILLERS = frozenset(
+FILLERS: Final = frozenset(
     {
         *("the", "a", "an", "is", "are", "was", "be", "been", "of", "in", "appear", "appears"),
         *("mild", "mildly", "moderate", "moderately", "marked", "markedly", "severe", "severely"),
@@ -20,11 +20,11 @@ FILLERS = frozenset(
 )
 """Words that may stand between the words of a phrase (`the heart is mildly enlarged`)."""
 
-MAX_FILLERS = 4
+MAX_FILLERS: Final = 4
 """Largest number of them that a match may skip."""
 
-_END = ""
-_new = tuple.__new__
+_END: Final = ""
+_new: Final = tuple.__new__
 
 
 class Match(NamedTuple, Generic[Meaning]):

@@ -9,7 +9,7 @@ other mention stands between. What stands before the first of a list counts for 
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kg.mentions.matcher import Matcher
 from kg.mentions.memory import Memory
@@ -20,7 +20,7 @@ from kg.model.graph import KnowledgeGraph
 BEFORE, AFTER = 6, 12
 """Number of tokens read before and after a mention."""
 
-PLACES = frozenset(
+PLACES: Final = frozenset(
     {
         *("in", "at", "within", "of", "involving", "along", "throughout", "over", "overlying"),
         *("on", "near", "adjacent", "to", "bilaterally", "is", "are", "has", "have", "which"),
@@ -29,7 +29,7 @@ PLACES = frozenset(
 )
 """Words that carry a place or a state on to the mention before them."""
 
-ENDS = frozenset(
+ENDS: Final = frozenset(
     {",", ";", ".", "\uff0c", "\u3002", "\uff1b", "and", "or", "but", "with", "without"}
 )
 """Tokens no modifier reaches across."""
@@ -38,7 +38,7 @@ ENDS = frozenset(
 REMEMBERED = 4096
 """Number of sets of modifiers remembered with what they say together."""
 
-KINDS = ("site", "side", "severity", "change")
+KINDS: Final = ("site", "side", "severity", "change")
 """Columns of the table."""
 
 
@@ -58,7 +58,7 @@ class Modifiers(NamedTuple):
     change: str = ""
 
 
-NOTHING = Modifiers()
+NOTHING: Final = Modifiers()
 
 
 class ModifierReader:

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
+from typing import Final
 
 from kg.mentions.cues import FAR, FILLERS, NUMBER, Cue, Cues
 from kg.mentions.matcher import Match
 
-MENTION = "\0"
+MENTION: Final = "\0"
 """Stands for each token of a mention in a sentence."""
 
-VERBS = frozenset(
+VERBS: Final = frozenset(
     {
         *("is", "are", "was", "were", "am", "has", "have", "had", "been", "there", "i"),
         *("remain", "appear", "show", "demonstrate", "persist", "measure", "project", "contain"),
@@ -28,7 +29,7 @@ VERBS = frozenset(
 )
 """Words that make the words after a comma a clause of its own."""
 
-SEEN = frozenset(
+SEEN: Final = frozenset(
     {
         *("seen", "identified", "noted", "present", "visualized", "appreciated", "detected"),
         *("shown", "evident", "demonstrated", "observed", "suspected", "visible", "apparent"),
@@ -37,26 +38,26 @@ SEEN = frozenset(
 )
 """Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""
 
-GONE = frozenset({"cleared", "resolved"})
+GONE: Final = frozenset({"cleared", "resolved"})
 """The same where the last item of the list is joined by `and`."""
 
-HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
+HEDGES: Final = frozenset({"uncertain", "open", "exclude", "probable", "history"})
 """Effects that end at a comma after which no `or` follows."""
 
-ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
-JOINS = ALTERNATIVES | {"and"}
-COMMAS = frozenset({",", "\uff0c"})
-BREAKS = COMMAS | {"and", "as"}
+ALTERNATIVES: Final = frozenset({"or", "versus", "vs", "nor"})
+JOINS: Final = ALTERNATIVES | {"and"}
+COMMAS: Final = frozenset({",", "\uff0c"})
+BREAKS: Final = COMMAS | {"and", "as"}
 
-BESIDE = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
+BESIDE: Final = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
 """Marks that do not part a cue from what they stand between (`Pneumothorax: none`)."""
 
-_PASSED_BACK = VERBS | BESIDE | FILLERS
+_PASSED_BACK: Final = VERBS | BESIDE | FILLERS
 
-SUBJECTS = frozenset({"patient", "pt", "he", "she", "i"})
+SUBJECTS: Final = frozenset({"patient", "pt", "he", "she", "i"})
 """Words after a comma that begin a clause of their own."""
 
-ASSERTING = frozenset(
+ASSERTING: Final = frozenset(
     {
         *("a", "an", "small", "tiny", "trace", "mild", "minimal", "moderate", "severe", "large"),
         *("stable", "unchanged", "persistent", "persisting", "old", "chronic", "healed", "healing"),
@@ -71,13 +72,13 @@ ASSERTING = frozenset(
 )
 """Words that open a noun phrase of what is there after a denied one."""
 
-POSTPOSED = 3
+POSTPOSED: Final = 3
 """Most words of a phrase that ends in one of them (`cardiac silhouette enlarged`)."""
 
-LAST_OF_PHRASE = COMMAS | {".", ";", "and"}
+LAST_OF_PHRASE: Final = COMMAS | {".", ";", "and"}
 """Words before which one of them ends its phrase."""
 
-PREPOSITIONS = frozenset(
+PREPOSITIONS: Final = frozenset(
     {
         *("in", "within", "inside", "from", "for", "on", "despite", "after", "following"),
         *("beneath", "behind", "near", "around", "by", "at", "during", "through", "of", "to"),
@@ -85,7 +86,7 @@ PREPOSITIONS = frozenset(
     }
 )
 
-STANDING_FOR = frozenset(
+STANDING_FOR: Final = frozenset(
     {
         *("evidence", "sign", "finding", "indication", "suggestion", "suspicion", "concern"),
         *("feature", "suspicious", "concerning", "worrisome", "history", "test", "negative"),
@@ -94,7 +95,7 @@ STANDING_FOR = frozenset(
 )
 """Nouns and adjectives that are denied for the sake of what follows them (`no concern for`)."""
 
-HAPPENING = frozenset(
+HAPPENING: Final = frozenset(
     {
         *("change", "difference", "variation", "increase", "decrease", "growth", "enlargement"),
         *("reduction", "progression", "regression", "improvement", "worsening", "expansion"),
@@ -116,7 +117,7 @@ HAPPENING = frozenset(
 )
 """Nouns of what may happen to a thing, which their denial leaves there (`no growth of`)."""
 
-SUGGESTING = frozenset(
+SUGGESTING: Final = frozenset(
     {
         *("suggest", "indicate", "support", "confirm", "diagnose", "represent", "reflect", "imply"),
         "raise",
@@ -124,7 +125,7 @@ SUGGESTING = frozenset(
 )
 """Verbs after `no finding to` that name what is denied."""
 
-NAMING = frozenset(
+NAMING: Final = frozenset(
     {
         *("such", "as", "like", "including", "eg", "with", "that", "which", "suggesting"),
         *("suggestive", "indicating", "representing", "indicative", "is", "are", "was", "were"),
@@ -132,7 +133,7 @@ NAMING = frozenset(
 )
 """Words no preposition before them governs across (`no mass in the lung such as a cancer`)."""
 
-NOUN_PHRASE = 7
+NOUN_PHRASE: Final = 7
 """Most words between a preposition and the mention it governs."""
 
 

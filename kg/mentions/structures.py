@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import cache
+from typing import Final
 
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.own_tables import table_rows
 from kg.mentions.tokens import BLANK, words
 
-NORMAL = (
+NORMAL: Final = (
     *("normal", "unremarkable", "within normal limit", "within limit of normal", "not enlarged"),
     *("not significantly enlarged", "nonenlarged", "upper limit of normal", "upper limit normal"),
     *(
@@ -32,9 +33,9 @@ NORMAL = (
 )
 """Words that say a structure is as it should be."""
 
-VERBS = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "remains"})
+VERBS: Final = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "remains"})
 
-PASSED = frozenset(
+PASSED: Final = frozenset(
     {
         *(
             "and",
@@ -86,7 +87,7 @@ PASSED = frozenset(
 )
 """Words that may stand between a structure and the word for normal."""
 
-FARTHEST = 14
+FARTHEST: Final = 14
 """Most tokens between them."""
 
 

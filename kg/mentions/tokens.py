@@ -10,38 +10,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-BLANK = "<blank>"
+BLANK: Final = "<blank>"
 """Stands for words that were taken out; it never belongs to a phrase."""
 
-ASKED = "<asked>"
+ASKED: Final = "<asked>"
 """Stands for a question mark before what is asked (`?pneumonia`)."""
 
-ITEM = "<item>"
+ITEM: Final = "<item>"
 """Stands for the number or bullet of an item."""
 
-UNPLAIN = "<unplain>"
+UNPLAIN: Final = "<unplain>"
 """Stands for what is not read as it is written."""
 
-STOPS = (".", ";")
+STOPS: Final = (".", ";")
 """Marks that may close a plain sentence."""
 
-SENTENCE_ENDS = frozenset([*".!?;。！？；\n", ITEM])
+SENTENCE_ENDS: Final = frozenset([*".!?;。！？；\n", ITEM])
 """Tokens that end a sentence."""
 
-MAX_TOKENS = 200
+MAX_TOKENS: Final = 200
 """A run of words without an end is cut here, so that no text takes more than linear time."""
 
 LONGEST_WORD, MOST_WORDS = 40, 65536
 """Most letters of a word that is remembered, and how many are."""
 
 # most texts are letters and plain stops alone, which a simpler pattern cuts alike and sooner
-_PLAIN = re.compile(r"[A-Za-z \t.,;:\-]*")
-_PLAIN_RUN = re.compile(r"(?!.*\d,\d)[A-Za-z0-9,:\-]*")
-_PLAIN_TOKEN = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
-_PLAIN_HYPHEN = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
-_TOKEN = re.compile(
+_PLAIN: Final = re.compile(r"[A-Za-z \t.,;:\-]*")
+_PLAIN_RUN: Final = re.compile(r"(?!.*\d,\d)[A-Za-z0-9,:\-]*")
+_PLAIN_TOKEN: Final = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
+_PLAIN_HYPHEN: Final = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
+_TOKEN: Final = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
     r"|(?P<item>(?<!\S)(?:\(?(?:\d{1,2}|[A-Za-z]|[ivx]{2,4})\)(?=\s*[^\W\d_])|#\d{1,2}\b[:.)]?"
@@ -57,19 +57,21 @@ _TOKEN = re.compile(
 # after a word of three letters, which is hardly an abbreviation, a number or a bracket, before a
 # capital, a stray stop or the number of an item, before a line that begins with a capital, and
 # after a Chinese stop
-_AFTER_STOP = (
+_AFTER_STOP: Final = (
     r"(?<=[A-Za-z]{3}\.)(?<![Mm][Rr][Ss]\.)(?<![Aa]pprox\.)(?<!APPROX\.)"
     r"\s+(?=[A-Z]|(?:\d{1,2})?\.(?:\s|\Z))|(?<=[\d)]\.)\s+(?=[A-Z])"
 )
-_SURE_STOP = re.compile(rf"\.(?:{_AFTER_STOP})")
-_SURE_END = re.compile(
+_SURE_STOP: Final = re.compile(rf"\.(?:{_AFTER_STOP})")
+_SURE_END: Final = re.compile(
     rf"[.\n\u3002\uff01\uff1f\uff1b](?:{_AFTER_STOP}|(?<=\S\n)\s*(?=[A-Z])"
     r"|(?<=[\u3002\uff01\uff1f\uff1b])\s*(?=\S))"
 )
-_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
-_HYPHENS = frozenset("-\u2010\u2011\u2013")
+_INNER_HYPHEN: Final = re.compile(
+    r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)"
+)
+_HYPHENS: Final = frozenset("-\u2010\u2011\u2013")
 _SIGNS = {"blank": BLANK, "line": "\n", "item": ITEM, "asked": ASKED}
-_ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
+_ABBREVIATIONS: Final = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
 
 _IRREGULAR = {
     "pneumothoraces": "pneumothorax",
@@ -154,8 +156,8 @@ class Forms(dict[str, Form]):
         return form
 
 
-_FORMS = Forms(normal_form)
-_new = tuple.__new__
+_FORMS: Final = Forms(normal_form)
+_new: Final = tuple.__new__
 
 
 def sentences(text: str) -> list[list[Token]]:
