@@ -47,10 +47,13 @@ def doctor(as_json: bool, root: Path | None, runs: Path) -> None:
 def _software() -> Iterator[tuple[str, str, bool]]:
     """Versions of Python, kgdx, its dependencies, and the packages with pretrained weights."""
     from experiments.records.surroundings import code_commit, code_version, package_versions
+    from kg.mentions import linker
 
     python = platform.python_version()
     yield "python", python, sys.version_info >= (3, 11)
     yield "kgdx", f"{code_version()} ({code_commit() or 'installed'})", True
+    compiled = not str(linker.__file__).endswith(".py")
+    yield "reader of reports", "compiled" if compiled else "plain Python", True
     for name, version in package_versions().items():
         yield name, version, True
     for name, what in _WEIGHTS.items():

@@ -33,11 +33,13 @@ class Meaning(NamedTuple):
 
 def spelled_out(words: list[str]) -> list[str]:
     """Words with each abbreviation in the place of its meaning, token by token."""
-    meanings = _meanings()
-    if meanings.keys().isdisjoint(words):
-        return words
-    around = set(words)
+    meanings, around = _meanings(), set(words)
     return [_chosen(word, around) if word in meanings else word for word in words]
+
+
+def is_abbreviation(word: str) -> bool:
+    """True if a word is an abbreviation of several meanings."""
+    return word in _meanings()
 
 
 def abbreviated() -> list[tuple[str, str]]:

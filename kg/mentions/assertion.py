@@ -10,9 +10,8 @@ one of another time, view or side says nothing of here and now (`not seen on the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, standing
@@ -44,6 +43,8 @@ _ASSERTS: dict[Effect, Assertion | None] = {
 }
 """Assertion of each effect, the weakest first."""
 
+_new: Final = tuple.__new__
+
 _STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
 
 
@@ -54,14 +55,14 @@ class Judgement(NamedTuple):
     rule: str
 
 
-PLAIN = Judgement("present", "plain")
+PLAIN: Final = Judgement("present", "plain")
 
-APART = COMMAS | {"with", "without"}
+APART: Final = COMMAS | {"with", "without"}
 """Words between two mentions that are not two readings of one thing."""
 
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
-LAST_BEFORE = COMMAS | {
+LAST_BEFORE: Final = COMMAS | {
     ITEM,
     ".",
     ";",
@@ -78,10 +79,10 @@ LAST_BEFORE = COMMAS | {
 }
 """Words that may follow a cue that is the last of its clause."""
 
-DOUBTED = frozenset({"borderline", "or"})
+DOUBTED: Final = frozenset({"borderline", "or"})
 """Words that make a mention doubtful without being a cue."""
 
-ALTERNATIVE_GAP = 5
+ALTERNATIVE_GAP: Final = 5
 """Most tokens between two mentions that are two readings of one thing."""
 
 
@@ -106,16 +107,20 @@ class Mention(NamedTuple):
     denied: bool = False
 
 
-_CUES = cue_matcher("written_cues.tsv", "cues.tsv")
-_SPOKEN_CUES = cue_matcher("spoken_cues.tsv", "cues.tsv")
+_CUES: Final = cue_matcher("written_cues.tsv", "cues.tsv")
+_SPOKEN_CUES: Final = cue_matcher("spoken_cues.tsv", "cues.tsv")
 
-CUE_WORDS = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
+CUE_WORDS: Final = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 """Every word of the cues."""
 
 
-def judge(
-    words: Sequence[str], mentions: Sequence[Mention], *, spoken: bool = False
-) -> list[Judgement]:
+def bears_on_mentions(word: str) -> bool:
+    """True if a word may begin a cue or make a mention doubtful; without any, all are present."""
+    sign = _SIGNS[word]
+    return _CUES.opens(sign) or _SPOKEN_CUES.opens(sign) or word in DOUBTED
+
+
+def judge(words: list[str], mentions: list[Mention], *, spoken: bool = False) -> list[Judgement]:
     """Assertions of the mentions of a sentence, written or spoken, in order."""
     masked = _masked(words, mentions)
     cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
@@ -134,13 +139,13 @@ def judge(
             if found.meaning.acts:
                 _act(found, clauses, mentions, effects)
     judged = [
-        _strongest(effect, mention) if effect or mention.denied else PLAIN
-        for effect, mention in zip(effects, mentions, strict=True)
+        _strongest(effects[place], mention) if effects[place] or mention.denied else PLAIN
+        for place, mention in enumerate(mentions)
     ]
     return _with_own_doubt(words, mentions, judged)
 
 
-def _masked(words: Sequence[str], mentions: Sequence[Mention]) -> list[str]:
+def _masked(words: list[str], mentions: list[Mention]) -> list[str]:
     """The words with signs in the place of mentions that assert nothing, years and numbers."""
     masked = [_SIGNS[word] for word in words]
     for start, end, _, asserts, _, _ in mentions:
@@ -156,11 +161,11 @@ def _sign(word: str) -> str:
     return YEAR if _YEAR.fullmatch(word) else NUMBER
 
 
-_SIGNS = Forms(_sign)
+_SIGNS: Final = Forms(_sign)
 
 
 def _with_own_doubt(
-    words: Sequence[str], mentions: Sequence[Mention], judged: list[Judgement]
+    words: list[str], mentions: list[Mention], judged: list[Judgement]
 ) -> list[Judgement]:
     """Two plain mentions joined by `or` are two readings of one thing (`atelectasis or scar`).
 
@@ -187,12 +192,12 @@ def _with_own_doubt(
 def _act(
     found: Match[Cues],
     clauses: Clauses,
-    mentions: Sequence[Mention],
+    mentions: list[Mention],
     effects: list[dict[Effect, str]],
 ) -> None:
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
     acted = False
-    for cue in found.meaning:
+    for cue in found.meaning.all:
         if cue.effect in ("ends", "ignored"):
             continue
         reached: list[int] = []
@@ -207,9 +212,7 @@ def _act(
                 acted = True
 
 
-def _ahead(
-    found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]
-) -> list[int]:
+def _ahead(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: list[Mention]) -> list[int]:
     """Places of the mentions a cue acts on to its right."""
     start, end = scope_ahead(found, cue, clauses)
     reached = _within(mentions, start, end)
@@ -233,7 +236,7 @@ def _ahead(
     return kept
 
 
-def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Mention]) -> list[int]:
+def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: list[Mention]) -> list[int]:
     """Places of the mentions a cue acts on to its left."""
     after = clauses.words[found.end : found.end + 1]
     if cue.side == "last" and after and after[0] not in LAST_BEFORE:
@@ -242,7 +245,7 @@ def _back(found: Match[Cues], cue: Cue, clauses: Clauses, mentions: Sequence[Men
     return reached[-1:] if cue.effect == "alternative" else reached
 
 
-def _within(mentions: Sequence[Mention], low: int, high: int) -> list[int]:
+def _within(mentions: list[Mention], low: int, high: int) -> list[int]:
     """Places of the mentions that lie within tokens `[low, high)`."""
     return [
         place
@@ -259,10 +262,10 @@ def _strongest(effects: dict[Effect, str], mention: Mention) -> Judgement:
     if not effects:
         return PLAIN
     effect = max(effects, key=_STRENGTH.__getitem__)
-    return Judgement(_ASSERTS[effect], effects[effect])
+    return _new(Judgement, (_ASSERTS[effect], effects[effect]))
 
 
-def clause_spans(words: Sequence[str]) -> list[tuple[int, int]]:
+def clause_spans(words: list[str]) -> list[tuple[int, int]]:
     """Token spans `[first, last)` of the clauses of a sentence, in order."""
     starts = {0, len(words)} | clause_starts(words)
     starts |= {

@@ -6,16 +6,17 @@ phrase before it, or the last words of the phrase after it, where that makes a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Final
 
 from kg.mentions.lexicon import Entry
 from kg.mentions.matcher import Match, Matcher
 
-JOINING = frozenset({"or", "and", "nor", "/", "versus", "vs"})
+JOINING: Final = frozenset({"or", "and", "nor", "/", "versus", "vs"})
 
 
 def with_shared_words(
-    tokens: Sequence[str], matches: list[Match[Entry]], phrases: Matcher[Entry]
+    tokens: list[str], matches: list[Match[Entry]], phrases: Matcher[Entry]
 ) -> list[Match[Entry]]:
     """The matches of a sentence with those that only show when a shared word is lent."""
     if JOINING.isdisjoint(tokens):
@@ -31,7 +32,7 @@ def with_shared_words(
 
 
 def _after(
-    tokens: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]
+    tokens: list[str], match: Match[Entry], phrases: Matcher[Entry]
 ) -> Iterator[Match[Entry]]:
     """`pleural effusion or thickening`: the first words are lent to the word after `or`."""
     place = match.end
@@ -44,7 +45,7 @@ def _after(
 
 
 def _before(
-    tokens: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]
+    tokens: list[str], match: Match[Entry], phrases: Matcher[Entry]
 ) -> Iterator[Match[Entry]]:
     """`pleural or pericardial effusion`: the last words are lent to the word before `or`."""
     place = match.start - 1
@@ -56,7 +57,7 @@ def _before(
             yield Match(found, place, place + 1)
 
 
-def whole(tokens: Sequence[str], phrases: Matcher[Entry]) -> Entry | None:
+def whole(tokens: list[str], phrases: Matcher[Entry]) -> Entry | None:
     """Meaning of the tokens if all of them are one phrase that names a concept."""
     found = phrases.find(tokens)
     if len(found) == 1 and found[0].end - found[0].start == len(tokens):

@@ -15,9 +15,9 @@ passed over (`has since completely resolved`). `written_cues.tsv` holds in repor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache
 from itertools import product
-from typing import Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
 from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
@@ -41,16 +41,16 @@ Effect = Literal[
 ]
 Side = Literal["before", "after", "both", "list", "first", "answer", "last"]
 
-AHEAD = frozenset({"before", "list", "first"})
+AHEAD: Final = frozenset({"before", "list", "first"})
 """Sides of the cues that act ahead alone."""
 
-FAR = 1000
+FAR: Final = 1000
 """Reach of a cue that acts up to the end of its clause."""
 
 YEAR, NUMBER = "<year>", "<number>"
 """Placeholders of a year and of another number in the search for cues."""
 
-FILLERS = frozenset(
+FILLERS: Final = frozenset(
     {
         *("definitely", "clearly", "readily", "reliably", "confidently", "safely", "entirely"),
         *("completely", "fully", "totally", "definitively", "absolutely", "both", "now", "since"),
@@ -107,58 +107,43 @@ class Cue(NamedTuple):
     reach: int
 
 
-class Cues(tuple[Cue, ...]):
-    """The cues of one phrase: those that act ahead alone, then those that act back."""
+class Cues:
+    """The cues of one phrase: those that act ahead alone, then those that act back.
 
-    @cached_property
-    def acts(self) -> bool:
-        """Whether one says something of a mention."""
-        return any(cue.effect not in ("ends", "ignored") for cue in self)
+    Args:
+        all: The cues.
 
-    @cached_property
-    def denies(self) -> bool:
-        """Whether one denies."""
-        return any(cue.effect == "absent" for cue in self)
+    Attributes:
+        acts: Whether one says something of a mention.
+        denies: Whether one denies.
+        denies_before: Whether one may deny what stands before it.
+        excludes: Whether one is a word of exclusion, which a denial leaves open.
+        ends: Whether no other cue acts across its end.
+        parts: Whether it ends what stands before it too.
+        opens: Whether one opens a scope to its right.
+        answers: Those that answer a field of a form.
+        opening: Those that act where the phrase opens its sentence and answers nothing.
+        inside: Those that act where it stands within the sentence.
+    """
 
-    @cached_property
-    def denies_before(self) -> bool:
-        """Whether one may deny what stands before it."""
-        return any(cue.effect == "absent" and cue.side != "before" for cue in self)
+    def __init__(self, all: tuple[Cue, ...]) -> None:
+        self.all = all
+        self.acts = any(cue.effect not in ("ends", "ignored") for cue in all)
+        self.denies = any(cue.effect == "absent" for cue in all)
+        self.denies_before = any(cue.effect == "absent" and cue.side != "before" for cue in all)
+        self.excludes = any(cue.effect in ("excluded", "exclude") for cue in all)
+        self.ends = any(cue.effect == "ends" for cue in all)
+        self.parts = any(cue.effect == "ends" and cue.side == "both" for cue in all)
+        self.opens = any(cue.side == "before" for cue in all)
+        self.answers = self._those([cue for cue in all if cue.side == "answer"])
+        self.opening = self._those([cue for cue in all if cue.side != "answer"])
+        self.inside = self._those([cue for cue in all if cue.side not in ("answer", "first")])
 
-    @cached_property
-    def excludes(self) -> bool:
-        """Whether one is a word of exclusion, which a denial leaves open."""
-        return any(cue.effect in ("excluded", "exclude") for cue in self)
-
-    @cached_property
-    def ends(self) -> bool:
-        """Whether no other cue acts across its end."""
-        return any(cue.effect == "ends" for cue in self)
-
-    @cached_property
-    def parts(self) -> bool:
-        """Whether it ends what stands before it too."""
-        return any(cue.effect == "ends" and cue.side == "both" for cue in self)
-
-    @cached_property
-    def opens(self) -> bool:
-        """Whether one opens a scope to its right."""
-        return any(cue.side == "before" for cue in self)
-
-    @cached_property
-    def answers(self) -> Cues:
-        """Those that answer a field of a form."""
-        return Cues(cue for cue in self if cue.side == "answer")
-
-    @cached_property
-    def opening(self) -> Cues:
-        """Those that act where the phrase opens its sentence and answers nothing."""
-        return Cues(cue for cue in self if cue.side != "answer")
-
-    @cached_property
-    def inside(self) -> Cues:
-        """Those that act where it stands within the sentence."""
-        return Cues(cue for cue in self if cue.side not in ("answer", "first"))
+    def _those(self, some: list[Cue]) -> Cues | None:
+        """Some of the cues: None without any, these where they are all."""
+        if len(some) == len(self.all):
+            return self
+        return Cues(tuple(some)) if some else None
 
 
 def cue_matcher(*tables: str) -> Matcher[Cues]:
@@ -173,7 +158,8 @@ def cue_matcher(*tables: str) -> Matcher[Cues]:
             for way in _written(row["cue"]):
                 own.setdefault(way, []).append(cue)
         cues = {**own, **cues}
-    return Matcher(((way, Cues(sorted(found, key=_back))) for way, found in cues.items()), FILLERS)
+    phrases = [(way, Cues(tuple(sorted(found, key=_back)))) for way, found in cues.items()]
+    return Matcher(phrases, FILLERS)
 
 
 def _back(cue: Cue) -> bool:

@@ -8,7 +8,7 @@ another time, view or side than the mention's denies nothing (`not seen on the p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final
 
 from kg.mentions.cues import FAR, YEAR, Cue, Cues
 from kg.mentions.matcher import Match
@@ -17,16 +17,18 @@ from kg.mentions.tokens import ITEM
 
 Found = Match[Cues]
 
-LEFT_OPEN = Cues([Cue("open", "both", FAR)])
+LEFT_OPEN = Cues((Cue("open", "both", FAR),))
 """What a word of exclusion is that is denied."""
 
-CLOSING = COMMAS | {ITEM, ";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
+CLOSING: Final = COMMAS | {ITEM, ";", ".", ")", "]", "/", "\n", "?", "\u3002", "\uff1b"}
 """Marks after which a field of a form is over."""
 
-BETWEEN = frozenset({"is", "are", "was", "been", "entirely", "completely", "really", "of", "clear"})
+BETWEEN: Final = frozenset(
+    {"is", "are", "was", "been", "entirely", "completely", "really", "of", "clear"}
+)
 """Words that may stand between a negation and the negation it denies."""
 
-DENIALS = frozenset(
+DENIALS: Final = frozenset(
     {
         *("not", "no", "cannot", "can't", "couldn't", "unable", "impossible", "difficult", "hard"),
         *("neither", "never", "nor", "without", "nothing", "insufficient", "inadequate", "hardly"),
@@ -34,13 +36,15 @@ DENIALS = frozenset(
 )
 """Words that deny a word of exclusion after them."""
 
-DENIED_WITHIN = 8
+DENIED_WITHIN: Final = 8
 """Most words between them."""
 
-PAST = frozenset({"previously", "before", "earlier", "yesterday", "initially", "formerly", "then"})
+PAST: Final = frozenset(
+    {"previously", "before", "earlier", "yesterday", "initially", "formerly", "then"}
+)
 """Words that put a denial into the past."""
 
-PAST_STUDIES = frozenset(
+PAST_STUDIES: Final = frozenset(
     {
         *("prior", "previous", "earlier", "initial", "comparison", "last", "old", "preceding"),
         *("first", "yesterday", YEAR),
@@ -48,16 +52,18 @@ PAST_STUDIES = frozenset(
 )
 """Names of an earlier study."""
 
-PLACES = ("on", "in", "at", "during", "by")
+PLACES: Final = ("on", "in", "at", "during", "by")
 
-VIEWS = frozenset({"frontal", "lateral", "pa", "ap", "ct", "mri", "radiograph", "ultrasound"})
-SIDES = frozenset({"left", "right"})
+VIEWS: Final = frozenset(
+    {"frontal", "lateral", "pa", "ap", "ct", "mri", "radiograph", "ultrasound"}
+)
+SIDES: Final = frozenset({"left", "right"})
 
-NEAR = 5
+NEAR: Final = 5
 """Words after a denial that may say where or when it holds."""
 
 
-def standing(cues: Sequence[Found], words: Sequence[str]) -> list[Found]:
+def standing(cues: list[Found], words: list[str]) -> list[Found]:
     """The cues that stand: answers as answers, a stutter once, a denied denial not at all."""
     kept: list[Found] = []
     for found in cues:
@@ -75,23 +81,23 @@ def standing(cues: Sequence[Found], words: Sequence[str]) -> list[Found]:
     return kept
 
 
-def _as_answer(found: Found, words: Sequence[str]) -> Found | None:
+def _as_answer(found: Found, words: list[str]) -> Found | None:
     """A cue as an answer where it is one and else as what it is besides; None where it is nothing.
 
     A bare `no` before a comma answers a question nobody wrote (`No, I have a cough`).
     """
     meaning, start, end = found
-    if meaning.answers and _closes_field(found, words):
+    if meaning.answers is not None and _closes_field(found, words):
         return Match(meaning.answers, start, end)
     if end < len(words) and words[end] in COMMAS and words[start:end] == ["no"]:
         return None
     rest = meaning.inside if start else meaning.opening
-    if len(rest) == len(meaning):
+    if rest is meaning:
         return found
-    return Match(rest, start, end) if rest else None
+    return None if rest is None else Match(rest, start, end)
 
 
-def _closes_field(found: Found, words: Sequence[str]) -> bool:
+def _closes_field(found: Found, words: list[str]) -> bool:
     before = words[found.start - 1] if found.start else ""
     closes = found.end == len(words) or words[found.end] in CLOSING or _is_field(words, found.end)
     if before == MENTION:
@@ -99,7 +105,7 @@ def _closes_field(found: Found, words: Sequence[str]) -> bool:
     return before in BESIDE and closes
 
 
-def _is_field(words: Sequence[str], place: int) -> bool:
+def _is_field(words: list[str], place: int) -> bool:
     """True at a mention before a colon: the next field of a form."""
     first = place
     while place < len(words) and words[place] == MENTION:
@@ -107,7 +113,7 @@ def _is_field(words: Sequence[str], place: int) -> bool:
     return first < place < len(words) and words[place] == ":"
 
 
-def left_open(found: Found, words: Sequence[str]) -> Found:
+def left_open(found: Found, words: list[str]) -> Found:
     """Assertion of a word of exclusion: absent, or left open if denied."""
     if not found.meaning.excludes:
         return found
@@ -118,7 +124,7 @@ def left_open(found: Found, words: Sequence[str]) -> Found:
     return Match(LEFT_OPEN, start, found.end)
 
 
-def _denial(words: Sequence[str], end: int) -> int | None:
+def _denial(words: list[str], end: int) -> int | None:
     """Position of a word that denies an exclusion at `end` before it in its clause."""
     for place in range(end - 1, max(-1, end - 1 - DENIED_WITHIN), -1):
         if words[place] in DENIALS:
@@ -128,7 +134,7 @@ def _denial(words: Sequence[str], end: int) -> int | None:
     return None
 
 
-def of_elsewhere(found: Found, words: Sequence[str]) -> bool:
+def of_elsewhere(found: Found, words: list[str]) -> bool:
     """True if a denial is of another time, view or side than the mention before it."""
     if not found.meaning.denies_before:
         return False

@@ -7,17 +7,18 @@ person somebody is (`non-smoker`), which then states nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
+from typing import Final
 
 from kg.mentions.coordination import whole
 from kg.mentions.lexicon import NEGATED, Entry
 from kg.mentions.matcher import Match, Matcher
 
-DENYING = NEGATED | {"non"}
+DENYING: Final = NEGATED | {"non"}
 
 
 def with_denied_words(
-    words: Sequence[str],
+    words: list[str],
     matches: list[Match[Entry]],
     phrases: Matcher[Entry],
     chronic: Container[str],
@@ -40,7 +41,7 @@ def with_denied_words(
     ]
 
 
-def _read(words: Sequence[str], match: Match[Entry], phrases: Matcher[Entry]) -> list[Match[Entry]]:
+def _read(words: list[str], match: Match[Entry], phrases: Matcher[Entry]) -> list[Match[Entry]]:
     if match.meaning.asserts is not None:
         return [match]
     if not NEGATED.isdisjoint(words[match.start + 1 : match.end]):

@@ -109,7 +109,7 @@ class Heard(NamedTuple):
 
 
 def heard(
-    words: Sequence[str], speaker: str, mentions: Sequence[Heard], judged: Sequence[Judgement]
+    words: list[str], speaker: str, mentions: Sequence[Heard], judged: Sequence[Judgement]
 ) -> list[Judgement]:
     """Assertions about the patient, from the assertions of the words alone.
 
@@ -157,7 +157,7 @@ def split_at_gaps(tokens: Sequence[Token]) -> list[list[Token]]:
     return [list(tokens[first:last]) for first, last in pairwise(bounds)]
 
 
-def asks_listener(words: Sequence[str], speaker: str) -> bool:
+def asks_listener(words: list[str], speaker: str) -> bool:
     """True if a question is put to the patient, by the doctor or by an unknown speaker to `you`."""
     if speaker == "doctor":
         return True
@@ -167,7 +167,7 @@ def asks_listener(words: Sequence[str], speaker: str) -> bool:
 
 
 def _from_doctor(
-    words: Sequence[str], mention: Heard, judgement: Judgement, clause: tuple[int, int]
+    words: list[str], mention: Heard, judgement: Judgement, clause: tuple[int, int]
 ) -> Judgement:
     if judgement.assertion not in ("present", "absent"):
         return judgement
@@ -187,7 +187,7 @@ def _not_talked_about(clause: Sequence[str], mention: Heard, judgement: Judgemen
 
 
 def _from_patient(
-    words: Sequence[str], mention: Heard, judgement: Judgement, place: _Place
+    words: list[str], mention: Heard, judgement: Judgement, place: _Place
 ) -> Judgement:
     if judgement.assertion is None:
         return judgement
@@ -225,14 +225,14 @@ def _of_others(before: Sequence[str]) -> bool:
     return False
 
 
-def _supposes(words: Sequence[str], asked: int) -> bool:
+def _supposes(words: list[str], asked: int) -> bool:
     """True if a question asks if something is so (`could it be`, `do I have`)."""
     if words[asked] in ASKS_LAST or not _CHINESE_YES_OR_NO.isdisjoint(words[-2:]):
         return True
     return words[asked] in _YES_OR_NO and asked + 1 < len(words) and words[asked + 1] in _SUPPOSED
 
 
-def _asking(words: Sequence[str]) -> int:
+def _asking(words: list[str]) -> int:
     """Start of the question in a sentence: the last verb that opens a clause, else its mark."""
     if words[-1] not in ASKS_LAST and words[-1] not in _CHINESE_YES_OR_NO:
         return len(words)
@@ -242,7 +242,7 @@ def _asking(words: Sequence[str]) -> int:
     return 0 if any("\u4e00" <= word[0] <= "\u9fff" for word in words) else _subject_verb(words)
 
 
-def _subject_verb(words: Sequence[str]) -> int:
+def _subject_verb(words: list[str]) -> int:
     """Position of `could it` or `do I` in a sentence without punctuation before it."""
     for place in range(len(words) - 2, -1, -1):
         if words[place] in _YES_OR_NO and words[place + 1] in _SUPPOSED - {"my", "the"}:

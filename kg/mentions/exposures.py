@@ -8,7 +8,7 @@ the time is linear in the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _ILLNESS = r"(?:(?:novel )?(?:covid(?:19| 19)?|corona ?virus|c[oa]rona(?: virus)?|ncov)|the virus)"
@@ -87,7 +87,7 @@ class Exposure(NamedTuple):
     end: int
 
 
-def exposures(words: Sequence[str]) -> list[Exposure]:
+def exposures(words: list[str]) -> list[Exposure]:
     """The exposures a sentence tells of, in order; of overlapping ones the first and longest."""
     text = " ".join(words)
     if not _HINT.search(text):

@@ -9,13 +9,12 @@ answer one each. In a report a question is uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
-from kg.mentions.as_read import DICTATED, as_read
-from kg.mentions.assertion import CUE_WORDS, Judgement, Mention, judge
+from kg.mentions.as_read import as_read
+from kg.mentions.assertion import PLAIN, Judgement, Mention, judge
 from kg.mentions.coordination import with_shared_words
 from kg.mentions.denied_words import with_denied_words
 from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at_gaps, without_links
@@ -23,30 +22,22 @@ from kg.mentions.exposures import exposures
 from kg.mentions.lexicon import Entry, lexicon
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.memory import Memory
-from kg.mentions.modifiers import ModifierReader, Modifiers
+from kg.mentions.modifiers import NOTHING, ModifierReader
 from kg.mentions.spanish import SpanishReader
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
-from kg.mentions.tokens import (
-    UNPLAIN,
-    Runs,
-    Token,
-    normal_form,
-    pieces,
-    plain_spans,
-    plain_words,
-    sentences,
-)
+from kg.mentions.tokens import Span, Token, pieces, plain_sentence, sentences
+from kg.mentions.vocabulary import CUE, DENIES, JOINS, MODIFIER, NAME, NORMAL, SHORT, Vocabulary
 from kg.model.graph import KnowledgeGraph
 
-LANGUAGES = frozenset({"en", "zh"})
+LANGUAGES: Final = frozenset({"en", "zh"})
 """Languages whose negations are known; a passage in another one states nothing."""
 
-SPANISH = "es"
+SPANISH: Final = "es"
 """Language of reports alone: a Spanish turn of a dialogue states nothing."""
 
-CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
+CHRONIC_KINDS: Final = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
 """Kinds of concepts a history of which still holds."""
 
 
@@ -76,21 +67,7 @@ where `asks` is a question the patient is to answer."""
 WRITTEN: frozenset[Setting] = frozenset({"report", "past"})
 """Settings of reports."""
 
-_new = tuple.__new__
-
-_Understood = tuple[str, Assertion, str, int, int, Modifiers]
-"""A statement of a sentence about one concept: its assertion, rule, span and modifiers.
-
-The span `[start, end)` is in tokens, or in characters; a plain tuple, since many are remembered.
-"""
-
-
-class _Vocabulary(NamedTuple):
-    """The phrases to look for, the correction of misspelt words, and the words of a run of text."""
-
-    phrases: Matcher[Entry]
-    speller: Speller
-    right: Runs
+_new: Final = tuple.__new__
 
 
 class _Sentence(NamedTuple):
@@ -113,10 +90,15 @@ class MentionLinker:
         self._graph, self._left_out = graph, left_out
         self._modifiers = ModifierReader(graph)
         self._structures = StructureReader(graph.index)
-        self._written = self._vocabulary(lexicon(graph, left_out=left_out))
+        self._written = self._vocabulary(spoken=False)
+        # made when one is read, which most runs never do; a compiled class has no cached_property
+        self._spoken: Vocabulary | None = None
+        self._spanish: SpanishReader | None = None
         self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
         self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
-        self._read_before: Memory[tuple[str, Setting], list[_Understood]] = Memory(REMEMBERED)
+        self._read_before: dict[Setting, Memory[str, list[Statement]]] = {
+            setting: Memory(REMEMBERED) for setting in WRITTEN
+        }
 
     def link(self, passages: Sequence[PassageLike]) -> list[Statement]:
         """Statements of all passages, in the order of the text.
@@ -154,89 +136,125 @@ class MentionLinker:
         """Statements of a report's section; reports repeat sentences, so they are remembered."""
         part = passage.name
         if passage.language == SPANISH:
+            if self._spanish is None:
+                self._spanish = SpanishReader(self._graph.index, self._left_out)
             return self._spanish.statements(place, part, passage.text)
         setting: Setting = "past" if part == "comparison" else "report"
-        remembered, statements = self._read_before, list[Statement]()
+        remembered, statements = self._read_before[setting], list[Statement]()
         for first, piece in pieces(passage.text):
-            found = remembered.get((piece, setting))
+            found = remembered.get(piece)
             if found is None:
                 found = self._understood_in(piece, setting)
                 if len(piece) <= LONGEST_REMEMBERED:
-                    remembered.keep((piece, setting), found)
-            for concept, assertion, rule, start, end, more in found:
-                told = (concept, assertion, place, first + start, first + end, part, rule, *more)
-                statements.append(_new(Statement, told))
+                    remembered.keep(piece, found)
+            for one in found:
+                statements.append(_placed(one, place, first, part))
         return statements
 
-    def _understood_in(self, piece: str, setting: Setting) -> list[_Understood]:
-        """Statements of the sentences of a piece of a report, in its characters."""
-        words = plain_words(piece, self._written.right)
+    def _understood_in(self, piece: str, setting: Setting) -> list[Statement]:
+        """Statements of the sentences of a piece of a report, as if it were a passage."""
+        words, spans, hints = plain_sentence(piece, self._written.runs)
         if words:
-            found = self._understand(words, setting)
-            return _in_characters(found, plain_spans(piece)) if found else found
-        speller, found = self._written.speller, list[_Understood]()
+            return self._understand(words, spans, hints, setting)
+        speller, found = self._written.speller, list[Statement]()
         for written_tokens in sentences(as_read(piece)):
             tokens = _with_negations_apart(written_tokens, speller)
-            understood = self._understand(speller.mend_all(t.word for t in tokens), setting)
-            found += _in_characters(understood, [(token.start, token.end) for token in tokens])
+            spans = [(token.start, token.end) for token in tokens]
+            words = speller.mend_all([token.word for token in tokens])
+            found += self._understand(words, spans, self._written.hints(words), setting)
         return found
 
-    @cached_property
-    def _spanish(self) -> SpanishReader:
-        """Reader of Spanish; most runs never need it."""
-        return SpanishReader(self._graph.index, self._left_out)
+    def _vocabulary_of(self, setting: Setting) -> Vocabulary:
+        """The vocabulary of reports or of dialogues."""
+        if setting in WRITTEN:
+            return self._written
+        if self._spoken is None:
+            self._spoken = self._vocabulary(spoken=True)
+        return self._spoken
 
-    @cached_property
-    def _spoken(self) -> _Vocabulary:
-        """The vocabulary of dialogues; most runs never read one."""
-        return self._vocabulary(lexicon(self._graph, left_out=self._left_out, spoken=True))
-
-    def _vocabulary(self, phrases: Matcher[Entry]) -> _Vocabulary:
-        known = self._modifiers.vocabulary | DICTATED
-        speller = Speller(phrases.vocabulary | CUE_WORDS, known)
-
-        def right(written: str) -> str:
-            word = normal_form(written)
-            mended = speller.mend(word)
-            return UNPLAIN if mended in DICTATED or speller.negation_in(word) else mended
-
-        return _Vocabulary(phrases, speller, Runs(right))
+    def _vocabulary(self, *, spoken: bool) -> Vocabulary:
+        phrases = lexicon(self._graph, left_out=self._left_out, spoken=spoken)
+        return Vocabulary(phrases, self._structures, self._modifiers)
 
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
         setting = _setting(sentence)
-        vocabulary = self._written if setting in WRITTEN else self._spoken
-        words = vocabulary.speller.mend_all(token.word for token in sentence.tokens)
-        return [_statement(sentence, one) for one in self._understand(words, setting)]
+        vocabulary, tokens = self._vocabulary_of(setting), sentence.tokens
+        words = vocabulary.speller.mend_all([token.word for token in tokens])
+        spans = [(token.start, token.end) for token in tokens]
+        found = self._understand(words, spans, vocabulary.hints(words), setting)
+        return [_placed(one, sentence.passage, 0, sentence.part) for one in found]
 
-    def _understand(self, words: list[str], setting: Setting) -> list[_Understood]:
-        """Statements of the words of a sentence, in tokens."""
-        spoken = setting not in WRITTEN
-        phrases = (self._spoken if spoken else self._written).phrases
-        words = spelled_out(words)
-        matches = with_shared_words(words, phrases.find(words), phrases)
-        matches = with_denied_words(words, matches, phrases, self._chronic)
-        matches = (self._with_exposures if spoken else self._with_normal)(words, matches)
+    def _understand(
+        self, words: list[str], spans: list[Span], hints: int, setting: Setting
+    ) -> list[Statement]:
+        """Statements of the words of a sentence, given where each is written and may be."""
+        if hints & SHORT:
+            words = spelled_out(words)
+        phrases = self._vocabulary_of(setting).phrases
+        matches = self._named(words, phrases, hints, setting)
         if not matches:
             return []
-        matches = _without_repeated_fields(words, matches)
-        judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
+        judged = self._judged(words, matches, hints, setting)
+        said = [NOTHING] * len(matches)
+        if hints & MODIFIER:
+            said = self._modifiers.read(words, [(start, end) for _, start, end in matches])
+        found: list[Statement] = []
+        for place, (meaning, start, end) in enumerate(matches):
+            assertion, rule = judged[place]
+            if assertion is not None:
+                first, last = spans[start][0], spans[end - 1][1]
+                sites, side, grade, change = said[place]
+                for concept in meaning.concepts:
+                    told = (
+                        concept,
+                        assertion,
+                        0,
+                        first,
+                        last,
+                        "",
+                        rule,
+                        sites,
+                        side,
+                        grade,
+                        change,
+                    )
+                    found.append(_new(Statement, told))
+        return found
+
+    def _named(
+        self, words: list[str], phrases: Matcher[Entry], hints: int, setting: Setting
+    ) -> list[Match[Entry]]:
+        """Names in a sentence, in order, with exposures told and structures called normal."""
+        matches = phrases.find(words) if hints & NAME else []
+        if hints & JOINS:
+            matches = with_shared_words(words, matches, phrases)
+        if hints & DENIES:
+            matches = with_denied_words(words, matches, phrases, self._chronic)
+        if setting not in WRITTEN:
+            matches = self._with_exposures(words, matches)
+        elif hints & NORMAL:
+            matches = self._with_normal(words, matches)
+        return _without_repeated_fields(words, matches)
+
+    def _judged(
+        self, words: list[str], matches: list[Match[Entry]], hints: int, setting: Setting
+    ) -> list[Judgement]:
+        """What a sentence asserts of each of its names."""
+        spoken = setting not in WRITTEN
+        judged = [PLAIN] * len(matches)
+        if hints & (CUE | DENIES):
+            judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
         if spoken and setting != "asks":
             judged = heard(words, setting, [self._heard(match) for match in matches], judged)
         question = not spoken and words[-1] in ("?", "\uff1f")
-        doubted = question or setting == "past"
-        said = self._modifiers.read(words, [(start, end) for _, start, end in matches])
-        found: list[_Understood] = []
-        for (meaning, start, end), judgement, more in zip(matches, judged, said, strict=True):
-            assertion, rule = judgement
-            if doubted or meaning.asserts is not None:
-                assertion, rule = _settled(meaning, judgement, setting, question)
-            if assertion is not None:
-                found += [(one, assertion, rule, start, end, more) for one in meaning.concepts]
-        return found
+        return [
+            _settled(match.meaning, judged[place], setting, question)
+            for place, match in enumerate(matches)
+        ]
 
     def _with_exposures(
-        self, words: Sequence[str], named: Sequence[Match[Entry]]
+        self, words: list[str], named: Sequence[Match[Entry]]
     ) -> list[Match[Entry]]:
         """Phrases and exposures in a sentence of a dialogue; an exposure swallows what it names."""
         told = [
@@ -256,7 +274,7 @@ class MentionLinker:
         kind = self._graph.concept(concepts[0]).kind if concepts else ""
         return Heard(match.start, match.end, concepts, kind)
 
-    def _with_normal(self, words: Sequence[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
+    def _with_normal(self, words: list[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
         """The matches with the structures a report's sentence calls normal."""
         found = [
             Match(Entry(denied.meaning, "absent"), denied.start, denied.end)
@@ -267,8 +285,8 @@ class MentionLinker:
 
     def _mention(self, match: Match[Entry]) -> Mention:
         (concepts, asserts, denied), start, end = match
-        chronic = not self._chronic.isdisjoint(concepts)
-        device = not self._devices.isdisjoint(concepts)
+        chronic = any([one in self._chronic for one in concepts])
+        device = any([one in self._devices for one in concepts])
         return _new(Mention, (start, end, chronic, asserts is not None, device, denied))
 
 
@@ -286,19 +304,7 @@ def _with_negations_apart(tokens: Sequence[Token], speller: Speller) -> list[Tok
     return apart
 
 
-def _in_characters(
-    found: Sequence[_Understood], spans: Sequence[tuple[int, int]]
-) -> list[_Understood]:
-    """What is understood in tokens, in the characters of the tokens' spans."""
-    return [
-        (concept, assertion, rule, spans[start][0], spans[end - 1][1], more)
-        for concept, assertion, rule, start, end, more in found
-    ]
-
-
-def _without_repeated_fields(
-    words: Sequence[str], matches: list[Match[Entry]]
-) -> list[Match[Entry]]:
+def _without_repeated_fields(words: list[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
     """The matches without a field's name whose field says it again (`Edema: no edema`)."""
     if ":" not in words:
         return matches
@@ -349,19 +355,13 @@ def _settled(entry: Entry, judgement: Judgement, setting: Setting, question: boo
     return Judgement(entry.asserts, "phrase")
 
 
-def _statement(sentence: _Sentence, understood: _Understood) -> Statement:
-    concept, assertion, rule, start, end, more = understood
-    tokens = sentence.tokens
-    return Statement(
-        concept,
-        assertion,
-        sentence.passage,
-        tokens[start].start,
-        tokens[end - 1].end,
-        sentence.part,
-        rule,
-        *more,
-    )
+def _placed(statement: Statement, passage: int, first: int, part: str) -> Statement:
+    """A statement moved to where its text begins in a passage."""
+    concept, assertion, _, start, end, _, rule, sites, side, severity, change = statement
+    start += first
+    end += first
+    told = (concept, assertion, passage, start, end, part, rule, sites, side, severity, change)
+    return _new(Statement, told)
 
 
 def _asks(sentence: _Sentence) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from sys import intern
+from typing import Final, Generic, NamedTuple, TypeVar
 
 Meaning = TypeVar("Meaning")
 
-FILLERS = frozenset(
+FILLERS: Final = frozenset(
     {
         *("the", "a", "an", "is", "are", "was", "be", "been", "of", "in", "appear", "appears"),
         *("mild", "mildly", "moderate", "moderately", "marked", "markedly", "severe", "severely"),
@@ -19,11 +20,11 @@ FILLERS = frozenset(
 )
 """Words that may stand between the words of a phrase (`the heart is mildly enlarged`)."""
 
-MAX_FILLERS = 4
+MAX_FILLERS: Final = 4
 """Largest number of them that a match may skip."""
 
-_END = ""
-_new = tuple.__new__
+_END: Final = ""
+_new: Final = tuple.__new__
 
 
 class Match(NamedTuple, Generic[Meaning]):
@@ -50,7 +51,7 @@ class Matcher(Generic[Meaning]):
         phrases: Iterable[tuple[Sequence[str], Meaning]],
         fillers: frozenset[str] = frozenset(),
     ) -> None:
-        self._root: dict[str, object] = {}
+        self._root: dict[str, dict[str, object]] = {}
         self._fillers = fillers
         self._size = 0
         self.vocabulary: set[str] = set()
@@ -60,18 +61,15 @@ class Matcher(Generic[Meaning]):
     def __len__(self) -> int:
         return self._size
 
-    def find(self, tokens: Sequence[str]) -> list[Match[Meaning]]:
+    def find(self, tokens: list[str]) -> list[Match[Meaning]]:
         """Matches from left to right, each the longest at its place, none overlapping."""
         root, fillers = self._root, self._fillers
-        if root.keys().isdisjoint(tokens):
-            return []
-        places = [place for place, token in enumerate(tokens) if token in root]
         found: list[Match[Meaning]] = []
         free, last = 0, len(tokens) - 1
-        for place in places:
-            if place < free:
+        for place, token in enumerate(tokens):
+            node: dict[str, object] | None = root.get(token)
+            if node is None or place < free:
                 continue
-            node: dict[str, object] = root[tokens[place]]  # type: ignore[assignment]
             after = tokens[place + 1] if place < last else ""
             match: Match[Meaning] | None = None
             if after and (after in node or after in fillers):
@@ -83,19 +81,25 @@ class Matcher(Generic[Meaning]):
                 free = match.end
         return found
 
+    def opens(self, word: str) -> bool:
+        """True if a phrase begins with a word."""
+        return word in self._root
+
     def _add(self, tokens: Sequence[str], meaning: Meaning) -> None:
         if not tokens:
             return
-        node = self._root
-        self.vocabulary.update(tokens)
-        for token in tokens:
+        # equal words are one object everywhere, which is found sooner
+        words = [intern(token) for token in tokens]
+        self.vocabulary.update(words)
+        node = self._root.setdefault(words[0], {})
+        for token in words[1:]:
             node = node.setdefault(token, {})  # type: ignore[assignment]
         if _END not in node:
             node[_END] = meaning
             self._size += 1
 
     def _longest(
-        self, tokens: Sequence[str], start: int, node: dict[str, object]
+        self, tokens: list[str], start: int, node: dict[str, object]
     ) -> Match[Meaning] | None:
         """The longest phrase that starts here; a filler may be part of it or passed over.
 

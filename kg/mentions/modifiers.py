@@ -8,19 +8,19 @@ other mention stands between. What stands before the first of a list counts for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
-from typing import NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
 from kg.mentions.matcher import Matcher
+from kg.mentions.memory import Memory
 from kg.mentions.own_tables import table_rows
-from kg.mentions.tokens import words
+from kg.mentions.tokens import Span, words
 from kg.model.graph import KnowledgeGraph
 
 BEFORE, AFTER = 6, 12
 """Number of tokens read before and after a mention."""
 
-PLACES = frozenset(
+PLACES: Final = frozenset(
     {
         *("in", "at", "within", "of", "involving", "along", "throughout", "over", "overlying"),
         *("on", "near", "adjacent", "to", "bilaterally", "is", "are", "has", "have", "which"),
@@ -29,13 +29,16 @@ PLACES = frozenset(
 )
 """Words that carry a place or a state on to the mention before them."""
 
-ENDS = frozenset(
+ENDS: Final = frozenset(
     {",", ";", ".", "\uff0c", "\u3002", "\uff1b", "and", "or", "but", "with", "without"}
 )
 """Tokens no modifier reaches across."""
 
 
-KINDS = ("site", "side", "severity", "change")
+REMEMBERED = 4096
+"""Number of sets of modifiers remembered with what they say together."""
+
+KINDS: Final = ("site", "side", "severity", "change")
 """Columns of the table."""
 
 
@@ -55,7 +58,7 @@ class Modifiers(NamedTuple):
     change: str = ""
 
 
-NOTHING = Modifiers()
+NOTHING: Final = Modifiers()
 
 
 class ModifierReader:
@@ -75,28 +78,40 @@ class ModifierReader:
         own = [(tokens, facts) for tokens, facts in _own() if _known(facts, graph)]
         self._matcher = Matcher([*own, *named])
         self.vocabulary = self._matcher.vocabulary
+        self._made_before: Memory[tuple[Facts, ...], Modifiers] = Memory(REMEMBERED)
 
-    def read(self, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Modifiers]:
+    def opens(self, word: str) -> bool:
+        """True if a phrase of a modifier begins with a word."""
+        return self._matcher.opens(word)
+
+    def read(self, tokens: list[str], spans: list[Span]) -> list[Modifiers]:
         """Modifiers of each mention of a sentence, given as token spans in order."""
         found = self._matcher.find(tokens)
         if not found:
             return [NOTHING] * len(spans)
         made, lowest = [], 0
         first_found, last_found = found[0].start, found[-1].end
-        highest = [*[start for start, _ in spans[1:]], len(tokens)]
-        for (start, end), last in zip(spans, highest, strict=True):
+        for place, (start, end) in enumerate(spans, 1):
+            last = spans[place][0] if place < len(spans) else len(tokens)
             low = _low(tokens, start, lowest) if first_found < start else start
             high = _high(tokens, end, last) if last_found > end else end
             facts = tuple([said for said, first, stop in found if low <= first and stop <= high])
-            made.append(_collect(facts) if facts else NOTHING)
+            made.append(self._collected(facts) if facts else NOTHING)
             lowest = end
+        return made
+
+    def _collected(self, facts: tuple[Facts, ...]) -> Modifiers:
+        made = self._made_before.get(facts)
+        if made is None:
+            made = _collect(facts)
+            self._made_before.keep(facts, made)
         return made
 
 
 Facts = tuple[tuple[str, str], ...]
 
 
-def _low(tokens: Sequence[str], start: int, lowest: int) -> int:
+def _low(tokens: list[str], start: int, lowest: int) -> int:
     lowest = max(lowest, start - BEFORE)
     place = start
     while place > lowest and tokens[place - 1] not in ENDS:
@@ -104,7 +119,7 @@ def _low(tokens: Sequence[str], start: int, lowest: int) -> int:
     return place
 
 
-def _high(tokens: Sequence[str], end: int, highest: int) -> int:
+def _high(tokens: list[str], end: int, highest: int) -> int:
     highest = min(highest, end + AFTER)
     if end >= highest or tokens[end] not in PLACES:
         return end
@@ -114,7 +129,6 @@ def _high(tokens: Sequence[str], end: int, highest: int) -> int:
     return place
 
 
-@lru_cache(maxsize=4096)
 def _collect(found: tuple[Facts, ...]) -> Modifiers:
     sites: dict[str, None] = {}
     said: dict[str, list[str]] = {}

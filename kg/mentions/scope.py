@@ -11,17 +11,16 @@ calcification in the nodule`, `no mass to explain the effusion`), unless it is a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final
 
 from kg.mentions.cues import FAR, FILLERS, NUMBER, Cue, Cues
 from kg.mentions.matcher import Match
 
-MENTION = "\0"
+MENTION: Final = "\0"
 """Stands for each token of a mention in a sentence."""
 
-VERBS = frozenset(
+VERBS: Final = frozenset(
     {
         *("is", "are", "was", "were", "am", "has", "have", "had", "been", "there", "i"),
         *("remain", "appear", "show", "demonstrate", "persist", "measure", "project", "contain"),
@@ -30,7 +29,7 @@ VERBS = frozenset(
 )
 """Words that make the words after a comma a clause of its own."""
 
-SEEN = frozenset(
+SEEN: Final = frozenset(
     {
         *("seen", "identified", "noted", "present", "visualized", "appreciated", "detected"),
         *("shown", "evident", "demonstrated", "observed", "suspected", "visible", "apparent"),
@@ -39,26 +38,26 @@ SEEN = frozenset(
 )
 """Words after a verb that only close a list (`no effusion, pneumothorax or mass is seen`)."""
 
-GONE = frozenset({"cleared", "resolved"})
+GONE: Final = frozenset({"cleared", "resolved"})
 """The same where the last item of the list is joined by `and`."""
 
-HEDGES = frozenset({"uncertain", "open", "exclude", "probable", "history"})
+HEDGES: Final = frozenset({"uncertain", "open", "exclude", "probable", "history"})
 """Effects that end at a comma after which no `or` follows."""
 
-ALTERNATIVES = frozenset({"or", "versus", "vs", "nor"})
-JOINS = ALTERNATIVES | {"and"}
-COMMAS = frozenset({",", "\uff0c"})
-BREAKS = COMMAS | {"and", "as"}
+ALTERNATIVES: Final = frozenset({"or", "versus", "vs", "nor"})
+JOINS: Final = ALTERNATIVES | {"and"}
+COMMAS: Final = frozenset({",", "\uff0c"})
+BREAKS: Final = COMMAS | {"and", "as"}
 
-BESIDE = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
+BESIDE: Final = frozenset({":", "-", "\u2013", "\u2014", "=", "(", "["})
 """Marks that do not part a cue from what they stand between (`Pneumothorax: none`)."""
 
-_PASSED_BACK = VERBS | BESIDE | FILLERS
+_PASSED_BACK: Final = VERBS | BESIDE | FILLERS
 
-SUBJECTS = frozenset({"patient", "pt", "he", "she", "i"})
+SUBJECTS: Final = frozenset({"patient", "pt", "he", "she", "i"})
 """Words after a comma that begin a clause of their own."""
 
-ASSERTING = frozenset(
+ASSERTING: Final = frozenset(
     {
         *("a", "an", "small", "tiny", "trace", "mild", "minimal", "moderate", "severe", "large"),
         *("stable", "unchanged", "persistent", "persisting", "old", "chronic", "healed", "healing"),
@@ -73,13 +72,13 @@ ASSERTING = frozenset(
 )
 """Words that open a noun phrase of what is there after a denied one."""
 
-POSTPOSED = 3
+POSTPOSED: Final = 3
 """Most words of a phrase that ends in one of them (`cardiac silhouette enlarged`)."""
 
-LAST_OF_PHRASE = COMMAS | {".", ";", "and"}
+LAST_OF_PHRASE: Final = COMMAS | {".", ";", "and"}
 """Words before which one of them ends its phrase."""
 
-PREPOSITIONS = frozenset(
+PREPOSITIONS: Final = frozenset(
     {
         *("in", "within", "inside", "from", "for", "on", "despite", "after", "following"),
         *("beneath", "behind", "near", "around", "by", "at", "during", "through", "of", "to"),
@@ -87,7 +86,7 @@ PREPOSITIONS = frozenset(
     }
 )
 
-STANDING_FOR = frozenset(
+STANDING_FOR: Final = frozenset(
     {
         *("evidence", "sign", "finding", "indication", "suggestion", "suspicion", "concern"),
         *("feature", "suspicious", "concerning", "worrisome", "history", "test", "negative"),
@@ -96,7 +95,7 @@ STANDING_FOR = frozenset(
 )
 """Nouns and adjectives that are denied for the sake of what follows them (`no concern for`)."""
 
-HAPPENING = frozenset(
+HAPPENING: Final = frozenset(
     {
         *("change", "difference", "variation", "increase", "decrease", "growth", "enlargement"),
         *("reduction", "progression", "regression", "improvement", "worsening", "expansion"),
@@ -118,7 +117,7 @@ HAPPENING = frozenset(
 )
 """Nouns of what may happen to a thing, which their denial leaves there (`no growth of`)."""
 
-SUGGESTING = frozenset(
+SUGGESTING: Final = frozenset(
     {
         *("suggest", "indicate", "support", "confirm", "diagnose", "represent", "reflect", "imply"),
         "raise",
@@ -126,7 +125,7 @@ SUGGESTING = frozenset(
 )
 """Verbs after `no finding to` that name what is denied."""
 
-NAMING = frozenset(
+NAMING: Final = frozenset(
     {
         *("such", "as", "like", "including", "eg", "with", "that", "which", "suggesting"),
         *("suggestive", "indicating", "representing", "indicative", "is", "are", "was", "were"),
@@ -134,20 +133,28 @@ NAMING = frozenset(
 )
 """Words no preposition before them governs across (`no mass in the lung such as a cancer`)."""
 
-NOUN_PHRASE = 7
+NOUN_PHRASE: Final = 7
 """Most words between a preposition and the mention it governs."""
 
 
-class Clauses(NamedTuple):
-    """A sentence as written and with masked mentions, where clauses end and cues open scopes."""
+class Clauses:
+    """A sentence with its clauses.
 
-    written: Sequence[str]
-    words: Sequence[str]
-    stops: Sequence[int]
-    openings: set[int]
+    Args:
+        written: Its words.
+        words: The same with masked mentions.
+        stops: Where clauses end, in order.
+        openings: Where cues open scopes.
+    """
+
+    def __init__(
+        self, written: list[str], words: list[str], stops: list[int], openings: set[int]
+    ) -> None:
+        self.written, self.words = written, words
+        self.stops, self.openings = stops, openings
 
 
-def clause_starts(words: Sequence[str]) -> set[int]:
+def clause_starts(words: list[str]) -> set[int]:
     """Positions where a comma opens a clause with a verb of its own (in Chinese, any comma).
 
     A verb that only closes a list (`no effusion, pneumothorax or mass is seen`) opens one where
@@ -176,15 +183,16 @@ def scope_ahead(found: Match[Cues], cue: Cue, clauses: Clauses) -> tuple[int, in
     after = bisect_left(stops, start + (start > found.end))
     end = stops[after] if after < len(stops) else len(words)
     if cue.side != "list":
-        ends = (at for at in range(start, end) if words[at] in BREAKS)
-        end = next((at for at in ends if _ends_scope(at, (start, end), cue, clauses)), end)
+        for at in range(start, end):
+            if words[at] in BREAKS and _ends_scope(at, start, end, cue, clauses):
+                end = at
+                break
     return start, _reach(words, start, end, cue.reach)
 
 
-def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) -> bool:
-    """True if a scope ends at the comma or `and` here."""
-    start, end = scope
-    _, words, _, openings = clauses
+def _ends_scope(place: int, start: int, end: int, cue: Cue, clauses: Clauses) -> bool:
+    """True if the scope `[start, end)` ends at the comma or `and` here."""
+    words, openings = clauses.words, clauses.openings
     if words[place] not in COMMAS:
         joins = words[place] == "and" or words[place - 1 : place + 1] == ["well", "as"]
         return joins and _opens_phrase(place, end, cue, clauses)
@@ -197,7 +205,7 @@ def _ends_scope(place: int, scope: tuple[int, int], cue: Cue, clauses: Clauses) 
 
 def _opens_phrase(place: int, end: int, cue: Cue, clauses: Clauses) -> bool:
     """True if a present finding, and no further item of a denied list, follows a comma or `and`."""
-    _, words, _, openings = clauses
+    words, openings = clauses.words, clauses.openings
     if cue.effect != "absent" or place + 1 >= end or not _asserts(place + 1, end, clauses):
         return False
     last = next(
@@ -211,7 +219,7 @@ def _asserts(place: int, end: int, clauses: Clauses) -> bool:
 
     What is said of a structure after its name is there, unlike the next item of a list.
     """
-    written, words, _, _ = clauses
+    written, words = clauses.written, clauses.words
     return words[place] == NUMBER or any(
         written[at] in ASSERTING
         and (at == place or at + 1 == end or words[at + 1] in LAST_OF_PHRASE)
@@ -219,7 +227,7 @@ def _asserts(place: int, end: int, clauses: Clauses) -> bool:
     )
 
 
-def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
+def _reach(words: list[str], start: int, end: int, reach: int) -> int:
     """End of a short reach; a mention that begins within it counts as a whole."""
     if end - start <= reach:
         return end
@@ -231,7 +239,7 @@ def _reach(words: Sequence[str], start: int, end: int, reach: int) -> int:
 
 def scope_back(found: Match[Cues], cue: Cue, clauses: Clauses) -> int:
     """First token a cue acts on to its left: back to its clause or to another clause's verb."""
-    _, words, stops, _ = clauses
+    words, stops = clauses.words, clauses.stops
     place = found.start
     while place > 0 and words[place - 1] in _PASSED_BACK:
         place -= 1
@@ -248,7 +256,7 @@ def scope_back(found: Match[Cues], cue: Cue, clauses: Clauses) -> int:
     return place
 
 
-def _list_start(words: Sequence[str], end: int) -> int:
+def _list_start(words: list[str], end: int) -> int:
     """Start of the list that ends at `end`: a comma before which none is joined ends it."""
     joined = False
     for place in range(end - 1, -1, -1):
@@ -258,12 +266,12 @@ def _list_start(words: Sequence[str], end: int) -> int:
     return 0
 
 
-def _closes(segment: Sequence[str]) -> bool:
+def _closes(segment: list[str]) -> bool:
     """True if a verb closes a list here (`... is seen`)."""
     return any(one in VERBS and after in SEEN for one, after in pairwise(segment))
 
 
-def _is_clause(segment: Sequence[str]) -> bool:
+def _is_clause(segment: list[str]) -> bool:
     if not segment or segment[0] in ("or", "nor"):
         return False
     if segment[0] in SUBJECTS:
@@ -275,7 +283,7 @@ def _is_clause(segment: Sequence[str]) -> bool:
     )
 
 
-def of_another(words: Sequence[str], start: int, mention: int) -> bool:
+def of_another(words: list[str], start: int, mention: int) -> bool:
     """True if a mention is only the site or cause of another denied noun.
 
     Args:
@@ -292,7 +300,7 @@ def of_another(words: Sequence[str], start: int, mention: int) -> bool:
     return False
 
 
-def _parts(words: Sequence[str], place: int, mention: int) -> bool:
+def _parts(words: list[str], place: int, mention: int) -> bool:
     """True if the preposition here separates the mention from the noun before it."""
     head = words[place - 1]
     if words[place] == "to":

@@ -117,7 +117,7 @@ class SpanishReader:
         """The phrases of a sentence of stems; reports repeat theirs, so this is remembered."""
         said = self._read_before.get((words, past))
         if said is None:
-            found = self._phrases.find(words)
+            found = self._phrases.find(list(words))
             judged = _judged(words, found, past=past)
             said = list(zip(found, judged, _modifiers(words, found), strict=True))
             self._read_before.keep((words, past), said)
@@ -190,7 +190,7 @@ def _reached(
 
 def _modifiers(words: Sequence[str], found: Sequence[Found]) -> Iterator[Details]:
     """Site, side, severity and change of each mention: inside it, after it, right before it."""
-    said = _modifier_phrases().find(words) if found else []
+    said = _modifier_phrases().find(list(words)) if found else []
     starts = {match.start for match in found}
     before = {one.end: one for one in said if one.end in starts and not _is_place(one.meaning)}
     for match, after in zip(found, [*(m.start for m in found[1:]), len(words)], strict=False):

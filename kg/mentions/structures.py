@@ -8,14 +8,15 @@ of the lexicon covers the structure (`the heart is enlarged`), nothing is said h
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from functools import cache
+from typing import Final
 
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.own_tables import table_rows
 from kg.mentions.tokens import BLANK, words
 
-NORMAL = (
+NORMAL: Final = (
     *("normal", "unremarkable", "within normal limit", "within limit of normal", "not enlarged"),
     *("not significantly enlarged", "nonenlarged", "upper limit of normal", "upper limit normal"),
     *(
@@ -32,9 +33,9 @@ NORMAL = (
 )
 """Words that say a structure is as it should be."""
 
-VERBS = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "remains"})
+VERBS: Final = frozenset({"is", "are", "was", "were", "appear", "appears", "remain", "remains"})
 
-PASSED = frozenset(
+PASSED: Final = frozenset(
     {
         *(
             "and",
@@ -86,7 +87,7 @@ PASSED = frozenset(
 )
 """Words that may stand between a structure and the word for normal."""
 
-FARTHEST = 14
+FARTHEST: Final = 14
 """Most tokens between them."""
 
 
@@ -105,7 +106,11 @@ class StructureReader:
         self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
-    def read(self, tokens: Sequence[str]) -> list[Match[tuple[str, ...]]]:
+    def opens(self, word: str) -> bool:
+        """True if a phrase for normal begins with a word."""
+        return self._normal.opens(word)
+
+    def read(self, tokens: list[str]) -> list[Match[tuple[str, ...]]]:
         """Structures a sentence calls normal, each with the concepts that denies."""
         normal = self._normal.find(tokens)
         if not normal:
@@ -120,7 +125,7 @@ class StructureReader:
 
 
 def _joined(
-    tokens: Sequence[str],
+    tokens: list[str],
     structure: Match[tuple[str, ...]],
     normal: Match[bool],
     inside: Container[int],
@@ -140,7 +145,7 @@ def _joined(
     )
 
 
-def _predicate(tokens: Sequence[str], place: int) -> bool:
+def _predicate(tokens: list[str], place: int) -> bool:
     """True if the word at a position refers to the words before it (`lungs are clear and ...`)."""
     while place > 0 and tokens[place - 1] in PASSED:
         place -= 1

@@ -10,38 +10,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-BLANK = "<blank>"
+BLANK: Final = "<blank>"
 """Stands for words that were taken out; it never belongs to a phrase."""
 
-ASKED = "<asked>"
+ASKED: Final = "<asked>"
 """Stands for a question mark before what is asked (`?pneumonia`)."""
 
-ITEM = "<item>"
+ITEM: Final = "<item>"
 """Stands for the number or bullet of an item."""
 
-UNPLAIN = "<unplain>"
+UNPLAIN: Final = "<unplain>"
 """Stands for what is not read as it is written."""
 
-STOPS = (".", ";")
+STOPS: Final = (".", ";")
 """Marks that may close a plain sentence."""
 
-SENTENCE_ENDS = frozenset([*".!?;。！？；\n", ITEM])
+SENTENCE_ENDS: Final = frozenset([*".!?;。！？；\n", ITEM])
 """Tokens that end a sentence."""
 
-MAX_TOKENS = 200
+MAX_TOKENS: Final = 200
 """A run of words without an end is cut here, so that no text takes more than linear time."""
 
 LONGEST_WORD, MOST_WORDS = 40, 65536
 """Most letters of a word that is remembered, and how many are."""
 
 # most texts are letters and plain stops alone, which a simpler pattern cuts alike and sooner
-_PLAIN = re.compile(r"[A-Za-z \t.,;:\-]*")
-_PLAIN_RUN = re.compile(r"(?!.*\d,\d)[A-Za-z0-9,:\-]*")
-_PLAIN_TOKEN = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
-_PLAIN_HYPHEN = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
-_TOKEN = re.compile(
+_PLAIN: Final = re.compile(r"[A-Za-z \t.,;:\-]*")
+_PLAIN_RUN: Final = re.compile(r"(?!.*\d,\d)[A-Za-z0-9,:\-]*")
+_PLAIN_TOKEN: Final = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
+_PLAIN_HYPHEN: Final = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
+_TOKEN: Final = re.compile(
     r"(?P<number>\d+[.,]\d+)"
     # an item of a list in one line: `1)`, `(a)`, `#2`, a bullet, or a spaced slash before a capital
     r"|(?P<item>(?<!\S)(?:\(?(?:\d{1,2}|[A-Za-z]|[ivx]{2,4})\)(?=\s*[^\W\d_])|#\d{1,2}\b[:.)]?"
@@ -57,15 +57,21 @@ _TOKEN = re.compile(
 # after a word of three letters, which is hardly an abbreviation, a number or a bracket, before a
 # capital, a stray stop or the number of an item, before a line that begins with a capital, and
 # after a Chinese stop
-_SURE_END = re.compile(
-    r"[.\n\u3002\uff01\uff1f\uff1b](?:(?<=[A-Za-z]{3}\.)(?<![Mm][Rr][Ss]\.)(?<![Aa]pprox\.)"
-    r"(?<!APPROX\.)\s+(?=[A-Z]|(?:\d{1,2})?\.(?:\s|\Z))|(?<=[\d)]\.)\s+(?=[A-Z])|(?<=\S\n)\s*(?=[A-Z])"
+_AFTER_STOP: Final = (
+    r"(?<=[A-Za-z]{3}\.)(?<![Mm][Rr][Ss]\.)(?<![Aa]pprox\.)(?<!APPROX\.)"
+    r"\s+(?=[A-Z]|(?:\d{1,2})?\.(?:\s|\Z))|(?<=[\d)]\.)\s+(?=[A-Z])"
+)
+_SURE_STOP: Final = re.compile(rf"\.(?:{_AFTER_STOP})")
+_SURE_END: Final = re.compile(
+    rf"[.\n\u3002\uff01\uff1f\uff1b](?:{_AFTER_STOP}|(?<=\S\n)\s*(?=[A-Z])"
     r"|(?<=[\u3002\uff01\uff1f\uff1b])\s*(?=\S))"
 )
-_INNER_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)")
-_HYPHENS = frozenset("-\u2010\u2011\u2013")
+_INNER_HYPHEN: Final = re.compile(
+    r"(?<=\w)[-\u2010\u2011\u2013](?=[^\W\d_])|(?<=\w)[-\u2010\u2011](?=\w)"
+)
+_HYPHENS: Final = frozenset("-\u2010\u2011\u2013")
 _SIGNS = {"blank": BLANK, "line": "\n", "item": ITEM, "asked": ASKED}
-_ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
+_ABBREVIATIONS: Final = frozenset({"dr", "mr", "mrs", "ms", "vs", "eg", "ie", "approx", "st"})
 
 _IRREGULAR = {
     "pneumothoraces": "pneumothorax",
@@ -121,32 +127,37 @@ def normal_form(word: str) -> str:
 def pieces(text: str) -> list[tuple[int, str]]:
     """Pieces of a text cut where a sentence surely ends, each with its first character's place."""
     found, last = [], 0
-    for gap in _SURE_END.finditer(text):
+    # nothing but a stop ends a sentence in most texts, and is found sooner alone
+    ends = _SURE_STOP if text.isascii() and "\n" not in text else _SURE_END
+    for gap in ends.finditer(text):
         found.append((last, text[last : gap.start() + 1]))
         last = gap.end()
     found.append((last, text[last:]))
     return found
 
 
-class Forms(dict[str, str]):
-    """Normal form of each written word, remembered if it is no longer than words are.
+Form = TypeVar("Form")
+
+
+class Forms(dict[str, Form]):
+    """What is made of each written word, remembered if it is no longer than words are.
 
     Args:
         make: Makes it.
     """
 
-    def __init__(self, make: Callable[[str], str]) -> None:
+    def __init__(self, make: Callable[[str], Form]) -> None:
         self._make = make
 
-    def __missing__(self, written: str) -> str:
+    def __missing__(self, written: str) -> Form:
         form = self._make(written)
         if len(written) <= LONGEST_WORD and len(self) < MOST_WORDS:
             self[written] = form
         return form
 
 
-_FORMS = Forms(normal_form)
-_new, _span = tuple.__new__, re.Match.span
+_FORMS: Final = Forms(normal_form)
+_new: Final = tuple.__new__
 
 
 def sentences(text: str) -> list[list[Token]]:
@@ -167,42 +178,61 @@ def sentences(text: str) -> list[list[Token]]:
     return found
 
 
-class Runs(dict[str, tuple[str, ...]]):
-    """Words of each run of text between two spaces, `UNPLAIN` of one that is not plain.
+Span = tuple[int, int]
+"""First character of a word and one past its last."""
 
-    Args:
-        make: Makes the form of a written word.
-    """
+Run = tuple[tuple[str, ...], tuple[Span, ...], int]
+"""Words of a run of text between two spaces, `UNPLAIN` of one that is not plain, their spans, and
+what they may be, as bits."""
 
-    def __init__(self, make: Callable[[str], str]) -> None:
-        self._forms = Forms(make)
-
-    def __missing__(self, run: str) -> tuple[str, ...]:
-        plain = _PLAIN_RUN.fullmatch(run) is not None
-        written = _PLAIN_TOKEN.findall(_without_hyphens(run))
-        made = tuple([self._forms[word] for word in written]) if plain else (UNPLAIN,)
-        if len(run) <= LONGEST_WORD and len(self) < MOST_WORDS:
-            self[run] = made
-        return made
+Plain = tuple[list[str], list[Span], int]
+"""The same of a sentence of letters and plain stops."""
 
 
-def plain_words(text: str, runs: Runs) -> list[str]:
-    """The words of a text that is one sentence of letters and plain stops, else none.
+def runs_of(make: Callable[[str], str], hint: Callable[[str], int]) -> Forms[Run]:
+    """Each run of text by its words, whose forms `make` makes, and what `hint` says of these."""
+    forms = Forms(make)
 
-    They are those of `sentences`, whose spans `plain_spans` gives for a text that needs them.
+    def run(written: str) -> Run:
+        # most are one word
+        if written.isascii() and written.isalpha():
+            word = forms[written]
+            return (word,), ((0, len(written)),), hint(word)
+        if _PLAIN_RUN.fullmatch(written) is None:
+            return (UNPLAIN,), (), 0
+        words, spans, hints = list[str](), list[Span](), 0
+        for found in _PLAIN_TOKEN.finditer(_without_hyphens(written)):
+            word = forms[found[0]]
+            words.append(word)
+            spans.append(found.span())
+            hints |= hint(word)
+        return tuple(words), tuple(spans), hints
+
+    return Forms(run)
+
+
+def plain_sentence(text: str, runs: Forms[Run]) -> Plain:
+    """Words, spans and hints of a text that is one sentence of letters and plain stops; else none.
+
+    They are those of `sentences`.
     """
     words: list[str] = []
+    spans: list[Span] = []
     closed = text.endswith(STOPS)
+    first = hints = 0
     for run in (text[:-1] if closed else text).split(" "):
-        words += runs[run]
+        made, places, may_be = runs[run]
+        words += made
+        hints |= may_be
+        for start, end in places:
+            spans.append((first + start, first + end))
+        first += len(run) + 1
     if closed:
         words.append(text[-1])
-    return words if len(words) < MAX_TOKENS and UNPLAIN not in words else []
-
-
-def plain_spans(text: str) -> list[tuple[int, int]]:
-    """First character and one past the last of each of the `plain_words` of a text."""
-    return list(map(_span, _PLAIN_TOKEN.finditer(_without_hyphens(text))))
+        spans.append((first - 1, first))
+    if len(words) >= MAX_TOKENS or UNPLAIN in words:
+        return [], [], 0
+    return words, spans, hints
 
 
 def _plain_tokens(text: str) -> list[Token]:
@@ -220,7 +250,7 @@ def _tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind, written = match.lastgroup, match[0]
         if kind == "word":
-            yield Token(_FORMS[written], *match.span())
+            yield _new(Token, (_FORMS[written], *match.span()))
         elif kind != "mark":
             yield Token(_SIGNS.get(kind or "", written), *match.span())
         elif not (written in _HYPHENS and _INNER_HYPHEN.match(text, match.start())):

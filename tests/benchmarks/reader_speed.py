@@ -4,12 +4,15 @@ Not part of the default suite. Writes a table into `results`:
 
     python tests/benchmarks/reader_speed.py --root ../shared/data
     python tests/benchmarks/reader_speed.py --root ../shared/data --reports 1000000
+    python tests/benchmarks/reader_speed.py --root ../shared/data --only negspacy
 
-Both readers are given findings and impression of Open-i's development part, in turn, in one
-process. *First* is a new reader that has read one report before; *again* the same one on the same
-reports, whose sentences it remembers; *no memory* one that remembers none. Times are of the
-processor, ratios the median of the turns. Large inputs are made up, each read by a process of its
-own, whose largest memory is its greatest resident set; every made-up report is another.
+The readers are given findings and impression of Open-i's development part, in turn: ours as plain
+Python and compiled (a wheel built for it, imported by a process of its own), and negspacy.
+*First* is a new reader that has read one report before; *again* the same one on the same reports,
+whose sentences it remembers; *no memory* one that remembers none. Times are of the processor,
+ratios the median of the turns. Both of ours must give the same statements. Large inputs are made
+up, each read by a process of its own, whose largest memory is its greatest resident set; every
+made-up report is another.
 """
 
 from __future__ import annotations
@@ -17,14 +20,20 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
+import hashlib
+import json
 import multiprocessing
+import os
 import resource
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -73,28 +82,74 @@ def link_all(reader: Any, texts: Sequence[Any]) -> None:
         reader.link(report)
 
 
-def beside_negspacy(texts: Sequence[Sequence[Passage]]) -> Iterator[str]:
-    """Markdown: time of a report of both readers, and how many times faster ours is."""
-    graph = load_shipped()
+def beside_negspacy(root: Path) -> Iterator[str]:
+    """Markdown: time of a report of each reader, and how many times faster than negspacy."""
+    texts, graph = development(root), load_shipped()
     spacy = NegSpacy(graph)
-    plain = [[passage.text for passage in report] for report in texts]
-    times: dict[str, list[float]] = {"first": [], "again": [], "no memory": [], "negspacy": []}
-    for _ in range(TURNS):
-        reader = _reader(graph, texts)
-        for name in ("first", "again"):
-            times[name].append(taken(link_all, reader, texts))
-        longest, linker_module.LONGEST_REMEMBERED = linker_module.LONGEST_REMEMBERED, -1
-        forgetful = _reader(graph, texts)
-        times["no memory"].append(taken(link_all, forgetful, texts))
-        linker_module.LONGEST_REMEMBERED = longest
-        times["negspacy"].append(taken(link_all, spacy, plain))
+    written = [[passage.text for passage in report] for report in texts]
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = compiled_reader(Path(folder), root)
+        assert json.loads(compiled.stdout.readline()) == digest(graph, texts)
+        for _ in range(TURNS):
+            turns = {"plain": turn(graph, texts)}
+            compiled.stdin.write("turn\n")
+            compiled.stdin.flush()
+            turns["compiled"] = json.loads(compiled.stdout.readline())
+            for kind, name in product(turns, ("first", "again", "no memory")):
+                times.setdefault(f"kgdx {kind}, {name}", []).append(turns[kind][name])
+            times.setdefault("negspacy", []).append(taken(link_all, spacy, written))
+        compiled.communicate()
     yield "| reader | microseconds a report | reports a second of one core | faster than negspacy |"
     yield "|---|---|---|---|"
     for name, kept in times.items():
         each = statistics.median(kept) / len(texts)
         ratio = statistics.median(n / k for n, k in zip(times["negspacy"], kept, strict=True))
-        who = name if name == "negspacy" else f"kgdx, {name}"
-        yield f"| {who} | {each * 1e6:.0f} | {1 / each:,.0f} | {ratio:.1f} |"
+        yield f"| {name} | {each * 1e6:.0f} | {1 / each:,.0f} | {ratio:.1f} |"
+
+
+def turn(graph: KnowledgeGraph, texts: Sequence[Sequence[Passage]]) -> dict[str, float]:
+    """Seconds a new reader of ours takes for the reports, again, and without a memory."""
+    reader = _reader(graph, texts)
+    times = {name: taken(link_all, reader, texts) for name in ("first", "again")}
+    longest, linker_module.LONGEST_REMEMBERED = linker_module.LONGEST_REMEMBERED, -1
+    times["no memory"] = taken(link_all, _reader(graph, texts), texts)
+    linker_module.LONGEST_REMEMBERED = longest
+    return times
+
+
+def digest(graph: KnowledgeGraph, texts: Sequence[Sequence[Passage]]) -> str:
+    """Hash of all statements of the reports, each as one would read a report and a dialogue."""
+    reader, made = MentionLinker(graph), hashlib.sha256()
+    for report in texts:
+        spoken = [Passage("patient", passage.text) for passage in report[:1]]
+        made.update(repr([tuple(one) for one in reader.link(report)]).encode())
+        made.update(repr([tuple(one) for one in reader.link(spoken)]).encode())
+    return made.hexdigest()
+
+
+def compiled_reader(folder: Path, root: Path) -> Any:
+    """A process that imports a wheel with the compiled reader and takes a turn for each line."""
+    ask = {**os.environ, "HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"}
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), "."]
+    subprocess.run(build, check=True, env=ask, cwd=Path(__file__).parents[2])
+    [wheel] = folder.glob("*.whl")
+    shutil.unpack_archive(wheel, folder / "installed", "zip")
+    command = [sys.executable, __file__, "--root", str(root), "--serve"]
+    paths = {**os.environ, "PYTHONPATH": str(folder / "installed")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, env=paths, text=True, **pipes)
+
+
+def serve(root: Path) -> None:
+    """Say what the compiled reader reads, then the times of a turn for each line of input."""
+    assert not str(linker_module.__file__).endswith(".py"), "the reader is not compiled"
+    graph, texts = load_shipped(), development(root)
+    sys.stdout.write(json.dumps(digest(graph, texts)) + "\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        sys.stdout.write(json.dumps(turn(graph, texts)) + "\n")
+        sys.stdout.flush()
 
 
 def _reader(graph: KnowledgeGraph, texts: Sequence[Sequence[Passage]]) -> MentionLinker:
@@ -216,23 +271,30 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--root", type=Path, required=True)
     asked.add_argument("--reports", type=int, default=1_000_000, help="number of short reports")
+    asked.add_argument("--only", choices=("negspacy",), help="print that part, write nothing")
+    asked.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     chosen = asked.parse_args()
     warnings.filterwarnings("ignore")
+    if chosen.serve:
+        serve(chosen.root)
+        return
     texts = development(chosen.root)
     parts: list[tuple[str, Iterable[str]]] = [
-        (f"Beside negspacy, {len(texts):,} reports, {TURNS} turns", beside_negspacy(texts)),
+        (f"Beside negspacy, {len(texts):,} reports, {TURNS} turns", beside_negspacy(chosen.root)),
         ("By length of the text", by_length()),
         ("Large inputs", in_the_large(chosen.reports)),
         ("By size of the lexicon", by_lexicon(texts)),
     ]
     about = " ".join((__doc__ or "").split("\n\n")[3].split())
     lines = ["# Speed and bounds of the reader of reports", "", about]
-    for title, rows in parts:
+    for title, rows in parts[:1] if chosen.only else parts:
         lines += ["", f"## {title}", ""]
         for row in rows:
             lines.append(row)
             sys.stdout.write(row + "\n")
             sys.stdout.flush()
+    if chosen.only:
+        return
     (RESULTS / "reader_speed.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

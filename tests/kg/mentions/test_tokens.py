@@ -13,13 +13,12 @@ from kg.mentions.tokens import (
     ASKED,
     ITEM,
     MAX_TOKENS,
-    Runs,
     _plain_tokens,
     _tokens,
     normal_form,
     pieces,
-    plain_spans,
-    plain_words,
+    plain_sentence,
+    runs_of,
     sentences,
 )
 
@@ -106,8 +105,9 @@ def test_statements_of_later_pieces_stand_where_they_are_written(linker: Mention
 )
 def test_plain_words_are_those_of_the_sentence(text: str) -> None:
     [sentence] = sentences(text)
-    assert plain_words(text, Runs(normal_form)) == [token.word for token in sentence]
-    assert plain_spans(text) == [(token.start, token.end) for token in sentence]
+    words, spans, _ = plain_sentence(text, runs_of(normal_form, len))
+    assert words == [token.word for token in sentence]
+    assert spans == [(token.start, token.end) for token in sentence]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_plain_words_are_those_of_the_sentence(text: str) -> None:
     ],
 )
 def test_of_any_other_text_there_are_no_plain_words(text: str) -> None:
-    assert plain_words(text, Runs(normal_form)) == []
+    assert plain_sentence(text, runs_of(normal_form, len)) == ([], [], 0)
 
 
 @pytest.mark.parametrize(
