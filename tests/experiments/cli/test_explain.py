@@ -211,12 +211,13 @@ def test_an_answer_about_a_dicom_file_is_written_as_dicom(
 ) -> None:
     pytest.importorskip("highdicom")
     rng = np.random.default_rng(0)
-    written(own / "film.dcm", rng.integers(0, 4000, (60, 90)).astype(np.uint16))
+    named = {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.5"}
+    written(own / "film.dcm", rng.integers(0, 4000, (60, 90)).astype(np.uint16), **named)
     code, _, notes = ask("predict", "film.dcm", "-o", "report.dcm")
     assert code == 0, notes
     report = pydicom.dcmread(own / "report.dcm")
     assert report.SOPClassUID.name == "Comprehensive SR Storage"
-    assert report.StudyInstanceUID == pydicom.dcmread(own / "film.dcm").StudyInstanceUID
+    assert report.StudyInstanceUID == "1.2.3.4"
     code, _, notes = ask("predict", "film.dcm", "pictures/1.png", "-o", "report.dcm")
     assert (code, "is of one study" in notes) == (3, True)
     code, _, notes = ask("predict", "pictures/1.png", "-o", "report.dcm")
