@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli import show
-from kg.errors import InputError, did_you_mean
+from kg.errors import InputError, check_format
 from kg.files.shown import table_text
 
 if TYPE_CHECKING:
     from experiments.explanation.answer import StudyAnswer
     from experiments.inference.predict import PredictionRequest
+    from kg.model.graph import KnowledgeGraph
 
-__all__ = ["METHODS", "Shown", "answer_with_evidence"]
+__all__ = ["EVIDENCE_ALONE", "METHODS", "Shown", "answer_with_evidence", "ending_of"]
 
-ENDINGS = (".html", ".json", ".csv")
+EVIDENCE_ALONE = (".html", ".fhir.json", ".dcm")
+"""Endings of files that are written of answers with evidence alone."""
+ENDINGS = (*EVIDENCE_ALONE, ".json", ".csv")
 METHODS = ("occlusion", "integrated_gradients", "grad_cam")
 MOST_STUDIES = 20
 """Studies whose evidence is measured at a time."""
@@ -50,12 +53,8 @@ class Shown:
             InputError: If answers cannot be written as the file.
         """
         output = arguments["output"]
-        if output is not None and output.suffix not in ENDINGS:
-            raise InputError(
-                f"{output}: answers with evidence cannot be written as "
-                f"{output.suffix or 'a file without ending'}",
-                did_you_mean(output.suffix, ENDINGS),
-            )
+        if output is not None:
+            check_format("an answer with evidence", ending_of(output), ENDINGS)
         methods = tuple(arguments.get("methods") or METHODS[:1])
         return cls(output, arguments["as_json"], methods, arguments["free_text"])
 
@@ -96,7 +95,7 @@ def answer_with_evidence(
     found = explain(predictions, Wanted(named, shown.methods))  # type: ignore[arg-type]
     answers = [kept_answer(answer, shown.free_text) for answer in found]
     if shown.output is not None:
-        _write(answers, shown.output)
+        _write(answers, shown.output, predictions[0].restored.graph)
     if shown.as_json:
         show.json_result([answer_json(answer) for answer in answers])
     else:
@@ -104,11 +103,22 @@ def answer_with_evidence(
     show.note(USE)
 
 
-def _write(answers: Sequence[StudyAnswer], path: Path) -> None:
-    """Write answers as a page, as JSON or as a table."""
+def ending_of(path: Path) -> str:
+    """Ending of a file, `.fhir.json` being one."""
+    return ".fhir.json" if path.name.endswith(".fhir.json") else path.suffix
+
+
+def _write(answers: Sequence[StudyAnswer], path: Path, graph: KnowledgeGraph) -> None:
+    """Write answers as a page, as JSON, as a table, as FHIR resources or as DICOM objects."""
     from experiments.explanation.plain_answer import answer_json, answer_rows
 
-    if path.suffix == ".json":
+    if ending_of(path) == ".fhir.json":
+        from experiments.clinic.fhir_report import fhir_bundle
+
+        show.to_file(path, fhir_bundle(answers, graph))
+    elif path.suffix == ".dcm":
+        _write_dicom(answers, path, graph)
+    elif path.suffix == ".json":
         plain = [answer_json(answer) for answer in answers]
         show.to_file(path, json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
     elif path.suffix == ".csv":
@@ -119,6 +129,27 @@ def _write(answers: Sequence[StudyAnswer], path: Path) -> None:
         from experiments.reports.answer_page import render_answer_page
 
         show.to_file(path, render_answer_page(answers))
+
+
+def _write_dicom(answers: Sequence[StudyAnswer], path: Path, graph: KnowledgeGraph) -> None:
+    """Write the structured report of one study, and its map pictures beside it.
+
+    Raises:
+        InputError: If there are several studies.
+    """
+    from experiments.clinic.dicom_report import dicom_report
+    from experiments.records.atomic import atomic_path
+
+    if len(answers) > 1:
+        raise InputError(
+            f"{path}: a DICOM report is of one study, and there are {len(answers)}",
+            "give one INPUT, or write .fhir.json",
+        )
+    for place, made in enumerate(dicom_report(answers[0], graph)):
+        file = path.with_stem(f"{path.stem}-map{place}") if place else path
+        with atomic_path(file) as temporary:
+            made.save_as(temporary)
+        show.note(f"written to {file}")
 
 
 def _print(answers: Sequence[StudyAnswer]) -> None:

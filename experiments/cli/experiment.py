@@ -47,6 +47,7 @@ _set = click.option(
             "experiments.cli.transfer:transfer",
             "Print metrics across data sets as a matrix.",
         ),
+        "export": ("experiments.cli.export:export", "Write RUN as ONNX: image encoder and head."),
         "sign": (
             "experiments.cli.signature:sign",
             "Sign every file of RUN, and print the file of the signature.",

@@ -50,7 +50,8 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
     "-o",
     "output",
     type=click.Path(path_type=Path),
-    help="File to write: .html (a page with pictures and maps), .json or .csv.",
+    help="File to write: .html (a page with pictures and maps), .json, .csv, .fhir.json or .dcm "
+    "(a structured report, and a picture of each map beside it).",
 )
 @free_text_option
 @runs_option

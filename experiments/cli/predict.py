@@ -10,7 +10,7 @@ import click
 
 from encoders.study import MODALITIES, VIEWS
 from experiments.cli import show
-from experiments.cli.answers import Shown, answer_with_evidence
+from experiments.cli.answers import EVIDENCE_ALONE, Shown, answer_with_evidence, ending_of
 from experiments.cli.arguments import free_text_option, output_options, root_option, runs_option
 from experiments.cli.completion import complete_concepts, complete_runs
 from kg.errors import InputError, check_format
@@ -53,7 +53,8 @@ _NOT_POSSIBLE = "not possible"
     "-o",
     "output",
     type=click.Path(path_type=Path),
-    help="File to write: .csv, .tsv, .json or .parquet; .html is a page with evidence.",
+    help="File to write: .csv, .tsv, .json or .parquet; with evidence .html (a page), .fhir.json "
+    "or .dcm (a structured report, and a picture of each map beside it).",
 )
 @click.option(
     "--evidence",
@@ -80,7 +81,8 @@ def predict(**arguments: Any) -> None:
         raise InputError(
             "--report and --dialogue need exactly one INPUT", f"there are: {', '.join(inputs)}"
         )
-    evidence = arguments["evidence"] or (output is not None and output.suffix == ".html")
+    alone = output is not None and ending_of(output) in EVIDENCE_ALONE
+    evidence = arguments["evidence"] or alone
     if len(names) > 1 and not evidence:
         raise InputError("several runs are read with --evidence alone", "name one --run")
     request = PredictionRequest(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from experiments.explanation.plain_answer import USE as RESEARCH
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["OWN_SCHEME", "USE", "ConceptCode", "codes_of"]
 
-USE = "For research use only: not a medical device. Made by a model, not verified by a clinician."
+USE = f"{RESEARCH} Made by a model, not verified by a clinician."
 
 OWN_SCHEME = "99KGDX"
 """DICOM designator of the graph's own identifiers (private designators begin with 99)."""

@@ -262,4 +262,4 @@ def _overlaid(one: ImageMap, shown: ShownImage) -> np.ndarray[Any, Any]:
     opacity = 0.6 * np.asarray(map_)[..., None]
     below = np.repeat(np.asarray(picture)[..., None], 3, axis=2)
     red = np.array([213, 94, 0])
-    return (below * (1 - opacity) + red * opacity).round().astype(np.uint8)
+    return np.asarray(below * (1 - opacity) + red * opacity).round().astype(np.uint8)

@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.clinic.codes import USE, codes_of
 from experiments.explanation.answer import FindingAnswer, ImageMap, Model, StudyAnswer
+from experiments.explanation.plain_answer import evidence_lines, warning_lines
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph
 
@@ -25,8 +26,6 @@ _INTERPRETATIONS = {
     "uncertain": ("IND", "Indeterminate"),
 }
 _UNIT = {"unit": "1", "system": "http://unitsofmeasure.org", "code": "1"}
-_MOST = 5
-"""Statements and facts that are told of a finding, the largest shares first."""
 
 
 def fhir_bundle(answers: Sequence[StudyAnswer], graph: KnowledgeGraph) -> str:
@@ -58,7 +57,7 @@ def _entries(answer: StudyAnswer, graph: KnowledgeGraph) -> Iterator[Mapping[str
     device = {"reference": _url("device", answer.models[0].weights)}
     key = [answer.study, *(model.weights for model in answer.models)]
     for finding in answer.findings:
-        observation = _observation(finding, graph) | {"device": device}
+        observation = _observation(finding, answer, graph) | {"device": device}
         yield _entry(observation, "observation", *key, finding.finding)
     present = [one.label for one in answer.findings if one.verdict == "present"]
     report = {
@@ -70,7 +69,10 @@ def _entries(answer: StudyAnswer, graph: KnowledgeGraph) -> Iterator[Mapping[str
         "result": [
             {"reference": _url("observation", *key, one.finding)} for one in answer.findings
         ],
-        "conclusion": f"{USE} Predicted present: {', '.join(present) or 'none'}.",
+        "conclusion": " ".join(
+            [f"{USE} Predicted present: {', '.join(present) or 'none'}."]
+            + [f"{line[:1].upper()}{line[1:]}." for line in warning_lines(answer)]
+        ),
     }
     yield _entry(report, "report", *key)
 
@@ -91,7 +93,9 @@ def _device(model: Model) -> dict[str, Any]:
     }
 
 
-def _observation(answer: FindingAnswer, graph: KnowledgeGraph) -> dict[str, Any]:
+def _observation(
+    answer: FindingAnswer, study: StudyAnswer, graph: KnowledgeGraph
+) -> dict[str, Any]:
     """A finding with its probability, decision and evidence."""
     codes = codes_of(answer.finding, answer.label, graph)
     codings = [{"system": c.system, "code": c.value, "display": c.meaning} for c in codes]
@@ -101,7 +105,7 @@ def _observation(answer: FindingAnswer, graph: KnowledgeGraph) -> dict[str, Any]
         "category": [{"coding": [{"system": f"{_TERMS}/observation-category", "code": "imaging"}]}],
         "code": {"coding": codings, "text": answer.label},
         "method": {"text": f"{answer.basis.replace('_', ' ')} prediction of a model"},
-        "note": [{"text": text} for text in (USE, *_evidence(answer))],
+        "note": [{"text": text} for text in (USE, *evidence_lines(answer, study))],
     }
     certainty = answer.certainty
     if certainty.probability is None:
@@ -142,17 +146,6 @@ def _sides(one: ImageMap) -> str:
     names = ("left", "top", "right", "bottom")
     sides = ", ".join(f"{name} {side:.3f}" for name, side in zip(names, one.box or (), strict=True))
     return f"{sides}, in shares of the picture's sides"
-
-
-def _evidence(answer: FindingAnswer) -> Iterator[str]:
-    """Sentences on what the finding was answered by; shares are measured by deletion."""
-    for one in answer.statements[:_MOST]:
-        said = one.statement.assertion
-        yield f"The text states {one.label}: {said} (share of the logit {one.share:+.3f})."
-    for fact in answer.facts[:_MOST]:
-        edges = (f"{e.edge.subject} {e.edge.relation} {e.edge.object}" for e in fact.edges)
-        way = "; ".join(edges) or fact.concept
-        yield f"The graph says {way} (share of the logit {fact.share:+.3f})."
 
 
 def _entry(resource: Mapping[str, Any], *key: str) -> Mapping[str, Any]:

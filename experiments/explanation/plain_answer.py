@@ -14,7 +14,16 @@ from experiments.explanation.answer import (
     StudyAnswer,
 )
 
-__all__ = ["USE", "answer_json", "answer_lines", "answer_rows", "certainty_words", "fact_words"]
+__all__ = [
+    "USE",
+    "answer_json",
+    "answer_lines",
+    "answer_rows",
+    "certainty_words",
+    "evidence_lines",
+    "fact_words",
+    "warning_lines",
+]
 
 USE = "For research use only: not a medical device."
 STRONGEST = 3
@@ -75,22 +84,32 @@ def answer_rows(answers: Iterable[StudyAnswer]) -> list[dict[str, Any]]:
 def answer_lines(answer: StudyAnswer, most: int) -> Iterator[str]:
     """An answer in a few lines, the most important findings with their evidence."""
     yield f"{answer.study}:"
-    if answer.exposed:
-        yield f"  training has seen this {answer.exposed}: the answer does not show how good it is"
-    if answer.unusual is not None and answer.unusual.flagged:
-        alarms = answer.unusual.false_alarms.words()
-        yield f"  a picture is unlike those of training (false alarms: {alarms})"
+    yield from (f"  {line}" for line in warning_lines(answer))
     for one in answer.findings[:most]:
         yield f"  {one.label}: {one.verdict}{certainty_words(one)}"
-        yield from (f"    {name} as a whole {share:+.2f}" for name, share in one.inputs.items())
-        for each in one.maps:
-            if each.method == "occlusion" and each.box:
-                yield f"    picture {each.image + 1}: {_box_words(each)}"
-        yield from (f"    {line}" for line in _word_lines(one, answer))
-        yield from (f"    {fact_words(fact, answer.names)}" for fact in one.facts[:STRONGEST])
+        yield from (f"    {line}" for line in evidence_lines(one, answer))
     left = answer.findings[most:]
     if left:
         yield f"  {len(left)} more: " + ", ".join(f"{one.label} ({one.verdict})" for one in left)
+
+
+def warning_lines(answer: StudyAnswer) -> Iterator[str]:
+    """Reasons to trust an answer less: what training has seen, and what it has not."""
+    if answer.exposed:
+        yield f"training has seen this {answer.exposed}: the answer does not show how good it is"
+    if answer.unusual is not None and answer.unusual.flagged:
+        alarms = answer.unusual.false_alarms.words()
+        yield f"a picture is unlike those of training (false alarms: {alarms})"
+
+
+def evidence_lines(finding: FindingAnswer, answer: StudyAnswer) -> Iterator[str]:
+    """The strongest evidence of a finding, each with its measured share."""
+    yield from (f"{name} as a whole {share:+.2f}" for name, share in finding.inputs.items())
+    for each in finding.maps:
+        if each.method == "occlusion" and each.box:
+            yield f"picture {each.image + 1}: {_box_words(each)}"
+    yield from _word_lines(finding, answer)
+    yield from (fact_words(fact, answer.names) for fact in finding.facts[:STRONGEST])
 
 
 def certainty_words(answer: FindingAnswer) -> str:

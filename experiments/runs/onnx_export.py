@@ -7,7 +7,8 @@ A study of several pictures is one row: `image_tokens` are those of its pictures
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from encoders.batch import StudyBatch, Text
 from encoders.reduce import pool_tokens
-from encoders.study import MODALITIES, VIEWS, Passage, Study, StudyImage
+from encoders.study import MODALITIES, VIEWS, Modality, Passage, Study, StudyImage, View
 from experiments.loading.images import ImageLoader
 from experiments.records.atomic import write_text
 from experiments.records.checkpoint import load_checkpoint
@@ -199,8 +200,7 @@ def _write(module: nn.Module, inputs: Mapping[str, Tensor], output: str, path: P
         for name, value in inputs.items()
     ]
     shapes: Any = tuple(each) if isinstance(module, ImageTokens) else (tuple(each),)
-    # the memory order that other kernels return cannot be traced
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+    with torch.no_grad(), _plain_attention():
         try:
             program = torch.export.export(
                 module, tuple(inputs.values()), dynamic_shapes=shapes, strict=True
@@ -215,11 +215,26 @@ def _write(module: nn.Module, inputs: Mapping[str, Tensor], output: str, path: P
                 verbose=False,
             )
         except (RuntimeError, ValueError, torch.onnx.OnnxExporterError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            first = next(iter(str(cause).splitlines()), type(cause).__name__)
             raise InputError(
-                f"{type(module).__name__.lower()}: this model cannot be traced: {first}",
-                "systems whose steps depend on the values of their input have no ONNX",
+                f"{path.name}: this run cannot be traced: {first}",
+                "export a run of another system; logistic_image and image_baseline can be traced",
             ) from error
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention in plain steps: ONNX has no fused ones, nor the memory order they return."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _difference(head: nn.Module, inputs: Mapping[str, Tensor], path: Path) -> float:
@@ -238,14 +253,13 @@ def _difference(head: nn.Module, inputs: Mapping[str, Tensor], path: Path) -> fl
 def _example(restored: Restored, folder: Path) -> StudyBatch:
     """Two made-up studies as the run reads studies at test, of two pictures and of one."""
     generator = np.random.default_rng(0)
-    usual = restored.preprocessor.usual
-    modality = next(iter(usual), "cxr")
-    view = usual.get(modality, "frontal")
+    usual: tuple[Modality, View] = ("cxr", "frontal")
+    usual = next(iter(restored.preprocessor.usual.items()), usual)
     pictures = []
     for place in range(3):
         path = folder / f"{place}.png"
         Image.fromarray(generator.integers(0, 256, (96, 96), dtype=np.uint8)).save(path)
-        pictures.append(StudyImage(str(path), modality, view))
+        pictures.append(StudyImage(str(path), *usual))
     studies = []
     for name, images, words in (
         ("one", pictures[:2], "The heart is enlarged."),

@@ -13,6 +13,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 
 from experiments.cli.main import main
@@ -193,3 +194,31 @@ def test_under_a_key_nothing_of_the_study_is_written(
         assert "Sternotomy" not in text
         assert "case" not in text.split("<style>")[0]
         assert "data:image" not in text
+
+
+def test_an_answer_is_written_as_fhir_resources(ask: Any, own: Path) -> None:
+    pytest.importorskip("fhir.resources")
+    code, _, notes = ask("predict", "case", "pictures/1.png", "-o", "a.fhir.json")
+    assert code == 0, notes
+    entries = json.loads((own / "a.fhir.json").read_text())["entry"]
+    kinds = [entry["resource"]["resourceType"] for entry in entries]
+    assert kinds.count("DiagnosticReport") == 2
+    assert kinds.count("Device") == 1
+
+
+def test_an_answer_about_a_dicom_file_is_written_as_dicom(
+    ask: Any, own: Path, written: Callable[..., Path]
+) -> None:
+    pytest.importorskip("highdicom")
+    rng = np.random.default_rng(0)
+    named = {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.5"}
+    written(own / "film.dcm", rng.integers(0, 4000, (60, 90)).astype(np.uint16), **named)
+    code, _, notes = ask("predict", "film.dcm", "-o", "report.dcm")
+    assert code == 0, notes
+    report = pydicom.dcmread(own / "report.dcm")
+    assert report.SOPClassUID.name == "Comprehensive SR Storage"
+    assert report.StudyInstanceUID == "1.2.3.4"
+    code, _, notes = ask("predict", "film.dcm", "pictures/1.png", "-o", "report.dcm")
+    assert (code, "is of one study" in notes) == (3, True)
+    code, _, notes = ask("predict", "pictures/1.png", "-o", "report.dcm")
+    assert (code, "DICOM files" in notes) == (3, True)
