@@ -37,7 +37,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     case.mkdir()
     shutil.copy(tmp_path / "pictures" / "0.png", case)
     (case / "report.txt").write_text(
-        "Indication: Cough.\nFindings: Sternotomy wires, says Gudrunsen. No pneumothorax. Chest tube."
+        "Indication: Cough.\nFindings: Sternotomy wires (Gudrunsen). No pneumothorax. Chest tube."
     )
     return tmp_path
 
