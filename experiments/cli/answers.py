@@ -81,17 +81,18 @@ def answer_with_evidence(
     from experiments.explanation.explain import Wanted, explain
     from experiments.explanation.plain_answer import USE, answer_json
     from experiments.explanation.private_answer import kept_answer
-    from experiments.inference.predict import predict_inputs
+    from experiments.inference.predict import predict_and_read
     from experiments.records.folder import find_run
 
-    predictions = [predict_inputs(inputs, find_run(run, folder), request) for run in runs]
-    count = len(predictions[0].cohort)
+    predictions = [predict_and_read(inputs, find_run(run, folder), request) for run in runs]
+    first, read = predictions[0]
+    count = len(read.cohort)
     if count > MOST_STUDIES:
         raise InputError(
             f"{count} studies are too many to measure evidence of (at most {MOST_STUDIES})",
             "name studies, as in openi:CXR1, or predict without evidence",
         )
-    named = predictions[0].prediction.findings if request.findings else ()
+    named = first.prediction.findings if request.findings else ()
     found = explain(predictions, Wanted(named, shown.methods))  # type: ignore[arg-type]
     answers = [kept_answer(answer, shown.free_text) for answer in found]
     if shown.output is not None:

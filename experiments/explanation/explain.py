@@ -39,7 +39,7 @@ from experiments.explanation.deletion import (
 from experiments.explanation.facts import EdgeDeletion, fact_paths
 from experiments.explanation.image_maps import cells_of, image_maps, unique_pictures
 from experiments.explanation.unusual import Familiar
-from experiments.inference.predict import Predicted
+from experiments.inference.predict import Predicted, ReadInputs
 from experiments.metrics.arrays import FloatArray
 from experiments.records.predictions import read_predictions
 from experiments.runs.restore import Restored
@@ -49,6 +49,9 @@ from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 
 __all__ = ["Wanted", "explain"]
+
+Answered = tuple[Predicted, ReadInputs]
+"""Predictions of a run, and what it read for them."""
 
 EXPLAINED = 5
 """Findings whose facts are measured, the most important ones, where none are named."""
@@ -67,7 +70,7 @@ class Wanted:
     methods: tuple[MapMethod, ...] = ("occlusion",)
 
 
-def explain(predictions: Sequence[Predicted], wanted: Wanted) -> list[StudyAnswer]:
+def explain(predictions: Sequence[Answered], wanted: Wanted) -> list[StudyAnswer]:
     """Answers for the studies of a prediction, with evidence.
 
     Args:
@@ -78,19 +81,18 @@ def explain(predictions: Sequence[Predicted], wanted: Wanted) -> list[StudyAnswe
     Raises:
         InputError: If the runs do not answer for the same studies and findings.
     """
-    first = predictions[0]
-    for other in predictions[1:]:
+    first, read = predictions[0]
+    for other, of in predictions[1:]:
         same = (other.prediction.studies, other.prediction.findings)
         if same != (first.prediction.studies, first.prediction.findings):
             raise InputError(
-                f"{other.restored.folder.run} does not answer for the studies and findings of "
-                f"{first.restored.folder.run}",
+                f"{of.restored.folder.run} does not answer for the studies and findings of "
+                f"{read.restored.folder.run}",
                 "name runs of the same inputs, or findings that all of them know with --findings",
             )
-    sets = _sets(first.restored)
-    familiar = Familiar.load(first.restored.folder)
+    sets, familiar = _sets(read.restored), Familiar.load(read.restored.folder)
     return [
-        _answer(predictions, place, wanted, sets, familiar) for place in range(len(first.cohort))
+        _answer(predictions, place, wanted, sets, familiar) for place in range(len(read.cohort))
     ]
 
 
@@ -103,22 +105,22 @@ def _sets(restored: Restored) -> Mapping[str, ConformalSets]:
 
 
 def _answer(
-    predictions: Sequence[Predicted],
+    predictions: Sequence[Answered],
     place: int,
     wanted: Wanted,
     sets: Mapping[str, ConformalSets],
     familiar: Familiar | None,
 ) -> StudyAnswer:
     """Answer for one study."""
-    first = predictions[0]
-    subject = Subject(first, place)
+    first, read = predictions[0]
+    subject = Subject(first, read, place)
     plain = [
         FindingAnswer(
             finding,
             first.labels[column],
             first.prediction.basis[column],
             first.prediction.thresholds[column],
-            _certainty(predictions, place, column, sets.get(first.answered[column])),
+            _certainty(predictions, place, column, sets.get(read.answered[column])),
         )
         for column, finding in enumerate(first.prediction.findings)
     ]
@@ -129,15 +131,15 @@ def _answer(
     findings = tuple(replace(plain[c], **evidence.get(c, {})) for c in order)
     return StudyAnswer(
         study=subject.study.study,
-        models=tuple(_model(one.restored) for one in predictions),
+        models=tuple(_model(of.restored) for _, of in predictions),
         images=unique_pictures(subject.shown),
         passages=subject.passages,
         findings=findings,
-        unusual=None if familiar is None else familiar.of(first.restored.system, subject.batch),
-        exposed=first.exposed(subject.study),
+        unusual=None if familiar is None else familiar.of(read.restored.system, subject.batch),
+        exposed=read.exposed(subject.study),
         refused=tuple((path, why) for study, path, why in first.rejected if study == subject.id),
         notes=first.notes,
-        names=_names(findings, first.restored.graph),
+        names=_names(findings, read.restored.graph),
     )
 
 
@@ -157,10 +159,10 @@ def importance(answer: FindingAnswer) -> tuple[int, float]:
 
 
 def _certainty(
-    predictions: Sequence[Predicted], place: int, column: int, sets: ConformalSets | None
+    predictions: Sequence[Answered], place: int, column: int, sets: ConformalSets | None
 ) -> Certainty:
-    first = predictions[0].prediction
-    given = [float(one.prediction.probabilities[place, column]) for one in predictions]
+    first = predictions[0][0].prediction
+    given = [float(one.prediction.probabilities[place, column]) for one, _ in predictions]
     calibrated = bool(first.calibration) and first.calibration[column] is not None
     if first.basis[column] == "not_possible" or not np.isfinite(given).all():
         return Certainty(None, calibrated=False, runs=len(given))
@@ -194,17 +196,18 @@ class Subject:
 
     Args:
         predicted: The prediction.
+        read: What was read for it.
         place: Place of the study in its cohort.
     """
 
-    def __init__(self, predicted: Predicted, place: int) -> None:
-        self.restored = predicted.restored
-        self.study: Study = predicted.cohort.studies[place]
+    def __init__(self, predicted: Predicted, read: ReadInputs, place: int) -> None:
+        self.restored = read.restored
+        self.study: Study = read.cohort.studies[place]
         self.id = predicted.prediction.studies[place]
-        self.batch: StudyBatch = predicted.cohort.batch([place])
+        self.batch: StudyBatch = read.cohort.batch([place])
         basis = predicted.prediction.basis
         self.columns = [c for c, how in enumerate(basis) if how != "not_possible"]
-        self.findings = tuple(predicted.answered[column] for column in self.columns)
+        self.findings = tuple(read.answered[column] for column in self.columns)
 
     @cached_property
     def passages(self) -> tuple[Passage, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from experiments.explanation.deletion_metric import DRAWS, Curve, deletion_curves
-from experiments.explanation.quality import Quality, deletion_quality, map_quality
+from experiments.explanation.quality import deletion_quality, map_quality
 from experiments.inference.finding_tables import measured
 from experiments.loading.cohort import Cohort
 from experiments.loading.tolerant import read_tolerantly
@@ -23,7 +23,7 @@ from experiments.tasks.localisation import marked_boxes
 from fusion.capabilities import Perturbs
 from kg.errors import InputError
 
-__all__ = ["faithfulness_of"]
+__all__ = ["evidence_of", "faithfulness_of"]
 
 
 def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
     if isinstance(restored.system, Perturbs):
         rng = np.random.default_rng(seed)
         curves = deletion_curves(restored.system, cohort, restored.calibration, rng=rng, plan=USUAL)
-    evidence = _evidence(restored, cohort, data_root, np.random.default_rng(seed))
+    evidence = _evidence(restored, cohort, data_root)
     record = restored.record
     return {
         "run": record.run,
@@ -68,28 +68,38 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
         "random_draws": DRAWS,
         "seed": seed,
         "sources": {name: _plain(curve) for name, curve in curves.items()},
-        "evidence": {
-            name: {
-                "studies": one.studies,
-                **{measure: _value(value) for measure, value in one.measures.items()},
-            }
-            for name, one in evidence.items()
-        },
+        "evidence": evidence,
     }
 
 
-def _evidence(
-    restored: Restored, cohort: Cohort, root: Path, rng: np.random.Generator
-) -> dict[str, Quality]:
-    """Quality of the evidence of a run, by its kind."""
+def evidence_of(folder: RunFolder, root: Path) -> dict[str, Any]:
+    """Quality of the evidence that `explain` measures, on a run's own test set, ready for JSON.
+
+    Args:
+        folder: The run, measured by classification.
+        root: Folder that holds data sets by name, or its own.
+    """
+    restored = restore(folder)
+    return _evidence(restored, *_tested(restored, root))
+
+
+def _evidence(restored: Restored, cohort: Cohort, root: Path) -> dict[str, Any]:
+    """Plain values of the quality of each kind of evidence."""
     experiment, preprocessor = restored.experiment, restored.preprocessor
+    rng = np.random.default_rng(experiment.seed)
     found = deletion_quality(restored, cohort, rng, USUAL)
-    if cohort.pictures is None:
-        return found
-    marked = marked_boxes(experiment, preprocessor, root, cohort)
-    torch.manual_seed(experiment.seed)
-    untrained = build_system(experiment, preprocessor).eval()
-    return found | map_quality(restored, untrained, cohort, marked, rng=rng, plan=USUAL)
+    if cohort.pictures is not None:
+        marked = marked_boxes(experiment, preprocessor, root, cohort)
+        torch.manual_seed(experiment.seed)
+        untrained = build_system(experiment, preprocessor).eval()
+        found |= map_quality(restored, untrained, cohort, marked, rng=rng, plan=USUAL)
+    return {
+        name: {
+            "studies": one.studies,
+            **{measure: _value(value) for measure, value in one.measures.items()},
+        }
+        for name, one in found.items()
+    }
 
 
 def _tested(restored: Restored, root: Path) -> tuple[Cohort, Path]:

@@ -45,7 +45,7 @@ DELETED = 0.2
 """Share of a study's units that are deleted, or kept alone."""
 RANDOM = 5
 """Random choices that are averaged."""
-MOST = 60
+MOST = 48
 """Studies that are measured."""
 MEASURES = (
     *("comprehensiveness", "random_comprehensiveness", "comprehensiveness_gain"),

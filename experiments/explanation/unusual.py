@@ -36,6 +36,8 @@ FILE = "familiar.safetensors"
 QUANTILE = 0.98
 """Share of validation pictures at or below the threshold."""
 COMPONENTS = 64
+TINY = 1e-12
+"""Smallest variance, of pictures that are all alike."""
 PER_COMPONENT = 5
 """Training pictures for each component."""
 MOST = 2000
@@ -67,7 +69,7 @@ class Familiar:
         """Fit on features of training pictures, `[n, D]`."""
         most = max(1, min(COMPONENTS, features.shape[1] - 1, len(features) // PER_COMPONENT))
         found = PCA(most, svd_solver="full").fit(features)
-        floor = 1e-6 * float(found.explained_variance_[0])
+        floor = max(1e-6 * float(found.explained_variance_[0]), TINY)
         return cls(
             found.mean_,
             found.components_,

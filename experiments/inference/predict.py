@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,18 @@ from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["PredictionRequest", "Predicted", "predict_inputs"]
+__all__ = [
+    "PredictionRequest",
+    "Predicted",
+    "ReadInputs",
+    "predict_and_read",
+    "predict_inputs",
+]
 
 log = logging.getLogger(__name__)
 
+INPUT = "input"
+"""Data set of the studies that are given by their paths."""
 NOT_KNOWN: tuple[Modality, View] = ("cxr", "frontal")
 
 
@@ -63,15 +72,37 @@ class PredictionRequest:
 
 
 @dataclass(frozen=True)
+class ReadInputs:
+    """Inputs as a run has read them, for explanations of its predictions.
+
+    Args:
+        restored: The run.
+        cohort: The studies.
+        answered: Concept that the run predicts for each requested finding.
+    """
+
+    restored: Restored
+    cohort: Cohort
+    answered: tuple[str, ...]
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """Studies and pictures that training or validation has seen."""
+        return Exposure.of(self.restored.folder, self.restored.manifest)
+
+    def exposed(self, study: Study) -> str:
+        """How training or validation knows a study (`study`, `picture`, ...); empty = not."""
+        _, reasons = self.exposure.refuse(study.dataset, [study], Path(), Contents())
+        return next(iter(reasons), "")
+
+
+@dataclass(frozen=True)
 class Predicted:
     """Predictions, with rejected images and studies.
 
     Args:
         prediction: Probabilities, each with its basis.
         labels: Preferred name of each finding.
-        restored: The run.
-        cohort: The studies as they were read.
-        answered: Concept that the run predicts for each finding.
         rejected: Study, path and reason of each unreadable image.
         lost: Studies left out, without any readable input.
         notes: Notes on the inputs.
@@ -79,24 +110,22 @@ class Predicted:
 
     prediction: Prediction
     labels: tuple[str, ...]
-    restored: Restored
-    cohort: Cohort
-    answered: tuple[str, ...]
     rejected: tuple[tuple[str, str, str], ...] = ()
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def exposed(self, study: Study) -> str:
-        """How training or validation knows a study (`study`, `picture`, ...); empty = not."""
-        exposure = Exposure.of(self.restored.folder, self.restored.manifest)
-        _, reasons = exposure.refuse(study.dataset, [study], Path(), Contents())
-        return next(iter(reasons), "")
 
 
 def predict_inputs(
     inputs: Sequence[str], folder: RunFolder, request: PredictionRequest
 ) -> Predicted:
-    """Predict the findings of each input with a finished run.
+    """Predict the findings of each input with a finished run; see `predict_and_read`."""
+    return predict_and_read(inputs, folder, request)[0]
+
+
+def predict_and_read(
+    inputs: Sequence[str], folder: RunFolder, request: PredictionRequest
+) -> tuple[Predicted, ReadInputs]:
+    """Predict the findings of each input with a finished run, and keep what it read.
 
     An input is an image, a volume, a clip, a folder of one study (its images, DICOM slices,
     `report*.txt`, `dialogue*.txt`), the name of a data set, or one study of it as `name:study`; a
@@ -138,7 +167,13 @@ def predict_inputs(
     answers = answer(restored.system, cohort, answered, restored.calibration)
     prediction = _prediction([study.study for study in cohort.studies], requested, answers)
     names = tuple(_name(restored.graph, finding) for finding in requested)
-    return Predicted(prediction, names, restored, cohort, answered, rejected, lost, tuple(notes))
+    read = ReadInputs(restored, cohort, answered)
+    notes += [
+        f"{study.study}: training has seen this {reason}: the answer does not show how good it is"
+        for study in cohort.studies
+        if study.dataset == INPUT and (reason := read.exposed(study))
+    ]
+    return Predicted(prediction, names, rejected, lost, tuple(notes)), read
 
 
 def _studies(
@@ -241,7 +276,7 @@ def _of_path(restored: Restored, name: str, request: PredictionRequest) -> tuple
         images=tuple(images),
         report=tuple(part for one in reports for part in read_report(text_file(one))),
         dialogue=tuple(part for one in dialogues for part in read_dialogue(text_file(one))),
-        dataset="input",
+        dataset=INPUT,
     )
     return study, notes
 

@@ -38,7 +38,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     case.mkdir()
     shutil.copy(tmp_path / "pictures" / "0.png", case)
     (case / "report.txt").write_text(
-        "Indication: Cough.\nFindings: Sternotomy wires. No pneumothorax. Chest tube."
+        "Indication: Cough.\nFindings: Sternotomy wires (Gudrunsen). No pneumothorax. Chest tube."
     )
     return tmp_path
 
@@ -66,7 +66,6 @@ def test_a_study_folder_has_a_map_words_and_certainty(ask: Any, own: Path) -> No
     found = answer(own / "a.json")
     assert found["use"].startswith("For research use only")
     assert found["exposed"] is None
-    text = "".join(passage["text"] for passage in found["passages"])
     for one in found["findings"]:
         assert {each["method"] for each in one["maps"]} == {"occlusion", "grad_cam"}
         spans = [
@@ -75,7 +74,6 @@ def test_a_study_folder_has_a_map_words_and_certainty(ask: Any, own: Path) -> No
         assert "tube" in spans
         assert set(one["inputs"]) == {"image", "text"}
         assert 0 <= one["certainty"]["probability"] <= 1
-    assert "No" in text
     assert any(one["facts"] for one in found["findings"])
     assert found["unusual"] is None or found["unusual"]["threshold"] > 0
     assert printed.startswith("case:")
@@ -90,7 +88,7 @@ def test_the_page_is_self_contained_and_tells_the_answer(ask: Any, own: Path) ->
     assert page.count('class="study"') == 2
     assert 'data-control="level"' in page
     assert 'class="map"' in page
-    assert "Sternotomy" in page
+    assert "Gudrunsen" in page
     assert "not a medical device" in page
 
 
@@ -127,7 +125,7 @@ def test_what_training_has_seen_is_told(
     code, printed, notes = ask("explain", f"synthetic:{study}", "-o", "a.csv")
     assert code == 0, notes
     rows = list(csv.DictReader((own / "a.csv").open()))
-    assert len(rows) == len(run.load_record().findings) // 2
+    assert len(rows) == len(run.load_record().findings)
     assert {row["known_from_training"] for row in rows} == {"study" if told else ""}
     assert ("training has seen this study" in printed) == told
 
@@ -191,7 +189,7 @@ def test_under_a_key_nothing_of_the_study_is_written(
     assert code == 0, notes
     page = (own / "a.html").read_text()
     for text in (page, printed):
-        assert "Sternotomy" not in text
+        assert "Gudrunsen" not in text
         assert "case" not in text.split("<style>")[0]
         assert "data:image" not in text
 

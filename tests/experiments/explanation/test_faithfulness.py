@@ -260,7 +260,18 @@ def test_a_run_says_what_it_loses(
     # messages are closed in this run: its edges carry evidence only
     edges = made["sources"]["edges"]
     assert edges["points"][0]["difference"]["value"] > 0
+    # synthetic marks what it draws
+    assert {"places", "words", "randomised_weights", "pointing_trained"} <= set(made["evidence"])
+    for name in ("places", "words"):
+        found = made["evidence"][name]
+        assert found["comprehensiveness_gain"]["value"] > 0
+        assert found["sufficiency_gain"]["value"] > 0
+    alike = made["evidence"]["randomised_weights"]["rank_correlation"]
+    assert abs(alike["value"]) < 0.5
+    pointing = made["evidence"]["pointing_trained"]
+    assert 0 <= pointing["pointing_game"]["value"] <= 1
     print_faithfulness(made)
     shown = capsys.readouterr().out
     assert "area between" in shown
     assert "deleted edges" in shown
+    assert "comprehensiveness gain" in shown

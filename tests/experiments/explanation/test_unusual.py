@@ -33,6 +33,12 @@ def test_distance_is_one_in_expectation_and_grows_off_the_cloud(studies: int) ->
     assert familiar.distances(off)[0] > np.quantile(again, 0.99)
 
 
+def test_pictures_that_are_all_alike_leave_anything_else_unusual() -> None:
+    familiar = Familiar.fit(np.ones((10, 4)))
+    assert familiar.distances(np.ones((1, 4)))[0] == 0
+    assert familiar.distances(np.zeros((1, 4)))[0] > 1e6
+
+
 def test_a_run_describes_its_pictures(
     make: Callable[..., RunContext], new_folder: Callable[[], RunFolder], tmp_path: Path
 ) -> None:
