@@ -97,7 +97,7 @@ class HuggingFaceVision(StagedEncoder):
         if features.ndim == 3:
             side = math.isqrt(features.shape[1])
             patches = features[:, features.shape[1] - side * side :]
-            features = patches.transpose(1, 2).unflatten(2, (side, side))
+            features = patches.transpose(1, 2).reshape(len(patches), -1, side, side)
         return {"last": features}
 
 
