@@ -70,15 +70,15 @@ def check_weights(experiment: Experiment, places: Places) -> None:
     Raises:
         InputError: If not.
     """
-    for part, path in (
-        (experiment.image.encoder, ("image", "encoder")),
-        (experiment.text.encoder, ("text", "encoder")),
-    ):
-        try:
-            _check_files(part.options if part is not None else {})
-        except InputError as error:
-            where = point_at((*path, "options"), places)
-            raise InputError(f"{where}: {error.message}", error.hint) from None
+    for section in ("image", "text"):
+        part: Part | None = getattr(experiment, section).encoder
+        for key, check in FILES.items():
+            value = part.options.get(key) if part is not None else None
+            try:
+                check(str(value or ""))
+            except InputError as error:
+                where = point_at((section, "encoder", "options", key), places)
+                raise InputError(f"{where}: {error.message}", error.hint) from None
     try:
         random = any(encoder.stays_random for encoder in encoder_weights(experiment))
     except InputError:  # told by the check of the part
@@ -93,16 +93,23 @@ def check_weights(experiment: Experiment, places: Places) -> None:
         )
 
 
-def _check_files(options: Mapping[str, Any]) -> None:
-    """Check that the file and the folder which options name are there and safe to read."""
-    weights, folder = str(options.get("weights", SHIPPED)), options.get("folder")
-    if weights not in (RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
+def _check_file(weights: str) -> None:
+    """Check the file of weights that an option names, where it names one."""
+    if weights not in ("", RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
         weights_file(weights)
+
+
+def _check_folder(folder: str) -> None:
+    """Check the folder of a model that an option names, where it names one."""
     if folder:
         # imported here: transformers takes seconds
         from encoders.model_folder import check_model_folder, snapshot
 
-        check_model_folder(snapshot(Path(str(folder))))
+        check_model_folder(snapshot(Path(folder)))
+
+
+FILES = {"weights": _check_file, "folder": _check_folder}
+"""Check of each option of an encoder that names files."""
 
 
 def _encoders(experiment: Experiment) -> Iterator[EncoderWeights]:
