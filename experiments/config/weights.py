@@ -12,10 +12,10 @@ from encoders.text import TEXT_ENCODERS
 from encoders.weights import FROM_RUN, RANDOM, SHIPPED, weights_file
 from experiments.config.mistakes import Places, point_at
 from experiments.config.schema import Experiment, ImageSection
-from kg.errors import InputError
+from kg.errors import InputError, together
 from kg.options import Part
 
-__all__ = ["EncoderWeights", "check_weights", "encoder_weights"]
+__all__ = ["EncoderWeights", "check_files", "check_weights", "encoder_weights"]
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,11 @@ def encoder_weights(experiment: Experiment) -> tuple[EncoderWeights, ...]:
 
 
 def check_weights(experiment: Experiment, places: Places) -> None:
-    """Check that weights are there, and that random ones train or are asked for by name.
+    """Check that random weights train or are asked for by name.
 
     Raises:
         InputError: If not.
     """
-    for section in ("image", "text"):
-        part: Part | None = getattr(experiment, section).encoder
-        for key, check in FILES.items():
-            value = part.options.get(key) if part is not None else None
-            try:
-                check(str(value or ""))
-            except InputError as error:
-                where = point_at((section, "encoder", "options", key), places)
-                raise InputError(f"{where}: {error.message}", error.hint) from None
     try:
         random = any(encoder.stays_random for encoder in encoder_weights(experiment))
     except InputError:  # told by the check of the part
@@ -91,6 +82,26 @@ def check_weights(experiment: Experiment, places: Places) -> None:
             "name its weights (kgdx weights list), let it train (image.frozen: false, "
             "image.trains: 0), or ask for it by `weights: random`",
         )
+
+
+def check_files(experiment: Experiment) -> None:
+    """Check that files and folders of weights are there and safe to read.
+
+    Raises:
+        InputError: If not, all of them.
+    """
+    mistakes = []
+    for section in ("image", "text"):
+        part: Part | None = getattr(experiment, section).encoder
+        for key, check in FILES.items():
+            value = part.options.get(key) if part is not None else None
+            try:
+                check(str(value or ""))
+            except InputError as error:
+                where = f"{section}.encoder.options.{key}"
+                mistakes.append(InputError(f"{where}: {error.message}", error.hint))
+    if mistakes:
+        raise together(mistakes)
 
 
 def _check_file(weights: str) -> None:
