@@ -207,7 +207,9 @@ class Training:
 
     def said(self, count: int) -> list[str]:
         """Its last messages."""
-        text = (Path(self.folder.name) / MESSAGES).read_text(encoding="utf-8", errors="replace")
+        path = Path(self.folder.name) / MESSAGES
+        # another machine may not have begun yet
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return [line for line in text.splitlines() if line.strip()][-count:]
 
     def close(self) -> None:
