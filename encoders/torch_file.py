@@ -2,8 +2,8 @@
 
 Called by `encoders.weight_files`. The pickle inside is read as data, never executed
 (`encoders.torch_pickle`); memory and time are bounded, and once its input is open the process may
-open no further file or connection and start no process. The safetensors go to
-stdout, an error to stderr.
+read that and write its output, and nothing else (`kg.files.rights`). The safetensors go to stdout,
+an error to stderr.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from safetensors.numpy import save
 
 from encoders.torch_pickle import Made, Named, read_pickle
 from kg.errors import InputError
-from kg.files.child import confine, refuse, renounce
+from kg.files.child import confine, refuse
+from kg.files.rights import renounce
 
 __all__ = ["tensors_in"]
 

@@ -9,15 +9,16 @@ safetensors and keep their own licence.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from encoders.image import Preprocessing
 from encoders.image._staged import StagedEncoder, map_tokens, named_stages
-from encoders.model_folder import check_model_folder, folder_tensors, snapshot
+from encoders.model_folder import check_model_folder, snapshot
 from encoders.weights import RANDOM, SHIPPED, load_into, read_weights, seeded
 from kg.bounds import Seed
 from kg.errors import InputError
@@ -25,6 +26,8 @@ from kg.files.json_text import json_in
 from kg.options import Options as BaseOptions
 
 __all__ = ["HuggingFaceVision"]
+
+LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 class HuggingFaceVision(StagedEncoder):
@@ -49,18 +52,12 @@ class HuggingFaceVision(StagedEncoder):
         super().__init__()
         folder = snapshot(Path(options.folder))
         check_model_folder(folder)
-        shape: Any = AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        shape: Any = AutoConfig.from_pretrained(folder, **LOCAL)
         with seeded(options.seed):
-            network: Any = AutoModel.from_config(shape)
-        if hasattr(network, "pooler"):
-            network.pooler = None
-        if options.weights == SHIPPED:
-            load_into(network, folder_tensors(folder, network), name=str(folder))
-        elif options.weights != RANDOM:
+            network = _published(folder) if options.weights == SHIPPED else _random(shape)
+        if options.weights not in (SHIPPED, RANDOM):
             load_into(network, read_weights(options.weights), name=options.weights)
-        self.network: nn.Module = network
+        self.network = network
         self.kind = str(shape.model_type)
         self.preprocessing = _preprocessing(folder, shape)
         try:
@@ -89,16 +86,51 @@ class HuggingFaceVision(StagedEncoder):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode `pixels` `[B, 3, H, W]` (normalised) into tokens `[B, S, D]`, row by row."""
-        return map_tokens(self.maps(pixels)["last"])
+        return map_tokens(_map(self.network(pixel_values=pixels).last_hidden_state))
 
     def maps(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Feature map of the last layer; the tokens before the patches are left out."""
-        features: Tensor = self.network(pixel_values=pixels).last_hidden_state
-        if features.ndim == 3:
-            side = math.isqrt(features.shape[1])
-            patches = features[:, features.shape[1] - side * side :]
-            features = patches.transpose(1, 2).unflatten(2, (side, side))
-        return {"last": features}
+        """Feature maps `layer0` (before the first layer), `layer1` ... and `last`."""
+        output = self.network(pixel_values=pixels, output_hidden_states=True)
+        between = {f"layer{n}": _map(one) for n, one in enumerate(output.hidden_states)}
+        return {**between, "last": _map(output.last_hidden_state)}
+
+
+def _map(features: Tensor) -> Tensor:
+    """Feature map `[B, D, h, w]` of one, or of tokens; those before the patches are left out."""
+    if features.ndim == 4:
+        return features
+    side = math.isqrt(features.shape[1])
+    patches = features[:, features.shape[1] - side * side :]
+    return patches.transpose(1, 2).reshape(len(patches), -1, side, side)
+
+
+def _published(folder: Path) -> Any:
+    """The model of a folder with its weights, read from safetensors alone.
+
+    Raises:
+        InputError: If weights are missing or of another shape.
+    """
+    network, about = AutoModel.from_pretrained(
+        folder, use_safetensors=True, output_loading_info=True, **LOCAL
+    )
+    missing = [key for key in about["missing_keys"] if not key.startswith("pooler.")]
+    if missing or about["mismatched_keys"]:
+        raise InputError(
+            f"{folder}: its weights do not fit: {len(missing)} missing, "
+            f"{len(about['mismatched_keys'])} of another shape",
+            "save the model again, whole",
+        )
+    return _without_pooler(network)
+
+
+def _random(shape: Any) -> Any:
+    return _without_pooler(AutoModel.from_config(shape))
+
+
+def _without_pooler(network: Any) -> Any:
+    if hasattr(network, "pooler"):
+        network.pooler = None
+    return network
 
 
 def _preprocessing(folder: Path, shape: Any) -> Preprocessing:

@@ -1,7 +1,7 @@
 """timm: any image backbone of the timm library by name, with weights from a local file.
 
 Reference: Wightman: PyTorch Image Models. Weights keep their own licences; none are downloaded:
-save a model's `state_dict()` as safetensors where it is at hand, and name that file.
+`kgdx weights convert` makes safetensors of a file that is at hand.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 References: Huang: Densely Connected Convolutional Networks, 2017; He: Deep Residual Learning for
 Image Recognition, 2016. torchvision's weights are BSD-3-Clause for the code, ImageNet's terms for
-the data; none are downloaded: save a `state_dict()` as safetensors and name that file.
+the data; none are downloaded: `kgdx weights convert` makes safetensors of torchvision's own file.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Reference: Cohen: TorchXRayVision: A library of chest X-ray datasets and models, 2022. The library
 ships no weights and each published set follows the terms of its training data; none are
-downloaded: save the `state_dict()` of `xrv.models.DenseNet(weights=...)` as safetensors and name
-that file. The classifier and its operating points are left out.
+downloaded: `kgdx weights convert` makes safetensors of a file that the library has fetched before.
+The classifier and its operating points are left out.
 """
 
 from __future__ import annotations

@@ -104,10 +104,12 @@ def check(config: str, overrides: tuple[str, ...], output: Path | None, **argume
     from experiments.config.hashing import config_hash
     from experiments.config.load import dump
     from experiments.config.parts import read_checked
+    from experiments.config.weights import check_files
 
     checked = read_checked(config, overrides)
     if output is not None:
         show.to_file(output, dump(checked))
+    check_files(checked)
     digest, root, looks = config_hash(checked), arguments["root"], arguments["looks"]
     outlook = None
     if looks or (looks is None and root is not None and not is_made(checked.data.name)):

@@ -12,10 +12,10 @@ from encoders.text import TEXT_ENCODERS
 from encoders.weights import FROM_RUN, RANDOM, SHIPPED, weights_file
 from experiments.config.mistakes import Places, point_at
 from experiments.config.schema import Experiment, ImageSection
-from kg.errors import InputError
+from kg.errors import InputError, together
 from kg.options import Part
 
-__all__ = ["EncoderWeights", "check_weights", "encoder_weights"]
+__all__ = ["EncoderWeights", "check_files", "check_weights", "encoder_weights"]
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,11 @@ def encoder_weights(experiment: Experiment) -> tuple[EncoderWeights, ...]:
 
 
 def check_weights(experiment: Experiment, places: Places) -> None:
-    """Check that weights are there, and that random ones train or are asked for by name.
+    """Check that random weights train or are asked for by name.
 
     Raises:
         InputError: If not.
     """
-    for part, path in (
-        (experiment.image.encoder, ("image", "encoder")),
-        (experiment.text.encoder, ("text", "encoder")),
-    ):
-        try:
-            _check_files(part.options if part is not None else {})
-        except InputError as error:
-            where = point_at((*path, "options"), places)
-            raise InputError(f"{where}: {error.message}", error.hint) from None
     try:
         random = any(encoder.stays_random for encoder in encoder_weights(experiment))
     except InputError:  # told by the check of the part
@@ -93,16 +84,43 @@ def check_weights(experiment: Experiment, places: Places) -> None:
         )
 
 
-def _check_files(options: Mapping[str, Any]) -> None:
-    """Check that the file and the folder which options name are there and safe to read."""
-    weights, folder = str(options.get("weights", SHIPPED)), options.get("folder")
-    if weights not in (RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
+def check_files(experiment: Experiment) -> None:
+    """Check that files and folders of weights are there and safe to read.
+
+    Raises:
+        InputError: If not, all of them.
+    """
+    mistakes = []
+    for section in ("image", "text"):
+        part: Part | None = getattr(experiment, section).encoder
+        for key, check in FILES.items():
+            value = part.options.get(key) if part is not None else None
+            try:
+                check(str(value or ""))
+            except InputError as error:
+                where = f"{section}.encoder.options.{key}"
+                mistakes.append(InputError(f"{where}: {error.message}", error.hint))
+    if mistakes:
+        raise together(mistakes)
+
+
+def _check_file(weights: str) -> None:
+    """Check the file of weights that an option names, where it names one."""
+    if weights not in ("", RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
         weights_file(weights)
+
+
+def _check_folder(folder: str) -> None:
+    """Check the folder of a model that an option names, where it names one."""
     if folder:
         # imported here: transformers takes seconds
         from encoders.model_folder import check_model_folder, snapshot
 
-        check_model_folder(snapshot(Path(str(folder))))
+        check_model_folder(snapshot(Path(folder)))
+
+
+FILES = {"weights": _check_file, "folder": _check_folder}
+"""Check of each option of an encoder that names files."""
 
 
 def _encoders(experiment: Experiment) -> Iterator[EncoderWeights]:

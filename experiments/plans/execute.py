@@ -139,7 +139,7 @@ class _Execution:
         try:
             while self.waiting or self.workers.running:
                 elsewhere = self._start_ready()
-                for one in self.workers.ended(PAUSE if elsewhere else MINUTE):
+                for one in self.workers.ended(PAUSE if elsewhere else None):
                     self.progress.took.setdefault(one.job.experiment.name, []).append(one.seconds)
                     self._end(one.job, one.outcome, failed=one.process.returncode != 0)
                 self.progress.running(self.workers.running)
@@ -207,7 +207,9 @@ class Training:
 
     def said(self, count: int) -> list[str]:
         """Its last messages."""
-        text = (Path(self.folder.name) / MESSAGES).read_text(encoding="utf-8", errors="replace")
+        path = Path(self.folder.name) / MESSAGES
+        # another machine may not have begun yet
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return [line for line in text.splitlines() if line.strip()][-count:]
 
     def close(self) -> None:
@@ -261,10 +263,10 @@ class Workers:
         return "started"
 
     def ended(self, timeout: float | None) -> Iterator[Training]:
-        """Runs that have ended, once there is one or the time is over."""
+        """Runs that have ended, once there is one, or the time or a minute is over."""
         if not self._watched:
             time.sleep(timeout or 0.0)
-        for future in wait(self._watched, timeout, FIRST_COMPLETED).done:
+        for future in wait(self._watched, timeout or MINUTE, FIRST_COMPLETED).done:
             training = self._watched.pop(future)
             self.places.append(training.place)
             yield training

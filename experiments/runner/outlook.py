@@ -107,6 +107,7 @@ def look_ahead(experiment: Experiment, root: Path, runs: Path) -> Outlook:
     for place in range(len(context.system.stages)):
         check_monitor(context, place)
     images = sum(len(s.images) for name in SUBSETS for s in chosen.subsets[name])
+    findings, left_out = _findings(chosen)
     training, stages = _training(context, len(chosen.subsets["train"]))
     parameters = list(context.system.parameters())
     return Outlook(
@@ -114,7 +115,8 @@ def look_ahead(experiment: Experiment, root: Path, runs: Path) -> Outlook:
             name: (len(chosen.subsets[name]), len({one.patient for one in chosen.subsets[name]}))
             for name in SUBSETS
         },
-        **_findings(chosen),
+        findings=findings,
+        left_out=left_out,
         parameters=sum(one.numel() for one in parameters),
         trained=sum(one.numel() for one in parameters if one.requires_grad),
         weights=encoder_weights(experiment),
@@ -133,23 +135,22 @@ def _sample(experiment: Experiment) -> int:
     return max(FEWEST, 1 + image.reduce // tokens) if image.frozen else FEWEST
 
 
-def _findings(chosen: RunStudies) -> dict[str, dict[str, Mapping[str, int] | int]]:
+def _findings(chosen: RunStudies) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     """Positives of findings that are trained on by subset, and of those that are left out."""
-    supervision, counts = chosen.supervision, {}
-    for name in SUBSETS:
-        counts[name] = positives(chosen.subsets[name])
+    supervision = chosen.supervision
+    counts = {str(name): positives(chosen.subsets[name]) for name in SUBSETS}
     label = {concept.id: concept.label for concept in supervision.graph.concepts}
     trained = {
-        label[finding]: {name: counts[name].get(finding, 0) for name in SUBSETS}
+        label[finding]: {name: of.get(finding, 0) for name, of in counts.items()}
         for finding in supervision.findings
     }
     used = {*supervision.findings, *supervision.held.findings}
     left = {
-        label[finding]: sum(counts[name].get(finding, 0) for name in SUBSETS)
+        label[finding]: sum(of.get(finding, 0) for of in counts.values())
         for finding in supervision.label_set.findings
         if finding not in used
     }
-    return {"findings": trained, "left_out": left}
+    return trained, left
 
 
 def _image_seconds(context: RunContext, training: Sequence[Study]) -> float:
@@ -158,7 +159,7 @@ def _image_seconds(context: RunContext, training: Sequence[Study]) -> float:
         return 0.0
     read = {study.study for study in context.cohorts["train"].studies}
     others = those(training, lambda study: study.study not in read)
-    few = list(spread(others or training, TIMED))
+    few = spread(others or training, TIMED)
     began = time.monotonic()
     context.preprocessor.images.read(few, context.root)
     spent = time.monotonic() - began
@@ -190,7 +191,7 @@ def _step_seconds(context: RunContext, stage: Stage) -> float:
         losses = system.losses(batch, stage)
         total = torch.stack([stage.objectives[name] * loss for name, loss in losses.items()]).sum()
         if total.requires_grad:
-            total.backward()
+            torch.autograd.backward(total)
         system.zero_grad(set_to_none=True)
         spent = time.monotonic() - began
     return spent * stage.batch_size / max(len(places), 1)
@@ -200,7 +201,7 @@ def _memory(context: RunContext, images: int) -> int:
     """Bytes: what this process took, and the images and states of the optimiser it did not hold."""
     unit = 1 if sys.platform == "darwin" else 1024
     taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    pictures = context.cohorts["train"].pictures
+    pictures = context.cohorts["validation"].pictures
     each = 0 if pictures is None else pictures.values[0].numel() * pictures.values.element_size()
     trained = sum(p.numel() for p in context.system.parameters() if p.requires_grad)
     return taken + images * each + 8 * trained

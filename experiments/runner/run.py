@@ -15,6 +15,7 @@ import torch
 
 from experiments.config.load import resolve
 from experiments.config.schema import Experiment
+from experiments.config.weights import check_files
 from experiments.explanation.examples import write_examples
 from experiments.explanation.unusual import write_familiar
 from experiments.loading.cohort import batches
@@ -62,11 +63,12 @@ def run_experiment(experiment: Experiment, *, root: Path, runs: Path, command: s
         The run id.
 
     Raises:
-        InputError: If data, graph or a component are not what the configuration says.
+        InputError: If data, graph, weights or a component are not what the configuration says.
         RunStopped: If training could not go on; record and checkpoint are kept.
     """
     if is_worker():
         return run_worker(root).run
+    check_files(experiment)
     folder = RunFolder.create(runs, experiment)
     with folder.hold(), log_to(folder.log):
         _execute(folder, experiment, root, command, resume=False)

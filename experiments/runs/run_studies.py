@@ -90,12 +90,12 @@ def _supervision(
     return Supervision(graph, structure, use, label_set, findings, held)
 
 
-def spread(studies: Sequence[Study], count: int) -> Sequence[Study]:
+def spread(studies: Sequence[Study], count: int) -> list[Study]:
     """So many studies, evenly spaced; those with images where there are enough."""
     pictured = those(studies, lambda study: bool(study.images))
     some = pictured if len(pictured) >= count else studies
     kept = {some[place * len(some) // count].study for place in range(count)} if some else set()
-    return those(some, lambda study: study.study in kept)
+    return [study for study in some if study.study in kept]
 
 
 def _subset(studies: Sequence[Study], manifest: Manifest, name: SplitSubset) -> Sequence[Study]:

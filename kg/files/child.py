@@ -121,15 +121,6 @@ def confine() -> list[str]:
     return sys.argv[4:]
 
 
-def renounce() -> None:
-    """Give up the rights to open files or connections and to start processes.
-
-    What is open stays so. Whatever is to be imported must have been.
-    """
-    for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
-        resource.setrlimit(kind, (0, 0))
-
-
 def refuse(error: InputError) -> int:
     """Hand an error to the parent; gives the exit code that says so."""
     sys.stderr.write("\n" + json.dumps({"message": error.message, "hint": error.hint}))

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from experiments.cli.main import main
 from experiments.config.parts import read_checked
-from experiments.config.weights import encoder_weights
+from experiments.config.weights import check_files, encoder_weights
 from kg.errors import InputError
 
 TINY = "image.encoder.name=tiny_cnn"
@@ -76,8 +77,10 @@ def test_weights_that_cannot_be_read_are_told_before_a_run(
 ) -> None:
     (tmp_path / "model.pt").write_bytes(b"")
     with pytest.raises(InputError, match=said) as error:
-        read_checked("demo", (TINY, f"image.encoder.options.weights={tmp_path / name}"))
-    assert "image.encoder.options.weights" in error.value.message
+        check_files(
+            read_checked("demo", (TINY, f"image.encoder.options.weights={tmp_path / name}"))
+        )
+    assert error.value.message.startswith("image.encoder.options.weights: ")
 
 
 @pytest.mark.parametrize("section", ["image", "text"])
@@ -85,9 +88,20 @@ def test_a_model_folder_that_is_not_there_is_told_before_a_run(
     section: str, tmp_path: Path
 ) -> None:
     keys = [f"{section}.encoder={{name: huggingface, options: {{folder: {tmp_path}}}}}"]
+    checked = read_checked("demo", keys)
     with pytest.raises(InputError, match="not a folder of a model") as error:
-        read_checked("demo", keys)
-    assert error.value.message.startswith(f"--set {section}.encoder=")
+        check_files(checked)
+    assert error.value.message.startswith(f"{section}.encoder.options.folder: ")
+
+
+def test_check_and_run_refuse_absent_weights_alike(tmp_path: Path, capsys) -> None:
+    keys = ["--set", TINY, "--set", "image.encoder.options.weights=none.safetensors"]
+    for command in ("check", "run"):
+        words = ["experiment", command, "demo", *keys, "--runs", str(tmp_path / "runs")]
+        assert main(words) == 3
+        said = capsys.readouterr().err
+        assert "image.encoder.options.weights: none.safetensors: no such file" in said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_folder_with_one_file_of_weights_is_taken_as_it_is(tmp_path: Path) -> None:
