@@ -22,7 +22,7 @@ def shipped():
 def test_split_of_the_shipped_graph(shipped, bookkeeping):
     made = from_graph(shipped, seed=3, bookkeeping=bookkeeping)
     edges = [getattr(made, part) for part in SPLITS]
-    assert sum(map(len, edges)) == (4512 if bookkeeping else 3313)
+    assert sum(map(len, edges)) == (4633 if bookkeeping else 3434)
     assert ("member_of" in made.relations) == bookkeeping
     tenth = sum(map(len, edges)) / 10
     assert all(abs(len(part) - tenth) < 5 for part in edges[1:])

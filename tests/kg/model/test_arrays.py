@@ -42,14 +42,14 @@ def test_weight_is_the_mean_of_what_is_said():
 
 def test_arrays_of_the_shipped_graph(shipped):
     edges = clinical_edges(shipped)
-    assert len(edges.subjects) == len(edges.objects) == len(edges.weights) == 3313
+    assert len(edges.subjects) == len(edges.objects) == len(edges.weights) == 3434
     assert not [kind for kind in edges.kinds if RELATIONS[kind].bookkeeping]
     assert edges.weights.min() > 0
     assert edges.weights.max() <= 1
     assert edges.weights.dtype == np.float32
     assert edges.subjects.dtype == edges.relations.dtype == np.int64
     triples = np.stack([edges.subjects, edges.relations, edges.objects])
-    assert np.unique(triples, axis=1).shape[1] == 3313
+    assert np.unique(triples, axis=1).shape[1] == 3434
     first = [edge for edge in shipped.edges if not RELATIONS[edge.relation].bookkeeping][0]
     assert shipped.concepts[edges.subjects[0]].id == first.subject
     assert edges.kinds[edges.relations[0]] == first.relation
@@ -74,8 +74,8 @@ def test_neighbourhood(tiny, shipped):
 
 def test_statistics(shipped, tiny):
     counts = statistics(shipped)
-    assert (counts.concepts, counts.edges, counts.clinical_edges) == (988, 4512, 3313)
-    assert counts.from_memory == 29
+    assert (counts.concepts, counts.edges, counts.clinical_edges) == (987, 4633, 3434)
+    assert counts.from_memory == 28
     assert counts.kinds["finding"] == 396
     assert next(iter(counts.relations)) == "member_of"
     assert counts.datasets == {

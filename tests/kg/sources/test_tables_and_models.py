@@ -199,7 +199,7 @@ def test_a_built_graph_is_a_source(read, tiny, tmp_path):
     save(tiny, tmp_path / "g.jsonl")
     facts = read("graph", file="g.jsonl")
     assert (facts.concepts, facts.edges) == (tiny.concepts, tiny.edges)
-    assert len(read("graph").concepts) == 988
+    assert len(read("graph").concepts) == 987
 
 
 def conso(cui, name, *, language="ENG", preferred="Y", suppressed="N", vocabulary="MSH"):
