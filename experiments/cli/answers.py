@@ -96,7 +96,7 @@ def answer_with_evidence(
     found = explain(predictions, Wanted(named, shown.methods))  # type: ignore[arg-type]
     answers = [kept_answer(answer, shown.free_text) for answer in found]
     if shown.output is not None:
-        _write(answers, shown.output, predictions[0].restored.graph)
+        _write(answers, shown.output, read.restored.graph)
     if shown.as_json:
         show.json_result([answer_json(answer) for answer in answers])
     else:

@@ -218,7 +218,8 @@ def _corners(one: ImageMap, header: Any) -> np.ndarray[Any, Any]:
     """Corners of a map's box in pixels of the file, closed, `[5, 2]`."""
     left, top, right, bottom = one.box or (0.0, 0.0, 1.0, 1.0)
     shares = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-    return np.asarray(shares) * (header.Columns, header.Rows)
+    sides = np.array([header.Columns, header.Rows], dtype=np.float64)
+    return np.asarray(shares, dtype=np.float64) * sides
 
 
 def _map_pictures(answer: StudyAnswer, sources: Sequence[_Source]) -> Iterator[Any]:

@@ -123,7 +123,7 @@ def map_quality(
     """
     systems = {"trained": restored.system, "untrained": untrained}
     findings = restored.preprocessor.findings
-    alike: list[FloatArray] = []
+    alike: list[float] = []
     people: list[str] = []
     pointed: dict[str, list[tuple[int, FloatArray]]] = {name: [] for name in systems}
     for place in dict.fromkeys([*[*marked][:MOST], *_some(cohort)][:MOST]):
@@ -145,8 +145,8 @@ def map_quality(
             ]
     made: dict[str, Quality] = {}
     if alike:
-        (found,) = _means(np.array(alike)[:, None], people, rng, plan, gains=False)
-        made["randomised_weights"] = Quality(len(alike), {"rank_correlation": found})
+        (agreement,) = _means(np.array(alike)[:, None], people, rng, plan, gains=False)
+        made["randomised_weights"] = Quality(len(alike), {"rank_correlation": agreement})
     for name, sums in pointed.items():
         if sums:
             made[f"pointing_{name}"] = _pointing(sums, cohort, rng)

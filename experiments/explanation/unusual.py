@@ -137,7 +137,7 @@ def write_familiar(folder: RunFolder, context: RunContext) -> None:
     """Describe the training pictures of a run in its folder; nothing where they are too few."""
     context.system.eval()
     cohorts = context.cohorts
-    training, _ = _features(context.system, cohorts["train"])
+    training, _ = _features(context.system, _training_sample(context))
     validation, _ = _features(context.system, cohorts["validation"])
     if min(len(training), len(validation)) < PER_COMPONENT:
         return
@@ -152,6 +152,15 @@ def write_familiar(folder: RunFolder, context: RunContext) -> None:
     (alarms,) = ratios(flagged[:, None], pictured, patients, rng=rng, plan=USUAL)
     measured = Measured.of(alarms.value, alarms.low, alarms.high)
     replace(fitted, threshold=threshold, false_alarms=measured).save(folder)
+
+
+def _training_sample(context: RunContext) -> Cohort:
+    """The training studies; of streamed ones at most `MOST`, read from their files."""
+    cohort = context.cohorts["train"]
+    if isinstance(cohort, Cohort):
+        return cohort
+    places = range(0, len(cohort), -(-len(cohort) // MOST))
+    return context.preprocessor.read([cohort.studies[at] for at in places], context.root)
 
 
 def _features(system: System, cohort: Cohort) -> tuple[FloatArray, IntArray]:

@@ -147,9 +147,9 @@ def predict_and_read(
     restored.preprocessor.text.redact_findings(requested)
     with_input = [study for study in studies if has_input(restored.preprocessor, study)]
     if not with_input:
-        read = ", ".join(restored.record.inputs_at_test)
+        inputs_read = ", ".join(restored.record.inputs_at_test)
         raise InputError(
-            f"none of the inputs has a modality that {folder.run} reads", f"it reads: {read}"
+            f"none of the inputs has a modality that {folder.run} reads", f"it reads: {inputs_read}"
         )
     cohort, refused = read_tolerantly(restored.preprocessor, with_input, Path())
     reasons = {str(error.path): error.reason for error in refused}
@@ -169,9 +169,9 @@ def predict_and_read(
     names = tuple(_name(restored.graph, finding) for finding in requested)
     read = ReadInputs(restored, cohort, answered)
     notes += [
-        f"{study.study}: training has seen this {reason}: the answer does not show how good it is"
+        f"{study.study}: training has seen this {known}: the answer does not show how good it is"
         for study in cohort.studies
-        if study.dataset == INPUT and (reason := read.exposed(study))
+        if study.dataset == INPUT and (known := read.exposed(study))
     ]
     return Predicted(prediction, names, rejected, lost, tuple(notes)), read
 
