@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from experiments.inference.predict import Predicted
 from experiments.inference.prediction_rows import prediction_rows
 from fusion.system import Prediction
-
-UNUSED: dict[str, Any] = {"restored": None, "cohort": None, "answered": ()}
-"""What rows of a table do not need."""
 
 
 def test_predictions_say_what_is_not_possible() -> None:
@@ -23,7 +18,7 @@ def test_predictions_say_what_is_not_possible() -> None:
         thresholds=(0.5, None, None),
         calibration=(1.5, None, None),
     )
-    first, second, third = prediction_rows(Predicted(prediction, ("A", "B", "C"), **UNUSED))
+    first, second, third = prediction_rows(Predicted(prediction, ("A", "B", "C")))
     assert (first["probability"], first["above"], first["calibrated"]) == (0.7, True, True)
     assert (second["probability"], second["above"]) == (None, None)
     assert (third["threshold"], third["above"], third["calibrated"]) == (None, None, False)
@@ -33,7 +28,7 @@ def test_predictions_say_what_is_not_possible() -> None:
 def test_a_study_of_which_nothing_could_be_read_is_a_row_with_its_reason() -> None:
     nothing = Prediction((), ("ckg:a",), np.zeros((0, 1)), ("trained",), (0.5,))
     rejected = (("s1", "a.png", "empty"), ("s2", "b.png", "truncated"))
-    made = Predicted(nothing, ("A",), **UNUSED, rejected=rejected, lost=("s2", "s3"))
+    made = Predicted(nothing, ("A",), rejected, lost=("s2", "s3"))
     rows = prediction_rows(made)
     assert [(row["study"], row["basis"]) for row in rows] == [
         ("s2", "rejected: truncated"),
