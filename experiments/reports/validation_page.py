@@ -43,7 +43,9 @@ def render_validation_page(about: str, faults: Sequence[Fault]) -> str:
     tiles = Tiles(tuple(Tile(_NAMES[name], str(counts[name]), "") for name in SEVERITIES))
     by_severity = {name: [one for one in faults if one.severity == name] for name in SEVERITIES}
     sections = (
-        Section(name, _NAMES[name], tuple(_by_rule(name, found)), folded=name == "info")
+        Section(
+            name, _NAMES[name], tuple(_by_rule(name, found)), _NAMES[name], folded=name == "info"
+        )
         for name, found in by_severity.items()
         if found
     )
