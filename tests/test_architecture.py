@@ -160,6 +160,8 @@ def test_the_wheel_holds_the_four_rooms_with_their_tables_and_the_package_kgdx()
         "__init__.py",
         "py.typed",
     }
+    # the compiled reader is built only where it is asked for
+    assert wheel.pop("hooks")["custom"].pop("enable-by-default") is False
     assert wheel == {"dev-mode-dirs": ["."]}
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     # a line that begins with a slash speaks of the top folder alone
