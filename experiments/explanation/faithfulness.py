@@ -13,13 +13,13 @@ from experiments.explanation.deletion_metric import DRAWS, Curve, deletion_curve
 from experiments.explanation.quality import deletion_quality, map_quality
 from experiments.inference.finding_tables import measured
 from experiments.loading.cohort import Cohort
+from experiments.loading.marked_boxes import marked_boxes
 from experiments.loading.tolerant import read_tolerantly
 from experiments.metrics.bootstrap import USUAL, Estimate
 from experiments.preparation.open_dataset import open_dataset
 from experiments.records.folder import RunFolder
 from experiments.runs.build import build_system, labelled_studies
 from experiments.runs.restore import Restored, restore
-from experiments.tasks.localisation import marked_boxes
 from fusion.capabilities import Perturbs
 from kg.errors import InputError
 

@@ -31,13 +31,13 @@ from experiments.explanation.deletion import (
 )
 from experiments.explanation.image_maps import cells_of
 from experiments.loading.cohort import Cohort
+from experiments.loading.marked_boxes import Marked
 from experiments.metrics.arrays import BoolArray, FloatArray
 from experiments.metrics.bootstrap import Estimate, Plan
 from experiments.metrics.means import ratios
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import StudySums, measure
 from experiments.runs.restore import Restored
-from experiments.tasks.localisation import Marked
 
 __all__ = ["DELETED", "MEASURES", "Quality", "deletion_quality", "map_quality"]
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from experiments.config.schema import Experiment
-from experiments.datasets._boxes import Box, boxes_of
 from experiments.loading.cohort import Cohort, batches
-from experiments.loading.image_needs import resized_boxes
-from experiments.loading.preprocessor import StudyPreprocessor
+from experiments.loading.marked_boxes import Marked, marked_boxes
 from experiments.metrics.arrays import FloatArray
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import Metric, MetricsOf, StudySums, measure
-from experiments.preparation.open_dataset import build_dataset
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import TEST
 from experiments.records.record import Measured
@@ -29,10 +22,7 @@ from experiments.runs.build import RunContext
 from fusion.capabilities import Localises, able
 from kg.errors import InputError
 
-__all__ = ["Localisation", "Marked", "marked_boxes"]
-
-Marked = Mapping[tuple[int, str], Sequence[Sequence[float]]]
-"""Boxes of a study in the square views, by place of the picture and finding."""
+__all__ = ["Localisation"]
 
 
 def _metrics(numbers: Sequence[str]) -> Mapping[str, Metric]:
@@ -77,41 +67,6 @@ class Localisation:
         )
         measured = {name: Measured.of(one.value, one.low, one.high) for name, one in found.items()}
         return TaskResult(metrics={TEST: measured})
-
-
-def marked_boxes(
-    experiment: Experiment, preprocessor: StudyPreprocessor, root: Path, cohort: Cohort
-) -> dict[int, Marked]:
-    """Boxes of the findings trained on, by place of the study; none where the data have none.
-
-    Args:
-        experiment: Configuration of the run.
-        preprocessor: Its preprocessor.
-        root: Folder of the data set.
-        cohort: Studies, with image paths relative to the root.
-    """
-    data, pictures = experiment.data, preprocessor.images
-    dataset = build_dataset(data.name, data.options)
-    if pictures is None or not hasattr(dataset, "boxes"):
-        return {}
-    boxes: Iterable[Box] = dataset.boxes(root)
-    by_study: defaultdict[str, list[Box]] = defaultdict(list)
-    for box in boxes:
-        if box.concept in preprocessor.findings:
-            by_study[box.study].append(box)
-    side, recipe = pictures.encoder.preprocessing.size, pictures.section.recipe
-    marked: dict[int, Marked] = {}
-    for place, study in enumerate(cohort.studies):
-        found: defaultdict[tuple[int, str], list[Sequence[float]]] = defaultdict(list)
-        for picture, image in enumerate(pictures.chosen(study, root)):
-            for box in boxes_of(study, image, by_study[study.study]):
-                drawn = replace(image, box=box.shares(image, root))
-                placed = resized_boxes([[drawn]], root, side, recipe)
-                if not placed.isnan().any():  # a box may lie in other tiles of the picture
-                    found[picture, box.concept].append(placed[0, 0].tolist())
-        if found:
-            marked[place] = found
-    return marked
 
 
 @torch.no_grad()

@@ -13,14 +13,14 @@ from torch import Tensor
 from encoders.batch import StudyBatch
 from experiments.datasets import DATASETS
 from experiments.datasets.synthetic import Synthetic
+from experiments.loading.marked_boxes import Marked, marked_boxes
 from experiments.metrics.pointing import POINTING_METRICS, covered
 from experiments.metrics.sums import measure
 from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
 from experiments.runs.build import RunContext
 from experiments.tasks import check_tasks
-from experiments.tasks.localisation import Localisation, Marked
-from experiments.tasks.localisation import _marked as marked_in
+from experiments.tasks.localisation import Localisation
 from kg.errors import InputError
 
 SIDE = 32
@@ -141,12 +141,16 @@ def test_a_system_that_cannot_localise_is_refused_by_name(make: Callable[..., Ru
 def test_a_box_is_marked_in_the_tiles_it_touches(
     context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = marked_in(context, context.cohorts["test"])
+    whole = marked_boxes(
+        context.experiment, context.preprocessor, context.root, context.cohorts["test"]
+    )
     pictures = context.preprocessor.images
     assert pictures is not None
     cut = pictures.section.model_copy(update={"tiles": 2})
     monkeypatch.setattr(pictures, "section", cut)
-    tiles = marked_in(context, context.cohorts["test"])
+    tiles = marked_boxes(
+        context.experiment, context.preprocessor, context.root, context.cohorts["test"]
+    )
     assert set(tiles) == set(whole)
     places = {picture for boxes in tiles.values() for picture, _ in boxes}
     assert places <= set(range(8))
