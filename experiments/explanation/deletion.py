@@ -255,7 +255,8 @@ class Concepts:
     def without(self, gone: NDArray[np.bool_]) -> StudyBatch:
         """The study as if it had not stated the deleted concepts `[P, count]`."""
         many = repeated(self.batch, len(gone))
-        assert many.evidence is not None
+        if many.evidence is None:  # the system reads no text: nothing is stated
+            return many
         evidence = many.evidence.clone()
         evidence[:, list(self.stated)] *= torch.from_numpy(~gone).to(evidence.dtype)
         return replace(many, evidence=evidence)

@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
     "split": {"kind": "fixed"},
     "text": {"train": "full", "test": "redacted"},
     "image": {
-        "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64}},
+        "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64, "weights": "random"}},
         "grid": 2,
         "reduce": 16,
     },

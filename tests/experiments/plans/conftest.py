@@ -125,7 +125,8 @@ with folder.hold():
     # as good on validation while it trains as at its end, and endless where it is told to be
     dropout = chosen.system.options.get("dropout", 0.2)
     row = {"stage": 0, "step": 1, "validation/auroc_macro": dropout}
-    folder.metrics.write_text(json.dumps(row))
+    if chosen.stages:
+        folder.metrics.write_text(json.dumps(row))
     endless = HERE / "endless_below"
     while endless.is_file() and dropout < float(endless.read_text()):
         time.sleep(0.05)

@@ -55,7 +55,7 @@ def test_metric_names():
         (1, 0.4, 0.5, "false negative"),
         (0, 0.6, 0.5, "false positive"),
         (0, 0.4, 0.5, "true negative"),
-        (None, 0.4, 0.5, "label not stated"),
+        (None, 0.4, 0.5, "predicted absent, not labelled"),
         (1, 0.4, None, "present"),
         (1, None, 0.5, "not possible"),
     ],

@@ -193,7 +193,8 @@ def test_processes_share_the_shards_and_take_equally_many_steps(made: Any) -> No
 
 
 def test_tokens_of_a_frozen_encoder_are_made_as_studies_pass(made: Any) -> None:
-    frozen = {"frozen": True, "grid": 2, "reduce": 8}
+    encoder = {"name": "tiny_cnn", "options": {"size": 32, "width": 64, "weights": "random"}}
+    frozen = {"frozen": True, "grid": 2, "reduce": 8, "encoder": encoder}
     cohort, whole = streamed(made, **frozen), made("raw", **frozen).cohorts["train"]
     place = {study.study: at for at, study in enumerate(whole.studies)}
     (batch, *_) = epoch(cohort)

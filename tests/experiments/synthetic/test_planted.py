@@ -86,7 +86,7 @@ def test_labels_depend_on_edges_in_the_planted_world_alone(
     signs = signs_of(graph)
     edges = tied(signs)
     along = dependence(planted, signs)[edges]
-    assert len(along) == 64
+    assert len(along) == 63
     assert chi2.sf(along.sum(), len(along)) < 1e-100
     assert along.min() > chi2.isf(0.001, 1)
     none = dependence(unplanted, signs)[edges]

@@ -26,7 +26,7 @@ TWO_STAGES = {
     },
     "split": {"kind": "fixed"},
     "image": {
-        "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64}},
+        "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64, "weights": "random"}},
         "grid": 2,
         "reduce": 16,
     },
