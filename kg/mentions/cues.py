@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, cast
 
 from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
@@ -87,7 +87,7 @@ FILLERS: Final = frozenset(
 """Words of degree and certainty that a cue may have between its own."""
 
 
-class Cue(NamedTuple):
+class Cue:
     """Effect, side and reach of a cue.
 
     Args:
@@ -102,9 +102,8 @@ class Cue(NamedTuple):
         reach: Largest distance of a mention, in tokens.
     """
 
-    effect: Effect
-    side: Side
-    reach: int
+    def __init__(self, effect: Effect, side: Side, reach: int) -> None:
+        self.effect, self.side, self.reach = effect, side, reach
 
 
 class Cues:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from sys import intern
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 Meaning = TypeVar("Meaning")
 
@@ -24,15 +24,13 @@ MAX_FILLERS: Final = 4
 """Largest number of them that a match may skip."""
 
 _END: Final = ""
-_new: Final = tuple.__new__
 
 
-class Match(NamedTuple, Generic[Meaning]):
+class Match(Generic[Meaning]):
     """A phrase found: its meaning, and the tokens `[start, end)` it spans."""
 
-    meaning: Meaning
-    start: int
-    end: int
+    def __init__(self, meaning: Meaning, start: int, end: int) -> None:
+        self.meaning, self.start, self.end = meaning, start, end
 
 
 class Matcher(Generic[Meaning]):
@@ -61,21 +59,28 @@ class Matcher(Generic[Meaning]):
     def __len__(self) -> int:
         return self._size
 
-    def find(self, tokens: list[str]) -> list[Match[Meaning]]:
-        """Matches from left to right, each the longest at its place, none overlapping."""
+    def find(self, tokens: list[str], places: list[int] | None = None) -> list[Match[Meaning]]:
+        """Matches from left to right, each the longest at its place, none overlapping.
+
+        Args:
+            tokens: The tokens of a sentence.
+            places: Those at which a phrase may begin, in order; without it, any.
+        """
         root, fillers = self._root, self._fillers
         found: list[Match[Meaning]] = []
         free, last = 0, len(tokens) - 1
-        for place, token in enumerate(tokens):
-            node: dict[str, object] | None = root.get(token)
-            if node is None or place < free:
+        for place in list(range(len(tokens))) if places is None else places:
+            if place < free:
+                continue
+            node: dict[str, object] | None = root.get(tokens[place])
+            if node is None:
                 continue
             after = tokens[place + 1] if place < last else ""
             match: Match[Meaning] | None = None
             if after and (after in node or after in fillers):
                 match = self._longest(tokens, place, node)
             elif _END in node:
-                match = _new(Match, (node[_END], place, place + 1))
+                match = Match(node[_END], place, place + 1)  # type: ignore[arg-type]
             if match is not None:
                 found.append(match)
                 free = match.end
@@ -136,4 +141,4 @@ class Matcher(Generic[Meaning]):
             if ends is not None:
                 last, stop = ends, at + 1  # type: ignore[assignment]
             ways = following
-        return None if last is None else _new(Match, (last[_END], start, stop))
+        return None if last is None else Match(last[_END], start, stop)  # type: ignore[arg-type]

@@ -64,10 +64,9 @@ def test_matcher_takes_the_longest_and_passes_over_fillers() -> None:
     )
     assert len(matcher) == 2
     assert [m.meaning for m in matcher.find(["heart", "is", "very", "large"])] == ["large"]
-    assert [m[:] for m in matcher.find(["the", "heart", "is", "here", "heart"])] == [
-        ("heart", 1, 2),
-        ("heart", 4, 5),
-    ]
+    hearts = matcher.find(["the", "heart", "is", "here", "heart"])
+    assert [(m.meaning, m.start, m.end) for m in hearts] == [("heart", 1, 2), ("heart", 4, 5)]
+    assert [m.start for m in matcher.find(["heart", "and", "heart"], [2])] == [2]
     assert matcher.find([]) == []
 
 
