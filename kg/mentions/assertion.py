@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
-from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
+from kg.mentions.cues import NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, standing
 from kg.mentions.lexicon import Entry
 from kg.mentions.matcher import Match
@@ -44,16 +44,14 @@ _ASSERTS: dict[Effect, Assertion | None] = {
 }
 """Assertion of each effect, the weakest first."""
 
-_new: Final = tuple.__new__
-
 _STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
 
 
-class Judgement(NamedTuple):
+class Judgement:
     """Assertion of a mention (None = the sentence states nothing), with its rule."""
 
-    assertion: Assertion | None
-    rule: str
+    def __init__(self, assertion: Assertion | None, rule: str) -> None:
+        self.assertion, self.rule = assertion, rule
 
 
 PLAIN: Final = Judgement("present", "plain")
@@ -168,7 +166,7 @@ def _with_own_doubt(
     made = list(judged)
     if "borderline" in words:
         for place, mention in enumerate(mentions):
-            if made[place] == PLAIN and "borderline" in words[mention.start : mention.end]:
+            if made[place] is PLAIN and "borderline" in words[mention.start : mention.end]:
                 made[place] = Judgement("uncertain", "probable_borderline")
     if "or" not in words or len(mentions) < 2:
         return made
@@ -176,7 +174,7 @@ def _with_own_doubt(
         between = words[first.end : second.start]
         if "or" not in between or len(between) > ALTERNATIVE_GAP or APART & set(between):
             continue
-        if judged[place] == judged[place + 1] == PLAIN and not (
+        if judged[place] is judged[place + 1] is PLAIN and not (
             first.meaning.asserts or second.meaning.asserts
         ):
             made[place] = made[place + 1] = Judgement("uncertain", "alternative_or")
@@ -192,17 +190,16 @@ def _act(
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
     acted = False
     for cue in found.meaning.all:
-        if cue.effect in ("ends", "ignored"):
+        if not cue.acts:
             continue
         reached: list[int] = []
-        if cue.side in AHEAD or cue.side == "both":
+        if cue.ahead or cue.side == "both":
             reached += _ahead(found, cue, clauses, mentions)
-        if cue.side == "both" or (cue.side not in AHEAD and not acted):
+        if cue.side == "both" or not (cue.ahead or acted):
             reached += _back(found, cue, clauses, mentions)
-        side = "before" if cue.side in AHEAD else "after"
         for place in reached:
             if cue.effect != "removed" or mentions[place].meaning.device:
-                effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")
+                effects[place].setdefault(cue.effect, cue.rule)
                 acted = True
 
 
@@ -256,7 +253,7 @@ def _strongest(effects: dict[Effect, str], named: Entry) -> Judgement:
     if not effects:
         return PLAIN
     effect = max(effects, key=_STRENGTH.__getitem__)
-    return _new(Judgement, (_ASSERTS[effect], effects[effect]))
+    return Judgement(_ASSERTS[effect], effects[effect])
 
 
 def clause_spans(words: list[str]) -> list[tuple[int, int]]:

@@ -202,19 +202,19 @@ class MentionLinker:
             said = self._modifiers.read(sentence, matches)
         found: list[Statement] = []
         for place, match in enumerate(matches):
-            assertion, rule = judged[place]
-            if assertion is not None:
+            judgement = judged[place]
+            if judgement.assertion is not None:
                 first, last = sentence.starts[match.start], sentence.ends[match.end - 1]
                 sites, side, grade, change = said[place]
                 for concept in match.meaning.concepts:
                     told = (
                         concept,
-                        assertion,
+                        judgement.assertion,
                         0,
                         first,
                         last,
                         "",
-                        rule,
+                        judgement.rule,
                         sites,
                         side,
                         grade,

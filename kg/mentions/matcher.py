@@ -106,27 +106,45 @@ class Matcher(Generic[Meaning]):
     def _longest(
         self, tokens: list[str], start: int, node: dict[str, object]
     ) -> Match[Meaning] | None:
-        """The longest phrase that starts here; a filler may be part of it or passed over.
+        """The longest phrase that starts here; a filler may be part of it or passed over."""
+        fillers, size = self._fillers, len(tokens)
+        place = stop = start + 1
+        last = node if _END in node else None
+        passed = 0
+        while place < size:
+            below = node.get(tokens[place])
+            passable = passed < MAX_FILLERS and tokens[place] in fillers
+            if below is None and not passable:
+                break
+            if below is not None and passable:
+                end, stop_there = self._on_both_ways(tokens, place, node, passed)
+                if end is not None:
+                    last, stop = end, stop_there
+                break
+            place += 1
+            if below is None:
+                passed += 1
+                continue
+            node = below  # type: ignore[assignment]
+            if _END in node:
+                last, stop = node, place
+        return None if last is None else Match(last[_END], start, stop)  # type: ignore[arg-type]
+
+    def _on_both_ways(
+        self, tokens: list[str], place: int, node: dict[str, object], passed: int
+    ) -> tuple[dict[str, object] | None, int]:
+        """Where the longest phrase ends from a filler on that may be part of it or passed over.
 
         Both ways are followed side by side, so that `enlargement of the heart` is found beside a
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
-        fillers, size = self._fillers, len(tokens)
-        place = stop = start + 1
-        last = node if _END in node else None
-        # up to the first filler there is one way
-        while place < size and tokens[place] not in fillers:
-            below = node.get(tokens[place])
-            if below is None:
-                break
-            node = below  # type: ignore[assignment]
+        ways = [(node, passed)]
+        last: dict[str, object] | None = None
+        stop = place
+        while ways and place < len(tokens):
+            token = tokens[place]
             place += 1
-            if _END in node:
-                last, stop = node, place
-        ways = [(node, 0)]
-        for at in range(place, size):
-            token = tokens[at]
-            passable = token in fillers
+            passable = token in self._fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
             for node, passed in ways:
@@ -136,9 +154,7 @@ class Matcher(Generic[Meaning]):
                     ends = below if ends is None and _END in below else ends  # type: ignore[operator]
                 if passable and passed < MAX_FILLERS:
                     following.append((node, passed + 1))
-            if not following:
-                break
             if ends is not None:
-                last, stop = ends, at + 1  # type: ignore[assignment]
+                last, stop = ends, place  # type: ignore[assignment]
             ways = following
-        return None if last is None else Match(last[_END], start, stop)  # type: ignore[arg-type]
+        return last, stop
