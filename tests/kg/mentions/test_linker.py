@@ -70,6 +70,32 @@ def test_matcher_takes_the_longest_and_passes_over_fillers() -> None:
     assert matcher.find([]) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "meaning", "end"),
+    [
+        ("enlargement of the heart", "heart", 4),
+        ("enlargement of the left atrium", "atrium", 5),
+        ("mass is stable", "literal", 3),
+        ("mass the stable", "passed", 3),
+        ("mass is the stable", "literal", 4),
+        ("mass is is is is is stable", "literal", 7),
+        ("mass the the the the the stable", "mass", 1),
+        ("mass is gone for the good", "far", 6),
+        ("mass is gone", "mass", 1),
+    ],
+)
+def test_a_filler_is_part_of_a_phrase_or_passed_over(text: str, meaning: str, end: int) -> None:
+    phrases = {
+        **{"enlargement of left atrium": "atrium", "enlargement heart": "heart", "mass": "mass"},
+        **{"mass is stable": "literal", "mass stable": "passed", "mass is gone for good": "far"},
+    }
+    matcher = Matcher(
+        [(phrase.split(), said) for phrase, said in phrases.items()], frozenset({"of", "is", "the"})
+    )
+    [found] = matcher.find(text.split())
+    assert (found.meaning, found.start, found.end) == (meaning, 0, end)
+
+
 # lexicon
 
 
