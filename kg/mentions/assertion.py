@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
-from kg.mentions.cues import AHEAD, NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
+from kg.mentions.cues import NUMBER, YEAR, Cue, Cues, Effect, cue_matcher
 from kg.mentions.denials import left_open, of_elsewhere, standing
+from kg.mentions.lexicon import Entry
 from kg.mentions.matcher import Match
 from kg.mentions.scope import (
     COMMAS,
@@ -26,7 +27,7 @@ from kg.mentions.scope import (
     scope_back,
 )
 from kg.mentions.statement import Assertion
-from kg.mentions.tokens import ITEM, Forms
+from kg.mentions.tokens import CUE, FIGURE, ITEM, Words
 
 _ASSERTS: dict[Effect, Assertion | None] = {
     "history": "uncertain",
@@ -43,16 +44,14 @@ _ASSERTS: dict[Effect, Assertion | None] = {
 }
 """Assertion of each effect, the weakest first."""
 
-_new: Final = tuple.__new__
-
 _STRENGTH = {effect: place for place, effect in enumerate(_ASSERTS)}
 
 
-class Judgement(NamedTuple):
+class Judgement:
     """Assertion of a mention (None = the sentence states nothing), with its rule."""
 
-    assertion: Assertion | None
-    rule: str
+    def __init__(self, assertion: Assertion | None, rule: str) -> None:
+        self.assertion, self.rule = assertion, rule
 
 
 PLAIN: Final = Judgement("present", "plain")
@@ -86,26 +85,9 @@ ALTERNATIVE_GAP: Final = 5
 """Most tokens between two mentions that are two readings of one thing."""
 
 
-class Mention(NamedTuple):
-    """A mention in its sentence, in tokens `[start, end)`.
-
-    Args:
-        start: First token.
-        end: One past the last token.
-        chronic: True if a history of it still holds.
-        asserts: True if its words themselves assert something, so that cues inside it still act
-            on other mentions (`lungs are clear` in `the lungs are clear of infiltrate`).
-        device: True for a device, which can be taken out.
-        denied: True if its own words deny it (`heart is not enlarged`).
-    """
-
-    start: int
-    end: int
-    chronic: bool = False
-    asserts: bool = False
-    device: bool = False
-    denied: bool = False
-
+Mention = Match[Entry]
+"""A mention in its sentence. If its words themselves assert something, cues inside it still act on
+other mentions (`lungs are clear` in `the lungs are clear of infiltrate`)."""
 
 _CUES: Final = cue_matcher("written_cues.tsv", "cues.tsv")
 _SPOKEN_CUES: Final = cue_matcher("spoken_cues.tsv", "cues.tsv")
@@ -116,14 +98,15 @@ CUE_WORDS: Final = frozenset(_CUES.vocabulary | _SPOKEN_CUES.vocabulary)
 
 def bears_on_mentions(word: str) -> bool:
     """True if a word may begin a cue or make a mention doubtful; without any, all are present."""
-    sign = _SIGNS[word]
+    sign = _sign(word)
     return _CUES.opens(sign) or _SPOKEN_CUES.opens(sign) or word in DOUBTED
 
 
-def judge(words: list[str], mentions: list[Mention], *, spoken: bool = False) -> list[Judgement]:
+def judge(sentence: Words, mentions: list[Mention], *, spoken: bool = False) -> list[Judgement]:
     """Assertions of the mentions of a sentence, written or spoken, in order."""
-    masked = _masked(words, mentions)
-    cues = standing((_SPOKEN_CUES if spoken else _CUES).find(masked), masked)
+    words, masked = sentence.words, _masked(sentence, mentions)
+    cues = (_SPOKEN_CUES if spoken else _CUES).find(masked, sentence.that_may_be(CUE))
+    cues = standing(cues, masked)
     cues = [left_open(found, masked) for found in cues if not of_elsewhere(found, masked)]
     effects: list[dict[Effect, str]] = [{} for _ in mentions]
     if any([found.meaning.acts for found in cues]):
@@ -139,29 +122,36 @@ def judge(words: list[str], mentions: list[Mention], *, spoken: bool = False) ->
             if found.meaning.acts:
                 _act(found, clauses, mentions, effects)
     judged = [
-        _strongest(effects[place], mention) if effects[place] or mention.denied else PLAIN
+        _strongest(effects[place], mention.meaning)
+        if effects[place] or mention.meaning.denied
+        else PLAIN
         for place, mention in enumerate(mentions)
     ]
     return _with_own_doubt(words, mentions, judged)
 
 
-def _masked(words: list[str], mentions: list[Mention]) -> list[str]:
+def _masked(sentence: Words, mentions: list[Mention]) -> list[str]:
     """The words with signs in the place of mentions that assert nothing, years and numbers."""
-    masked = [_SIGNS[word] for word in words]
-    for start, end, _, asserts, _, _ in mentions:
-        if not asserts:
-            masked[start:end] = [MENTION] * (end - start)
+    masked = sentence.words.copy()
+    if sentence.any_hints & FIGURE:
+        masked = [_sign(word) for word in masked]
+    for mention in mentions:
+        if mention.meaning.asserts is None:
+            for place in range(mention.start, mention.end):
+                masked[place] = MENTION
     return masked
+
+
+def is_figure(word: str) -> bool:
+    """True at a year or another number."""
+    return word[0].isdigit() and word != "0"
 
 
 def _sign(word: str) -> str:
     """The sign of a year or another number, and any other word itself."""
-    if not word[0].isdigit() or word == "0":
+    if not is_figure(word):
         return word
     return YEAR if _YEAR.fullmatch(word) else NUMBER
-
-
-_SIGNS: Final = Forms(_sign)
 
 
 def _with_own_doubt(
@@ -176,7 +166,7 @@ def _with_own_doubt(
     made = list(judged)
     if "borderline" in words:
         for place, mention in enumerate(mentions):
-            if made[place] == PLAIN and "borderline" in words[mention.start : mention.end]:
+            if made[place] is PLAIN and "borderline" in words[mention.start : mention.end]:
                 made[place] = Judgement("uncertain", "probable_borderline")
     if "or" not in words or len(mentions) < 2:
         return made
@@ -184,7 +174,9 @@ def _with_own_doubt(
         between = words[first.end : second.start]
         if "or" not in between or len(between) > ALTERNATIVE_GAP or APART & set(between):
             continue
-        if judged[place] == judged[place + 1] == PLAIN and not (first.asserts or second.asserts):
+        if judged[place] is judged[place + 1] is PLAIN and not (
+            first.meaning.asserts or second.meaning.asserts
+        ):
             made[place] = made[place + 1] = Judgement("uncertain", "alternative_or")
     return made
 
@@ -198,17 +190,16 @@ def _act(
     """Write a cue's effect to the mentions in its scope; back only where it finds none ahead."""
     acted = False
     for cue in found.meaning.all:
-        if cue.effect in ("ends", "ignored"):
+        if not cue.acts:
             continue
         reached: list[int] = []
-        if cue.side in AHEAD or cue.side == "both":
+        if cue.ahead or cue.side == "both":
             reached += _ahead(found, cue, clauses, mentions)
-        if cue.side == "both" or (cue.side not in AHEAD and not acted):
+        if cue.side == "both" or not (cue.ahead or acted):
             reached += _back(found, cue, clauses, mentions)
-        side = "before" if cue.side in AHEAD else "after"
         for place in reached:
-            if cue.effect != "removed" or mentions[place].device:
-                effects[place].setdefault(cue.effect, f"{cue.effect}_{side}")
+            if cue.effect != "removed" or mentions[place].meaning.device:
+                effects[place].setdefault(cue.effect, cue.rule)
                 acted = True
 
 
@@ -254,15 +245,15 @@ def _within(mentions: list[Mention], low: int, high: int) -> list[int]:
     ]
 
 
-def _strongest(effects: dict[Effect, str], mention: Mention) -> Judgement:
-    if mention.denied:
+def _strongest(effects: dict[Effect, str], named: Entry) -> Judgement:
+    if named.denied:
         effects = {**effects, "absent": "absent_inside"}
-    if mention.chronic and "history" in effects:
+    if named.chronic and "history" in effects:
         effects = {effect: rule for effect, rule in effects.items() if effect != "history"}
     if not effects:
         return PLAIN
     effect = max(effects, key=_STRENGTH.__getitem__)
-    return _new(Judgement, (_ASSERTS[effect], effects[effect]))
+    return Judgement(_ASSERTS[effect], effects[effect])
 
 
 def clause_spans(words: list[str]) -> list[tuple[int, int]]:

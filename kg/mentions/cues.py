@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, cast
 
 from kg.mentions.matcher import Matcher
 from kg.mentions.own_tables import table_rows
@@ -87,7 +87,7 @@ FILLERS: Final = frozenset(
 """Words of degree and certainty that a cue may have between its own."""
 
 
-class Cue(NamedTuple):
+class Cue:
     """Effect, side and reach of a cue.
 
     Args:
@@ -100,11 +100,18 @@ class Cue(NamedTuple):
             `ignored` (hides a shorter cue inside it).
         side: Its position relative to the mentions.
         reach: Largest distance of a mention, in tokens.
+
+    Attributes:
+        acts: Whether it says something of a mention.
+        ahead: Whether it acts ahead alone.
+        rule: Name of the rule that an assertion by it follows.
     """
 
-    effect: Effect
-    side: Side
-    reach: int
+    def __init__(self, effect: Effect, side: Side, reach: int) -> None:
+        self.effect, self.side, self.reach = effect, side, reach
+        self.acts = effect not in ("ends", "ignored")
+        self.ahead = side in AHEAD
+        self.rule = f"{effect}_before" if self.ahead else f"{effect}_after"
 
 
 class Cues:
@@ -128,7 +135,7 @@ class Cues:
 
     def __init__(self, all: tuple[Cue, ...]) -> None:
         self.all = all
-        self.acts = any(cue.effect not in ("ends", "ignored") for cue in all)
+        self.acts = any(cue.acts for cue in all)
         self.denies = any(cue.effect == "absent" for cue in all)
         self.denies_before = any(cue.effect == "absent" and cue.side != "before" for cue in all)
         self.excludes = any(cue.effect in ("excluded", "exclude") for cue in all)
@@ -164,7 +171,7 @@ def cue_matcher(*tables: str) -> Matcher[Cues]:
 
 def _back(cue: Cue) -> bool:
     """True if a cue acts back, which it does after those that act ahead alone."""
-    return cue.side not in AHEAD
+    return not cue.ahead
 
 
 def _written(cue: str) -> Iterator[tuple[str, ...]]:

@@ -86,7 +86,7 @@ def _as_answer(found: Found, words: list[str]) -> Found | None:
 
     A bare `no` before a comma answers a question nobody wrote (`No, I have a cough`).
     """
-    meaning, start, end = found
+    meaning, start, end = found.meaning, found.start, found.end
     if meaning.answers is not None and _closes_field(found, words):
         return Match(meaning.answers, start, end)
     if end < len(words) and words[end] in COMMAS and words[start:end] == ["no"]:

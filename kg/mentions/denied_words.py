@@ -7,7 +7,6 @@ person somebody is (`non-smoker`), which then states nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Final
 
 from kg.mentions.coordination import whole
@@ -18,10 +17,7 @@ DENYING: Final = NEGATED | {"non"}
 
 
 def with_denied_words(
-    words: list[str],
-    matches: list[Match[Entry]],
-    phrases: Matcher[Entry],
-    chronic: Container[str],
+    words: list[str], matches: list[Match[Entry]], phrases: Matcher[Entry]
 ) -> list[Match[Entry]]:
     """The matches of a sentence after the denied words in and before them are counted in.
 
@@ -29,7 +25,6 @@ def with_denied_words(
         words: The sentence's tokens.
         matches: Names found in them.
         phrases: All names.
-        chronic: Concepts that last, such as habits.
     """
     if DENYING.isdisjoint(words):
         return matches
@@ -37,7 +32,7 @@ def with_denied_words(
         read
         for match in matches
         for read in _read(words, match, phrases)
-        if read.start >= match.start or not any(c in chronic for c in read.meaning.concepts)
+        if read.start >= match.start or not read.meaning.chronic
     ]
 
 
@@ -62,4 +57,4 @@ def _read(words: list[str], match: Match[Entry], phrases: Matcher[Entry]) -> lis
 
 
 def _denied(match: Match[Entry], start: int, end: int) -> Match[Entry]:
-    return Match(match.meaning._replace(denied=True), start, end)
+    return Match(match.meaning.but_denied(), start, end)

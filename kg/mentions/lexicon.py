@@ -12,7 +12,7 @@ a phrase that only looks like a finding (`mass effect`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -62,18 +62,47 @@ NEGATED = frozenset({"not", "isn't", "aren't", "wasn't", "weren't"})
 NOT_A_CONCEPT = "-"
 
 
-class Entry(NamedTuple):
+CHRONIC_KINDS = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
+"""Kinds of concepts a history of which still holds."""
+
+
+class Entry:
     """Meaning of a phrase.
 
     Args:
         concepts: Concept ids, most often one; none for a phrase that is to be passed over.
         asserts: What the phrase itself asserts whatever stands around it, or None.
+        kinds: Kinds of the concepts.
         denied: Whether a word inside it, where it was found, denies it.
+
+    Attributes:
+        chronic: Whether a history of it still holds.
+        device: Whether it is a device, which can be taken out.
     """
 
-    concepts: tuple[str, ...]
-    asserts: Assertion | None = None
-    denied: bool = False
+    def __init__(
+        self,
+        concepts: tuple[str, ...],
+        asserts: Assertion | None = None,
+        kinds: frozenset[str] = frozenset(),
+        denied: bool = False,
+    ) -> None:
+        self.concepts, self.asserts, self.denied = concepts, asserts, denied
+        self.kinds = kinds
+        self.chronic = not CHRONIC_KINDS.isdisjoint(kinds)
+        self.device = "device" in kinds
+
+    def but_denied(self) -> Entry:
+        """The same where it is denied."""
+        return Entry(self.concepts, self.asserts, self.kinds, denied=True)
+
+
+def entry_of(
+    graph: KnowledgeGraph, concepts: Iterable[str], asserts: Assertion | None = None
+) -> Entry:
+    """The meaning of a phrase for those concepts that a graph has."""
+    known = tuple(concept for concept in concepts if concept in graph.index)
+    return Entry(known, asserts, frozenset(graph.concept(concept).kind for concept in known))
 
 
 VARIANT = 3
@@ -109,10 +138,12 @@ def lexicon(
                     claims.setdefault(other, []).append(_Claim(VARIANT, concept.id))
     known = [(tokens, _meaning(graph, claim)) for tokens, claim in claims.items()]
     short = [
-        ((token,), Entry((concept,))) for token, concept in abbreviated() if concept in graph.index
+        ((token,), entry_of(graph, (concept,)))
+        for token, concept in abbreviated()
+        if concept in graph.index
     ]
     own = [
-        (tokens, entry._replace(concepts=tuple(c for c in entry.concepts if c in graph.index)))
+        (tokens, entry_of(graph, entry.concepts, entry.asserts))
         for tokens, entry in own_phrases(left_out, spoken=spoken)
         if not entry.concepts or any(concept in graph.index for concept in entry.concepts)
     ]
@@ -165,8 +196,8 @@ def _meaning(graph: KnowledgeGraph, claims: list[_Claim]) -> Entry | None:
     best = min(claim.rank for claim in claims)
     concepts = {claim.concept for claim in claims if claim.rank == best}
     if len(concepts) == 1:
-        return Entry((concepts.pop(),))
+        return entry_of(graph, concepts)
     for concept in sorted(concepts):
         if concepts - {concept} <= set(graph.descendants(concept)):
-            return Entry((concept,))
+            return entry_of(graph, (concept,))
     return None

@@ -14,12 +14,12 @@ from typing import Final, Literal, NamedTuple, Protocol
 from kg.mentions.abbreviations import spelled_out
 from kg.mentions.answers import Reply, is_question, replies
 from kg.mentions.as_read import as_read
-from kg.mentions.assertion import PLAIN, Judgement, Mention, judge
+from kg.mentions.assertion import PLAIN, Judgement, judge
 from kg.mentions.coordination import with_shared_words
 from kg.mentions.denied_words import with_denied_words
 from kg.mentions.dialogue import SPEAKERS, Heard, asks_listener, heard, split_at_gaps, without_links
 from kg.mentions.exposures import exposures
-from kg.mentions.lexicon import Entry, lexicon
+from kg.mentions.lexicon import Entry, entry_of, lexicon
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.memory import Memory
 from kg.mentions.modifiers import NOTHING, ModifierReader
@@ -27,8 +27,21 @@ from kg.mentions.spanish import SpanishReader
 from kg.mentions.spelling import Speller
 from kg.mentions.statement import Assertion, Statement
 from kg.mentions.structures import StructureReader
-from kg.mentions.tokens import Span, Token, pieces, plain_sentence, sentences
-from kg.mentions.vocabulary import CUE, DENIES, JOINS, MODIFIER, NAME, NORMAL, SHORT, Vocabulary
+from kg.mentions.tokens import (
+    CUE,
+    DENIES,
+    JOINS,
+    MODIFIER,
+    NAME,
+    NORMAL,
+    SHORT,
+    Token,
+    Words,
+    pieces,
+    plain_sentence,
+    sentences,
+)
+from kg.mentions.vocabulary import Vocabulary
 from kg.model.graph import KnowledgeGraph
 
 LANGUAGES: Final = frozenset({"en", "zh"})
@@ -36,9 +49,6 @@ LANGUAGES: Final = frozenset({"en", "zh"})
 
 SPANISH: Final = "es"
 """Language of reports alone: a Spanish turn of a dialogue states nothing."""
-
-CHRONIC_KINDS: Final = frozenset({"comorbidity", "risk_factor", "exposure", "procedure", "device"})
-"""Kinds of concepts a history of which still holds."""
 
 
 class PassageLike(Protocol):
@@ -89,13 +99,11 @@ class MentionLinker:
     def __init__(self, graph: KnowledgeGraph, *, left_out: frozenset[str] = frozenset()) -> None:
         self._graph, self._left_out = graph, left_out
         self._modifiers = ModifierReader(graph)
-        self._structures = StructureReader(graph.index)
+        self._structures = StructureReader(graph)
         self._written = self._vocabulary(spoken=False)
         # made when one is read, which most runs never do; a compiled class has no cached_property
         self._spoken: Vocabulary | None = None
         self._spanish: SpanishReader | None = None
-        self._chronic = frozenset(c.id for c in graph.concepts if c.kind in CHRONIC_KINDS)
-        self._devices = frozenset(c.id for c in graph.concepts if c.kind == "device")
         self._read_before: dict[Setting, Memory[str, list[Statement]]] = {
             setting: Memory(REMEMBERED) for setting in WRITTEN
         }
@@ -153,15 +161,13 @@ class MentionLinker:
 
     def _understood_in(self, piece: str, setting: Setting) -> list[Statement]:
         """Statements of the sentences of a piece of a report, as if it were a passage."""
-        words, spans, hints = plain_sentence(piece, self._written.runs)
-        if words:
-            return self._understand(words, spans, hints, setting)
-        speller, found = self._written.speller, list[Statement]()
+        sentence = plain_sentence(piece, self._written.runs)
+        if sentence is not None:
+            return self._understand(sentence, setting)
+        found: list[Statement] = []
         for written_tokens in sentences(as_read(piece)):
-            tokens = _with_negations_apart(written_tokens, speller)
-            spans = [(token.start, token.end) for token in tokens]
-            words = speller.mend_all([token.word for token in tokens])
-            found += self._understand(words, spans, self._written.hints(words), setting)
+            tokens = _with_negations_apart(written_tokens, self._written.speller)
+            found += self._understand(self._written.words(tokens), setting)
         return found
 
     def _vocabulary_of(self, setting: Setting) -> Vocabulary:
@@ -179,41 +185,36 @@ class MentionLinker:
     def _read(self, sentence: _Sentence) -> list[Statement]:
         """Statements of one sentence; a mention of which nothing is stated gives none."""
         setting = _setting(sentence)
-        vocabulary, tokens = self._vocabulary_of(setting), sentence.tokens
-        words = vocabulary.speller.mend_all([token.word for token in tokens])
-        spans = [(token.start, token.end) for token in tokens]
-        found = self._understand(words, spans, vocabulary.hints(words), setting)
+        words = self._vocabulary_of(setting).words(sentence.tokens)
+        found = self._understand(words, setting)
         return [_placed(one, sentence.passage, 0, sentence.part) for one in found]
 
-    def _understand(
-        self, words: list[str], spans: list[Span], hints: int, setting: Setting
-    ) -> list[Statement]:
-        """Statements of the words of a sentence, given where each is written and may be."""
-        if hints & SHORT:
-            words = spelled_out(words)
-        phrases = self._vocabulary_of(setting).phrases
-        matches = self._named(words, phrases, hints, setting)
+    def _understand(self, sentence: Words, setting: Setting) -> list[Statement]:
+        """Statements of a sentence."""
+        if sentence.any_hints & SHORT:
+            sentence.words = spelled_out(sentence.words)
+        matches = self._named(sentence, self._vocabulary_of(setting).phrases, setting)
         if not matches:
             return []
-        judged = self._judged(words, matches, hints, setting)
+        judged = self._judged(sentence, matches, setting)
         said = [NOTHING] * len(matches)
-        if hints & MODIFIER:
-            said = self._modifiers.read(words, [(start, end) for _, start, end in matches])
+        if sentence.any_hints & MODIFIER:
+            said = self._modifiers.read(sentence, matches)
         found: list[Statement] = []
-        for place, (meaning, start, end) in enumerate(matches):
-            assertion, rule = judged[place]
-            if assertion is not None:
-                first, last = spans[start][0], spans[end - 1][1]
+        for place, match in enumerate(matches):
+            judgement = judged[place]
+            if judgement.assertion is not None:
+                first, last = sentence.starts[match.start], sentence.ends[match.end - 1]
                 sites, side, grade, change = said[place]
-                for concept in meaning.concepts:
+                for concept in match.meaning.concepts:
                     told = (
                         concept,
-                        assertion,
+                        judgement.assertion,
                         0,
                         first,
                         last,
                         "",
-                        rule,
+                        judgement.rule,
                         sites,
                         side,
                         grade,
@@ -223,28 +224,29 @@ class MentionLinker:
         return found
 
     def _named(
-        self, words: list[str], phrases: Matcher[Entry], hints: int, setting: Setting
+        self, sentence: Words, phrases: Matcher[Entry], setting: Setting
     ) -> list[Match[Entry]]:
         """Names in a sentence, in order, with exposures told and structures called normal."""
-        matches = phrases.find(words) if hints & NAME else []
+        words, hints = sentence.words, sentence.any_hints
+        matches = phrases.find(words, sentence.that_may_be(NAME)) if hints & NAME else []
         if hints & JOINS:
             matches = with_shared_words(words, matches, phrases)
         if hints & DENIES:
-            matches = with_denied_words(words, matches, phrases, self._chronic)
+            matches = with_denied_words(words, matches, phrases)
         if setting not in WRITTEN:
             matches = self._with_exposures(words, matches)
         elif hints & NORMAL:
-            matches = self._with_normal(words, matches)
+            matches = self._with_normal(sentence, matches)
         return _without_repeated_fields(words, matches)
 
     def _judged(
-        self, words: list[str], matches: list[Match[Entry]], hints: int, setting: Setting
+        self, sentence: Words, matches: list[Match[Entry]], setting: Setting
     ) -> list[Judgement]:
         """What a sentence asserts of each of its names."""
-        spoken = setting not in WRITTEN
+        words, spoken = sentence.words, setting not in WRITTEN
         judged = [PLAIN] * len(matches)
-        if hints & (CUE | DENIES):
-            judged = judge(words, [self._mention(match) for match in matches], spoken=spoken)
+        if sentence.any_hints & (CUE | DENIES):
+            judged = judge(sentence, matches, spoken=spoken)
         if spoken and setting != "asks":
             judged = heard(words, setting, [self._heard(match) for match in matches], judged)
         question = not spoken and words[-1] in ("?", "\uff1f")
@@ -258,7 +260,7 @@ class MentionLinker:
     ) -> list[Match[Entry]]:
         """Phrases and exposures in a sentence of a dialogue; an exposure swallows what it names."""
         told = [
-            Match(Entry((one.concept,)), one.start, one.end)
+            Match(entry_of(self._graph, (one.concept,)), one.start, one.end)
             for one in exposures(words)
             if one.concept in self._graph.index
         ]
@@ -274,20 +276,14 @@ class MentionLinker:
         kind = self._graph.concept(concepts[0]).kind if concepts else ""
         return Heard(match.start, match.end, concepts, kind)
 
-    def _with_normal(self, words: list[str], matches: list[Match[Entry]]) -> list[Match[Entry]]:
+    def _with_normal(self, sentence: Words, matches: list[Match[Entry]]) -> list[Match[Entry]]:
         """The matches with the structures a report's sentence calls normal."""
         found = [
-            Match(Entry(denied.meaning, "absent"), denied.start, denied.end)
-            for denied in self._structures.read(words)
+            denied
+            for denied in self._structures.read(sentence)
             if not any(one.start < denied.end and denied.start < one.end for one in matches)
         ]
         return sorted([*matches, *found], key=lambda match: match.start) if found else matches
-
-    def _mention(self, match: Match[Entry]) -> Mention:
-        (concepts, asserts, denied), start, end = match
-        chronic = any([one in self._chronic for one in concepts])
-        device = any([one in self._devices for one in concepts])
-        return _new(Mention, (start, end, chronic, asserts is not None, device, denied))
 
 
 def _with_negations_apart(tokens: Sequence[Token], speller: Speller) -> list[Token]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from sys import intern
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 Meaning = TypeVar("Meaning")
 
@@ -24,15 +24,13 @@ MAX_FILLERS: Final = 4
 """Largest number of them that a match may skip."""
 
 _END: Final = ""
-_new: Final = tuple.__new__
 
 
-class Match(NamedTuple, Generic[Meaning]):
+class Match(Generic[Meaning]):
     """A phrase found: its meaning, and the tokens `[start, end)` it spans."""
 
-    meaning: Meaning
-    start: int
-    end: int
+    def __init__(self, meaning: Meaning, start: int, end: int) -> None:
+        self.meaning, self.start, self.end = meaning, start, end
 
 
 class Matcher(Generic[Meaning]):
@@ -61,21 +59,28 @@ class Matcher(Generic[Meaning]):
     def __len__(self) -> int:
         return self._size
 
-    def find(self, tokens: list[str]) -> list[Match[Meaning]]:
-        """Matches from left to right, each the longest at its place, none overlapping."""
+    def find(self, tokens: list[str], places: list[int] | None = None) -> list[Match[Meaning]]:
+        """Matches from left to right, each the longest at its place, none overlapping.
+
+        Args:
+            tokens: The tokens of a sentence.
+            places: Those at which a phrase may begin, in order; without it, any.
+        """
         root, fillers = self._root, self._fillers
         found: list[Match[Meaning]] = []
         free, last = 0, len(tokens) - 1
-        for place, token in enumerate(tokens):
-            node: dict[str, object] | None = root.get(token)
-            if node is None or place < free:
+        for place in list(range(len(tokens))) if places is None else places:
+            if place < free:
+                continue
+            node: dict[str, object] | None = root.get(tokens[place])
+            if node is None:
                 continue
             after = tokens[place + 1] if place < last else ""
             match: Match[Meaning] | None = None
             if after and (after in node or after in fillers):
                 match = self._longest(tokens, place, node)
             elif _END in node:
-                match = _new(Match, (node[_END], place, place + 1))
+                match = Match(node[_END], place, place + 1)  # type: ignore[arg-type]
             if match is not None:
                 found.append(match)
                 free = match.end
@@ -101,27 +106,45 @@ class Matcher(Generic[Meaning]):
     def _longest(
         self, tokens: list[str], start: int, node: dict[str, object]
     ) -> Match[Meaning] | None:
-        """The longest phrase that starts here; a filler may be part of it or passed over.
+        """The longest phrase that starts here; a filler may be part of it or passed over."""
+        fillers, size = self._fillers, len(tokens)
+        place = stop = start + 1
+        last = node if _END in node else None
+        passed = 0
+        while place < size:
+            below = node.get(tokens[place])
+            passable = passed < MAX_FILLERS and tokens[place] in fillers
+            if below is None and not passable:
+                break
+            if below is not None and passable:
+                end, stop_there = self._on_both_ways(tokens, place, node, passed)
+                if end is not None:
+                    last, stop = end, stop_there
+                break
+            place += 1
+            if below is None:
+                passed += 1
+                continue
+            node = below  # type: ignore[assignment]
+            if _END in node:
+                last, stop = node, place
+        return None if last is None else Match(last[_END], start, stop)  # type: ignore[arg-type]
+
+    def _on_both_ways(
+        self, tokens: list[str], place: int, node: dict[str, object], passed: int
+    ) -> tuple[dict[str, object] | None, int]:
+        """Where the longest phrase ends from a filler on that may be part of it or passed over.
 
         Both ways are followed side by side, so that `enlargement of the heart` is found beside a
         phrase `enlargement of left atrium`. Of two phrases of one length the literal one counts.
         """
-        fillers, size = self._fillers, len(tokens)
-        place = stop = start + 1
-        last = node if _END in node else None
-        # up to the first filler there is one way
-        while place < size and tokens[place] not in fillers:
-            below = node.get(tokens[place])
-            if below is None:
-                break
-            node = below  # type: ignore[assignment]
+        ways = [(node, passed)]
+        last: dict[str, object] | None = None
+        stop = place
+        while ways and place < len(tokens):
+            token = tokens[place]
             place += 1
-            if _END in node:
-                last, stop = node, place
-        ways = [(node, 0)]
-        for at in range(place, size):
-            token = tokens[at]
-            passable = token in fillers
+            passable = token in self._fillers
             following: list[tuple[dict[str, object], int]] = []
             ends = None
             for node, passed in ways:
@@ -131,9 +154,7 @@ class Matcher(Generic[Meaning]):
                     ends = below if ends is None and _END in below else ends  # type: ignore[operator]
                 if passable and passed < MAX_FILLERS:
                     following.append((node, passed + 1))
-            if not following:
-                break
             if ends is not None:
-                last, stop = ends, at + 1  # type: ignore[assignment]
+                last, stop = ends, place  # type: ignore[assignment]
             ways = following
-        return None if last is None else _new(Match, (last[_END], start, stop))
+        return last, stop

@@ -11,10 +11,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from kg.mentions.matcher import Matcher
+from kg.mentions.lexicon import Entry
+from kg.mentions.matcher import Match, Matcher
 from kg.mentions.memory import Memory
 from kg.mentions.own_tables import table_rows
-from kg.mentions.tokens import Span, words
+from kg.mentions.tokens import MODIFIER, Words, words
 from kg.model.graph import KnowledgeGraph
 
 BEFORE, AFTER = 6, 12
@@ -84,18 +85,20 @@ class ModifierReader:
         """True if a phrase of a modifier begins with a word."""
         return self._matcher.opens(word)
 
-    def read(self, tokens: list[str], spans: list[Span]) -> list[Modifiers]:
-        """Modifiers of each mention of a sentence, given as token spans in order."""
-        found = self._matcher.find(tokens)
+    def read(self, sentence: Words, mentions: list[Match[Entry]]) -> list[Modifiers]:
+        """Modifiers of each mention of a sentence, in order."""
+        tokens = sentence.words
+        found = self._matcher.find(tokens, sentence.that_may_be(MODIFIER))
         if not found:
-            return [NOTHING] * len(spans)
-        made, lowest = [], 0
+            return [NOTHING] * len(mentions)
+        made, lowest = list[Modifiers](), 0
         first_found, last_found = found[0].start, found[-1].end
-        for place, (start, end) in enumerate(spans, 1):
-            last = spans[place][0] if place < len(spans) else len(tokens)
+        for place, mention in enumerate(mentions, 1):
+            start, end = mention.start, mention.end
+            last = mentions[place].start if place < len(mentions) else len(tokens)
             low = _low(tokens, start, lowest) if first_found < start else start
             high = _high(tokens, end, last) if last_found > end else end
-            facts = tuple([said for said, first, stop in found if low <= first and stop <= high])
+            facts = tuple([one.meaning for one in found if low <= one.start and one.end <= high])
             made.append(self._collected(facts) if facts else NOTHING)
             lowest = end
         return made

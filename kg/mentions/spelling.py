@@ -72,9 +72,13 @@ class Speller:
             return word
         if not word.isalpha():
             return word
-        candidates = {near for form in _shortened(word) for near in self._near.get(form, ())}
-        found = {near for near in candidates if _is_slip(word, near)}
-        return found.pop() if len(found) == 1 else word
+        candidates = set[str]()
+        for form in _shortened(word):
+            near = self._near.get(form)
+            if near is not None:
+                candidates |= near
+        found = [near for near in candidates if _is_slip(word, near)]
+        return found[0] if len(found) == 1 else word
 
 
 def _is_slip(word: str, right: str) -> bool:
@@ -85,9 +89,9 @@ def _is_slip(word: str, right: str) -> bool:
     return ends and far and one_slip(word, right)
 
 
-def _shortened(word: str) -> set[str]:
-    """The word, and the word without one of its letters."""
-    return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
+def _shortened(word: str) -> list[str]:
+    """The word, and the word without each of its letters."""
+    return [word] + [word[:place] + word[place + 1 :] for place in range(len(word))]
 
 
 def _difference(first: str, second: str) -> int:

@@ -12,9 +12,12 @@ from collections.abc import Container
 from functools import cache
 from typing import Final
 
+from kg.mentions.lexicon import Entry, entry_of
 from kg.mentions.matcher import Match, Matcher
 from kg.mentions.own_tables import table_rows
-from kg.mentions.tokens import BLANK, words
+from kg.mentions.tokens import BLANK, Words, words
+from kg.mentions.tokens import NORMAL as MAY_BE_NORMAL
+from kg.model.graph import KnowledgeGraph
 
 NORMAL: Final = (
     *("normal", "unremarkable", "within normal limit", "within limit of normal", "not enlarged"),
@@ -95,24 +98,22 @@ class StructureReader:
     """Finds normal structures.
 
     Args:
-        known: Concepts that may be denied.
+        graph: Whose concepts may be denied.
     """
 
-    def __init__(self, known: Container[str]) -> None:
-        phrases = [
-            (tokens, tuple(concept for concept in concepts if concept in known))
-            for tokens, concepts in _table()
-        ]
-        self._structures = Matcher((tokens, found) for tokens, found in phrases if found)
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        phrases = [(tokens, entry_of(graph, concepts, "absent")) for tokens, concepts in _table()]
+        self._structures = Matcher((tokens, found) for tokens, found in phrases if found.concepts)
         self._normal = Matcher((words(phrase), True) for phrase in NORMAL)
 
     def opens(self, word: str) -> bool:
         """True if a phrase for normal begins with a word."""
         return self._normal.opens(word)
 
-    def read(self, tokens: list[str]) -> list[Match[tuple[str, ...]]]:
+    def read(self, sentence: Words) -> list[Match[Entry]]:
         """Structures a sentence calls normal, each with the concepts that denies."""
-        normal = self._normal.find(tokens)
+        tokens = sentence.words
+        normal = self._normal.find(tokens, sentence.that_may_be(MAY_BE_NORMAL))
         if not normal:
             return []
         structures = self._structures.find(tokens)
@@ -126,7 +127,7 @@ class StructureReader:
 
 def _joined(
     tokens: list[str],
-    structure: Match[tuple[str, ...]],
+    structure: Match[Entry],
     normal: Match[bool],
     inside: Container[int],
 ) -> bool:

@@ -24,6 +24,17 @@ ITEM: Final = "<item>"
 UNPLAIN: Final = "<unplain>"
 """Stands for what is not read as it is written."""
 
+NAME: Final = 1
+SHORT: Final = 2
+JOINS: Final = 4
+DENIES: Final = 8
+NORMAL: Final = 16
+CUE: Final = 32
+MODIFIER: Final = 64
+FIGURE: Final = 128
+"""What a word may be, as bits: the first of a name, an abbreviation of one, a word that joins two
+or denies one, the first word for normal, of a cue or of a modifier, and a number."""
+
 STOPS: Final = (".", ";")
 """Marks that may close a plain sentence."""
 
@@ -38,8 +49,8 @@ LONGEST_WORD, MOST_WORDS = 40, 65536
 
 # most texts are letters and plain stops alone, which a simpler pattern cuts alike and sooner
 _PLAIN: Final = re.compile(r"[A-Za-z \t.,;:\-]*")
-_PLAIN_RUN: Final = re.compile(r"(?!.*\d,\d)[A-Za-z0-9,:\-]*")
-_PLAIN_TOKEN: Final = re.compile(r"[A-Za-z0-9]+|[.,;:\-]")
+_PLAIN_RUN: Final = re.compile(r"(?!/|.*\d,\d)[A-Za-z0-9,:/'\-]*|\d+\.\d+,?")
+_PLAIN_TOKEN: Final = re.compile(r"\d+\.\d+|[A-Za-z0-9]+(?:'[A-Za-z]+)?|[.,;:/'\-]")
 _PLAIN_HYPHEN: Final = re.compile(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])")
 _TOKEN: Final = re.compile(
     r"(?P<number>\d+[.,]\d+)"
@@ -178,61 +189,89 @@ def sentences(text: str) -> list[list[Token]]:
     return found
 
 
-Span = tuple[int, int]
-"""First character of a word and one past its last."""
+class Hinted:
+    """A token with what its word may be, as bits."""
 
-Run = tuple[tuple[str, ...], tuple[Span, ...], int]
-"""Words of a run of text between two spaces, `UNPLAIN` of one that is not plain, their spans, and
-what they may be, as bits."""
-
-Plain = tuple[list[str], list[Span], int]
-"""The same of a sentence of letters and plain stops."""
+    def __init__(self, word: str, start: int, end: int, hints: int) -> None:
+        self.word, self.start, self.end, self.hints = word, start, end, hints
 
 
-def runs_of(make: Callable[[str], str], hint: Callable[[str], int]) -> Forms[Run]:
-    """Each run of text by its words, whose forms `make` makes, and what `hint` says of these."""
+class Words:
+    """The words of a sentence.
+
+    Args:
+        words: Their forms.
+        starts: First character of each.
+        ends: One past the last character of each.
+        hints: What each may be, as bits.
+        any_hints: The bits of all.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        starts: list[int],
+        ends: list[int],
+        hints: list[int],
+        any_hints: int,
+    ) -> None:
+        self.words, self.starts, self.ends = words, starts, ends
+        self.hints, self.any_hints = hints, any_hints
+
+    def that_may_be(self, hint: int) -> list[int]:
+        """Places of the words that may be what a bit says."""
+        return [place for place, hints in enumerate(self.hints) if hints & hint]
+
+
+def runs_of(make: Callable[[str], str], hint: Callable[[str], int]) -> Forms[list[Hinted]]:
+    """Tokens of each run of text between two spaces; one that is not plain is `UNPLAIN`.
+
+    Args:
+        make: Makes the form of a word.
+        hint: Says what that may be.
+    """
     forms = Forms(make)
 
-    def run(written: str) -> Run:
+    def run(written: str) -> list[Hinted]:
         # most are one word
         if written.isascii() and written.isalpha():
             word = forms[written]
-            return (word,), ((0, len(written)),), hint(word)
+            return [Hinted(word, 0, len(written), hint(word))]
         if _PLAIN_RUN.fullmatch(written) is None:
-            return (UNPLAIN,), (), 0
-        words, spans, hints = list[str](), list[Span](), 0
+            return [Hinted(UNPLAIN, 0, len(written), 0)]
+        made: list[Hinted] = []
         for found in _PLAIN_TOKEN.finditer(_without_hyphens(written)):
             word = forms[found[0]]
-            words.append(word)
-            spans.append(found.span())
-            hints |= hint(word)
-        return tuple(words), tuple(spans), hints
+            made.append(Hinted(word, found.start(), found.end(), hint(word)))
+        return made
 
     return Forms(run)
 
 
-def plain_sentence(text: str, runs: Forms[Run]) -> Plain:
-    """Words, spans and hints of a text that is one sentence of letters and plain stops; else none.
+def plain_sentence(text: str, runs: Forms[list[Hinted]]) -> Words | None:
+    """The words of a text that is one sentence of words and plain stops, as `sentences` has them.
 
-    They are those of `sentences`.
+    None of any other text.
     """
-    words: list[str] = []
-    spans: list[Span] = []
+    words, starts, ends, hints = list[str](), list[int](), list[int](), list[int]()
     closed = text.endswith(STOPS)
-    first = hints = 0
-    for run in (text[:-1] if closed else text).split(" "):
-        made, places, may_be = runs[run]
-        words += made
-        hints |= may_be
-        for start, end in places:
-            spans.append((first + start, first + end))
-        first += len(run) + 1
+    first = any_hints = 0
+    for written in (text[:-1] if closed else text).split(" "):
+        for token in runs[written]:
+            words.append(token.word)
+            starts.append(first + token.start)
+            ends.append(first + token.end)
+            hints.append(token.hints)
+            any_hints |= token.hints
+        first += len(written) + 1
     if closed:
         words.append(text[-1])
-        spans.append((first - 1, first))
-    if len(words) >= MAX_TOKENS or UNPLAIN in words:
-        return [], [], 0
-    return words, spans, hints
+        starts.append(first - 1)
+        ends.append(first)
+        hints.append(0)
+    if not words or len(words) >= MAX_TOKENS or UNPLAIN in words:
+        return None
+    return Words(words, starts, ends, hints, any_hints)
 
 
 def _plain_tokens(text: str) -> list[Token]:

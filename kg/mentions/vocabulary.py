@@ -6,12 +6,12 @@ sentences have no abbreviation, no denied word and no normal structure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import intern
-from typing import Final
 
 from kg.mentions.abbreviations import is_abbreviation
 from kg.mentions.as_read import DICTATED
-from kg.mentions.assertion import CUE_WORDS, bears_on_mentions
+from kg.mentions.assertion import CUE_WORDS, bears_on_mentions, is_figure
 from kg.mentions.coordination import JOINING
 from kg.mentions.denied_words import DENYING
 from kg.mentions.lexicon import Entry
@@ -19,17 +19,22 @@ from kg.mentions.matcher import Matcher
 from kg.mentions.modifiers import ModifierReader
 from kg.mentions.spelling import Speller
 from kg.mentions.structures import StructureReader
-from kg.mentions.tokens import UNPLAIN, Forms, normal_form, runs_of
-
-NAME: Final = 1
-SHORT: Final = 2
-JOINS: Final = 4
-DENIES: Final = 8
-NORMAL: Final = 16
-CUE: Final = 32
-MODIFIER: Final = 64
-"""What a word may be, as bits: the first of a name, an abbreviation of one, a word that joins two
-or denies one, or the first word for normal, of a cue or of a modifier."""
+from kg.mentions.tokens import (
+    CUE,
+    DENIES,
+    FIGURE,
+    JOINS,
+    MODIFIER,
+    NAME,
+    NORMAL,
+    SHORT,
+    UNPLAIN,
+    Forms,
+    Token,
+    Words,
+    normal_form,
+    runs_of,
+)
 
 
 class Vocabulary:
@@ -55,12 +60,15 @@ class Vocabulary:
         self._hints = Forms(self._hint)
         self.runs = runs_of(self._right, self._hints.__getitem__)
 
-    def hints(self, words: list[str]) -> int:
-        """What the words of a sentence may be, as bits."""
-        found = 0
-        for word in words:
-            found |= self._hints[word]
-        return found
+    def words(self, tokens: Sequence[Token]) -> Words:
+        """The words of a sentence as they are meant, with what each may be."""
+        words = self.speller.mend_all([token.word for token in tokens])
+        starts, ends = [token.start for token in tokens], [token.end for token in tokens]
+        hints = [self._hints[word] for word in words]
+        any_hints = 0
+        for one in hints:
+            any_hints |= one
+        return Words(words, starts, ends, hints, any_hints)
 
     def _right(self, written: str) -> str:
         """A written word as it is meant."""
@@ -80,4 +88,5 @@ class Vocabulary:
             + NORMAL * self._structures.opens(word)
             + CUE * bears_on_mentions(word)
             + MODIFIER * self._modifiers.opens(word)
+            + FIGURE * is_figure(word)
         )

@@ -64,11 +64,36 @@ def test_matcher_takes_the_longest_and_passes_over_fillers() -> None:
     )
     assert len(matcher) == 2
     assert [m.meaning for m in matcher.find(["heart", "is", "very", "large"])] == ["large"]
-    assert [m[:] for m in matcher.find(["the", "heart", "is", "here", "heart"])] == [
-        ("heart", 1, 2),
-        ("heart", 4, 5),
-    ]
+    hearts = matcher.find(["the", "heart", "is", "here", "heart"])
+    assert [(m.meaning, m.start, m.end) for m in hearts] == [("heart", 1, 2), ("heart", 4, 5)]
+    assert [m.start for m in matcher.find(["heart", "and", "heart"], [2])] == [2]
     assert matcher.find([]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning", "end"),
+    [
+        ("enlargement of the heart", "heart", 4),
+        ("enlargement of the left atrium", "atrium", 5),
+        ("mass is stable", "literal", 3),
+        ("mass the stable", "passed", 3),
+        ("mass is the stable", "literal", 4),
+        ("mass is is is is is stable", "literal", 7),
+        ("mass the the the the the stable", "mass", 1),
+        ("mass is gone for the good", "far", 6),
+        ("mass is gone", "mass", 1),
+    ],
+)
+def test_a_filler_is_part_of_a_phrase_or_passed_over(text: str, meaning: str, end: int) -> None:
+    phrases = {
+        **{"enlargement of left atrium": "atrium", "enlargement heart": "heart", "mass": "mass"},
+        **{"mass is stable": "literal", "mass stable": "passed", "mass is gone for good": "far"},
+    }
+    matcher = Matcher(
+        [(phrase.split(), said) for phrase, said in phrases.items()], frozenset({"of", "is", "the"})
+    )
+    [found] = matcher.find(text.split())
+    assert (found.meaning, found.start, found.end) == (meaning, 0, end)
 
 
 # lexicon

@@ -101,13 +101,17 @@ def test_statements_of_later_pieces_stand_where_they_are_written(linker: Mention
         "a--b -c d- 3 -4-5",
         "Seen by Dr.",
         "No effusion  or mass",
+        "Scar/atelectasis, 2.5 cm, or 1.5, of the patient's lung",
+        "No mass//scar, effusion's and/or 'edema' s/p 3/4",
     ],
 )
 def test_plain_words_are_those_of_the_sentence(text: str) -> None:
     [sentence] = sentences(text)
-    words, spans, _ = plain_sentence(text, runs_of(normal_form, len))
-    assert words == [token.word for token in sentence]
-    assert spans == [(token.start, token.end) for token in sentence]
+    found = plain_sentence(text, runs_of(normal_form, len))
+    assert found is not None
+    assert found.words == [token.word for token in sentence]
+    assert found.starts == [token.start for token in sentence]
+    assert found.ends == [token.end for token in sentence]
 
 
 @pytest.mark.parametrize(
@@ -123,11 +127,14 @@ def test_plain_words_are_those_of_the_sentence(text: str) -> None:
         "a\nB",
         "No effusion\tor mass",
         "Edema; mass",
+        "Edema / Mass",
+        "1.5.2 cm mass",
+        "v1.5 mass",
         "no " * MAX_TOKENS,
     ],
 )
 def test_of_any_other_text_there_are_no_plain_words(text: str) -> None:
-    assert plain_sentence(text, runs_of(normal_form, len)) == ([], [], 0)
+    assert plain_sentence(text, runs_of(normal_form, len)) is None
 
 
 @pytest.mark.parametrize(
