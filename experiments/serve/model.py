@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,7 +148,7 @@ def _answer(task: Task, restored: Restored, background: Background) -> StudyAnsw
     (answer,) = explain([(predicted, read)], wanted, background)
     return dataclasses.replace(
         answer,
-        study=task.folder.name,
+        study=f"study-{sha256(task.folder.name.encode()).hexdigest()[:8]}",
         refused=tuple((_neutral(path, task.folder), why) for path, why in answer.refused),
         notes=_all_neutral(answer.notes, task.folder),
     )

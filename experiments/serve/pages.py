@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from encoders.reading.kinds import kind_of
 from encoders.study import MODALITIES, VIEWS
 from experiments.explanation.answer import FindingAnswer, StudyAnswer
 from experiments.reports.answer_page import render_answer_page
@@ -29,6 +31,8 @@ from kg.render.html import Page
 
 __all__ = ["ROUTES", "style"]
 
+CYTOSCAPE = ".__________cytoscape_container { position: relative; }"
+"""Style that Cytoscape.js adds to its page."""
 TOGETHER = 2
 """Studies side by side."""
 
@@ -43,12 +47,16 @@ class Added:
 
     def __init__(self, kept: Sequence[Kept], state: State) -> None:
         self._names = ",".join(one.name for one in kept)
-        self._measured = {one.name: one.measured for one in kept}
+        self._kept = {one.answer.study: one for one in kept}
         self.top = fragment("top", names=self._names, alone=len(kept) < TOGETHER, run=state.run)
 
     def tools(self, answer: StudyAnswer) -> Markup:
         """Another finding, exports, and the end of a study."""
-        return fragment("tools", answer=answer, names=self._names, formats=FORMATS)
+        paths = [Path(one.image.path) for one in answer.images]
+        dicom = bool(paths) and all(one.is_file() and kind_of(one) == "dicom" for one in paths)
+        formats = [one for one in FORMATS if dicom or one != "dicom.zip"]
+        kept = self._kept[answer.study]
+        return fragment("tools", kept=kept, names=self._names, formats=formats)
 
     def evidence(self, answer: StudyAnswer, finding: FindingAnswer) -> Markup:
         """Link that measures the evidence of a finding, and its concepts in the graph."""
@@ -58,7 +66,7 @@ class Added:
         return fragment(
             "evidence",
             link=f"/answers/{self._names}?{asked_for}",
-            measured=finding.finding in self._measured[answer.study],
+            measured=finding.finding in self._kept[answer.study].measured,
             possible=finding.basis != "not_possible",
             concepts={quote(name, safe=":"): label for name, label in concepts.items()},
         )
@@ -96,12 +104,12 @@ async def answers(request: Request) -> Response:
     asked_for = request.query_params
     opened: dict[str, str] = {}
     if "study" in asked_for:
-        one = next((one for one in kept if one.name == asked_for["study"]), kept[0])
+        one = next((one for one in kept if one.answer.study == asked_for["study"]), kept[0])
         for key, evidence in (("finding", False), ("evidence", True)):
             if key in asked_for:
                 (finding,) = state.concepts.resolve([asked_for[key]], 1)
                 await state.studies.ask(one, [finding], evidence=evidence)
-                opened[one.name] = finding
+                opened[one.answer.study] = finding
     shown = [state.shown(one.answer) for one in kept]
     text = await asyncio.to_thread(render_answer_page, shown, Added(kept, state), opened)
     return HTMLResponse(text, headers={"Content-Security-Policy": page_policy(text)})
@@ -169,7 +177,7 @@ def _graph_page(shown: KnowledgeGraph) -> tuple[str, str]:
     text = Page(Page.Options()).render(shown).decode()
     before, _, rest = text.partition('<meta http-equiv="Content-Security-Policy"')
     text = before + rest.partition(">")[2]
-    return text, page_policy(text)
+    return text, page_policy(text, (CYTOSCAPE,))
 
 
 ROUTES = [

@@ -109,6 +109,7 @@ class Pool:
         self._limits = limits
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(limits.waiting)
         self._workers: list[_Worker | None] = [None] * workers
+        self._busy = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> Loaded:
@@ -148,6 +149,11 @@ class Pool:
     def waiting(self) -> int:
         """Studies that wait for a worker."""
         return self._queue.qsize()
+
+    @property
+    def busy(self) -> int:
+        """Studies that workers have in their hands."""
+        return self._busy
 
     async def answer(self, task: Task) -> Reply:
         """Reply to a task, once it is its turn.
@@ -213,6 +219,7 @@ class Pool:
         for _ in range(TRIES):
             worker = await self._ready(place)
             try:
+                self._busy += 1
                 return await worker.answer(task, self._limits.seconds)
             except _Lost:
                 log.warning("a worker ended before its answer and is replaced")
@@ -225,6 +232,8 @@ class Pool:
                     f"the answer took longer than {self._limits.seconds:.0f} seconds",
                     "send fewer pictures, or ask for fewer findings",
                 ) from None
+            finally:
+                self._busy -= 1
         raise Refused(503, "the process that read the study ended twice", "look at the study")
 
     async def _ready(self, place: int) -> _Worker:
