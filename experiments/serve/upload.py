@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from encoders.reading.folder import ENDINGS
+from encoders.reading.series import cross_section
 from experiments.serve.limits import Limits
 from experiments.serve.refused import Refused
 
@@ -67,47 +67,58 @@ class Upload:
         if begins == b"PK\x03\x04":
             self._add_archive(source)
         elif PurePosixPath(name).suffix.lower() == ".txt":
-            most = 4 * self.limits.letters + 1
-            kind = "dialogue" if "dialogue" in name.lower() else "report"
-            self.add_text(kind, source.read(most).decode("utf-8", errors="replace"))
+            self._add_text_file(name, source)
         else:
             self._write(self.folder, name, source)
 
     def _add_archive(self, source: BinaryIO) -> None:
-        """Write the files of an archive, each of its folders as a folder of its own.
+        """Write the files of an archive.
 
         Raises:
             Refused: If it is damaged, encrypted, or holds too much.
         """
+        folders: dict[PurePosixPath, Path] = {}
         try:
             with zipfile.ZipFile(source) as archive:
-                members = [one for one in archive.infolist() if _wanted(one)]
-                for folder, of in self._folders(members):
-                    for member in of:
-                        with archive.open(member) as content:
-                            self._write(folder, member.filename, content, unpacks=True)  # type: ignore[arg-type]
+                for member in filter(_wanted, archive.infolist()):
+                    path = PurePosixPath(member.filename)
+                    folder = folders.setdefault(path.parent, self._series(len(folders)))
+                    with archive.open(member) as content:
+                        self._add_member(folder, path.name, cast("BinaryIO", content))
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError):
             raise Refused(
                 422,
                 "a zip archive is damaged, encrypted or packed in an unknown way",
                 "pack it anew",
             ) from None
+        for folder in folders.values():
+            self._settle(folder)
 
-    def _folders(
-        self, members: Iterable[zipfile.ZipInfo]
-    ) -> Iterable[tuple[Path, list[zipfile.ZipInfo]]]:
-        """Folders of an archive; where it has one, its files are those of the study."""
-        by: dict[PurePosixPath, list[zipfile.ZipInfo]] = {}
-        for member in members:
-            by.setdefault(PurePosixPath(member.filename).parent, []).append(member)
-        if len(by) == 1 and self.files == 0:
-            return [(self.folder, of) for of in by.values()]
-        made = []
-        for of in by.values():
-            folder = self.folder / f"series-{self.files + len(made) + 1}"
-            folder.mkdir()
-            made.append((folder, of))
-        return made
+    def _add_member(self, folder: Path, name: str, content: BinaryIO) -> None:
+        if PurePosixPath(name).suffix.lower() == ".txt":
+            self._add_text_file(name, content)
+        else:
+            folder.mkdir(exist_ok=True)
+            self._write(folder, name, content, unpacks=True)
+
+    def _series(self, count: int) -> Path:
+        return self.folder / f"series-{self.files + 1}-{count + 1}"
+
+    def _settle(self, folder: Path) -> None:
+        """Leave the slices of a series in their folder; what else it holds are single pictures."""
+        if not folder.is_dir():
+            return
+        files = list(folder.iterdir())
+        slices = {one for one in files if cross_section(one)}
+        for one in files:
+            if one not in slices or len(slices) == 1:
+                one.rename(self.folder / one.name)
+        if len(slices) < 2:
+            folder.rmdir()
+
+    def _add_text_file(self, name: str, source: BinaryIO) -> None:
+        kind = "dialogue" if "dialogue" in name.lower() else "report"
+        self.add_text(kind, source.read(4 * self.limits.letters + 1).decode(errors="replace"))
 
     def _write(self, folder: Path, name: str, source: BinaryIO, *, unpacks: bool = False) -> None:
         self._count()

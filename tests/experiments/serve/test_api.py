@@ -113,7 +113,7 @@ def test_exports(client: TestClient, tmp_path: Path, written: Any) -> None:
         ({"report": "x" * 100_001}, [], 413, "100001 letters"),
         ({"report": REPORT, "modality": "mri"}, [], 422, "mri"),
         ({"report": REPORT, "findings": "gibberish"}, [], 422, "no concept is called"),
-        ({}, [(f"{CANARY}.png", b"no picture")], 422, "none of the inputs"),
+        ({}, [(f"{CANARY}.png", b"no picture")], 422, "no study is left to read"),
         ({}, [(f"{CANARY}.zip", zipped(("a.png", b""))[:40])], 422, "damaged"),
         ({}, [("a.zip", zipped(*((f"{n}.png", b"") for n in range(601))))], 413, "600 files"),
     ],
@@ -137,7 +137,10 @@ def test_an_archive_cannot_unpack_to_more_than_its_limit(serving: Any, picture: 
         answer = client.post("/api/predict", files=files(("a.zip", bomb)))
         assert (answer.status_code, "5 megabytes" in answer.text) == (413, True)
         # a request without its length is counted as it comes
-        flood = client.post("/api/predict", content=(bytes(1 << 16) for _ in range(20)))
+        part = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="a"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        pieces = (bytes(1 << 16) if place else part for place in range(20))
+        flood = client.post("/api/predict", content=pieces, headers=kind)
         assert flood.status_code == 413
         assert client.post("/api/predict", content=bytes(2 << 20)).status_code == 413
         assert not kept(client)
@@ -146,14 +149,37 @@ def test_an_archive_cannot_unpack_to_more_than_its_limit(serving: Any, picture: 
 def test_archives_are_studies(client: TestClient, picture: bytes) -> None:
     archive = zipped(
         (f"{CANARY}/../../../evil.png", picture),
-        (f"{CANARY}/b.png", picture[:-20] + bytes(20)),
+        (f"{CANARY}/b.png", picture),
+        (f"{CANARY}/c.png", picture[:-20] + bytes(20)),
         ("__MACOSX/._b.png", b"x"),
         ("report.txt", REPORT.encode()),
     )
     answer = client.post("/api/predict", files=files(("a.zip", archive)))
     assert answer.status_code == 200, answer.text
     assert CANARY not in answer.text
+    assert [one["path"] for one in answer.json()["images"]] == ["picture-0001.png"]
+    assert len(answer.json()["refused"]) == 1
     assert not (client.app.state.served.studies.folder.parent / "evil.png").exists()  # type: ignore[attr-defined]
+
+
+def test_an_archive_of_slices_is_a_series(
+    client: TestClient, tmp_path: Path, written: Any, picture: bytes
+) -> None:
+    members = [("film/a.png", picture)]
+    for place in range(3):
+        pixels = np.full((32, 32), 100 * place, np.uint16)
+        position = {"ImagePositionPatient": [0, 0, place], "InstanceNumber": place + 1}
+        image = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "Modality": "CT"}
+        known = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1]}
+        same = {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3"}
+        path = written(tmp_path / f"{place}", pixels, **position, **image, **known, **same)
+        members.append((f"{CANARY}/{place}", path.read_bytes()))
+    answer = client.post("/api/answers", files=files(("a.zip", zipped(*members))))
+    assert answer.status_code == 201, answer.text
+    folder = client.app.state.served.studies.folder / answer.json()["id"]  # type: ignore[attr-defined]
+    series = [one for one in folder.iterdir() if one.is_dir()]
+    assert [len(list(one.iterdir())) for one in series] == [3]
+    assert CANARY not in answer.text
 
 
 def test_the_oldest_answers_go_first(serving: Any, picture: bytes) -> None:

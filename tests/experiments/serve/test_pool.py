@@ -66,8 +66,11 @@ def test_a_full_queue_refuses_and_a_slow_worker_is_replaced(
     async def work(pool: Pool, task: Task) -> None:
         (first,) = pool.processes
         os.kill(first, signal.SIGSTOP)
-        waiting = [asyncio.create_task(pool.answer(task)) for _ in range(2)]
-        while not (pool.busy and pool.waiting == 1):
+        waiting = [asyncio.create_task(pool.answer(task))]
+        while not pool.busy:
+            await asyncio.sleep(0.01)
+        waiting.append(asyncio.create_task(pool.answer(task)))
+        while not pool.waiting:
             await asyncio.sleep(0.01)
         with pytest.raises(Refused, match="wait already"):
             await pool.answer(task)
