@@ -41,6 +41,7 @@ COMMANDS = {
         f"{_HERE}.explain:explain",
         "Explain the answer for a study: where, by which words and facts.",
     ),
+    "serve": (f"{_HERE}.serve:serve", "Serve a web page that answers for uploaded studies."),
     "list": (f"{_HERE}.parts:list_parts", "List available systems, encoders, data sets and more."),
     "weights": (f"{_HERE}.weights:weights", "Weights of encoders: list and convert."),
     "schema": (f"{_HERE}.schema:schema", "Write the JSON schema of configurations, for editors."),

@@ -48,7 +48,7 @@ from kg.errors import InputError
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["Wanted", "explain"]
+__all__ = ["Background", "Wanted", "explain"]
 
 Answered = tuple[Predicted, ReadInputs]
 """Predictions of a run, and what it read for them."""
@@ -64,19 +64,42 @@ class Wanted:
     Args:
         findings: Concept ids of findings whose facts are measured; empty = the most important.
         methods: Methods of image maps.
+        measured: Whether any evidence is measured.
     """
 
     findings: tuple[str, ...] = ()
     methods: tuple[MapMethod, ...] = ("occlusion",)
+    measured: bool = True
 
 
-def explain(predictions: Sequence[Answered], wanted: Wanted) -> list[StudyAnswer]:
+@dataclass(frozen=True)
+class Background:
+    """What a run knows of its own studies, against which an answer is held.
+
+    Args:
+        sets: Conformal sets of its findings; none where it was not measured by classification.
+        familiar: Its training pictures; None where they were not described.
+    """
+
+    sets: Mapping[str, ConformalSets]
+    familiar: Familiar | None
+
+    @classmethod
+    def of(cls, restored: Restored) -> Background:
+        """That of a run."""
+        return cls(_sets(restored), Familiar.load(restored.folder))
+
+
+def explain(
+    predictions: Sequence[Answered], wanted: Wanted, background: Background | None = None
+) -> list[StudyAnswer]:
     """Answers for the studies of a prediction, with evidence.
 
     Args:
         predictions: Predictions of one or more runs for the same inputs and findings; the
             evidence is that of the first.
         wanted: Evidence that is measured.
+        background: That of the first run; None = it is read.
 
     Raises:
         InputError: If the runs do not answer for the same studies and findings.
@@ -90,10 +113,8 @@ def explain(predictions: Sequence[Answered], wanted: Wanted) -> list[StudyAnswer
                 f"{read.restored.folder.run}",
                 "name runs of the same inputs, or findings that all of them know with --findings",
             )
-    sets, familiar = _sets(read.restored), Familiar.load(read.restored.folder)
-    return [
-        _answer(predictions, place, wanted, sets, familiar) for place in range(len(read.cohort))
-    ]
+    known = background or Background.of(read.restored)
+    return [_answer(predictions, place, wanted, known) for place in range(len(read.cohort))]
 
 
 def _sets(restored: Restored) -> Mapping[str, ConformalSets]:
@@ -108,8 +129,7 @@ def _answer(
     predictions: Sequence[Answered],
     place: int,
     wanted: Wanted,
-    sets: Mapping[str, ConformalSets],
-    familiar: Familiar | None,
+    known: Background,
 ) -> StudyAnswer:
     """Answer for one study."""
     first, read = predictions[0]
@@ -120,14 +140,14 @@ def _answer(
             first.labels[column],
             first.prediction.basis[column],
             first.prediction.thresholds[column],
-            _certainty(predictions, place, column, sets.get(read.answered[column])),
+            _certainty(predictions, place, column, known.sets.get(read.answered[column])),
         )
         for column, finding in enumerate(first.prediction.findings)
     ]
     order = sorted(range(len(plain)), key=lambda column: importance(plain[column]))
     chosen = [first.prediction.findings.index(one) for one in wanted.findings]
     facts = chosen or order[:EXPLAINED]
-    evidence = subject.evidence(wanted.methods, facts)
+    evidence = subject.evidence(wanted.methods, facts) if wanted.measured else {}
     findings = tuple(replace(plain[c], **evidence.get(c, {})) for c in order)
     return StudyAnswer(
         study=subject.study.study,
@@ -135,7 +155,9 @@ def _answer(
         images=unique_pictures(subject.shown),
         passages=subject.passages,
         findings=findings,
-        unusual=None if familiar is None else familiar.of(read.restored.system, subject.batch),
+        unusual=None
+        if known.familiar is None
+        else known.familiar.of(read.restored.system, subject.batch),
         exposed=read.exposed(subject.study),
         refused=tuple((path, why) for study, path, why in first.rejected if study == subject.id),
         notes=first.notes,

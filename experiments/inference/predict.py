@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,6 @@ from experiments.loading.tolerant import has_input, read_tolerantly
 from experiments.preparation.open_dataset import OpenDataset, build_dataset
 from experiments.privacy.pseudonyms import pseudonym
 from experiments.records.folder import RunFolder
-from experiments.runs.exposure import Exposure
 from experiments.runs.restore import RULE, Restored, restore
 from fusion.system import Prediction
 from kg.errors import InputError, did_you_mean
@@ -41,6 +39,7 @@ __all__ = [
     "ReadInputs",
     "predict_and_read",
     "predict_inputs",
+    "predict_restored",
 ]
 
 log = logging.getLogger(__name__)
@@ -85,14 +84,9 @@ class ReadInputs:
     cohort: Cohort
     answered: tuple[str, ...]
 
-    @cached_property
-    def exposure(self) -> Exposure:
-        """Studies and pictures that training or validation has seen."""
-        return Exposure.of(self.restored.folder, self.restored.manifest)
-
     def exposed(self, study: Study) -> str:
         """How training or validation knows a study (`study`, `picture`, ...); empty = not."""
-        _, reasons = self.exposure.refuse(study.dataset, [study], Path(), Contents())
+        _, reasons = self.restored.exposure.refuse(study.dataset, [study], Path(), Contents())
         return next(iter(reasons), "")
 
 
@@ -118,14 +112,21 @@ class Predicted:
 def predict_inputs(
     inputs: Sequence[str], folder: RunFolder, request: PredictionRequest
 ) -> Predicted:
-    """Predict the findings of each input with a finished run; see `predict_and_read`."""
+    """Predict the findings of each input with a finished run; see `predict_restored`."""
     return predict_and_read(inputs, folder, request)[0]
 
 
 def predict_and_read(
     inputs: Sequence[str], folder: RunFolder, request: PredictionRequest
 ) -> tuple[Predicted, ReadInputs]:
-    """Predict the findings of each input with a finished run, and keep what it read.
+    """Predict the findings of each input with a finished run; see `predict_restored`."""
+    return predict_restored(inputs, restore(folder), request)
+
+
+def predict_restored(
+    inputs: Sequence[str], restored: Restored, request: PredictionRequest
+) -> tuple[Predicted, ReadInputs]:
+    """Predict the findings of each input with a restored run, and keep what it read.
 
     An input is an image, a volume, a clip, a folder of one study (its images, DICOM slices,
     `report*.txt`, `dialogue*.txt`), the name of a data set, or one study of it as `name:study`; a
@@ -134,13 +135,12 @@ def predict_and_read(
 
     Args:
         inputs: Paths or names.
-        folder: The run.
+        restored: The run.
         request: Requested findings, and further information on the inputs.
 
     Raises:
         InputError: If an input does not exist, or none is readable.
     """
-    restored = restore(folder)
     requested = _requested(restored, request.findings)
     studies, notes = _studies(restored, inputs, request)
     matches = match_findings(restored, requested)
@@ -149,7 +149,8 @@ def predict_and_read(
     if not with_input:
         inputs_read = ", ".join(restored.record.inputs_at_test)
         raise InputError(
-            f"none of the inputs has a modality that {folder.run} reads", f"it reads: {inputs_read}"
+            f"none of the inputs has a modality that {restored.folder.run} reads",
+            f"it reads: {inputs_read}",
         )
     cohort, refused = read_tolerantly(restored.preprocessor, with_input, Path())
     reasons = {str(error.path): error.reason for error in refused}

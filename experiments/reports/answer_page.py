@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from markupsafe import Markup
@@ -29,7 +29,7 @@ from experiments.reports.fact_drawing import draw_facts
 from experiments.reports.pages import FOLDER, page_style, page_templates
 from experiments.reports.study_page import NORMAL
 
-__all__ = ["render_answer_page"]
+__all__ = ["Served", "render_answer_page"]
 
 SIDE = 720
 """Longer side in pixels a picture is shown at."""
@@ -59,21 +59,49 @@ class Mark:
     opacity: float = 0.0
 
 
-def render_answer_page(answers: Sequence[StudyAnswer]) -> str:
-    """The page as one HTML document: everything escaped, no external references."""
+class Served(Protocol):
+    """What a server adds to the page: HTML that is not escaped again."""
+
+    top: Markup
+
+    def tools(self, answer: StudyAnswer) -> Markup:
+        """Beneath the heading of a study."""
+
+    def evidence(self, answer: StudyAnswer, finding: FindingAnswer) -> Markup:
+        """At the end of a finding's evidence."""
+
+
+def render_answer_page(
+    answers: Sequence[StudyAnswer],
+    served: Served | None = None,
+    opened: Mapping[str, str] | None = None,
+) -> str:
+    """The page as one HTML document: everything escaped, no external references.
+
+    Args:
+        answers: The answers.
+        served: What a server adds; None = the page stands alone, and brings its own policy.
+        opened: The finding that is open at first, by study; else the most important.
+    """
     script = (FOLDER / "answer_page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    style = page_style() + Markup((FOLDER / "answer_page.css").read_text(encoding="utf-8"))
     environment = page_templates()
     environment.globals["fact_words"] = fact_words
     return environment.get_template("answer_page.html").render(
-        style=page_style() + Markup((FOLDER / "answer_page.css").read_text(encoding="utf-8")),
+        style=style,
+        style_digest=_digest(style),
         script=Markup(script),
-        digest=digest,
-        studies=[_study(answer) for answer in answers],
+        digest=_digest(script),
+        studies=[_study(answer, (opened or {}).get(answer.study, "")) for answer in answers],
+        served=served,
     )
 
 
-def _study(answer: StudyAnswer) -> dict[str, Any]:
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _study(answer: StudyAnswer, opened: str) -> dict[str, Any]:
     """Values of one study for the template."""
     shown = [one for one in answer.findings if one.verdict not in ("absent", "not possible")]
     return {
@@ -83,7 +111,7 @@ def _study(answer: StudyAnswer) -> dict[str, Any]:
         "methods": {
             each.method: METHODS[each.method] for one in answer.findings for each in one.maps
         },
-        "open": (shown or answer.findings)[0].finding if answer.findings else "",
+        "open": opened or ((shown or answer.findings)[0].finding if answer.findings else ""),
         "findings": [_finding(one, answer) for one in answer.findings],
         "untaught": [one.label for one in answer.findings if one.basis == "zero_shot"],
         "impossible": [one.label for one in answer.findings if one.basis == "not_possible"],

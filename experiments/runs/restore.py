@@ -6,6 +6,7 @@ The training data are not needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from experiments.records.checkpoint import load_checkpoint
 from experiments.records.folder import RunFolder
 from experiments.records.record import RunRecord
 from experiments.runs.build import build_preprocessor, build_system
+from experiments.runs.exposure import Exposure
 from experiments.splits.manifest import Manifest
 from fusion.system import System
 from kg.errors import InputError
@@ -59,6 +61,11 @@ class Restored:
     record: RunRecord
     manifest: Manifest
     weights: str
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """Studies and pictures that training or validation has seen."""
+        return Exposure.of(self.folder, self.manifest)
 
     @property
     def thresholds(self) -> Thresholds:

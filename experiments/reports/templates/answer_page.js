@@ -20,6 +20,9 @@ document.querySelectorAll(".study").forEach((study) => {
   });
   if (of("method")) of("method").addEventListener("change", show);
   const windowed = () => {
+    study.querySelectorAll("[data-window]").forEach((one) => {
+      one.style.filter = `url(#${one.dataset.window})`;
+    });
     const level = Number(of("level").value), width = Number(of("width").value);
     study.querySelectorAll("feFuncR, feFuncG, feFuncB").forEach((one) => {
       one.setAttribute("slope", 100 / width);
