@@ -21,9 +21,8 @@ from experiments.serve.refused import Refused
 from experiments.serve.replies import refusal
 from experiments.serve.upload import MEGABYTE
 
-__all__ = ["COOKIE", "LOOPBACK", "Guard", "key_of", "page_policy"]
+__all__ = ["COOKIE", "Guard", "key_of", "page_policy"]
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "kgdx"
 OPEN = ("/sign-in", "/static/serve.css", "/static/page.css")
 """Paths that are served without the token."""

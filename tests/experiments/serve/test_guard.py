@@ -72,9 +72,8 @@ def test_an_answer_obeys_its_policy(client: TestClient, picture: bytes) -> None:
     study = shown.url.path
     asked = client.get(study, params={"study": "", "finding": "scoliosis"})
     assert "Not taught" in asked.text
-    second = client.post(
-        f"/answers?beside={study.split('/')[-1]}", data={"report": "Normal chest."}
-    )
+    beside = f"/answers?beside={study.split('/')[-1]}"
+    second = client.post(beside, files=[("pictures", ("b.png", picture))])
     assert second.text.count('class="study"') == 2
     assert client.post(f"{second.url.path}/forget").url.path == "/"
     assert client.get(study).status_code == 404
