@@ -56,7 +56,7 @@ class Added:
         dicom = bool(paths) and all(one.is_file() and kind_of(one) == "dicom" for one in paths)
         formats = [one for one in FORMATS if dicom or one != "dicom.zip"]
         kept = self._kept[answer.study]
-        return fragment("tools", kept=kept, names=self._names, formats=formats)
+        return fragment("answer_links", kept=kept, names=self._names, formats=formats)
 
     def evidence(self, answer: StudyAnswer, finding: FindingAnswer) -> Markup:
         """Link that measures the evidence of a finding, and its concepts in the graph."""

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from experiments.cli.main import COMMANDS, main
+from experiments.cli.main import main
 from experiments.privacy.pseudonyms import KEY, pseudonym
 from experiments.privacy.rare_words import RARE_WORDS
 
@@ -205,13 +205,10 @@ def commands(root: Path) -> dict[str, list[list[str]]]:
             ["-v", "predict", bad, *using, "-o", "refused/out.csv"],
             ["data", "label", str(table / "reports"), "-o", "refused/out.html"],
         ],
-        "serve": [],
     }  # fmt: skip
 
 
 STEPS = ["prepare", "run", "copies", "predict", "label", "pages", "refused"]
-if "serve" in COMMANDS:
-    STEPS.append("serve")
 
 
 @pytest.fixture(scope="module")

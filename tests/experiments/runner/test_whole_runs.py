@@ -74,7 +74,8 @@ def test_the_record_says_what_was_given_and_what_came_of_it(whole: RunFolder) ->
         share = record.metrics["test"][name]
         assert share.value is None or 0 <= share.value <= 1
     assert {row.basis for row in record.findings} == {"trained"}
-    assert record.warnings == () or all("few positives" in line for line in record.warnings)
+    known = ("few positives", "has random weights and is frozen, as configured")
+    assert all(any(words in line for words in known) for line in record.warnings)
 
 
 def test_every_study_is_answered_once_and_the_page_is_there(whole: RunFolder) -> None:
