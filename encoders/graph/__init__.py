@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,6 +12,9 @@ from encoders.neighbours import Hops
 from kg.catalog import Catalog
 
 __all__ = ["GRAPH_ENCODERS", "GraphEmbedding", "GraphEncoder"]
+
+# torch-geometric calls it while it is imported, which no user can mend
+warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated")
 
 
 @dataclass(frozen=True)
