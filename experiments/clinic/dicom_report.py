@@ -17,6 +17,7 @@ from PIL import Image
 
 from encoders.reading.picture import read_picture
 from experiments.clinic.codes import OWN_SCHEME, USE, codes_of
+from experiments.clinic.nameless import mark_nameless, nameless
 from experiments.explanation.answer import FindingAnswer, ImageMap, Model, ShownImage, StudyAnswer
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph
@@ -55,12 +56,13 @@ class _Source:
         return self.header.SOPClassUID, self.header.SOPInstanceUID
 
 
-def dicom_report(answer: StudyAnswer, graph: KnowledgeGraph) -> list[Any]:
+def dicom_report(answer: StudyAnswer, graph: KnowledgeGraph, *, named: bool = True) -> list[Any]:
     """The structured report of an answer, then a picture of each map of a finding called present.
 
     Args:
         answer: The answer of a study whose pictures are DICOM files.
         graph: Graph with the identifiers of other terminologies.
+        named: Whether they belong to the patient and study of the pictures, as an archive needs it.
 
     Raises:
         InputError: If the package is missing, or a picture is no DICOM file.
@@ -69,17 +71,20 @@ def dicom_report(answer: StudyAnswer, graph: KnowledgeGraph) -> list[Any]:
         import highdicom  # noqa: F401
     except ImportError as error:
         raise InputError(f"{error.name} is not installed", "pip install 'kgdx[clinic]'") from None
-    sources = [_source(shown) for shown in answer.images]
+    sources = [_source(shown, named) for shown in answer.images]
     if not sources:
         raise InputError(
             f"{answer.study}: a DICOM report needs the DICOM pictures it is about",
             "give a DICOM file, or write .fhir.json",
         )
     pictures = list(_map_pictures(answer, sources))
-    return [_report(answer, sources, pictures, graph), *pictures]
+    made = [_report(answer, sources, pictures, graph), *pictures]
+    if not named:
+        mark_nameless(made)
+    return made
 
 
-def _source(shown: ShownImage) -> _Source:
+def _source(shown: ShownImage, named: bool) -> _Source:
     """Header of a picture, with what a study must have.
 
     Raises:
@@ -98,6 +103,8 @@ def _source(shown: ShownImage) -> _Source:
     missing = [name for name in _KNOWN if not header.get(name)]
     if missing:
         raise InputError(f"{path.name} has no {missing[0]}", "a DICOM report cannot refer to it")
+    if not named:
+        header = nameless(header)
     for name in _EMPTY:
         if name not in header:
             setattr(header, name, "")

@@ -52,10 +52,10 @@ def export(answer: StudyAnswer, kind: str, graph: KnowledgeGraph) -> Response:
 
 
 def _zip(answer: StudyAnswer, graph: KnowledgeGraph) -> bytes:
-    """The structured report, and a picture of each map."""
+    """The structured report, and a picture of each map; they name no patient."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for place, made in enumerate(dicom_report(answer, graph)):
+        for place, made in enumerate(dicom_report(answer, graph, named=False)):
             file = io.BytesIO()
             made.save_as(file)
             archive.writestr(f"map{place}.dcm" if place else "report.dcm", file.getvalue())

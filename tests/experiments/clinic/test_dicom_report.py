@@ -62,6 +62,46 @@ def test_the_map_is_a_picture_of_the_same_study(answer, shipped, saved) -> None:
     assert USE in picture.ImageComments
 
 
+CANARY = "CANARY"
+OWN_UIDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+def telling(path):
+    """Write into a file all that it can say of a patient, a study and a device; its header."""
+    header = pydicom.dcmread(path)
+    for element in ("PatientName", "PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID"):
+        setattr(header, element, CANARY)
+    for element in ("StudyDescription", "InstitutionName", "StationName", "DeviceSerialNumber"):
+        setattr(header, element, CANARY)
+    for element in ("PatientBirthDate", "StudyDate", "AcquisitionDate"):
+        setattr(header, element, "19370615")
+    header.PatientAge, header.StudyTime = "086Y", "112233"
+    for place, name in enumerate(OWN_UIDS):
+        setattr(header, name, f"1.2.19370615.{place}")
+    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+    header.private_block(0x0011, CANARY, create=True).add_new(1, "LO", CANARY)
+    header.save_as(path)
+    return header
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_patient_is_named_where_an_archive_needs_it_alone(
+    answer, shipped, saved, named: bool
+) -> None:
+    header = telling(answer.images[0].image.path)
+    made = [saved(one) for one in dicom_report(answer, shipped, named=named)]
+    again = [saved(one) for one in dicom_report(answer, shipped, named=named)]
+    said = "\n".join(f"{one.file_meta}\n{one}" for one in made)
+    assert [mark in said for mark in (CANARY, "19370615", "086Y", "112233")] == [named] * 4
+    assert {one.get("PatientIdentityRemoved") for one in made} == {None if named else "YES"}
+    studies = {one.StudyInstanceUID for one in (*made, *again)}
+    assert len(studies) == 1
+    assert (studies == {header.StudyInstanceUID}) is named
+    # the box still lies on the picture that the report is about
+    region = groups(made[0])["Cardiomegaly"].roi
+    assert np.asarray(region.GraphicData).max() == 80
+
+
 def test_it_says_what_it_is_for_and_which_model_made_it(answer, shipped, saved) -> None:
     report, *_ = map(saved, dicom_report(answer, shipped))
     said = {item.get("TextValue") for item in report.ContentSequence}
@@ -95,11 +135,12 @@ def test_a_missing_package_is_named_with_its_extra(answer, shipped, monkeypatch)
     assert error.value.hint == "pip install 'kgdx[clinic]'"
 
 
-def test_a_validator_finds_no_error(answer, shipped, tmp_path, processes) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_a_validator_finds_no_error(answer, shipped, tmp_path, processes, named: bool) -> None:
     validator = shutil.which("dciodvfy")
     if validator is None:
         pytest.skip("dciodvfy is not installed (Debian package dicom3tools)")
-    for place, made in enumerate(dicom_report(answer, shipped)):
+    for place, made in enumerate(dicom_report(answer, shipped, named=named)):
         path = tmp_path / f"{place}.dcm"
         made.save_as(path)
         told = processes.run(validator, "-new", path)

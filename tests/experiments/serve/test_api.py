@@ -102,7 +102,9 @@ def test_exports(client: TestClient, tmp_path: Path, written: Any) -> None:
     pytest.importorskip("highdicom")
     packed = client.get(f"{where}/export/dicom.zip")
     assert packed.status_code == 200, packed.text
-    assert zipfile.ZipFile(io.BytesIO(packed.content)).namelist()[0] == "report.dcm"
+    archive = zipfile.ZipFile(io.BytesIO(packed.content))
+    assert archive.namelist()[0] == "report.dcm"
+    assert not [one for one in archive.namelist() if CANARY.encode() in archive.read(one)]
     assert client.get(f"{where}/export/exe").status_code == 404
 
 
