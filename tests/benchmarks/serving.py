@@ -2,7 +2,8 @@
 
 python tests/benchmarks/serving.py RUN --runs FOLDER [--studies 200 --clients 20 --workers 1]
 
-Compares the seconds a study takes with those of the bare call of the same model in this process.
+Compares the seconds that a study takes with those of the bare call of the same model in this
+process, one after the other for each study, so that both see the same load of the machine.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
@@ -30,11 +33,26 @@ from experiments.inference.predict import PredictionRequest, predict_restored
 from experiments.records.folder import find_run
 from experiments.runs.restore import Restored, restore
 
-RESULT = Path(__file__).parent / "results" / "serving.md"
+RESULTS = Path(__file__).parent / "results"
 REPORT = "FINDINGS: Small left pleural effusion. Heart size is normal. No pneumothorax."
 SIDE = 512
-BROKEN = 10
-"""Every so many uploads one is broken."""
+EVERY = 10
+"""Every so many studies a broken upload is sent too."""
+BROKEN = (
+    {"files": {"pictures": ("a.png", b"\x89PNG broken")}},
+    {"files": {"pictures": ("a.zip", b"PK\x03\x04 broken")}},
+    {"data": {"report": ""}},
+    {"data": {"report": REPORT, "findings": "gibberish"}},
+    {"content": b"--x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+)
+HALF = (
+    b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    b'Content-Disposition: form-data; name="pictures"; filename="a.png"\r\n\r\n' + bytes(400_000)
+)
+"""A request whose client is gone before its end."""
+SETTLED = 3
+"""First calls that are not counted."""
 
 
 def picture(seed: int) -> bytes:
@@ -45,17 +63,39 @@ def picture(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def bare(restored: Restored, count: int) -> list[float]:
-    """Seconds of the bare call, one study after the other."""
-    spent = []
-    for seed in range(count):
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "a.png").write_bytes(picture(seed))
-            (Path(folder) / "report.txt").write_text(REPORT)
-            began = time.perf_counter()
-            predict_restored([folder], restored, PredictionRequest())
-            spent.append(time.perf_counter() - began)
-    return spent
+class Asked(NamedTuple):
+    """A study that was asked for.
+
+    Args:
+        seconds: Time until its answer.
+        answer: Its probabilities in order.
+        work: Processor seconds of this process.
+    """
+
+    seconds: float
+    answer: list[float]
+    work: float
+
+
+def bare(restored: Restored, seed: int) -> Asked:
+    """The bare call for a study."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "a.png").write_bytes(picture(seed))
+        (Path(folder) / "report.txt").write_text(REPORT)
+        began, worked = time.perf_counter(), time.process_time()
+        predicted, _ = predict_restored([folder], restored, PredictionRequest())
+        spent, work = time.perf_counter() - began, time.process_time() - worked
+    return Asked(spent, sorted(predicted.prediction.probabilities[0].tolist()), work)
+
+
+def served(client: httpx.Client, seed: int) -> Asked:
+    """The server for a study."""
+    files = {"pictures": ("a.png", picture(seed))}
+    began, worked = time.perf_counter(), time.process_time()
+    answer = client.post("/api/predict", data={"report": REPORT}, files=files)
+    spent, work = time.perf_counter() - began, time.process_time() - worked
+    findings = answer.raise_for_status().json()["findings"]
+    return Asked(spent, sorted(one["certainty"]["probability"] for one in findings), work)
 
 
 class Load:
@@ -72,14 +112,10 @@ class Load:
         self._server = server
         self._left = list(range(studies))
         self.statuses: Counter[int] = Counter()
-        self.broken: Counter[int] = Counter()
+        self.broken: Counter[int | str] = Counter()
         self.spent: list[float] = []
-        self.memory: list[float] = []
-
-    async def alone(self, count: int) -> list[float]:
-        """Seconds of studies sent one after the other."""
-        async with httpx.AsyncClient(base_url=self._address, timeout=900) as client:
-            return [await self._send(client, seed, self.statuses) for seed in range(count)]
+        self.memory: list[tuple[int, float, float]] = []
+        self.rate = 0.0
 
     async def together(self, clients: int) -> float:
         """Seconds of all studies, sent by many at a time; one worker is killed in the middle."""
@@ -92,79 +128,143 @@ class Load:
         async with httpx.AsyncClient(base_url=self._address, timeout=900) as client:
             while self._left:
                 seed = self._left.pop()
-                self.spent.append(await self._send(client, seed, self.statuses))
-                if seed % BROKEN == 0:
-                    await self._send(client, -1, self.broken)
-                self.memory.append(self.megabytes())
+                files = {"pictures": ("a.png", picture(seed))}
+                began = time.perf_counter()
+                answer = await client.post("/api/predict", data={"report": REPORT}, files=files)
+                self.spent.append(time.perf_counter() - began)
+                self.statuses[answer.status_code] += 1
+                if seed % EVERY == 0:
+                    await self._send_broken(client, seed // EVERY)
+                worker = self.workers()[-1]
+                self.memory.append((worker.pid, megabytes(self._server), megabytes(worker)))
 
-    async def _send(self, client: httpx.AsyncClient, seed: int, counts: Counter[int]) -> float:
-        content = b"\x89PNG broken" if seed < 0 else picture(seed)
-        text = {} if seed < 0 else {"report": REPORT}
-        began = time.perf_counter()
-        answer = await client.post(
-            "/api/predict", data=text, files={"pictures": ("a.png", content)}
-        )
-        counts[answer.status_code] += 1
-        return time.perf_counter() - began
+    async def _send_broken(self, client: httpx.AsyncClient, turn: int) -> None:
+        kind = turn % (len(BROKEN) + 1)
+        if kind < len(BROKEN):
+            given: dict[str, Any] = BROKEN[kind]
+            self.broken[(await client.post("/api/predict", **given)).status_code] += 1
+            return
+        address = httpx.URL(self._address)
+        _, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(HALF)
+        await writer.drain()
+        writer.close()
+        self.broken["client gone"] += 1
 
     async def _kill_at(self, left: int) -> None:
+        began = time.perf_counter()
         while len(self._left) > left:
             await asyncio.sleep(0.05)
+        self.rate = len(self.spent) / (time.perf_counter() - began)
         self.workers()[0].send_signal(signal.SIGKILL)
 
     def workers(self) -> list[psutil.Process]:
-        """Worker processes of the server."""
+        """Worker processes of the server; the server itself while it starts one."""
         found = self._server.children(recursive=True)
-        return [one for one in found if "spawn_main" in " ".join(one.cmdline())]
+        named = [one for one in found if "spawn_main" in " ".join(one.cmdline())]
+        return named or [self._server]
 
-    def megabytes(self) -> float:
-        """Memory of the server's own process."""
-        return float(self._server.memory_info().rss) / 2**20
+
+def megabytes(process: psutil.Process) -> float:
+    """Memory of a process."""
+    return float(process.memory_info().rss) / 2**20
+
+
+@contextmanager
+def serving(options: Any) -> Iterator[tuple[str, psutil.Process]]:
+    """Address and process of a server that answers."""
+    command = [sys.executable, "-m", "experiments.cli.main", "serve", "--run", options.run]
+    command += ["--runs", str(options.runs), "--port", "0", "--workers", str(options.workers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip(), psutil.Process(server.pid)
+        finally:
+            server.send_signal(signal.SIGINT)
+
+
+def folders() -> set[Path]:
+    """Folders of the servers of this machine."""
+    return set(Path(tempfile.gettempdir()).glob("kgdx-serve-*"))
 
 
 def measured(options: Any) -> list[tuple[str, str]]:
     """Rows of the table."""
     restored = restore(find_run(options.run, options.runs))
-    bare(restored, 3)  # the first calls load what later ones have
-    plain = bare(restored, options.alone)
-    before = set(Path(tempfile.gettempdir()).glob("kgdx-serve-*"))
-    command = [sys.executable, "-m", "experiments.cli.main", "serve", "--run", options.run]
-    command += ["--runs", str(options.runs), "--port", "0", "--workers", str(options.workers)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        load = Load(address, psutil.Process(server.pid), options.studies)
-        asyncio.run(load.alone(3))
-        load.statuses.clear()
-        alone = asyncio.run(load.alone(options.alone))
-        load.statuses.clear()
+    before = folders()
+    with serving(options) as (address, server):
+        rows = one_by_one(restored, address, server, options.alone)
+        (folder,) = folders() - before
+        handles = server.num_fds()
+        load = Load(address, server, options.studies)
         whole = asyncio.run(load.together(options.clients))
-        left = [
-            one
-            for folder in set(Path(tempfile.gettempdir()).glob("kgdx-serve-*")) - before
-            for one in folder.iterdir()
-        ]
-        server.send_signal(signal.SIGINT)
-    gone = not set(Path(tempfile.gettempdir()).glob("kgdx-serve-*")) - before
-    early = load.memory[len(load.memory) // 4]
+        rows += told(load, whole, options)
+        time.sleep(1)  # the last connections close
+        rows.append(("studies left in its folder", str(len(list(folder.iterdir())))))
+        more = server.num_fds() - handles
+        rows.append(("open files of the server, after less before", str(more)))
+    gone = not folders() - before
+    rows.append(("its folder is gone when it has ended", "yes" if gone else "no"))
+    return [("run", options.run), *rows]
+
+
+def one_by_one(
+    restored: Restored, address: str, server: psutil.Process, count: int
+) -> list[tuple[str, str]]:
+    """The bare call and the server in turns, each for the same study."""
+    with httpx.Client(base_url=address, timeout=900) as client:
+        for seed in range(SETTLED):
+            bare(restored, seed)
+            served(client, seed)
+        psutil.cpu_percent()
+        before = processor_seconds(server)
+        pairs = [(bare(restored, seed), served(client, seed)) for seed in range(count)]
+        busy = psutil.cpu_percent()
+        work = (processor_seconds(server) - before) / count
+    plain, alone = ([one[place].seconds for one in pairs] for place in (0, 1))
+    own = statistics.mean(one[0].work for one in pairs)
+    same = sum(np.allclose(one[0].answer, one[1].answer, atol=1e-6) for one in pairs)
     ratio = statistics.median(alone) / statistics.median(plain)
+    high = float(np.quantile(alone, 0.95) / np.quantile(plain, 0.95))
     return [
-        ("run", options.run),
-        ("processors, workers, clients", f"{os.cpu_count()}, {options.workers}, {options.clients}"),
-        ("bare call, one at a time: p50 / p95, s", quantiles(plain)),
+        ("processors; busy while measured", f"{os.cpu_count()}; {busy:.0f}%"),
+        (f"bare call, {count} in turn with the server: p50 / p95, s", quantiles(plain)),
         ("served, one at a time: p50 / p95, s", quantiles(alone)),
-        ("served / bare at p50", f"{ratio:.2f}"),
+        ("served / bare: at p50, at p95", f"{ratio:.2f}, {high:.2f}"),
+        (
+            "processor seconds a study: bare, served, served / bare",
+            f"{own:.3f}, {work:.3f}, {work / own:.2f}",
+        ),
+        ("answers equal to those of the bare call", f"{same} of {count}"),
+    ]
+
+
+def processor_seconds(server: psutil.Process) -> float:
+    """Time that a server and its workers have worked."""
+    times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
+
+
+def told(load: Load, whole: float, options: Any) -> list[tuple[str, str]]:
+    """What the clients saw."""
+    last = load.memory[-1][0]
+    early = load.memory[len(load.memory) // 4]
+    mine = [one for one in load.memory if one[0] == last]
+    return [
+        ("workers; clients", f"{options.workers}; {options.clients}"),
         ("served, all clients at a time: p50 / p95, s", quantiles(load.spent)),
-        ("studies a second, all clients", f"{options.studies / whole:.2f}"),
+        ("studies a second until a worker was killed", f"{load.rate:.2f}"),
+        ("studies a second, its replacement included", f"{options.studies / whole:.2f}"),
         ("studies sent: statuses", f"{options.studies}: {dict(load.statuses)}"),
         ("broken uploads: statuses", f"{sum(load.broken.values())}: {dict(load.broken)}"),
-        ("worker killed in the middle", "1"),
         (
-            "memory of the server after a quarter, at the end, MB",
-            f"{early:.0f}, {load.memory[-1]:.0f}",
+            "memory of the server, after a quarter and at the end, MB",
+            f"{early[1]:.0f}, {load.memory[-1][1]:.0f}",
         ),
-        ("studies left in its folder", str(len(left))),
-        ("its folder is gone when it has ended", "yes" if gone else "no"),
+        (
+            f"memory of the second worker, first and last of {len(mine)} answers, MB",
+            f"{mine[0][2]:.0f}, {mine[-1][2]:.0f}",
+        ),
     ]
 
 
@@ -189,8 +289,9 @@ def main() -> None:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows),
     ]
-    RESULT.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sys.stdout.write(RESULT.read_text(encoding="utf-8"))
+    text = "\n".join(lines) + "\n"
+    (RESULTS / "serving.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":
