@@ -84,7 +84,7 @@ def render_answer_page(
         opened: The finding that is open at first, by study; else the most important.
     """
     script = (FOLDER / "answer_page.js").read_text(encoding="utf-8")
-    style = page_style() + Markup((FOLDER / "answer_page.css").read_text(encoding="utf-8"))
+    style = page_style("dark", "answer_page")
     environment = page_templates()
     environment.globals["fact_words"] = fact_words
     return environment.get_template("answer_page.html").render(

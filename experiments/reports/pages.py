@@ -36,6 +36,7 @@ def _printable(value: object) -> object:
     return without_control(value) if type(value) is str else value
 
 
-def page_style() -> Markup:
-    """Style sheet for embedding in a page."""
-    return Markup((FOLDER / "page.css").read_text(encoding="utf-8"))
+def page_style(*further: str) -> Markup:
+    """Style sheet for embedding in a page, with further ones of the folder by their names."""
+    files = [FOLDER / f"{name}.css" for name in ("page", *further)]
+    return Markup("").join(Markup(file.read_text(encoding="utf-8")) for file in files)

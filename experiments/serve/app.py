@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ from experiments.serve.studies import Studies
 from kg.errors import InputError
 
 __all__ = ["Settings", "application"]
-
-log = logging.getLogger(__name__)
 
 SWEEP = 20.0
 """Seconds between two looks for answers that are kept for too long."""
@@ -100,7 +97,6 @@ def application(settings: Settings) -> Starlette:
             Refused: _refused,
             InputError: _wrong_input,
             HTTPException: _http,
-            Exception: _bug,
         },
         lifespan=lifespan,
     )
@@ -134,9 +130,3 @@ async def _http(request: Request, error: Exception) -> Response:
     }
     message = said.get(error.status_code, error.detail)
     return refusal(request.scope, Refused(error.status_code, message, "/api lists the addresses"))
-
-
-async def _bug(request: Request, error: Exception) -> Response:
-    # by its kind alone: its words may be those of a study
-    log.error("a request failed: %s", type(error).__name__)
-    return refusal(request.scope, Refused(500, "the server has failed at this", "report it"))

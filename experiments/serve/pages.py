@@ -156,7 +156,7 @@ async def sign_in(request: Request) -> Response:
 
 async def style(request: Request) -> Response:
     """Style sheet of all pages."""
-    return Response(page_style(), media_type="text/css")
+    return Response(page_style("dark"), media_type="text/css")
 
 
 def _kept(request: Request) -> list[Kept]:

@@ -1,4 +1,4 @@
-"""Protection of a server: hosts, other sites, the token, the size of requests, and the policy.
+"""Protection of a server: hosts, other sites, the token, the size of requests, policy, log.
 
 The policy of a page (Content-Security-Policy) allows what the page holds, by its hash, and what the
 server itself serves; nothing of a network.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from experiments.serve.limits import Limits
@@ -22,6 +23,8 @@ from experiments.serve.replies import refusal
 from experiments.serve.upload import MEGABYTE
 
 __all__ = ["COOKIE", "Guard", "key_of", "page_policy"]
+
+log = logging.getLogger(__name__)
 
 COOKIE = "kgdx"
 OPEN = ("/sign-in", "/static/serve.css", "/static/page.css")
@@ -82,8 +85,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -92,10 +99,17 @@ class Guard:
 
         try:
             self._check(scope, Headers(scope=scope))
+            await self._app(scope, self._counted(receive), send_with_headers)
         except Refused as refused:
             await refusal(scope, refused)(scope, receive, send_with_headers)
+        except ClientDisconnect:
             return
-        await self._app(scope, self._counted(receive), send_with_headers)
+        except Exception as error:
+            # by its kind alone: its words may be those of a study
+            log.error("a request failed: %s", type(error).__name__)
+            if not begun:
+                failed = Refused(500, "the server has failed at this", "report it")
+                await refusal(scope, failed)(scope, receive, send_with_headers)
 
     def _counted(self, receive: Receive) -> Receive:
         """Receive that ends at the largest size of a request, whatever its header says."""

@@ -69,7 +69,7 @@ class Asked(NamedTuple):
     Args:
         seconds: Time until its answer.
         answer: Its probabilities in order.
-        work: Processor seconds of this process.
+        work: Processor seconds of whoever answered, to the hundredth.
     """
 
     seconds: float
@@ -82,20 +82,28 @@ def bare(restored: Restored, seed: int) -> Asked:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "a.png").write_bytes(picture(seed))
         (Path(folder) / "report.txt").write_text(REPORT)
-        began, worked = time.perf_counter(), time.process_time()
+        worked, began = processor_seconds(psutil.Process()), time.perf_counter()
         predicted, _ = predict_restored([folder], restored, PredictionRequest())
-        spent, work = time.perf_counter() - began, time.process_time() - worked
+        spent = time.perf_counter() - began
+        work = processor_seconds(psutil.Process()) - worked
     return Asked(spent, sorted(predicted.prediction.probabilities[0].tolist()), work)
 
 
-def served(client: httpx.Client, seed: int) -> Asked:
+def served(client: httpx.Client, server: psutil.Process, seed: int) -> Asked:
     """The server for a study."""
     files = {"pictures": ("a.png", picture(seed))}
-    began, worked = time.perf_counter(), time.process_time()
+    both = (server, *server.children(recursive=True))
+    worked, began = processor_seconds(*both), time.perf_counter()
     answer = client.post("/api/predict", data={"report": REPORT}, files=files)
-    spent, work = time.perf_counter() - began, time.process_time() - worked
+    spent, work = time.perf_counter() - began, processor_seconds(*both) - worked
     findings = answer.raise_for_status().json()["findings"]
     return Asked(spent, sorted(one["certainty"]["probability"] for one in findings), work)
+
+
+def processor_seconds(*processes: psutil.Process) -> float:
+    """Time that processes have worked."""
+    times = [one.cpu_times() for one in processes]
+    return float(sum(one.user + one.system for one in times))
 
 
 class Load:
@@ -212,37 +220,35 @@ def one_by_one(
     restored: Restored, address: str, server: psutil.Process, count: int
 ) -> list[tuple[str, str]]:
     """The bare call and the server in turns, each for the same study."""
+    plain, alone = [], []
     with httpx.Client(base_url=address, timeout=900) as client:
-        for seed in range(SETTLED):
-            bare(restored, seed)
-            served(client, seed)
-        psutil.cpu_percent()
-        before = processor_seconds(server)
-        pairs = [(bare(restored, seed), served(client, seed)) for seed in range(count)]
+        for seed in range(-SETTLED, count):
+            if seed == 0:
+                plain, alone = [], []
+                psutil.cpu_percent()
+            first = seed % 2  # who comes first may find the processor as it likes it
+            for turn in (first, 1 - first):
+                if turn:
+                    plain.append(bare(restored, abs(seed)))
+                else:
+                    alone.append(served(client, server, abs(seed)))
         busy = psutil.cpu_percent()
-        work = (processor_seconds(server) - before) / count
-    plain, alone = ([one[place].seconds for one in pairs] for place in (0, 1))
-    own = statistics.mean(one[0].work for one in pairs)
+    pairs = list(zip(plain, alone, strict=True))
+    spent = [[one.seconds for one in each] for each in (plain, alone)]
+    own, work = (statistics.median(one.work for one in each) for each in (plain, alone))
     same = sum(np.allclose(one[0].answer, one[1].answer, atol=1e-6) for one in pairs)
-    ratio = statistics.median(alone) / statistics.median(plain)
-    high = float(np.quantile(alone, 0.95) / np.quantile(plain, 0.95))
+    middle, high = (np.quantile(spent[1], one) / np.quantile(spent[0], one) for one in (0.5, 0.95))
     return [
         ("processors; busy while measured", f"{os.cpu_count()}; {busy:.0f}%"),
-        (f"bare call, {count} in turn with the server: p50 / p95, s", quantiles(plain)),
-        ("served, one at a time: p50 / p95, s", quantiles(alone)),
-        ("served / bare: at p50, at p95", f"{ratio:.2f}, {high:.2f}"),
+        (f"bare call, {count} in turn with the server: p50 / p95, s", quantiles(spent[0])),
+        ("served, one at a time: p50 / p95, s", quantiles(spent[1])),
+        ("served / bare: at p50, at p95", f"{middle:.2f}, {high:.2f}"),
         (
-            "processor seconds a study: bare, served, served / bare",
+            "processor seconds a study, p50: bare, served, served / bare",
             f"{own:.3f}, {work:.3f}, {work / own:.2f}",
         ),
         ("answers equal to those of the bare call", f"{same} of {count}"),
     ]
-
-
-def processor_seconds(server: psutil.Process) -> float:
-    """Time that a server and its workers have worked."""
-    times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
-    return float(sum(one.user + one.system for one in times))
 
 
 def told(load: Load, whole: float, options: Any) -> list[tuple[str, str]]:

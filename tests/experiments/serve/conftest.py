@@ -36,7 +36,7 @@ def serving(run: str, small_runs: Path) -> Opened:
     @contextmanager
     def give(**settings: Any) -> Iterator[TestClient]:
         app = application(Settings(run, small_runs, **settings))
-        with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:
+        with TestClient(app, base_url=ADDRESS) as client:
             yield client
 
     return give

@@ -206,6 +206,50 @@ def test_nothing_of_a_study_is_logged(
     assert not [one for one in caplog.messages if CANARY in one and "httpx" not in one]
 
 
+def test_a_failure_of_ours_is_logged_by_its_kind_alone(
+    client: TestClient,
+    picture: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(answer: Any) -> None:
+        raise ValueError(CANARY)
+
+    before = kept(client)
+    monkeypatch.setattr(api, "plain", fails)
+    answer = client.post("/api/predict", files=files(("a.png", picture)))
+    assert (answer.status_code, answer.json()["hint"]) == (500, "report it")
+    assert "a request failed: ValueError" in caplog.text
+    assert CANARY not in caplog.text + answer.text
+    assert kept(client) == before
+
+
+def test_a_client_that_goes_leaves_nothing(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    begins = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="a"\r\n\r\nhalf'
+    messages = [
+        {"type": "http.request", "body": begins, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    kind = (b"content-type", b"multipart/form-data; boundary=x")
+    scope = {"type": "http", "method": "POST", "path": "/api/predict", "query_string": b""}
+    scope |= {"headers": [(b"host", b"127.0.0.1"), kind], "root_path": ""}
+    before = kept(client)
+    assert client.portal is not None
+    client.portal.call(client.app, scope, receive, send)
+    assert (sent, messages, caplog.messages) == ([], [], [])
+    assert kept(client) == before
+
+
 def test_the_document_names_every_route_of_the_api(client: TestClient) -> None:
     document = client.get("/api/openapi.json").json()
     named = {
