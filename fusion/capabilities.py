@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -86,9 +87,15 @@ class Perturbs(Protocol):
         """
 
     def predict_on_edges(
-        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
-    ) -> Tensor:
-        """Logits `[B, C]`, each finding with so much of each edge of `graph_tensors`, `[C, E]`."""
+        self, batch: StudyBatch, findings: Sequence[tuple[str, ...]], scale: Tensor
+    ) -> list[Tensor]:
+        """Logits `[B, C]` on several versions of the graph.
+
+        Args:
+            batch: The studies.
+            findings: Concept ids (`C`) for each version.
+            scale: So much of each edge of `graph_tensors` in each version, `[versions, E]`.
+        """
 
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
         """Concept of each token of evidence, and its mask, `[B, L]` each."""

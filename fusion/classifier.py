@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -197,28 +198,28 @@ class KnowledgeClassifier(nn.Module):
         )
 
     def predict_on_edges(
-        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
-    ) -> Tensor:
-        """Logits `[B, C]`, each finding on edges of its own; neighbourhoods stay as they are.
+        self, batch: StudyBatch, findings: Sequence[tuple[str, ...]], scale: Tensor
+    ) -> list[Tensor]:
+        """Logits `[B, C]` on several versions of the graph; neighbourhoods stay as they are.
 
         Args:
             batch: The studies.
-            findings: Concept ids.
-            scale: Factor on the weight of each directed edge for messages and evidence, `[C, E]`;
-                0 = no edge.
+            findings: Concept ids (`C`) for each version.
+            scale: Factor on the weight of each directed edge for messages and evidence,
+                `[versions, E]`; 0 = no edge.
         """
         read: dict[str, Features] = {}
         logits = []
-        for finding, own in zip(findings, scale, strict=True):
+        for chosen, own in zip(findings, scale, strict=True):
             nodes = self.concept_reader(own)
             # image and text features do not depend on the graph: they are computed once
             read = read or self.read(batch, nodes)
             read = {**read, "evidence": self.read_evidence(batch, nodes)}
             seen = self.concept_logits(read["image"], nodes, self.setting.supervised)
             propagated = self.propagated_evidence(batch, seen, own)
-            near = self.neighbourhood((finding,), nodes)
-            logits.append(self.answer(read, nodes, (finding,), propagated, near)[0])
-        return torch.cat(logits, 1)
+            near = self.neighbourhood(chosen, nodes)
+            logits.append(self.answer(read, nodes, chosen, propagated, near)[0])
+        return logits
 
     def answer(
         self,

@@ -71,13 +71,13 @@ def conformal_sets(
         test: Those that coverage is measured on.
         plan: How its intervals are made, over patients.
     """
-    found = {}
+    bounds = {}
     for column, finding in enumerate(validation.findings):
         labels, scores = validation.labels[:, column], validation.probabilities[:, column]
         low, high = -_quantile(-scores[labels == 1]), _quantile(scores[labels == 0])
         if math.isfinite(low) and math.isfinite(high):
-            found[finding] = _measured(low, high, test, test.findings.index(finding), plan)
-    return found
+            bounds[finding] = low, high
+    return _measured(bounds, test, plan)
 
 
 def subsets_of(subsets: Sequence[ScoredSubset]) -> tuple[ScoredSubset, ScoredSubset] | None:
@@ -95,26 +95,26 @@ def _quantile(scores: FloatArray) -> float:
 
 
 def _measured(
-    low: float, high: float, test: ScoredSubset, column: int, plan: Plan
-) -> ConformalSets:
-    """Sets with their coverage on the test studies."""
-    labels, scores = test.labels[:, column], test.probabilities[:, column]
+    bounds: Mapping[str, tuple[float, float]], test: ScoredSubset, plan: Plan
+) -> dict[str, ConformalSets]:
+    """Sets with their coverage on the test studies, all on the same resamples."""
+    columns = [test.findings.index(finding) for finding in bounds]
+    labels, scores = test.labels[:, columns], test.probabilities[:, columns]
+    low, high = np.array([*bounds.values()]).reshape(-1, 2).T
     known: BoolArray = np.isfinite(labels) & np.isfinite(scores)
     present, absent = scores >= low, scores <= high
-    held = np.where(labels == 1, present, absent) & known
-    patients = np.asarray(test.patients, dtype=object)
-
-    def share(of: BoolArray, among: BoolArray) -> Measured:
-        (found,) = ratios(
-            (of & among)[:, None], among, patients, rng=np.random.default_rng(0), plan=plan
-        )
-        return Measured.of(found.value, found.low, found.high)
-
-    return ConformalSets(
-        low,
-        high,
-        share(held, known),
-        share(held, known & (labels == 1)),
-        share(present == absent, known),
-        int(known.sum()),
+    held = np.where(labels == 1, present, absent)
+    among = np.concatenate([known, known & (labels == 1), known], 1)
+    found = ratios(
+        np.concatenate([held, held, present == absent], 1) & among,
+        among,
+        np.asarray(test.patients, dtype=object),
+        rng=np.random.default_rng(0),
+        plan=plan,
     )
+    shares = [Measured.of(one.value, one.low, one.high) for one in found]
+    count = len(bounds)
+    return {
+        finding: ConformalSets(*bounds[finding], *shares[at::count], int(known[:, at].sum()))
+        for at, finding in enumerate(bounds)
+    }

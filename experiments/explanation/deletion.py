@@ -5,6 +5,9 @@ system is looked at but its answers. A place of a picture is replaced by what th
 average, so that the study keeps as many pictures as it has. A word is cut out of the text, which
 is then read anew with all that it states. A stated concept is taken from the evidence alone; the
 words stay.
+
+Pictures are encoded once where the rest of the system takes their tokens as it takes pixels: a
+deletion of words, statements or edges encodes no picture, and one of places only what it changes.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from encoders.batch import StudyBatch, Text
+from encoders.image import ImageEncoder
 from encoders.study import Passage
 from encoders.text._words import WORD
 from experiments.loading.text import TextLoader
@@ -38,6 +42,7 @@ __all__ = [
     "places_of",
     "repeated",
     "shares",
+    "with_tokens",
     "word_spans",
 ]
 
@@ -126,11 +131,13 @@ class Places:
         batch: The study, alone.
         pictures: Places of its images that are there (`V`).
         side: Places along each side of a picture.
+        encoder: Encodes each different picture once; None = the system reads the batch as it is.
     """
 
     batch: StudyBatch
     pictures: tuple[int, ...]
     side: int
+    encoder: nn.Module | None = None
 
     @property
     def count(self) -> int:
@@ -140,31 +147,67 @@ class Places:
     def without(self, gone: NDArray[np.bool_]) -> StudyBatch:
         """The study with the mean of its picture in the deleted places `[P, count]`."""
         hidden = torch.from_numpy(gone).view(len(gone), len(self.pictures), self.side, self.side)
-        many = repeated(self.batch, len(gone))
+        many, chosen = repeated(self.batch, len(gone)), list(self.pictures)
         if many.image_tokens is not None:
-            tokens = self._filled(many.image_tokens, hidden.flatten(2)[..., None], (2,))
+            tokens = many.image_tokens.clone()
+            shown, gone_tokens = tokens[:, chosen], hidden.flatten(2)[..., None]
+            tokens[:, chosen] = torch.where(gone_tokens, shown.mean(2, keepdim=True), shown)
             return replace(many, image_tokens=tokens)
+        if self.encoder is not None:
+            return replace(many, pixels=None, image_tokens=self._encoded(hidden))
         assert many.pixels is not None
-        rows, columns = (torch.arange(size) * self.side // size for size in many.pixels.shape[-2:])
-        whole = hidden[:, :, rows][..., columns]
-        return replace(many, pixels=self._filled(many.pixels, whole[:, :, None], (-2, -1)))
+        pixels = many.pixels.clone()
+        pixels[:, chosen] = self._filled(pixels[:, chosen], hidden)
+        return replace(many, pixels=pixels)
 
-    def _filled(self, values: Tensor, hidden: Tensor, axes: tuple[int, ...]) -> Tensor:
-        """Values `[P, V, ...]` with the mean over some axes where hidden."""
-        chosen = list(self.pictures)
-        shown = values[:, chosen]
-        filled = values.clone()
-        filled[:, chosen] = torch.where(hidden, shown.mean(axes, keepdim=True), shown)
-        return filled
+    @torch.no_grad()
+    def _encoded(self, hidden: Tensor) -> Tensor:
+        """Tokens `[P, V, S, D]` of the pictures, equal ones encoded once."""
+        assert self.encoder is not None
+        assert self.batch.pixels is not None
+        pixels = self.batch.pixels[0]
+        encoded = []
+        for at, picture in enumerate(self.pictures):
+            different, row = hidden[:, at].unique(dim=0, return_inverse=True)
+            encoded.append(self.encoder(self._filled(pixels[picture], different))[row])
+        tokens = encoded[0].new_zeros(len(hidden), len(pixels), *encoded[0].shape[1:])
+        tokens[:, list(self.pictures)] = torch.stack(encoded, 1)
+        return tokens
+
+    def _filled(self, pixels: Tensor, hidden: Tensor) -> Tensor:
+        """Pixels `[..., c, H, W]` with their mean in the hidden places `[..., side, side]`."""
+        rows, columns = (torch.arange(size) * self.side // size for size in pixels.shape[-2:])
+        where = hidden[..., rows, :][..., columns].unsqueeze(-3)
+        return torch.where(where, pixels.mean((-2, -1), keepdim=True), pixels)
 
 
-def places_of(batch: StudyBatch) -> Places | None:
-    """Places of one study's pictures; None without a picture, or where each is one token."""
+def places_of(batch: StudyBatch, system: Any = None) -> Places | None:
+    """Places of one study's pictures; None without a picture, or where each is one token.
+
+    Args:
+        batch: The study, alone.
+        system: The system that will read it; None = pixels are not encoded beforehand.
+    """
     pictures = tuple(int(place) for place in batch.image_mask[0].nonzero())
     side = PIXEL_CELLS if batch.pixels is not None else 0
     if batch.image_tokens is not None:
         side = math.isqrt(batch.image_tokens.shape[2])
-    return Places(batch, pictures, side) if pictures and side > 1 else None
+    encoder = None if system is None else _encoder_of(system)
+    return Places(batch, pictures, side, encoder) if pictures and side > 1 else None
+
+
+def with_tokens(system: Any, batch: StudyBatch) -> StudyBatch:
+    """One study with its pictures encoded, where its system answers the same for their tokens."""
+    places = places_of(batch, system) if batch.pixels is not None else None
+    return batch if places is None else places.without(np.zeros((1, places.count), bool))
+
+
+def _encoder_of(system: Any) -> nn.Module | None:
+    """The image encoder of a system that has just one and reads nothing of it but its tokens."""
+    encoders = [module for module in system.modules() if isinstance(module, ImageEncoder)]
+    if len(encoders) != 1 or system.setting.image_maps:
+        return None
+    return encoders[0]  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

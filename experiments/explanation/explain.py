@@ -34,6 +34,7 @@ from experiments.explanation.deletion import (
     logits,
     places_of,
     shares,
+    with_tokens,
     word_spans,
 )
 from experiments.explanation.facts import EdgeDeletion, fact_paths
@@ -157,7 +158,7 @@ def _answer(
         findings=findings,
         unusual=None
         if known.familiar is None
-        else known.familiar.of(read.restored.system, subject.batch),
+        else known.familiar.of(read.restored.system, subject.encoded),
         exposed=read.exposed(subject.study),
         refused=tuple((path, why) for study, path, why in first.rejected if study == subject.id),
         notes=first.notes,
@@ -232,6 +233,11 @@ class Subject:
         self.findings = tuple(read.answered[column] for column in self.columns)
 
     @cached_property
+    def encoded(self) -> StudyBatch:
+        """The study with its pictures encoded."""
+        return with_tokens(self.restored.system, self.batch)
+
+    @cached_property
     def passages(self) -> tuple[Passage, ...]:
         """Passages of text that the system read."""
         preprocessor, policy = self.restored.preprocessor, self.restored.experiment.text.test
@@ -265,13 +271,14 @@ class Subject:
 
     def _maps(self, methods: Sequence[MapMethod]) -> list[tuple[ImageMap, ...]]:
         """Maps of each finding."""
-        places, loader = places_of(self.batch), self.restored.preprocessor.images
+        system, loader = self.restored.system, self.restored.preprocessor.images
+        places = places_of(self.batch, system)
         made: list[tuple[ImageMap, ...]] = [()] * len(self.findings)
         if places is None or loader is None or not self.findings:
             return made
         view = loader.encoder.preprocessing.size, loader.section.recipe
         for method in methods:
-            cells = cells_of(self.restored.system, places, self.findings, method)
+            cells = cells_of(system, places, self.findings, method)
             made = [
                 (*maps, *image_maps(one, method, self.shown, view))
                 for maps, one in zip(made, cells, strict=True)
@@ -289,7 +296,7 @@ class Subject:
         stated: list[Statement] = loader.linker.link(self.passages)
         said = [Span(one.passage, one.start, one.end) for one in stated]
         units = tuple((span,) for span in dict.fromkeys([*spans, *said]))
-        found = self._shares(Words(self.batch, loader, self.passages, units))
+        found = self._shares(Words(self.encoded, loader, self.passages, units))
         row = {unit[0]: place for place, unit in enumerate(units)}
         words, statements = [], []
         for of in found.T.tolist():
@@ -304,31 +311,31 @@ class Subject:
 
     def _facts(self, columns: Iterable[int]) -> dict[int, tuple[FactPath, ...]]:
         """Facts of some findings, by column."""
-        system, stated = self.restored.system, Concepts.of(self.batch)
+        system, stated = self.restored.system, Concepts.of(self.encoded)
         found = self._shares(stated) if stated.count else np.zeros((0, len(self.findings)))
-        edges = EdgeDeletion(system, self.batch) if isinstance(system, Perturbs) else None
-        return {
-            column: fact_paths(system, self.batch, self.findings[at], found[:, at], edges)
-            for at, column in enumerate(self.columns)
-            if column in set(columns)
-        }
+        edges = EdgeDeletion(system, self.encoded) if isinstance(system, Perturbs) else None
+        asked = set(columns)
+        chosen = [at for at, column in enumerate(self.columns) if column in asked]
+        findings = tuple(self.findings[at] for at in chosen)
+        facts = fact_paths(system, self.encoded, findings, found[:, chosen], edges)
+        return {self.columns[at]: one for at, one in zip(chosen, facts, strict=True)}
 
     def _inputs(self) -> list[dict[str, float]]:
         """Share of each whole input of a study that has several."""
         without: dict[str, StudyBatch] = {}
-        if self.batch.image_mask.any():
-            hidden = torch.zeros_like(self.batch.image_mask)
-            without["image"] = replace(self.batch, image_mask=hidden)
-        if self.batch.text is not None and self.batch.text.mask.any():
-            silent = replace(self.batch.text, mask=torch.zeros_like(self.batch.text.mask))
-            evidence = self.batch.evidence
+        if self.encoded.image_mask.any():
+            hidden = torch.zeros_like(self.encoded.image_mask)
+            without["image"] = replace(self.encoded, image_mask=hidden)
+        if self.encoded.text is not None and self.encoded.text.mask.any():
+            silent = replace(self.encoded.text, mask=torch.zeros_like(self.encoded.text.mask))
+            evidence = self.encoded.evidence
             unsaid = None if evidence is None else torch.zeros_like(evidence)
-            without["text"] = replace(self.batch, text=silent, evidence=unsaid)
+            without["text"] = replace(self.encoded, text=silent, evidence=unsaid)
         made: list[dict[str, float]] = [{} for _ in self.findings]
         if len(without) < 2:
             return made
         system = self.restored.system
-        whole = logits(system, self.batch, self.findings)[0]
+        whole = logits(system, self.encoded, self.findings)[0]
         for name, batch in without.items():
             lost = whole - logits(system, batch, self.findings)[0]
             for at in np.flatnonzero(np.isfinite(lost)).tolist():

@@ -40,6 +40,9 @@ ROUTE = Route(longest=2, limit=2)
 MOST = 4
 """Most stated concepts, and most edges around a finding, that are measured."""
 
+Ways = Mapping[str, Sequence[tuple[Edge, ...]]]
+"""Ways to a finding, by the concept they start from."""
+
 
 @dataclass(frozen=True)
 class EdgeDeletion:
@@ -64,7 +67,7 @@ class EdgeDeletion:
             text=None if text is None else replace(text, mask=text.mask & own),
             evidence=None if evidence is None else evidence * own,
         )
-        places = places_of(self.batch)
+        places = places_of(self.batch, self.system)
         if places is None:
             return silent
         hidden = np.repeat([[False], [True]], places.count, axis=1)
@@ -84,32 +87,46 @@ class EdgeDeletion:
         return places
 
     @torch.no_grad()
-    def shares(self, finding: str, edges: Sequence[Edge]) -> FloatArray:
-        """What the finding's logit loses without each edge, less what it loses for no input."""
+    def shares(self, findings: tuple[str, ...], edges: Sequence[Edge]) -> FloatArray:
+        """What each finding's logit loses without each edge, less what it loses for no input.
+
+        Args:
+            findings: Concept ids (`C`).
+            edges: The edges, each deleted once for all findings.
+
+        Returns:
+            `[edges, C]`.
+        """
         if not edges:
-            return np.zeros(0)
+            return np.zeros((0, len(findings)))
         scale = self._whole(len(edges) + 1)
         for row, edge in enumerate(edges, 1):
             scale[row, self._of(edge)] = 0.0
-        found = self.system.predict_on_edges(self.both, (finding,) * len(scale), scale)
-        lost = (found[:, :1] - found[:, 1:]).double().numpy()
-        return np.asarray(lost[0] - lost[1])
+        found = torch.stack(
+            self.system.predict_on_edges(self.both, [findings] * len(scale), scale)
+        )  # [1 + edges, 2, C]
+        lost = (found[:1] - found[1:]).double().numpy()
+        return np.asarray(lost[:, 0] - lost[:, 1])
 
-    def likely(self, finding: str) -> list[Edge]:
-        """Edges of the finding whose gradient differs most between the study and no input."""
+    def likely(self, findings: tuple[str, ...]) -> list[list[Edge]]:
+        """Edges of each finding whose gradient differs most between the study and no input."""
         scale = self._whole(1).requires_grad_()
-        found = self.system.predict_on_edges(self.both, (finding,), scale)[:, 0]
+        (found,) = self.system.predict_on_edges(self.both, [findings], scale)
         if not found.requires_grad:
-            return []
-        (gradient,) = torch.autograd.grad(found[0] - found[1], scale, allow_unused=True)
-        if gradient is None:
-            return []
+            return [[] for _ in findings]
         graph: KnowledgeGraph = self.system.setting.graph
-        weight = {
-            edge: float(gradient[0, self._of(edge)].abs().sum()) for edge in graph.edges_of(finding)
-        }
-        likely = sorted((edge for edge in weight if weight[edge] > 0), key=lambda e: -weight[e])
-        return likely[:MOST]
+        made = []
+        for finding, difference in zip(findings, found[0] - found[1], strict=True):
+            (gradient,) = torch.autograd.grad(
+                difference, scale, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+            weight = {
+                edge: float(gradient[0, self._of(edge)].abs().sum())
+                for edge in graph.edges_of(finding)
+            }
+            likely = sorted((edge for edge in weight if weight[edge] > 0), key=lambda e: -weight[e])
+            made.append(likely[:MOST])
+        return made
 
     def _whole(self, rows: int) -> Tensor:
         return torch.ones(rows, sum(map(len, self.places.values())))
@@ -121,32 +138,63 @@ class EdgeDeletion:
 
 
 def fact_paths(
-    system: Any, batch: StudyBatch, finding: str, stated: FloatArray, edges: EdgeDeletion | None
-) -> tuple[FactPath, ...]:
-    """Facts of one study for a finding, the largest share first; none without a share.
+    system: Any,
+    batch: StudyBatch,
+    findings: tuple[str, ...],
+    stated: FloatArray,
+    edges: EdgeDeletion | None,
+) -> list[tuple[FactPath, ...]]:
+    """Facts of one study for each finding, the largest share first; none without a share.
 
     Args:
         system: The system, in evaluation mode.
         batch: The study, alone.
-        finding: Concept id.
-        stated: What the finding's logit loses without each stated concept, in the order of
-            `Concepts.of`.
+        findings: Concept ids (`C`) of the graph.
+        stated: What each finding's logit loses without each stated concept, in the order of
+            `Concepts.of`, `[stated, C]`.
         edges: Deletion of edges of this study; None where the system cannot be without one.
     """
     graph: KnowledgeGraph = system.setting.graph
     concepts = Concepts.of(batch).stated
-    order = np.argsort(-np.abs(stated), kind="stable")[:MOST].tolist()
-    shares = {
-        graph.concepts[concepts[place]].id: float(stated[place])
-        for place in order
-        if abs(stated[place]) >= TINY
-    }
-    ways = _ways(graph, [*shares], finding) if edges else {}
-    near = edges.likely(finding) if edges and finding in graph.index else []
-    tried = list(dict.fromkeys([*chain(*chain(*ways.values())), *near]))
-    found = edges.shares(finding, tried).tolist() if edges else []
-    measured = dict(zip(tried, found, strict=True))
-    facts = [
+    said = [_largest([graph.concepts[place].id for place in concepts], of) for of in stated.T]
+    if edges is None:
+        return [tuple(_stated(shares, {}, {}, batch, graph)) for shares in said]
+    ways = [_ways(graph, [*of], to) for of, to in zip(said, findings, strict=True)]
+    near = edges.likely(findings)
+    tried = [
+        [*chain(*chain(*ways.values())), *around] for ways, around in zip(ways, near, strict=True)
+    ]
+    every = list(dict.fromkeys(chain(*tried)))
+    found = edges.shares(findings, every)
+    made = []
+    for place, finding in enumerate(findings):
+        measured = dict(zip(every, found[:, place].tolist(), strict=True))
+        facts = _stated(said[place], ways[place], measured, batch, graph)
+        known = {one.edge for fact in facts for one in fact.edges}
+        for edge in near[place]:
+            if edge not in known and abs(measured[edge]) >= TINY:
+                other = edge.object if edge.subject == finding else edge.subject
+                share = measured[edge]
+                facts.append(FactPath(other, "linked", "", (EdgeShare(edge, share),), share))
+        made.append(tuple(sorted(facts, key=lambda fact: -abs(fact.share))))
+    return made
+
+
+def _largest(concepts: Sequence[str], shares: FloatArray) -> dict[str, float]:
+    """Concepts with the largest shares, in order."""
+    order = np.argsort(-np.abs(shares), kind="stable")[:MOST].tolist()
+    return {concepts[place]: float(shares[place]) for place in order if abs(shares[place]) >= TINY}
+
+
+def _stated(
+    shares: Mapping[str, float],
+    ways: Ways,
+    measured: Mapping[Edge, float],
+    batch: StudyBatch,
+    graph: KnowledgeGraph,
+) -> list[FactPath]:
+    """Facts of the stated concepts, each with its strongest way to the finding."""
+    return [
         FactPath(
             start,
             "stated",
@@ -156,21 +204,10 @@ def fact_paths(
         )
         for start, share in shares.items()
     ]
-    known = {one.edge for fact in facts for one in fact.edges}
-    for edge in near:
-        if edge not in known and abs(measured[edge]) >= TINY:
-            other = edge.object if edge.subject == finding else edge.subject
-            share = measured[edge]
-            facts.append(FactPath(other, "linked", "", (EdgeShare(edge, share),), share))
-    return tuple(sorted(facts, key=lambda fact: -abs(fact.share)))
 
 
-def _ways(
-    graph: KnowledgeGraph, starts: Sequence[str], finding: str
-) -> dict[str, list[tuple[Edge, ...]]]:
+def _ways(graph: KnowledgeGraph, starts: Sequence[str], finding: str) -> Ways:
     """Short ways over the graph from each concept to the finding."""
-    if finding not in graph.index:
-        return {}
     return {
         start: [
             way

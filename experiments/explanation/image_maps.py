@@ -47,6 +47,9 @@ def cells_of(
     if method == "occlusion":
         return _occlusion(system, places, findings)
     made = _integrated if method == "integrated_gradients" else _grad_cam
+    if method == "grad_cam":
+        tokens = _feature_map(system, places.batch)
+        places = replace(places, batch=replace(places.batch, pixels=None, image_tokens=tokens))
     maps = [made(system, places, finding) for finding in findings]
     return np.asarray(torch.stack(maps).double().numpy())
 
@@ -95,7 +98,8 @@ def _integrated(system: Any, places: Places, finding: str) -> Tensor:
 
 def _grad_cam(system: Any, places: Places, finding: str) -> Tensor:
     """Grad-CAM on the last feature map, `[V, h, w]`."""
-    tokens = _feature_map(system, places.batch)
+    tokens = places.batch.image_tokens
+    assert tokens is not None
     side = math.isqrt(tokens.shape[2])
     maps = tokens[0].transpose(1, 2).reshape(len(tokens[0]), -1, side, side)  # [V, D, h, w]
     layer = nn.Identity()

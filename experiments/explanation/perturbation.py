@@ -188,8 +188,12 @@ class EdgePerturbation:
         """Probabilities of each finding without its deleted edges `[C, P]`."""
         scale = torch.from_numpy(~gone[:, self.edge]).float()
         probe = self.probe
+        own = [(finding,) for finding in probe.findings]
         logits = torch.cat(
-            [probe.system.predict_on_edges(each, probe.findings, scale) for each in probe.batches()]
+            [
+                torch.cat(probe.system.predict_on_edges(each, own, scale), 1)
+                for each in probe.batches()
+            ]
         )
         return probe.calibration.apply(logits.double().sigmoid().numpy())
 
@@ -208,7 +212,7 @@ class EdgePerturbation:
             start += len(each.ids)
             for row, finding in enumerate(probe.findings):
                 scale = torch.ones(1, len(self.edge), requires_grad=True)
-                logits = probe.system.predict_on_edges(each, (finding,), scale)
+                (logits,) = probe.system.predict_on_edges(each, [(finding,)], scale)
                 total = (logits[:, 0] * signs[:, row]).sum()
                 (share,) = torch.autograd.grad(total, scale, allow_unused=True)
                 # None where the system uses no edges

@@ -24,7 +24,7 @@ def ratios(
 
     Args:
         counted: Numerators, `[n, k]`.
-        among: Denominators, `[n]`.
+        among: Denominators, `[n]`, or `[n, k]` where each column has its own.
         groups: Patient group of each row.
         rng: Source of the resamples, which all columns share.
         plan: Settings of the intervals.
@@ -33,13 +33,15 @@ def ratios(
         One estimate for each column; NaN where the sum of `among` is 0.
     """
     units, columns = as_units(groups), np.asarray(counted, dtype=np.float64)
+    width = columns.shape[1]
     sums = units.totals(np.column_stack([columns, among]))
     drawn = draw_counts(units, plan.resamples, rng) @ sums
+    own = np.arange(width) + width if np.ndim(among) == 2 else np.full(width, width)
     return [
         estimate(
-            float(ratio(sums[:, place].sum(), sums[:, -1].sum())),
-            ratio(drawn[:, place], drawn[:, -1]),
+            float(ratio(sums[:, place].sum(), sums[:, below].sum())),
+            ratio(drawn[:, place], drawn[:, below]),
             plan,
         )
-        for place in range(columns.shape[1])
+        for place, below in enumerate(own)
     ]

@@ -7,7 +7,7 @@ concept targets and for contrast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -161,9 +161,9 @@ class GraphFusion(System):
         return self.classifier.predict(batch, findings, hidden)
 
     def predict_on_edges(
-        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
-    ) -> Tensor:
-        """Logits `[B, C]`, each finding with so much of each directed edge, `[C, E]`."""
+        self, batch: StudyBatch, findings: Sequence[tuple[str, ...]], scale: Tensor
+    ) -> list[Tensor]:
+        """Logits `[B, C]` on versions of the graph: so much of each directed edge."""
         return self.classifier.predict_on_edges(batch, findings, scale)
 
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:

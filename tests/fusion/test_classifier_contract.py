@@ -88,9 +88,8 @@ def test_edges_that_are_not_there_are_as_if_never_known(
     closed.load_state_dict(model.state_dict())
     count = len(model.spread.share)
     with torch.no_grad():
-        none, every = (
-            model.predict_on_edges(batch, setting.findings, torch.full((5, count), amount))
-            for amount in (0.0, 1.0)
+        none, every = model.predict_on_edges(
+            batch, [setting.findings] * 2, torch.tensor([[0.0], [1.0]]).expand(2, count)
         )
     close(every, answer(model, batch, setting.findings).logits)
     close(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,10 @@ class Toy(System):
         return Output(logits, {"memory": look, "evidence": look})
 
     def predict_on_edges(
-        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
-    ) -> Tensor:
-        places = [FINDINGS.index(finding) for finding in findings]
-        return self.predict(batch, FINDINGS).logits[:, places] + self.nothing
+        self, batch: StudyBatch, findings: Sequence[tuple[str, ...]], scale: Tensor
+    ) -> list[Tensor]:
+        logits = self.predict(batch, FINDINGS).logits
+        return [logits[:, [FINDINGS.index(one) for one in own]] + self.nothing for own in findings]
 
     def stated(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
         if self.memory:
@@ -117,15 +118,18 @@ class Wired(Toy):
         )
 
     def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
-        every = torch.ones(len(findings), len(self.carried))
-        return Output(self.predict_on_edges(batch, findings, every))
+        every = torch.ones(1, len(self.carried))
+        return Output(self.predict_on_edges(batch, [findings], every)[0])
 
     def predict_on_edges(
-        self, batch: StudyBatch, findings: tuple[str, ...], scale: Tensor
-    ) -> Tensor:
+        self, batch: StudyBatch, findings: Sequence[tuple[str, ...]], scale: Tensor
+    ) -> list[Tensor]:
         sign = batch.evidence[:, :1] * 2 - 1
-        wired = torch.tensor([finding == "c0" for finding in findings]).float()
-        return sign * (scale @ self.carried) * wired - 2 * (1 - wired)
+        made = []
+        for own, carried in zip(findings, scale @ self.carried, strict=True):
+            wired = torch.tensor([finding == "c0" for finding in own]).float()
+            made.append(sign * carried * wired - 2 * (1 - wired))
+        return made
 
 
 def probe_of(system: System, studies: int = 40, exclusive: bool = False) -> Probe:

@@ -92,13 +92,8 @@ def test_every_system_gives_evidence(build: Build, name: str) -> None:
     assert reads_pictures or reads_words or name in ("logistic_metadata",)
     if isinstance(system, Perturbs):
         found = shares(system, Concepts.of(one), known)
-        facts = [
-            fact
-            for column, finding in enumerate(known)
-            for fact in fact_paths(
-                system, one, finding, found[:, column], EdgeDeletion(system, one)
-            )
-        ]
+        edges = EdgeDeletion(system, one)
+        facts = [fact for of in fact_paths(system, one, known, found, edges) for fact in of]
         assert facts
         graph = {edge.key for edge in system.setting.graph.edges}
         assert all(edge.edge.key in graph for fact in facts for edge in fact.edges)
