@@ -10,7 +10,7 @@ with the largest difference of gradients between the two studies; all that are l
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, product
@@ -87,24 +87,24 @@ class EdgeDeletion:
         return places
 
     @torch.no_grad()
-    def shares(self, findings: tuple[str, ...], edges: Sequence[Edge]) -> FloatArray:
-        """What each finding's logit loses without each edge, less what it loses for no input.
+    def shares(self, findings: tuple[str, ...], deleted: Sequence[Iterable[Edge]]) -> FloatArray:
+        """What each finding's logit loses without some edges, less what it loses for no input.
 
         Args:
             findings: Concept ids (`C`).
-            edges: The edges, each deleted once for all findings.
+            deleted: Edges that are deleted together; each deletion is one for all findings.
 
         Returns:
-            `[edges, C]`.
+            `[deletions, C]`.
         """
-        if not edges:
+        if not deleted:
             return np.zeros((0, len(findings)))
-        scale = self._whole(len(edges) + 1)
-        for row, edge in enumerate(edges, 1):
-            scale[row, self._of(edge)] = 0.0
+        scale = self._whole(len(deleted) + 1)
+        for row, edges in enumerate(deleted, 1):
+            scale[row, [place for edge in edges for place in self._of(edge)]] = 0.0
         found = torch.stack(
             self.system.predict_on_edges(self.both, [findings] * len(scale), scale)
-        )  # [1 + edges, 2, C]
+        )  # [1 + deletions, 2, C]
         lost = (found[:1] - found[1:]).double().numpy()
         return np.asarray(lost[:, 0] - lost[:, 1])
 
@@ -127,6 +127,11 @@ class EdgeDeletion:
             likely = sorted((edge for edge in weight if weight[edge] > 0), key=lambda e: -weight[e])
             made.append(likely[:MOST])
         return made
+
+    def around(self, finding: str) -> list[Edge]:
+        """Edges of a finding that carry anything."""
+        graph: KnowledgeGraph = self.system.setting.graph
+        return [edge for edge in graph.edges_of(finding) if self._of(edge)]
 
     def _whole(self, rows: int) -> Tensor:
         return torch.ones(rows, sum(map(len, self.places.values())))
@@ -165,7 +170,7 @@ def fact_paths(
         [*chain(*chain(*ways.values())), *around] for ways, around in zip(ways, near, strict=True)
     ]
     every = list(dict.fromkeys(chain(*tried)))
-    found = edges.shares(findings, every)
+    found = edges.shares(findings, [(edge,) for edge in every])
     made = []
     for place, finding in enumerate(findings):
         measured = dict(zip(every, found[:, place].tolist(), strict=True))

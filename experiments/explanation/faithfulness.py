@@ -23,7 +23,7 @@ from experiments.runs.restore import Restored, restore
 from fusion.capabilities import Perturbs
 from kg.errors import InputError
 
-__all__ = ["evidence_of", "faithfulness_of"]
+__all__ = ["evidence_of", "faithfulness_of", "tested"]
 
 
 def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def faithfulness_of(folder: RunFolder, root: Path) -> dict[str, Any]:
             f"{folder.run} was not measured by classification: it has no predictions to test",
             "choose a run with `tasks: [classification]`",
         )
-    cohort, data_root = _tested(restored, root)
+    cohort, data_root = tested(restored, root)
     seed = restored.experiment.seed
     curves: dict[str, Curve] = {}
     if isinstance(restored.system, Perturbs):
@@ -80,7 +80,7 @@ def evidence_of(folder: RunFolder, root: Path) -> dict[str, Any]:
         root: Folder that holds data sets by name, or its own.
     """
     restored = restore(folder)
-    return _evidence(restored, *_tested(restored, root))
+    return _evidence(restored, *tested(restored, root))
 
 
 def _evidence(restored: Restored, cohort: Cohort, root: Path) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _evidence(restored: Restored, cohort: Cohort, root: Path) -> dict[str, Any]:
     }
 
 
-def _tested(restored: Restored, root: Path) -> tuple[Cohort, Path]:
+def tested(restored: Restored, root: Path) -> tuple[Cohort, Path]:
     """Studies of the run's own test set, which is never the locked one, and their root."""
     if restored.experiment.split.kind == "locked":
         raise InputError(

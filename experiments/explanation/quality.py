@@ -2,7 +2,8 @@
 
 *Comprehensiveness* is what the finding's logit loses without the units of the largest share,
 *sufficiency* what it loses with nothing but them (DeYoung: ERASER, 2020); both against as many
-random units of the same study. *Pointing game* and *energy in box* compare maps with marked boxes
+random units of the same study; the facts that are shown for a finding against as many random ones
+of its edges. *Pointing game* and *energy in box* compare maps with marked boxes
 (Zhang: Top-Down Neural Attention by Excitation Backprop, 2018). The *randomisation check* is the
 rank correlation of maps with those of the same system with untrained weights (Adebayo: Sanity
 Checks for Saliency Maps, 2018), near 0 where a map shows what was learnt.
@@ -26,9 +27,11 @@ from experiments.explanation.deletion import (
     logits,
     places_of,
     shares,
+    with_tokens,
     without,
     word_spans,
 )
+from experiments.explanation.facts import EdgeDeletion, fact_paths
 from experiments.explanation.image_maps import cells_of
 from experiments.loading.cohort import Cohort
 from experiments.loading.marked_boxes import Marked
@@ -38,6 +41,7 @@ from experiments.metrics.means import ratios
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import StudySums, measure
 from experiments.runs.restore import Restored
+from fusion.capabilities import Perturbs
 
 __all__ = ["DELETED", "MEASURES", "Quality", "deletion_quality", "map_quality"]
 
@@ -59,7 +63,7 @@ class Quality:
     """Quality of one kind of evidence.
 
     Args:
-        studies: Studies with a finding predicted present and more than one unit.
+        studies: Studies with a finding predicted present and more than one unit, or an edge shown.
         measures: Estimate of each measure, by name.
     """
 
@@ -70,7 +74,9 @@ class Quality:
 def deletion_quality(
     restored: Restored, cohort: Cohort, rng: np.random.Generator, plan: Plan
 ) -> dict[str, Quality]:
-    """Comprehensiveness and sufficiency of `places`, `words` and `statements`, where there are any.
+    """Comprehensiveness and sufficiency of `places`, `words`, `statements` and `edges`.
+
+    What a run has none of is left out.
 
     Args:
         restored: The run.
@@ -87,6 +93,10 @@ def deletion_quality(
             if units.count > 1:
                 rows[name].append(_lost(restored.system, units, chosen, restored, rng))
                 patients[name].append(cohort.studies[place].patient)
+        lost = _without_facts(restored, with_tokens(restored.system, batch), chosen, rng)
+        if lost is not None:
+            rows["edges"].append(lost)
+            patients["edges"].append(cohort.studies[place].patient)
     return {
         name: Quality(
             len(found),
@@ -128,7 +138,7 @@ def map_quality(
     pointed: dict[str, list[tuple[int, FloatArray]]] = {name: [] for name in systems}
     for place in dict.fromkeys([*[*marked][:MOST], *_some(cohort)][:MOST]):
         batch = cohort.batch([place])
-        places, chosen = places_of(batch), _present(restored, batch)
+        places, chosen = places_of(batch, restored.system), _present(restored, batch)
         if places is None:
             continue
         maps = {
@@ -172,11 +182,12 @@ def _units(
     restored: Restored, cohort: Cohort, place: int, batch: StudyBatch
 ) -> Iterator[tuple[str, Units]]:
     """Units of a study by the name of their kind."""
-    places = places_of(batch)
+    places = places_of(batch, restored.system)
     if places is not None:
         yield "places", places
     if batch.text is None:
         return
+    batch = with_tokens(restored.system, batch)
     loader, policy = restored.preprocessor.text, restored.experiment.text.test
     passages = loader.passages(cohort.studies[place], policy)
     spans = word_spans(passages)
@@ -207,6 +218,31 @@ def _lost(
     own = lost[np.arange(len(findings)), :, :, np.arange(len(findings))]  # [C, 2, 1 + RANDOM]
     values = np.concatenate([own[:, :, 0], own[:, :, 1:].mean(2)], 1).mean(0)
     return np.asarray(values[[0, 2, 1, 3]])
+
+
+def _without_facts(
+    restored: Restored, batch: StudyBatch, chosen: Sequence[int], rng: np.random.Generator
+) -> FloatArray | None:
+    """As `_lost`, for the edges that are shown as speaking for a finding; None where none are."""
+    system: Any = restored.system
+    if not (len(chosen) and isinstance(system, Perturbs)):
+        return None
+    findings = tuple(restored.preprocessor.findings[column] for column in chosen)
+    edges, stated = EdgeDeletion(system, batch), shares(system, Concepts.of(batch), findings)
+    values = []
+    for finding, facts in zip(
+        findings, fact_paths(system, batch, findings, stated, edges), strict=True
+    ):
+        shown = {one.edge for fact in facts for one in fact.edges if one.share > 0}
+        known = list(dict.fromkeys([*edges.around(finding), *shown]))
+        if not 0 < len(shown) < len(known):
+            continue
+        draws = [rng.permutation(len(known))[: len(shown)].tolist() for _ in range(RANDOM)]
+        sets = [shown, *({known[place] for place in draw} for draw in draws)]
+        left = [[edge for edge in known if edge not in one] for one in sets]
+        deleted, kept = edges.shares((finding,), [*sets, *left]).reshape(2, -1)
+        values.append([deleted[0], deleted[1:].mean(), kept[0], kept[1:].mean()])
+    return np.mean(values, axis=0) if values else None
 
 
 def _top(order: FloatArray, number: int) -> BoolArray:

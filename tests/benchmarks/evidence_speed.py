@@ -38,7 +38,7 @@ def main() -> None:
             sys.stdout.write(json.dumps(answered(given, *one.split(":"))) + "\n")
         return
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
-    for old, new in zip(*(by(version, given) for version in (given.before, HERE.parents[2]))):
+    for old, new in zip(by(given.before, given), by(HERE.parents[2], given), strict=True):
         row = [*new["about"], f"{old['seconds']:.1f}", f"{new['seconds']:.1f}",
                f"{old['seconds'] / new['seconds']:.1f}",
                f"{difference(old['answer'], new['answer']):.1e}"]  # fmt: skip

@@ -18,6 +18,7 @@ from experiments.metrics.bootstrap import Plan
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from fusion.system import Output, System
+from tests.experiments.explanation.test_faithfulness import PLACES, Wired
 
 SIDE, STUDIES = 4, 20
 PLAN = Plan(resamples=50)
@@ -137,3 +138,24 @@ def test_random_labels_destroy_the_map(lesions: Any) -> None:
     )
     assert right > 0.9
     assert random < 0.5
+
+
+def test_edges_that_are_shown_count_more_than_random_ones() -> None:
+    """Edges of `Wired` carry 2, 0.5, -1 and 0.5; a study without input is answered no by them."""
+    evidence = torch.ones(STUDIES, PLACES)
+    people = tuple(Study(f"s{row}", f"p{row}") for row in range(STUDIES))
+    cohort = Cohort(people, torch.ones(STUDIES, 2), evidence=evidence)
+    run = restored(Wired())
+    run.preprocessor.findings = run.system.setting.findings
+    thresholds = Thresholds((0.5, 0.5), "fixed", frozenset())
+    run.calibration = Calibration((1.0, 1.0), thresholds, exclusive=False)
+    found = deletion_quality(run, cohort, np.random.default_rng(0), PLAN)["edges"]
+    assert found.studies == STUDIES
+    measures = {name: one.value for name, one in found.measures.items()}
+    # three of four edges are shown: what they carry is lost for yes, and gained for no input
+    assert measures["comprehensiveness"] == pytest.approx(2 * 3)
+    assert measures["sufficiency"] == pytest.approx(2 * -1)
+    assert measures["random_comprehensiveness"] == pytest.approx(2 * 1.5, abs=0.6)
+    assert measures["random_sufficiency"] == pytest.approx(2 * 0.5, abs=0.6)
+    assert measures["comprehensiveness_gain"] > 2
+    assert measures["sufficiency_gain"] > 2
