@@ -43,7 +43,15 @@ from experiments.metrics.sums import StudySums, measure
 from experiments.runs.restore import Restored
 from fusion.capabilities import Perturbs
 
-__all__ = ["DELETED", "MEASURES", "Quality", "deletion_quality", "map_quality"]
+__all__ = [
+    "DELETED",
+    "MEASURES",
+    "Quality",
+    "deletion_quality",
+    "likeness",
+    "map_quality",
+    "predicted_present",
+]
 
 DELETED = 0.2
 """Share of a study's units that are deleted, or kept alone."""
@@ -88,7 +96,7 @@ def deletion_quality(
     patients: dict[str, list[str]] = defaultdict(list)
     for place in _some(cohort):
         batch = cohort.batch([place])
-        chosen = _present(restored, batch)
+        chosen = predicted_present(restored, batch)
         for name, units in _units(restored, cohort, place, batch) if len(chosen) else ():
             if units.count > 1:
                 rows[name].append(_lost(restored.system, units, chosen, restored, rng))
@@ -138,7 +146,7 @@ def map_quality(
     pointed: dict[str, list[tuple[int, FloatArray]]] = {name: [] for name in systems}
     for place in dict.fromkeys([*[*marked][:MOST], *_some(cohort)][:MOST]):
         batch = cohort.batch([place])
-        places, chosen = places_of(batch, restored.system), _present(restored, batch)
+        places, chosen = places_of(batch, restored.system), predicted_present(restored, batch)
         if places is None:
             continue
         maps = {
@@ -146,7 +154,7 @@ def map_quality(
             for name, system in systems.items()
         }
         if len(chosen):
-            alike.append(_alike(maps["trained"][chosen], maps["untrained"][chosen]))
+            alike.append(likeness(maps["trained"][chosen], maps["untrained"][chosen]))
             people.append(cohort.studies[place].patient)
         for name, found in maps.items():
             pointed[name] += [
@@ -168,7 +176,7 @@ def _some(cohort: Cohort) -> range:
     return range(0, len(cohort), -(-len(cohort) // MOST))
 
 
-def _present(restored: Restored, batch: StudyBatch) -> list[int]:
+def predicted_present(restored: Restored, batch: StudyBatch) -> list[int]:
     """Columns of the findings that are predicted present."""
     calibration = restored.calibration
     assert calibration is not None
@@ -270,7 +278,7 @@ def _means(
     return ratios(columns, np.ones(len(columns)), groups, rng=rng, plan=plan)
 
 
-def _alike(first: FloatArray, second: FloatArray) -> float:
+def likeness(first: FloatArray, second: FloatArray) -> float:
     """Mean rank correlation of two maps of each finding; constant maps count as unlike."""
     pairs = zip(first.reshape(len(first), -1), second.reshape(len(second), -1), strict=True)
     found = [0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else spearmanr(a, b)[0] for a, b in pairs]

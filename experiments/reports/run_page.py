@@ -147,7 +147,8 @@ def _sections(files: RunFiles, rows: Sequence[Mapping[str, Any]]) -> Iterator[Se
         yield Section("learning", "Training curves", (drawn,), "Learning")
     if files.examples:
         explained = (
-            "Evidence is what the system attended to, not proof of a reason. The tick on each bar "
+            "A number before a line of evidence is what the finding's logit loses without it, for "
+            "findings that are labelled present; it is no proof of a reason. The tick on each bar "
             "is the decision threshold."
         )
         cards = Examples(tuple(example_cards(files.examples, names)))

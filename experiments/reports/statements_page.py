@@ -74,7 +74,11 @@ def _shown(text: LabelledText, graph: KnowledgeGraph) -> dict[str, Any]:
     return {
         "id": text.id,
         "stated": [(label, ORDER[place]) for place, label in stated],
-        "present": [label for place, label in stated if ORDER[place] == "present"],
+        "index": [
+            label if ORDER[place] == "present" else f"{label} ({ORDER[place]})"
+            for place, label in stated
+            if ORDER[place] != "absent"
+        ],
         "passages": [
             (passage.name, list(_pieces(passage.text, _of(text, place), graph)))
             for place, passage in enumerate(text.passages)

@@ -1,4 +1,4 @@
-"""Maps against boxes that people or the made-up data set drew, and against random weights and labels.
+"""Maps against boxes that people or the made-up data set drew, random weights and random labels.
 
     python -m tests.benchmarks.evidence_maps boxes RUNS ROOT RUN [DATASET]
     python -m tests.benchmarks.evidence_maps labels RUNS DATA RUN RANDOM
@@ -28,10 +28,11 @@ from experiments.datasets._boxes import boxes_of
 from experiments.explanation.deletion import places_of
 from experiments.explanation.faithfulness import tested
 from experiments.explanation.image_maps import cells_of
-from experiments.explanation.quality import map_quality
+from experiments.explanation.quality import likeness, predicted_present
 from experiments.loading.image_needs import resized_boxes
 from experiments.loading.tolerant import read_tolerantly
 from experiments.metrics.bootstrap import USUAL, Estimate
+from experiments.metrics.means import ratios
 from experiments.metrics.pointing import POINTING_METRICS, pointing_sums
 from experiments.metrics.sums import StudySums, measure
 from experiments.preparation.open_dataset import build_dataset
@@ -115,16 +116,36 @@ def pointing(rows: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def on_labels(runs: Path, data: Path, name: str, other: str) -> dict[str, Any]:
-    """Likeness of maps of a run to those of one that was trained on labels dealt out anew."""
-    restored, random = (restore(find_run(run, runs)) for run in (name, other))
-    first, second = (one.preprocessor.images.reducer for one in (restored, random))
-    if not np.allclose(first.components, second.components):
-        raise SystemExit("the two runs do not read the same tokens of pictures")
-    cohort, _ = tested(restored, data)
-    rng = np.random.default_rng(restored.experiment.seed)
-    found = map_quality(restored, random.system, cohort, {}, rng=rng, plan=USUAL)
-    (likeness,) = found.values()
-    return {"studies": likeness.studies} | {k: words(v) for k, v in likeness.measures.items()}
+    """Mean rank correlation of maps of a run with those of one trained on labels dealt out anew.
+
+    Each run reads the pictures as it was trained to. Findings are those that the first predicts
+    present and both were trained on.
+    """
+    first, second = (restore(find_run(run, runs)) for run in (name, other))
+    cohort, root = tested(first, data)
+    every = range(0, len(cohort), -(-len(cohort) // 48))
+    again, _ = read_tolerantly(second.preprocessor, [cohort.studies[at] for at in every], root)
+    shared = set(second.preprocessor.findings)
+    rows, patients = [], []
+    for row, place in enumerate(every):
+        batch, other_batch = cohort.batch([place]), again.batch([row])
+        assert batch.ids == other_batch.ids
+        present = [
+            first.preprocessor.findings[column] for column in predicted_present(first, batch)
+        ]
+        findings = tuple(finding for finding in present if finding in shared)
+        made = []
+        for restored, one in ((first, batch), (second, other_batch)):
+            places = places_of(one, restored.system)
+            if places is not None and findings:
+                made.append(cells_of(restored.system, places, findings, "occlusion"))
+        if made:
+            rows.append([likeness(*made)])
+            patients.append(cohort.studies[place].patient)
+    groups = np.asarray(patients, dtype=object)
+    rng = np.random.default_rng(0)
+    (found,) = ratios(np.array(rows), np.ones(len(rows)), groups, rng=rng, plan=USUAL)
+    return {"studies": len(rows), "rank_correlation": words(found)}
 
 
 def words(value: Estimate) -> str:

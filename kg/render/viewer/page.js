@@ -366,6 +366,7 @@ byId("whole").onclick = showAll;
 byId("tree").onclick = () => showTree(opened < 0 ? first : opened);
 byId("filter").onclick = () => { byId("filter").setAttribute("aria-expanded", String(byId("filters").classList.toggle("shown"))); };
 byId("fit").onclick = () => show(45);
+addEventListener("resize", () => show(20));
 byId("picture").onclick = () => {
   const picture = cy.png({ output: "blob", full: true, scale: drawn.size > 400 ? 1 : 2, bg: "#fff", maxWidth: 8000, maxHeight: 8000 });
   const link = make("a", null, { href: URL.createObjectURL(picture), download: `${graph.name.replace(/[^\w-]+/g, "_")}.png` });
