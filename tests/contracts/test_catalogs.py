@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiments.cli.parts import CATALOGS
 from experiments.config.mistakes import check_values
-from kg.catalog import Catalog
+from kg.catalog import ENTRY_POINT_GROUP, Catalog, _installed_parts
 from kg.errors import InputError, did_you_mean
 from kg.options import Options, parse_options
 
@@ -70,6 +71,28 @@ def test_an_unknown_part_is_refused_with_the_closest(package: str) -> None:
         catalog.load(f"{names[0]}z" if names else "none_such")
     if names:
         assert names[0] in caught.value.hint or "did you mean" in caught.value.hint
+
+
+def test_a_part_of_an_installed_package_is_listed_described_and_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "ward_parts-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: ward_parts\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        f"[{ENTRY_POINT_GROUP}]\njoin.ours = ward_parts:Ours\nhead.other = ward_parts:Other\n"
+    )
+    (tmp_path / "ward_parts.py").write_text("class Ours: ...\n")
+    catalog: Catalog[Any] = Catalog("fusion.joins", "join")
+    monkeypatch.syspath_prepend(tmp_path)
+    _installed_parts.cache_clear()
+    try:
+        assert catalog.names()[-1] == "ours"
+        assert "other" not in catalog.names()
+        assert catalog.describe("ours") == "ward_parts:Ours"
+        assert catalog.load("ours").__name__ == "Ours"
+    finally:
+        _installed_parts.cache_clear()
 
 
 def _required(options: type[Options]) -> dict[str, Any]:
