@@ -13,48 +13,14 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Text:
-    """Text of a batch, as word ids for a trainable encoder or as tokens of a frozen one.
-
-    Args:
-        words: Word ids, `[B, T]`; None where `tokens` is given and nothing is written.
-        tokens: Token vectors of a frozen encoder, `[B, T, D]`, or None.
-        mask: True where there is a word, `[B, T]`; a study without text has an all-False row.
-        section: Index of the section or speaker of each word, `[B, T]`.
-        sentence: Sentence of the text that each token belongs to, `[B, T]`; -1 = none, as of
-            padding and of a language model's marks of start and end.
-        word: Word of the text that each token is or belongs to, `[B, T]`; -1 = none.
-    """
-
-    words: Tensor | None
-    tokens: Tensor | None
-    mask: Tensor
-    section: Tensor
-    sentence: Tensor | None = None
-    word: Tensor | None = None
-
-    def rows(self, at: Tensor) -> Text:
-        """The texts at these rows, cut to the longest of them."""
-        mask = self.mask[at]
-        longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
-        cut = {
-            f.name: None if (value := getattr(self, f.name)) is None else value[at][:, :longest]
-            for f in fields(self)
-        }
-        if cut["tokens"] is not None:
-            cut["tokens"] = cut["tokens"].float()
-        return Text(**cut)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
 class Statements:
-    """Statements of the training reports in order, each row padded to the longest.
+    """Statements of texts in order, each row padded to the longest.
 
     Args:
         concept: Index of the concept in the graph, `[B, M]`; -1 = no further statement.
         assertion: 1 present, -1 absent, 0.5 uncertain, 0 no further statement, `[B, M]`.
         site: Index of the anatomy concept of its site, `[B, M]`; -1 = none is named.
-        sentence: Sentence of the paired report that states it, as `Text.sentence`, `[B, M]`; -1 =
+        sentence: Sentence of the text that states it, as `Text.sentence`, `[B, M]`; -1 =
             beyond the limit of the text encoder.
         first: The first word of it, as `Text.word`, `[B, M]`; -1 likewise.
         last: The last word of it, `[B, M]`.
@@ -76,6 +42,54 @@ class Statements:
         """The statements of the studies at these rows, cut to the largest number."""
         most = max(int(self.mask[at].sum(1).max()) if len(at) else 0, 1)
         return Statements(*(getattr(self, f.name)[at][:, :most] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text of a batch, as word ids for a trainable encoder or as tokens of a frozen one.
+
+    Args:
+        words: Word ids, `[B, T]`; None where `tokens` is given and nothing is written.
+        tokens: Token vectors of a frozen encoder, `[B, T, D]`, or None.
+        mask: True where there is a word, `[B, T]`; a study without text has an all-False row.
+        section: Index of the section or speaker of each word, `[B, T]`.
+        sentence: Sentence of the text that each token belongs to, `[B, T]`; -1 = none, as of
+            padding and of a language model's marks of start and end.
+        word: Word of the text that each token is or belongs to, `[B, T]`; -1 = none.
+        statements: Statements of the texts, where the system requires them; None = none.
+    """
+
+    words: Tensor | None
+    tokens: Tensor | None
+    mask: Tensor
+    section: Tensor
+    sentence: Tensor | None = None
+    word: Tensor | None = None
+    statements: Statements | None = None
+
+    def rows(self, at: Tensor) -> Text:
+        """The texts at these rows, cut to the longest of them."""
+        mask = self.mask[at]
+        longest = max(int(mask.any(0).nonzero().max()) + 1 if mask.any() else 1, 1)
+        cut = {
+            f.name: value[at][:, :longest]
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        if self.tokens is not None:
+            cut["tokens"] = cut["tokens"].float()
+        stated = None if self.statements is None else self.statements.rows(at)
+        return replace(self, **cut, statements=stated)  # type: ignore[arg-type]
+
+    def silenced(self, where: Tensor) -> Text:
+        """The texts, as if those at the True places `[B]` said nothing."""
+        gone, stated = where[:, None], self.statements
+        if stated is not None:
+            concept = stated.concept.masked_fill(gone, -1)
+            stated = replace(
+                stated, concept=concept, assertion=stated.assertion.masked_fill(gone, 0.0)
+            )
+        return replace(self, mask=self.mask & ~gone, statements=stated)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Needs:
         paired_policy: Text policy of the paired report and its statements.
         sentences: Training draws one sentence of the paired report per study and step.
         statements: In training, statements of the report, each with its assertion, site and words.
+        text_statements: Likewise of the text that the system reads, in training and at test.
         boxes: Bounding box of a lesion in each image.
         colour: Red, green and blue pixels as stored; a grey image is repeated.
         image_maps: Feature maps of the image encoder that are read, by name.
@@ -31,6 +32,7 @@ class Needs:
     paired_policy: Literal["full", "findings", "impression"] = "full"
     sentences: bool = False
     statements: bool = False
+    text_statements: bool = False
     boxes: bool = False
     colour: bool = False
     image_maps: tuple[str, ...] = ()

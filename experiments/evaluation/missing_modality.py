@@ -75,10 +75,12 @@ def mask_modalities(cohort: Cohort, missing: Collection[InputModality]) -> Cohor
     pictures = cohort.pictures
     if "image" in missing and pictures is not None:
         pictures = replace(pictures, rows=torch.full_like(pictures.rows, -1))
-    silent = "text" in missing
+    silent, text = "text" in missing, cohort.text
+    if text is not None and "evidence" in missing:
+        text = replace(text, statements=None)
     return replace(
         cohort,
         pictures=pictures,
-        text=None if silent else cohort.text,
+        text=None if silent else text,
         evidence=None if silent or "evidence" in missing else cohort.evidence,
     )

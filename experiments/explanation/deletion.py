@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from encoders.batch import StudyBatch, Text
+from encoders.batch import Statements, StudyBatch, Text
 from encoders.image import ImageEncoder
 from encoders.study import Passage
 from encoders.text._words import WORD
@@ -115,8 +115,9 @@ def repeated(batch: StudyBatch, times: int) -> StudyBatch:
     def copies(value: Any) -> Any:
         if isinstance(value, Tensor):
             return value.expand(times, *value.shape[1:])
-        if isinstance(value, Text):
-            return Text(**{f.name: copies(getattr(value, f.name)) for f in fields(value)})
+        if isinstance(value, Text | Statements):
+            copied = {f.name: copies(getattr(value, f.name)) for f in fields(value)}
+            return replace(value, **copied)
         return value
 
     made = {f.name: copies(getattr(batch, f.name)) for f in fields(batch) if f.name != "ids"}

@@ -327,7 +327,7 @@ class Subject:
             hidden = torch.zeros_like(self.encoded.image_mask)
             without["image"] = replace(self.encoded, image_mask=hidden)
         if self.encoded.text is not None and self.encoded.text.mask.any():
-            silent = replace(self.encoded.text, mask=torch.zeros_like(self.encoded.text.mask))
+            silent = self.encoded.text.silenced(self.encoded.text.mask.any(1))
             evidence = self.encoded.evidence
             unsaid = None if evidence is None else torch.zeros_like(evidence)
             without["text"] = replace(self.encoded, text=silent, evidence=unsaid)

@@ -64,7 +64,7 @@ class EdgeDeletion:
         own = torch.tensor([[True], [False]])
         silent = replace(
             both,
-            text=None if text is None else replace(text, mask=text.mask & own),
+            text=None if text is None else text.silenced(~own[:, 0]),
             evidence=None if evidence is None else evidence * own,
         )
         places = places_of(self.batch, self.system)

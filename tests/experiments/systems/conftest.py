@@ -172,7 +172,7 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
         image_mask=(torch.arange(studies)[:, None] % 2 == 0) | torch.tensor([True, False]),
         view=kinds,
         modality=kinds,
-        text=text,
+        text=replace(text, statements=_statements(studies)) if needs.text_statements else text,
         evidence=coded,
         targets=targets,
         concept_targets=coded,
