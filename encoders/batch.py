@@ -112,6 +112,9 @@ class StudyBatch:
         metadata: Encoded metadata of the studies, `[B, F]`, for probes only; or None.
         paired_text: Training only: text of the report for contrast, never an input; or None.
         statements: Training only: statements of the paired report; or None.
+        triples: Training only: edges of the graph that chance drew, as many as studies: subject,
+            relation (of `encoders.graph_arrays.CLINICAL`) and object, `[B, 3]`; none, `[0, 3]`,
+            where the graph has no edges. None where no system asks.
         boxes: Box of the lesion in question, `[B, V, 4]`: left, top, right and bottom in shares of
             the square view; NaN without one. None where no system asks.
     """
@@ -129,6 +132,7 @@ class StudyBatch:
     metadata: Tensor | None = None
     paired_text: Text | None = None
     statements: Statements | None = None
+    triples: Tensor | None = None
     boxes: Tensor | None = None
 
     def to(self, device: torch.device | str) -> StudyBatch:

@@ -20,6 +20,7 @@ from kg.model.graph import KnowledgeGraph
 
 __all__ = [
     "ANCESTOR",
+    "CLINICAL",
     "ITSELF",
     "KINDS",
     "NEIGHBOUR_KINDS",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 CLINICAL = sorted(name for name, relation in RELATIONS.items() if not relation.bookkeeping)
+"""Relations that reach a model, in order."""
 
 KINDS: tuple[str, ...] = (
     *CLINICAL,

@@ -19,12 +19,13 @@ class Needs:
         paired_policy: Text policy of the paired report and its statements.
         sentences: Training draws one sentence of the paired report per study and step.
         statements: In training, statements of the report, each with its assertion, site and words.
-        text_statements: Likewise of the text that the system reads, in training and at test.
+        text_statements: Likewise of every text of the system, in training and at test.
+        triples: In training, edges of the graph that chance draws for every batch.
         boxes: Bounding box of a lesion in each image.
         colour: Red, green and blue pixels as stored; a grey image is repeated.
         image_maps: Feature maps of the image encoder that are read, by name.
         vocabulary: The vocabulary of the text encoder, to write and to read words by number.
-        definitions: The definition of each concept, beside its names.
+        definitions: Names and definitions of the concepts, for the text encoder.
         views: Views that are read; empty = all that the configuration allows.
     """
 
@@ -33,6 +34,7 @@ class Needs:
     sentences: bool = False
     statements: bool = False
     text_statements: bool = False
+    triples: bool = False
     boxes: bool = False
     colour: bool = False
     image_maps: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from torch import Tensor, nn
 
-from encoders.batch import StudyBatch
+from encoders.batch import StudyBatch, Text
 from encoders.text import Vocabulary
 from fusion.needs import Needs
 from fusion.stage import Stage
@@ -18,6 +18,21 @@ from kg.model.graph import KnowledgeGraph
 from kg.options import Options
 
 Basis = Literal["trained", "zero_shot", "not_possible"]
+
+
+@dataclass(frozen=True)
+class ConceptTexts:
+    """Texts about the graph, for the run's text encoder; of a frozen one their mean tokens.
+
+    Args:
+        names: Preferred name of each concept, `N` texts in the graph's order.
+        definitions: Definition of each concept, its name where the graph has none, `N` texts.
+        relations: Each relation of `encoders.graph_arrays.CLINICAL` in words, `R` texts.
+    """
+
+    names: Text
+    definitions: Text
+    relations: Text
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,7 @@ class Setting:
         prevalence: Share of positives of each finding in the training studies, `[C]`.
         facts_width: Width of the encoded facts (probes only); 0 where none are given.
         vocabulary: Words of the text encoder by number, where the system requires them; or None.
+        texts: Names and definitions of the concepts, where the system requires them; or None.
     """
 
     graph: KnowledgeGraph
@@ -56,6 +72,7 @@ class Setting:
     prevalence: tuple[float, ...] = ()
     facts_width: int = 0
     vocabulary: Vocabulary | None = None
+    texts: ConceptTexts | None = None
 
 
 @dataclass(frozen=True)

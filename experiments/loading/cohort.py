@@ -59,6 +59,7 @@ class Cohort:
         concept_targets: Statements of full report and coding, `[n, N]`, NaN = not stated.
         paired_text: Report for contrastive losses, or None.
         statements: Statements of the paired reports with their words, or None.
+        triples: Edges of the graph that batches are drawn from, `[E, 3]`; see `StudyBatch.triples`.
         facts: Encoded metadata `[n, F]`, or None.
         augmentation: Augmentation of training pixels, or None.
         sentences: Whether a training batch holds one sentence of each paired report.
@@ -75,6 +76,7 @@ class Cohort:
     concept_targets: Tensor | None = None
     paired_text: Text | None = None
     statements: Statements | None = None
+    triples: Tensor | None = None
     facts: Tensor | None = None
     augmentation: Augmentation | None = None
     sentences: bool = False
@@ -96,8 +98,8 @@ class Cohort:
         Args:
             chosen: Places, length `B`.
             training: Add training-only targets and text.
-            generator: For augmentation and the choice of sentences; None = no augmentation, and
-                always the same sentences.
+            generator: For augmentation and the choice of sentences and edges; None = no
+                augmentation, and always the same of both.
         """
         at = torch.as_tensor(list(chosen), dtype=torch.long)
         batch = StudyBatch(
@@ -115,6 +117,7 @@ class Cohort:
             concept_targets=None if self.concept_targets is None else self.concept_targets[at],
             paired_text=self._paired(at, generator),
             statements=None if self.statements is None else self.statements.rows(at),
+            triples=self._triples(len(at), generator),
         )
 
     def report_text(self, study: str) -> str:
@@ -156,6 +159,13 @@ class Cohort:
         if not self.sentences:
             return text
         return one_sentence(text, generator or np.random.default_rng(0))
+
+    def _triples(self, size: int, generator: np.random.Generator | None) -> Tensor | None:
+        """As many edges of the graph, drawn at random; none where it has none."""
+        if self.triples is None or not len(self.triples):
+            return self.triples
+        drawn = (generator or np.random.default_rng(0)).integers(len(self.triples), size=size)
+        return self.triples[torch.from_numpy(drawn)]
 
     def _image_fields(self, at: Tensor, generator: np.random.Generator | None) -> dict[str, Any]:
         """Image fields of a batch."""

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from encoders.graph_arrays import CLINICAL
 from encoders.names import name_vectors
 from experiments.config.schema import GraphSection
 from experiments.records.atomic import atomic_path
@@ -27,7 +29,7 @@ from kg.controls.graph_controls import (
 from kg.files.store import load, load_shipped
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["Graphs", "choose_graph", "concept_vectors", "structure_of"]
+__all__ = ["Graphs", "choose_graph", "concept_vectors", "split_triples", "structure_of"]
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,36 @@ def concept_vectors(section: GraphSection, structure: KnowledgeGraph, cache: Pat
     if section.vectors == "complex":
         return _learned(structure, section.width, section.seed, cache / "links")
     return name_vectors(structure, section.encoder, section.width, folder=cache / "names")
+
+
+def split_triples(graph: KnowledgeGraph, seed: int) -> tuple[Tensor, Tensor]:
+    """Clinical edges that a system may learn, and one in ten that it never sees.
+
+    All edges between two concepts are on one side. Relations of other vocabularies are left out.
+
+    Args:
+        graph: The graph for the system.
+        seed: Seed of the draw.
+
+    Returns:
+        Subject, relation (of `encoders.graph_arrays.CLINICAL`) and object of each, `[E, 3]` both;
+        empty where the graph has no edges.
+    """
+    from experiments.link_prediction.triples import from_graph
+
+    if not any(edge.relation in CLINICAL for edge in graph.edges):
+        return torch.zeros(0, 3, dtype=torch.long), torch.zeros(0, 3, dtype=torch.long)
+    triples = from_graph(graph, seed=seed, share=0.05)
+    known = torch.tensor(
+        [CLINICAL.index(name) if name in CLINICAL else -1 for name in triples.relations]
+    )
+
+    def of(*splits: NDArray[np.int64]) -> Tensor:
+        rows = torch.from_numpy(np.concatenate(splits))
+        rows[:, 1] = known[rows[:, 1]]
+        return rows[rows[:, 1] >= 0]
+
+    return of(triples.train), of(triples.valid, triples.test)
 
 
 def _learned(graph: KnowledgeGraph, width: int, seed: int, folder: Path) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from encoders.contents import Contents
 from encoders.study import Modality, Study, View
 from experiments.config.schema import Experiment
 from experiments.loading.cohort import Cohort
-from experiments.loading.graphs import Graphs
+from experiments.loading.graphs import Graphs, split_triples
 from experiments.loading.holdout import NOTHING_HELD, Held
 from experiments.loading.images import ImageLoader
 from experiments.loading.metadata import MetadataEncoder
@@ -92,15 +93,25 @@ class StudyPreprocessor:
         return self.pairs or policies != {"none"}
 
     @property
+    def encodes_text(self) -> bool:
+        """Whether the system has the text encoder, for texts of studies or of the graph."""
+        return self.reads_text or self.needs.definitions
+
+    @property
     def learns_words(self) -> bool:
         """Whether the text encoder has a vocabulary of its own, learnt from the studies."""
-        return self.reads_text and self.text.trainable_encoder is not None
+        return self.encodes_text and self.text.trainable_encoder is not None
+
+    @cached_property
+    def triples(self) -> tuple[Tensor, Tensor]:
+        """Edges of the graph that a system may learn, and those that it never sees."""
+        return split_triples(self.structure, self.experiment.seed)
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
         """Fit reduction, vocabulary, metadata, prevalence and supervised concepts."""
         if self.images is not None and "image" not in self._taken_over:
             self.images.fit(studies, root)
-        if self.reads_text and "text" not in self._taken_over:
+        if self.encodes_text and "text" not in self._taken_over:
             self.text.fit(studies, paired=self.pairs)
         self.metadata.fit(studies)
         self.usual = usual_views(studies)
@@ -160,13 +171,14 @@ class StudyPreprocessor:
             supervised=self.supervised,
             image_width=width,
             image_tokens=tokens,
-            text_width=self.text.encoder.width if self.reads_text else 0,
+            text_width=self.text.encoder.width if self.encodes_text else 0,
             image_encoder=self.images.trainable_encoder if self.images else None,
             image_maps=self.images.maps if self.images else {},
-            text_encoder=self.text.trainable_encoder if self.reads_text else None,
+            text_encoder=self.text.trainable_encoder if self.encodes_text else None,
             prevalence=self.prevalence,
             facts_width=self.metadata.width,
             vocabulary=self.text.encoder.vocabulary() if self.needs.vocabulary else None,
+            texts=self.text.concept_texts() if self.needs.definitions else None,
         )
 
     def take_over(
@@ -184,7 +196,7 @@ class StudyPreprocessor:
         """
         if kind == "image" and self.images is not None:
             self.images.restore(tensors)
-        if kind == "text" and self.reads_text:
+        if kind == "text" and self.encodes_text:
             self.text.restore(plain["words"])
         self._taken_over.add(kind)
 
@@ -192,7 +204,7 @@ class StudyPreprocessor:
         """Fitted state: tensors, and plain values ready for JSON."""
         tensors = self.images.state() if self.images else {}
         plain = {
-            "words": self.text.state() if self.reads_text else {},
+            "words": self.text.state() if self.encodes_text else {},
             "facts": self.metadata.state(),
             "supervised": list(self.supervised),
             "prevalence": list(self.prevalence),
@@ -206,7 +218,7 @@ class StudyPreprocessor:
         """Restore the fitted state."""
         if self.images is not None:
             self.images.restore(tensors)
-        if self.reads_text:
+        if self.encodes_text:
             self.text.restore(plain["words"])
         self.metadata.restore(plain["facts"])
         self.supervised = tuple(plain["supervised"])
@@ -221,6 +233,7 @@ class StudyPreprocessor:
             "paired_text": self.text.text(studies, policy, training=True) if self.pairs else None,
             "sentences": self.needs.sentences,
             "statements": self.text.statements(studies) if self.needs.statements else None,
+            "triples": self.triples[0] if self.needs.triples else None,
         }
 
     def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:

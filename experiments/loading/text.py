@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Statements, Text
 from encoders.cache import FeatureCache
+from encoders.graph_arrays import CLINICAL
 from encoders.study import DESCRIBING, Passage, Stated, Study
 from encoders.text import TEXT_ENCODERS, Vocabulary
 from encoders.text._tokens import Tokenized
@@ -21,6 +22,7 @@ from experiments.config.schema import TextPolicy, TextSection
 from experiments.loading.targets import passages_for
 from experiments.privacy.rare_words import without_rare_words
 from fusion.needs import NO_NEEDS, Needs
+from fusion.system import ConceptTexts
 from kg.controls.graph_controls import labels_only
 from kg.mentions.evidence import study_evidence
 from kg.mentions.linker import MentionLinker
@@ -34,6 +36,8 @@ __all__ = ["TextLoader"]
 
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
+TOGETHER = 64
+"""Texts of the graph that a frozen encoder reads at once."""
 TOLD_KINDS = frozenset({"symptom", "comorbidity", "exposure", "risk_factor", "lab_sign"})
 """Kinds of concepts no picture shows, which the indication of a report tells as well."""
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
@@ -107,7 +111,10 @@ class TextLoader:
             for study in studies
         ]
         patients = [study.patient for study in studies] * len(policies)
-        self.encoder.fit(without_rare_words(texts, patients))
+        texts = list(without_rare_words(texts, patients))
+        if self.needs.definitions:
+            texts += [_plain(text) for about in texts_of(self.graph) for text in about]
+        self.encoder.fit(texts)
 
     def passages(self, study: Study, policy: TextPolicy, *, training: bool = False) -> Passages:
         """Passages of a study that a policy allows; training loses clauses on held-out concepts."""
@@ -154,6 +161,10 @@ class TextLoader:
             if self.needs.text_statements
             else None,
         )
+
+    def concept_texts(self) -> ConceptTexts:
+        """Names, definitions and relations of the graph, for the encoder or read by it."""
+        return ConceptTexts(*(self._described(texts) for texts in texts_of(self.graph)))
 
     def report(self, study: Study, *, training: bool = False) -> str:
         """Findings and impression as one text; training loses clauses on held-out concepts."""
@@ -272,6 +283,21 @@ class TextLoader:
         stated = self._stated(passages)
         return {c: one for c, one in stated.items() if self.graph.concept(c).kind in TOLD_KINDS}
 
+    @torch.no_grad()
+    def _described(self, texts: Sequence[str]) -> Text:
+        """Words of plain texts, or of a frozen encoder one token each: the mean of its tokens."""
+        words, mask, section = self.encoder.tokenize([_plain(text) for text in texts])
+        if not self.encoder.frozen:
+            return Text(words, None, mask, section)
+        pooled = torch.cat(
+            [
+                self.encoder(words[at], mask[at], section[at]).sum(1)
+                / mask[at].sum(1, keepdim=True).clamp_min(1)
+                for at in torch.arange(len(texts)).split(TOGETHER)
+            ]
+        )
+        return Text(None, pooled[:, None], mask[:, :1], section[:, :1])
+
     @torch.inference_mode()
     def _frozen(self, tokenized: Tokenized) -> Tensor:
         """Tokens of a frozen encoder, `[n, T, D]`."""
@@ -308,6 +334,18 @@ def _words(stated: Statement, tokenized: Tokenized, row: int) -> tuple[int, int,
     if not len(words):
         return -1, -1, -1
     return int(tokenized.sentence[row][here][0]), int(words[0]), int(words[-1])
+
+
+def texts_of(graph: KnowledgeGraph) -> tuple[list[str], list[str], list[str]]:
+    """Names and definitions of the concepts, and relations in words; see `ConceptTexts`."""
+    names = [concept.label for concept in graph.concepts]
+    definitions = [concept.definition or concept.label for concept in graph.concepts]
+    return names, definitions, [name.replace("_", " ") for name in CLINICAL]
+
+
+def _plain(text: str) -> Passages:
+    """A text without sections of its own, read like findings."""
+    return (Passage("findings", text),)
 
 
 def _digest(passages: Passages) -> str:
