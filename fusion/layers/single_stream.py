@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from encoders.batch import Features
+from encoders.batch import Features, Text
+from encoders.text import TEXT_SECTIONS
 from fusion.layers.pools import masked_mean
 from fusion.system import Setting
 from kg.bounds import Few, ShareBelow1, Width
@@ -66,6 +67,8 @@ class Joint(NamedTuple):
 class SingleStream(nn.Module):
     """A transformer in which image tokens and words attend to each other.
 
+    Its width is `width`, that of the options or of the BERT that it is.
+
     Args:
         options: Sizes.
         setting: Studies and graph; requires a vocabulary.
@@ -92,6 +95,15 @@ class SingleStream(nn.Module):
         else:
             self.bert = _small_bert(options, self.vocabulary.size, self.vocabulary.padding)
         self.width = int(self.bert.config.hidden_size)
+
+    def words(self, text: Text) -> tuple[Tensor, Tensor]:
+        """Words of texts with the mark of their end, and where there are any, `[B, T + 1]` each.
+
+        A text without a word has no mark.
+        """
+        words = self.vocabulary.framed(text, TEXT_SECTIONS[1:])[:, 1:]
+        ended = (words == self.vocabulary.end).cumsum(1) - (words == self.vocabulary.end).long()
+        return words, (ended == 0) & (words[:, :1] != self.vocabulary.end)
 
     def embed(self, words: Tensor, mask: Tensor) -> Features:
         """Vectors of words, as input to the stream.

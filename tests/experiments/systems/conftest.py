@@ -59,6 +59,7 @@ SMALL_HEAD = {"width": 16, "space": 16, "head": 32, "head_dropout": 0.1}
 SMALL_CRITIC = {"width": 16, "critic": [16, 8]}
 AS_A_WHOLE = Stage(objectives={"global_information": 1.0}, monitor="loss")
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
+SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 
 CASES: Mapping[str, Case] = {
     **{name: Case(name) for name in SYSTEMS.names()},
@@ -95,6 +96,7 @@ CASES: Mapping[str, Case] = {
         "lara",
         {"codebook": 64, "terms": 64, "cases": 8, "latent": 16, "rarest": 0.0, "commonest": 1.0},
     ),
+    "jacenkow": Case("jacenkow", SMALL_STREAM),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),

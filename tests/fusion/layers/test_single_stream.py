@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel, VisualBertConfig, VisualBertModel
 
-from encoders.batch import Features
+from encoders.batch import Features, Text
 from encoders.text import Vocabulary
 from fusion.layers.single_stream import SingleStream, StreamOptions, attention_mask
 from fusion.system import Setting
@@ -190,3 +190,14 @@ def test_a_text_beyond_the_positions_is_refused() -> None:
     made = stream(positions=4)
     with pytest.raises(InputError, match="4 words.*places for 3"):
         made(image(), made.embed(words(), TEXT_MASK))
+
+
+def test_words_end_with_their_mark_and_a_text_of_none_has_no_mark() -> None:
+    """The encoder's own marks (word -1) are left out, and whatever section a word is of counts."""
+    ids = torch.tensor([[3, 5, 6, 4], [3, 7, 4, 0], [0, 0, 0, 0]])
+    number = torch.tensor([[-1, 0, 1, -1], [-1, 0, -1, -1], [-1, -1, -1, -1]])
+    mask = ids > 0
+    text = Text(ids, None, mask, mask.long() * 2, number, number)
+    made, there = stream().words(text)
+    rows = [row[real].tolist() for row, real in zip(made, there, strict=True)]
+    assert rows == [[5, 6, 4], [7, 4], []]
