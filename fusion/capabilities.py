@@ -20,6 +20,7 @@ __all__ = [
     "Explains",
     "Generates",
     "Localises",
+    "Matches",
     "Perturbs",
     "able",
 ]
@@ -69,6 +70,14 @@ class Localises(Protocol):
 
     def localise(self, batch: StudyBatch, findings: tuple[str, ...]) -> Tensor:
         """Share of each cell of each image, `[B, C, V, h, w]`; NaN where there is no image."""
+
+
+@runtime_checkable
+class Matches(Protocol):
+    """Says how well a text fits an image, by reading both together."""
+
+    def match(self, batch: StudyBatch, text: Text) -> Tensor:
+        """Logits of every image with every text, `[B, A]`; NaN where one is not there."""
 
 
 @runtime_checkable
@@ -146,6 +155,7 @@ CAPABILITIES: dict[str, type] = {
     "explain": Explains,
     "generate": Generates,
     "localise": Localises,
+    "match images and texts": Matches,
     "be perturbed": Perturbs,
 }
 """Capabilities by a verb for messages."""

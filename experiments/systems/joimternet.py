@@ -35,12 +35,11 @@ from torch.nn import functional as F
 from encoders.batch import Features, StudyBatch, Text
 from fusion.devices import gathered, gathered_tokens
 from fusion.layers.dual import DualEncoder, Pairs
-from fusion.layers.hidden_words import hide_words
+from fusion.layers.hidden_words import WordHead, hide_words
 from fusion.layers.pools import masked_mean
 from fusion.layers.word_region import word_region_scores
 from fusion.losses.pair_cross_entropy import pair_cross_entropy
 from fusion.losses.pair_ranking import pair_ranking
-from fusion.losses.sequence_cross_entropy import sequence_cross_entropy
 from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
@@ -112,12 +111,7 @@ class JoImTeRNet(DualEncoder):
         if "hidden_words" in weighed:
             if setting.vocabulary is None or setting.text_encoder is None:
                 raise InputError("joimternet tells hidden words", "name a text.encoder that trains")
-            self.tell = nn.Sequential(
-                nn.Linear(width, width),
-                nn.GELU(),
-                nn.LayerNorm(width),
-                nn.Linear(width, setting.vocabulary.size),
-            )
+            self.tell = WordHead(width, setting.vocabulary.size)
         if self.head is not None:
             self.head = Head(options, len(setting.findings))
             if options.reads == "image_and_text":
@@ -163,11 +157,7 @@ class JoImTeRNet(DualEncoder):
         assert tower is not None
         real = text.mask & (text.word >= 0)
         shown, hidden = hide_words(text.words, real, book, rate=self.options.hidden_words)
-        tokens = tower(replace(text, words=shown)).tokens[hidden]
-        words = text.words[hidden]
-        return sequence_cross_entropy(
-            self.tell(tokens)[None], words[None], torch.ones_like(words, dtype=torch.bool)[None]
-        )
+        return self.tell.loss(tower(replace(text, words=shown)).tokens, text.words, hidden)
 
     def findings(self, image: Features, batch: StudyBatch) -> Tensor:
         """Logits of the findings trained on, `[B, C]`, by the pictures, and by the text if read."""

@@ -27,6 +27,9 @@ __all__ = ["Retrieval"]
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 
+Ranked = tuple[list[int], dict[str, StudySums]]
+"""Places of the ranked studies, and their rank sums in both directions."""
+
 
 def _metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
     """Metrics of one direction; they are the same whatever the numbers."""
@@ -52,7 +55,7 @@ class Retrieval:
             InputError: If no test study has both.
         """
         cohort = context.with_training_text("test")
-        result = retrieved(context, cohort)
+        result = self.ranked(context, cohort)
         if result is None:
             raise InputError(
                 "no test study has image and report", "retrieval needs both: see `data check`"
@@ -61,24 +64,41 @@ class Retrieval:
         patients = tuple(cohort.studies[at].patient for at in places)
         studies = tuple(cohort.studies[at].study for at in places)
         rows = [
-            ScoredStudies(TEST, f"retrieval_{way}", studies, patients, numbers)
-            for way, numbers in sums.items()
+            ScoredStudies(TEST, task, studies, patients, numbers)
+            for task, numbers in zip(self.sums, sums.values(), strict=True)
         ]
         measured = save_and_measure(folder, rows, self.sums, context.experiment.seed)
         return TaskResult(metrics={TEST: measured})
 
+    def ranked(self, context: RunContext, cohort: Cohort) -> Ranked | None:
+        """Ranks of the studies; see `retrieved`."""
+        return retrieved(context, cohort)
 
-def retrieved(context: RunContext, cohort: Cohort) -> tuple[list[int], dict[str, StudySums]] | None:
-    """Places of the studies with image and report, and their rank sums in both directions; or None.
 
-    Identical reports count as matches of the same images. Whole reports are ranked, also where
-    training draws single sentences.
+def retrieved(context: RunContext, cohort: Cohort) -> Ranked | None:
+    """Ranks of the studies with image and report by the cosine of the two; None = there is none.
+
+    Whole reports are ranked, also where training draws single sentences.
     """
     image, report = _embedded(context, replace(cohort, sentences=False))
     there = (~image.isnan().any(1) & ~report.isnan().any(1)).nonzero().squeeze(1).tolist()
+    return ranks(context, cohort, there, image[there] @ report[there].T)
+
+
+def ranks(
+    context: RunContext, cohort: Cohort, there: list[int], similarity: Tensor
+) -> Ranked | None:
+    """Rank sums of both directions; identical reports count as matches of the same images.
+
+    Args:
+        context: The run.
+        cohort: Its studies.
+        there: Places of the studies with image and report.
+        similarity: Of their images to their reports, `[n, n]`; -inf = not ranked together.
+    """
     if not there:
         return None
-    near = (image[there] @ report[there].T).double().numpy()
+    near = similarity.double().numpy()
     text, policy = context.preprocessor.text, context.preprocessor.needs.paired_policy
     words = [text.passages(cohort.studies[at], policy) for at in there]
     reports: Any = np.asarray([hash(tuple(passage.text for passage in each)) for each in words])

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from encoders.text import Vocabulary
+from fusion.losses.sequence_cross_entropy import sequence_cross_entropy
 
-__all__ = ["hide_words"]
+__all__ = ["WordHead", "hide_words"]
+
+
+class WordHead(nn.Sequential):
+    """Head that tells words from states, as in BERT.
+
+    Args:
+        width: Width of a state, `D`.
+        words: Number of words, `W`.
+    """
+
+    def __init__(self, width: int, words: int) -> None:
+        super().__init__(
+            nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)
+        )
+
+    def loss(self, states: Tensor, words: Tensor, hidden: Tensor) -> Tensor:
+        """Mean cross-entropy of the hidden words; zero where none is hidden.
+
+        Args:
+            states: `[B, T, D]`.
+            words: Word ids before any was hidden, `[B, T]`.
+            hidden: True where one was, `[B, T]`.
+        """
+        told, truth = self(states[hidden]), words[hidden]
+        return sequence_cross_entropy(told[None], truth[None], hidden[hidden][None])
 
 
 def hide_words(

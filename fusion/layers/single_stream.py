@@ -7,6 +7,7 @@ their kind, words by one of their position; the position of an image token is pa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -28,6 +29,9 @@ Attention = Literal["full", "seq2seq", "bi_autoregressive", "non_cross"]
 
 WORD, IMAGE = 0, 1
 """Kinds of token, as VisualBERT numbers them."""
+
+TOGETHER = 16
+"""Number of studies of similar length that are read at once."""
 
 
 class StreamOptions(Options):
@@ -135,21 +139,46 @@ class SingleStream(nn.Module):
         self._check_length(words)
         mark = torch.full_like(given.mask[:, :1], self.vocabulary.start, dtype=torch.long)
         first = self.bert.embeddings.word_embeddings(mark)
-        place = torch.arange(1 + images + words, device=mark.device)
-        kind = torch.where((place > 0) & (place <= images), IMAGE, WORD)
-        states = self.bert(
-            inputs_embeds=torch.cat([first, image.tokens, text.tokens], 1),
-            token_type_ids=kind.expand(len(mark), -1),
-            position_ids=(place - images).clamp_min(0)[None],
-            attention_mask=attention_mask(image.mask, text.mask, attention)[:, None],
-        ).last_hidden_state
+        states = self._states(
+            torch.cat([first, image.tokens, text.tokens], 1),
+            torch.cat([torch.ones_like(mark, dtype=torch.bool), image.mask, text.mask], 1),
+            attention_mask(image.mask, text.mask, attention),
+            images,
+        )
         head, *sides = states.split([1, images, words], 1)
-        masks = (image.mask, text.mask)
         read = [
             Features(side, mask, masked_mean(side, mask))
-            for side, mask in zip(sides, masks, strict=True)
+            for side, mask in zip(sides, (image.mask, text.mask), strict=True)
         ]
         return Joint(head[:, 0], *read)
+
+    def _states(self, tokens: Tensor, real: Tensor, allowed: Tensor, images: int) -> Tensor:
+        """States `[B, L, D]` of tokens; zeros, or without meaning, where they are not real.
+
+        Studies differ in images and words, and padding costs as much as they do: studies of
+        similar length are read together, without the columns that none of them has.
+
+        Args:
+            tokens: The first mark, image tokens and words, `[B, L, D]`.
+            real: True where there is one, `[B, L]`.
+            allowed: Which may attend to which, `[B, L, L]`.
+            images: Number of image tokens.
+        """
+        place = torch.arange(real.shape[1], device=real.device)
+        kind = torch.where((place > 0) & (place <= images), IMAGE, WORD)
+        position = (place - images).clamp_min(0)
+        states = torch.zeros_like(tokens)
+        for rows, columns in _alike(real):
+            at = rows[:, None]
+            read = self.bert(
+                inputs_embeds=tokens[at, columns],
+                token_type_ids=kind[columns].expand(len(rows), -1),
+                position_ids=position[columns][None],
+                attention_mask=allowed[rows][:, None, columns][..., columns],
+            ).last_hidden_state
+            # in mixed precision the stream gives what it computes in
+            states = states.index_put((at, columns), read.to(states.dtype))
+        return states
 
     def _check_length(self, words: int) -> None:
         """Refuse texts that are longer than the positions there are."""
@@ -189,6 +218,19 @@ def attention_mask(image: Tensor, text: Tensor, attention: Attention = "full") -
         "non_cross": row == column,
     }[attention]
     return (allowed & real[:, None]) | torch.eye(len(place), dtype=torch.bool, device=real.device)
+
+
+def _alike(real: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows of similar length in a mask `[B, L]`, with the columns that any of them has.
+
+    Compiled, all are one group, as shapes must not depend on the values of a tensor.
+    """
+    if torch.compiler.is_compiling():
+        rows, columns = (torch.arange(size, device=real.device) for size in real.shape)
+        yield rows, columns
+        return
+    for rows in torch.split(real.sum(1).argsort(stable=True), TOGETHER):
+        yield rows, real[rows].any(0).nonzero().flatten()
 
 
 def _small_bert(options: StreamOptions, words: int, padding: int) -> BertModel:

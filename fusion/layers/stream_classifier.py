@@ -14,7 +14,7 @@ from fusion.layers.single_stream import SingleStream, StreamOptions
 from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
-from fusion.system import Module, Setting
+from fusion.system import Basis, Module, Setting
 from kg.bounds import ShareBelow1
 
 __all__ = ["StreamClassifier"]
@@ -64,6 +64,7 @@ class StreamClassifier(ClassifiesTrained):
             setting, width, dropout=drop, token_dropout=options.token_dropout
         )
         self.image_tower.pool.requires_grad_(False)  # the stream pools instead
+        self.head: nn.Module | None = None
         if any("classification" in stage.objectives for stage in self.stages):
             self.head = nn.Sequential(
                 nn.Dropout(drop),
@@ -87,11 +88,20 @@ class StreamClassifier(ClassifiesTrained):
         return self.objective.of(logits, targets)
 
     def logits(self, batch: StudyBatch) -> Tensor:
-        """Logits of the findings trained on, `[B, C]`, by images and the text allowed."""
-        logits: Tensor = self.head(
-            self.stream(self.image_tower(batch), self.embed(batch.text)).first
-        )
+        """Logits of the findings trained on, `[B, C]`, by images and the text allowed.
+
+        NaN where no stage trains them.
+        """
+        if self.head is None:
+            shape = (len(batch.ids), len(self.setting.findings))
+            return batch.targets.new_full(shape, float("nan"))
+        joint = self.stream(self.image_tower(batch), self.embed(batch.text))
+        logits: Tensor = self.head(joint.first)
         return logits
+
+    def basis(self, finding: str) -> Basis:
+        """Trained for the findings that a stage trains; not possible for others."""
+        return "not_possible" if self.head is None else super().basis(finding)
 
     def embed(self, text: Text | None) -> Features | None:
         """Vectors of the words of a text, or None."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from encoders.text import Vocabulary
-from fusion.layers.hidden_words import hide_words
+from fusion.layers.hidden_words import WordHead, hide_words
 
 WORDS = Vocabulary(1000, 0, 1, 2, 3, 4, lambda ids: "")
 ROWS, LENGTH = 200, 100
@@ -64,3 +65,13 @@ def test_a_generator_decides(texts: tuple[Tensor, Tensor]) -> None:
     one, other = (hide_words(*texts, WORDS, generator=seeded())[0] for _ in range(2))
     assert torch.equal(one, other)
     assert not torch.equal(one, hide_words(*texts, WORDS)[0])
+
+
+def test_only_hidden_words_are_told() -> None:
+    torch.manual_seed(0)
+    head, states = WordHead(6, 9), torch.randn(2, 3, 6)
+    words = torch.tensor([[5, 6, 7], [8, 4, 0]])
+    hidden = torch.tensor([[True, False, True], [False, True, False]])
+    expected = F.cross_entropy(head(states[hidden]), torch.tensor([5, 7, 4]))
+    torch.testing.assert_close(head.loss(states, words, hidden), expected)
+    assert float(head.loss(states, words, hidden & False)) == 0.0

@@ -12,6 +12,7 @@ from transformers import BertConfig, BertModel, VisualBertConfig, VisualBertMode
 
 from encoders.batch import Features, Text
 from encoders.text import Vocabulary
+from fusion.layers import single_stream
 from fusion.layers.single_stream import SingleStream, StreamOptions, attention_mask
 from fusion.system import Setting
 from kg.errors import InputError
@@ -201,3 +202,19 @@ def test_words_end_with_their_mark_and_a_text_of_none_has_no_mark() -> None:
     made, there = stream().words(text)
     rows = [row[real].tolist() for row, real in zip(made, there, strict=True)]
     assert rows == [[5, 6, 4], [7, 4], []]
+
+
+@pytest.mark.parametrize("together", [1, 2])
+@torch.no_grad()
+def test_studies_read_together_are_read_as_alone(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    made = stream()
+    given, text = image(), made.embed(words(), TEXT_MASK)
+    monkeypatch.setattr(single_stream, "TOGETHER", 64)
+    whole = made(given, text)
+    monkeypatch.setattr(single_stream, "TOGETHER", together)
+    again = made(given, text)
+    torch.testing.assert_close(again.first, whole.first)
+    for one, other in zip(again[1:], whole[1:], strict=True):
+        torch.testing.assert_close(one.pooled, other.pooled)

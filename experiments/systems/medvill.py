@@ -1,0 +1,159 @@
+"""MedViLL: hidden words and matching over pictures and reports in one transformer (Moon 2022).
+
+Reference: Moon, Lee, Shin, Kim, Choi: Multi-Modal Understanding and Generation for Medical Images
+and Text via Vision-Language Pre-Training, IEEE JBHI 2022, arXiv 2105.11333. Fidelity: paper, with
+masks, weights and negatives as in the authors' code (SuperSupermoon/MedViLL).
+
+In pretraining half of the pictures are shown with the report of a study that has other labels;
+from picture and words, some of them hidden, the stream tells the hidden words, and by its first
+mark whether the two belong together. Who attends to whom is an option: `bi_autoregressive`, the
+paper's, `seq2seq` to write reports later, `full` or `non_cross`. Then findings are read from
+picture and report, with full attention, and pictures and reports are matched pair by pair.
+
+What differs, and why:
+- Three tenths of the image tokens are hidden in training, as of the paper's 256 tokens 76 are; at
+  test, where the authors draw too, all are read, so that an answer is the same each time.
+- A wrong report is one of the batch; of labels not stated, that is a label of its own. Pretraining
+  thus reads labels, and what follows is not free of them.
+- The stream begins as a BERT where the text encoder is one; else it is small, and random. The head
+  that tells words is not tied to their vectors.
+- There is no mark between image and words, which embeddings of their kind tell apart.
+- Pairs are matched by the pretrained head; the authors train it once more for retrieval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from encoders.batch import Features, StudyBatch, Text
+from fusion.devices import mean_of
+from fusion.layers.hidden_words import WordHead, hide_words
+from fusion.layers.mismatched import mismatch
+from fusion.layers.single_stream import Attention
+from fusion.layers.stream_classifier import StreamClassifier
+from fusion.needs import Needs
+from fusion.stage import Stage
+from fusion.system import Setting
+from kg.bounds import Share, ShareBelow1
+from kg.errors import InputError
+
+__all__ = ["MedViLL"]
+
+PRETRAINING = {"hidden_words": 1.0, "matching": 1.0}
+"""Losses of pretraining, with their weights."""
+
+
+class Shown(NamedTuple):
+    """What came of showing pictures with reports.
+
+    Args:
+        words: Loss of the hidden words.
+        matching: Loss of telling whether picture and report are of one study.
+    """
+
+    words: Tensor
+    matching: Tensor
+
+
+class MedViLL(StreamClassifier):
+    """A single stream, pretrained on pairs that are or are not.
+
+    Args:
+        options: Sizes and attention.
+        setting: What the run is about.
+        stages: Stages of training.
+    """
+
+    class Options(StreamClassifier.Options):
+        """Options of the system.
+
+        Args:
+            attention: Which tokens attend to which in pretraining.
+            hidden_words: Share of the words that are hidden.
+            wrong: Share of the pictures shown with a wrong report.
+        """
+
+        token_dropout: ShareBelow1 = 0.3
+        attention: Attention = "bi_autoregressive"
+        hidden_words: Share = 0.15
+        wrong: Share = 0.5
+
+    options: Options
+
+    @classmethod
+    def default_stages(cls, options: Any) -> tuple[Stage, ...]:
+        """Pretraining alone."""
+        return (Stage(name="pretraining", objectives=PRETRAINING, monitor="loss"),)
+
+    @classmethod
+    def loss_names(cls, options: Any) -> tuple[str, ...]:
+        """Those of pretraining and that of the findings."""
+        return (*PRETRAINING, "classification")
+
+    @classmethod
+    def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
+        """Words by number, and the report beside the pictures where they are paired."""
+        return Needs(paired_report=_pretrains(stages), vocabulary=True)
+
+    def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
+        super().__init__(options, setting, stages)
+        self.pretrains = _pretrains(self.stages)
+        if self.pretrains:
+            if not setting.text_width:
+                raise InputError("medvill learns from reports", "give it data with reports")
+            width = self.stream.width
+            self.tell = WordHead(width, self.stream.vocabulary.size)
+            self.fits = nn.Linear(width, 1)
+
+    def made(self, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:
+        """Findings by both; hidden words and matching, of one reading."""
+        shown = cache(lambda: self.shown(batch))
+        return {
+            **super().made(batch),
+            "hidden_words": lambda: shown().words,
+            "matching": lambda: shown().matching,
+        }
+
+    def shown(self, batch: StudyBatch) -> Shown:
+        """Show pictures with their own or a wrong report, some words of it hidden."""
+        if batch.paired_text is None:
+            raise ValueError("the batch has no reports beside its images")
+        options, book = self.options, self.stream.vocabulary
+        image = self.image_tower(batch)
+        words, mask = self.stream.words(batch.paired_text)
+        pairs = batch.image_mask.any(1) & mask.any(1)
+        at, own = mismatch(batch.targets, pairs, share=options.wrong)
+        words, mask = words[at], mask[at]
+        shown, hidden = hide_words(
+            words, mask & (words != book.end), book, rate=options.hidden_words
+        )
+        joint = self.stream(image, self.stream.embed(shown, mask), options.attention)
+        fits = self.fits(joint.first)[:, 0]
+        each = F.binary_cross_entropy_with_logits(fits, own.to(fits.dtype), reduction="none")
+        return Shown(self.tell.loss(joint.text.tokens, words, hidden), mean_of(each, pairs))
+
+    @torch.no_grad()
+    def match(self, batch: StudyBatch, text: Text) -> Tensor:
+        """Logits of every image with every text, `[B, A]`; NaN where one is not there."""
+        image = self.image_tower(batch)
+        words, mask = self.stream.words(text)
+        read = self.stream.embed(words, mask)
+        scores = image.tokens.new_full((len(image.mask), len(mask)), float("nan"))
+        for row, there in enumerate(image.mask):
+            if there.any():
+                tokens = image.tokens[row, there].expand(len(mask), -1, -1)
+                alone = Features(tokens, there[there].expand(len(mask), -1), tokens[:, 0])
+                joint = self.stream(alone, read, self.options.attention)
+                scores[row] = self.fits(joint.first)[:, 0]
+        return scores.masked_fill(~mask.any(1), float("nan"))
+
+
+def _pretrains(stages: tuple[Stage, ...]) -> bool:
+    """Whether a stage pretrains."""
+    return any(set(stage.objectives) & set(PRETRAINING) for stage in stages)
