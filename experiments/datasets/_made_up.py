@@ -1,4 +1,4 @@
-"""Writing made-up copies of published layouts: tables, and DICOM files of noise."""
+"""Writing made-up copies of published layouts: tables, DICOM files and clips of noise."""
 
 from __future__ import annotations
 
@@ -47,3 +47,19 @@ def draw_dicom(path: Path, rng: np.random.Generator, *, bright: bool = False) ->
     made.PixelData = pixels.tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
     made.save_as(path, enforce_file_format=True)
+
+
+def draw_clip(path: Path, rng: np.random.Generator, *, bright: bool = False) -> None:
+    """Write a made-up clip of six frames of 64 x 48 pixels, with a bright patch if `bright`."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w", format="mp4") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 64, 48
+        for _ in range(6):
+            pixels = rng.integers(40, 120, (48, 64), dtype=np.uint8)
+            if bright:
+                pixels[16:32, 20:44] = 220
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="gray")))
+        output.mux(stream.encode())

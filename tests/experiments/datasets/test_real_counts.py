@@ -37,6 +37,7 @@ COUNTS = {
     "covid_chestxray": (488, 558, 279, 0),
     "cov_ctr": (636, 636, 333, 24),
     "pocus": (141, 711, 92, 0),
+    "covid_blues": (44, 251, 44, 0),
     "figure1": (55, 55, 54, 15),
     "covid_multi_imaging": (1265, 1905, 704, 24),
 }
@@ -51,6 +52,7 @@ LEFT_OUT = {
         "its picture is already in an earlier row": 5,
     },
     "cov_ctr": {},
+    "covid_blues": {},
     "pocus": {},
     "figure1": {},
 }
@@ -113,6 +115,20 @@ def test_what_the_covid_sets_state() -> None:
     assert stated("cov_ctr", "covid") == {"present": 261, "absent": 351, "": 24}
     assert stated("pocus", "covid") == {"present": 26, "absent": 114, "uncertain": 1}
     assert stated("covid_multi_imaging", "pocus4") == {"present": 26, "absent": 114, "": 1125}
+
+
+def test_readings_of_the_ultrasound_clips_of_one_study() -> None:
+    def present(labels: str) -> Counter[str]:
+        studies = real("covid_blues", labels)[1].studies
+        assert len(studies) == (44 if labels == "covid" else 251)
+        assert len({study.patient for study in studies}) == 44
+        stated = (item for study in studies for item in study.stated.items())
+        return Counter(concept for concept, value in stated if value == "present")
+
+    assert present("covid") == {"ckg:covid_19": 22}
+    assert present("lines") == {"ckg:a_lines": 175, "ckg:b_lines": 155}
+    grades = present("severity")
+    assert [grades[f"ckg:lus_score_{grade}"] for grade in range(4)] == [95, 66, 59, 31]
 
 
 def test_dialogues_of_both_languages() -> None:
