@@ -1,8 +1,9 @@
 """Measure exported runs: difference of their ONNX to torch on 100 studies, and speed on a CPU.
 
-python tests/benchmarks/onnx_export.py --runs RUNS --root DIR RUN...
+python tests/benchmarks/onnx_export.py --runs RUNS --root DIR --files FOLDER RUN...
 
-Studies are read from their pictures and answered one by one, by one thread. Seconds are of the
+Files are written into a folder of FOLDER for each run, where they are not there yet. Rows of runs
+that are not named stay in the table. Studies are read from their pictures and answered one by one, by one thread. Seconds are of the
 processor, so that a busy machine does not count. Needs pip install 'kgdx[onnx]'.
 """
 
@@ -38,10 +39,13 @@ def main() -> None:
     parser.add_argument("names", nargs="+", metavar="RUN")
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--files", type=Path, required=True)
     parser.add_argument("--studies", type=int, default=100)
     given = parser.parse_args()
     torch.set_num_threads(1)
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    known = RESULT.read_text().splitlines()[2:] if RESULT.is_file() else []
+    lines += [line for line in known if line.split(" | ")[0].strip("| ") not in given.names]
     for name in given.names:
         row = measured(name, given)
         lines.append(f"| {' | '.join(map(str, row))} |")
@@ -52,10 +56,11 @@ def main() -> None:
 def measured(name: str, given: argparse.Namespace) -> list[object]:
     """Row of a run."""
     folder = find_run(name, given.runs)
+    out = given.files / name
+    if not out.is_dir():
+        export_run(folder, out)
+    size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     with tempfile.TemporaryDirectory() as made:
-        out = Path(made) / "onnx"
-        files = export_run(folder, out).files
-        size = sum(path.stat().st_size for path in files) / 1e6
         restored = restore(folder, cache=Path(made) / "cache")
         studies = opened(restored, given)
         by_torch, by_onnx = torch_answer(restored, studies[0][1]), onnx_answer(out)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from encoders.batch import StudyBatch
 from encoders.study import Passage
@@ -18,6 +21,7 @@ from experiments.explanation.deletion import (
     cut,
     places_of,
     shares,
+    with_tokens,
     word_spans,
 )
 from fusion.system import Output, System
@@ -110,3 +114,85 @@ def test_a_long_text_is_cut_by_sentences() -> None:
     spans = word_spans(long)
     assert len(spans) == MOST_WORDS
     assert spans[0] == Span(0, 0, 19)
+
+
+class Blocks(nn.Module):
+    """An image encoder: the mean of each quarter of a picture, in two numbers; counts pictures."""
+
+    Options: Any = None
+    preprocessing: Any = None
+    width = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded = 0
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        self.encoded += len(pixels)
+        means = adaptive_avg_pool2d(pixels, 2).flatten(2).transpose(1, 2)
+        return torch.cat([means, means**2], 2)
+
+    def weights_hash(self) -> str:
+        return ""
+
+    def trainable(self, last: int) -> tuple[str, ...]:
+        return ()
+
+
+class Encoded(Sum):
+    """`Sum` of the tokens of one or more image encoders."""
+
+    def __init__(self, encoders: int = 1, maps: Any = ()) -> None:
+        super().__init__(torch.linspace(0.5, 2.0, 8).reshape(4, 2))
+        self.encoders = nn.ModuleList(Blocks() for _ in range(encoders))
+        self.setting: Any = SimpleNamespace(image_maps=dict.fromkeys(maps))
+
+    @property
+    def encoded(self) -> int:
+        return sum(one.encoded for one in self.encoders)
+
+    def predict(self, batch: StudyBatch, findings: tuple[str, ...]) -> Output:
+        tokens = batch.image_tokens
+        if tokens is None:
+            assert batch.pixels is not None
+            made = sum(one(batch.pixels[batch.image_mask]) for one in self.encoders)
+            tokens = batch.pixels.new_zeros(*batch.image_mask.shape, 4, 2)
+            tokens[batch.image_mask] = made
+        return super().predict(replace(batch, pixels=None, image_tokens=tokens), findings)
+
+
+def pictures(rng: int = 0) -> StudyBatch:
+    """A study of two pictures and the place of a third."""
+    pixels = torch.rand(1, 3, 1, 32, 32, generator=torch.Generator().manual_seed(rng))
+    mask = torch.tensor([[True, False, True]])
+    return replace(plain(pixels=pixels), image_mask=mask)
+
+
+def test_pictures_that_stay_as_they_are_are_encoded_once() -> None:
+    system, batch = Encoded(), pictures()
+    plainly = places_of(batch)
+    once = places_of(batch, system)
+    assert plainly is not None
+    assert once is not None
+    expected = shares(system, plainly, ("f",))
+    assert system.encoded == 2 * (2 * 64 + 1)
+    found = shares(system, once, ("f",))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # each changed picture, and the unchanged ones once a chunk of variants
+    assert system.encoded - 2 * (2 * 64 + 1) <= 2 * 64 + 2 * 3
+
+
+def test_a_study_with_its_tokens_is_answered_as_with_its_pixels() -> None:
+    system, batch = Encoded(), pictures(1)
+    tokens = with_tokens(system, batch)
+    assert tokens.pixels is None
+    expected, found = (system.predict(one, ("f",)).logits for one in (batch, tokens))
+    torch.testing.assert_close(found, expected)
+    assert with_tokens(system, tokens) is tokens
+
+
+@pytest.mark.parametrize("system", [Encoded(encoders=2), Encoded(maps=("stage 3",)), Encoded(0)])
+def test_a_system_that_reads_more_than_the_tokens_of_one_encoder_is_given_pixels(
+    system: Encoded,
+) -> None:
+    assert with_tokens(system, pictures()).image_tokens is None

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from encoders.study import Passage, Study
 from experiments.cli.main import main
 from experiments.config.schema import Experiment
 from experiments.records.folder import RunFolder, find_run
@@ -22,6 +23,7 @@ from experiments.runs.onnx_export import (
     Head,
     ImageTokens,
     export_run,
+    head_inputs,
 )
 from experiments.runs.restore import restore
 from kg.errors import InputError
@@ -92,6 +94,27 @@ def test_the_command_writes_the_files(
     told = json.loads(capsys.readouterr().out)
     assert {Path(one).name for one in told["files"]} == {ENCODER, HEAD, "model.json"}
     assert all(Path(one).is_file() for one in told["files"])
+
+
+def test_a_run_that_reads_text_answers_as_torch_for_texts_of_any_length(
+    small: dict[str, Any], small_runs: Path, tmp_path: Path
+) -> None:
+    experiment = Experiment.model_validate({**small, "name": "exported_text"})
+    run = find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+    assert export_run(run, tmp_path).difference <= TOLERANCE
+    restored = restore(run)
+    text = (Passage("findings", "There is a large pleural effusion on the left. " * 4),)
+    short = (Passage("findings", "The heart is enlarged."),)
+    studies = [Study(str(at), str(at), (), one) for at, one in enumerate((text, short, short))]
+    batch = restored.preprocessor.read(studies, tmp_path).batch([0, 1, 2])
+    inputs = head_inputs(batch)
+    assert {"text_words", "text_mask", "text_section", "evidence"} <= set(inputs)
+    head = onnxruntime.InferenceSession(tmp_path / HEAD)
+    (found,) = head.run(None, {one.name: inputs[one.name].numpy() for one in head.get_inputs()})
+    with torch.no_grad():
+        wanted = Head(restored, tuple(inputs)).eval()(*inputs.values()).numpy()
+    np.testing.assert_allclose(found, wanted, atol=TOLERANCE)
+    assert np.ptp(found, axis=0).max() > 0  # the text counts
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime", "onnxscript"])

@@ -95,6 +95,10 @@ def test_every_system_gives_evidence(build: Build, name: str) -> None:
         edges = EdgeDeletion(system, one)
         facts = [fact for of in fact_paths(system, one, known, found, edges) for fact in of]
         assert facts
+        some = list(dict.fromkeys(one.edge for fact in facts for one in fact.edges))
+        together = edges.shares(known, [(edge,) for edge in some])
+        alone = [[edges.shares((f,), [(edge,)])[0, 0] for f in known] for edge in some]
+        np.testing.assert_allclose(together, np.reshape(alone, together.shape), atol=1e-5)
         graph = {edge.key for edge in system.setting.graph.edges}
         assert all(edge.edge.key in graph for fact in facts for edge in fact.edges)
         assert all(abs(fact.share) >= TINY for fact in facts)
