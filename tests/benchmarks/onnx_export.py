@@ -3,8 +3,9 @@
 python tests/benchmarks/onnx_export.py --runs RUNS --root DIR --files FOLDER RUN...
 
 Files are written into a folder of FOLDER for each run, where they are not there yet. Rows of runs
-that are not named stay in the table. Studies are read from their pictures and answered one by one, by one thread. Seconds are of the
-processor, so that a busy machine does not count. Needs pip install 'kgdx[onnx]'.
+that are not named stay in the table. Studies are read from their pictures and answered one by one,
+by one thread. Seconds are of the processor, so that a busy machine does not count. Needs
+pip install 'kgdx[onnx]'.
 """
 
 from __future__ import annotations
