@@ -1,7 +1,7 @@
 # Tasks of the project. Each sets up .venv by itself; the only requirement is Python 3.11 or later.
 #   make demo       train, test and report on the built-in synthetic data set
 #   make test       the test suite
-#   make check      format, lint, types, import direction, contracts; bill of materials, advisories
+#   make check      lint (format, types), contracts (import direction), materials (bill, advisories)
 #   make docs       the site of docs/, into dist/docs
 #   make format     rewrite files in the house style
 #   make fuzz       changed files of every format, read in twenty minutes at most
@@ -13,7 +13,7 @@ READY := .venv/.ready
 EXTRAS := .venv/.extras
 DATA := $(or $(KGDX_DATA),../shared/data)
 
-.PHONY: demo test check docs format fuzz benchmark viewer
+.PHONY: demo test check lint contracts materials docs format fuzz benchmark viewer
 
 demo: $(READY)
 	$(BIN)/kgdx demo
@@ -21,12 +21,17 @@ demo: $(READY)
 test: $(EXTRAS)
 	$(BIN)/pytest --numprocesses logical --dist loadfile $(PYTEST_OPTIONS)
 
-check: $(READY)
+check: lint contracts materials
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+
+contracts: $(READY)
 	$(BIN)/pytest tests/contracts tests/test_architecture.py
+
+materials: $(READY)
 	mkdir -p dist
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --no-validate --output-reproducible \
 	  -o dist/materials.cdx.json $(BIN)/python
