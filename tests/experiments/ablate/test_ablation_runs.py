@@ -15,6 +15,7 @@ from experiments.ablate.schema import read_ablation
 from experiments.cli.main import kgdx
 from experiments.plans import execute
 from experiments.plans.jobs import stand
+from experiments.runner.run import run_experiment
 from kg.errors import InputError
 
 BASE = """
@@ -53,22 +54,19 @@ arms:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The file of a finished ablation, and its folder of runs."""
+    """The file of a finished ablation, and its folder of runs; one of them was there before."""
     folder = tmp_path_factory.mktemp("ablation")
     (folder / "tiny.yaml").write_text(BASE, encoding="utf-8")
     (folder / "ablation.yaml").write_text(ABLATION, encoding="utf-8")
-    command = [
-        "experiment",
-        "ablate",
-        str(folder / "ablation.yaml"),
-        "--runs",
-        str(folder / "runs"),
-    ]
+    file, runs = folder / "ablation.yaml", folder / "runs"
+    run_experiment(make_plan(read_ablation(str(file))).jobs[0].experiment, root=runs, runs=runs)
+    command = ["experiment", "ablate", str(file), "--runs", str(runs)]
     ended = CliRunner().invoke(kgdx, [*command, "--workers", "2"], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
+    assert "1 of 2 runs are not finished" in ended.stderr
     assert "full against no memory: too few positives to compare them." in ended.stdout
     assert "no memory, seed 0:" in ended.stderr
-    return folder / "ablation.yaml", folder / "runs"
+    return file, runs
 
 
 def test_a_fold_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,14 @@ PROTOCOL = {
 """Table A3 of the evaluation protocol, by hand."""
 
 
-@pytest.fixture(scope="module", params=sorted(shipped_ablations()))
-def plan(request: pytest.FixtureRequest) -> Plan:
-    return make_plan(read_ablation(request.param))
+@cache
+def plan_of(name: str) -> Plan:
+    return make_plan(read_ablation(name))
 
 
-def test_every_run_of_it_is_another_one_and_nothing_has_run(plan: Plan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(shipped_ablations()))
+def test_every_run_of_it_is_another_one_and_nothing_has_run(name: str, tmp_path: Path) -> None:
+    plan = plan_of(name)
     ablation = plan.file.ablation
     draws = len(ablation.seeds) * max(len(ablation.folds), 1) * len(plan.settings)
     draws *= max(len(ablation.rotations), 1)
@@ -45,7 +48,7 @@ def test_every_run_of_it_is_another_one_and_nothing_has_run(plan: Plan, tmp_path
 
 
 def test_the_core_is_five_seeds_of_one_split_whose_quarter_is_locked() -> None:
-    plan = make_plan(read_ablation("ablate_graph_openi"))
+    plan = plan_of("ablate_graph_openi")
     assert len(plan.jobs) == 30
     assert {job.experiment.split.kind for job in plan.jobs} == {"locked"}
     assert {job.experiment.seed for job in plan.jobs} == set(range(5))
@@ -57,7 +60,7 @@ def test_the_core_is_five_seeds_of_one_split_whose_quarter_is_locked() -> None:
 
 
 def test_what_chance_makes_of_a_graph_is_drawn_with_every_seed() -> None:
-    plan = make_plan(read_ablation("ablate_graph_openi"))
+    plan = plan_of("ablate_graph_openi")
     drawn = {arm: [job.experiment.graph.seed for job in plan.of("", arm)] for arm in PROTOCOL}
     by_chance = {"random vectors", "shuffled", "plain vectors"}
     assert {arm for arm, seeds in drawn.items() if seeds == [0, 1, 2, 3, 4]} == by_chance
@@ -69,7 +72,7 @@ def test_what_chance_makes_of_a_graph_is_drawn_with_every_seed() -> None:
 
 
 def test_zero_shot_holds_every_finding_out_in_each_fold() -> None:
-    plan = make_plan(read_ablation("ablate_graph_openi_zero_shot"))
+    plan = plan_of("ablate_graph_openi_zero_shot")
     assert plan.file.ablation.on == "zero_shot"
     for arm in plan.file.arms:
         held = [(job.fold, job.experiment.hold_out) for job in plan.of("", arm)]
@@ -86,7 +89,7 @@ def test_zero_shot_holds_every_finding_out_in_each_fold() -> None:
 
 @pytest.mark.parametrize("name", ["ablate_graph_openi_full", "ablate_graph_covid"])
 def test_all_arms_run_in_five_folds_of_the_development_part(name: str) -> None:
-    plan = make_plan(read_ablation(name))
+    plan = plan_of(name)
     library = read_ablation(name).arms
     assert set(PROTOCOL) < set(library)
     assert {job.fold for job in plan.jobs} == set(range(5))
@@ -105,7 +108,7 @@ def test_all_arms_run_in_five_folds_of_the_development_part(name: str) -> None:
 def test_the_committed_table_of_arms_is_that_of_the_configurations() -> None:
     written = (SHIPPED / "CHANNELS.md").read_text(encoding="utf-8")
     for name in sorted(shipped_ablations()):
-        plan = make_plan(read_ablation(name))
+        plan = plan_of(name)
         arms = {job.arm: job.experiment for job in plan.jobs}
         if name not in ("ablate_fusion", "ablate_lesanet_openi"):
             assert "\n".join(table(arms)) in written, f"write {name} anew into CHANNELS.md"
