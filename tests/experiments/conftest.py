@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 from experiments.config.schema import Experiment
-from experiments.records.folder import RunFolder
+from experiments.records.folder import RunFolder, find_run
+from experiments.runner.run import run_experiment
 from experiments.runs.build import RunContext, build_context
 from fusion.stage import Stage
 
@@ -60,6 +62,21 @@ def small_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small() -> dict[str, Any]:
     """Configuration of the small run, as plain values."""
     return SMALL
+
+
+@pytest.fixture(scope="session")
+def finished_copy(small_runs: Path) -> Callable[[str], RunFolder]:
+    """Copies the finished small run, trained once, to a name beside it that tests may change."""
+    made: list[RunFolder] = []
+
+    def give(name: str) -> RunFolder:
+        if not made:
+            experiment = Experiment.model_validate({**SMALL, "name": "finished"})
+            run = run_experiment(experiment, root=Path(), runs=small_runs)
+            made.append(find_run(run, small_runs))
+        return RunFolder(Path(shutil.copytree(made[0].path, small_runs / name)))
+
+    return give
 
 
 @pytest.fixture(scope="session")

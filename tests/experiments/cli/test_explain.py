@@ -19,14 +19,13 @@ import pytest
 from experiments.cli.main import main
 from experiments.config.schema import Experiment
 from experiments.datasets import DATASETS
-from experiments.records.folder import RunFolder, find_run
+from experiments.records.folder import RunFolder
 from experiments.runner.run import run_experiment
 
 
 @pytest.fixture(scope="module")
-def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "explained"})
-    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+def run(finished_copy: Callable[[str], RunFolder]) -> RunFolder:
+    return finished_copy("explained")
 
 
 @pytest.fixture
@@ -145,7 +144,7 @@ def test_a_picture_that_training_has_seen_is_known_by_its_bytes(
 def test_two_runs_give_a_range(
     ask: Any, run: RunFolder, own: Path, small: dict[str, Any], small_runs: Path
 ) -> None:
-    second = Experiment.model_validate({**small, "name": "explained", "seed": 1})
+    second = Experiment.model_validate({**small, "name": "finished", "seed": 1})
     other = run_experiment(second, root=Path(), runs=small_runs)
     code, _, notes = ask("explain", "case", "--run", other, "-o", "a.json")
     assert code == 0, notes

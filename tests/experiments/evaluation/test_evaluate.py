@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,20 +33,13 @@ from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph
 
 
-@pytest.fixture(scope="module")
-def trained(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "evaluated"})
-    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
-
-
 @pytest.fixture
-def run(trained: RunFolder) -> Any:
-    """A copy of the run that the test may change, beside the same caches."""
-    path = trained.path.parent / "copy-of-evaluated"
-    shutil.copytree(trained.path, path)
-    yield RunFolder(path)
-    shutil.rmtree(path)
-    (path.parent / LEDGER).unlink(missing_ok=True)
+def run(finished_copy: Callable[[str], RunFolder]) -> Iterator[RunFolder]:
+    """A run that the test may change."""
+    folder = finished_copy("evaluated")
+    yield folder
+    shutil.rmtree(folder.path)
+    (folder.path.parent / LEDGER).unlink(missing_ok=True)
 
 
 def test_a_restored_run_gives_the_numbers_of_its_record(run: RunFolder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,15 @@ from experiments.evaluation.missing_modality import INPUT_MODALITIES, without_mo
 from experiments.evaluation.scope import data_of
 from experiments.inference.answers import answer
 from experiments.metrics.bootstrap import Plan
-from experiments.records.folder import RunFolder, find_run
+from experiments.records.folder import RunFolder
 from experiments.records.predictions import read_predictions
-from experiments.runner.run import run_experiment
 from experiments.runs.restore import restore
 from kg.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "masked"})
-    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+def run(finished_copy: Callable[[str], RunFolder]) -> RunFolder:
+    return finished_copy("masked")
 
 
 @pytest.fixture(scope="module")

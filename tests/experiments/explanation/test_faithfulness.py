@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,13 @@ from encoders.graph_arrays import graph_tensors
 from encoders.study import Study
 from experiments.cli.main import kgdx
 from experiments.cli.run_view import print_faithfulness
-from experiments.config.schema import Experiment
 from experiments.explanation.deletion_metric import DELETED, Curve, deletion_curves
 from experiments.explanation.perturbation import EdgePerturbation, Probe
 from experiments.loading.cohort import Cohort
 from experiments.metrics.bootstrap import Plan
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
-from experiments.records.folder import RunFolder, find_run
-from experiments.runner.run import run_experiment
+from experiments.records.folder import RunFolder
 from fusion.system import Output, Setting, System
 from kg.errors import InputError
 from kg.model.concepts import Concept
@@ -239,9 +237,8 @@ def test_what_cannot_be_asked_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "faithful"})
-    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+def run(finished_copy: Callable[[str], RunFolder]) -> RunFolder:
+    return finished_copy("faithful")
 
 
 def test_a_run_says_what_it_loses(

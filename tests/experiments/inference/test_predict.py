@@ -27,9 +27,8 @@ COLUMNS = "study,finding,label,probability,basis,threshold,above,calibrated"
 
 
 @pytest.fixture(scope="module")
-def run(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "predicted"})
-    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+def run(finished_copy: Callable[[str], RunFolder]) -> RunFolder:
+    return finished_copy("predicted")
 
 
 @pytest.fixture(scope="module")

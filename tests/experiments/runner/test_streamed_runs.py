@@ -114,9 +114,8 @@ def weights(folder: RunFolder, name: str) -> dict[str, torch.Tensor]:
 
 
 def test_killed_in_an_epoch_and_resumed_ends_at_the_same_weights(
-    root: Path, tmp_path: Path, processes: Any
+    root: Path, tmp_path: Path, straight: RunFolder, processes: Any
 ) -> None:
-    straight = go(root, tmp_path / "straight")
     # a process of its own: a fork would inherit the threads and handles of the tests before
     ended = processes.run(sys.executable, __file__, root, tmp_path / "killed")
     assert ended.returncode == -signal.SIGKILL, ended.stderr

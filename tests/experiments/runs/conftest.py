@@ -1,28 +1,18 @@
-"""A finished run, and a copy of it that a test may change."""
+"""A finished run that a test may change."""
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from experiments.config.schema import Experiment
-from experiments.records.folder import RunFolder, find_run
-from experiments.runner.run import run_experiment
-
-
-@pytest.fixture(scope="package")
-def finished(small: dict[str, Any], small_runs: Path) -> RunFolder:
-    experiment = Experiment.model_validate({**small, "name": "verified"})
-    return find_run(run_experiment(experiment, root=Path(), runs=small_runs), small_runs)
+from experiments.records.folder import RunFolder
 
 
 @pytest.fixture
-def copied(finished: RunFolder) -> RunFolder:
-    """A copy beside the run, so that it finds the same caches."""
-    there = finished.path.with_name("verified-copy")
-    shutil.rmtree(there, ignore_errors=True)
-    shutil.copytree(finished.path, there)
-    return RunFolder(there)
+def copied(finished_copy: Callable[[str], RunFolder]) -> Iterator[RunFolder]:
+    """A copy of the finished small run, beside its caches."""
+    folder = finished_copy("verified")
+    yield folder
+    shutil.rmtree(folder.path)

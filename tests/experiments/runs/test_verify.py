@@ -16,8 +16,8 @@ def verdicts(folder: RunFolder, root: Path | None = None) -> dict[str, bool | No
     return {row.what: row.holds for row in verify_run(folder, root)}
 
 
-def test_an_untouched_run_holds(finished: RunFolder) -> None:
-    assert verdicts(finished, Path()) == {
+def test_an_untouched_run_holds(copied: RunFolder) -> None:
+    assert verdicts(copied, Path()) == {
         "configuration": True,
         "split": True,
         "graph and weights": True,
@@ -27,8 +27,8 @@ def test_an_untouched_run_holds(finished: RunFolder) -> None:
     }
 
 
-def test_without_a_root_the_data_are_said_not_to_be_looked_at(finished: RunFolder) -> None:
-    assert verdicts(finished)["data"] is None
+def test_without_a_root_the_data_are_said_not_to_be_looked_at(copied: RunFolder) -> None:
+    assert verdicts(copied)["data"] is None
 
 
 def test_a_changed_configuration_is_named(copied: RunFolder) -> None:
@@ -44,8 +44,8 @@ def test_studies_of_another_run_are_named_and_an_older_run_has_none(copied: RunF
     assert "studies" not in verdicts(copied)
 
 
-def test_the_record_says_all_one_needs_to_repeat_the_run(finished: RunFolder) -> None:
-    record = finished.load_record()
+def test_the_record_says_all_one_needs_to_repeat_the_run(copied: RunFolder) -> None:
+    record = copied.load_record()
     for said in (
         record.version,
         record.packages["torch"],
@@ -57,7 +57,7 @@ def test_the_record_says_all_one_needs_to_repeat_the_run(finished: RunFolder) ->
     ):
         assert said
     assert record.experiment["seed"] == record.seed
-    page = finished.report.read_text()
+    page = copied.report.read_text()
     for shown in (record.data_fingerprint, record.split_manifest, record.config_hash):
         assert shown in page
 
