@@ -30,6 +30,9 @@ ENDS = {
     "graph validate --fail-on warning": 1,  # the shipped graph has warnings
 }
 """Exit codes that a page asks for, by the beginning of the command."""
+RUN = ("experiment", "run", "own.yaml", "--root", ".")
+TRAINED = (RUN, (*RUN, "--set", "seed=1"))
+"""Commands of pages that are run first: others need their runs."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,10 @@ def place(
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("KGDX_DATA", raising=False)
-        for number in range(2):
-            words = ("experiment", "run", "own.yaml", "--root", ".", "--set", f"seed={number}")
+        for words in TRAINED:
             assert main(words) == 0
         runs = sorted(path.name for path in (folder / "runs").glob("own-*"))
-        yield Place(folder, dict(zip(("RUN", "OTHER"), runs, strict=True)), set())
+        yield Place(folder, dict(zip(("RUN", "OTHER"), runs, strict=True)), {*TRAINED})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -137,6 +139,11 @@ def known_elsewhere(name: str, words: list[str]) -> None:
         assert set(re.findall(r"kgdx\[(.+)\]", words[-1])) <= set(known)
     else:
         assert name in ("source", "export", "curl"), f"{name}: what is it?"
+
+
+def test_the_commands_that_are_run_first_stand_on_a_page() -> None:
+    written = {command.words for page in PAGES for command in commands(page)}
+    assert {("kgdx", *words) for words in TRAINED} <= written
 
 
 def test_one_configuration_stands_on_all_pages() -> None:
