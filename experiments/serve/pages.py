@@ -154,6 +154,11 @@ async def sign_in(request: Request) -> Response:
     return response
 
 
+async def icon(request: Request) -> Response:
+    """No icon: browsers ask for one."""
+    return Response(status_code=204)
+
+
 async def style(request: Request) -> Response:
     """Style sheet of all pages."""
     return Response(page_style("dark"), media_type="text/css")
@@ -186,6 +191,7 @@ ROUTES = [
     Route("/answers/{names}", answers),
     Route("/answers/{names}/forget", forget, methods=["POST"]),
     Route("/graph", graph),
+    Route("/favicon.ico", icon),
     Route("/api", api),
     Route("/sign-in", sign_in_form),
     Route("/sign-in", sign_in, methods=["POST"]),

@@ -27,7 +27,7 @@ __all__ = ["COOKIE", "Guard", "key_of", "page_policy"]
 log = logging.getLogger(__name__)
 
 COOKIE = "kgdx"
-OPEN = ("/sign-in", "/static/serve.css", "/static/page.css")
+OPEN = ("/sign-in", "/static/serve.css", "/static/page.css", "/favicon.ico")
 """Paths that are served without the token."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

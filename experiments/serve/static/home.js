@@ -1,10 +1,11 @@
 // files dropped anywhere on the page join those of the form
 const field = document.getElementById("pictures"), area = document.getElementById("drop");
+const chosen = document.getElementById("chosen"), none = chosen.textContent;
 const tell = () => {
   const files = [...field.files];
-  document.getElementById("chosen").textContent = files.length
+  chosen.textContent = files.length
     ? `${files.length} file${files.length > 1 ? "s" : ""}: ${files.slice(0, 6).map((one) => one.name).join(", ")}${files.length > 6 ? ", ..." : ""}`
-    : "or drop them anywhere on this page";
+    : none;
 };
 const over = (event, on) => { event.preventDefault(); area.classList.toggle("over", on); };
 addEventListener("dragover", (event) => over(event, true));

@@ -124,9 +124,7 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         """A picture of the whole page."""
-        wide, high = self.script(
-            "const all = document.documentElement; return [all.clientWidth, all.scrollHeight]"
-        )
+        wide, high = self.script("return [innerWidth, document.documentElement.scrollHeight]")
         clip = {"x": 0, "y": 0, "width": wide, "height": min(high, 6000), "scale": 1}
         given = {"clip": clip, "captureBeyondViewport": True}
         made = self.driver.execute_cdp_cmd("Page.captureScreenshot", given)
