@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ def serve_model(run: str, runs: Path, connection: Connection) -> None:
     """
     end_with_parent()
     os.umask(0o077)
+    logging.disable()  # what is logged while a study is read is of the study
     from experiments.explanation.explain import Background
     from experiments.records.folder import find_run
     from experiments.runs.restore import restore

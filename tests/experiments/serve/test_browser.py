@@ -210,6 +210,7 @@ def test_a_study_is_sent_answered_looked_at_and_taken_away(visitor: Visitor, fil
     assert not shown[0].is_displayed()
     switch.click()
     assert shown[0].is_displayed()
+    count = len(visitor.all(".finding"))
     # another finding of the page takes its place
     closed = visitor.one(".finding:not([open]) > summary")
     name = closed.find_element("css selector", "b").text
@@ -232,8 +233,8 @@ def test_a_study_is_sent_answered_looked_at_and_taken_away(visitor: Visitor, fil
         visitor.folder / f"answer.{kind}" for kind in ("html", "json", "fhir.json", "dicom.zip")
     ]
     visitor.until(lambda: all(one.is_file() for one in files))
-    assert "Scoliosis" in files[0].read_text()
-    assert len(json.loads(files[1].read_text())["findings"]) == 12
+    assert "scoliosis" in files[0].read_text()
+    assert len(json.loads(files[1].read_text())["findings"]) == count + 1
     assert json.loads(files[2].read_text())["resourceType"] == "Bundle"
     assert zipfile.ZipFile(files[3]).namelist()[0] == "report.dcm"
     visitor.one(".top button").click()
@@ -263,7 +264,7 @@ def test_files_are_dropped_on_the_page(visitor: Visitor, film: Path) -> None:
     assert not visitor.complaints()
 
 
-def test_keys_alone_are_enough(visitor: Visitor) -> None:
+def test_keys_alone_are_enough(visitor: Visitor, film: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 
     def tab_to(matches: Callable[[dict[str, Any]], bool]) -> None:
@@ -277,6 +278,8 @@ def test_keys_alone_are_enough(visitor: Visitor) -> None:
         raise AssertionError("it is not reached")
 
     visitor.visit("/")
+    tab_to(lambda one: one["id"] == "pictures")
+    visitor.one("#pictures").send_keys(str(film))  # its dialog is no part of the page
     tab_to(lambda one: one["id"] == "report")
     visitor.press(REPORT)
     tab_to(lambda one: one["text"] == "Answer")
