@@ -79,7 +79,7 @@ class Text:
         if self.tokens is not None:
             cut["tokens"] = cut["tokens"].float()
         stated = None if self.statements is None else self.statements.rows(at)
-        return replace(self, **cut, statements=stated)  # type: ignore[arg-type]
+        return replace(self, **cut, statements=stated)
 
     def silenced(self, where: Tensor) -> Text:
         """The texts, as if those at the True places `[B]` said nothing."""

@@ -115,6 +115,12 @@ def _measured(
     shares = [Measured.of(one.value, one.low, one.high) for one in found]
     count = len(bounds)
     return {
-        finding: ConformalSets(*bounds[finding], *shares[at::count], int(known[:, at].sum()))
+        finding: ConformalSets(
+            *bounds[finding],
+            shares[at],
+            shares[at + count],
+            shares[at + 2 * count],
+            int(known[:, at].sum()),
+        )
         for at, finding in enumerate(bounds)
     }

@@ -169,9 +169,9 @@ class Places:
         pixels = self.batch.pixels[0]
         encoded = []
         for at, picture in enumerate(self.pictures):
-            different, row = hidden[:, at].unique(dim=0, return_inverse=True)
+            different, row = torch.unique(hidden[:, at], dim=0, return_inverse=True)
             encoded.append(self.encoder(self._filled(pixels[picture], different))[row])
-        tokens = encoded[0].new_zeros(len(hidden), len(pixels), *encoded[0].shape[1:])
+        tokens: Tensor = encoded[0].new_zeros(len(hidden), len(pixels), *encoded[0].shape[1:])
         tokens[:, list(self.pictures)] = torch.stack(encoded, 1)
         return tokens
 

@@ -111,7 +111,7 @@ class TextLoader:
             for study in studies
         ]
         patients = [study.patient for study in studies] * len(policies)
-        texts = list(without_rare_words(texts, patients))
+        texts = [tuple(each) for each in without_rare_words(texts, patients)]
         if self.needs.definitions:
             texts += [_plain(text) for about in texts_of(self.graph) for text in about]
         self.encoder.fit(texts)
@@ -293,7 +293,7 @@ class TextLoader:
             [
                 self.encoder(words[at], mask[at], section[at]).sum(1)
                 / mask[at].sum(1, keepdim=True).clamp_min(1)
-                for at in torch.arange(len(texts)).split(TOGETHER)
+                for at in torch.split(torch.arange(len(texts)), TOGETHER)
             ]
         )
         return Text(None, pooled[:, None], mask[:, :1], section[:, :1])

@@ -144,7 +144,7 @@ class MedViLL(StreamClassifier):
         image = self.image_tower(batch)
         words, mask = self.stream.words(text)
         read = self.stream.embed(words, mask)
-        scores = image.tokens.new_full((len(image.mask), len(mask)), float("nan"))
+        scores: Tensor = image.tokens.new_full((len(image.mask), len(mask)), float("nan"))
         for row, there in enumerate(image.mask):
             if there.any():
                 tokens = image.tokens[row, there].expand(len(mask), -1, -1)

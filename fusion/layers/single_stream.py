@@ -145,7 +145,7 @@ class SingleStream(nn.Module):
             attention_mask(image.mask, text.mask, attention),
             images,
         )
-        head, *sides = states.split([1, images, words], 1)
+        head, *sides = torch.split(states, [1, images, words], 1)
         read = [
             Features(side, mask, masked_mean(side, mask))
             for side, mask in zip(sides, (image.mask, text.mask), strict=True)
