@@ -21,7 +21,7 @@ from fusion.system import System
 from tests.experiments.systems.conftest import FINDINGS, SIDE, each_case
 
 Build = Callable[..., tuple[System, StudyBatch]]
-UNANSWERED = {"liao", "liao, as a whole"}
+UNANSWERED = {"liao", "liao, as a whole", "medvill"}
 """Cases that answer for no finding."""
 
 

@@ -1,6 +1,6 @@
 """The pages in headless Chromium: upload, maps, further findings, exports, widths, keys, names.
 
-Run by hand: pytest -m benchmark tests/experiments/serve/test_browser.py
+Run by hand: pytest -m benchmark tests/experiments/serve/browser_checks.py
 
 Needs chromium, chromedriver and pip install 'kgdx[benchmark]'. Pictures of the pages lie in the
 folder of `--basetemp`.
