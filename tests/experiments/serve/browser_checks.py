@@ -30,8 +30,8 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 REPORT = "FINDINGS: Large left pleural effusion. The heart is large. No pneumothorax."
-PATIENCE = 120.0
-"""Seconds until what a page should show is there."""
+LOOKS = 1200
+"""Tenths of a second that a page is looked at until it shows what it should."""
 CONTROLS = ("button", "link", "textbox", "checkbox", "slider", "combobox", "DisclosureTriangle")
 POOR_CONTRAST = """
 const parsed = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
@@ -110,11 +110,11 @@ class Visitor:
 
     def until(self, true: Callable[[], Any]) -> Any:
         """The first true value."""
-        end = time.monotonic() + PATIENCE
-        while not (value := true()):
-            assert time.monotonic() < end, self.script("return document.body.innerText")[:2000]
+        for _ in range(LOOKS):
+            if value := true():
+                return value
             time.sleep(0.1)
-        return value
+        raise AssertionError(self.script("return document.body.innerText")[:2000])
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
@@ -162,14 +162,13 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def address(run: str, small_runs: Path) -> Iterator[str]:
+def address(run: str, small_runs: Path, module_processes: Any) -> Iterator[str]:
     """Address of a server."""
     command = [sys.executable, "-m", "experiments.cli.main", "serve", "--run", run, "--port", "0"]
-    command += ["--runs", str(small_runs)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+    server = module_processes.start(*command, "--runs", small_runs, stdout=subprocess.PIPE)
+    yield server.stdout.readline().strip()
+    server.terminate()
+    server.wait()
 
 
 @pytest.fixture
