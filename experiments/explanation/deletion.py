@@ -145,6 +145,10 @@ class Places:
         """Number of places of all pictures."""
         return len(self.pictures) * self.side**2
 
+    def read_by(self, system: Any) -> Places:
+        """The places, for pictures to be encoded once by this system's own encoder."""
+        return replace(self, encoder=_encoder_of(system))
+
     def without(self, gone: NDArray[np.bool_]) -> StudyBatch:
         """The study with the mean of its picture in the deleted places `[P, count]`."""
         hidden = torch.from_numpy(gone).view(len(gone), len(self.pictures), self.side, self.side)
@@ -193,8 +197,10 @@ def places_of(batch: StudyBatch, system: Any = None) -> Places | None:
     side = PIXEL_CELLS if batch.pixels is not None else 0
     if batch.image_tokens is not None:
         side = math.isqrt(batch.image_tokens.shape[2])
-    encoder = None if system is None else _encoder_of(system)
-    return Places(batch, pictures, side, encoder) if pictures and side > 1 else None
+    if not pictures or side <= 1:
+        return None
+    places = Places(batch, pictures, side)
+    return places if system is None else places.read_by(system)
 
 
 def with_tokens(system: Any, batch: StudyBatch) -> StudyBatch:

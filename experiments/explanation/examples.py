@@ -15,8 +15,7 @@ from encoders.batch import StudyBatch
 from encoders.reading.picture import read_picture
 from encoders.reading.transforms import whole
 from encoders.study import StudyImage
-from experiments.explanation.deletion import Concepts, shares, with_tokens
-from experiments.explanation.facts import EdgeDeletion, fact_paths
+from experiments.explanation.facts import fact_paths
 from experiments.explanation.plain_answer import fact_words
 from experiments.loading.cohort import Cohort
 from experiments.privacy.free_text import chosen_examples, kept_passages, text_of_examples
@@ -116,12 +115,8 @@ def _evidence(
         return dict(enumerate(system.evidence(batch, findings)[0]))
     if not isinstance(system, Perturbs):
         return {}
-    batch = with_tokens(system, batch)
-    graph, concepts = context.preprocessor.structure, Concepts.of(batch)
-    edges, stated = EdgeDeletion(system, batch), shares(system, concepts, findings)
-    names = {one.id: one.label for one in graph.concepts}
-    chosen = tuple(findings[column] for column in columns)
-    facts = fact_paths(system, batch, chosen, stated[:, columns], edges)
+    names = {one.id: one.label for one in context.preprocessor.structure.concepts}
+    facts = fact_paths(system, batch, tuple(findings[column] for column in columns))
     return {
         column: [fact_words(fact, names) for fact in one][:LINES]
         for column, one in zip(columns, facts, strict=True)

@@ -28,7 +28,6 @@ from experiments.explanation.answer import (
 )
 from experiments.explanation.conformal import ConformalSets, conformal_sets, subsets_of
 from experiments.explanation.deletion import (
-    Concepts,
     Span,
     Words,
     logits,
@@ -37,14 +36,12 @@ from experiments.explanation.deletion import (
     with_tokens,
     word_spans,
 )
-from experiments.explanation.facts import EdgeDeletion, fact_paths
+from experiments.explanation.facts import fact_paths
 from experiments.explanation.image_maps import cells_of, image_maps, unique_pictures
 from experiments.explanation.unusual import Familiar
 from experiments.inference.predict import Predicted, ReadInputs
-from experiments.metrics.arrays import FloatArray
 from experiments.records.predictions import read_predictions
 from experiments.runs.restore import Restored
-from fusion.capabilities import Perturbs
 from kg.errors import InputError
 from kg.mentions.statement import Statement
 from kg.model.graph import KnowledgeGraph
@@ -296,7 +293,11 @@ class Subject:
         stated: list[Statement] = loader.linker.link(self.passages)
         said = [Span(one.passage, one.start, one.end) for one in stated]
         units = tuple((span,) for span in dict.fromkeys([*spans, *said]))
-        found = self._shares(Words(self.encoded, loader, self.passages, units))
+        found = shares(
+            self.restored.system,
+            Words(self.encoded, loader, self.passages, units),
+            self.findings,
+        )
         row = {unit[0]: place for place, unit in enumerate(units)}
         words, statements = [], []
         for of in found.T.tolist():
@@ -311,13 +312,10 @@ class Subject:
 
     def _facts(self, columns: Iterable[int]) -> dict[int, tuple[FactPath, ...]]:
         """Facts of some findings, by column."""
-        system, stated = self.restored.system, Concepts.of(self.encoded)
-        found = self._shares(stated) if stated.count else np.zeros((0, len(self.findings)))
-        edges = EdgeDeletion(system, self.encoded) if isinstance(system, Perturbs) else None
         asked = set(columns)
         chosen = [at for at, column in enumerate(self.columns) if column in asked]
         findings = tuple(self.findings[at] for at in chosen)
-        facts = fact_paths(system, self.encoded, findings, found[:, chosen], edges)
+        facts = fact_paths(self.restored.system, self.batch, findings)
         return {self.columns[at]: one for at, one in zip(chosen, facts, strict=True)}
 
     def _inputs(self) -> list[dict[str, float]]:
@@ -341,6 +339,3 @@ class Subject:
             for at in np.flatnonzero(np.isfinite(lost)).tolist():
                 made[at][name] = float(lost[at])
         return made
-
-    def _shares(self, units: Words | Concepts) -> FloatArray:
-        return shares(self.restored.system, units, self.findings)

@@ -23,8 +23,9 @@ from torch import Tensor
 from encoders.batch import StudyBatch
 from encoders.graph_arrays import KINDS, graph_tensors
 from experiments.explanation.answer import EdgeShare, FactPath
-from experiments.explanation.deletion import Concepts, places_of, repeated
+from experiments.explanation.deletion import Concepts, places_of, repeated, shares, with_tokens
 from experiments.metrics.arrays import FloatArray
+from fusion.capabilities import Perturbs
 from kg.ask.paths import Route, paths
 from kg.model.edges import Edge
 from kg.model.graph import KnowledgeGraph
@@ -50,7 +51,8 @@ class EdgeDeletion:
 
     Args:
         system: A system that predicts on chosen edges (`Perturbs`), in evaluation mode.
-        batch: The study, alone.
+        batch: The study, alone, with its pictures as they were read: what says nothing has the mean
+            of their pixels, which is another input than the mean of their tokens.
     """
 
     system: Any
@@ -146,24 +148,28 @@ def fact_paths(
     system: Any,
     batch: StudyBatch,
     findings: tuple[str, ...],
-    stated: FloatArray,
-    edges: EdgeDeletion | None,
+    edges: EdgeDeletion | None = None,
 ) -> list[tuple[FactPath, ...]]:
     """Facts of one study for each finding, the largest share first; none without a share.
 
     Args:
         system: The system, in evaluation mode.
-        batch: The study, alone.
+        batch: The study, alone, with its pictures as they were read.
         findings: Concept ids (`C`) of the graph.
-        stated: What each finding's logit loses without each stated concept, in the order of
-            `Concepts.of`, `[stated, C]`.
-        edges: Deletion of edges of this study; None where the system cannot be without one.
+        edges: Deletion of edges of this study, where it is at hand; None = to be made, where the
+            system can be without an edge.
     """
+    if not findings:
+        return []
     graph: KnowledgeGraph = system.setting.graph
-    concepts = Concepts.of(batch).stated
-    said = [_largest([graph.concepts[place].id for place in concepts], of) for of in stated.T]
+    units = Concepts.of(with_tokens(system, batch))
+    concepts = [graph.concepts[place].id for place in units.stated]
+    stated = shares(system, units, findings) if concepts else np.zeros((0, len(findings)))
+    said = [_largest(concepts, of) for of in stated.T]
+    if edges is None and isinstance(system, Perturbs):
+        edges = EdgeDeletion(system, batch)
     if edges is None:
-        return [tuple(_stated(shares, {}, {}, batch, graph)) for shares in said]
+        return [tuple(_stated(of, {}, {}, batch, graph)) for of in said]
     ways = [_ways(graph, [*of], to) for of, to in zip(said, findings, strict=True)]
     near = edges.likely(findings)
     tried = [
@@ -185,14 +191,14 @@ def fact_paths(
     return made
 
 
-def _largest(concepts: Sequence[str], shares: FloatArray) -> dict[str, float]:
+def _largest(concepts: Sequence[str], lost: FloatArray) -> dict[str, float]:
     """Concepts with the largest shares, in order."""
-    order = np.argsort(-np.abs(shares), kind="stable")[:MOST].tolist()
-    return {concepts[place]: float(shares[place]) for place in order if abs(shares[place]) >= TINY}
+    order = np.argsort(-np.abs(lost), kind="stable")[:MOST].tolist()
+    return {concepts[place]: float(lost[place]) for place in order if abs(lost[place]) >= TINY}
 
 
 def _stated(
-    shares: Mapping[str, float],
+    said: Mapping[str, float],
     ways: Ways,
     measured: Mapping[Edge, float],
     batch: StudyBatch,
@@ -207,7 +213,7 @@ def _stated(
             _strongest(ways.get(start, ()), measured),
             share,
         )
-        for start, share in shares.items()
+        for start, share in said.items()
     ]
 
 

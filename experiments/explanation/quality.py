@@ -101,7 +101,7 @@ def deletion_quality(
             if units.count > 1:
                 rows[name].append(_lost(restored.system, units, chosen, restored, rng))
                 patients[name].append(cohort.studies[place].patient)
-        lost = _without_facts(restored, with_tokens(restored.system, batch), chosen, rng)
+        lost = _without_facts(restored, batch, chosen, rng)
         if lost is not None:
             rows["edges"].append(lost)
             patients["edges"].append(cohort.studies[place].patient)
@@ -146,11 +146,11 @@ def map_quality(
     pointed: dict[str, list[tuple[int, FloatArray]]] = {name: [] for name in systems}
     for place in dict.fromkeys([*[*marked][:MOST], *_some(cohort)][:MOST]):
         batch = cohort.batch([place])
-        places, chosen = places_of(batch, restored.system), predicted_present(restored, batch)
+        places, chosen = places_of(batch), predicted_present(restored, batch)
         if places is None:
             continue
         maps = {
-            name: cells_of(system, places, findings, "occlusion")
+            name: cells_of(system, places.read_by(system), findings, "occlusion")
             for name, system in systems.items()
         }
         if len(chosen):
@@ -236,11 +236,8 @@ def _without_facts(
     if not (len(chosen) and isinstance(system, Perturbs)):
         return None
     findings = tuple(restored.preprocessor.findings[column] for column in chosen)
-    edges, stated = EdgeDeletion(system, batch), shares(system, Concepts.of(batch), findings)
-    values = []
-    for finding, facts in zip(
-        findings, fact_paths(system, batch, findings, stated, edges), strict=True
-    ):
+    edges, values = EdgeDeletion(system, batch), []
+    for finding, facts in zip(findings, fact_paths(system, batch, findings, edges), strict=True):
         shown = {one.edge for fact in facts for one in fact.edges if one.share > 0}
         known = list(dict.fromkeys([*edges.around(finding), *shown]))
         if not 0 < len(shown) < len(known):

@@ -24,6 +24,7 @@ from experiments.explanation.deletion import (
     with_tokens,
     word_spans,
 )
+from experiments.explanation.facts import EdgeDeletion
 from fusion.system import Output, System
 
 
@@ -196,3 +197,13 @@ def test_a_system_that_reads_more_than_the_tokens_of_one_encoder_is_given_pixels
     system: Encoded,
 ) -> None:
     assert with_tokens(system, pictures()).image_tokens is None
+
+
+def test_a_study_that_says_nothing_has_the_mean_of_its_pixels_however_they_are_read() -> None:
+    """Not the mean of its tokens, which still is of this picture."""
+    whole, once = Encoded(maps=("stage 3",)), Encoded()
+    by_pixels, by_tokens = (EdgeDeletion(system, pictures(2)).both for system in (whole, once))
+    assert by_pixels.pixels is not None
+    assert by_tokens.image_tokens is not None
+    expected, found = (once.predict(both, ("f",)).logits for both in (by_pixels, by_tokens))
+    torch.testing.assert_close(found, expected)

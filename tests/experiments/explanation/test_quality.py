@@ -18,6 +18,7 @@ from experiments.metrics.bootstrap import Plan
 from experiments.metrics.calibration import Calibration
 from experiments.metrics.decisions import Thresholds
 from fusion.system import Output, System
+from tests.experiments.explanation.test_deletion import Blocks, Encoded
 from tests.experiments.explanation.test_faithfulness import PLACES, Wired
 
 SIDE, STUDIES = 4, 20
@@ -107,6 +108,31 @@ def test_the_same_weights_give_the_same_maps(lesions: Any) -> None:
     found = map_quality(restored(same), same, cohort, {}, rng=np.random.default_rng(0), plan=PLAN)
     assert set(found) == {"randomised_weights"}
     assert found["randomised_weights"].measures["rank_correlation"].value == pytest.approx(1)
+
+
+class Opposite(Blocks):
+    """An image encoder with other weights: its tokens have the opposite sign."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return -super().forward(pixels)
+
+
+def test_each_system_reads_pixels_by_its_own_encoder() -> None:
+    pixels = torch.rand(STUDIES, 32, 32, generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(STUDIES)[:, None]
+    zeros = torch.zeros_like(rows)
+    people = tuple(Study(f"s{row}", f"p{row}") for row in range(STUDIES))
+    seen = Pictures(pixels, rows, zeros, zeros, mean=(0.0,), std=(1.0,))
+    cohort = Cohort(people, torch.ones(STUDIES, 1), pictures=seen)
+    other = Encoded()
+    other.encoders = torch.nn.ModuleList([Opposite()])
+    correlation = {
+        system: map_quality(
+            restored(Encoded()), system, cohort, {}, rng=np.random.default_rng(0), plan=PLAN
+        )["randomised_weights"].measures["rank_correlation"].value
+        for system in (Encoded(), other)
+    }  # fmt: skip
+    assert [*correlation.values()] == [pytest.approx(1), pytest.approx(-1)]
 
 
 def test_random_labels_destroy_the_map(lesions: Any) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from encoders.batch import StudyBatch, Text
 from encoders.study import Passage
-from experiments.explanation.deletion import Concepts, Words, places_of, shares, word_spans
+from experiments.explanation.deletion import Words, places_of, shares, word_spans
 from experiments.explanation.facts import TINY, EdgeDeletion, fact_paths
 from experiments.explanation.image_maps import cells_of
 from fusion.capabilities import Classifies, Perturbs
@@ -91,9 +91,8 @@ def test_every_system_gives_evidence(build: Build, name: str) -> None:
     reads_pictures, reads_words = bool(np.any(maps)), bool(np.any(said))
     assert reads_pictures or reads_words or name in ("logistic_metadata",)
     if isinstance(system, Perturbs):
-        found = shares(system, Concepts.of(one), known)
         edges = EdgeDeletion(system, one)
-        facts = [fact for of in fact_paths(system, one, known, found, edges) for fact in of]
+        facts = [fact for of in fact_paths(system, one, known) for fact in of]
         assert facts
         some = list(dict.fromkeys(one.edge for fact in facts for one in fact.edges))
         together = edges.shares(known, [(edge,) for edge in some])
