@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,18 @@ from fusion.capabilities import Classifies, able
 from fusion.system import System
 from kg.errors import RunDiverged
 
-__all__ = ["macro_auroc", "probabilities"]
+__all__ = ["evaluating", "macro_auroc", "probabilities"]
+
+
+@contextmanager
+def evaluating(system: System) -> Iterator[None]:
+    """Evaluation mode of a system, and at the end the mode that it had before."""
+    was_training = system.training
+    system.eval()
+    try:
+        yield
+    finally:
+        system.train(was_training)
 
 
 @torch.no_grad()
@@ -40,14 +52,12 @@ def probabilities(
         RunDiverged: If its outputs are not numbers.
     """
     classifier: Classifies = able(system, Classifies)
-    was_training = system.training
-    system.eval()
     device = next(system.parameters()).device
     rows = []
-    for batch in batches:
-        logits = classifier.predict(batch.to(device), findings).logits.double()
-        rows.append(logits.softmax(1) if exclusive else logits.sigmoid())
-    system.train(was_training)
+    with evaluating(system):
+        for batch in batches:
+            logits = classifier.predict(batch.to(device), findings).logits.double()
+            rows.append(logits.softmax(1) if exclusive else logits.sigmoid())
     if not rows:
         return np.zeros((0, len(findings)))
     array: FloatArray = torch.cat(rows).cpu().numpy()

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from experiments.inference.score import evaluating
 from experiments.loading.cohort import Cohort, batches
 from experiments.loading.marked_boxes import Marked, marked_boxes
 from experiments.metrics.arrays import FloatArray
@@ -75,14 +76,12 @@ def _pointed(
 ) -> tuple[list[int], StudySums]:
     """Places of the studies with a map of what was marked, and what each contributes."""
     system: Localises = able(context.system, Localises)
-    was_training = context.system.training
-    context.system.eval()
     device = next(context.system.parameters()).device
     findings = context.preprocessor.findings
     maps: list[FloatArray] = []
-    for batch in batches(cohort, list(marked), 32):
-        maps.extend(system.localise(batch.to(device), findings).double().cpu().numpy())
-    context.system.train(was_training)
+    with evaluating(context.system):
+        for batch in batches(cohort, list(marked), 32):
+            maps.extend(system.localise(batch.to(device), findings).double().cpu().numpy())
     places, rows = [], []
     names = pointing_sums([], []).names
     for (place, boxes), each in zip(marked.items(), maps, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -10,11 +10,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from experiments.inference.score import evaluating
 from experiments.loading.cohort import Cohort
-from experiments.metrics.retrieval import retrieval_metrics
-from experiments.metrics.sums import Metric, MetricsOf
+from experiments.metrics.sums import MetricsOf
 from experiments.runs.build import RunContext
-from experiments.tasks.retrieval import DIRECTIONS, Ranked, Retrieval, ranks
+from experiments.tasks.retrieval import DIRECTIONS, Ranked, Retrieval, direction_metrics, ranks
 from fusion.capabilities import Matches, able
 
 __all__ = ["PairRetrieval"]
@@ -23,17 +23,12 @@ POOL = 100
 """Studies whose images and reports are ranked among each other; the cost grows with its square."""
 
 
-def _metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
-    """Metrics of one direction; they are the same whatever the numbers."""
-    return {f"pair_{way}_{name}": metric for name, metric in retrieval_metrics().items()}
-
-
 class PairRetrieval(Retrieval):
     """Recall, mean reciprocal rank and median rank of systems that read image and text together."""
 
     capability: ClassVar[type] = Matches
     sums: ClassVar[Mapping[str, MetricsOf]] = {
-        f"pair_retrieval_{way}": partial(_metrics, way) for way in DIRECTIONS
+        f"pair_retrieval_{way}": partial(direction_metrics, f"pair_{way}") for way in DIRECTIONS
     }
     metrics: ClassVar[tuple[str, ...]] = tuple(
         name for metrics in sums.values() for name in metrics(())
@@ -55,11 +50,8 @@ class PairRetrieval(Retrieval):
 def _matched(context: RunContext, cohort: Cohort, pool: range) -> Tensor:
     """Logits of every image of a pool with every report of it, `[n, n]`; NaN where one lacks."""
     system: Matches = able(context.system, Matches)
-    was_training = context.system.training
-    context.system.eval()
     batch = cohort.batch(pool, training=True).to(next(context.system.parameters()).device)
     if batch.paired_text is None:
         return torch.full((len(pool), len(pool)), float("nan"))
-    scores = system.match(batch, batch.paired_text).float().cpu()
-    context.system.train(was_training)
-    return scores
+    with evaluating(context.system):
+        return system.match(batch, batch.paired_text).float().cpu()

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.inference.score import evaluating
 from experiments.loading.cohort import Cohort, batches
 from experiments.metrics.retrieval import retrieval_metrics, retrieval_sums
 from experiments.metrics.sums import Metric, MetricsOf, StudySums
@@ -31,7 +32,7 @@ Ranked = tuple[list[int], dict[str, StudySums]]
 """Places of the ranked studies, and their rank sums in both directions."""
 
 
-def _metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
+def direction_metrics(way: str, numbers: Sequence[str]) -> Mapping[str, Metric]:
     """Metrics of one direction; they are the same whatever the numbers."""
     return {f"{way}_{name}": metric for name, metric in retrieval_metrics().items()}
 
@@ -42,7 +43,7 @@ class Retrieval:
     capability: ClassVar[type] = Embeds
     table: ClassVar[str] = "scores.parquet"
     sums: ClassVar[Mapping[str, MetricsOf]] = {
-        f"retrieval_{way}": partial(_metrics, way) for way in DIRECTIONS
+        f"retrieval_{way}": partial(direction_metrics, way) for way in DIRECTIONS
     }
     metrics: ClassVar[tuple[str, ...]] = tuple(
         name for metrics in sums.values() for name in metrics(())
@@ -113,18 +114,16 @@ def ranks(
 def _embedded(context: RunContext, cohort: Cohort) -> tuple[Tensor, Tensor]:
     """Unit vectors of images and reports, `[n, D]` each; NaN where there is none."""
     system: Embeds = able(context.system, Embeds)
-    was_training = context.system.training
-    context.system.eval()
     device = next(context.system.parameters()).device
     images, texts = [], []
-    for batch in batches(cohort, range(len(cohort)), training=True):
-        moved = batch.to(device)
-        images.append(system.embed_image(moved).cpu())
-        if moved.paired_text is None:
-            texts.append(torch.full_like(images[-1], float("nan")))
-        else:
-            texts.append(system.embed_text(moved.paired_text).cpu())
-    context.system.train(was_training)
+    with evaluating(context.system):
+        for batch in batches(cohort, range(len(cohort)), training=True):
+            moved = batch.to(device)
+            images.append(system.embed_image(moved).cpu())
+            if moved.paired_text is None:
+                texts.append(torch.full_like(images[-1], float("nan")))
+            else:
+                texts.append(system.embed_text(moved.paired_text).cpu())
     return torch.cat(images), torch.cat(texts)
 
 

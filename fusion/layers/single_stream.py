@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from encoders.batch import Features, Text
+from encoders.heads import check_heads
 from encoders.text import TEXT_SECTIONS
 from fusion.layers.pools import masked_mean
 from fusion.system import Setting
@@ -87,11 +88,7 @@ class SingleStream(nn.Module):
             raise InputError(
                 "a single stream reads words by number", "name a text.encoder with a vocabulary"
             )
-        if options.width % options.heads:
-            raise InputError(
-                f"width {options.width} is not shared by {options.heads} heads",
-                "make width a multiple of heads",
-            )
+        check_heads("single_stream", options.width, options.heads)
         self.vocabulary = setting.vocabulary
         pretrained = getattr(setting.text_encoder, "model", None)
         if isinstance(pretrained, BertModel):
