@@ -146,7 +146,7 @@ class CovidBlues(Layout):
 
 @dataclass(frozen=True)
 class _Examination:
-    """A patient's row, what was known of the patient, and the clips with their readings."""
+    """A patient's row, metadata and note, and the clips with their readings."""
 
     row: Row
     metadata: Mapping[str, str]
@@ -181,7 +181,7 @@ def _variables() -> tuple[_Variable, ...]:
 
 
 def _examined(row: Row, paths: Sequence[str], readings: Mapping[str, Row]) -> _Examination:
-    """What is known of one patient, and the patient's clips."""
+    """Clinical variables, note and clips of one patient."""
     known = {
         one: cell
         for one in _variables()

@@ -90,7 +90,7 @@ class EdgeDeletion:
 
     @torch.no_grad()
     def shares(self, findings: tuple[str, ...], deleted: Sequence[Iterable[Edge]]) -> FloatArray:
-        """What each finding's logit loses without some edges, less what it loses for no input.
+        """Logit that each finding loses without some edges, less what it loses for no input.
 
         Args:
             findings: Concept ids (`C`).

@@ -48,7 +48,7 @@ __all__ = [
     "MEASURES",
     "Quality",
     "deletion_quality",
-    "likeness",
+    "map_correlation",
     "map_quality",
     "predicted_present",
 ]
@@ -129,7 +129,7 @@ def map_quality(
     rng: np.random.Generator,
     plan: Plan,
 ) -> dict[str, Quality]:
-    """Pointing of occlusion maps at marked boxes, and their likeness to those of random weights.
+    """Pointing of occlusion maps at boxes, and rank correlation with maps of random weights.
 
     Args:
         restored: The run.
@@ -154,7 +154,7 @@ def map_quality(
             for name, system in systems.items()
         }
         if len(chosen):
-            alike.append(likeness(maps["trained"][chosen], maps["untrained"][chosen]))
+            alike.append(map_correlation(maps["trained"][chosen], maps["untrained"][chosen]))
             people.append(cohort.studies[place].patient)
         for name, found in maps.items():
             pointed[name] += [
@@ -275,7 +275,7 @@ def _means(
     return ratios(columns, np.ones(len(columns)), groups, rng=rng, plan=plan)
 
 
-def likeness(first: FloatArray, second: FloatArray) -> float:
+def map_correlation(first: FloatArray, second: FloatArray) -> float:
     """Mean rank correlation of two maps of each finding; constant maps count as unlike."""
     pairs = zip(first.reshape(len(first), -1), second.reshape(len(second), -1), strict=True)
     found = [0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else spearmanr(a, b)[0] for a, b in pairs]

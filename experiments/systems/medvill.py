@@ -50,7 +50,7 @@ PRETRAINING = {"hidden_words": 1.0, "matching": 1.0}
 
 
 class Shown(NamedTuple):
-    """What came of showing pictures with reports.
+    """Losses of pictures shown with their own or a wrong report.
 
     Args:
         words: Loss of the hidden words.

@@ -12,7 +12,7 @@ __all__ = ["WordHead", "hide_words"]
 
 
 class WordHead(nn.Sequential):
-    """Head that tells words from states, as in BERT.
+    """Head that predicts words from states, as in BERT.
 
     Args:
         width: Width of a state, `D`.
@@ -32,8 +32,8 @@ class WordHead(nn.Sequential):
             words: Word ids before any was hidden, `[B, T]`.
             hidden: True where one was, `[B, T]`.
         """
-        told, truth = self(states[hidden]), words[hidden]
-        return sequence_cross_entropy(told[None], truth[None], hidden[hidden][None])
+        logits, truth = self(states[hidden]), words[hidden]
+        return sequence_cross_entropy(logits[None], truth[None], hidden[hidden][None])
 
 
 def hide_words(

@@ -1,7 +1,7 @@
 """Single stream: one transformer over image tokens and words of a study (BERT, Devlin 2019).
 
 The layout is that of VisualBERT (Li 2019), MMBT (Kiela 2019) and MedViLL (Moon 2022): a mark, the
-image tokens, then the words with the mark of their end. Tokens are told apart by an embedding of
+image tokens, then the words with the mark of their end. Tokens are distinguished by an embedding of
 their kind, words by one of their position; the position of an image token is part of it already.
 """
 

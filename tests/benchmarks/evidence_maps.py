@@ -6,8 +6,8 @@
 `boxes` compares the occlusion maps of a run on pictures of films (ROOT is the folder of the data
 set, DATASET another one than the run's) with their boxes: those of a finding, or those of both
 lungs, in which every finding of the lung must lie. The system with random weights stands beside.
-`labels` gives the likeness of the maps of a run to those of RANDOM, a run of the same configuration
-that was trained on a table of labels dealt out anew.
+`labels` gives the rank correlation of the maps of a run with those of RANDOM, a run of the same
+configuration that was trained on a table of labels dealt out anew.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from experiments.datasets._boxes import boxes_of
 from experiments.explanation.deletion import places_of
 from experiments.explanation.faithfulness import tested
 from experiments.explanation.image_maps import cells_of
-from experiments.explanation.quality import likeness, predicted_present
+from experiments.explanation.quality import map_correlation, predicted_present
 from experiments.loading.image_needs import resized_boxes
 from experiments.loading.tolerant import read_tolerantly
 from experiments.metrics.bootstrap import USUAL, Estimate
@@ -140,7 +140,7 @@ def on_labels(runs: Path, data: Path, name: str, other: str) -> dict[str, Any]:
             if places is not None and findings:
                 made.append(cells_of(restored.system, places, findings, "occlusion"))
         if made:
-            rows.append([likeness(*made)])
+            rows.append([map_correlation(*made)])
             patients.append(cohort.studies[place].patient)
     groups = np.asarray(patients, dtype=object)
     rng = np.random.default_rng(0)

@@ -206,7 +206,7 @@ def measured(options: Any) -> list[tuple[str, str]]:
         handles = server.num_fds()
         load = Load(address, server, options.studies)
         whole = asyncio.run(load.together(options.clients))
-        rows += told(load, whole, options)
+        rows += under_load(load, whole, options)
         time.sleep(1)  # the last connections close
         rows.append(("studies left in its folder", str(len(list(folder.iterdir())))))
         more = server.num_fds() - handles
@@ -251,8 +251,8 @@ def one_by_one(
     ]
 
 
-def told(load: Load, whole: float, options: Any) -> list[tuple[str, str]]:
-    """What the clients saw."""
+def under_load(load: Load, whole: float, options: Any) -> list[tuple[str, str]]:
+    """Rows of the time with all clients at once."""
     last = load.memory[-1][0]
     early = load.memory[len(load.memory) // 4]
     mine = [one for one in load.memory if one[0] == last]

@@ -113,8 +113,8 @@ def test_a_run_that_reads_text_answers_as_torch_for_texts_of_any_length(
     head = onnxruntime.InferenceSession(tmp_path / HEAD)
     (found,) = head.run(None, {one.name: inputs[one.name].numpy() for one in head.get_inputs()})
     with torch.no_grad():
-        wanted = Head(restored, tuple(inputs)).eval()(*inputs.values()).numpy()
-    np.testing.assert_allclose(found, wanted, atol=TOLERANCE)
+        expected = Head(restored, tuple(inputs)).eval()(*inputs.values()).numpy()
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
     assert np.ptp(found, axis=0).max() > 0  # the text counts
 
 

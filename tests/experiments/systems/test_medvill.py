@@ -54,18 +54,18 @@ def test_hidden_words_are_read_hidden_and_told_as_they_were(build: Build) -> Non
     words, mask = system.stream.words(batch.paired_text)
     book = system.stream.vocabulary
     read: list[torch.Tensor] = []
-    told: list[torch.Tensor] = []
+    states: list[torch.Tensor] = []
     system.stream.bert.embeddings.word_embeddings.register_forward_pre_hook(
         lambda _, given: read.append(given[0])
     )
-    system.tell.register_forward_pre_hook(lambda _, given: told.append(given[0]))
+    system.tell.register_forward_pre_hook(lambda _, given: states.append(given[0]))
     torch.manual_seed(0)
     loss = system.shown(batch).words
     real = mask & (words != book.end)
     shown = read[0]
     assert bool((shown[real] == book.mask).float().mean() > 0.6)
     assert torch.equal(shown[~real], words[~real])
-    expected = F.cross_entropy(system.tell(told[0]), words[real])
+    expected = F.cross_entropy(system.tell(states[0]), words[real])
     torch.testing.assert_close(loss, expected)
 
 
