@@ -22,6 +22,7 @@ __all__ = [
     "Localises",
     "Matches",
     "Perturbs",
+    "Relates",
     "able",
 ]
 
@@ -110,6 +111,14 @@ class Perturbs(Protocol):
         """Concept of each token of evidence, and its mask, `[B, L]` each."""
 
 
+@runtime_checkable
+class Relates(Protocol):
+    """Relates concepts of the graph by what it has learnt of its edges."""
+
+    def relate(self, triples: Tensor) -> Tensor:
+        """Similarity of subject and relation of triples `[K, 3]` with every concept, `[K, N]`."""
+
+
 class ClassifiesTrained(System):
     """A system that predicts the findings it was trained on, and no others."""
 
@@ -157,6 +166,7 @@ CAPABILITIES: dict[str, type] = {
     "localise": Localises,
     "match images and texts": Matches,
     "be perturbed": Perturbs,
+    "relate concepts": Relates,
 }
 """Capabilities by a verb for messages."""
 

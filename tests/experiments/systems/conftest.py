@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from encoders.batch import Statements, StudyBatch, Text
+from encoders.graph_arrays import CLINICAL
 from encoders.sentences import one_sentence
 from encoders.study import Passage
 from encoders.text import TEXT_ENCODERS
 from experiments.systems import SYSTEMS
 from fusion.needs import Needs
 from fusion.stage import Stage
-from fusion.system import Setting, System
+from fusion.system import ConceptTexts, Setting, System
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph
@@ -58,6 +60,7 @@ AS_RELEASED = Stage(objectives={"prior": 1.0, "text": 1.0, "divergence": 1e-3})
 SMALL_HEAD = {"width": 16, "space": 16, "head": 32, "head_dropout": 0.1}
 SMALL_CRITIC = {"width": 16, "critic": [16, 8]}
 AS_A_WHOLE = Stage(objectives={"global_information": 1.0}, monitor="loss")
+WITH_LABELS = {"exist": 1.0, "site": 1.0, "classification": 1.0}
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 
@@ -71,9 +74,17 @@ CASES: Mapping[str, Case] = {
     "logistic_metadata": Case("logistic_metadata", STRONG),
     "logistic_text": Case("logistic_text", STRONG),
     "chexzero": Case("chexzero", SMALL_TOWERS),
+    "carzero": Case("carzero", {**SMALL_TOWERS, "layers": 2}),
+    "carzero, fine-tuned": Case("carzero", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "convirt": Case("convirt", SMALL_TOWERS),
     "gloria": Case("gloria", SMALL_TOWERS),
     "medclip": Case("medclip", SMALL_TOWERS),
+    "medklip": Case("medklip", {"width": 16, "layers": 2}),
+    "medklip, with labels": Case(
+        "medklip", {"width": 16, "layers": 2}, (Stage(objectives=WITH_LABELS),)
+    ),
+    "kad": Case("kad", {**SMALL_TOWERS, "layers": 2}),
+    "kad, with labels": Case("kad", {**SMALL_TOWERS, "layers": 2}, (Stage(name="fine_tuning"),)),
     "mgca": Case("mgca", {**SMALL_TOWERS, "prototypes": 8}),
     "chauhan": Case("chauhan", SMALL_TOWERS),
     "chauhan, pretrained": Case("chauhan", SMALL_TOWERS, (Stage(objectives={"ranking": 1.0}),)),
@@ -154,6 +165,7 @@ def make_setting(needs: Needs) -> Setting:
         prevalence=(0.5, 0.2, 0.3),
         facts_width=3,
         vocabulary=encoder.vocabulary() if needs.vocabulary else None,
+        texts=_concept_texts(graph, encoder) if needs.definitions else None,
     )
 
 
@@ -162,6 +174,8 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
     generator = torch.Generator().manual_seed(2)
     rng = np.random.default_rng(3)
     text = _texts(setting, [_report(rng) for _ in range(studies)])
+    if needs.text_statements:
+        text = replace(text, statements=_statements(studies))
     tokens = torch.randn(studies, 2, SIDE**2, WIDTH, generator=generator)
     targets = (torch.arange(studies)[:, None] + torch.arange(3) * 2) // 2 % 2 * 1.0
     targets[-1, 1] = float("nan")
@@ -176,13 +190,14 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
         image_mask=(torch.arange(studies)[:, None] % 2 == 0) | torch.tensor([True, False]),
         view=kinds,
         modality=kinds,
-        text=replace(text, statements=_statements(studies)) if needs.text_statements else text,
+        text=text,
         evidence=coded,
         targets=targets,
         concept_targets=coded,
         metadata=torch.randn(studies, 3, generator=generator),
         paired_text=paired if needs.paired_report or needs.sentences else None,
         statements=_statements(studies) if needs.statements else None,
+        triples=_triples(studies) if needs.triples else None,
         boxes=corners.expand(-1, 2, -1).clamp_max(1.0) if needs.boxes else None,
     )
 
@@ -229,6 +244,20 @@ def build() -> Callable[..., tuple[System, StudyBatch]]:
     return make
 
 
+def _concept_texts(graph: KnowledgeGraph, encoder: Any) -> ConceptTexts:
+    """Names of the findings, definitions of two words, and relations in a word of the encoder."""
+
+    def read(texts: list[str]) -> Text:
+        words, mask, section = encoder.tokenize([[Passage("findings", text)] for text in texts])
+        return Text(words, None, mask, section)
+
+    names = [concept.label for concept in graph.concepts]
+    said = [f"{name} {word}" for name, word in zip(names, WORDS[4:], strict=True)]
+    return ConceptTexts(
+        read(names), read(said), read([WORDS[n % 10] for n, _ in enumerate(CLINICAL)])
+    )
+
+
 def _report(rng: np.random.Generator) -> list[Passage]:
     """Two sentences of words that chance draws."""
     said = (" ".join(rng.choice(WORDS, 4, replace=False)) for _ in range(2))
@@ -249,6 +278,12 @@ def _statements(studies: int) -> Statements:
     return Statements(
         at % 3, (at % 2) * 2.0 - 1, torch.full_like(at, -1), sentence, first, first + 1
     )
+
+
+def _triples(studies: int) -> Tensor:
+    """Edges between neighbours in the list of findings, by the relations in turn."""
+    at = torch.arange(studies)
+    return torch.stack([at % 6, at % len(CLINICAL), (at + 1) % 6], 1)
 
 
 def fitted_encoder(reports: Sequence[str], *, ends: bool = False) -> Any:

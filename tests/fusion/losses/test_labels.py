@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from fusion.losses.balanced_bce import balanced_bce
 from fusion.losses.reliable_hard_bce import reliable_hard_bce
+from fusion.losses.stated_bce import stated_bce
 from fusion.losses.triplet_by_similarity import triplet_by_similarity
 
 Draw = Callable[..., Tensor]
@@ -183,3 +184,17 @@ def test_copies_have_a_gradient(draw: Draw) -> None:
     triplet_by_similarity(places, labels).backward()
     assert places.grad is not None
     assert places.grad.isfinite().all()
+
+
+def test_every_statement_counts_alike() -> None:
+    """log(4/3) and log 2 by hand, over two statements; what is not stated is left out."""
+    logits = torch.tensor([[math.log(3), 0.0, 7.0]])
+    loss = stated_bce(logits, torch.tensor([[1.0, 0.0, NAN]]))
+    assert float(loss) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2, abs=1e-6)
+    assert float(stated_bce(logits, torch.full_like(logits, NAN))) == 0.0
+
+
+def test_two_logits_with_a_softmax_are_their_difference(draw: Draw) -> None:
+    two, targets = draw(5, 2), torch.tensor([1, 0, 0, 1, 1])
+    both = F.cross_entropy(two, targets)
+    torch.testing.assert_close(stated_bce(two[:, 1] - two[:, 0], targets.double()), both)

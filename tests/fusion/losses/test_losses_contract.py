@@ -40,6 +40,7 @@ GIVEN: dict[str, Arguments] = {
     "donsker_varadhan": lambda d: (rows(d, 4, 4),),
     "info_nce": lambda d: (rows(d, 4, 3), rows(d, 4, 3, seed=1)),
     "soft_info_nce": lambda d: (rows(d, 4, 3), rows(d, 4, 3, seed=1), torch.eye(4) + 0.1),
+    "stated_bce": lambda d: (rows(d, 4, 3), LABELS),
     "balanced_bce": lambda d: (rows(d, 4, 3), LABELS),
     "reliable_hard_bce": lambda d: (rows(d, 4, 3), LABELS, EXCLUSIVE),
     "triplet_by_similarity": lambda d: (rows(d, 4, 3), LABELS),
