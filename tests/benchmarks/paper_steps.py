@@ -33,8 +33,10 @@ BATCH = 4
 FEW: Mapping[str, dict[str, object]] = {
     "daniels": {"system.options.rarest": 1},
     "lara": {"system.options.rarest": 0.0},
+    "medklip": {"concept_studies": 1},
+    "kad": {"concept_studies": 1},
 }
-"""Options of systems that count studies, of which a tiny copy has few."""
+"""Values for systems that count studies, of which a tiny copy has few."""
 
 WORDS = 28_996
 """Words of the vocabulary of BERT, cased; most are never read here."""
@@ -115,7 +117,7 @@ def one_step(
         values |= {"data.options.studies": 40}
     if first.image.encoder is not None:
         values |= {"image.encoder.options.weights": "random"}
-    if first.text.encoder.name == "fine_tuned":
+    if first.text.encoder.name in ("fine_tuned", "huggingface"):
         values |= {"text.encoder.options.folder": str(random_bert(folder / "bert", layers))}
     short = {"epochs": 1, "steps": 1, "batch_size": BATCH, "monitor": "none", "checkpoint": "last"}
     stages = chosen_system(first)[2]
