@@ -98,6 +98,11 @@ class StudyPreprocessor:
         return self.reads_text or self.needs.definitions
 
     @property
+    def has_words(self) -> bool:
+        """Whether the system is built for a vocabulary, be there text to encode or not."""
+        return self.encodes_text or self.needs.vocabulary
+
+    @property
     def learns_words(self) -> bool:
         """Whether the text encoder has a vocabulary of its own, learnt from the studies."""
         return self.encodes_text and self.text.trainable_encoder is not None
@@ -196,7 +201,7 @@ class StudyPreprocessor:
         """
         if kind == "image" and self.images is not None:
             self.images.restore(tensors)
-        if kind == "text" and self.encodes_text:
+        if kind == "text" and self.has_words:
             self.text.restore(plain["words"])
         self._taken_over.add(kind)
 
@@ -204,7 +209,7 @@ class StudyPreprocessor:
         """Fitted state: tensors, and plain values ready for JSON."""
         tensors = self.images.state() if self.images else {}
         plain = {
-            "words": self.text.state() if self.encodes_text else {},
+            "words": self.text.state() if self.has_words else {},
             "facts": self.metadata.state(),
             "supervised": list(self.supervised),
             "prevalence": list(self.prevalence),
@@ -218,7 +223,7 @@ class StudyPreprocessor:
         """Restore the fitted state."""
         if self.images is not None:
             self.images.restore(tensors)
-        if self.encodes_text:
+        if self.has_words:
             self.text.restore(plain["words"])
         self.metadata.restore(plain["facts"])
         self.supervised = tuple(plain["supervised"])

@@ -1,4 +1,4 @@
-"""Stream classifier: findings read from the first mark of a single stream over image and text."""
+"""Stream classifier: findings read from a single stream over image and text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from encoders.batch import Features, StudyBatch, Text
 from fusion.capabilities import ClassifiesTrained
 from fusion.layers.readers import ImageReader
-from fusion.layers.single_stream import SingleStream, StreamOptions
+from fusion.layers.single_stream import Joint, SingleStream, StreamOptions
 from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
@@ -96,8 +96,12 @@ class StreamClassifier(ClassifiesTrained):
             shape = (len(batch.ids), len(self.setting.findings))
             return batch.targets.new_full(shape, float("nan"))
         joint = self.stream(self.image_tower(batch), self.embed(batch.text))
-        logits: Tensor = self.head(joint.first)
+        logits: Tensor = self.head(self.pooled(joint))
         return logits
+
+    def pooled(self, joint: Joint) -> Tensor:
+        """What findings are read from, `[B, D]`: the state of the first mark."""
+        return joint.first
 
     def basis(self, finding: str) -> Basis:
         """Trained for the findings that a stage trains; not possible for others."""

@@ -108,6 +108,8 @@ CASES: Mapping[str, Case] = {
         {"codebook": 64, "terms": 64, "cases": 8, "latent": 16, "rarest": 0.0, "commonest": 1.0},
     ),
     "jacenkow": Case("jacenkow", SMALL_STREAM),
+    "wang_mixed": Case("wang_mixed", SMALL_STREAM),
+    "wang_mixed, fine-tuned": Case("wang_mixed", SMALL_STREAM, (Stage(name="fine_tuning"),)),
     "medvill": Case("medvill", {**SMALL_STREAM, "attention": "seq2seq"}),
     "medvill, fine-tuned": Case("medvill", SMALL_STREAM, (Stage(name="fine_tuning"),)),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
