@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -37,16 +37,11 @@ from fusion.layers.hidden_words import WordHead, hide_words
 from fusion.layers.mismatched import mismatch
 from fusion.layers.single_stream import Attention
 from fusion.layers.stream_classifier import StreamClassifier
-from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
 from kg.bounds import Share, ShareBelow1
-from kg.errors import InputError
 
 __all__ = ["MedViLL"]
-
-PRETRAINING = {"hidden_words": 1.0, "matching": 1.0}
-"""Losses of pretraining, with their weights."""
 
 
 class Shown(NamedTuple):
@@ -84,29 +79,12 @@ class MedViLL(StreamClassifier):
         hidden_words: Share = 0.15
         wrong: Share = 0.5
 
+    PRETRAINING: ClassVar = {"hidden_words": 1.0, "matching": 1.0}
     options: Options
-
-    @classmethod
-    def default_stages(cls, options: Any) -> tuple[Stage, ...]:
-        """Pretraining alone."""
-        return (Stage(name="pretraining", objectives=PRETRAINING, monitor="loss"),)
-
-    @classmethod
-    def loss_names(cls, options: Any) -> tuple[str, ...]:
-        """Those of pretraining and that of the findings."""
-        return (*PRETRAINING, "classification")
-
-    @classmethod
-    def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
-        """Words by number, and the report beside the pictures where they are paired."""
-        return Needs(paired_report=_pretrains(stages), vocabulary=True)
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__(options, setting, stages)
-        self.pretrains = _pretrains(self.stages)
-        if self.pretrains:
-            if not setting.text_width:
-                raise InputError("medvill learns from reports", "give it data with reports")
+        if self.pretrains(self.stages):
             width = self.stream.width
             self.tell = WordHead(width, self.stream.vocabulary.size)
             self.fits = nn.Linear(width, 1)
@@ -152,8 +130,3 @@ class MedViLL(StreamClassifier):
                 joint = self.stream(alone, read, self.options.attention)
                 scores[row] = self.fits(joint.first)[:, 0]
         return scores.masked_fill(~mask.any(1), float("nan"))
-
-
-def _pretrains(stages: tuple[Stage, ...]) -> bool:
-    """Whether a stage pretrains."""
-    return any(set(stage.objectives) & set(PRETRAINING) for stage in stages)

@@ -25,7 +25,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,16 +39,12 @@ from fusion.layers.hidden_words import WordHead, hide_words
 from fusion.layers.single_stream import Joint
 from fusion.layers.stream_classifier import StreamClassifier
 from fusion.losses.info_nce import info_nce
-from fusion.needs import Needs
 from fusion.stage import Stage
 from fusion.system import Setting
 from kg.bounds import Few, Positive, Share
 from kg.errors import InputError
 
 __all__ = ["WangMixed"]
-
-PRETRAINING = {"hidden_words": 1.0, "hidden_patches": 1.0, "pairing": 1.0}
-"""Losses of pretraining, with their weights."""
 
 
 class WangMixed(StreamClassifier):
@@ -77,29 +73,13 @@ class WangMixed(StreamClassifier):
         scales: tuple[Few, ...] = (1, 2)
         temperature: Positive = 0.1
 
+    PRETRAINING: ClassVar = {"hidden_words": 1.0, "hidden_patches": 1.0, "pairing": 1.0}
     options: Options
-
-    @classmethod
-    def default_stages(cls, options: Any) -> tuple[Stage, ...]:
-        """Pretraining alone."""
-        return (Stage(name="pretraining", objectives=PRETRAINING, monitor="loss"),)
-
-    @classmethod
-    def loss_names(cls, options: Any) -> tuple[str, ...]:
-        """Those of pretraining and that of the findings."""
-        return (*PRETRAINING, "classification")
-
-    @classmethod
-    def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
-        """Words by number, and in pretraining the reports."""
-        return Needs(paired_report=_pretrains(stages), vocabulary=True)
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__(options, setting, stages)
-        if not _pretrains(self.stages):
+        if not self.pretrains(self.stages):
             return
-        if not setting.text_width:
-            raise InputError("wang_mixed learns from reports", "give it data with reports")
         self.side = side_of(setting.image_tokens)
         if not options.scales or any(self.side % scale for scale in options.scales):
             raise InputError(
@@ -230,8 +210,3 @@ def _cell_width(setting: Setting, side: int) -> int:
         return setting.image_width
     expected = encoder.preprocessing
     return len(expected.mean) * int(expected.size // side) ** 2
-
-
-def _pretrains(stages: tuple[Stage, ...]) -> bool:
-    """Whether a stage pretrains."""
-    return any(set(stage.objectives) & set(PRETRAINING) for stage in stages)

@@ -16,6 +16,7 @@ from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Basis, Module, Setting
 from kg.bounds import ShareBelow1
+from kg.errors import InputError
 
 __all__ = ["StreamClassifier"]
 
@@ -42,22 +43,40 @@ class StreamClassifier(ClassifiesTrained):
         "image_tower": Module("image_tower.", "image"),
         "stream": Module("stream.", "text"),
     }
+    PRETRAINING: ClassVar[Mapping[str, float]] = {}
+    """Losses of pretraining on reports, with their weights; empty = there is none."""
     options: Options
 
     @classmethod
     def default_stages(cls, options: Any) -> tuple[Stage, ...]:
-        """One stage of classification."""
-        return (Stage(),)
+        """Pretraining alone, or one stage of classification where there is none."""
+        if not cls.PRETRAINING:
+            return (Stage(),)
+        return (Stage(name="pretraining", objectives=cls.PRETRAINING, monitor="loss"),)
+
+    @classmethod
+    def loss_names(cls, options: Any) -> tuple[str, ...]:
+        """Those of pretraining and that of the findings."""
+        return (*cls.PRETRAINING, "classification")
 
     @classmethod
     def needs(cls, options: Any, stages: tuple[Stage, ...]) -> Needs:
-        """The words of the text by number."""
-        return Needs(vocabulary=True)
+        """Words by number, and in pretraining the report beside the images."""
+        return Needs(paired_report=cls.pretrains(stages), vocabulary=True)
+
+    @classmethod
+    def pretrains(cls, stages: tuple[Stage, ...]) -> bool:
+        """Whether a stage pretrains."""
+        return any(set(stage.objectives) & set(cls.PRETRAINING) for stage in stages)
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__()
         self.options, self.setting = options, setting
         self.stages = stages or self.default_stages(options)
+        if self.pretrains(self.stages) and not setting.text_width:
+            raise InputError(
+                f"{type(self).__name__} learns from reports", "give it data with reports and images"
+            )
         self.stream = SingleStream(options, setting)
         width, drop = self.stream.width, options.dropout
         self.image_tower = ImageReader.of(
