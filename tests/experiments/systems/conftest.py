@@ -113,6 +113,7 @@ CASES: Mapping[str, Case] = {
     "medvill": Case("medvill", {**SMALL_STREAM, "attention": "seq2seq"}),
     "medvill, fine-tuned": Case("medvill", SMALL_STREAM, (Stage(name="fine_tuning"),)),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
+    "zheng": Case("zheng", {"width": 16, "entities": 4}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "mgca, fine-tuned": Case("mgca", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
