@@ -68,6 +68,7 @@ SETS = (
     Set("covid_chestxray", "covid"),
     Set("cov_ctr", "covid"),
     Set("pocus", "pocus4"),
+    Set("covid_blues", "covid", at_least=10),
     Set("figure1", "covid", at_least=5),
     Set("covid_dialogue", "impression"),
     Set("openi", "nih14"),
