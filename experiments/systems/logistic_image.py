@@ -46,6 +46,8 @@ class LogisticImage(LogisticSystem):
         mean = (tokens * mask).sum(1) / mask.sum(1).clamp_min(1)
         top = tokens.masked_fill(~mask, float("-inf")).amax(1)
         pooled = [mean, top.masked_fill(top.isinf(), 0.0)]
-        if self.setting.facts_width and batch.metadata is not None:
+        if self.setting.facts_width:
+            if batch.metadata is None:
+                raise ValueError("the batch has no metadata")
             pooled.append(batch.metadata)
         return cat(pooled, 1)

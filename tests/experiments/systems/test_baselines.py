@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,17 @@ def test_the_line_is_the_one_scikit_learn_fits(standardise: bool) -> None:
         plain.fit(scaled[rows], targets[rows, place])
         ours = line(torch.from_numpy(features))[:, place].detach().numpy()
         np.testing.assert_allclose(ours, plain.decision_function(scaled), atol=5e-3)
+
+
+def test_metadata_that_a_configuration_names_stand_beside_the_pictures(build: Build) -> None:
+    both, batch = build("logistic_image")
+    alone, _ = build("logistic_image", lacks={"facts_width": 0})
+    features = both.features(batch)
+    assert batch.metadata is not None
+    torch.testing.assert_close(features[:, -3:], batch.metadata)
+    torch.testing.assert_close(features[:, :-3], alone.features(batch))
+    with pytest.raises(ValueError, match="no metadata"):
+        both.features(replace(batch, metadata=None))
 
 
 def test_a_finding_of_one_class_is_a_constant() -> None:
