@@ -124,13 +124,18 @@ class Zheng(ClassifiesTrained):
             else None
         )
         self.text_reader = (
-            TextReader(setting.text_width, width, encoder=setting.text_encoder, dropout=drop)
+            TextReader(
+                setting.text_width,
+                width,
+                encoder=setting.text_encoder,
+                dropout=drop,
+                pool=masked_mean,
+            )
             if setting.text_width
             else None
         )
-        for reader in (self.image_reader, self.text_reader):
-            if reader is not None:
-                reader.pool.requires_grad_(False)  # the other side looks instead
+        if self.image_reader is not None:
+            self.image_reader.pool.requires_grad_(False)  # the words look instead
         self.image_blocks, self.text_blocks = (
             nn.ModuleList(ConvolutionAttention(width, 2**depth) for depth in range(options.blocks))
             for _ in range(2)
@@ -245,7 +250,8 @@ def strangers_of_a_class(batch: StudyBatch) -> StudyBatch:
     """The studies, each with the text of a random one of the same labels (perhaps its own)."""
     if batch.text is None:
         return batch
-    kind = batch.targets.nan_to_num(-1.0).unique(dim=0, return_inverse=True)[1]
+    labels = batch.targets.nan_to_num(-1.0)
+    _, kind = torch.unique(labels, dim=0, return_inverse=True)
     draws = torch.rand(2, len(kind), dtype=torch.float64, device=kind.device)
     here, there = (kind + draws).argsort(1)
     order = torch.empty_like(here).scatter(0, here, there)
