@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from kg.controls.graph_controls import swap_ends
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["entailed", "excluded"]
+__all__ = ["entailed", "excluded", "shuffled_pairs"]
 
 
 def entailed(graph: KnowledgeGraph, labels: tuple[str, ...], along: tuple[str, ...]) -> Tensor:
@@ -34,3 +36,22 @@ def excluded(graph: KnowledgeGraph, labels: tuple[str, ...]) -> Tensor:
         return any((a, b) in apart for a in wider[here] for b in wider[there])
 
     return torch.tensor([[exclude(here, there) for there in labels] for here in labels]).bool()
+
+
+def shuffled_pairs(
+    pairs: Tensor, generator: np.random.Generator, *, symmetric: bool = False
+) -> Tensor:
+    """As many pairs of other labels, `[C, C]`; each label has as many in its row and its column.
+
+    Args:
+        pairs: True where two labels are a pair, `[C, C]`; a label with itself stays one.
+        generator: Draws which labels.
+        symmetric: Whether a pair has no direction.
+    """
+    itself = torch.eye(len(pairs), dtype=torch.bool, device=pairs.device) & pairs
+    between = (pairs & ~itself).triu() if symmetric else pairs & ~itself
+    ends = [(str(here), str(there)) for here, there in between.nonzero().tolist()]
+    made = itself.clone()
+    for here, there in swap_ends(ends, symmetric, generator):
+        made[int(here), int(there)] = True
+    return made | made.T if symmetric else made

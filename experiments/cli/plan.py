@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ from kg.errors import RunStopped
 if TYPE_CHECKING:
     from experiments.plans.cost import Cost
     from experiments.plans.jobs import Job
+    from experiments.plans.matrix import MatrixFile
+    from experiments.plans.matrix_result import MatrixResult
     from experiments.plans.plan import RunPlan
+    from experiments.plans.result import PlanResult
 
 __all__ = ["plan", "print_jobs", "run_jobs"]
 
@@ -64,7 +68,10 @@ def plan(**arguments: Any) -> None:
 
     PLAN is a shipped name or a YAML file. Interrupted runs are resumed and finished runs are
     reused, so the same command continues a plan. Runs that a system starts from are run first.
+
+    A plan of mechanisms, each with arms of its graph, is compared within each mechanism.
     """
+    from experiments.plans.matrix import read_matrix
     from experiments.plans.plan import make_plan
     from experiments.plans.schema import read_plan
     from experiments.reports.plan_page import check_ending
@@ -72,16 +79,23 @@ def plan(**arguments: Any) -> None:
     output: Path | None = arguments["output"]
     if output is not None:
         check_ending(output.suffix)
-    made = make_plan(
-        read_plan(arguments["plan_file"]), arguments["overrides"], arguments["systems"]
-    )
+    overrides, systems = arguments["overrides"], arguments["systems"]
+    matrix = read_matrix(arguments["plan_file"])
+    if matrix is not None:
+        matrix = matrix.only(systems)
+        made = make_plan(matrix.as_plan(), overrides)
+    else:
+        made = make_plan(read_plan(arguments["plan_file"]), overrides, systems)
     if arguments["dry_run"]:
         print_jobs(made.jobs, arguments)
         if made.file.tune and not arguments["as_json"]:
             _print_tuning(made)
         return
     stopped = None if arguments["table"] else _run(made, arguments)
-    _print_result(made, arguments)
+    if matrix is not None:
+        _print_matrix(matrix, made, arguments)
+    else:
+        _print_result(made, arguments)
     if stopped is not None:
         raise stopped
 
@@ -117,19 +131,42 @@ def _print_result(made: RunPlan, arguments: Mapping[str, Any]) -> None:
     from experiments.reports.plan_page import ABOUT, about_rows, heads, render_plan, result_rows
 
     result = result_of(made, arguments["runs"])
+    tables = [(heads(result), result_rows(result)), (ABOUT, about_rows(result))]
+    _print_tables(result, tables, partial(render_plan, result), arguments)
+    show.note(f"saved to {keep(result, made.folder(arguments['runs']))}")
+
+
+def _print_matrix(matrix: MatrixFile, made: RunPlan, arguments: Mapping[str, Any]) -> None:
+    """Print the tables of a matrix, as far as its runs are finished, or write them."""
+    from experiments.plans.matrix_result import keep, matrix_result
+    from experiments.reports.matrix_page import ARMS, arm_rows, heads, render_matrix, result_rows
+
+    result = matrix_result(matrix, made, arguments["runs"])
+    tables = [(heads(result), result_rows(result)), (ARMS, arm_rows(result))]
+    _print_tables(result, tables, partial(render_matrix, result), arguments)
+    show.note(f"saved to {keep(result, made.folder(arguments['runs']))}")
+
+
+def _print_tables(
+    result: PlanResult | MatrixResult,
+    tables: Sequence[tuple[Sequence[str], Iterable[Sequence[str]]]],
+    render: Callable[[str], str],
+    arguments: Mapping[str, Any],
+) -> None:
+    """Print a result as JSON or tables, or write it where a file is named."""
     output: Path | None = arguments["output"]
     if output is not None:
-        show.to_file(output, render_plan(result, output.suffix))
+        show.to_file(output, render(output.suffix))
     if arguments["as_json"]:
         show.json_result(result.as_json())
     elif output is None:
-        show.table(heads(result), result_rows(result))
-        show.result("")
-        show.table(ABOUT, about_rows(result))
+        for number, (head, rows) in enumerate(tables):
+            if number:
+                show.result("")
+            show.table(head, rows)
         for note in (*result.tested, *result.notes):
             show.note(f"note: {note}")
         show.note("For research use only: not a medical device.")
-    show.note(f"saved to {keep(result, made.folder(arguments['runs']))}")
 
 
 def _print_tuning(made: RunPlan) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from experiments.ablate.result import FILE as ABLATION
 from experiments.ablate.result import AblationResult
 from experiments.compare.records import Comparison
+from experiments.plans.matrix_result import FILE as MATRIX
+from experiments.plans.matrix_result import MatrixResult
 from experiments.plans.result import FILE as PLAN
 from experiments.plans.result import PlanResult
 from experiments.records.folder import find_run
@@ -16,6 +18,7 @@ from experiments.reports.comparison_page import comparison_page
 from experiments.reports.document import Page
 from experiments.reports.html import render_html
 from experiments.reports.markdown import render_markdown
+from experiments.reports.matrix_page import matrix_page
 from experiments.reports.plan_page import plan_page
 from experiments.reports.run_files import read_run_files
 from experiments.reports.run_page import run_page
@@ -51,7 +54,7 @@ def page_of(subject: str, runs: Path) -> Page:
     if path.suffix == ".json":
         return _page_of_file(path)
     for folder in (path, runs / "ablations" / subject, runs / "plans" / subject):
-        for name in (ABLATION, PLAN):
+        for name in (ABLATION, PLAN, MATRIX):
             if (folder / name).is_file():
                 return _page_of_file(folder / name)
     return run_page(read_run_files(find_run(subject, runs).path))
@@ -63,6 +66,8 @@ def _page_of_file(path: Path) -> Page:
         return ablation_page(AblationResult.from_json(values))
     if "time_reference" in values:
         return plan_page(PlanResult.from_json(values))
+    if "mechanisms" in values:
+        return matrix_page(MatrixResult.from_json(values))
     return comparison_page(Comparison.from_json(values))
 
 

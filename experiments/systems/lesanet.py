@@ -17,14 +17,15 @@ Differs from the paper:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
 from fusion.capabilities import ClassifiesTrained
-from fusion.label_ontology import entailed, excluded
+from fusion.label_ontology import entailed, excluded, shuffled_pairs
 from fusion.layers.boxes import BoxReader, Where
 from fusion.layers.projection import Projection
 from fusion.losses.balanced_bce import balanced_bce
@@ -65,6 +66,8 @@ class LesaNet(ClassifiesTrained):
             dropout: Share of the features dropped in training.
             relations: Relations of the graph along which a label entails another.
             expansion: Labels entail what is wider, in training and in answers.
+            ontology: Which labels entail and exclude each other: by the `graph`, or `shuffled`
+                among the labels, where each entails, is entailed by and excludes as many.
         """
 
         maps: Mapping[str, Where] = {}
@@ -74,6 +77,7 @@ class LesaNet(ClassifiesTrained):
         dropout: ShareBelow1 = 0.0
         relations: tuple[str, ...] = (IS_A, "part_of")
         expansion: bool = True
+        ontology: Literal["graph", "shuffled"] = "graph"
 
     MODULES: ClassVar[Mapping[str, Module]] = {"image_tower": Module("reader.", "image")}
     share: Tensor
@@ -123,6 +127,11 @@ class LesaNet(ClassifiesTrained):
         relations = options.relations if options.expansion else ()
         entails = entailed(setting.graph, setting.findings, relations)
         exclusive = excluded(setting.graph, setting.findings)
+        if options.ontology == "shuffled":
+            # the initial seed of the process is the run's: drawn anew with every seed
+            generator = np.random.default_rng(torch.initial_seed())
+            entails = shuffled_pairs(entails, generator)
+            exclusive = shuffled_pairs(exclusive, generator, symmetric=True)
         self.register_buffer("entails", entails, persistent=False)
         self.register_buffer("exclusive", exclusive, persistent=False)
         self.register_buffer("share", torch.full((labels,), 0.5))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from fusion.label_ontology import entailed, excluded
+from fusion.label_ontology import entailed, excluded, shuffled_pairs
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph, LabelSet
@@ -69,3 +70,19 @@ def test_no_finding_excludes_all_but_what_may_stand_beside_it() -> None:
     given = graph(no_finding="none", with_no_finding=("pacemaker",))
     assert pairs(excluded(given, labels), labels) == {("none", "lobe"), ("lobe", "none")}
     assert not excluded(graph(), labels).any()
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_shuffled_pairs_are_as_many_for_every_label(symmetric: bool) -> None:
+    pairs = torch.rand(30, 30, generator=torch.Generator().manual_seed(5)) > 0.9
+    pairs = (pairs | pairs.T if symmetric else pairs).fill_diagonal_(not symmetric)
+    draws = [
+        shuffled_pairs(pairs, np.random.default_rng(seed), symmetric=symmetric) for seed in (0, 1)
+    ]
+    for made in draws:
+        assert torch.equal(made.diagonal(), pairs.diagonal())
+        assert (made & ~pairs).sum() > 20
+        assert torch.equal(made, made.T) == symmetric
+        assert torch.equal(made.sum(0), pairs.sum(0))
+        assert torch.equal(made.sum(1), pairs.sum(1))
+    assert not torch.equal(*draws)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from experiments.cli.main import kgdx
 from experiments.config.hashing import config_hash
 from experiments.config.load import resolve
+from experiments.plans.matrix import read_matrix
 from experiments.plans.plan import RunPlan, make_plan
 from experiments.plans.schema import read_plan, shipped_plans
 from experiments.plans.tuning import OWN, SPACE, draw
@@ -86,7 +87,8 @@ def test_a_run_of_a_plan_is_the_run_of_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(shipped_plans()))
 def test_a_shipped_plan_names_what_is_there(name: str) -> None:
-    plan = make_plan(read_plan(name))
+    matrix = read_matrix(name)
+    plan = make_plan(matrix.as_plan() if matrix else read_plan(name))
     assert plan.file.name == name
     assert plan.file.about
     assert len({job.digest for job in plan.jobs}) == len(plan.jobs)

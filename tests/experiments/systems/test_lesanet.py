@@ -179,3 +179,11 @@ def test_a_batch_without_pictures_gets_the_bias() -> None:
     empty = replace(studies(), image_mask=torch.zeros(4, 2, dtype=torch.bool))
     torch.testing.assert_close(system.logits(empty), system.score.bias.expand(4, -1))
     assert system.localise(empty, LABELS).isnan().all()
+
+
+def test_a_shuffled_ontology_has_the_parameters_and_pairs_of_the_true_one() -> None:
+    first, second = build(), build(ontology="shuffled")
+    shapes = [[one.shape for one in each.parameters()] for each in (first, second)]
+    assert shapes[0] == shapes[1]
+    assert first.entails.sum() == second.entails.sum()
+    assert first.exclusive.sum() == second.exclusive.sum()
