@@ -61,6 +61,7 @@ SMALL_HEAD = {"width": 16, "space": 16, "head": 32, "head_dropout": 0.1}
 SMALL_CRITIC = {"width": 16, "critic": [16, 8]}
 AS_A_WHOLE = Stage(objectives={"global_information": 1.0}, monitor="loss")
 WITH_LABELS = {"exist": 1.0, "site": 1.0, "classification": 1.0}
+SMALL_ARL = {"width": 16, "heads": 2, "layers": 1}
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 
@@ -112,6 +113,8 @@ CASES: Mapping[str, Case] = {
     "wang_mixed, fine-tuned": Case("wang_mixed", SMALL_STREAM, (Stage(name="fine_tuning"),)),
     "medvill": Case("medvill", {**SMALL_STREAM, "attention": "seq2seq"}),
     "medvill, fine-tuned": Case("medvill", SMALL_STREAM, (Stage(name="fine_tuning"),)),
+    "arl": Case("arl", SMALL_ARL),
+    "arl, with text": Case("arl", {**SMALL_ARL, "reads": "image_and_text"}, (Stage(),)),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
