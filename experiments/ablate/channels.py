@@ -27,7 +27,12 @@ CHANNELS = (
 
 CLOSED = "-"
 OPEN = "yes"
-VECTORS = {"names": "names", "random": "random, fixed", "complex": "ComplEx"}
+VECTORS = {
+    "names": "names",
+    "random": "random, fixed",
+    "complex": "ComplEx",
+    "transe": "TransE",
+}
 
 
 def channels(experiment: Experiment) -> dict[str, str]:

@@ -168,6 +168,7 @@ DRAWN: Mapping[str, str] = {
     "noisy": "noisy graph",
     "random": "random vectors",
     "complex": "ComplEx vectors",
+    "transe": "TransE vectors",
 }
 """Randomised graphs and vectors by configuration value."""
 
@@ -186,9 +187,9 @@ class GraphSection(Options):
         drop_sources: Sources whose evidence is left out of the structure.
         control: Control that replaces the structure.
         noise: Share of edges that `noisy` gives a random object.
-        seed: Seed of a control, and of random or ComplEx vectors.
-        vectors: Concept vectors from names, random, or from the structure alone (ComplEx, trained
-            on its edges).
+        seed: Seed of a control, and of random, ComplEx or TransE vectors.
+        vectors: Concept vectors from names, random, or from the structure alone (ComplEx or TransE,
+            trained on its edges).
         width: Width of the vectors.
         encoder: Encoder of names (`tfidf` or `minilm`).
         lexicon: Names by which text is linked: all, or each concept's label alone.
@@ -203,7 +204,7 @@ class GraphSection(Options):
     drop_relations: tuple[str, ...] = ()
     drop_sources: tuple[str, ...] = ()
     seed: Seed = 0
-    vectors: Literal["names", "random", "complex"] = "names"
+    vectors: Literal["names", "random", "complex", "transe"] = "names"
     width: Width = 128
     encoder: Literal["tfidf", "minilm"] = "tfidf"
     lexicon: Literal["all", "labels"] = "all"

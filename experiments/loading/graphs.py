@@ -125,8 +125,8 @@ def concept_vectors(section: GraphSection, structure: KnowledgeGraph, cache: Pat
         generator = torch.Generator().manual_seed(section.seed)
         vectors = torch.randn(len(structure.concepts), section.width, generator=generator)
         return normalize(vectors, dim=1)
-    if section.vectors == "complex":
-        return _learned(structure, section.width, section.seed, cache / "links")
+    if section.vectors in ("complex", "transe"):
+        return _learned(structure, section, cache / "links")
     return name_vectors(structure, section.encoder, section.width, folder=cache / "names")
 
 
@@ -160,16 +160,17 @@ def split_triples(graph: KnowledgeGraph, seed: int) -> tuple[Tensor, Tensor]:
     return of(triples.train), of(triples.valid, triples.test)
 
 
-def _learned(graph: KnowledgeGraph, width: int, seed: int, folder: Path) -> Tensor:
-    """ComplEx vectors of the clinical edges, by the settings of `graph embed`, cached."""
+def _learned(graph: KnowledgeGraph, section: GraphSection, folder: Path) -> Tensor:
+    """ComplEx or TransE vectors of the clinical edges, as by `graph embed`, cached."""
     from experiments.link_prediction.fit import embedded, fit
     from experiments.link_prediction.ranking import known_answers
     from experiments.link_prediction.study import PLAIN, settings
     from experiments.link_prediction.triples import from_graph
 
-    options = settings(PLAIN, "complex", [f"width={width}"])
+    decoder, width, seed = section.vectors, section.width, section.seed
+    options = settings(PLAIN, decoder, [f"width={width}"])
     triples = from_graph(graph, seed=seed)
-    kept = folder / f"complex-{graph.fingerprint[:32]}-{width}-{seed}.safetensors"
+    kept = folder / f"{decoder}-{graph.fingerprint[:32]}-{width}-{seed}.safetensors"
     if not kept.is_file():
         state = torch.random.get_rng_state()
         fitted = fit(triples, known_answers(triples), options, seed=seed)

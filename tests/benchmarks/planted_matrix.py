@@ -22,7 +22,11 @@ interval is above zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -30,6 +34,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 from torch import Tensor
 
 from encoders.batch import StudyBatch
@@ -390,9 +395,7 @@ def main() -> None:
     wanted = {(n, w, r) for n in MECHANISMS for w, count in repeats.items() for r in range(count)}
     cells = [row for row in read(given.folder / "cells.jsonl") if tuple(row["cell"]) in wanted]
     sys.stderr.write(f"{time.process_time() - began:.0f} seconds of one core\n")
-    title = (
-        "# Whether each mechanism of the graph matrix finds a planted graph, and none that is not"
-    )
+    title = "# Whether each mechanism of the matrix finds a planted graph, and none that is not"
     told = (
         f"Each comparison: two arms, {SEEDS} seeds with a shuffle of its own each, {TEST} test "
         "studies; see `tests/benchmarks/planted_matrix.py`. The control is the degree-preserving "

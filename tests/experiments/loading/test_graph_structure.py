@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -91,10 +91,13 @@ def test_a_source_that_is_none_is_refused() -> None:
         structure_of(GraphSection(drop_sources=("nobody",)), graph, use)
 
 
-def test_vectors_of_the_structure_are_made_once_and_disturb_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("decoder", ["complex", "transe"])
+def test_vectors_of_the_structure_are_made_once_and_disturb_nothing(
+    tmp_path: Path, decoder: Literal["complex", "transe"]
+) -> None:
     whole, _ = choose_graph(GraphSection(), ())
     graph = whole.with_edges(whole.edges[::10])
-    section = GraphSection(vectors="complex", width=8)
+    section = GraphSection(vectors=decoder, width=8)
     torch.manual_seed(3)
     first = concept_vectors(section, graph, tmp_path)
     drawn = torch.rand(1)

@@ -29,6 +29,7 @@ from experiments.runs.build import chosen_system
 from fusion.system import Setting
 from kg.errors import InputError
 from kg.files.store import load_shipped
+from tests.experiments.systems.conftest import fitted_encoder
 
 QUICK = Plan(resamples=200)
 SHIPPED = [name for name in shipped_plans() if read_matrix(name)]
@@ -87,22 +88,31 @@ def test_every_arm_has_as_many_parameters(name: str) -> None:
     graph = load_shipped()
     vectors = torch.zeros(len(graph.concepts), 128)
     findings = graph.label_set("nih14").findings
-    text = nn.Embedding(10, 64)
     for row in shipped(name).mechanisms:
         counts: dict[str, int] = {}
         for arm, values in row.arms.items():
             laid = [f"{k}={json.dumps(v)}" for k, v in {**row.set, **values}.items()]
             experiment = resolve(row.config, laid)
             system, options, stages = chosen_system(experiment)
-            reads = experiment.text.test != "none"
+            needs = system.needs(options, stages)
+            reads = experiment.text.test != "none" or needs.paired_report
+            encoder = fitted_encoder(["a mass in the left lung"], ends=needs.vocabulary)
             setting = Setting(
-                graph, vectors, findings, supervised=findings, image_width=64, image_tokens=16,
-                text_width=64 * reads, text_encoder=text if reads else None,
-            )  # fmt: skip
-            built = system(options, setting, stages)  # type: ignore[call-arg]
+                graph,
+                vectors,
+                findings,
+                supervised=findings,
+                image_width=64,
+                image_tokens=16,
+                text_width=encoder.width * reads,
+                text_encoder=encoder if reads else None,
+                vocabulary=encoder.vocabulary() if needs.vocabulary else None,
+            )
+            built: nn.Module = system(options, setting, stages)  # type: ignore[call-arg]
             counts[arm] = sum(one.numel() for one in built.parameters())
-            if "concept_reader.vectors" in "".join(name for name, _ in built.named_buffers()):
-                counts[arm] += vectors.numel()  # given in the other arms, learned in `none`
+            # vectors of concepts are given in the other arms, and learned in `none`
+            given = [one for key, one in built.named_buffers() if key.endswith("reader.vectors")]
+            counts[arm] += sum(one.numel() for one in given)
         assert len(set(counts.values())) == 1, (row.label, counts)
 
 
