@@ -260,9 +260,9 @@ class ARL(System):
         if self.options.reads == "image":
             return self._by_entity(self.align_image(image.pooled), nodes, findings)
         text = batch.text or silent(image)
-        stated = first_statements(
-            text.statements or silent(image).statements, self.options.entities
-        )
+        if text.statements is None:
+            raise ValueError("the text of the batch has no statements")
+        stated = first_statements(text.statements, self.options.entities)
         fused = self.fuse(image, text, stated, nodes)
         logits: Tensor = self.answer(torch.cat([fused.image, fused.text], 1))
         return logits[:, [self.setting.findings.index(name) for name in findings]]
@@ -297,15 +297,15 @@ class ARL(System):
 
     def _told(self, image: Features, text: Text, stated: Statements, nodes: Tensor) -> Tensor:
         """Cross-entropy of hidden words: those of whole entities, and as many of the others."""
-        book, words = self.setting.vocabulary, text.words
-        if book is None or words is None:
+        book, words, place = self.setting.vocabulary, text.words, text.word
+        if book is None or words is None or place is None:
             raise ValueError("the batch has no reports as words")
         rate = self.options.hidden_words
         hidden = stated.mask & (torch.rand(stated.concept.shape, device=words.device) < rate)
         within = named(text, stated)
         chance = torch.rand(words.shape, device=words.device) < rate
         chosen = (within & hidden[:, None]).any(2) | (chance & ~within.any(2))
-        chosen &= text.mask & (text.word >= 0)
+        chosen &= text.mask & (place >= 0)
         shown, _ = hide_words(words, chosen, book, rate=1.0)
         fused = self.fuse(image, replace(text, words=shown), stated, nodes, hidden)
         target = words[chosen]
