@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -24,6 +25,7 @@ from kg.errors import InputError
 
 __all__ = [
     "EFFICIENTNET_LITE0",
+    "FITTED",
     "FROM_RUN",
     "MINILM",
     "RANDOM",
@@ -40,6 +42,8 @@ __all__ = [
 
 SHIPPED = "shipped"
 RANDOM = "random"
+FITTED: Literal["fitted"] = "fitted"
+"""Of an encoder that every run fits on its training images, without labels."""
 FROM_RUN = "run:"
 """Prefix where a finished run trained the encoder."""
 

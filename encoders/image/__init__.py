@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from kg.catalog import Catalog
 
-__all__ = ["IMAGE_ENCODERS", "ImageEncoder", "Preprocessing"]
+__all__ = ["IMAGE_ENCODERS", "FittedEncoder", "ImageEncoder", "Preprocessing"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,23 @@ class ImageEncoder(Protocol):
 
     def trainable(self, last: int) -> tuple[str, ...]:
         """Let only the last stages train (0 = none, negative = all); prefixes of what trains."""
+
+
+@runtime_checkable
+class FittedEncoder(Protocol):
+    """An image encoder that is fitted on training images, without labels, in place of weights."""
+
+    images: int
+    """Largest number of images for the fit."""
+
+    def fit(self, pixels: Tensor) -> None:
+        """Fit on normalised training images `[n, c, H, W]`."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was fitted."""
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what was fitted before."""
 
 
 IMAGE_ENCODERS: Catalog[Any] = Catalog(

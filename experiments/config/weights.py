@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from encoders.image import IMAGE_ENCODERS
 from encoders.text import TEXT_ENCODERS
-from encoders.weights import FROM_RUN, RANDOM, SHIPPED, weights_file
+from encoders.weights import FITTED, FROM_RUN, RANDOM, SHIPPED, weights_file
 from experiments.config.mistakes import Places, point_at
 from experiments.config.schema import Experiment, ImageSection
 from kg.errors import InputError, together
@@ -25,7 +25,7 @@ class EncoderWeights:
     Args:
         reads: What the encoder reads.
         encoder: Its name.
-        source: `random`, `shipped`, `run:RUN`, or a file or folder.
+        source: `random`, `shipped`, `fitted`, `run:RUN`, or a file or folder.
         trained: Stages that train.
     """
 
@@ -42,6 +42,8 @@ class EncoderWeights:
     @property
     def words(self) -> str:
         """`efficientnet_lite0, shipped weights, frozen`."""
+        if self.source == FITTED:
+            return f"{self.encoder}, fitted on training images without labels"
         known = {RANDOM: "random weights", SHIPPED: "shipped weights"}
         name = known.get(self.source, f"weights {Path(self.source).name}")
         trained = {"all": "trained", "last": "last stages trained", "none": "frozen"}[self.trained]
@@ -106,7 +108,7 @@ def check_files(experiment: Experiment) -> None:
 
 def _check_file(weights: str) -> None:
     """Check the file of weights that an option names, where it names one."""
-    if weights not in ("", RANDOM, SHIPPED) and not weights.startswith(FROM_RUN):
+    if weights not in ("", RANDOM, SHIPPED, FITTED) and not weights.startswith(FROM_RUN):
         weights_file(weights)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from encoders.cache import FeatureCache, image_key
 from encoders.contents import Contents
-from encoders.image import IMAGE_ENCODERS, Preprocessing
+from encoders.image import IMAGE_ENCODERS, FittedEncoder, Preprocessing
 from encoders.reading.augmentation import Augmentation
 from encoders.reading.picture import READING, Picture, look
 from encoders.reading.pixels import load_pixels
@@ -36,6 +36,8 @@ __all__ = ["ImageLoader", "ResizedImages"]
 
 log = logging.getLogger(__name__)
 
+ENCODER = "encoder."
+"""Prefix of the tensors of a fitted encoder."""
 NOTES = 20
 """Largest number of notes on files that are logged at a time."""
 
@@ -124,14 +126,22 @@ class ImageLoader:
         return tokens, self.reducer.width if self.reducer else width
 
     def fit(self, studies: Sequence[Study], root: Path) -> None:
-        """Fit the reduction on the images of training studies."""
-        if not (self.section.frozen and self.section.reduce):
+        """Fit encoder and reduction, where they are fitted, on the images of training studies."""
+        fitted = isinstance(self.encoder, FittedEncoder)
+        if not (self.section.frozen and (self.section.reduce or fitted)):
             return
         chosen = [self.chosen(study, root) for study in studies]
         self._say()
         pictures = [_picture(image, root) for images in chosen for image in images]
-        array, rows = self._tokens(pictures)
         generator = np.random.default_rng(self.seed)
+        if fitted:
+            number = min(self.encoder.images, len(pictures))
+            at = np.sort(generator.choice(len(pictures), number, replace=False))
+            pixels = self._load([pictures[place] for place in at], self.encoder.preprocessing)
+            self.encoder.fit(torch.from_numpy(pixels))
+        if not self.section.reduce:
+            return
+        array, rows = self._tokens(pictures)
         width = min(self.section.reduce, self._pooled_shape()[1])
         self.reducer = Reducer.fit(array[np.sort(rows)], generator, width, limit=20_000)
 
@@ -268,12 +278,20 @@ class ImageLoader:
 
     def state(self) -> dict[str, Tensor]:
         """Fitted state as tensors."""
-        if self.reducer is None:
-            return {}
-        return {"reducer.mean": self.reducer.mean, "reducer.components": self.reducer.components}
+        state: dict[str, Tensor] = {}
+        if isinstance(self.encoder, FittedEncoder):
+            fitted = self.encoder.state_dict()
+            state |= {f"{ENCODER}{name}": tensor for name, tensor in fitted.items()}
+        if self.reducer is not None:
+            state["reducer.mean"] = self.reducer.mean
+            state["reducer.components"] = self.reducer.components
+        return state
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore the fitted state."""
+        if isinstance(self.encoder, FittedEncoder):
+            own = [name for name in tensors if name.startswith(ENCODER)]
+            self.encoder.restore({name.removeprefix(ENCODER): tensors[name] for name in own})
         if "reducer.mean" in tensors:
             self.reducer = Reducer(tensors["reducer.mean"], tensors["reducer.components"])
 

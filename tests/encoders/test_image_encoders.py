@@ -1,4 +1,4 @@
-"""Contracts of every image encoder of the catalog."""
+"""Contracts of every image encoder of the catalog that has weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from encoders.image import IMAGE_ENCODERS, ImageEncoder
-from encoders.image._staged import named_stages
+from encoders.image._staged import StagedEncoder, named_stages
 from encoders.weights import EFFICIENTNET_LITE0, read_shipped
 from kg.errors import InputError
 from kg.options import parse_options
@@ -27,6 +27,8 @@ SMALL = {
     "torchvision_backbone": {"model": "resnet18", "size": 64},
     "torchxrayvision_densenet": {"size": 64},
 }
+STAGED = [n for n in IMAGE_ENCODERS.names() if issubclass(IMAGE_ENCODERS.load(n), StagedEncoder)]
+"""Encoders with weights; those that are fitted have tests of their own."""
 
 
 @cache
@@ -53,7 +55,7 @@ def build(name, **options):
     return part(parse_options(part.Options, {**SMALL.get(name, {}), **options}, where=name))
 
 
-@pytest.fixture(scope="module", params=IMAGE_ENCODERS.names())
+@pytest.fixture(scope="module", params=STAGED)
 def encoder(request):
     return request.param, build(request.param)
 
