@@ -43,6 +43,10 @@ _set = click.option(
             "experiments.cli.tune:tune",
             "Tune a configuration on its validation studies.",
         ),
+        "stress": (
+            "experiments.cli.stress:stress",
+            "Test RUNs on changed text: typos, synonyms, another patient's.",
+        ),
         "transfer": (
             "experiments.cli.transfer:transfer",
             "Print metrics across data sets as a matrix.",
