@@ -41,13 +41,13 @@ def stress(
     stop words, no words at all, or is that of another patient. The runs stay as they are.
     """
     from experiments.records.folder import find_run
-    from experiments.reports.stress_page import check_ending, render
+    from experiments.reports.stress_page import COLUMNS, cells, check_ending, render
 
     if output is not None:
         check_ending(output.suffix)
     folders = [find_run(name, runs) for name in run_names]
     where = data_root(root, folders[0].load_record().dataset)
-    from experiments.evaluation.text_stress import COLUMNS, cells, stress_text
+    from experiments.evaluation.text_stress import stress_text
 
     found = stress_text(folders, where, seed=seed)
     if output is not None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.compare.wording import p_value
 from experiments.evaluation.missing_modality import read_by
 from experiments.evaluation.scope import EvaluationScope, choose, data_of
 from experiments.evaluation.text_perturbation import PERTURBATIONS, Passages, Texts
@@ -23,10 +22,8 @@ from experiments.records.record import Measured
 from experiments.runs.restore import Restored, restore
 from kg.errors import InputError
 
-__all__ = ["COLUMNS", "StressRow", "TextStress", "cells", "stress_text"]
+__all__ = ["StressRow", "TextStress", "stress_text"]
 
-COLUMNS = ("run", "text at test", "changed to", "texts changed", "AUROC", "loss of AUROC", "p")
-"""Headings of the table."""
 AS_WRITTEN = "as written"
 
 
@@ -106,19 +103,6 @@ def stress_text(
             )
     rows = [row for one in restored for row in _rows(one, root, seed, plan)]
     return TextStress(datasets.pop(), seed, tuple(rows))
-
-
-def cells(row: StressRow) -> tuple[str, ...]:
-    """Cells of a row of the table, in the order of `COLUMNS`."""
-    return (
-        row.run,
-        row.text_policy,
-        row.perturbation,
-        "" if row.loss is None else f"{row.changed:.0%}",
-        row.auroc.words(),
-        "" if row.loss is None else row.loss.words(sign=True),
-        "" if row.p is None else p_value(row.p),
-    )
 
 
 def _rows(restored: Restored, root: Path, seed: int, plan: Plan) -> Iterator[StressRow]:

@@ -6,13 +6,17 @@ import csv
 import io
 from collections.abc import Callable
 
-from experiments.evaluation.text_stress import COLUMNS, TextStress, cells
+from experiments.compare.wording import p_value
+from experiments.evaluation.text_stress import StressRow, TextStress
 from experiments.reports.document import Page, Row, Section, Table
 from experiments.reports.html import render_html
 from experiments.reports.markdown import render_markdown
 from kg.errors import check_format
 
-__all__ = ["check_ending", "render"]
+__all__ = ["COLUMNS", "cells", "check_ending", "render"]
+
+COLUMNS = ("run", "text at test", "changed to", "texts changed", "AUROC", "loss of AUROC", "p")
+"""Headings of the table."""
 
 ABOUT = (
     "Every text is changed within what the text policy allows, at test alone. The loss is the "
@@ -41,9 +45,22 @@ def check_ending(ending: str) -> None:
     check_format("a stress suite", ending, _WRITERS)
 
 
+def cells(row: StressRow) -> tuple[str, ...]:
+    """Cells of a row of the table, in the order of `COLUMNS`."""
+    return (
+        row.run,
+        row.text_policy,
+        row.perturbation,
+        "" if row.loss is None else f"{row.changed:.0%}",
+        row.auroc.words(),
+        "" if row.loss is None else row.loss.words(sign=True),
+        "" if row.p is None else p_value(row.p),
+    )
+
+
 def _page(stress: TextStress) -> Page:
     rows = tuple(Row(cells(row)) for row in stress.rows)
-    table = Table(tuple(one.capitalize() for one in COLUMNS), rows, frozenset({0, 1, 2}))
+    table = Table(COLUMNS, rows, frozenset({0, 1, 2}))
     return Page(
         title=f"Text stress suite on {stress.dataset}",
         kicker="kgdx experiment stress",
