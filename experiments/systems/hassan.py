@@ -145,7 +145,7 @@ class TwoStream(nn.Module):
             )
         self.model = LxmertModel(
             LxmertConfig(
-                vocab_size=1,  # words come as vectors
+                vocab_size=1,
                 hidden_size=options.width,
                 num_attention_heads=options.heads,
                 intermediate_size=4 * options.width,
@@ -158,10 +158,11 @@ class TwoStream(nn.Module):
                 max_position_embeddings=options.positions,
             )
         )
+        self.model.embeddings.word_embeddings.requires_grad_(False)  # words come as vectors
         self.mark = nn.Parameter(torch.randn(1, 1, options.width) * 0.02)
 
     def forward(self, image: Features, text: Features) -> Tensor:
-        """State of the mark before the words, pooled, `[B, D]`."""
+        """Pooled state of the mark before the words, plus the mean state of the image, `[B, D]`."""
         studies, words = text.mask.shape
         if words >= self.model.config.max_position_embeddings:
             raise InputError(
@@ -170,11 +171,12 @@ class TwoStream(nn.Module):
                 "lower max_length of text.encoder, or raise positions of the system",
             )
         there = torch.ones_like(text.mask[:, :1])
-        pooled: Tensor = self.model(
+        read = self.model(
             inputs_embeds=torch.cat([self.mark.expand(studies, -1, -1), text.tokens], 1),
             attention_mask=torch.cat([there, text.mask], 1).float(),
             visual_feats=image.tokens,
             visual_pos=image.tokens.new_zeros(*image.tokens.shape[:2], 4),
             visual_attention_mask=image.mask.float(),
-        ).pooled_output
-        return pooled
+        )
+        joined: Tensor = read.pooled_output + masked_mean(read.vision_output, image.mask)
+        return joined
