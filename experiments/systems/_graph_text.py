@@ -33,6 +33,9 @@ class GraphText(nn.Module):
         space: Width of the vectors.
     """
 
+    names_mask: Tensor
+    relations_mask: Tensor
+
     def __init__(self, texts: ConceptTexts, width: int, space: int) -> None:
         super().__init__()
         for kind in ("names", "definitions", "relations"):
@@ -71,7 +74,7 @@ class GraphText(nn.Module):
             encoder: The text encoder.
         """
         head, relation, tail = triples.unbind(1)
-        count = len(self.relations_mask)
+        count = self.relations_mask.shape[0]
         forth, back = self.facts(triples, encoder)
         heads, tails = (self.vectors(self.text("names", ends), encoder) for ends in (head, tail))
         finds_tail = _of_same(forth, tails, head * count + relation, tail)
@@ -86,7 +89,7 @@ class GraphText(nn.Module):
 
     def relate(self, triples: Tensor, encoder: Any) -> Tensor:
         """Similarity of head and relation of triples `[K, 3]` to every concept, `[K, N]`."""
-        everyone = torch.arange(len(self.names_mask), device=triples.device)
+        everyone = torch.arange(self.names_mask.shape[0], device=triples.device)
         names = self.vectors(self.text("names", everyone), encoder)
         return self.facts(triples, encoder)[0] @ names.T
 

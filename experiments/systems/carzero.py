@@ -1,4 +1,4 @@
-"""carzero: similarity of picture and report by cross-attention, in place of a cosine (Lai 2024).
+"""CARZero: similarity of picture and report by cross-attention, in place of a cosine (Lai 2024).
 
 Reference: Lai, Yao, Jiang, Wang, He, Tao, Zhou: CARZero: Cross-Attention Alignment for Radiology
 Zero-Shot Classification, CVPR 2024. Fidelity: paper, by the card of the authors' code. For every

@@ -1,4 +1,4 @@
-"""kad: a text encoder that learnt the graph guides queries over the picture (KAD, Zhang 2023).
+"""KAD: a text encoder that learnt the graph guides queries over the picture (KAD, Zhang 2023).
 
 Reference: Zhang, Wu, Zhang, Xie, Wang: Knowledge-enhanced visual-language pre-training on chest
 radiology images, Nature Communications 2023, arXiv 2302.14042. Fidelity: paper. First the text
@@ -136,7 +136,8 @@ class KAD(DualEncoder):
         self.decoder = QueryDecoder(width, options.layers, options.heads, options.dropout)
         self.exist = nn.Linear(width, 1)
         self.knowledge = GraphText(setting.texts, setting.text_width, options.space)
-        words, mask, _ = setting.text_encoder.tokenize([(Passage("findings", "no"),)])
+        encoder: Any = setting.text_encoder
+        words, mask, _ = encoder.tokenize([(Passage("findings", "no"),)])
         denial = words[0][mask[0]]  # between the marks of start and end, where there are any
         self.denial = int(denial[len(denial) // 2])
         defined = [place for place, one in enumerate(graph.concepts) if one.definition]
@@ -192,19 +193,17 @@ class KAD(DualEncoder):
 
     def entities(self, statements: Statements) -> Text:
         """Names of the concepts that each report states, `no` before those it denies."""
-        concepts = statements.concept.clamp_min(0)
-        shape = concepts.shape
-        names = self.knowledge.text("names", concepts.flatten())
+        reports = len(statements.concept)
+        names = self.knowledge.text("names", statements.concept.clamp_min(0).flatten())
         assert names.words is not None
         denied = torch.full_like(names.words[:, :1], self.denial)
         said = Text(
-            torch.cat([denied, names.words], 1).unflatten(0, shape).flatten(1),
+            torch.cat([denied, names.words], 1).reshape(reports, -1),
             None,
             torch.cat([(statements.assertion < 0).flatten()[:, None], names.mask], 1)
             .logical_and(statements.mask.flatten()[:, None])
-            .unflatten(0, shape)
-            .flatten(1),
-            torch.cat([names.section[:, :1], names.section], 1).unflatten(0, shape).flatten(1),
+            .reshape(reports, -1),
+            torch.cat([names.section[:, :1], names.section], 1).reshape(reports, -1),
         )
         whole = joined(said)
         assert whole.words is not None

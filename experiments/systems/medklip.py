@@ -1,4 +1,4 @@
-"""medklip: definitions of findings as queries over the picture, taught by statements (Wu 2023).
+"""MedKLIP: definitions of findings as queries over the picture, taught by statements (Wu 2023).
 
 Reference: Wu, Zhang, Zhang, Wang, Xie: MedKLIP: Medical Knowledge Enhanced Language-Image
 Pre-Training for X-ray Diagnosis, ICCV 2023, arXiv 2301.02228; with `aspects` MAVL: Phan et al.:
@@ -151,7 +151,7 @@ class MedKLIP(System):
 
     def site_loss(self, seen: Tensor, batch: StudyBatch, drawn: Tensor) -> Tensor:
         """Cross-entropy of the stated site among a few, of present concepts `[B, K, D]`."""
-        at_sites = self.site(seen)
+        at_sites: Tensor = self.site(seen)
         if batch.statements is None or len(self.places) < 2:
             return at_sites.sum() * 0.0
         of = batch.statements
@@ -177,7 +177,7 @@ class MedKLIP(System):
         image = self.reader(batch)
         queries = self.queries(concepts, self.text_encoder).flatten(0, 1)
         seen: Tensor = self.decoder(queries, image.tokens, image.mask)
-        return seen.unflatten(1, (len(concepts), self.queries.each))
+        return seen.view(len(seen), len(concepts), self.queries.each, -1)
 
     def basis(self, finding: str) -> Basis:
         """Trained on labels, zero-shot by its definition, or not possible."""
@@ -207,8 +207,9 @@ class MedKLIP(System):
             self.queries.index(tuple(findings[at] for at in possible)), self.text_encoder
         )[:, 0]
         shares = self.decoder.attention(queries, image.tokens, image.mask)
-        maps = as_map(shares.unflatten(2, (images.shape[1], -1)).flatten(0, 1).transpose(1, 2))
-        maps = maps.unflatten(0, (len(images), -1))
-        made = maps.new_full((len(images), len(findings), *maps.shape[2:]), float("nan"))
+        by_picture = shares.reshape(len(images) * len(possible), images.shape[1], -1)
+        maps = as_map(by_picture.transpose(1, 2))
+        maps = maps.view(len(images), len(possible), *maps.shape[1:])
+        made: Tensor = maps.new_full((len(images), len(findings), *maps.shape[2:]), float("nan"))
         made[:, possible] = maps
         return made.masked_fill(~images[:, None, :, None, None], float("nan"))

@@ -93,7 +93,9 @@ def edge_sums(scores: Tensor, triples: Tensor, everything: Tensor) -> StudySums:
         One row for each edge; zeros where the relation ends nowhere else.
     """
     true: set[tuple[int, ...]] = set(map(tuple, everything.tolist()))
-    ends = {int(r): everything[everything[:, 1] == r, 2].unique().tolist() for r in triples[:, 1]}
+    ends = {
+        int(r): torch.unique(everything[everything[:, 1] == r, 2]).tolist() for r in triples[:, 1]
+    }
     above: FloatArray = np.zeros(len(triples))
     counted: FloatArray = np.zeros(len(triples))
     for row, (subject, relation, target) in enumerate(triples.tolist()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -76,7 +78,7 @@ class QueryDecoder(nn.Module):
         """
         queries, ignored = queries.expand(len(tokens), -1, -1), ignored_padding(mask)
         decoded = []
-        for chunk in queries.split(CHUNK, dim=1):
+        for chunk in torch.split(queries, CHUNK, dim=1):
             for layer in self.layers:
                 chunk = layer(chunk, tokens, ignored)
             decoded.append(self.norm(chunk))
@@ -87,5 +89,5 @@ class QueryDecoder(nn.Module):
         queries, ignored = queries.expand(len(tokens), -1, -1), ignored_padding(mask)
         for layer in self.layers[:-1]:
             queries = layer(queries, tokens, ignored)
-        weights: Tensor = self.layers[-1].weights(queries, tokens, ignored)
-        return weights * mask[:, None]
+        last = cast(QueryLayer, self.layers[-1])
+        return last.weights(queries, tokens, ignored) * mask[:, None]
