@@ -78,6 +78,7 @@ def try_config(
     values, places = _written(config)
     for override in overrides:
         key, value = _parse_override(override)
+        key = _counted(values, key)
         nested: Any = value
         for step in reversed(key):
             nested = {step: nested}
@@ -257,6 +258,17 @@ def _parse_override(override: str) -> tuple[KeyPath, Any]:
     return renamed_path(path), values["value"]
 
 
+def _counted(values: Any, key: KeyPath) -> KeyPath:
+    """The key path with places from the end of a list (`-1` = the last item) as plain ones."""
+    path: list[str] = []
+    for step in key:
+        if isinstance(values, list) and step in map(str, range(-len(values), 0)):
+            step = str(len(values) + int(step))
+        path.append(step)
+        values = {str(key): below for key, below in _inside(values)}.get(step)
+    return tuple(path)
+
+
 def _check_reach(values: Any, key: KeyPath, override: str) -> None:
     """Refuse a path below a plain value or past the end of a list."""
     here = values
@@ -264,7 +276,8 @@ def _check_reach(values: Any, key: KeyPath, override: str) -> None:
         above = ".".join(key[:place])
         if isinstance(here, list):
             if not step.isdigit() or int(step) >= len(here):
-                hint = f"it has the items 0 to {len(here) - 1}" if here else "it is empty"
+                last = len(here) - 1
+                hint = f"it has the items 0 to {last}; -1 is the last" if here else "it is empty"
                 raise InputError(f"--set {override}: {above} is a list without {step!r}", hint)
             here = here[int(step)]
         elif isinstance(here, dict):

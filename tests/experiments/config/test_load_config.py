@@ -50,6 +50,17 @@ def test_defaults_and_overrides(write) -> None:
     assert resolve(write(SMALL), ["image.encoder=null"]).image.encoder is None
 
 
+def test_an_item_is_counted_from_the_end_of_its_list(write) -> None:
+    stages = "stages=[{name: a}, {name: b}]"
+    read = resolve(write(SMALL), [stages, "stages.-1.epochs=3", "stages.-2.batch_size=8"]).stages
+    assert [(stage.name, stage.epochs, stage.batch_size) for stage in read] == [
+        ("a", resolve(write(SMALL), [stages]).stages[0].epochs, 8),
+        ("b", 3, resolve(write(SMALL), [stages]).stages[1].batch_size),
+    ]
+    with pytest.raises(InputError, match="stages is a list without '-3'"):
+        resolve(write(SMALL), [stages, "stages.-3.epochs=3"])
+
+
 @pytest.mark.parametrize(
     ("added", "line", "path", "hint"),
     [

@@ -29,9 +29,11 @@ from experiments.runs.build import chosen_system
 from fusion.system import Setting
 from kg.errors import InputError
 from kg.files.store import load_shipped
-from tests.experiments.systems.conftest import fitted_encoder
+from tests.experiments.systems.conftest import concept_texts, fitted_encoder
 
 QUICK = Plan(resamples=200)
+DRAWN = ("edges", "entails", "queries.order")
+"""What a system draws itself in its arm `shuffled`."""
 SHIPPED = [name for name in shipped_plans() if read_matrix(name)]
 TEXT = """name: m
 about: Does it help?
@@ -70,7 +72,7 @@ def matrix_file(plan_file: Path, tmp_path: Path) -> Path:
 
 
 def test_the_endpoint_is_graph_minus_shuffled_at_a_fifth_over_eight() -> None:
-    matrix = shipped("graph_matrix_openi")
+    matrix = shipped("graph_matrix")
     end = matrix.endpoint
     assert (end.arm, end.minus, end.setting, end.mechanisms) == (
         "graph", "shuffled", "20% of the studies", 8,
@@ -95,7 +97,7 @@ def test_every_arm_has_as_many_parameters(name: str) -> None:
             experiment = resolve(row.config, laid)
             system, options, stages = chosen_system(experiment)
             needs = system.needs(options, stages)
-            reads = experiment.text.test != "none" or needs.paired_report
+            reads = experiment.text.test != "none" or needs.paired_report or needs.definitions
             encoder = fitted_encoder(["a mass in the left lung"], ends=needs.vocabulary)
             setting = Setting(
                 graph,
@@ -107,11 +109,16 @@ def test_every_arm_has_as_many_parameters(name: str) -> None:
                 text_width=encoder.width * reads,
                 text_encoder=encoder if reads else None,
                 vocabulary=encoder.vocabulary() if needs.vocabulary else None,
+                texts=concept_texts(graph, encoder) if needs.definitions else None,
             )
             built: nn.Module = system(options, setting, stages)  # type: ignore[call-arg]
             counts[arm] = sum(one.numel() for one in built.parameters())
             # vectors of concepts are given in the other arms, and learned in `none`
-            given = [one for key, one in built.named_buffers() if key.endswith("reader.vectors")]
+            given = [
+                one
+                for key, one in built.named_buffers()
+                if key.endswith(("reader.vectors", ".kept"))
+            ]
             counts[arm] += sum(one.numel() for one in given)
         assert len(set(counts.values())) == 1, (row.label, counts)
 
@@ -130,11 +137,12 @@ def test_what_chance_makes_is_drawn_anew_with_every_seed(name: str) -> None:
         # drawn by the system, from the seed of the process
         edges = set()
         for job in jobs:
+            setting = _setting()
             set_global_state(job.experiment)
             system, options, stages = chosen_system(job.experiment)
-            built = system(options, _setting(), stages)  # type: ignore[call-arg]
+            built = system(options, setting, stages)  # type: ignore[call-arg]
             held = dict(built.named_buffers())
-            edges.add(str((held["edges"] if "edges" in held else held["entails"]).tolist()))
+            edges.add(str(next(held[one] for one in DRAWN if one in held).tolist()))
         assert len(edges) == len(jobs), row.label
 
 
@@ -148,8 +156,10 @@ def _setting() -> Setting:
             for name in (edge.subject, edge.object)
         )
     )[:40]
+    encoder = fitted_encoder(["a mass in the left lung"])
     return Setting(graph, torch.zeros(len(graph.concepts), 8), findings,
-                   image_width=8, image_tokens=16)  # fmt: skip
+                   image_width=8, image_tokens=16, text_width=encoder.width, text_encoder=encoder,
+                   texts=concept_texts(graph, encoder))  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -175,7 +176,7 @@ def make_setting(needs: Needs) -> Setting:
         prevalence=(0.5, 0.2, 0.3),
         facts_width=3,
         vocabulary=encoder.vocabulary() if needs.vocabulary else None,
-        texts=_concept_texts(graph, encoder) if needs.definitions else None,
+        texts=concept_texts(graph, encoder) if needs.definitions else None,
     )
 
 
@@ -185,7 +186,7 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
     rng = np.random.default_rng(3)
     text = _texts(setting, [_report(rng) for _ in range(studies)])
     if needs.text_statements:
-        text = replace(text, statements=_statements(studies))
+        text = replace(text, statements=made_statements(studies))
     tokens = torch.randn(studies, 2, SIDE**2, WIDTH, generator=generator)
     targets = (torch.arange(studies)[:, None] + torch.arange(3) * 2) // 2 % 2 * 1.0
     targets[-1, 1] = float("nan")
@@ -206,7 +207,7 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
         concept_targets=coded,
         metadata=torch.randn(studies, 3, generator=generator),
         paired_text=paired if needs.paired_report or needs.sentences else None,
-        statements=_statements(studies) if needs.statements else None,
+        statements=made_statements(studies) if needs.statements else None,
         triples=_triples(studies) if needs.triples else None,
         boxes=corners.expand(-1, 2, -1).clamp_max(1.0) if needs.boxes else None,
     )
@@ -254,7 +255,7 @@ def build() -> Callable[..., tuple[System, StudyBatch]]:
     return make
 
 
-def _concept_texts(graph: KnowledgeGraph, encoder: Any) -> ConceptTexts:
+def concept_texts(graph: KnowledgeGraph, encoder: Any) -> ConceptTexts:
     """Names of the findings, definitions of two words, and relations in a word of the encoder."""
 
     def read(texts: list[str]) -> Text:
@@ -262,7 +263,7 @@ def _concept_texts(graph: KnowledgeGraph, encoder: Any) -> ConceptTexts:
         return Text(words, None, mask, section)
 
     names = [concept.label for concept in graph.concepts]
-    said = [f"{name} {word}" for name, word in zip(names, WORDS[4:], strict=True)]
+    said = [f"{name} {word}" for name, word in zip(names, cycle(WORDS[4:]), strict=False)]
     return ConceptTexts(
         read(names), read(said), read([WORDS[n % 10] for n, _ in enumerate(CLINICAL)])
     )
@@ -280,7 +281,7 @@ def _texts(setting: Setting, reports: list[list[Passage]]) -> Text:
     return Text(made.words, None, made.mask, made.section, made.sentence, made.word)
 
 
-def _statements(studies: int) -> Statements:
+def made_statements(studies: int) -> Statements:
     """A finding of each study, present in every other one, stated by both of its sentences."""
     at = torch.arange(studies)[:, None].expand(-1, 2)
     sentence = torch.tensor([0, 1]).expand_as(at)

@@ -18,10 +18,10 @@ from experiments.explanation.facts import TINY, EdgeDeletion, fact_paths
 from experiments.explanation.image_maps import cells_of
 from fusion.capabilities import Classifies, Perturbs
 from fusion.system import System
-from tests.experiments.systems.conftest import FINDINGS, SIDE, each_case
+from tests.experiments.systems.conftest import FINDINGS, SIDE, each_case, made_statements
 
 Build = Callable[..., tuple[System, StudyBatch]]
-UNANSWERED = {"liao", "liao, as a whole", "medvill"}
+UNANSWERED = {"liao", "liao, as a whole", "medvill", "wang_mixed"}
 """Cases that answer for no finding."""
 
 
@@ -50,7 +50,8 @@ class Reader:
     def read(self, passages: Any, *, cached: bool = True) -> Text:
         assert not cached
         made = self.encoder.tokenized(passages)
-        return Text(made.words, None, made.mask, made.section, made.sentence, made.word)
+        stated = made_statements(len(passages))
+        return Text(made.words, None, made.mask, made.section, made.sentence, made.word, stated)
 
     def read_evidence(self, passages: Any) -> Tensor:
         found = torch.zeros(len(passages), len(self.concepts))
