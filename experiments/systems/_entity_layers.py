@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from encoders.batch import Features, Statements, Text
 from encoders.heads import check_heads
 
-__all__ = ["EntityLayer", "first_statements", "named", "silent"]
+__all__ = ["EntityLayer", "EntityStreams", "Fused", "first_statements", "named", "silent"]
+
+
+class Fused(NamedTuple):
+    """Both sides after the last layer.
+
+    Args:
+        image: State of the mark before the image tokens, `[B, D]`.
+        text: State of the mark before the words, `[B, D]`.
+        words: States of the words, `[B, T, D]`.
+    """
+
+    image: Tensor
+    text: Tensor
+    words: Tensor
 
 
 class EntityLayer(nn.Module):
@@ -61,6 +77,46 @@ class EntityLayer(nn.Module):
             share = names / names.sum(2, keepdim=True).clamp_min(1)
             new_read = new_read + share @ self.up(known)
         return new_seen, self.norm(new_read), known
+
+
+class EntityStreams(nn.Module):
+    """Layers in which image tokens, words and entities meet, with a mark before each side.
+
+    Args:
+        width: Width of all states, `D`.
+        layers: Number of layers.
+        heads: Attention heads of each stream.
+        dropout: Dropout in each.
+        adds: As of `EntityLayer`.
+    """
+
+    def __init__(self, width: int, layers: int, *, heads: int, dropout: float, adds: bool) -> None:
+        super().__init__()
+        self.marks = nn.Parameter(0.02 * torch.randn(2, width))
+        self.layers = nn.ModuleList(
+            EntityLayer(width, heads=heads, dropout=dropout, adds=adds) for _ in range(layers)
+        )
+
+    def forward(
+        self, image: Features, words: Features, entities: Tensor, there: Tensor, names: Tensor
+    ) -> Fused:
+        """Both sides after the last layer.
+
+        Args:
+            image: Image tokens, `[B, S, D]`.
+            words: Words, `[B, T, D]`.
+            entities: Entities that the words name, `[B, M, D]`.
+            there: True where an entity is real, `[B, M]`.
+            names: True where a word names an entity, `[B, T, M]`.
+        """
+        marks = self.marks[:, None, None].expand(-1, len(there), -1, -1)
+        names = F.pad(names, (0, 0, 1, 0))  # the mark names nothing
+        seen = torch.cat([marks[0], image.tokens], 1)
+        read = torch.cat([marks[1], words.tokens], 1)
+        masks = F.pad(image.mask, (1, 0), value=True), F.pad(words.mask, (1, 0), value=True)
+        for layer in self.layers:
+            seen, read, entities = layer((seen, read, entities), (*masks, there), names)
+        return Fused(seen[:, 0], read[:, 0], read[:, 1:])
 
 
 def named(text: Text, stated: Statements) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from encoders.batch import Text
+from encoders.batch import Statements, Text
 from fusion.devices import gathered
 from fusion.layers.pools import masked_mean
 from fusion.layers.projection import Projection
@@ -86,6 +86,31 @@ class GraphText(nn.Module):
             self.vectors(self.text(kind, concepts), encoder) for kind in ("names", "definitions")
         )
         return _of_same(names, said, concepts, concepts)
+
+    def stated(self, statements: Statements, denial: int, longest: int) -> Text:
+        """Names of the concepts that each report states, as one text of the report.
+
+        Args:
+            statements: Statements of the reports.
+            denial: Word before those that a report denies.
+            longest: Most words of a text.
+        """
+        reports = len(statements.concept)
+        names = self.text("names", statements.concept.clamp_min(0).flatten())
+        assert names.words is not None
+        denied = torch.full_like(names.words[:, :1], denial)
+        real = torch.cat([(statements.assertion < 0).flatten()[:, None], names.mask], 1)
+        whole = joined(
+            Text(
+                torch.cat([denied, names.words], 1).reshape(reports, -1),
+                None,
+                (real & statements.mask.flatten()[:, None]).reshape(reports, -1),
+                torch.cat([names.section[:, :1], names.section], 1).reshape(reports, -1),
+            )
+        )
+        assert whole.words is not None
+        first = slice(longest)
+        return Text(whole.words[:, first], None, whole.mask[:, first], whole.section[:, first])
 
     def relate(self, triples: Tensor, encoder: Any) -> Tensor:
         """Similarity of head and relation of triples `[K, 3]` to every concept, `[K, N]`."""

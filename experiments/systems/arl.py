@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,8 @@ from torch.nn import functional as F
 
 from encoders.batch import Features, Statements, StudyBatch, Text
 from experiments.systems._entity_layers import (
-    EntityLayer,
+    EntityStreams,
+    Fused,
     first_statements,
     named,
     silent,
@@ -56,20 +57,6 @@ from kg.options import Part
 __all__ = ["ARL"]
 
 PRETRAINING = {"align": 1.0, "hidden_words": 1.0, "matching": 0.1}
-
-
-class Fused(NamedTuple):
-    """Both sides after the last layer.
-
-    Args:
-        image: State of the mark before the image tokens, `[B, D]`.
-        text: State of the mark before the words, `[B, D]`.
-        words: States of the words, `[B, T, D]`.
-    """
-
-    image: Tensor
-    text: Tensor
-    words: Tensor
 
 
 class ARL(System):
@@ -164,11 +151,9 @@ class ARL(System):
         if "align" in weighed:
             self.align_text = _head(width, width)
         if reads_text or weighed & {"hidden_words", "matching"}:
-            self.marks = nn.Parameter(0.02 * torch.randn(2, width))
-            self.layers = nn.ModuleList(
-                EntityLayer(width, heads=options.heads, dropout=options.dropout,
-                            adds=options.entity_stream)
-                for _ in range(options.layers)
+            self.streams = EntityStreams(
+                width, options.layers, heads=options.heads, dropout=options.dropout,
+                adds=options.entity_stream,
             )  # fmt: skip
         if "hidden_words" in weighed:
             if setting.vocabulary is None:
@@ -231,27 +216,16 @@ class ARL(System):
         self, image: Features, text: Text, stated: Statements, nodes: Tensor,
         hidden: Tensor | None = None,
     ) -> Fused:  # fmt: skip
-        """Let image tokens, words and entities meet.
+        """Let image tokens, words and entities (rows of nodes `[N, D]`) meet.
 
-        Args:
-            image: Image tokens.
-            text: Texts.
-            stated: Their statements, each an entity.
-            nodes: Embedded concepts, `[N, D]`.
-            hidden: True where an entity is hidden, `[B, M]`; None = none.
+        `hidden`, `[B, M]`, is True where an entity is hidden; None = none.
         """
-        words = self.text_reader(text)
-        marks = self.marks[:, None, None].expand(-1, len(text.mask), -1, -1)
-        names = F.pad(named(text, stated), (0, 0, 1, 0))  # the mark names nothing
         entities = nodes[stated.concept.clamp_min(0)]
         if hidden is not None:
             entities = torch.where(hidden[..., None], self.hidden_entity, entities)
-        seen = torch.cat([marks[0], image.tokens], 1)
-        read = torch.cat([marks[1], words.tokens], 1)
-        masks = F.pad(image.mask, (1, 0), value=True), F.pad(words.mask, (1, 0), value=True)
-        for layer in self.layers:
-            seen, read, entities = layer((seen, read, entities), (*masks, stated.mask), names)
-        return Fused(seen[:, 0], read[:, 0], read[:, 1:])
+        words, names = self.text_reader(text), named(text, stated)
+        made: Fused = self.streams(image, words, entities, stated.mask, names)
+        return made
 
     def _findings(
         self, batch: StudyBatch, image: Features, nodes: Tensor, findings: tuple[str, ...]

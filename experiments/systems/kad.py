@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from encoders.batch import Features, Statements, StudyBatch, Text
 from encoders.study import Passage
-from experiments.systems._graph_text import GraphText, joined
+from experiments.systems._graph_text import GraphText
 from fusion.layers.concept_queries import Arm, ConceptQueries, Unstated, draw_concepts, stated
 from fusion.layers.dual import DualEncoder, Pairs, same_study_or_text
 from fusion.layers.pools import masked_mean
@@ -193,24 +193,7 @@ class KAD(DualEncoder):
 
     def entities(self, statements: Statements) -> Text:
         """Names of the concepts that each report states, `no` before those it denies."""
-        reports = len(statements.concept)
-        names = self.knowledge.text("names", statements.concept.clamp_min(0).flatten())
-        assert names.words is not None
-        denied = torch.full_like(names.words[:, :1], self.denial)
-        said = Text(
-            torch.cat([denied, names.words], 1).reshape(reports, -1),
-            None,
-            torch.cat([(statements.assertion < 0).flatten()[:, None], names.mask], 1)
-            .logical_and(statements.mask.flatten()[:, None])
-            .reshape(reports, -1),
-            torch.cat([names.section[:, :1], names.section], 1).reshape(reports, -1),
-        )
-        whole = joined(said)
-        assert whole.words is not None
-        longest = self.options.longest
-        return Text(
-            *(whole.words[:, :longest], None, whole.mask[:, :longest], whole.section[:, :longest])
-        )
+        return self.knowledge.stated(statements, self.denial, self.options.longest)
 
     def between(self, pairs: Pairs, batch: StudyBatch) -> dict[str, Callable[[], Tensor]]:
         """Contrast of the two, and what is there, asked of the picture and of the text."""
