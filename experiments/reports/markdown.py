@@ -63,7 +63,8 @@ def _block(block: Block) -> Iterator[str]:
         for inner in block.blocks:
             yield from _block(inner)
     elif isinstance(block, Figures):
-        yield f"({len(block.figures)} drawings on the HTML page.)"
+        count = len(block.figures)
+        yield f"({count} drawing{'s' * (count > 1)} on the HTML page.)"
     else:
         yield _text_of(block)
 
