@@ -29,6 +29,10 @@ import pytest
 
 CANARY = "CANARY^PATIENT"
 
+# a shell ignores it for what it starts in the background; tests that interrupt would never end
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Processes:
     """Starts processes that end with the test, also where it fails or the tests are killed.
