@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -36,8 +36,6 @@ __all__ = ["TextLoader"]
 
 Passages = tuple[Passage, ...]
 EVIDENCE: dict[Stated, float] = {"present": 1.0, "absent": -1.0, "uncertain": 0.5}
-TOGETHER = 64
-"""Texts of the graph that a frozen encoder reads at once."""
 TOLD_KINDS = frozenset({"symptom", "comorbidity", "exposure", "risk_factor", "lab_sign"})
 """Kinds of concepts no picture shows, which the indication of a report tells as well."""
 TARGET: dict[Stated, float] = {"present": 1.0, "absent": 0.0, "uncertain": float("nan")}
@@ -286,17 +284,18 @@ class TextLoader:
     @torch.no_grad()
     def _described(self, texts: Sequence[str]) -> Text:
         """Words of plain texts, or of a frozen encoder one token each: the mean of its tokens."""
-        words, mask, section = self.encoder.tokenize([_plain(text) for text in texts])
+        passages = [_plain(text) for text in texts]
+        words, mask, section = self.encoder.tokenize(passages)
         if not self.encoder.frozen:
             return Text(words, None, mask, section)
-        pooled = torch.cat(
-            [
-                self.encoder(words[at], mask[at], section[at]).sum(1)
-                / mask[at].sum(1, keepdim=True).clamp_min(1)
-                for at in torch.split(torch.arange(len(texts)), TOGETHER)
-            ]
-        )
-        return Text(None, pooled[:, None], mask[:, :1], section[:, :1])
+
+        def means(rows: Tensor) -> Tensor:
+            tokens = self.encoder(words[rows], mask[rows], section[rows])
+            made: Tensor = tokens.sum(1) / mask[rows].sum(1, keepdim=True).clamp_min(1)
+            return made[:, None]
+
+        pooled = self._kept(passages, {"pooled": "mean"}, (1, self.encoder.width), means)
+        return Text(None, pooled.float(), mask[:, :1], section[:, :1])
 
     @torch.inference_mode()
     def _frozen(self, tokenized: Tokenized) -> Tensor:
@@ -307,23 +306,45 @@ class TextLoader:
     def _cached(self, passages: Sequence[Passages], tokenized: Tokenized) -> Tensor:
         """Tokens of a frozen encoder from its cache, each text encoded once, `[n, T, D]`."""
         words, mask, part = tokenized.inputs
-        length = self.encoder.max_length
-        key = {"weights": self.encoder.weights_hash(), "length": str(length)}
-        cache: FeatureCache[str] = FeatureCache(self.cache, key, (length, self.encoder.width))
+        length, width = self.encoder.max_length, self.encoder.width
+
+        def tokens(rows: Tensor) -> Tensor:
+            encoded = self.encoder(words[rows], mask[rows], part[rows])
+            room = torch.zeros(len(rows), length, width)
+            room[:, : encoded.shape[1]] = encoded
+            return room
+
+        return self._kept(passages, {}, (length, width), tokens)[:, : mask.shape[1]]
+
+    def _kept(
+        self,
+        passages: Sequence[Passages],
+        about: Mapping[str, str],
+        shape: tuple[int, int],
+        encode: Callable[[Tensor], Tensor],
+    ) -> Tensor:
+        """What a frozen encoder makes of texts, from its cache, each text encoded once.
+
+        Args:
+            passages: The texts.
+            about: What is kept, beside the weights and the length of the encoder.
+            shape: Shape of what is kept of a text, tokens and width.
+            encode: Makes it of the texts at these places.
+        """
+        key = {"weights": self.encoder.weights_hash(), "length": str(self.encoder.max_length)}
+        cache: FeatureCache[str] = FeatureCache(self.cache, {**key, **about}, shape)
         names = [_digest(text) for text in passages]
         place = {name: row for row, name in reversed(list(enumerate(names)))}
 
-        def encode(missing: list[str]) -> np.ndarray[Any, Any]:
-            rows = torch.tensor([place[name] for name in missing])
-            with torch.inference_mode():
-                tokens = self.encoder(words[rows], mask[rows], part[rows])
-            room = torch.zeros(len(rows), length, self.encoder.width)
-            room[:, : tokens.shape[1]] = tokens
-            filled: np.ndarray[Any, Any] = room.numpy()
-            return filled
+        @torch.inference_mode()
+        def missing(wanted: list[str]) -> np.ndarray[Any, Any]:
+            made: np.ndarray[Any, Any] = encode(
+                torch.tensor([place[name] for name in wanted])
+            ).numpy()
+            return made
 
-        rows = cache.fill(names, encode)
-        return torch.from_numpy(np.asarray(cache.array()[rows][:, : mask.shape[1]]))
+        rows = cache.fill(names, missing)
+        return torch.from_numpy(np.asarray(cache.array()[rows]))
 
 
 def _words(stated: Statement, tokenized: Tokenized, row: int) -> tuple[int, int, int]:

