@@ -81,7 +81,7 @@ class Classification:
         return ClassificationResult(
             metrics={TEST: summary(table)},
             findings=finding_rows(table, TEST, labels, basis, calibration),
-            warnings=not_averaged((row.finding, row.remark) for row in table.findings),
+            warnings=not_averaged((labels[row.finding], row.remark) for row in table.findings),
             calibration=calibration,
             test=subsets[1],
         )
