@@ -18,7 +18,7 @@ from encoders.reading.plain import text_file
 from encoders.reading.rejected import RejectedImage
 from encoders.reading.report import read_report
 from encoders.reading.stack import About
-from encoders.study import Modality, Study, StudyImage, View
+from encoders.study import Modality, Passage, Study, StudyImage, View
 from experiments.datasets import DATASETS
 from experiments.inference.answers import Answers, answer
 from experiments.inference.finding_matching import match_findings
@@ -146,12 +146,15 @@ def predict_restored(
     matches = match_findings(restored, requested)
     restored.preprocessor.text.redact_findings(requested)
     with_input = [study for study in studies if has_input(restored.preprocessor, study)]
+    reasons_unread = [(study.study, _unread_text(restored, study)) for study in studies]
+    unread = [f"{name}: {reason}" for name, reason in reasons_unread if reason]
     if not with_input:
         inputs_read = ", ".join(restored.record.inputs_at_test)
         raise InputError(
-            f"none of the inputs has a modality that {restored.folder.run} reads",
-            f"it reads: {inputs_read}",
+            unread[0] if unread else "none of the inputs has a modality that the run reads",
+            f"{restored.folder.run} reads: {inputs_read}",
         )
+    notes += unread
     cohort, refused = read_tolerantly(restored.preprocessor, with_input, Path())
     reasons = {str(error.path): error.reason for error in refused}
     rejected = tuple(
@@ -175,6 +178,25 @@ def predict_restored(
         if study.dataset == INPUT and (known := read.exposed(study))
     ]
     return Predicted(prediction, names, rejected, lost, tuple(notes)), read
+
+
+def _unread_text(restored: Restored, study: Study) -> str:
+    """Why nothing of a text that was given is read; empty where some is, or the run reads none."""
+    text, policy = restored.preprocessor.text, restored.experiment.text.test
+
+    def holds(passages: Sequence[Passage]) -> bool:
+        return any(passage.text.strip() for passage in passages)
+
+    if study.dataset != INPUT or policy == "none" or not holds((*study.report, *study.dialogue)):
+        return ""
+    if holds(text.passages(study, policy)):
+        return ""
+    if policy == "redacted" and holds(text.passages(study, "full")):
+        return (
+            "redaction left nothing of the report: each of its clauses is about a finding that "
+            "the run answers"
+        )
+    return f"its text has nothing that the run's text policy reads ({policy})"
 
 
 def _studies(

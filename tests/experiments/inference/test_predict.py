@@ -133,8 +133,26 @@ def test_an_input_without_what_the_run_reads_is_lost(logistic: RunFolder, own: P
     (own / "case" / "report.txt").write_text("Findings: Clear.")
     made = predict_inputs(["case", "pictures/0.png"], logistic, PredictionRequest())
     assert made.lost == ("case",)
-    with pytest.raises(InputError, match="none of the inputs has a modality that .* reads"):
+    with pytest.raises(InputError, match="none of the inputs has a modality that the run reads"):
         predict_inputs(["case"], logistic, PredictionRequest())
+
+
+def test_a_report_emptied_by_redaction_is_said_to_be(run: RunFolder, own: Path) -> None:
+    (own / "case").mkdir()
+    (own / "case" / "report.txt").write_text("Findings: Cardiomegaly.")
+    with pytest.raises(InputError, match="case: redaction left nothing of the report") as caught:
+        predict_inputs(["case"], run, PredictionRequest())
+    assert "reads: image, redacted" in caught.value.hint
+    shutil.copy(own / "pictures" / "0.png", own / "case")
+    (note,) = predict_inputs(["case"], run, PredictionRequest()).notes
+    assert note.startswith("case: redaction left nothing of the report")
+
+
+def test_a_dialogue_is_no_report(run: RunFolder, own: Path) -> None:
+    (own / "case").mkdir()
+    (own / "case" / "dialogue.txt").write_text("Patient: I have a cough.")
+    with pytest.raises(InputError, match=r"nothing that the run's text policy reads \(redacted\)"):
+        predict_inputs(["case"], run, PredictionRequest())
 
 
 def test_wrong_inputs(run: RunFolder, own: Path) -> None:
