@@ -143,10 +143,13 @@ def edge_words(share: EdgeShare, names: Mapping[str, str]) -> str:
 
 
 def fact_words(fact: FactPath, names: Mapping[str, str]) -> str:
-    """A fact in one line, its share first."""
-    said = f"{names[fact.concept]} {fact.assertion}" if fact.assertion else "in the graph"
-    way = "; ".join(edge_words(one, names) for one in fact.edges)
-    return f"{fact.share:+.2f} {said}" + (f": {way}" if way else "")
+    """A fact in one line, its share first; edges on the way of a statement have their own."""
+    if fact.origin == "linked":
+        (edge,) = fact.edges
+        return f"{fact.share:+.2f} in the graph: {edge_words(edge, names)}"
+    said = f"{fact.share:+.2f} {names[fact.concept]} {fact.assertion}"
+    way = "; ".join(f"{one.share:+.2f} {edge_words(one, names)}" for one in fact.edges)
+    return said + (f", edges on its way alone: {way}" if way else "")
 
 
 def _finding(one: FindingAnswer, answer: StudyAnswer) -> dict[str, Any]:

@@ -53,7 +53,8 @@ def _fact(fact: FactPath, row: int, middle: float, names: Mapping[str, str]) -> 
     places = [(COLUMNS[0], top), *((COLUMNS[1], top) for _ in between), (COLUMNS[2], middle)]
     for (left, start), (right, end), share in zip(places, places[1:], fact.edges, strict=False):
         yield _line((left + WIDE, start + HIGH / 2), (right, end + HIGH / 2), share)
-    yield _concept(names[fact.concept], COLUMNS[0], top, FILL[fact.assertion], fact.assertion)
+    said = f"{fact.assertion} {fact.share:+.2f}" if fact.assertion else ""
+    yield _concept(names[fact.concept], COLUMNS[0], top, FILL[fact.assertion], said)
     for concept in between:
         yield _concept(names[concept], COLUMNS[1], top, FILL[""])
 
@@ -87,10 +88,10 @@ def _line(start: tuple[float, float], end: tuple[float, float], share: EdgeShare
 
 
 def _concept(name: str, left: float, top: float, fill: str, said: str = "") -> Markup:
-    """A concept as a box with its name, and what is stated of it."""
+    """A concept as a box with its name, and what is stated of it with its share."""
     lines = textwrap.wrap(without_control(name), LETTERS)[:2] or [""]
-    if said and len(lines) == 1:
-        lines.append(f"({said})")
+    if said:
+        lines = [textwrap.shorten(" ".join(lines), LETTERS, placeholder="…"), said]
     first = top + HIGH / 2 + (5 if len(lines) == 1 else -3)
     texts = Markup("").join(
         Markup('<text x="{:g}" y="{:g}">{}</text>').format(

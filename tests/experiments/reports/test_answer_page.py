@@ -88,6 +88,7 @@ def test_the_page_says_all_of_it(answer: StudyAnswer) -> None:
         "0.80, threshold 0.30, 90% set: present",
         "0.910 of 50 test studies (0.880 of those with the finding)",
         "heart failure causes condition effusion (a textbook, 2020, openi)",
+        "present +1.25</text>",  # the statement's own share beside those of the edges
         "0.020 [0.010, 0.040]",
         "abababababab",
     ):
@@ -122,4 +123,6 @@ def test_the_same_in_json_in_a_row_and_in_lines(answer: StudyAnswer) -> None:
     lines = list(answer_lines(answer, 1))
     assert "  Pleural effusion: present, 0.80, threshold 0.30, 90% set: present" in lines
     assert any("centre of the picture" in line for line in lines)
+    assert any("present, edges on its way alone: +0.40 " in line for line in lines)
+    assert any("-0.20 in the graph: " in line for line in lines)
     assert lines[-1] == "  2 more: Scoliosis (no threshold), Gout (not possible)"
