@@ -197,6 +197,10 @@ function showTree(n) {
   cy.elements().remove(); drawn.clear(); many = false; opened = n;
   cy.batch(() => { place.forEach((at, m) => addNode(m, at)); joinDrawn([...all], of); cy.elements().addClass("tree"); cy.getElementById(`n${n}`).addClass("open"); });
   show(30); describe(n);
+  if (cy.zoom() >= 0.8) return;
+  // a long tree stays readable: it begins above the concept, and the rest is reached by dragging
+  const top = cy.elements().boundingBox(), at = cy.getElementById(`n${n}`).position().y, zoom = 0.9;
+  cy.viewport({ zoom, pan: { x: 30 - zoom * top.x1, y: Math.min(30 - zoom * top.y1, cy.height() / 3 - zoom * at) } });
 }
 function showAll() {
   const wanted = [];
