@@ -70,6 +70,10 @@ const without = words => { tick(words); const left = seen(); tick(words); return
   told.picture = btoa(Array.from(new Uint8Array(parts[0]), n => String.fromCharCode(n)).join(""));
   told.file = link.download;
 
+  viewer.startAt(START.long); byId("tree").click();
+  const root = cy.getElementById(`n${START.long}`).renderedPosition();
+  told.long = [cy.nodes().length, cy.zoom(), root.x, root.y, cy.width(), cy.height()];
+
   const kept = viewer.drawn.size;
   byId("whole").click();
   told.refused = [byId("message").textContent, viewer.drawn.size === kept];
@@ -85,6 +89,7 @@ def told(shipped, opened):
     page = Page(Page.Options(start="atelectasis", drawn=500)).render(shipped).decode()
     start = {"far": shipped.index["ckg:lingula"], "source": "repo auriml"}
     start["tree"] = shipped.index["ckg:pneumonia"]
+    start["long"] = shipped.index["ckg:lung_opacity"]
     script = READER
     for name, value in start.items():
         script = script.replace(f"START.{name}", json.dumps(value))
@@ -140,6 +145,14 @@ def test_the_tree_shows_what_stands_above_and_below_by_is_a_alone(told):
         assert at[narrower][1] > at[wider][1]
     assert len({y for _, y in at.values()}) == len(at)
     assert "Pleural Effusion" not in at
+
+
+def test_a_long_tree_stays_readable_and_begins_above_its_concept(told):
+    concepts, zoom, left, top, width, height = told["long"]
+    assert concepts > 30
+    assert zoom >= 0.8
+    assert 0 < left < width
+    assert 0 < top < height / 2
 
 
 def test_the_picture_is_a_png_with_something_on_it(told):
