@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.clinic.codes import USE, codes_of
 from experiments.explanation.answer import FindingAnswer, ImageMap, Model, StudyAnswer
-from experiments.explanation.plain_answer import evidence_lines, warning_lines
+from experiments.explanation.plain_answer import evidence_lines, set_words, warning_lines
 from kg.errors import InputError
 from kg.model.graph import KnowledgeGraph
 
@@ -125,13 +125,15 @@ def _observation(
 
 
 def _components(answer: FindingAnswer) -> Iterator[dict[str, Any]]:
-    """Range over the runs, and the place in each picture."""
+    """Range over the runs, the conformal set, and the place in each picture."""
     certainty = answer.certainty
     ends = (("lowest", certainty.low), ("highest", certainty.high))
     for name, value in ends:
         if value is not None:
             text = f"{name} probability of {certainty.runs} models"
             yield {"code": {"text": text}, "valueQuantity": {"value": round(value, 6), **_UNIT}}
+    if certainty.conformal is not None:
+        yield {"code": {"text": "split-conformal set"}, "valueString": set_words(certainty)}
     for one in answer.maps:
         if one.box is not None:
             yield {"code": {"text": _place(one)}, "valueString": _sides(one)}

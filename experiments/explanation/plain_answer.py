@@ -22,6 +22,7 @@ __all__ = [
     "certainty_words",
     "evidence_lines",
     "fact_words",
+    "set_words",
     "warning_lines",
 ]
 

@@ -9,7 +9,8 @@ import pytest
 
 from experiments.clinic.codes import USE
 from experiments.clinic.fhir_report import fhir_bundle
-from experiments.explanation.answer import Certainty
+from experiments.explanation.answer import Certainty, Conformal
+from experiments.records.record import Measured
 from kg.errors import InputError
 
 R4B = pytest.importorskip("fhir.resources.R4B")
@@ -43,6 +44,21 @@ def test_a_probability_has_its_decision_threshold_range_and_code(answer, shipped
     assert codings["http://radlex.org"] == "RID34539"
     assert hernia["dataAbsentReason"]["coding"][0]["code"] == "unsupported"
     assert "valueQuantity" not in hernia
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [({"present"}, "present"), ({"present", "absent"}, "present or absent"), (set(), "neither")],
+)
+def test_the_conformal_set_is_a_component(answer, shipped, held, words) -> None:
+    share = Measured(0.91)
+    sure = Certainty(0.8, True, conformal=Conformal(0.9, frozenset(held), share, share, 50))
+    heart = replace(answer.findings[0], certainty=sure)
+    text = fhir_bundle([replace(answer, findings=(heart,))], shipped)
+    (made,) = resources(text, "Observation")
+    R4B.get_fhir_model_class("Observation").model_validate(made)
+    told = {one["code"]["text"]: one.get("valueString") for one in made["component"]}
+    assert told["split-conformal set"] == f"90% set: {words}"
 
 
 def test_it_names_the_model_and_what_it_is_not_for(answer, shipped) -> None:
