@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from experiments.compare.runs import (
+    EnsembleRuns,
     Run,
     check_by_fold,
     check_shared,
@@ -20,6 +23,7 @@ from experiments.compare.runs import (
     read,
 )
 from experiments.metrics.arrays import FloatArray, Units
+from experiments.metrics.calibration import log_odds
 from experiments.records.folder import RunFolder
 from experiments.records.predictions import ScoredSubset
 from kg.errors import InputError
@@ -34,12 +38,14 @@ class Arm:
     Args:
         name: Name of the entry.
         runs: Its runs, by fold, then seed, then rotation of the held-out findings.
-        scores: Probabilities `[seeds, n, C]`, NaN = not possible.
+        scores: Probabilities `[seeds, n, C]`, NaN = not possible; `[1, n, C]` of an ensemble.
+        ensemble: Whether its runs predict together.
     """
 
     name: str
     runs: tuple[Run, ...]
     scores: FloatArray
+    ensemble: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -50,6 +56,17 @@ class Arm:
     def folds(self) -> tuple[int, ...]:
         """Tested folds."""
         return tuple(dict.fromkeys(run.fold for run in self.runs))
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters of its largest run; of an ensemble, of a fold's runs."""
+        counts = [run.record.parameters for run in self.runs]
+        if not self.ensemble:
+            return max(counts)
+        by_fold: Counter[tuple[int, int]] = Counter()
+        for run, count in zip(self.runs, counts, strict=True):
+            by_fold[run.fold, run.predictions.rotation] += count
+        return max(by_fold.values())
 
     @cached_property
     def trained(self) -> bool:
@@ -95,10 +112,10 @@ def align(
     Test sets of folds are concatenated. Where all runs predict the same studies (other data, the
     locked test set), the scores of the folds' runs are averaged, and studies that only some of them
     predict, because others were trained on them, are left out. Findings held out in rotations are
-    concatenated too.
+    concatenated too. Runs of an ensemble are one system, without seeds of its own.
 
     Args:
-        groups: Runs of each configuration, by name.
+        groups: Runs of each configuration, by name; `EnsembleRuns` predict together.
         on: Name of their predictions (see `predictions_of`).
         reader: Reads a run with these predictions.
 
@@ -117,7 +134,12 @@ def align(
         runs, left_out = on_shared_studies(runs)
     everything = [run for each in runs.values() for run in each]
     check_by_fold(everything)
-    crosses = {name: _cross(name, each, everything) for name, each in runs.items()}
+    crosses = {
+        name: (_ensemble if isinstance(groups[name], EnsembleRuns) else _cross)(
+            name, each, everything
+        )
+        for name, each in runs.items()
+    }
     tested = next(iter(crosses.values())).tested
     findings = next(iter(tested.values())).findings
     labels = [one.labels[:, columns_of(one, findings)] for one in tested.values()]
@@ -139,10 +161,12 @@ class _Cross:
     Args:
         runs: The runs.
         predicted: Predictions of each seed by fold, all rotations side by side.
+        ensemble: Whether the runs predict together.
     """
 
     runs: tuple[Run, ...]
     predicted: tuple[Mapping[int, ScoredSubset], ...]
+    ensemble: bool = False
 
     @property
     def tested(self) -> Mapping[int, ScoredSubset]:
@@ -157,7 +181,7 @@ class _Cross:
             join([_scores(one, findings) for one in each.values()], axis=0)
             for each in self.predicted
         ]
-        return Arm(name, self.runs, np.stack(scores))
+        return Arm(name, self.runs, np.stack(scores), self.ensemble)
 
 
 def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
@@ -170,9 +194,7 @@ def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
                 f"{name}: {twice.folder.run} and {run.folder.run} have the same fold and seed",
                 "name the runs to compare, one of the two",
             )
-    # on studies that all predict, each configuration has folds of its own
-    folds = sorted({run.fold for run in (runs if runs[0].predictions.shared else everything)})
-    rotations = sorted({run.predictions.rotation for run in everything})
+    folds, rotations = _folds_and_rotations(runs, everything)
     seeds = sorted({run.seed for run in runs})
     expected = [(f, s, r) for f in folds for s in seeds for r in rotations]
     missing = [key for key in expected if key not in by_key]
@@ -187,6 +209,38 @@ def _cross(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
         {f: _joined([by_key[f, s, r].test for r in rotations]) for f in folds} for s in seeds
     ]
     return _Cross(tuple(by_key[key] for key in expected), tuple(predicted))
+
+
+def _ensemble(name: str, runs: Sequence[Run], everything: Sequence[Run]) -> _Cross:
+    """Runs that predict together, as many in every fold and rotation that any other has."""
+    folds, rotations = _folds_and_rotations(runs, everything)
+    by_key: dict[tuple[int, int], list[Run]] = {(f, r): [] for f in folds for r in rotations}
+    for run in runs:
+        by_key[run.fold, run.predictions.rotation].append(run)
+    counts = {len(each) for each in by_key.values()}
+    if len(counts) > 1:
+        raise InputError(
+            f"{name} has {min(counts)} runs of one fold, and {max(counts)} of another",
+            "run the missing ones, or leave the ensemble out",
+        )
+    predicted = {f: _joined([_mean(by_key[f, r]) for r in rotations]) for f in folds}
+    return _Cross(tuple(run for each in by_key.values() for run in each), (predicted,), True)
+
+
+def _folds_and_rotations(
+    runs: Sequence[Run], everything: Sequence[Run]
+) -> tuple[list[int], list[int]]:
+    """Folds and rotations that the runs of a configuration must have."""
+    # on studies that all predict, each configuration has folds of its own
+    folds = {run.fold for run in (runs if runs[0].predictions.shared else everything)}
+    return sorted(folds), sorted({run.predictions.rotation for run in everything})
+
+
+def _mean(runs: Sequence[Run]) -> ScoredSubset:
+    """Predictions of several runs as the probabilities of their mean log-odds."""
+    first = runs[0].test
+    each = [log_odds(_scores(run.test, first.findings)) for run in runs]
+    return replace(first, probabilities=expit(np.mean(each, axis=0)))
 
 
 def _joined(rotations: Sequence[ScoredSubset]) -> ScoredSubset:

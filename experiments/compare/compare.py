@@ -63,7 +63,8 @@ def compare(
     pairs use the same resamples, so the same runs give the same numbers to the last digit.
 
     Args:
-        groups: Finished runs of each configuration, over folds and seeds, by name.
+        groups: Finished runs of each configuration, over folds and seeds, by name; runs of an
+            ensemble as `EnsembleRuns`.
         on: Name of their predictions: `test`, `zero_shot` (findings held out of training), or
             an evaluation on other data or labels, such as `figure1`.
         pairs: Pairs to compare, first minus second; None = the first with every other.
@@ -94,7 +95,7 @@ def compare(
     notes = list(notes_on(aligned, entries, unknown=unknown, at_least=plan.at_least))
     if "published" in keep:
         entries = tuple(
-            replace(entry, published=printed_beside(arm.runs[0]))
+            replace(entry, published=() if arm.ensemble else printed_beside(arm.runs[0]))
             for entry, arm in zip(entries, aligned.arms, strict=True)
         )
         notes += notes_on_printed(entries)
@@ -153,10 +154,10 @@ def families_of(
 
 
 def _check_seeds(first: Arm, second: Arm) -> None:
-    """Raise where the seeds of a pair differ; an untrained arm is paired with every seed."""
+    """Raise where seeds of a pair differ; one without seeds of its own is paired with every one."""
     if first.seeds == second.seeds:
         return
-    if any(len(arm.seeds) == 1 and not arm.trained for arm in (first, second)):
+    if any(arm.ensemble or (len(arm.seeds) == 1 and not arm.trained) for arm in (first, second)):
         return
     listed = " and ".join(f"{a.name}: {', '.join(map(str, a.seeds))}" for a in (first, second))
     raise InputError(
@@ -239,7 +240,7 @@ def _facts(aligned: Aligned, arm: Arm, settings: Mapping[str, str]) -> Entry:
         leakage=predictions.leakage,
         split_kind=predictions.split_kind,
         manifests={str(run.fold): run.record.split_manifest for run in arm.runs},
-        parameters=max(run.record.parameters for run in arm.runs),
+        parameters=arm.parameters,
         seconds=sum(run.record.seconds for run in arm.runs),
         graphs=tuple(
             {

@@ -17,6 +17,7 @@ from experiments.records.record import RunRecord
 from kg.errors import InputError
 
 __all__ = [
+    "EnsembleRuns",
     "Run",
     "check_by_fold",
     "check_shared",
@@ -26,6 +27,13 @@ __all__ = [
     "on_shared_studies",
     "read",
 ]
+
+
+class EnsembleRuns(tuple[RunFolder, ...]):
+    """Runs that predict together: the mean of their log-odds for each study.
+
+    They are runs of several configurations, of several seeds, or both, over the same folds.
+    """
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def fit_temperature(
     if shared:
         truth, score = truth.reshape(-1, 1), score.reshape(-1, 1)
     stated = ~np.isnan(truth)
-    raw = np.where(stated, _logit(score), 0.0)
+    raw = np.where(stated, log_odds(score), 0.0)
     target = np.where(stated, truth, 0.0)
 
     def slope(sharpness: FloatArray) -> FloatArray:
@@ -52,7 +52,7 @@ def fit_temperature(
 def apply_temperature(probabilities: ArrayLike, temperature: ArrayLike) -> FloatArray:
     """Probabilities `[n, C]` with their logits divided by the temperatures `[C]`."""
     score = np.asarray(probabilities, dtype=np.float64)
-    return np.asarray(expit(_logit(score) / np.asarray(temperature, dtype=np.float64)))
+    return np.asarray(expit(log_odds(score) / np.asarray(temperature, dtype=np.float64)))
 
 
 def fit_exclusive_temperature(labels: ArrayLike, probabilities: ArrayLike) -> float:
@@ -156,7 +156,7 @@ def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float
     """
     truth, score = (column[:, 0] for column in paired_columns(labels, probabilities))
     stated = ~np.isnan(truth)
-    target, raw = truth[stated], _logit(score[stated])
+    target, raw = truth[stated], log_odds(score[stated])
     unknown = float("nan"), float("nan")
     if not 0 < target.sum() < len(target) or np.ptp(raw) == 0:
         return unknown
@@ -187,7 +187,7 @@ def _rising_root(slope: Callable[[FloatArray], FloatArray], columns: int) -> Flo
     return np.asarray(np.sqrt(low * high))
 
 
-def _logit(probabilities: FloatArray) -> FloatArray:
+def log_odds(probabilities: FloatArray) -> FloatArray:
     """Logits of probabilities kept off 0 and 1; NaN stays NaN."""
     return np.asarray(logit(np.clip(probabilities, _EDGE, 1 - _EDGE)))
 

@@ -30,6 +30,11 @@ class RunPlan:
     tried: Mapping[str, Mapping[str, Job]]
 
     @property
+    def ensembles(self) -> dict[str, tuple[str, ...]]:
+        """Names of the rows that each ensemble joins, where all of them are in the plan."""
+        return {one.name: one.of for one in self.file.ensembles if set(one.of) <= set(self.rows)}
+
+    @property
     def jobs(self) -> tuple[Job, ...]:
         """All runs but those of chosen settings.
 
@@ -64,24 +69,31 @@ def make_plan(
     Args:
         file: The plan file.
         overrides: `key=value`, laid over every configuration last.
-        systems: Rows to run with the reference; empty = all.
+        systems: Rows to run with the reference, an ensemble as the rows it joins; empty = all.
 
     Raises:
         InputError: If a configuration is wrong, two rows are the same runs, or there is no such
             row.
     """
-    labels = [row.label for row in file.systems]
+    members: dict[str, tuple[str, ...]] = {row.label: (row.label,) for row in file.systems}
+    members |= {one.name: one.of for one in file.ensembles}
     for name in systems:
-        if name not in labels:
-            raise InputError(f"{file.name}: no row is called {name!r}", did_you_mean(name, labels))
-    kept = {*systems, file.reference, file.time_reference} if systems else set(labels)
+        if name not in members:
+            known = did_you_mean(name, members)
+            raise InputError(f"{file.name}: no row is called {name!r}", known)
+    kept = {label for name in systems or members for label in members[name]}
+    kept |= {file.reference, file.time_reference}
     rows = {row.label: _jobs(file, row, overrides) for row in file.systems if row.label in kept}
     _check_distinct(rows)
-    if file.tune and file.metric not in METRICS:
-        raise InputError(
-            f"{file.name}: tune: no setting is chosen by {file.metric}",
-            f"set metric to {' or '.join(METRICS)}, or tune to 0",
-        )
+    for key, used, what in (
+        ("tune", file.tune, "setting is chosen by"),
+        ("ensembles", file.ensembles, "ensemble is measured by"),
+    ):
+        if used and file.metric not in METRICS:
+            raise InputError(
+                f"{file.name}: {key}: no {what} {file.metric}",
+                f"set metric to {' or '.join(METRICS)}, or leave out {key}",
+            )
     tried = {label: candidates(label, jobs[0], file.tune) for label, jobs in rows.items()}
     return RunPlan(file, rows, tried if file.tune else {})
 

@@ -57,28 +57,43 @@ class TrainingTime:
         wanted = set(reference)
         return TrainingTime(records, [r for r in records.values() if r.config_hash in wanted])
 
-    def ratio(self, records: Sequence[RunRecord]) -> Ratio | None:
-        """Median training time of the runs of a system; None where the reference has no run."""
+    def ratio(self, systems: Sequence[Sequence[RunRecord]]) -> Ratio | None:
+        """Median training time of a system; None where the reference has no run.
+
+        Args:
+            systems: What predicts a study, once for each fold and seed: a run, or all of an
+                ensemble, whose times are added.
+        """
+        alone = [[record] for record in self.reference]
         for key in (CPU, WALL):
-            unit = self._median(self.reference, key, with_start=False)
-            own = self._median(records, key, with_start=False)
-            start = self._median(records, key, with_start=True)
+            unit = self._median(alone, key, with_start=False)
+            own = self._median(systems, key, with_start=False)
+            start = self._median(systems, key, with_start=True)
             if unit and own is not None and start is not None:
-                started = any(record.started_from for record in records)
+                started = any(record.started_from for each in systems for record in each)
                 return Ratio(own / unit, start / unit if started else None, key == CPU)
         return None
 
-    def _median(self, records: Iterable[RunRecord], key: str, *, with_start: bool) -> float | None:
-        """Median time of the runs that recorded it; None where none did."""
-        each = (self._seconds(record, key, with_start=with_start) for record in records)
+    def _median(
+        self, systems: Iterable[Sequence[RunRecord]], key: str, *, with_start: bool
+    ) -> float | None:
+        """Median time of those whose runs recorded it; None where none did."""
+        each = (self._seconds(records, key, with_start=with_start) for records in systems)
         known = [seconds for seconds in each if seconds is not None]
         return median(known) if known else None
 
-    def _seconds(self, record: RunRecord, key: str, *, with_start: bool) -> float | None:
-        """Training time of a run; None where it, or a run it starts from, is not known."""
-        times = [record.times.get(key)]
-        for start in record.started_from if with_start else ():
-            parent = self.records.get(start.run)
-            known = None if parent is None else self._seconds(parent, key, with_start=True)
-            times.append(known)
+    def _seconds(self, records: Sequence[RunRecord], key: str, *, with_start: bool) -> float | None:
+        """Training time of runs; None where it, or a run that one starts from, is not known.
+
+        What several start from was trained once.
+        """
+        every = {record.run: record.times.get(key) for record in records}
+        waiting = [start.run for record in records for start in record.started_from]
+        while with_start and waiting:
+            run = waiting.pop()
+            if run not in every:
+                parent = self.records.get(run)
+                every[run] = parent.times.get(key) if parent else None
+                waiting += [start.run for start in parent.started_from] if parent else []
+        times = every.values()
         return None if None in times else sum(filter(None, times))

@@ -21,6 +21,9 @@ VALID = """name: p
 systems: [demo, {config: demo, name: other, set: {system.options.width: 32}}]
 reference: demo
 """
+ENSEMBLE = """ensembles:
+  - {name: both, of: [demo, other]}
+"""
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,12 @@ reference: demo
         (VALID + "seeds: []\n", "p.yaml:2: no seeds", "seeds: [0]"),
         (VALID + "tune: -1\n", "p.yaml:4: tune", ""),
         (VALID + "folds: 3\n", "p.yaml:4: folds", ""),
+        (VALID + ENSEMBLE.replace("other]", "othr]"), "p.yaml:5: ensembles: no row", "other"),
+        (VALID + ENSEMBLE.replace("both", "demo"), "p.yaml:2: 2 rows are called 'demo'", "name"),
+        (VALID + ENSEMBLE + "  - {name: both, of: [demo]}\n", "p.yaml:5: 2 rows are", "name"),
+        (VALID + ENSEMBLE.replace("other]", "demo]"), "p.yaml:5: both joins a row twice", "once"),
+        (VALID + ENSEMBLE.replace("[demo, other]", "[]"), "p.yaml:5: ensembles.0.of", ""),
+        (VALID.replace("reference: demo", "reference: both") + ENSEMBLE, "no row is called", ""),
     ],
 )
 def test_a_mistake_is_named_with_line_and_key(
@@ -59,6 +68,7 @@ def test_a_mistake_is_named_with_line_and_key(
         (VALID + "seeds: [0, 0]\n", "demo, seed 0 and demo, seed 0 are the same run"),
         (VALID + "folds: [0]\nset: {split.kind: folds, split.folds: 0}\n", "split.fold"),
         (VALID + "tune: 2\nmetric: f1_macro\n", "tune: no setting is chosen by f1_macro"),
+        (VALID + ENSEMBLE + "metric: f1_macro\n", "ensembles: no ensemble is measured by f1_macro"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_runs(
@@ -83,6 +93,19 @@ def test_a_run_of_a_plan_is_the_run_of_the_command(tmp_path: Path) -> None:
     assert {job.experiment.graph.width for job in laid.rows["other"]} == {24}
     with pytest.raises(InputError, match="fold 1, seed 7 and demo, fold 1, seed 7 are the same"):
         make_plan(read_plan(str(path)), ["seed=7"])
+
+
+def test_an_ensemble_has_no_runs_of_its_own_and_is_run_as_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    third = VALID.replace("}}]", "}}, {config: demo, name: third, set: {graph.width: 16}}]")
+    path.write_text(third + ENSEMBLE, encoding="utf-8")
+    plan = make_plan(read_plan(str(path)))
+    assert len(plan.jobs) == 3
+    assert plan.ensembles == {"both": ("demo", "other")}
+    named = make_plan(read_plan(str(path)), systems=["both"])
+    assert list(named.rows) == ["demo", "other"]
+    without = make_plan(read_plan(str(path)), systems=["third"])
+    assert (list(without.rows), without.ensembles) == (["demo", "third"], {})
 
 
 @pytest.mark.parametrize("name", sorted(shipped_plans()))

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from experiments.compare.compare import compare
+from experiments.compare.runs import EnsembleRuns
 from experiments.metrics.bootstrap import Plan
 from experiments.plans.jobs import stand
 from experiments.plans.plan import RunPlan, make_plan
 from experiments.plans.result import PlanResult, ResultRow, keep, result_of
-from experiments.plans.schema import read_plan
+from experiments.plans.schema import Ensemble, read_plan
 from experiments.plans.survey import fidelity
 from experiments.records.record import RunRecord
 from experiments.reports.html import render_html
@@ -135,8 +136,86 @@ def test_other_seeds_of_a_trained_row_are_not_compared(
     assert row_of(result_of(plan, finished_runs, QUICK), "tiny").not_compared == ""
 
 
+def joined(plan: RunPlan, **of: tuple[str, ...]) -> RunPlan:
+    """The plan with ensembles."""
+    ensembles = tuple(Ensemble(name=name, of=labels) for name, labels in of.items())
+    return replace(plan, file=plan.file.model_copy(update={"ensembles": ensembles}))
+
+
+def test_an_ensemble_has_the_row_of_a_system(tiny_plan: RunPlan, runs: Path) -> None:
+    def other(record: RunRecord) -> RunRecord:
+        return replace(record, parameters=20, supervision=("reports", "labels"))
+
+    change(tiny_plan, "logistic", runs, other)
+    plan = joined(tiny_plan, both=("probe", "logistic"), seeds=("probe",))
+    result = result_of(plan, runs, QUICK)
+    assert [row.name for row in result.rows] == ["tiny", "probe", "logistic", "both", "seeds"]
+    both, seeds = row_of(result, "both"), row_of(result, "seeds")
+    standing = stand(tiny_plan.jobs, runs)
+    folders = {
+        label: [folder for job in jobs if (folder := standing[job.digest][1])]
+        for label, jobs in tiny_plan.rows.items()
+    }
+    groups = {
+        **folders,
+        "both": EnsembleRuns((*folders["probe"], *folders["logistic"])),
+        "seeds": EnsembleRuns(folders["probe"]),
+    }
+    pairs = [(name, "tiny") for name in groups if name != "tiny"]
+    expected = compare(groups, pairs=pairs, plan=QUICK)
+    for row in (both, seeds):
+        assert row.value == expected.entry(row.name).metrics["auroc_macro"]
+        # corrected with those of the systems
+        assert row.difference == expected.between(row.name, "tiny")[0]
+        assert row.difference.p_holm is not None
+    # two seeds of the probe, one of logistic regression
+    assert (both.parameters, seeds.parameters) == (2020, 2000)
+    assert both.supervision == ("reports", "labels")
+    assert (both.system, both.fidelity) == ("linear_probe + logistic_image", "paper + own")
+    assert (both.seeds, both.folds, both.published) == (2, 2, ())
+    assert both.time == pytest.approx((2 * 2.5 + 0.2, 2 * 6.5 + 0.2, False))
+    assert seeds.time == pytest.approx((5.0, 13.0, False))
+    for ending in (".md", ".html", ".csv"):
+        assert "both" in render_plan(result, ending)
+    assert PlanResult.from_json(result.as_json()) == result
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"inputs_at_test": ("image", "view")}, "other inputs at test: image + view, not image"),
+        ({"text_policy": "full"}, "other text policy: full, not none"),
+        ({"split_manifest": "x"}, "another split"),
+        ({"findings": ()}, "other findings"),
+        ({"status": "stopped"}, "4 of 6 runs finished"),
+    ],
+)
+def test_rows_that_differ_make_no_ensemble_and_the_others_stand(
+    tiny_plan: RunPlan, runs: Path, changes: dict[str, Any], says: str
+) -> None:
+    change(tiny_plan, "logistic", runs, lambda record: replace(record, **changes))
+    plan = joined(tiny_plan, both=("probe", "logistic"), seeds=("probe",))
+    result = result_of(plan, runs, QUICK)
+    both = row_of(result, "both")
+    assert says in both.state
+    assert (both.value, both.difference) == (None, None)
+    assert row_of(result, "seeds").difference is not None
+    assert says in render_plan(result, ".md")
+
+
+def test_an_ensemble_with_other_inputs_than_the_reference_has_no_difference(
+    tiny_plan: RunPlan, runs: Path
+) -> None:
+    for label in ("probe", "logistic"):
+        change(tiny_plan, label, runs, lambda record: replace(record, inputs_at_test=("text",)))
+    result = result_of(joined(tiny_plan, both=("probe", "logistic")), runs, QUICK)
+    both = row_of(result, "both")
+    assert both.value is not None
+    assert (both.difference, both.not_compared) == (None, "other inputs at test: text, not image")
+
+
 def test_default_and_tuned_stand_side_by_side(plan_file: Path, finished_runs: Path) -> None:
-    plan = make_plan(read_plan(str(plan_file)))
+    plan = joined(make_plan(read_plan(str(plan_file))), both=("probe", "logistic"))
     result = result_of(plan, finished_runs, QUICK)
     # the stand-in ranks better with more dropout, which logistic regression and probe do not have
     assert result.chosen["tiny"] == "setting 2"
@@ -147,6 +226,7 @@ def test_default_and_tuned_stand_side_by_side(plan_file: Path, finished_runs: Pa
     difference = row_of(result, "probe, tuned").difference
     assert difference is not None
     assert difference.second == "tiny, tuned"
+    assert row_of(result, "both").value != row_of(result, "both, tuned").value
     kept = json.loads((plan.folder(finished_runs) / "tuning.json").read_text(encoding="utf-8"))
     assert set(kept["settings"]) == {"setting 1", "setting 2"}
     assert kept["rows"]["tiny"]["chosen"] == "setting 2"
