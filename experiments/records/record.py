@@ -191,6 +191,7 @@ class RunRecord:
         seconds: Time spent training and testing, resumed runs included.
         times: Seconds of each step of the run; `train_cpu` is that of the processor in training,
             which does not grow where the machine is shared.
+        memory: Most bytes that its process held, resumed runs included; 0 = not known.
         parameters: Number of trained parameters.
         chosen: Values that the system chose on validation after training, by name.
         metrics: Metrics with intervals, by subset and name.
@@ -233,6 +234,7 @@ class RunRecord:
     finished: str | None = None
     seconds: float = 0.0
     times: Mapping[str, float] = field(default_factory=dict)
+    memory: int = 0
     parameters: int = 0
     chosen: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)

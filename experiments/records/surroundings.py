@@ -1,14 +1,16 @@
-"""Software of a run: version of kgdx, commit of the source tree, versions of packages."""
+"""Surroundings of a run: version of kgdx, commit, versions of packages, time and memory."""
 
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-__all__ = ["code_commit", "code_version", "now", "package_versions"]
+__all__ = ["code_commit", "code_version", "now", "package_versions", "peak_memory"]
 
 
 def code_version() -> str:
@@ -49,6 +51,12 @@ def package_versions() -> dict[str, str]:
 def now() -> str:
     """The time in UTC, ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def peak_memory() -> int:
+    """Most bytes that this process has held so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _requirements() -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from experiments.config.schema import Experiment
 from experiments.config.weights import EncoderWeights, encoder_weights
 from experiments.loading.data_source import SUBSETS, those
 from experiments.loading.targets import positives
+from experiments.records.surroundings import peak_memory
 from experiments.runner.monitors import check_monitor
 from experiments.runs.build import RunContext, build_context
 from experiments.runs.run_studies import RunStudies, spread
@@ -199,9 +198,7 @@ def _step_seconds(context: RunContext, stage: Stage) -> float:
 
 def _memory(context: RunContext, images: int) -> int:
     """Bytes: what this process took, and the images and states of the optimiser it did not hold."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     pictures = context.cohorts["validation"].pictures
     each = 0 if pictures is None else pictures.values[0].numel() * pictures.values.element_size()
     trained = sum(p.numel() for p in context.system.parameters() if p.requires_grad)
-    return taken + images * each + 8 * trained
+    return peak_memory() + images * each + 8 * trained

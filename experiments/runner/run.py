@@ -25,7 +25,7 @@ from experiments.records.folder import RunFolder
 from experiments.records.journal import log_to, read_metrics
 from experiments.records.ledger import note_use
 from experiments.records.record import RunRecord
-from experiments.records.surroundings import now
+from experiments.records.surroundings import now, peak_memory
 from experiments.runner.monitors import check_monitor, monitored
 from experiments.runs.build import RunContext, build_context
 from experiments.runs.exposure import write_exposure
@@ -186,7 +186,8 @@ def _train_and_measure(
 
 def _end(folder: RunFolder, experiment: Experiment, record: RunRecord) -> None:
     """Save the record of a run that has ended, log its metrics, and write its page."""
-    replace(record, finished=now()).save(folder.record)
+    most = max(record.memory, peak_memory())
+    replace(record, finished=now(), memory=most).save(folder.record)
     track_result(folder, experiment, record)
     from experiments.reports.run_page import write_run_page
 
