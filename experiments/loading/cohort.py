@@ -63,8 +63,7 @@ class Cohort:
         facts: Encoded metadata `[n, F]`, or None.
         augmentation: Augmentation of training pixels, or None.
         sentences: Whether a training batch holds one sentence of each paired report.
-        reports: Findings and impression of each study, by study; empty where no system generates
-            reports.
+        reports: Findings and impression of each study, by study.
         subsets: Places of the studies of each data set, the run's own first; empty = one data set.
     """
 

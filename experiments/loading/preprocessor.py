@@ -161,7 +161,7 @@ class StudyPreprocessor:
             evidence=self.text.evidence(studies, policy, training=training) if reads else None,
             facts=self.metadata.read(studies) if self.metadata.names else None,
             augmentation=self.images.augmentation if self.images and training else None,
-            reports=self._reports(studies, training=training),
+            reports={one.study: self.text.report(one, training=training) for one in studies},
             **(self._extras(studies) if training or extras else {}),
         )
 
@@ -240,12 +240,6 @@ class StudyPreprocessor:
             "statements": self.text.statements(studies) if self.needs.statements else None,
             "triples": self.triples[0] if self.needs.triples else None,
         }
-
-    def _reports(self, studies: Sequence[Study], *, training: bool) -> dict[str, str]:
-        """Findings and impression by study, where a system generates them."""
-        if not self.needs.vocabulary:
-            return {}
-        return {study.study: self.text.report(study, training=training) for study in studies}
 
     def _targets(self, studies: Sequence[Study], findings: Sequence[str]) -> Any:
         data = self.experiment.data

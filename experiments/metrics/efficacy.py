@@ -12,7 +12,7 @@ import numpy as np
 from encoders.reading.report import read_report
 from experiments.metrics.arrays import FloatArray, mean_of_defined
 from experiments.metrics.decisions import Confusion
-from experiments.metrics.sums import Metric, StudySums, Weighted
+from experiments.metrics.sums import Metric, StudySums, Weighted, share
 from kg.mentions.evidence import study_evidence
 from kg.mentions.labels import ABNORMAL_KINDS, Labeler, Value
 from kg.mentions.linker import MentionLinker
@@ -54,13 +54,18 @@ def labels_of(statements: Sequence[Statements], labeler: Labeler) -> list[dict[s
 
 
 def label_sums(
-    written: Sequence[Labels], references: Sequence[Labels], *, uncertain: bool = False
+    written: Sequence[Labels],
+    references: Sequence[Labels],
+    label_set: str = "",
+    *,
+    uncertain: bool = False,
 ) -> StudySums:
     """True and false positives and false negatives of each study and label.
 
     Args:
         written: Labels of the generated reports.
         references: Labels of the true reports, with the same columns.
+        label_set: Name that labels are told by from those of another set; may be empty.
         uncertain: True if an uncertain finding counts as present.
     """
     pairs = list(zip(written, references, strict=True))
@@ -73,18 +78,24 @@ def label_sums(
     each = dict(zip(OUTCOMES, (said & true, said & ~true, ~said & true), strict=True))
     return StudySums.of(
         {
-            f"{label} {outcome}": values[:, place]
+            f"{_of_set(label_set)}{label} {outcome}": values[:, place]
             for place, label in enumerate(columns)
             for outcome, values in each.items()
         }
     )
 
 
-def labels_in(numbers: Sequence[str]) -> list[str]:
-    """Labels that numbers of studies are about, by the names that `label_sums` gives them."""
-    ending = f" {OUTCOMES[0]}"
+def labels_in(numbers: Sequence[str], label_set: str = "") -> list[str]:
+    """Labels of a set that numbers of studies are about, by the names of `label_sums`."""
+    ending, start = f" {OUTCOMES[0]}", _of_set(label_set)
     counted = [name.removesuffix(ending) for name in numbers if name.endswith(ending)]
-    return [name for name in counted if name not in KINDS]
+    own = [name for name in counted if name.startswith(start) and (start or ": " not in name)]
+    return [name for name in own if name not in KINDS]
+
+
+def _of_set(label_set: str) -> str:
+    """Beginning of the names of a label set's numbers."""
+    return f"{label_set}: " if label_set else ""
 
 
 def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:
@@ -103,11 +114,12 @@ def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:
 def statement_sums(
     written: Sequence[Statements], references: Sequence[Statements], graph: KnowledgeGraph
 ) -> StudySums:
-    """Right, invented and omitted statements of each study.
+    """Right, invented and omitted statements of each study, and those denied by its true report.
 
     A `finding` is a concept with its assertion, denials included, so that one normal
     report for all is often right; `abnormal` are findings and diseases stated present; a `site`
-    is a finding at a site. Each counts once per study.
+    is a finding at a site. Each counts once per study. Invented statements are `denied` where the
+    true report says that what they state present is absent, and not merely silent.
 
     Args:
         written: Statements of the generated reports.
@@ -116,9 +128,11 @@ def statement_sums(
     """
     rows = []
     for said, true in zip(written, references, strict=True):
-        facts = zip(_facts(said, graph), _facts(true, graph), strict=True)
-        rows.append([count for one, other in facts for count in _outcomes(one, other)])
-    names = tuple(f"{kind} {outcome}" for kind in KINDS for outcome in OUTCOMES)
+        ours, theirs = _facts(said, graph), _facts(true, graph)
+        denied = {concept for concept in ours[1] if (concept, "absent") in theirs[0]}
+        counts = [n for pair in zip(ours, theirs, strict=True) for n in _outcomes(*pair)]
+        rows.append([*counts, len(denied), 1])
+    names = (*(f"{kind} {outcome}" for kind in KINDS for outcome in OUTCOMES), "denied", "reports")
     return StudySums(names, np.array(rows, dtype=np.float64).reshape(-1, len(names)))
 
 
@@ -140,8 +154,10 @@ def _micro(names: Sequence[str]) -> dict[str, Metric]:
 
 def _counts(studies: Weighted, names: Sequence[str]) -> Confusion:
     """Counts of some names, `[r, k]`; true negatives are in none of these rates."""
+    none = np.zeros((len(studies.counts), 0))
     tp, fp, fn = (
-        np.stack([studies[f"{name} {kind}"] for name in names], axis=1) for kind in OUTCOMES
+        np.stack([studies[f"{name} {kind}"] for name in names], axis=1) if names else none
+        for kind in OUTCOMES
     )
     return Confusion(tp, fp, np.zeros_like(tp), fn)
 
@@ -169,6 +185,7 @@ def _facts(statements: Statements, graph: KnowledgeGraph) -> tuple[set[Hashable]
 
 
 STATEMENT_METRICS: Mapping[str, Metric] = {
-    f"{kind}_{rate}": metric for kind in KINDS for rate, metric in _micro([kind]).items()
+    **{f"{kind}_{rate}": metric for kind in KINDS for rate, metric in _micro([kind]).items()},
+    "denied_per_report": share("denied", "reports"),
 }
-"""Metrics of `statement_sums`."""
+"""Metrics of `statement_sums`; `denied_per_report` counts hallucinations, fewer being better."""

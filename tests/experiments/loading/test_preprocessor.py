@@ -140,7 +140,6 @@ def test_a_system_that_writes_gets_words_numbers_and_reports(
 ) -> None:
     plain = build(Needs(paired_report=True), **SILENT)
     assert plain.text.vocabulary is None
-    assert plain.read(studies, root).reports == {}
     preprocessor = build(Needs(paired_report=True, vocabulary=True), **SILENT)
     vocabulary = preprocessor.text.vocabulary
     assert vocabulary is not None

@@ -8,6 +8,7 @@ from experiments.metrics.efficacy import (
     STATEMENT_METRICS,
     label_metrics,
     label_sums,
+    labels_in,
     labels_of,
     statement_sums,
     statements_of,
@@ -70,6 +71,7 @@ def test_the_true_reports_are_fully_right(graph, linker):
     found = values(label_sums(labels, labels), label_metrics(reader.columns))
     assert found["f1_micro"] == found["f1_macro"] == 1.0
     found = values(statement_sums(statements, statements, graph), STATEMENT_METRICS)
+    assert found.pop("denied_per_report") == 0.0
     assert set(found.values()) == {1.0}
 
 
@@ -118,6 +120,35 @@ def test_one_normal_report_for_all_is_right_in_what_it_denies_alone(graph, linke
     assert sums["abnormal tp"].sum() == sums["abnormal fp"].sum() == 0
     assert sums["abnormal fn"].tolist() == [2, 0, 1, 1]
     assert values(sums, STATEMENT_METRICS)["abnormal_recall"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("written", "true", "denied"),
+    [
+        ("There is a pneumothorax.", "No pneumothorax.", 1),
+        ("Pneumothorax. Cardiomegaly.", "No pneumothorax. No cardiomegaly.", 2),
+        ("There is a pneumothorax.", "The heart is enlarged.", 0),  # silent
+        ("Possible pneumothorax.", "No pneumothorax.", 0),  # not stated present
+        ("No pneumothorax.", "There is a pneumothorax.", 0),  # left out, not made up
+        ("Left pleural effusion.", "No right pleural effusion. Left pleural effusion.", 0),
+    ],
+)
+def test_a_statement_that_the_true_report_denies_is_counted(graph, linker, written, true, denied):
+    sums = statement_sums(*(statements_of([text], linker) for text in (written, true)), graph)
+    assert sums["denied"].tolist() == [denied]
+    two = statement_sums(*(statements_of([text, ""], linker) for text in (written, true)), graph)
+    assert values(two, STATEMENT_METRICS)["denied_per_report"] == denied / 2
+
+
+def test_labels_of_two_sets_are_told_apart():
+    columns = [{"Edema": 1, "Mass": 0}], [{"Edema": 1, "Mass": 1}]
+    plain, named = label_sums(*columns), label_sums(*columns, "nih14")
+    both = plain | named
+    assert labels_in(both.names) == ["Edema", "Mass"]
+    assert labels_in(both.names, "nih14") == ["nih14: Edema", "nih14: Mass"]
+    assert labels_in(both.names, "chexpert14") == []
+    assert values(both, label_metrics(labels_in(both.names, "nih14")))["recall_micro"] == 0.5
+    assert np.isnan(values(both, label_metrics([]))["f1_micro"])
 
 
 def test_nothing_written_states_nothing(graph, linker):

@@ -91,6 +91,8 @@ def test_numbers_are_those_of_the_metrics(
         ]
         for sums, wanted in asked:
             found = measure(sums, wanted, patients, rng=np.random.default_rng(0))
+            if wanted is not TEXT_METRICS and wanted is not STATEMENT_METRICS:
+                found |= {f"nih14{name.removeprefix('label')}": found[name] for name in list(found)}
             for name, one in found.items():
                 kept = metrics[f"{control}{name}"]
                 assert kept.value == pytest.approx(one.value, nan_ok=True)
@@ -112,7 +114,11 @@ def test_the_true_report_is_faultless_and_controls_are_not(
     test = context.cohorts["test"]
     writes(context, monkeypatch, {s.study: test.report_text(s.study) for s in test.studies})
     found = Generation().measure(folder, context).metrics["test"]
-    for name in ("bleu_1", "bleu_4", "rouge_l", "label_f1_micro", "finding_f1", "abnormal_f1"):
+    assert found["denied_per_report"].value == 0.0
+    for name in (
+        *("bleu_1", "bleu_4", "rouge_l", "label_f1_micro", "chexpert14_f1_micro"),
+        *("finding_f1", "abnormal_f1"),
+    ):
         assert found[name].value == pytest.approx(1.0)
         for control in ("most_common_", "nearest_", "random_"):
             assert (found[f"{control}{name}"].value or 0.0) < 0.95
