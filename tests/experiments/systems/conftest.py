@@ -64,6 +64,7 @@ AS_A_WHOLE = Stage(objectives={"global_information": 1.0}, monitor="loss")
 WITH_LABELS = {"exist": 1.0, "site": 1.0, "classification": 1.0}
 SMALL_ARL = {"width": 16, "heads": 2, "layers": 1}
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
+SMALL_VIEWS = {"width": 16, "decoder": 16, "heads": 2, "limit": 12, "views": 2}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 
 CASES: Mapping[str, Case] = {
@@ -122,6 +123,9 @@ CASES: Mapping[str, Case] = {
     "hassan, two streams": Case("hassan", {**SMALL_STREAM, "join": "two_stream"}),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
+    "refers": Case("refers", SMALL_VIEWS),
+    "refers, one view": Case("refers", {**SMALL_VIEWS, "views": 1}),
+    "refers, fine-tuned": Case("refers", SMALL_VIEWS, (Stage(name="fine_tuning"),)),
     "convirt, fine-tuned": Case("convirt", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "gloria, fine-tuned": Case("gloria", SMALL_TOWERS, (Stage(name="fine_tuning"),)),
     "mgca, fine-tuned": Case("mgca", SMALL_TOWERS, (Stage(name="fine_tuning"),)),

@@ -62,7 +62,7 @@ def everything(system: System, batch: StudyBatch) -> dict[str, Any]:
     if isinstance(system, Embeds) and batch.paired_text is not None:
         said["image"] = system.embed_image(batch)
         said["text"] = system.embed_text(batch.paired_text)
-    if isinstance(system, Generates):
+    if isinstance(system, Generates) and batch.paired_text is not None:
         said["report"] = system.generate(batch)
     return said
 
