@@ -8,7 +8,8 @@ In pretraining half of the pictures are shown with the report of a study that ha
 from picture and words, some of them hidden, the stream tells the hidden words, and by its first
 mark whether the two belong together. Who attends to whom is an option: `bi_autoregressive`, the
 paper's, `seq2seq` to write reports later, `full` or `non_cross`. Then findings are read from
-picture and report, with full attention, and pictures and reports are matched pair by pair.
+picture and report, with full attention, pictures and reports are matched pair by pair, and reports
+are written, word by word, by a stream that is trained on to tell hidden ones (loss `report`).
 
 What differs, and why:
 - Three tenths of the image tokens are hidden in training, as of the paper's 256 tokens 76 are; at
@@ -37,9 +38,11 @@ from fusion.layers.hidden_words import WordHead, hide_words
 from fusion.layers.mismatched import mismatch
 from fusion.layers.single_stream import Attention
 from fusion.layers.stream_classifier import StreamClassifier
+from fusion.layers.stream_writer import hidden_report, write_reports
 from fusion.stage import Stage
 from fusion.system import Setting
-from kg.bounds import Share, ShareBelow1
+from kg.bounds import Few, Share, ShareBelow1, Width
+from kg.errors import InputError
 
 __all__ = ["MedViLL"]
 
@@ -72,15 +75,31 @@ class MedViLL(StreamClassifier):
             attention: Which tokens attend to which in pretraining.
             hidden_words: Share of the words that are hidden.
             wrong: Share of the pictures shown with a wrong report.
+            hidden_to_write: Share of the words that are hidden where reports are learnt to write.
+            limit: Largest number of words of a report.
+            beams: Number of beams in generation; 1 = greedy.
         """
 
         token_dropout: ShareBelow1 = 0.3
         attention: Attention = "bi_autoregressive"
         hidden_words: Share = 0.15
         wrong: Share = 0.5
+        hidden_to_write: Share = 0.5
+        limit: Width = 60
+        beams: Few = 1
 
     PRETRAINING: ClassVar = {"hidden_words": 1.0, "matching": 1.0}
     options: Options
+
+    @classmethod
+    def loss_names(cls, options: Any) -> tuple[str, ...]:
+        """Those of pretraining, of writing and of the findings."""
+        return (*cls.PRETRAINING, "report", "classification")
+
+    @classmethod
+    def pretrains(cls, stages: tuple[Stage, ...]) -> bool:
+        """Whether a stage reads reports beside pictures."""
+        return super().pretrains(stages) or any("report" in stage.objectives for stage in stages)
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__(options, setting, stages)
@@ -96,6 +115,7 @@ class MedViLL(StreamClassifier):
             **super().made(batch),
             "hidden_words": lambda: shown().words,
             "matching": lambda: shown().matching,
+            "report": lambda: self.report(batch),
         }
 
     def shown(self, batch: StudyBatch) -> Shown:
@@ -115,6 +135,29 @@ class MedViLL(StreamClassifier):
         fits = self.fits(joint.first)[:, 0]
         each = F.binary_cross_entropy_with_logits(fits, own.to(fits.dtype), reduction="none")
         return Shown(self.tell.loss(joint.text.tokens, words, hidden), mean_of(each, pairs))
+
+    def report(self, batch: StudyBatch) -> Tensor:
+        """Loss of the hidden words of reports, each told from the picture and earlier words."""
+        if batch.paired_text is None:
+            raise ValueError("the batch has no reports beside its images")
+        words = self.stream.words(batch.paired_text)
+        rate, image = self.options.hidden_to_write, self.image_tower(batch)
+        return hidden_report(self.stream, self.tell, image, words, rate=rate)
+
+    def generate(self, batch: StudyBatch) -> list[str]:
+        """A report for each study from its images; empty without one.
+
+        Raises:
+            InputError: If no stage has learnt words.
+        """
+        if not self.pretrains(self.stages):
+            raise InputError(
+                "this run of medvill has not learnt words", "train it in a stage of `report`"
+            )
+        image, options = self.image_tower(batch), self.options
+        return write_reports(
+            self.stream, self.tell, image, limit=options.limit, beams=options.beams
+        )
 
     @torch.no_grad()
     def match(self, batch: StudyBatch, text: Text) -> Tensor:

@@ -3,11 +3,12 @@
 Reference: Zhang, Wang, Xu, Yu, Yuille, Xu: When Radiology Report Generation Meets Knowledge Graph,
 AAAI 2020, arXiv 2002.08277. Fidelity: reconstruction; the authors published only their metric. The
 layers are those of the card and of the code derived from theirs (bionlplab), the grouping by organ
-is that derived code's. Writing the report is not part of this file.
+is that derived code's.
 
 Every node looks at the picture by an attention of its own; three graph convolutions pass messages
 along the edges and against them; findings are read from their nodes. The root sees the whole
 picture and leads to all nodes, an organ leads to its findings, and these are tied to each other.
+Then, the graph held still, an LSTM writes the report and looks at the nodes for every word.
 
 What differs, and why:
 - A finding is read from its own node. The derived code reads all from the mean of the nodes
@@ -18,6 +19,8 @@ What differs, and why:
 - A finding that is no node is read from the nearest node that is wider by the run's graph, else
   from `other finding`; each has weights of its own.
 - Any number of pictures: their answers are averaged, not summed; place and view are added.
+- One LSTM writes all words, over the nodes that findings are read from; the paper's has a level of
+  topics above words, and three more graph convolutions before it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import StudyBatch
+from encoders.text import Vocabulary
 from experiments.systems._abnormality_graph import (
     NODES,
     Arm,
@@ -40,12 +44,17 @@ from experiments.systems._abnormality_graph import (
 )
 from fusion.capabilities import ClassifiesTrained
 from fusion.layers.boxes import as_map
+from fusion.layers.captioning import AttentionDecoder
 from fusion.layers.pools import masked_softmax
 from fusion.layers.readers import ImageReader
+from fusion.layers.text_decoder import written_words
+from fusion.losses.sequence_cross_entropy import sequence_cross_entropy
+from fusion.needs import Needs
 from fusion.objectives.classification import Classification
 from fusion.stage import Stage
 from fusion.system import Module, Setting
 from kg.bounds import Few, ShareBelow1, Width
+from kg.errors import InputError
 from kg.options import Options as BaseOptions
 
 __all__ = ["Zhang2020"]
@@ -75,6 +84,10 @@ class Zhang2020(ClassifiesTrained):
                 layers act on the tokens, before the nodes look at them.
             read: A finding is read from its node, or from the mean of all nodes.
             degrees: Edges are divided by the degrees of their ends, or by outgoing degrees alone.
+            hidden: Width of the state of the LSTM that writes.
+            words: Width of a word.
+            limit: Largest number of words of a report.
+            beams: Number of beams in generation; 1 = greedy.
         """
 
         width: Width = 128
@@ -85,6 +98,10 @@ class Zhang2020(ClassifiesTrained):
         graph: Arm = "organs"
         read: Literal["node", "mean"] = "node"
         degrees: Degrees = "ends"
+        hidden: Width = 128
+        words: Width = 128
+        limit: Width = 60
+        beams: Few = 1
 
     MODULES: ClassVar[Mapping[str, Module]] = {
         "image_tower": Module("reader.", "image"),
@@ -97,6 +114,16 @@ class Zhang2020(ClassifiesTrained):
     def default_stages(cls, options: Options) -> tuple[Stage, ...]:
         """One stage of classification."""
         return (Stage(),)
+
+    @classmethod
+    def loss_names(cls, options: Options) -> tuple[str, ...]:
+        """Those of the findings and of the words of reports."""
+        return ("classification", "report")
+
+    @classmethod
+    def needs(cls, options: Options, stages: tuple[Stage, ...]) -> Needs:
+        """Reports and words, where they are learnt to write."""
+        return Needs(paired_report=_writes(stages), vocabulary=_writes(stages))
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__()
@@ -113,14 +140,73 @@ class Zhang2020(ClassifiesTrained):
         )
         self.score = nn.Linear(width, len(setting.findings))
         self.objective = Classification(Classification.Options(), setting=setting, width=width)
+        self.decoder: AttentionDecoder | None = None
+        if _writes(self.stages):
+            if setting.vocabulary is None:
+                raise InputError("zhang2020 writes words", "name a text.encoder with a vocabulary")
+            self.decoder = AttentionDecoder(
+                setting.vocabulary.size,
+                width,
+                hidden=options.hidden,
+                words=options.words,
+                dropout=options.dropout,
+            )
         # the initial seed of the process is the run's: its graph is drawn anew with every seed
         generator = np.random.default_rng(torch.initial_seed())
         self.register_buffer("edges", adjacency(options.graph, generator))
         self.places = [node_of(setting.graph, finding) for finding in setting.findings]
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:
-        """The classification loss."""
-        return {"classification": self.objective.of(self.logits(batch), batch.targets)}
+        """The losses of the stage."""
+        made = {
+            "classification": lambda: self.objective.of(self.logits(batch), batch.targets),
+            "report": lambda: self.report(batch),
+        }
+        return {name: made[name]() for name in stage.objectives}
+
+    def report(self, batch: StudyBatch) -> Tensor:
+        """Cross-entropy of the words of reports, written over the nodes."""
+        decoder, book = self._writer()
+        if batch.paired_text is None:
+            raise ValueError("the batch has no reports beside its images")
+        nodes, mask = self.nodes_of_studies(batch)
+        words = book.framed(batch.paired_text)[:, : self.options.limit + 2]
+        real = written_words(words, book.end) & mask.any(1, keepdim=True)
+        logits = decoder(nodes, mask, words[:, :-1]).logits
+        return sequence_cross_entropy(logits, words[:, 1:], real)
+
+    def generate(self, batch: StudyBatch) -> list[str]:
+        """A report for each study from its images; empty without one."""
+        decoder, book = self._writer()
+        nodes, mask = self.nodes_of_studies(batch)
+        written = decoder.write(
+            nodes,
+            mask,
+            ends=(book.start, book.end),
+            limit=self.options.limit,
+            beams=self.options.beams,
+            never=(book.padding, book.unknown, book.mask, book.start),
+        )
+        texts = zip(written.words, written.mask, mask.any(1).tolist(), strict=True)
+        return [book.decode(words[real].tolist()) if there else "" for words, real, there in texts]
+
+    def nodes_of_studies(self, batch: StudyBatch) -> tuple[Tensor, Tensor]:
+        """Nodes of all images of each study, `[B, V * K, D]`, and their mask `[B, V * K]`."""
+        real, nodes = batch.image_mask, self.nodes(batch)
+        made = nodes.new_zeros(*real.shape, *nodes.shape[1:]).index_put((real,), nodes)
+        return made.flatten(1, 2), real[:, :, None].expand(*made.shape[:3]).flatten(1)
+
+    def _writer(self) -> tuple[AttentionDecoder, Vocabulary]:
+        """The decoder of reports and its words.
+
+        Raises:
+            InputError: If no stage trains one.
+        """
+        if self.decoder is None or self.setting.vocabulary is None:
+            raise InputError(
+                "this run of zhang2020 has no words to write", "train it in a stage of `report`"
+            )
+        return self.decoder, self.setting.vocabulary
 
     def logits(self, batch: StudyBatch) -> Tensor:
         """Logits of the findings trained on, `[B, C]`; a study without images gets the bias."""
@@ -169,6 +255,11 @@ class Zhang2020(ClassifiesTrained):
         features, real = self.reader(batch), batch.image_mask
         tokens = features.tokens.unflatten(1, (real.shape[1], -1))[real]
         return tokens, features.mask.unflatten(1, (real.shape[1], -1))[real]
+
+
+def _writes(stages: tuple[Stage, ...]) -> bool:
+    """Whether a stage learns to write reports."""
+    return any("report" in stage.objectives for stage in stages)
 
 
 class GraphLayer(nn.Module):

@@ -123,6 +123,15 @@ CASES: Mapping[str, Case] = {
     "hassan, two streams": Case("hassan", {**SMALL_STREAM, "join": "two_stream"}),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
+    "medvill, writing": Case(
+        "medvill", {**SMALL_STREAM, "limit": 12}, (Stage(objectives={"report": 1.0}),)
+    ),
+    "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
+    "zhang2020, writing": Case(
+        "zhang2020",
+        {"width": 32, "state": 16, "limit": 12},
+        (Stage(objectives={"classification": 1.0, "report": 1.0}),),
+    ),
     "refers": Case("refers", SMALL_VIEWS),
     "refers, one view": Case("refers", {**SMALL_VIEWS, "views": 1}),
     "refers, fine-tuned": Case("refers", SMALL_VIEWS, (Stage(name="fine_tuning"),)),

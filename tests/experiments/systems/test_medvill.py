@@ -115,3 +115,28 @@ def test_it_is_refused_without_reports(build: Build) -> None:
     with pytest.raises(InputError) as caught:
         build("medvill", lacks={"text_width": 0, "text_encoder": None})
     assert caught.value.hint
+
+
+def test_it_writes_the_reports_it_has_learnt(build: Build) -> None:
+    system, batch = build("medvill, writing", options={"token_dropout": 0.0, "dropout": 0.0})
+    assert isinstance(system, MedViLL)
+    assert batch.paired_text is not None
+    optimiser = torch.optim.Adam(system.parameters(), 3e-3)
+    torch.manual_seed(0)
+    for _ in range(250):
+        optimiser.zero_grad()
+        system.losses(batch, system.stages[0])["report"].backward()
+        optimiser.step()
+    book = system.stream.vocabulary
+    truth = [book.decode(words) for words in book.framed(batch.paired_text).tolist()]
+    assert system.generate(batch) == truth
+    empty = replace(batch, image_mask=torch.zeros_like(batch.image_mask))
+    assert system.generate(empty) == [""] * 4
+
+
+def test_a_run_that_has_learnt_no_words_says_so(build: Build) -> None:
+    system, batch = build("medvill, fine-tuned")
+    assert isinstance(system, MedViLL)
+    with pytest.raises(InputError, match="not learnt words") as caught:
+        system.generate(batch)
+    assert caught.value.hint

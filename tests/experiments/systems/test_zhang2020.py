@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -23,11 +24,15 @@ from experiments.systems._abnormality_graph import (
     normalised,
 )
 from experiments.systems.zhang2020 import GraphLayer, Zhang2020
-from fusion.system import Setting
+from fusion.stage import Stage
+from fusion.system import Setting, System
+from kg.errors import InputError
 from kg.files.store import load_shipped
 from kg.model.concepts import Concept
 from kg.model.edges import Edge, Evidence
 from kg.model.graph import KnowledgeGraph
+
+Build = Callable[..., tuple[System, StudyBatch]]
 
 SAID = (Evidence("a book", "curated", "asserted"),)
 ASKED = ("ckg:cardiomegaly", "ckg:pleural_effusion", "ckg:effusion_of_a_kind", "ckg:unheard_of")
@@ -219,3 +224,30 @@ def test_read_from_the_mean_the_order_of_nodes_means_nothing() -> None:
     order[FIRST:] = FIRST + np.random.default_rng(0).permutation(NODES - FIRST)
     other.look.weight.copy_(mean.look.weight[torch.as_tensor(order[1:] - 1)])
     torch.testing.assert_close(other.logits(studies()), mean.logits(studies()))
+
+
+def test_it_writes_the_reports_it_has_learnt_over_its_nodes(build: Build) -> None:
+    system, batch = build("zhang2020, writing", options={"dropout": 0.0, "token_dropout": 0.0})
+    assert isinstance(system, Zhang2020)
+    assert batch.paired_text is not None
+    optimiser = torch.optim.Adam(system.parameters(), 3e-3)
+    for _ in range(120):
+        optimiser.zero_grad()
+        system.losses(batch, Stage(objectives={"report": 1.0}))["report"].backward()
+        optimiser.step()
+    book = system.setting.vocabulary
+    assert book is not None
+    truth = [book.decode(words) for words in book.framed(batch.paired_text).tolist()]
+    assert system.generate(batch) == truth
+    nodes, mask = system.nodes_of_studies(batch)
+    one = system.nodes(batch)
+    assert mask.sum(1).tolist() == [2 * one.shape[1], one.shape[1]] * 2
+    torch.testing.assert_close(nodes[mask], one.flatten(0, 1))
+
+
+def test_a_run_that_does_not_write_says_so(build: Build) -> None:
+    system, batch = build("zhang2020")
+    assert isinstance(system, Zhang2020)
+    with pytest.raises(InputError, match="no words") as caught:
+        system.generate(batch)
+    assert caught.value.hint
