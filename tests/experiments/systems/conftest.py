@@ -126,6 +126,11 @@ CASES: Mapping[str, Case] = {
     "medvill, writing": Case(
         "medvill", {**SMALL_STREAM, "limit": 12}, (Stage(objectives={"report": 1.0}),)
     ),
+    "clinical_bert": Case("clinical_bert", SMALL_STREAM),
+    "clinical_bert, fine-tuned": Case("clinical_bert", SMALL_STREAM, (Stage(name="fine_tuning"),)),
+    "clinical_bert, writing": Case(
+        "clinical_bert", {**SMALL_STREAM, "limit": 12}, (Stage(objectives={"report": 1.0}),)
+    ),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zhang2020, writing": Case(
         "zhang2020",
