@@ -102,6 +102,7 @@ class ClinicalBERT(StreamClassifier):
         "hidden_words": 1.0,
     }
     options: Options
+    covered: Tensor
 
     @classmethod
     def default_stages(cls, options: Any) -> tuple[Stage, ...]:

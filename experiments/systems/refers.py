@@ -132,7 +132,8 @@ class Refers(DualEncoder):
     def findings(self, image: Features, batch: StudyBatch) -> Tensor:
         """Logits of the findings trained on, `[B, C]`, by the mean of the views."""
         assert self.head is not None
-        logits: Tensor = self.head(image.pooled.unflatten(1, (self.options.views, -1)).mean(1))
+        views = image.pooled.view(len(image.pooled), self.options.views, -1)
+        logits: Tensor = self.head(views.mean(1))
         return logits
 
     def _writer(self) -> TextDecoder:

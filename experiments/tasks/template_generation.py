@@ -18,6 +18,7 @@ from experiments.records.task_result import TaskResult
 from experiments.runs.build import RunContext
 from experiments.tasks._reports import Reported, measured_reports, metrics_of, training_studies
 from fusion.capabilities import Classifies, able
+from kg.errors import InputError
 from kg.mentions.labels import ABNORMAL_KINDS
 from kg.mentions.own_tables import table_rows
 
@@ -38,8 +39,8 @@ Decided = NDArray[np.bool_]
 class TemplateGeneration:
     """States what reaches its threshold, and denies what most training reports deny.
 
-    It writes of the findings trained on and of all that the system was supervised with and can
-    predict. Thresholds have the highest F1 against what reports of validation state.
+    It writes of the findings trained on. Thresholds have the highest F1 against what reports of
+    validation state.
     """
 
     capability: ClassVar[type] = Classifies
@@ -53,7 +54,7 @@ class TemplateGeneration:
         """Write a report for each test study with images and a report.
 
         Raises:
-            InputError: If there is none.
+            InputError: If there is none, or the system was trained on no finding.
         """
         test = context.cohorts["test"]
         reported = Reported.of(test)
@@ -97,15 +98,24 @@ def written_by(
 
 
 def _findings(context: RunContext) -> tuple[str, ...]:
-    """Abnormal findings that the system was trained on or supervised with, and can predict."""
+    """Abnormal findings that the system was trained on.
+
+    Raises:
+        InputError: If there is none.
+    """
     system: Classifies = able(context.system, Classifies)
     graph = context.preprocessor.graph
-    known = dict.fromkeys((*context.preprocessor.findings, *context.preprocessor.supervised))
-    return tuple(
+    trained = tuple(
         finding
-        for finding in known
-        if graph.concept(finding).kind in ABNORMAL_KINDS and system.basis(finding) != "not_possible"
+        for finding in context.preprocessor.findings
+        if graph.concept(finding).kind in ABNORMAL_KINDS and system.basis(finding) == "trained"
     )
+    if not trained:
+        raise InputError(
+            f"{context.experiment.system.name} was trained on no finding to write of",
+            "measure it in a run that is trained towards labels of findings",
+        )
+    return trained
 
 
 def _probabilities(

@@ -66,9 +66,12 @@ def test_only_medical_words_are_hidden_and_told(
     system, batch = built(build, hidden_terms=1.0)
     truth = system.words(batch)
     told: list[torch.Tensor] = []
-    monkeypatch.setattr(
-        system.tell, "loss", lambda states, words, hidden: told.append(hidden) or states.sum()
-    )
+
+    def loss(states: torch.Tensor, words: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        told.append(hidden)
+        return states.sum()
+
+    monkeypatch.setattr(system.tell, "loss", loss)
     system.hidden(batch, 1.0, terms=True)
     assert torch.equal(told[0], truth.terms)
     system.hidden(batch, 1.0, terms=False)

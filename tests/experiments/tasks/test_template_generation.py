@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 
 from encoders.batch import StudyBatch
+from experiments.loading.cohort import Cohort
 from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
 from experiments.runs.build import RunContext
@@ -34,16 +35,18 @@ Make = Callable[..., RunContext]
 def test_sentences(
     present: tuple[int, ...], usual: tuple[int, ...], language: str, text: str
 ) -> None:
-    each = (np.array(row, dtype=bool) for row in (present, usual))
-    assert written_by(*each, ["edema", "effusion", "mass"], SENTENCES[language]) == text
+    there, denied = (np.array(row, dtype=bool) for row in (present, usual))
+    names = ["edema", "effusion", "mass"]
+    assert written_by(there, denied, names, SENTENCES[language]) == text
 
 
 def knowing(context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the system answer as the reports state."""
     graph = context.preprocessor.graph
-    stated = {}
-    for name in ("validation", "test"):
-        cohort = context.with_training_text(name)  # type: ignore[arg-type]
+    stated: dict[str, torch.Tensor] = {}
+    subsets: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+    for name in subsets:
+        cohort = context.with_training_text(name)
         assert cohort.concept_targets is not None
         rows = zip(cohort.studies, cohort.concept_targets, strict=True)
         stated |= {study.study: row for study, row in rows}
@@ -77,15 +80,21 @@ def test_what_most_training_reports_deny_is_denied(
     context = make()
     train = context.cohorts["train"]
     index = context.preprocessor.graph.index
-    finding = context.preprocessor.findings[0]
-    targets = train.concept_targets.clone()  # type: ignore[union-attr]
+    kinds = {name: context.preprocessor.graph.concept(name).kind for name in index}
+    finding = next(one for one in context.preprocessor.findings if kinds[one] == "finding")
+    assert isinstance(train, Cohort)
+    assert train.concept_targets is not None
+    targets = train.concept_targets.clone()
     targets[:] = float("nan")
     targets[: len(targets) // 2 + 1, index[finding]] = 0.0
     cohorts: Any = {**context.cohorts, "train": replace(train, concept_targets=targets)}
     usual: list[np.ndarray[Any, Any]] = []
-    monkeypatch.setattr(
-        template_generation, "written_by", lambda row, denied, *_: usual.append(denied) or ""
-    )
+
+    def written(_present: Any, denied: np.ndarray[Any, Any], *_: Any) -> str:
+        usual.append(denied)
+        return ""
+
+    monkeypatch.setattr(template_generation, "written_by", written)
     TemplateGeneration().measure(new_folder(), replace(context, cohorts=cohorts))
     assert usual[0].sum() == 1
 
@@ -99,4 +108,14 @@ def test_test_studies_without_a_report_are_refused(
     cohorts: Any = {**context.cohorts, "test": silent}
     with pytest.raises(InputError, match="has image and report") as caught:
         TemplateGeneration().measure(new_folder(), replace(context, cohorts=cohorts))
+    assert caught.value.hint
+
+
+def test_a_system_trained_on_no_finding_is_refused(
+    make: Make, new_folder: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = make()
+    monkeypatch.setattr(context.system, "basis", lambda finding: "zero_shot")
+    with pytest.raises(InputError, match="no finding to write of") as caught:
+        TemplateGeneration().measure(new_folder(), context)
     assert caught.value.hint
