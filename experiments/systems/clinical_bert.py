@@ -105,11 +105,6 @@ class ClinicalBERT(StreamClassifier):
     covered: Tensor
 
     @classmethod
-    def default_stages(cls, options: Any) -> tuple[Stage, ...]:
-        """Pretraining alone."""
-        return (Stage(name="pretraining", objectives=cls.PRETRAINING, monitor="loss"),)
-
-    @classmethod
     def loss_names(cls, options: Any) -> tuple[str, ...]:
         """Those of pretraining, of writing and of the findings."""
         return (*cls.PRETRAINING, "report", "classification")

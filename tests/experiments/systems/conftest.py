@@ -131,7 +131,6 @@ CASES: Mapping[str, Case] = {
     "clinical_bert, writing": Case(
         "clinical_bert", {**SMALL_STREAM, "limit": 12}, (Stage(objectives={"report": 1.0}),)
     ),
-    "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zhang2020, writing": Case(
         "zhang2020",
         {"width": 32, "state": 16, "limit": 12},
