@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from encoders.reading.tiles import Tile
 
-Modality = Literal["cxr", "ct", "ultrasound"]
+Modality = Literal["cxr", "ct", "ultrasound", "pathology"]
 View = Literal["frontal", "lateral", "axial", "convex", "linear", "unknown"]
 Stated = Literal["present", "absent", "uncertain"]
 Language = Literal["en", "zh", "es"]
 SplitSubset = Literal["train", "validation", "test", "locked", "unused"]
 
-MODALITIES: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")
+RADIOLOGY: tuple[Modality, ...] = ("cxr", "ct", "ultrasound")
+MODALITIES: tuple[Modality, ...] = (*RADIOLOGY, "pathology")
 VIEWS: tuple[View, ...] = ("frontal", "lateral", "axial", "convex", "linear", "unknown")
 
 SECTIONS = (

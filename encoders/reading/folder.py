@@ -7,7 +7,7 @@ from pathlib import Path
 from encoders.reading.kinds import kind_of
 
 ENDINGS = (
-    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dicom"),
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".svs", ".bmp", ".webp", ".gif", ".dcm", ".dicom"),
     *(".nii", ".nii.gz", ".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg"),
 )
 """Endings of image files; a file of another ending is one where its content says so."""

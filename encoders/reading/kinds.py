@@ -9,8 +9,11 @@ from typing import Literal
 
 from encoders.reading.pair import MAGIC, pair_of
 
-Kind = Literal["raster", "animation", "dicom", "series", "volume", "clip"]
-"""A still image, an animated one, a DICOM file, a folder of slices, a NIfTI volume, a clip."""
+Kind = Literal["raster", "animation", "dicom", "series", "volume", "clip", "slide"]
+"""A still image, an animated one, a DICOM file, a folder of slices, a volume, a clip, a slide."""
+
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of TIFF and BigTIFF."""
 
 HEADER = 352
 """Bytes of a NIfTI-1 header with its extension flag; more than any other kind needs."""
@@ -40,6 +43,8 @@ def kind_of(path: Path) -> Kind:
         return "dicom"
     if begins[:4] == b"GIF8" or (begins[:4] == b"RIFF" and begins[8:12] == b"WEBP"):
         return "animation"
+    if begins[:4] in TIFF and _is_slide(path):
+        return "slide"
     if demuxer_of(begins):
         return "clip"
     if _is_nifti(path, begins):
@@ -62,6 +67,13 @@ def demuxer_of(begins: bytes) -> str:
         if begins[at : at + len(mark)] == mark:
             return name
     return ""
+
+
+def _is_slide(path: Path) -> bool:
+    """True if a TIFF holds an image at several sizes; one that is damaged is a still image."""
+    from encoders.reading.slide import is_slide
+
+    return is_slide(path)
 
 
 def _is_nifti(path: Path, begins: bytes = b"") -> bool:

@@ -1,11 +1,11 @@
 """Reading of any image, volume, series or clip as grey arrays in [0, 1].
 
-Where colours are asked for they are kept of stills other than DICOM; all else is the grey image
-three times.
+Where colours are asked for they are kept of slides, and of stills other than DICOM; all else is
+the grey image three times.
 
 The kind of a file is told by its content, never by its ending. A still image has one part; a
-volume, a folder of slices, a clip or a DICOM file of several frames has many, and which of them
-are shown is said in `places.py`.
+volume, a folder of slices, a clip, a scanned slide or a DICOM file of several frames has many, and
+which of them are shown is said in `places.py`.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def read_parts(
             shown = read_raster(file, target=target, colour=colour)
             yield from (shown for _ in parts)
             return
-        for grey in _read_stack(_open(file, kind), file, parts, target, window):
-            yield in_colour(grey) if colour else grey
+        for grey in _read_stack(_open(file, kind, colour=colour), file, parts, target, window):
+            yield in_colour(grey) if colour and grey.ndim == 2 else grey
 
 
 def _read_stack(
@@ -150,7 +150,7 @@ def _read_stack(
         check_content(file, grey)
 
 
-def _open(path: Path, kind: Kind) -> Stack:
+def _open(path: Path, kind: Kind, *, colour: bool = False) -> Stack:
     """A reader of slices or frames; each library comes in with the first file that needs it."""
     if kind == "dicom":
         from encoders.reading.dicom import DicomFile
@@ -168,6 +168,10 @@ def _open(path: Path, kind: Kind) -> Stack:
         from encoders.reading.frames import Clip
 
         return Clip(path)
+    if kind == "slide":
+        from encoders.reading.slide import Slide
+
+        return Slide(path, colour=colour)
     from encoders.reading.animation import Animation
 
     return Animation(path)

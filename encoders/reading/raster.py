@@ -26,7 +26,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from encoders.reading.beside import check_beside
 from encoders.reading.jpeg import check_jpeg
-from encoders.reading.kinds import first_bytes
+from encoders.reading.kinds import TIFF, first_bytes
 from encoders.reading.limits import Grey, check_bytes, check_content, check_file, check_size
 from encoders.reading.raw import LENGTH, read_raw
 from encoders.reading.rejected import Reason, RejectedImage
@@ -34,9 +34,6 @@ from encoders.reading.values import by_rows, in_colour, planes_first, scale_of
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG2000")
 """Formats that are tried; others (that start programs or hide archives) are not opened at all."""
-
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""First bytes of TIFF and BigTIFF."""
 
 DEEP_PNG = (b"\x10\2", b"\x10\4", b"\x10\6")
 """Depth and kind of PNG whose 16 bits Pillow cuts to 8: colour, and grey or colour with alpha."""

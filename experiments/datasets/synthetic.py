@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import kg.options
-from encoders.study import MODALITIES, Modality
+from encoders.study import RADIOLOGY, Modality
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box
 from experiments.datasets._layout import Layout, Reading
@@ -44,7 +44,7 @@ class Synthetic(Layout):
     citation = "Made by kgdx from its own clinical graph; no patient is behind it."
     homepage = ""
     graph_names: ClassVar[tuple[str, ...]] = ()
-    modalities: ClassVar[tuple[Modality, ...]] = MODALITIES
+    modalities: ClassVar[tuple[Modality, ...]] = RADIOLOGY
     label_choices = (
         LabelChoice("nih14", ("findings", "impression"), "ignore"),
         LabelChoice("covid", ("record", "impression"), "ignore"),

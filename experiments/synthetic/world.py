@@ -25,7 +25,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from encoders.study import MODALITIES, Modality
+from encoders.study import RADIOLOGY, Modality
 from experiments.synthetic.canvas import stream
 from experiments.synthetic.links import Link, Links
 from experiments.synthetic.person import SIDES, ZONES, Finding, Person, Side, Zone, meet
@@ -91,7 +91,7 @@ def sample(rules: Rules, links: Links) -> list[Case]:
         patient = f"P{number:04d}"
         rng = stream(rules.seed, "patient", patient)
         person = meet(patient, rng)
-        modality = MODALITIES[int(rng.choice(3, p=rules.mix))]
+        modality = RADIOLOGY[int(rng.choice(3, p=rules.mix))]
         for visit in range(int(rng.choice([1, 2, 3], p=[0.62, 0.26, 0.12]))):
             if len(cases) < rules.studies:
                 study = f"S{len(cases) + 1:04d}"
@@ -224,7 +224,7 @@ def _apart(findings: list[Finding]) -> tuple[Finding, ...]:
 def _cut_links(cases: list[Case], rng: np.random.Generator) -> list[Case]:
     """Permute disease, each finding and each symptom on its own within a modality."""
     mixed = list(cases)
-    for modality in MODALITIES:
+    for modality in RADIOLOGY:
         places = [i for i, case in enumerate(cases) if case.modality == modality]
         group = [cases[i] for i in places]
 

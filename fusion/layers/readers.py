@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.batch import Features, StudyBatch, Text
-from encoders.study import MODALITIES, VIEWS
+from encoders.study import RADIOLOGY, VIEWS
 from encoders.text import TEXT_SECTIONS
 from fusion.system import Setting
 from kg.errors import InputError
@@ -61,7 +61,7 @@ class ImageReader(nn.Module):
         self.project = nn.Linear(image_width, width)
         self.place = nn.Parameter(torch.randn(tokens, width) * 0.02)
         self.view = nn.Embedding(len(VIEWS), width)
-        self.modality = nn.Embedding(len(MODALITIES), width)
+        self.modality = nn.Embedding(len(RADIOLOGY), width)
         # a place depends on the view too: the left lower corner of a frontal and of a lateral
         # image are different anatomy
         self.place_by_view = nn.Parameter(torch.randn(len(VIEWS), tokens, width) * 0.02)
@@ -97,7 +97,9 @@ class ImageReader(nn.Module):
         real = batch.image_mask
         view, modality = batch.view[real], batch.modality[real]
         place = self.place + self.place_by_view[view]
-        kind = self.view(view) + self.modality(modality)
+        # tissue has no embedding: its slides are in no study beside radiology
+        known = modality < len(RADIOLOGY)
+        kind = self.view(view) + self.modality(modality * known) * known[:, None]
         raw = self.dropout(self.encode(batch))
         read = self.dropout(self.norm(self.project(raw) + place + kind[:, None]))
         x = read.new_zeros(*real.shape, *read.shape[1:]).index_put((real,), read).flatten(1, 2)
