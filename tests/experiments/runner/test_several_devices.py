@@ -1,9 +1,10 @@
-"""A run shared by two processes: the weights of one, exact to resume, and clear where it fails."""
+"""A run shared by processes: the weights of one, exact to resume, and clear where it fails."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from experiments.config.schema import Experiment
 from experiments.records.checkpoint import load_checkpoint
@@ -159,3 +161,51 @@ def test_torchrun_with_another_number_is_refused(
     with pytest.raises(InputError, match="2 were requested, torchrun started 4"):
         go({**values, "name": "fourfold", "devices": 2})
     assert running.is_worker() is False
+
+
+@pytest.fixture(scope="module")
+def contrast(values: Values) -> Values:
+    """A contrastive system without chance: each picture is told from all reports of the batch."""
+    options = {"width": 16, "space": 16, "hidden": [16], "dropout": 0.0, "token_dropout": 0.0}
+    stage = {"epochs": 2, "batch_size": 8, "patience": 0, "monitor": "loss"}
+    return {
+        **values,
+        "name": "contrast",
+        "data": {**values["data"], "options": {**values["data"]["options"], "studies": 54}},
+        "system": {"name": "chexzero", "options": options},
+        "stages": [{**stage, "objectives": {"contrast": 1.0}}],
+        "tasks": ["retrieval"],
+    }
+
+
+def losses(folder: RunFolder) -> list[float]:
+    return [row["loss/contrast"] for row in read_metrics(folder.metrics)]
+
+
+@pytest.fixture(scope="module")
+def alone(go: Go, contrast: Values) -> RunFolder:
+    return go(contrast)
+
+
+@pytest.mark.parametrize("devices", [2, 4])
+def test_several_processes_contrast_with_the_whole_batch(
+    go: Go, contrast: Values, alone: RunFolder, devices: int
+) -> None:
+    """Negatives of all processes count; the losses of the second epoch also tell the weights."""
+    assert alone.load_record().split_counts["train"] % 4 == 0
+    assert losses(alone)[-1] < losses(alone)[0]
+    shared = go({**contrast, "devices": devices})
+    assert losses(shared) == pytest.approx(losses(alone), rel=1e-5)
+
+
+def test_torchrun_starts_the_same_processes(
+    contrast: Values, alone: RunFolder, small_runs: Path, tmp_path: Path, processes: Any
+) -> None:
+    config, runs = tmp_path / "contrast.yaml", tmp_path / "runs"
+    config.write_text(yaml.safe_dump({**contrast, "devices": 2}), encoding="utf-8")
+    command = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
+    kgdx = ("-m", "experiments.cli.main", "experiment", "run", config)
+    ended = processes.run(*command, *kgdx, "--root", small_runs, "--runs", runs)
+    assert ended.returncode == 0, ended.stderr
+    (folder,) = [RunFolder(path.parent) for path in runs.glob("*/record.json")]
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
