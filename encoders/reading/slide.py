@@ -2,7 +2,7 @@
 
 A scanner stores a slide at several sizes in one TIFF. It is read at the size whose pixels are
 nearest to `MICRONS` (the largest, where the file does not tell), in squares of `TILE` pixels. A
-tile is a part of the slide if half of it is tissue by the smallest size: glass is white, tissue is
+tile is a part of the slide if `TISSUE` of it is tissue by the smallest size: glass is white, tissue is
 stained. The images beside the pyramid are never read: the label of the glass names the patient.
 """
 
@@ -38,7 +38,7 @@ MICRONS = 1.0
 """Micrometres a pixel of the size that is read, 10-fold magnification."""
 STAINED = 0.07
 """Least saturation of tissue: largest less smallest colour, in shares of the largest."""
-TISSUE = 0.5
+TISSUE = 0.3
 """Least share of tissue in a tile."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _LARGEST = 64 << 10

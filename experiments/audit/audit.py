@@ -21,7 +21,7 @@ from experiments.audit.text_probe import CutProbe, Redacted, RedactedProbe
 from experiments.audit.train_test_overlap import train_test_overlap
 from experiments.audit.verdicts import probe_verdict
 from experiments.config.schema import GraphSection
-from experiments.loading.graphs import choose_graph
+from experiments.loading.graphs import choose_graph, concepts_of
 from experiments.metrics.arrays import FloatArray
 from experiments.preparation.open_dataset import OpenDataset
 from experiments.records.folder import RunFolder
@@ -70,7 +70,7 @@ def audit(
         InputError: If the data set is wrong or unlabelled, or a run was tested on other folds.
     """
     dataset = opened.dataset
-    graph, _ = choose_graph(GraphSection(), dataset.graph_names)
+    graph, _ = choose_graph(GraphSection(), dataset.graph_names, concepts_of(dataset))
     subject = open_subject(options, opened, graph)
     names = finding_names(subject, graph)
     results = []

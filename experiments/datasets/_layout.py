@@ -14,6 +14,7 @@ from encoders.study import Modality, SplitSubset, Study
 from experiments.datasets import LabelChoice, NeededFile
 from experiments.datasets._boxes import Box, Region
 from kg.errors import InputError, did_you_mean
+from kg.model.concepts import Concept
 from kg.model.graph import LabelSet
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class Remark:
 class Layout:
     """Base of the adapters: a subclass declares its files and implements `read`.
 
+    `concepts` are those of its labels that the clinical graph lacks; a run's graph has them too.
+
     `locked_share` is the share of groups in the locked test set, `locked_as` the prefix of a group
     key before hashing, and `locked_with` the data set whose committed list of locked groups
     holds for this one too.
@@ -87,6 +90,7 @@ class Layout:
     label_choices: tuple[LabelChoice, ...]
     files: ClassVar[tuple[NeededFile, ...]]
     expected: ClassVar[dict[str, int]] = {}
+    concepts: ClassVar[tuple[Concept, ...]] = ()
     locked_share: ClassVar[float] = 0.0
     locked_as: ClassVar[str] = ""
     locked_with: ClassVar[str] = ""

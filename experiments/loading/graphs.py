@@ -27,9 +27,17 @@ from kg.controls.graph_controls import (
     without_source,
 )
 from kg.files.store import load, load_shipped
+from kg.model.concepts import Concept
 from kg.model.graph import KnowledgeGraph
 
-__all__ = ["Graphs", "choose_graph", "concept_vectors", "split_triples", "structure_of"]
+__all__ = [
+    "Graphs",
+    "choose_graph",
+    "concept_vectors",
+    "concepts_of",
+    "split_triples",
+    "structure_of",
+]
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Graphs:
 
 
 def choose_graph(
-    section: GraphSection, test_names: tuple[str, ...]
+    section: GraphSection, test_names: tuple[str, ...], brought: tuple[Concept, ...] = ()
 ) -> tuple[KnowledgeGraph, GraphUse]:
     """The graph for reading text, and the record of what was left out of it.
 
@@ -56,6 +64,7 @@ def choose_graph(
         section: The graph section of the configuration.
         test_names: Names of the test data in the graph's evidence; they are left out unless the
             section keeps them.
+        brought: Concepts of the data set's labels that the graph may lack.
 
     Raises:
         InputError: If the graph or a source does not exist.
@@ -65,6 +74,8 @@ def choose_graph(
         if section.source == "shipped"
         else load(Path(section.source), allow_edited=section.allow_edited)
     )
+    if new := tuple(concept for concept in brought if concept.id not in graph.index):
+        graph = replace(graph, concepts=(*graph.concepts, *new))
     datasets = () if section.keep_test_data else test_names
     if datasets:
         graph = without_dataset(graph, datasets)
@@ -81,6 +92,12 @@ def choose_graph(
         allow_edited=section.allow_edited,
     )
     return graph, use
+
+
+def concepts_of(dataset: object) -> tuple[Concept, ...]:
+    """Concepts of its labels that a data set brings; none for one without."""
+    brought: tuple[Concept, ...] = getattr(dataset, "concepts", ())
+    return brought
 
 
 def structure_of(

@@ -13,7 +13,7 @@ from typing import Any
 from experiments.config.load import resolve
 from experiments.config.mistakes import check_values
 from experiments.config.schema import Experiment
-from experiments.loading.graphs import choose_graph, structure_of
+from experiments.loading.graphs import choose_graph, concepts_of, structure_of
 from experiments.loading.holdout import NOTHING_HELD, Held, without_mined
 from experiments.loading.preprocessor import StudyPreprocessor
 from experiments.metrics.calibration import Calibration
@@ -145,7 +145,7 @@ def _graphs(
 ) -> tuple[KnowledgeGraph, KnowledgeGraph]:
     """The run's graph and its structure, rebuilt and checked by fingerprint."""
     dataset = build_dataset(experiment.data.name, experiment.data.options)
-    graph, use = choose_graph(experiment.graph, dataset.graph_names)
+    graph, use = choose_graph(experiment.graph, dataset.graph_names, concepts_of(dataset))
     graph, use = without_mined(graph, use, held.masked)
     structure, _ = structure_of(experiment.graph, graph, use)
     if record.graph is None or structure.fingerprint != record.graph.fingerprint:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from encoders.study import SplitSubset, Study
 from experiments.config.schema import Experiment
 from experiments.loading.data_source import SUBSETS, those
-from experiments.loading.graphs import choose_graph, structure_of
+from experiments.loading.graphs import choose_graph, concepts_of, structure_of
 from experiments.loading.holdout import Held, hold_out, without_mined
 from experiments.loading.targets import check_classes, choose_findings, label_set_of
 from experiments.preparation.open_dataset import OpenDataset
@@ -79,7 +79,9 @@ def _supervision(
 ) -> Supervision:
     """Choose graph, findings, and those held out of training."""
     data = experiment.data
-    graph, use = choose_graph(experiment.graph, opened.dataset.graph_names)
+    graph, use = choose_graph(
+        experiment.graph, opened.dataset.graph_names, concepts_of(opened.dataset)
+    )
     label_set = label_set_of(opened.dataset, opened.root, data.labels, graph)
     development = (study for study in studies if study.study not in opened.locked)
     findings = choose_findings(label_set, development, data.at_least)

@@ -79,6 +79,7 @@ class Lara(ClassifiesTrained):
         """Options of the system.
 
         Args:
+            colour: Whether images are read in colour, as slides must be.
             codebook: Number of visual words.
             terms: Largest number of words and pairs of words of the reports.
             rarest: Smallest share of the training reports with a term.
@@ -90,6 +91,7 @@ class Lara(ClassifiesTrained):
                 pairs of cases as in the authors' code.
         """
 
+        colour: bool = False
         codebook: Width = 400
         terms: Width = 2000
         rarest: Share = 0.01
@@ -114,8 +116,8 @@ class Lara(ClassifiesTrained):
 
     @classmethod
     def needs(cls, options: Options, stages: tuple[Stage, ...]) -> Needs:
-        """The report, in training."""
-        return Needs(paired_report=True)
+        """The report, in training; colour, where configured."""
+        return Needs(paired_report=True, colour=options.colour)
 
     def __init__(self, options: Options, setting: Setting, stages: tuple[Stage, ...] = ()) -> None:
         super().__init__()

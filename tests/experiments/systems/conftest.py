@@ -121,6 +121,7 @@ CASES: Mapping[str, Case] = {
     "hassan": Case("hassan", SMALL_STREAM),
     "hassan, single stream": Case("hassan", {**SMALL_STREAM, "join": "single_stream"}),
     "hassan, two streams": Case("hassan", {**SMALL_STREAM, "join": "two_stream"}),
+    "weng": Case("weng", {"width": 16, "hidden": 16, "tasks": {"kind": ["ckg:f0", "ckg:f1"]}}),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
     "medvill, writing": Case(
