@@ -9,8 +9,8 @@ from typing import Literal
 
 from encoders.reading.pair import MAGIC, pair_of
 
-Kind = Literal["raster", "animation", "dicom", "series", "volume", "clip", "slide"]
-"""A still image, an animated one, a DICOM file, a folder of slices, a volume, a clip, a slide."""
+Kind = Literal["raster", "animation", "dicom", "series", "volume", "clip", "slide", "contours"]
+"""Still image, animated one, DICOM file, folder of slices, volume, clip, slide, or outlines."""
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF."""
@@ -43,6 +43,8 @@ def kind_of(path: Path) -> Kind:
         return "dicom"
     if begins[:4] == b"GIF8" or (begins[:4] == b"RIFF" and begins[8:12] == b"WEBP"):
         return "animation"
+    if begins[:16] == b"SQLite format 3\0":
+        return "contours"
     if begins[:4] in TIFF and _is_slide(path):
         return "slide"
     if demuxer_of(begins):

@@ -168,6 +168,10 @@ def _open(path: Path, kind: Kind, *, colour: bool = False) -> Stack:
         from encoders.reading.frames import Clip
 
         return Clip(path)
+    if kind == "contours":
+        from encoders.reading.contours import Contours
+
+        return Contours(path)
     if kind == "slide":
         from encoders.reading.slide import Slide
 

@@ -2,8 +2,8 @@
 
 A scanner stores a slide at several sizes in one TIFF. It is read at the size whose pixels are
 nearest to `MICRONS` (the largest, where the file does not tell), in squares of `TILE` pixels. A
-tile is a part of the slide if `TISSUE` of it is tissue by the smallest size: glass is white, tissue is
-stained. The images beside the pyramid are never read: the label of the glass names the patient.
+tile is a part of the slide if enough of it is tissue by the smallest size: glass is white, tissue
+is stained. The images beside the pyramid are never read: the label of the glass names the patient.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ ENDINGS = [
     ".bmp",
     ".tif",
     ".tiff",
+    ".svs",
     ".dcm",
     ".dicom",
     ".nii",

@@ -176,7 +176,7 @@ def stream_through(copy: Path) -> tuple[float, int]:
     findings = tuple(f"ckg:{name}" for name in FINDINGS)
     graph = load_shipped()
     preprocessor = build_preprocessor(
-        experiment, graph, graph, findings, exclusive=False, cache=copy / "cache"
+        experiment, (graph, graph), findings, exclusive=False, cache=copy / "cache", runs=copy
     )
     preprocessor.fit([table[place] for place in range(500)], copy)
     cohort = StreamedCohort(table, Shards.open(copy), preprocessor, copy)
