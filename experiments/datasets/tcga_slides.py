@@ -20,18 +20,18 @@ from encoders.reading.plain import text_file
 from encoders.reading.report import read_report
 from encoders.study import Modality, Passage, Study, StudyImage
 from experiments.datasets import LabelChoice, NeededFile
-from experiments.datasets._layout import Layout, Reading, Rejected
+from experiments.datasets._layout import Layout, Reading, Rejected, first
 from experiments.datasets._made_up import write_table
 from experiments.datasets._pictures import Pictures
 from experiments.datasets._slide_labels import CONCEPTS, label_set, stated_of
-from experiments.datasets._tables import Row, read_table, unique
+from experiments.datasets._tables import Row, read_table, separator_of, unique
 from experiments.synthetic.slide import Tissue, draw_slide, write_slide
 from kg.errors import InputError
 from kg.model.graph import LabelSet
 
 __all__ = ["TCGASlides"]
 
-SLIDES, REPORTS, CLINICAL = "slides", "reports", "clinical.tsv"
+SLIDES, REPORTS, CLINICAL = "slides", "reports", "clinical.csv|clinical.tsv"
 CASE, PRIMARY, SECONDARY = "case_submitter_id", "primary_gleason_grade", "secondary_gleason_grade"
 AGE, DISEASE = "age_at_index", "project_id"
 TASKS = ("grade", "fixation", "tissue")
@@ -61,7 +61,7 @@ class TCGASlides(Layout):
         NeededFile(
             CLINICAL,
             "one row for each case: age, Gleason patterns",
-            "the GDC data portal, clinical tab, TSV",
+            "the GDC data portal, clinical tab",
             (CASE, AGE, PRIMARY, SECONDARY),
         ),
         NeededFile(
@@ -71,14 +71,17 @@ class TCGASlides(Layout):
             optional=True,
         ),
     )
-    expected: ClassVar[dict[str, int]] = {}
+    expected: ClassVar[dict[str, int]] = {"slides": 235}  # of TCGA-PRAD, those of Lara 2020
     concepts = CONCEPTS
 
     def read(self, root: Path, *, labels: str) -> Reading:
         """The studies under `root`; slides without barcode or case are rejected."""
         tasks = TASKS if self.choice(labels).name == "slide" else (labels,)
         self.need(root)
-        cases = unique(read_table(root / CLINICAL, self.files[1].columns, separator="\t"), CASE)
+        table = first(root, CLINICAL, self.files[1].giver)
+        separator = separator_of(table)
+        rows = read_table(table, self.files[1].columns, separator=separator)
+        cases = unique(rows, CASE)
         studies, rejected = [], []
         for path in Pictures(root, (SLIDES,)).all():
             name = path.rpartition("/")[2]
@@ -101,8 +104,8 @@ class TCGASlides(Layout):
         rows = []
         for number in range(10):
             case = f"TCGA-ZZ-{number:04d}"
-            first, second = 3 + number // 4, 3 + number % 3
-            rows.append((case, "TCGA-PRAD", 60 + number, f"Pattern {first}", f"Pattern {second}"))
+            patterns = (f"Pattern {3 + number // 4}", f"Pattern {3 + number % 3}")
+            rows.append((case, "TCGA-PRAD", 60 + number, *patterns))
             names = [f"{case}-01A-01-{'TS' if number % 3 == 0 else 'DX'}1"]
             names += [f"{case}-11A-01-TS1"] if number < 2 else []
             for name in names:
@@ -112,9 +115,6 @@ class TCGASlides(Layout):
             report.parent.mkdir(parents=True, exist_ok=True)
             report.write_text("FINDINGS: Prostate, radical prostatectomy.\n", encoding="utf-8")
         write_table(folder / "clinical.csv", (CASE, DISEASE, AGE, PRIMARY, SECONDARY), rows)
-        made = (folder / "clinical.csv").read_text(encoding="utf-8")
-        (folder / CLINICAL).write_text(made.replace(",", "\t"), encoding="utf-8")
-        (folder / "clinical.csv").unlink()
 
 
 def _study(
@@ -156,10 +156,10 @@ def _grade(case: Row) -> str:
             f"{case.file}: row {case.number}: Gleason patterns {' and '.join(map(repr, cells))}",
             "write Pattern 1 to Pattern 5, or leave them empty (not stated)",
         )
-    first, second = (int(one[1]) for one in found if one)
-    total = first + second
+    one, other = (int(match[1]) for match in found if match)
+    total = one + other
     if total <= 6:
         return "Grade group 1"
     if total == 7:
-        return f"Grade group {2 if first == 3 else 3}"
+        return f"Grade group {2 if one == 3 else 3}"
     return f"Grade group {4 if total == 8 else 5}"

@@ -74,6 +74,7 @@ def _of_several(studies: Sequence[Study], root: Path) -> Iterator[list[Study]]:
     """Studies of several patients with the same image, in order, for each such image."""
     contents = Contents()
     keys: tuple[Callable[[Held], object], ...] = (
+        lambda held: held[1].frame,  # a file of all patients holds a picture of each
         lambda held: _size(root / held[1].path),
         lambda held: _beginning(root / held[1].path),
         lambda held: contents.hash(root / held[1].path),
