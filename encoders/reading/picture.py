@@ -125,7 +125,7 @@ def read_parts(
         if kind == "raster" or (colour and kind == "animation" and look(file).parts == 1):
             if any(parts):
                 raise RejectedImage(file, "truncated", "it is one picture")
-            shown = read_raster(file, target=target, colour=colour)
+            shown = read_raster(file, target=target, colour=colour, window=window)
             yield from (shown for _ in parts)
             return
         for grey in _read_stack(_open(file, kind, colour=colour), file, parts, target, window):

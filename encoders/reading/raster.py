@@ -11,6 +11,8 @@ How values become [0, 1], so that one image gives one array however it was saved
   and highest value.
 - Colour, CMYK: luma (0.299 R + 0.587 G + 0.114 B). Transparency: over black.
 - TIFF in which white is 0 is inverted.
+- A grey PNG of 16 bits all of whose values are such as CT has, plus 32768 (DeepLesion): by a window
+  of CT, as slices of DICOM.
 - An image without header, of JSRT's bare 12-bit numbers, by 4095 and inverted; see `raw.py`.
 - An image with an EXIF orientation is turned upright. Of several frames the first is read.
 """
@@ -31,6 +33,7 @@ from encoders.reading.limits import Grey, check_bytes, check_content, check_file
 from encoders.reading.raw import LENGTH, read_raw
 from encoders.reading.rejected import Reason, RejectedImage
 from encoders.reading.values import by_rows, in_colour, planes_first, scale_of
+from encoders.reading.windowing import window_named
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG2000")
 """Formats that are tried; others (that start programs or hide archives) are not opened at all."""
@@ -50,10 +53,15 @@ MAGIC: tuple[bytes, ...] = (
 )
 """First bytes of those formats: a file that begins so and cannot be opened is cut off."""
 
+CT_ZERO, CT_SPAN = 32768, 4096
+"""Stored value of 0 HU in a PNG of CT, and the largest distance of others from it."""
+
 DECODING = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
 
 
-def read_raster(path: Path, *, target: int | None = None, colour: bool = False) -> Grey:
+def read_raster(
+    path: Path, *, target: int | None = None, colour: bool = False, window: str = ""
+) -> Grey:
     """Read one image.
 
     Args:
@@ -62,6 +70,7 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
             decoded at a half, a quarter or an eighth of its size, both sides staying at least
             `target`.
         colour: Keep the colours.
+        window: Name of a CT window, where it is a slice of CT; empty = the lung window.
 
     Returns:
         Grey values `[H, W]` in [0, 1]; red, green and blue `[3, H, W]` where colours are kept.
@@ -97,6 +106,13 @@ def read_raster(path: Path, *, target: int | None = None, colour: bool = False) 
             ImageOps.exif_transpose(image, in_place=True)
         except DECODING as error:
             raise RejectedImage(path, reason_of(error)) from None
+        if (
+            image.format == "PNG"
+            and image.mode.startswith("I")
+            and (values := _of_ct(image)) is not None
+        ):
+            shown = window_named(window or "lung").apply(values)
+            return check_content(path, in_colour(shown) if colour else shown)
         return check_content(path, colours_of(image) if colour else grey_of(image))
 
 
@@ -178,6 +194,15 @@ def grey_of(image: Image.Image) -> Grey:
         scale = scale_of(values, bits=16)
         return by_rows(image.height, lambda top, bottom: scale(values[top:bottom]))
     return by_rows(image.height, lambda top, bottom: _band(image, top, bottom, "L"))
+
+
+def _of_ct(image: Image.Image) -> Grey | None:
+    """HU of a slice of CT stored as HU + 32768; None for any other image."""
+    values = np.asarray(image)
+    low, high = int(values.min()), int(values.max())
+    if low == high or low < CT_ZERO - CT_SPAN or high > CT_ZERO + CT_SPAN:
+        return None
+    return values.astype(np.float32) - np.float32(CT_ZERO)
 
 
 def colours_of(image: Image.Image) -> Grey:
