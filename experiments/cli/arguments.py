@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -14,9 +15,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiments.privacy.free_text import TEXT_CHOICES
+from kg.errors import InputError
 
 __all__ = [
     "Verbosity",
+    "check_installed",
     "complete_configs",
     "data_root",
     "free_text_option",
@@ -24,6 +27,7 @@ __all__ = [
     "is_made",
     "options_option",
     "outside_option",
+    "ray_option",
     "root_option",
     "runs_option",
     "shipped_or_file",
@@ -158,3 +162,22 @@ def shipped_or_file(names: Iterable[str], incomplete: str) -> list[CompletionIte
     """Completions: names that begin alike, then files."""
     matching = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return matching or [CompletionItem(incomplete, type="file")]
+
+
+ray_option = click.option(
+    "--ray",
+    "address",
+    metavar="ADDRESS",
+    help="Run on the machines of a ray cluster: auto (the one this machine is in), host:port, or "
+    "local. They must share the folders of runs and data.",
+)
+
+
+def check_installed(package: str, extra: str) -> None:
+    """Refuse a command whose optional package is missing.
+
+    Raises:
+        InputError: If it is.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise InputError(f"{package} is not installed", f"pip install 'kgdx[{extra}]'")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ from click.shell_completion import CompletionItem
 
 from experiments.cli import show
 from experiments.cli.arguments import (
+    check_installed,
     data_root,
     output_options,
+    ray_option,
     root_option,
     runs_option,
     shipped_or_file,
@@ -61,6 +64,7 @@ def _complete(
     help="File to write the table to: .html (with a forest plot), .md, .csv or .json.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), help="Runs at a time (default: as many as fit).")
+@ray_option
 @runs_option
 @root_option
 def plan(**arguments: Any) -> None:
@@ -216,7 +220,7 @@ def run_jobs(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> None:
         jobs: The runs.
         arguments: Those of the command: `runs`, `root` and `workers`.
     """
-    from experiments.plans.execute import devices, run_missing
+    from experiments.plans.execute import run_missing
     from experiments.plans.jobs import with_parents
 
     every = with_parents(jobs)
@@ -226,12 +230,28 @@ def run_jobs(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> None:
         return
     for dataset in {job.experiment.data.name for job in every}:
         root = data_root(arguments["root"], dataset)
+    runs = arguments["runs"].absolute()
     try:
-        places = devices(arguments["workers"])
-        run_missing(every, root, arguments["runs"], places, report=show.note)
+        with _machines(arguments) as (places, *launch):
+            run_missing(every, root.absolute(), runs, places, *launch, report=show.note)
     except KeyboardInterrupt as stop:
         stop.add_note(shlex.join(["kgdx", *sys.argv[1:]]))
         raise
+
+
+@contextmanager
+def _machines(arguments: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Places of runs on this machine; on a cluster also what starts a process there."""
+    from experiments.plans.execute import devices
+
+    if arguments.get("address") is None:
+        yield (devices(arguments["workers"]),)
+        return
+    check_installed("ray", "scale")
+    from experiments.plans.ray_cluster import ray_machines
+
+    with ray_machines(arguments["address"]) as machines:
+        yield machines.places(arguments["workers"]), machines.launch
 
 
 def _cost(jobs: Sequence[Job], arguments: Mapping[str, Any]) -> tuple[Cost, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,9 +13,11 @@ import click
 
 from experiments.cli import show
 from experiments.cli.arguments import (
+    check_installed,
     complete_configs,
     data_root,
     output_options,
+    ray_option,
     root_option,
     runs_option,
 )
@@ -46,11 +47,7 @@ __all__ = ["tune"]
     show_default=True, help="Metric on validation that is maximised.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), help="Runs at a time (default: as many as fit).")
-@click.option(
-    "--ray", "address", metavar="ADDRESS",
-    help="Run on the machines of a ray cluster: auto (the one this machine is in), host:port, or "
-    "local. They must share the folders of runs and data.",
-)  # fmt: skip
+@ray_option
 @click.option(
     "-o", "output", type=click.Path(path_type=Path), help="YAML file to write: the best setting."
 )
@@ -66,7 +63,7 @@ def tune(**arguments: Any) -> None:
 
     Needs `pip install 'kgdx[tune]'`, and `kgdx[scale]` for --ray.
     """
-    _check_installed("optuna", "tune")
+    check_installed("optuna", "tune")
     from experiments.config.load import dump
     from experiments.config.parts import read_checked
     from experiments.plans.sweep import Sweep
@@ -83,11 +80,6 @@ def tune(**arguments: Any) -> None:
         raise RunStopped("no trial has finished", "the reasons are above")
     if arguments["output"] is not None:
         show.to_file(arguments["output"], dump(best[1].experiment))
-
-
-def _check_installed(package: str, extra: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise InputError(f"{package} is not installed", f"pip install 'kgdx[{extra}]'")
 
 
 def _job(experiment: Experiment) -> Job:
@@ -115,7 +107,7 @@ def _workers(sweep: Sweep, root: Path, arguments: Mapping[str, Any]) -> Iterator
     if arguments["address"] is None:
         yield Workers(root, runs, list(devices(wanted)))
         return
-    _check_installed("ray", "scale")
+    check_installed("ray", "scale")
     from experiments.plans.ray_cluster import ray_machines
 
     with ray_machines(arguments["address"]) as machines:

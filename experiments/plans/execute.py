@@ -74,6 +74,7 @@ def run_missing(
     root: Path,
     runs: Path,
     places: Sequence[str],
+    launch: Launch | None = None,
     *,
     report: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -88,6 +89,7 @@ def run_missing(
         root: Folder of the data sets.
         runs: Folder of runs.
         places: Devices, one for each run at a time: the number of a GPU, or empty for the CPU.
+        launch: Starts a process of a run; the default starts it on this machine.
         report: Called with a line on each run that ended.
 
     Raises:
@@ -104,7 +106,7 @@ def run_missing(
         waiting=waiting,
         finished=finished,
         failed=diverged,
-        workers=Workers(root, runs, list(places)),
+        workers=Workers(root, runs, list(places), launch),
         progress=_Progress(cost, len(waiting), len(places), report),
     )
     execution.run()

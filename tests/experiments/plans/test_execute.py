@@ -7,7 +7,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import pytest
 from experiments.plans import execute
 from experiments.plans.cost import cost_of
 from experiments.plans.jobs import Job, stand, with_parents
-from experiments.plans.plan import RunPlan
+from experiments.plans.plan import RunPlan, make_plan
+from experiments.plans.schema import read_plan
 from experiments.records.folder import RunFolder
 from kg.errors import RunStopped
 
@@ -190,3 +192,80 @@ def test_the_cost_is_that_of_finished_runs_of_the_name_else_of_the_system(
         "13 of 14 runs are not finished: about 10 s of computing, and 8 runs of unknown time; "
         "5 s at 2 runs at a time"
     )
+
+
+FORTY = """
+name: forty
+about: Is every run made once?
+systems:
+  - {config: FOLDER/tiny.yaml, seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
+  - {config: FOLDER/logistic.yaml, seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
+reference: tiny
+seeds: [0]
+folds: [0, 1]
+"""
+
+
+def forty_runs(folder: Path, plan_file: Path) -> RunPlan:
+    """A plan of 40 runs."""
+    path = folder / "forty.yaml"
+    path.write_text(FORTY.replace("FOLDER", str(plan_file.parent)), encoding="utf-8")
+    plan = make_plan(read_plan(str(path)))
+    assert len(plan.jobs) == 40
+    return plan
+
+
+def kill_one(trainer: Path, runs: Path) -> list[int]:
+    """Kill, once, a run that has begun, as a machine that fails would."""
+    until(lambda: len(list(runs.glob("*/checkpoints/x/y"))) >= 1)
+    (trainer / "slow").touch()
+    until(lambda: len([*processes_of(trainer)]) >= 1)
+    killed = [*processes_of(trainer)][:1]
+    os.kill(killed[0], signal.SIGKILL)
+    (trainer / "slow").unlink()
+    return killed
+
+
+def processes_of(trainer: Path) -> Iterator[int]:
+    """Numbers of the processes that run the stand-in."""
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(trainer / "train.py").encode() in place.read_bytes().split(b"\0")[1:2]:
+                yield int(place.parent.name)
+
+
+def forty_survive(
+    places: tuple[str, ...], launch: execute.Launch | None, folder: Path, plan: RunPlan
+) -> None:
+    """Nothing is lost and nothing finished is run twice where one process is killed."""
+    trainer, runs = folder / "trainer", folder / "runs"
+    killer = threading.Thread(target=kill_one, args=(trainer, runs))
+    killer.start()
+    with pytest.raises(RunStopped, match="1 of 40 runs did not finish"):
+        execute.run_missing(plan.jobs, folder, runs, places, launch)
+    killer.join()
+    first = Counter(state for state, _ in stand(plan.jobs, runs).values())
+    assert first == {"finished": 39, "broken": 1}
+    execute.run_missing(plan.jobs, folder, runs, places, launch)
+    counts = Counter(line.partition(" ")[2] for line in ran(trainer))
+    assert {state for state, _ in stand(plan.jobs, runs).values()} == {"finished"}
+    assert len(counts) == 40
+    assert sum(counts.values()) == 41  # the killed one, resumed
+    assert list((runs / execute.LOCKS).iterdir()) == []
+
+
+@pytest.mark.benchmark
+def test_forty_runs_survive_a_killed_worker(plan_file: Path, trainer: Path, tmp_path: Path) -> None:
+    forty_survive(("", ""), None, tmp_path, forty_runs(tmp_path, plan_file))
+
+
+@pytest.mark.benchmark  # ray gives itself 30 seconds to start: too few on a busy machine
+def test_forty_runs_survive_a_killed_worker_of_ray(
+    plan_file: Path, trainer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiments.plans.ray_cluster import ray_machines
+
+    monkeypatch.setenv("HOME", str(tmp_path))  # where ray writes the token of a new cluster
+    with ray_machines("local") as machines:
+        plan = forty_runs(tmp_path, plan_file)
+        forty_survive(machines.places(2), machines.launch, tmp_path, plan)
