@@ -293,8 +293,8 @@ class Experiment(Options):
         hold_out: Findings held out of training and tested zero-shot; None = none.
         precision: `32`, or `bf16` where the device has it.
         devices: Number of processes that share every batch, each with its own device; over several
-            machines they are started by `torchrun`. Objectives average over stated targets, or
-            contrast within the batch, within each process's share.
+            machines they are started by `torchrun`. Objectives average over stated targets within
+            each process's share, and contrast within the whole batch.
         published: Published numbers, never mixed with own ones.
         also: Further data sets that a stage may train on by name; never tested.
         start: Finished runs whose weights this run begins with.
