@@ -19,6 +19,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from encoders.reading.deep import LUMA
 from encoders.reading.limits import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -40,7 +41,6 @@ STAINED = 0.07
 """Least saturation of tissue: largest less smallest colour, in shares of the largest."""
 TISSUE = 0.3
 """Least share of tissue in a tile."""
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _LARGEST = 64 << 10
 """Characters of a description that are looked through."""
 _SCALE = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
@@ -120,7 +120,7 @@ class Slide:
                 tile = np.full((TILE, TILE, 3), 255, np.uint8)
                 tile[: pixels.shape[0], : pixels.shape[1]] = pixels
                 shown = tile.astype(np.float32) / np.float32(255)
-                yield planes_first(shown) if self.colour else shown @ LUMA
+                yield planes_first(shown) if self.colour else (shown @ LUMA).astype(np.float32)
 
     def _checked(self, level: Any) -> Any:
         """The page of a size, refused by its header if it cannot be read."""

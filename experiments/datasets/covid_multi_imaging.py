@@ -44,7 +44,7 @@ class CovidMultiImaging(Layout):
     homepage = CovidChestXray.homepage
     graph_names = (*CovidChestXray.graph_names, *CovCTR.graph_names, *POCUS.graph_names)
     modalities: ClassVar[tuple[Modality, ...]] = ("cxr", "ct", "ultrasound")
-    label_choices = (
+    label_choices: tuple[LabelChoice, ...] = (
         LabelChoice("covid", ("record", "note", "comment"), "ignore"),
         LabelChoice("pocus4", ("record", "comment"), "ignore"),
     )

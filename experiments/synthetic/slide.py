@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -69,7 +70,8 @@ def draw_slide(tissue: Tissue, size: int, rng: np.random.Generator) -> NDArray[n
     density = density + strength * pink[..., None] * np.array(second)
     density *= float(rng.uniform(0.85, 1.15))
     light = 0.96 * np.exp(-density) + rng.normal(0, 0.004, density.shape)
-    return np.round(np.clip(light, 0, 1) * 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.round(np.clip(light, 0, 1) * 255).astype(np.uint8)
+    return pixels
 
 
 def _glands(tissue: Tissue, size: int, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -112,7 +114,7 @@ def _nuclei(tissue: Tissue, size: int, rims: Plane, rng: np.random.Generator) ->
 def write_slide(path: Path, pixels: NDArray[np.uint8], *, microns: float = MICRONS) -> None:
     """Write a slide as a scanner does: a tiled SVS file of several sizes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"tile": (256, 256), "photometric": "rgb", "compression": "deflate"}
+    options: dict[str, Any] = {"tile": (256, 256), "photometric": "rgb", "compression": "deflate"}
     high, wide = pixels.shape[:2]
     about = f"Aperio Image Library (made up)\r\n{wide}x{high} |AppMag = 10|MPP = {microns}"
     with tifffile.TiffWriter(path) as file:

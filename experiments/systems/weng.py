@@ -159,7 +159,8 @@ class Weng(ClassifiesTrained):
         if batch.text is None:
             weight = self.head.weight
             return weight.new_zeros(len(batch.ids), self.options.width)
-        return self.text_tower(batch.text).pooled
+        pooled: Tensor = self.text_tower(batch.text).pooled
+        return pooled
 
     def _hidden(self, vectors: Tensor) -> Tensor:
         """The vectors `[B, D]`, in training with some of them zero."""

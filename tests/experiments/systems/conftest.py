@@ -65,6 +65,7 @@ WITH_LABELS = {"exist": 1.0, "site": 1.0, "classification": 1.0}
 SMALL_ARL = {"width": 16, "heads": 2, "layers": 1}
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 SMALL_VIEWS = {"width": 16, "decoder": 16, "heads": 2, "limit": 12, "views": 2}
+SMALL_TASKS = {"width": 16, "hidden": 16}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 
 CASES: Mapping[str, Case] = {
@@ -121,7 +122,16 @@ CASES: Mapping[str, Case] = {
     "hassan": Case("hassan", SMALL_STREAM),
     "hassan, single stream": Case("hassan", {**SMALL_STREAM, "join": "single_stream"}),
     "hassan, two streams": Case("hassan", {**SMALL_STREAM, "join": "two_stream"}),
-    "weng": Case("weng", {"width": 16, "hidden": 16, "tasks": {"kind": ["ckg:f0", "ckg:f1"]}}),
+    "weng": Case(
+        "weng",
+        {**SMALL_TASKS, "tasks": {"kind": ["ckg:f0", "ckg:f1"]}},
+        run={
+            "system": {
+                "name": "weng",
+                "options": {**SMALL_TASKS, "tasks": {"kind": ["ckg:pneumothorax", "ckg:pleural_effusion"]}},
+            }
+        },
+    ),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
     "medvill, writing": Case(
