@@ -91,6 +91,13 @@ def prompts(run: Path) -> bool:
     return path.is_file() and any(one.part == ZERO_SHOT for one in read_predictions(path))
 
 
+NOTE = (
+    "Chance draws candidates one by one. Equal texts have equal scores and stand together, so "
+    "where many are equal (impressions, which CheXzero reads) the ten nearest may be one text, "
+    "and random scores would reach less than this chance from image to text."
+)
+
+
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -132,6 +139,8 @@ def main() -> None:
             ),
             [retrieval_row(name, found[name]) for name in retrieved],
         ),
+        "",
+        NOTE,
     ]
     path = RESULTS / "prompted_folds.md"
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

@@ -66,6 +66,7 @@ SMALL_ARL = {"width": 16, "heads": 2, "layers": 1}
 SMALL_TOWERS = {"width": 16, "space": 16, "hidden": [16]}
 SMALL_VIEWS = {"width": 16, "decoder": 16, "heads": 2, "limit": 12, "views": 2}
 SMALL_TASKS = {"width": 16, "hidden": 16}
+REAL_TASKS = {"kind": ["ckg:pneumothorax", "ckg:pleural_effusion"]}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 
 CASES: Mapping[str, Case] = {
@@ -125,12 +126,7 @@ CASES: Mapping[str, Case] = {
     "weng": Case(
         "weng",
         {**SMALL_TASKS, "tasks": {"kind": ["ckg:f0", "ckg:f1"]}},
-        run={
-            "system": {
-                "name": "weng",
-                "options": {**SMALL_TASKS, "tasks": {"kind": ["ckg:pneumothorax", "ckg:pleural_effusion"]}},
-            }
-        },
+        run={"system": {"name": "weng", "options": {**SMALL_TASKS, "tasks": REAL_TASKS}}},
     ),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
