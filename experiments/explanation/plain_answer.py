@@ -150,7 +150,7 @@ def fact_words(fact: FactPath, names: Mapping[str, str]) -> str:
         return f"{fact.share:+.2f} in the graph: {edge_words(edge, names)}"
     said = f"{fact.share:+.2f} {names[fact.concept]} {fact.assertion}"
     way = "; ".join(f"{one.share:+.2f} {edge_words(one, names)}" for one in fact.edges)
-    return said + (f", edges on its way alone: {way}" if way else "")
+    return said + (f"; each edge on its way alone: {way}" if way else "")
 
 
 def _finding(one: FindingAnswer, answer: StudyAnswer) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class PlanResult:
         rows: One row per system and ensemble, then those of the tuned systems.
         tested: Description of studies, intervals and code, one for each comparison.
         notes: Notes for the reader.
-        chosen: Chosen setting of each tuned row.
+        chosen: Chosen setting of each tuned row, with its values.
     """
 
     name: str
@@ -157,7 +157,7 @@ def result_of(plan: RunPlan, runs: Path, resampling: Resampling = USUAL) -> Plan
         rows=tuple(_row(label, each, times) for each in groups for label in each.planned.members),
         tested=tuple(about(one) for one in comparisons),
         notes=tuple(dict.fromkeys(note for one in comparisons for note in one.notes)),
-        chosen={label: choice.chosen for label, choice in choices.items()},
+        chosen={label: choice.about for label, choice in choices.items()},
     )
 
 

@@ -90,6 +90,15 @@ class Choice:
     scores: Mapping[str, float]
     chosen: str
 
+    @property
+    def about(self) -> str:
+        """The chosen candidate with its values; a factor on the configuration's own has an x."""
+        if self.chosen == OWN:
+            return OWN
+        values = _values_of(self.chosen)
+        said = (f"{one.name} {values[one.name]:g}{'x' * one.factor}" for one in SPACE)
+        return f"{self.chosen} ({', '.join(said)})"
+
 
 def draw(count: int) -> dict[str, dict[str, float]]:
     """Settings drawn from the space by name, the same for every system."""
@@ -98,6 +107,11 @@ def draw(count: int) -> dict[str, dict[str, float]]:
         f"setting {number}": {one.name: _drawn(one, rng) for one in SPACE}
         for number in range(1, count + 1)
     }
+
+
+def _values_of(name: str) -> dict[str, float]:
+    """Values of a drawn setting, which depend on its number alone."""
+    return draw(int(name.split()[1]))[name]
 
 
 def _drawn(one: Hyperparameter, rng: np.random.Generator) -> float:
@@ -149,7 +163,7 @@ def tuned(label: str, choice: Choice, jobs: Sequence[Job]) -> tuple[Job, ...]:
     """
     if choice.chosen == OWN:
         return tuple(jobs)
-    setting = draw(int(choice.chosen.split()[1]))[choice.chosen]
+    setting = _values_of(choice.chosen)
     return tuple(with_setting(label, job, setting, "tuned") for job in jobs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -218,7 +219,8 @@ def test_default_and_tuned_stand_side_by_side(plan_file: Path, finished_runs: Pa
     plan = joined(make_plan(read_plan(str(plan_file))), both=("probe", "logistic"))
     result = result_of(plan, finished_runs, QUICK)
     # the stand-in ranks better with more dropout, which logistic regression and probe do not have
-    assert result.chosen["tiny"] == "setting 2"
+    drawn = r"setting 2 \(learning_rate [\d.]+x, .*dropout [\d.]+, .*\)"
+    assert re.fullmatch(drawn, result.chosen["tiny"]), result.chosen
     default, tuned = (row_of(result, name).value for name in ("tiny", "tiny, tuned"))
     assert default is not None
     assert tuned is not None

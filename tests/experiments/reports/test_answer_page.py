@@ -123,6 +123,6 @@ def test_the_same_in_json_in_a_row_and_in_lines(answer: StudyAnswer) -> None:
     lines = list(answer_lines(answer, 1))
     assert "  Pleural effusion: present, 0.80, threshold 0.30, 90% set: present" in lines
     assert any("centre of the picture" in line for line in lines)
-    assert any("present, edges on its way alone: +0.40 " in line for line in lines)
+    assert any("present; each edge on its way alone: +0.40 " in line for line in lines)
     assert any("-0.20 in the graph: " in line for line in lines)
     assert lines[-1] == "  2 more: Scoliosis (no threshold), Gout (not possible)"
