@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from encoders.contents import Contents, members
+from encoders.reading.kinds import kind_of
 from encoders.study import Study, StudyImage
 from experiments.config.schema import Duplicates
 from experiments.datasets._layout import Reading
@@ -74,10 +75,10 @@ def _of_several(studies: Sequence[Study], root: Path) -> Iterator[list[Study]]:
     """Studies of several patients with the same image, in order, for each such image."""
     contents = Contents()
     keys: tuple[Callable[[Held], object], ...] = (
-        lambda held: held[1].frame,  # a file of all patients holds a picture of each
         lambda held: _size(root / held[1].path),
         lambda held: _beginning(root / held[1].path),
         lambda held: contents.hash(root / held[1].path),
+        lambda held: _place(held[1], root),
     )
     parts: Iterable[list[Held]] = [[(study, image) for study in studies for image in study.images]]
     for key in keys:
@@ -97,6 +98,14 @@ def _divided(parts: Iterable[list[Held]], key: Callable[[Held], object]) -> Iter
         yield from (
             some for some in inner.values() if len({study.patient for study, _ in some}) > 1
         )
+
+
+def _place(image: StudyImage, root: Path) -> int | None:
+    """The part of the file that is the image, where one file holds those of all patients.
+
+    Outlines of lung nodules alone are such a file; of any other the whole is the image.
+    """
+    return image.frame if kind_of(root / image.path) == "contours" else None
 
 
 def _size(path: Path) -> tuple[int, ...]:

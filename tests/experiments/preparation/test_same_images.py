@@ -128,6 +128,16 @@ def test_one_file_named_twice_linked_or_as_a_folder_is_the_same_image(tmp_path: 
     assert len({study.patient for study in joined}) == 3
 
 
+def test_a_file_of_all_patients_holds_an_image_of_each(tmp_path: Path) -> None:
+    (tmp_path / "outlines.sqlite").write_bytes(b"SQLite format 3\0" + bytes(100))
+    studies = tuple(
+        Study(f"s{n}", f"p{n}", (StudyImage("outlines.sqlite", "ct", frame=frame),))
+        for n, frame in enumerate((0, 1, 1))
+    )
+    joined = together_by_image(Reading(studies), tmp_path, "refuse").studies
+    assert [study.patient == joined[1].patient for study in joined] == [False, True, True]
+
+
 def test_two_studies_of_one_patient_may_share_an_image(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(b"image")
     image = StudyImage("one.png", "cxr")
