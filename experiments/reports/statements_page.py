@@ -37,7 +37,6 @@ class _Piece:
 
     text: str
     assertion: str = ""
-    title: str = ""
 
 
 def render_statements_page(texts: Sequence[LabelledText], graph: KnowledgeGraph) -> str:
@@ -80,9 +79,10 @@ def _shown(text: LabelledText, graph: KnowledgeGraph) -> dict[str, Any]:
             if ORDER[place] != "absent"
         ],
         "passages": [
-            (passage.name, list(_pieces(passage.text, _of(text, place), graph)))
+            (passage.name, list(_pieces(passage.text, _of(text, place))))
             for place, passage in enumerate(text.passages)
         ],
+        "statements": [_said(statement, text, graph) for statement in text.statements],
     }
 
 
@@ -90,28 +90,29 @@ def _of(text: LabelledText, place: int) -> list[Statement]:
     return [statement for statement in text.statements if statement.passage == place]
 
 
-def _pieces(text: str, statements: Sequence[Statement], graph: KnowledgeGraph) -> Iterator[_Piece]:
+def _pieces(text: str, statements: Sequence[Statement]) -> Iterator[_Piece]:
     """Text cut at the beginnings and ends of statements; several on one span share a mark."""
-    spans: dict[tuple[int, int], list[Statement]] = {}
+    spans: dict[tuple[int, int], str] = {}
     for statement in statements:
-        spans.setdefault((statement.start, statement.end), []).append(statement)
+        spans.setdefault((statement.start, statement.end), statement.assertion)
     at = 0
-    for (start, end), here in sorted(spans.items()):
+    for (start, end), assertion in sorted(spans.items()):
         if start < at:
             continue
         if start > at:
             yield _Piece(text[at:start])
-        title = "; ".join(_said(statement, graph) for statement in here)
-        yield _Piece(text[start:end], here[0].assertion, title)
+        yield _Piece(text[start:end], assertion)
         at = end
     if at < len(text):
         yield _Piece(text[at:])
 
 
-def _said(statement: Statement, graph: KnowledgeGraph) -> str:
-    """Tooltip of a mark."""
+def _said(statement: Statement, text: LabelledText, graph: KnowledgeGraph) -> str:
+    """Line of a statement: its words, concept, assertion and rule, then what else it says."""
     facts = (statement.severity, statement.change, statement.side)
     sites = [graph.concept(site).label for site in statement.sites]
     more = ", ".join(fact for fact in (*facts, *sites) if fact)
+    words = text.passages[statement.passage].text[statement.start : statement.end]
     label = graph.concept(statement.concept).label
-    return f"{label}: {statement.assertion} ({statement.rule})" + (f"; {more}" if more else "")
+    said = f"“{words}”: {label}, {statement.assertion} ({statement.rule})"
+    return said + (f"; {more}" if more else "")

@@ -210,13 +210,18 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[str] = []
-        self.marks: list[dict[str, str | None]] = []
+        self.marks: list[str | None] = []
+        self.listed: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         if tag == "mark":
-            self.marks.append(dict(attrs))
+            self.marks.append(dict(attrs)["class"])
         assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] == ["li"] and data.strip():
+            self.listed.append(data)
 
 
 def test_the_page_marks_and_escapes(tmp_path: Path) -> None:
@@ -234,10 +239,10 @@ def test_the_page_marks_and_escapes(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert "http://" not in text
     assert "https://" not in text
-    marks = [(mark["class"], mark["title"]) for mark in page.marks[3:]]
-    assert marks == [
-        ("present", "Pleural Effusion: present (plain); mild"),
-        ("absent", "Pneumothorax: absent (absent_before)"),
+    assert page.marks[3:] == ["present", "absent"]
+    assert page.listed == [
+        "“effusion”: Pleural Effusion, present (plain); mild",
+        "“pneumothorax”: Pneumothorax, absent (absent_before)",
     ]
 
 
