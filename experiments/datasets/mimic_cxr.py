@@ -63,6 +63,8 @@ VIEWS: dict[str, View] = {
 }
 AIRSPACE = "Airspace Opacity"
 TITLE = "FINAL REPORT"
+SHORT = 1
+"""Made-up study whose report is one word, and names no finding."""
 
 
 class MimicCXR(Pictured):
@@ -204,6 +206,7 @@ class MimicCXR(Pictured):
             cells = dict.fromkeys(CHEXPERT14, "")
             cells |= {"Pleural Effusion": "1.0"} if ill else {"No Finding": "1.0"}
             cells |= {"Edema": "-1.0", "Pneumothorax": "0.0"} if ill else {}
+            cells |= {} if ill or number == SHORT else {"Pleural Effusion": "0.0"}
             labels.append((patient, study, *cells.values()))
             if subset == "test":
                 read_again.append((study, *cells.values()))
@@ -274,11 +277,11 @@ def _bytes(path: Path) -> bytes | None:
 
 def _write_report(path: Path, number: int, *, ill: bool) -> None:
     effusion = "Small left pleural effusion. Possible edema. No pneumothorax."
-    said = effusion if ill else "The lungs are clear."
+    said = effusion if ill else "The lungs are clear. No pleural effusion."
     told = "Pleural effusion." if ill else "No acute disease."
     text = f"{TITLE}\n INDICATION: ___ year old with cough.\n\n FINDINGS:\n {said}\n"
     text = f"{text}\n IMPRESSION:\n {told}\n"
-    if number == 1:
+    if number == SHORT:
         text = f"{TITLE}\n IMPRESSION: Normal."
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -31,7 +31,7 @@ BATCH = 4
 """Studies in the step, whatever the paper has."""
 
 FEW: Mapping[str, dict[str, object]] = {
-    "daniels": {"system.options.rarest": 1},
+    "daniels": {"system.options.rarest": 0.0, "system.options.commonest": 1.0},
     "lara": {"system.options.rarest": 0.0},
     "medklip": {"concept_studies": 1},
     "kad": {"concept_studies": 1},
