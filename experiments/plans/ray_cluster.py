@@ -6,6 +6,7 @@ Ray places each run where a GPU, or a core, is free. Its reports on its own use 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 
 from experiments.plans import execute
 from experiments.plans.execute import MEMORY, Process
@@ -75,9 +77,13 @@ class _RayProcess:
 
     def wait(self) -> int:
         """Wait for its end; returns the exit code."""
-        code: int = ray.get(self.runner.wait.remote())
+        try:
+            code: int = ray.get(self.runner.wait.remote())
+            ray.kill(self.runner)
+        except RayActorError:
+            # the process may train on without its runner, and holds its run until it ends
+            code = -signal.SIGKILL
         self.returncode = code
-        ray.kill(self.runner)
         return code
 
     def terminate(self) -> None:
