@@ -1,4 +1,4 @@
-"""Every configuration at a paper's scale takes one training step, with random weights."""
+"""Every configuration at a paper's scale takes one step in fp32 and bf16, with random weights."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from experiments.config.load import shipped_configs
-from experiments.records.folder import RunFolder
 from experiments.records.journal import read_metrics
-from experiments.runner.run import train
 
 PAPER = [name for name in shipped_configs() if name.startswith("paper/")]
 
@@ -29,17 +28,26 @@ def steps() -> ModuleType:
 
 
 @pytest.mark.benchmark
+@pytest.mark.parametrize("precision", ["32", "bf16"])
 @pytest.mark.parametrize("name", PAPER)
 def test_it_takes_one_step_with_random_weights(
-    name: str, steps: ModuleType, tmp_path: Path
+    name: str, precision: str, steps: ModuleType, tmp_path: Path
 ) -> None:
-    context = steps.tiny_context(steps.one_step(name, tmp_path, layers=1), tmp_path)
-    context.system.stages = context.system.stages[:1]
-    before = {key: one.clone() for key, one in context.system.state_dict().items()}
-    folder = RunFolder.create(tmp_path / "runs", context.experiment)
-    train(folder, context)
-    after = context.system.state_dict()
+    chosen = steps.one_step(name, tmp_path, {"precision": precision}, layers=1)
+    context = steps.tiny_context(chosen, tmp_path)
+    system, half = context.system, []
+    losses = system.losses
+
+    def noted(*given: object) -> dict[str, torch.Tensor]:
+        half.append(torch.is_autocast_enabled(next(system.parameters()).device.type))
+        return losses(*given)
+
+    system.losses = noted
+    before = {key: one.clone() for key, one in system.state_dict().items()}
+    run = steps.take_step(context, tmp_path)
+    after = system.state_dict()
     assert any(not before[key].equal(after[key]) for key in before)
     assert all(bool(one.isfinite().all()) for one in after.values() if one.is_floating_point())
-    if context.system.stages:
-        assert [row["step"] for row in read_metrics(folder.metrics)] == [1]
+    if system.stages:
+        assert half == [precision == "bf16"]
+        assert [row["step"] for row in read_metrics(run.metrics)] == [1]
