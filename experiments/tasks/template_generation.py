@@ -18,6 +18,7 @@ from experiments.records.task_result import TaskResult
 from experiments.runs.build import RunContext
 from experiments.tasks._reports import Reported, measured_reports, metrics_of, training_studies
 from fusion.capabilities import Classifies, able
+from fusion.system import Basis
 from kg.errors import InputError
 from kg.mentions.labels import ABNORMAL_KINDS
 from kg.mentions.own_tables import table_rows
@@ -39,8 +40,9 @@ Decided = NDArray[np.bool_]
 class TemplateGeneration:
     """States what reaches its threshold, and denies what most training reports deny.
 
-    It writes of the findings trained on. Thresholds have the highest F1 against what reports of
-    validation state.
+    It writes of the findings trained on; where training reports state none of them, as of a
+    diagnosis made elsewhere, of the concepts that they state often enough for concept supervision.
+    Thresholds have the highest F1 against what reports of validation state.
     """
 
     capability: ClassVar[type] = Classifies
@@ -54,14 +56,14 @@ class TemplateGeneration:
         """Write a report for each test study with images and a report.
 
         Raises:
-            InputError: If there is none, or the system was trained on no finding.
+            InputError: If there is none, or no finding that it could write of.
         """
         test = context.cohorts["test"]
         reported = Reported.of(test)
         findings = _findings(context)
         validation = context.with_training_text("validation")
         thresholds = choose_thresholds(
-            (_stated(context, validation, findings) == 1).astype(float),
+            _present(context, validation, findings).astype(float),
             _probabilities(context, validation, findings),
             [study.patient for study in validation.studies],
         )
@@ -98,24 +100,31 @@ def written_by(
 
 
 def _findings(context: RunContext) -> tuple[str, ...]:
-    """Abnormal findings that the system was trained on.
+    """Abnormal findings to write of.
 
     Raises:
         InputError: If there is none.
     """
     system: Classifies = able(context.system, Classifies)
-    graph = context.preprocessor.graph
-    trained = tuple(
-        finding
-        for finding in context.preprocessor.findings
-        if graph.concept(finding).kind in ABNORMAL_KINDS and system.basis(finding) == "trained"
-    )
-    if not trained:
-        raise InputError(
-            f"{context.experiment.system.name} was trained on no finding to write of",
-            "measure it in a run that is trained towards labels of findings",
+    graph, train = context.preprocessor.graph, training_studies(context)
+
+    def abnormal(names: Sequence[str], *bases: Basis) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name in names
+            if graph.concept(name).kind in ABNORMAL_KINDS and system.basis(name) in bases
         )
-    return trained
+
+    trained = abnormal(context.preprocessor.findings, "trained")
+    if _present(context, train, trained).any():
+        return trained
+    learnt = abnormal(context.preprocessor.supervised, "trained", "zero_shot")
+    if not learnt:
+        raise InputError(
+            f"{context.experiment.system.name} knows no finding to write of",
+            "measure it in a run that is trained towards findings that reports state",
+        )
+    return learnt
 
 
 def _probabilities(
@@ -126,18 +135,20 @@ def _probabilities(
     return probabilities(context.system, rows, findings, exclusive=False)
 
 
-def _stated(context: RunContext, cohort: Cohort, findings: Sequence[str]) -> NDArray[np.float64]:
-    """What reports state of findings, `[n, C]`: 1 present, 0 absent, NaN not stated."""
+def _present(context: RunContext, cohort: Cohort, findings: Sequence[str]) -> Decided:
+    """Whether report and coding of each study state each finding present, `[n, C]`."""
     assert cohort.concept_targets is not None
     places = [context.preprocessor.graph.index[finding] for finding in findings]
-    stated: NDArray[np.float64] = cohort.concept_targets[:, places].double().numpy()
-    return stated
+    present: Decided = (cohort.concept_targets[:, places] == 1).numpy()
+    return present
 
 
 def _usually_denied(context: RunContext, findings: Sequence[str]) -> Decided:
     """Whether more than half of the training reports deny a finding, `[C]`."""
-    stated = _stated(context, training_studies(context), findings)
-    usual: Decided = (stated == 0).mean(0) > 0.5
+    studies = training_studies(context).studies
+    stated = context.preprocessor.text.evidence(studies, "full", training=True)
+    places = [context.preprocessor.graph.index[finding] for finding in findings]
+    usual: Decided = ((stated[:, places] < 0).double().mean(0) > 0.5).numpy()
     return usual
 
 

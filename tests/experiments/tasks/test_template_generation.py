@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from encoders.batch import StudyBatch
+from encoders.study import Passage
 from experiments.loading.cohort import Cohort
 from experiments.records.folder import RunFolder
 from experiments.records.scores import read_scores
@@ -74,20 +75,26 @@ def test_one_that_knows_what_reports_state_is_right_and_others_are_not(
     assert [one.task for one in read_scores(folder.scores)] == ["template_generation"]
 
 
+@pytest.mark.parametrize(("silent", "denied"), [(0, True), (1, True), (2, False)])
 def test_what_most_training_reports_deny_is_denied(
-    make: Make, new_folder: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
+    silent: int,
+    denied: bool,
+    make: Make,
+    new_folder: Callable[[], RunFolder],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     context = make()
     train = context.cohorts["train"]
-    index = context.preprocessor.graph.index
-    kinds = {name: context.preprocessor.graph.concept(name).kind for name in index}
-    finding = next(one for one in context.preprocessor.findings if kinds[one] == "finding")
     assert isinstance(train, Cohort)
-    assert train.concept_targets is not None
-    targets = train.concept_targets.clone()
-    targets[:] = float("nan")
-    targets[: len(targets) // 2 + 1, index[finding]] = 0.0
-    cohorts: Any = {**context.cohorts, "train": replace(train, concept_targets=targets)}
+    deny, say_nothing = (
+        (Passage("findings", text),) for text in ("No pleural effusion.", "The patient is rotated.")
+    )
+    studies = tuple(
+        replace(study, report=say_nothing if place < silent else deny)
+        for place, study in enumerate(train.studies[:3])
+    )
+    some = replace(train, studies=studies, concept_targets=train.concept_targets)
+    cohorts: Any = {**context.cohorts, "train": some}
     usual: list[np.ndarray[Any, Any]] = []
 
     def written(_present: Any, denied: np.ndarray[Any, Any], *_: Any) -> str:
@@ -96,7 +103,32 @@ def test_what_most_training_reports_deny_is_denied(
 
     monkeypatch.setattr(template_generation, "written_by", written)
     TemplateGeneration().measure(new_folder(), replace(context, cohorts=cohorts))
-    assert usual[0].sum() == 1
+    assert usual[0].sum() == denied  # what is not mentioned is not denied
+
+
+def test_a_diagnosis_that_no_report_states_is_not_written_of(
+    make: Make, new_folder: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = make()
+    trained = [
+        context.preprocessor.graph.index[finding] for finding in context.preprocessor.findings
+    ]
+    train = context.cohorts["train"]
+    assert isinstance(train, Cohort)
+    assert train.concept_targets is not None
+    targets = train.concept_targets.clone()
+    targets[:, trained] = 0.0
+    cohorts: Any = {**context.cohorts, "train": replace(train, concept_targets=targets)}
+    named: list[str] = []
+
+    def written(_present: Any, _denied: Any, names: list[str], *_: Any) -> str:
+        named.extend(names)
+        return ""
+
+    monkeypatch.setattr(template_generation, "written_by", written)
+    monkeypatch.setattr(context.preprocessor, "supervised", ("ckg:lung_opacity", "ckg:lung"))
+    TemplateGeneration().measure(new_folder(), replace(context, cohorts=cohorts))
+    assert set(named) == {"lung opacity"}  # and not of the site
 
 
 def test_test_studies_without_a_report_are_refused(
@@ -111,11 +143,11 @@ def test_test_studies_without_a_report_are_refused(
     assert caught.value.hint
 
 
-def test_a_system_trained_on_no_finding_is_refused(
+def test_a_system_that_predicts_no_finding_of_reports_is_refused(
     make: Make, new_folder: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = make()
-    monkeypatch.setattr(context.system, "basis", lambda finding: "zero_shot")
+    monkeypatch.setattr(context.system, "basis", lambda finding: "not_possible")
     with pytest.raises(InputError, match="no finding to write of") as caught:
         TemplateGeneration().measure(new_folder(), context)
     assert caught.value.hint
