@@ -57,6 +57,18 @@ def test_bleu_is_that_of_torchmetrics(seed, order):
     assert values(written, truths)[f"bleu_{order}"] == pytest.approx(float(expected), abs=1e-6)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_chinese_bleu_is_that_of_torchmetrics_by_characters(order):
+    truths = ["双肺纹理清晰，双肺下叶见斑片影。", "双肺未见异常密度影；纵隔居中。"]
+    written = ["双肺纹理增强，双肺上叶见斑片影。", "双肺未见密度影。"]
+    spaced = [
+        [" ".join(c for c in text if c.isalpha()) for text in side] for side in (written, truths)
+    ]
+    expected = bleu_score(spaced[0], [[truth] for truth in spaced[1]], n_gram=order)
+    found = values([words_of(text) for text in written], [words_of(text) for text in truths])
+    assert found[f"bleu_{order}"] == pytest.approx(float(expected), abs=1e-6)
+
+
 def test_bleu_by_hand():
     """Four words of six: 4 of 4 words, 2 of 3 pairs, and too short by exp(1 - 6 / 4)."""
     written, truth = ["no acute effusion seen"], ["no acute effusion is seen today"]
