@@ -28,6 +28,7 @@ __all__ = [
     "FITTED",
     "FROM_RUN",
     "MINILM",
+    "NONE",
     "RANDOM",
     "SHIPPED",
     "Weights",
@@ -44,6 +45,8 @@ SHIPPED = "shipped"
 RANDOM = "random"
 FITTED: Literal["fitted"] = "fitted"
 """Of an encoder that every run fits on its training images, without labels."""
+NONE: Literal["none"] = "none"
+"""Of an encoder that has no weights."""
 FROM_RUN = "run:"
 """Prefix where a finished run trained the encoder."""
 

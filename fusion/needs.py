@@ -22,6 +22,7 @@ class Needs:
         text_statements: Likewise of every text of the system, in training and at test.
         triples: In training, edges of the graph that chance draws for every batch.
         boxes: Bounding box of a lesion in each image.
+        pixels: Pixels of the images, not tokens of a frozen encoder.
         colour: Red, green and blue pixels as stored; a grey image is repeated.
         image_maps: Feature maps of the image encoder that are read, by name.
         vocabulary: The vocabulary of the text encoder, to write and to read words by number.
@@ -36,6 +37,7 @@ class Needs:
     text_statements: bool = False
     triples: bool = False
     boxes: bool = False
+    pixels: bool = False
     colour: bool = False
     image_maps: tuple[str, ...] = ()
     vocabulary: bool = False

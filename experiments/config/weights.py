@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from encoders.image import IMAGE_ENCODERS
 from encoders.text import TEXT_ENCODERS
-from encoders.weights import FITTED, FROM_RUN, RANDOM, SHIPPED, weights_file
+from encoders.weights import FITTED, FROM_RUN, NONE, RANDOM, SHIPPED, weights_file
 from experiments.config.mistakes import Places, point_at
 from experiments.config.schema import Experiment, ImageSection
 from kg.errors import InputError, together
@@ -25,7 +25,7 @@ class EncoderWeights:
     Args:
         reads: What the encoder reads.
         encoder: Its name.
-        source: `random`, `shipped`, `fitted`, `run:RUN`, or a file or folder.
+        source: `random`, `shipped`, `fitted`, `none`, `run:RUN`, or a file or folder.
         trained: Stages that train.
     """
 
@@ -44,6 +44,8 @@ class EncoderWeights:
         """`efficientnet_lite0, shipped weights, frozen`."""
         if self.source == FITTED:
             return f"{self.encoder}, fitted on training images without labels"
+        if self.source == NONE:
+            return f"{self.encoder}, without weights"
         known = {RANDOM: "random weights", SHIPPED: "shipped weights"}
         name = known.get(self.source, f"weights {Path(self.source).name}")
         trained = {"all": "trained", "last": "last stages trained", "none": "frozen"}[self.trained]
@@ -89,26 +91,31 @@ def check_weights(experiment: Experiment, places: Places) -> None:
 def check_files(experiment: Experiment) -> None:
     """Check that files and folders of weights are there and safe to read.
 
+    A system may have some beside the encoders.
+
     Raises:
         InputError: If not, all of them.
     """
     mistakes = []
-    for section in ("image", "text"):
-        part: Part | None = getattr(experiment, section).encoder
+    parts: Mapping[str, Part | None] = {
+        "image.encoder": experiment.image.encoder,
+        "text.encoder": experiment.text.encoder,
+        "system": experiment.system,
+    }
+    for where, part in parts.items():
         for key, check in FILES.items():
             value = part.options.get(key) if part is not None else None
             try:
                 check(str(value or ""))
             except InputError as error:
-                where = f"{section}.encoder.options.{key}"
-                mistakes.append(InputError(f"{where}: {error.message}", error.hint))
+                mistakes.append(InputError(f"{where}.options.{key}: {error.message}", error.hint))
     if mistakes:
         raise together(mistakes)
 
 
 def _check_file(weights: str) -> None:
     """Check the file of weights that an option names, where it names one."""
-    if weights not in ("", RANDOM, SHIPPED, FITTED) and not weights.startswith(FROM_RUN):
+    if weights not in ("", RANDOM, SHIPPED, FITTED, NONE) and not weights.startswith(FROM_RUN):
         weights_file(weights)
 
 
@@ -122,7 +129,7 @@ def _check_folder(folder: str) -> None:
 
 
 FILES = {"weights": _check_file, "folder": _check_folder}
-"""Check of each option of an encoder that names files."""
+"""Check of each option that names files."""
 
 
 def _encoders(experiment: Experiment) -> Iterator[EncoderWeights]:

@@ -1,4 +1,4 @@
-"""Requirements of a system on images beyond tokens: colour, feature maps, bounding boxes."""
+"""Requirements of a system on images beyond tokens: pixels, colour, feature maps, bounding boxes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,24 @@ from experiments.config.schema import ImageSection
 from fusion.needs import Needs
 from kg.errors import InputError, did_you_mean
 
-__all__ = ["resized_boxes", "with_colour", "maps_for"]
+__all__ = ["check_pixels", "maps_for", "resized_boxes", "with_colour"]
+
+
+def check_pixels(needs: Needs, section: ImageSection) -> None:
+    """Check that a system that reads pixels is given them.
+
+    Args:
+        needs: Inputs that the system requires.
+        section: The image section of the configuration.
+
+    Raises:
+        InputError: If a frozen encoder would give tokens alone.
+    """
+    if needs.pixels and section.frozen:
+        raise InputError(
+            "the system reads pixels, but a frozen encoder gives only tokens",
+            "set image.frozen to false",
+        )
 
 
 def with_colour(preprocessing: Preprocessing, name: str) -> Preprocessing:

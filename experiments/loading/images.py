@@ -27,7 +27,7 @@ from encoders.study import MODALITIES, VIEWS, Study, StudyImage
 from encoders.weights import FROM_RUN, RANDOM, load_into, read_weights
 from experiments.config.schema import ImageSection
 from experiments.loading.cohort import Pictures
-from experiments.loading.image_needs import maps_for, resized_boxes, with_colour
+from experiments.loading.image_needs import check_pixels, maps_for, resized_boxes, with_colour
 from fusion.needs import NO_NEEDS, Needs
 from kg.options import parse_options
 from kg.progress import Progress
@@ -80,6 +80,7 @@ class ImageLoader:
     ) -> None:
         if section.encoder is None:
             raise ValueError("this configuration uses no images")
+        check_pixels(needs, section)
         self.section, self.cache, self.seed, self.needs = section, cache, seed, needs
         part = IMAGE_ENCODERS.load(section.encoder.name)
         where = f"image.encoder.{section.encoder.name}"

@@ -17,6 +17,7 @@ from unittest import mock
 
 import torch
 
+from encoders.vision_language import small_vision_language
 from experiments.config.load import as_overrides, shipped_configs
 from experiments.config.parts import read_checked
 from experiments.config.schema import Experiment
@@ -39,6 +40,9 @@ FEW: Mapping[str, dict[str, object]] = {
     "kad": {"concept_studies": 1},
 }
 """Values for systems that count studies, of which a tiny copy has few."""
+
+WITHOUT_WEIGHTS = ("patches", "pixelhop")
+"""Image encoders that take no weights."""
 
 WORDS = 28_996
 """Words of the vocabulary of BERT, cased; most are never read here."""
@@ -118,10 +122,12 @@ def one_step(
     values |= FEW.get(first.system.name, {})
     if first.data.name == "synthetic":
         values |= {"data.options.studies": 40}
-    if first.image.encoder is not None:
+    if first.image.encoder is not None and first.image.encoder.name not in WITHOUT_WEIGHTS:
         values |= {"image.encoder.options.weights": "random"}
     if first.text.encoder.name in ("fine_tuned", "huggingface"):
         values |= {"text.encoder.options.folder": str(random_bert(folder / "bert", layers))}
+    if first.system.name == "vlm_report":
+        values |= {"system.options.folder": str(random_vlm(folder / "vlm"))}
     short = {"epochs": 1, "steps": 1, "batch_size": BATCH, "monitor": "none", "checkpoint": "last"}
     stages = chosen_system(first)[2]
     values["stages"] = [{**stage.model_dump(mode="json"), **short} for stage in stages]
@@ -156,6 +162,14 @@ def random_bert(folder: Path, layers: int = 12) -> Path:
     (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
     BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
     BertModel(BertConfig(vocab_size=WORDS, num_hidden_layers=layers)).save_pretrained(folder)
+    return folder
+
+
+def random_vlm(folder: Path) -> Path:
+    """A small vision-language model with random weights, and its processor."""
+    model, processor = small_vision_language(["no", "clear", "lung", "heart", "."], 560, seed=0)
+    for part in (model, processor):
+        part.save_pretrained(folder)
     return folder
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from encoders.batch import Statements, StudyBatch, Text
 from encoders.graph_arrays import CLINICAL
+from encoders.image import IMAGE_ENCODERS
 from encoders.sentences import one_sentence
 from encoders.study import Passage
 from encoders.text import TEXT_ENCODERS
@@ -32,6 +33,9 @@ from kg.options import parse_options
 
 SIDE, WIDTH = 4, 8
 """Side of the token grid of a made-up picture, and width of a token."""
+
+PIXELS = 32
+"""Side of a made-up picture in pixels, for systems that read these."""
 
 NAMES = tuple(f"ckg:f{place}" for place in range(6))
 FINDINGS = NAMES[:3]
@@ -68,6 +72,7 @@ SMALL_VIEWS = {"width": 16, "decoder": 16, "heads": 2, "limit": 12, "views": 2}
 SMALL_TASKS = {"width": 16, "hidden": 16}
 REAL_TASKS = {"kind": ["ckg:pneumothorax", "ckg:pleural_effusion"]}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
+PLAIN_PIXELS = {"encoder": {"name": "patches", "options": {"size": PIXELS}}, "frozen": False}
 
 CASES: Mapping[str, Case] = {
     **{name: Case(name) for name in SYSTEMS.names()},
@@ -127,6 +132,11 @@ CASES: Mapping[str, Case] = {
         "weng",
         {**SMALL_TASKS, "tasks": {"kind": ["ckg:f0", "ckg:f1"]}},
         run={"system": {"name": "weng", "options": {**SMALL_TASKS, "tasks": REAL_TASKS}}},
+    ),
+    "vlm_report": Case(
+        "vlm_report",
+        {"rank": 4, "limit": 16, "whole": ["lm_head", "embed_tokens"]},
+        run={"image": PLAIN_PIXELS},
     ),
     "zhang2020": Case("zhang2020", {"width": 32, "state": 16}),
     "zheng": Case("zheng", {"width": 16, "entities": 4}),
@@ -188,13 +198,15 @@ def make_setting(needs: Needs) -> Setting:
     if needs.vocabulary:
         encoder.mark_ends()
     encoder.fit([[Passage("findings", f"{' '.join(WORDS)} no .")]])
+    image = _pixel_encoder() if needs.pixels else None
     return Setting(
         graph=graph,
         concept_vectors=torch.randn(6, 8),
         findings=FINDINGS,
         supervised=(NAMES[4],),
-        image_width=WIDTH,
+        image_width=WIDTH if image is None else image.width,
         image_tokens=SIDE**2,
+        image_encoder=image,
         text_width=encoder.width,
         text_encoder=encoder,
         prevalence=(0.5, 0.2, 0.3),
@@ -202,6 +214,12 @@ def make_setting(needs: Needs) -> Setting:
         vocabulary=encoder.vocabulary() if needs.vocabulary else None,
         texts=concept_texts(graph, encoder) if needs.definitions else None,
     )
+
+
+def _pixel_encoder() -> Any:
+    """An image encoder that trains: patch tokens of a small vision transformer."""
+    part = IMAGE_ENCODERS.load("timm_backbone")
+    return part(part.Options(model="vit_tiny_patch16_224", size=PIXELS))
 
 
 def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
@@ -212,6 +230,7 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
     if needs.text_statements:
         text = replace(text, statements=made_statements(studies))
     tokens = torch.randn(studies, 2, SIDE**2, WIDTH, generator=generator)
+    pixels = torch.rand(studies, 2, 3, PIXELS, PIXELS, generator=generator)
     targets = (torch.arange(studies)[:, None] + torch.arange(3) * 2) // 2 % 2 * 1.0
     targets[-1, 1] = float("nan")
     coded = torch.zeros(studies, len(NAMES))
@@ -220,8 +239,8 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
     corners = torch.tensor([0.1, 0.2, 0.6, 0.8]) + 0.04 * torch.arange(studies)[:, None, None]
     return StudyBatch(
         ids=tuple(map(str, range(studies))),
-        pixels=None,
-        image_tokens=tokens,
+        pixels=pixels if needs.pixels else None,
+        image_tokens=None if needs.pixels else tokens,
         image_mask=(torch.arange(studies)[:, None] % 2 == 0) | torch.tensor([True, False]),
         view=kinds,
         modality=kinds,
@@ -242,12 +261,12 @@ def without(batch: StudyBatch, *, text: bool = False, image: bool = False) -> St
     if text:
         batch = replace(batch, text=None, evidence=torch.zeros(len(batch.ids), len(NAMES)))
     if image:
-        assert batch.image_tokens is not None
-        batch = replace(
-            batch,
-            image_tokens=torch.zeros_like(batch.image_tokens),
-            image_mask=torch.zeros_like(batch.image_mask),
+        pixels, tokens = (
+            None if each is None else torch.zeros_like(each)
+            for each in (batch.pixels, batch.image_tokens)
         )
+        mask = torch.zeros_like(batch.image_mask)
+        batch = replace(batch, pixels=pixels, image_tokens=tokens, image_mask=mask)
     return batch
 
 

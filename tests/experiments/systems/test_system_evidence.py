@@ -23,7 +23,7 @@ from tests.experiments.systems.conftest import FINDINGS, SIDE, each_case, made_s
 Build = Callable[..., tuple[System, StudyBatch]]
 UNANSWERED = {
     "clinical_bert", "clinical_bert, writing", "liao", "liao, as a whole", "medvill",
-    "medvill, writing", "wang_mixed",
+    "medvill, writing", "vlm_report", "wang_mixed",
 }  # fmt: skip
 """Cases that answer for no finding."""
 

@@ -1,0 +1,128 @@
+"""VLM report: prompts, words and their places, learning, and a folder of a user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from encoders.batch import StudyBatch
+from encoders.vision_language import small_vision_language
+from experiments.systems.vlm_report import VlmReport, _followed
+from fusion.system import System
+from kg.errors import InputError
+
+Build = Callable[..., tuple[System, StudyBatch]]
+
+
+def built(build: Build, **options: Any) -> tuple[VlmReport, StudyBatch]:
+    system, batch = build("vlm_report", options=options)
+    assert isinstance(system, VlmReport)
+    return system, batch
+
+
+def reports(system: VlmReport, batch: StudyBatch) -> list[str]:
+    """The true reports, as the model's tokenizer writes them."""
+    words, real = system._reports(batch.paired_text)
+    tokenizer = system.processor.tokenizer
+    return [
+        tokenizer.decode(row[here], skip_special_tokens=True)
+        for row, here in zip(words, real, strict=True)
+    ]
+
+
+@torch.no_grad()
+def test_the_loss_is_that_of_each_word_by_hand(build: Build) -> None:
+    system, batch = built(build)
+    words, real = system._reports(batch.paired_text)
+    inputs = system._inputs(batch)
+    length = inputs["input_ids"].shape[1]
+    terms = []
+    for row in range(len(words)):
+        said = words[row : row + 1, : int(real[row].sum())]
+        one = {name: tensor[row : row + 1] for name, tensor in inputs.items()}
+        logits = system.model(**_followed(one, said)).logits[0]
+        terms += [-F.log_softmax(logits[length - 1 + n], 0)[word] for n, word in enumerate(said[0])]
+    loss = system.losses(batch, system.stages[0])["report"]
+    torch.testing.assert_close(loss, torch.stack(terms).mean(), atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_study_without_image_or_report_does_not_count(build: Build) -> None:
+    system, batch = built(build)
+    mask = batch.image_mask.clone()
+    mask[1:] = False
+    alone = system.losses(replace(batch, image_mask=mask), system.stages[0])["report"]
+    assert batch.paired_text is not None
+    silent = torch.tensor([False, True, True, True])
+    said = replace(batch, paired_text=batch.paired_text.silenced(silent))
+    torch.testing.assert_close(system.losses(said, system.stages[0])["report"], alone)
+    assert system.generate(replace(batch, image_mask=mask))[1:] == ["", "", ""]
+
+
+def test_reports_end_and_are_cut_at_the_limit(build: Build) -> None:
+    system, batch = built(build, limit=3)
+    words, real = system._reports(batch.paired_text)
+    assert words.shape == (4, 3)
+    assert real.all()
+    assert (words[:, 2] == system.processor.tokenizer.eos_token_id).all()
+    assert (words[:, :2] != words[:, 2:]).all()
+
+
+@torch.no_grad()
+def test_the_first_image_that_is_there_is_read_without_its_normalisation(build: Build) -> None:
+    system, batch = built(build)
+    images = system.processor.image_processor
+    batch.image_mask[:2] = torch.tensor([[True, True], [False, True]])
+    read = system._inputs(batch)["pixel_values"]
+    for row, place in ((0, 0), (1, 1)):
+        assert batch.pixels is not None
+        shown = (batch.pixels[row, place] * 0.5 + 0.5).clamp(0, 1)
+        expected = images([[shown]], do_rescale=False, return_tensors="pt")["pixel_values"][0]
+        torch.testing.assert_close(read[row], expected)
+
+
+def test_it_learns_to_write_the_reports(build: Build) -> None:
+    system, batch = built(build)
+    torch.manual_seed(0)
+    trained = [one for one in system.parameters() if one.requires_grad]
+    optimiser = torch.optim.Adam(trained, 1e-2)
+    assert system.generate(batch) != reports(system, batch)
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss = system.losses(batch, system.stages[0])["report"]
+        loss.backward()
+        optimiser.step()
+        if loss < 0.02:
+            break
+    assert system.generate(batch) == reports(system, batch)
+
+
+def test_a_folder_with_a_chat_template_is_asked_in_its_form(build: Build, tmp_path: Path) -> None:
+    words = ["mass", "nodule", "effusion", "Describe", "<user>", "<model>"]
+    model, processor = small_vision_language(words, 32, 3)
+    processor.chat_template = (
+        "{% for turn in messages %}<user> {% for part in turn['content'] %}"
+        "{{ '<|image|>' if part['type'] == 'image' else part['text'] }} {% endfor %}{% endfor %}"
+        "{% if add_generation_prompt %}<model>{% endif %}"
+    )
+    for part in (model, processor):
+        part.save_pretrained(tmp_path)
+    system, batch = built(build, folder=str(tmp_path), prompt="Describe", whole=[])
+    assert system.prompt == "<user> <|image|> Describe <model>"
+    asked = system._inputs(batch)["input_ids"][0]
+    assert system.processor.tokenizer.decode(asked) == system.prompt
+    assert all(".lora_" in name or name == "model.base" for name in system.state_dict())
+    assert len(system.generate(batch)) == 4
+
+
+def test_it_says_what_it_lacks(build: Build) -> None:
+    for lacks in ({"image_encoder": None}, {"vocabulary": None}):
+        with pytest.raises(InputError, match="reads pixels and writes words") as refused:
+            build("vlm_report", lacks=lacks)
+        assert "frozen: false" in refused.value.hint
