@@ -44,17 +44,14 @@ def open_vision_language(folder: str) -> tuple[Any, Any]:
         model, about = AutoModelForImageTextToText.from_pretrained(
             path, use_safetensors=True, output_loading_info=True, **local
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path}: cannot be opened as a vision-language model ({error})",
+            f"{path}: cannot be opened as a vision-language model ({reason})",
             "name the folder of a model such as Llama 3.2 Vision, with its processor",
         ) from None
-    if about["missing_keys"] or about["mismatched_keys"]:
-        raise InputError(
-            f"{path}: its weights do not fit: {len(about['missing_keys'])} missing, "
-            f"{len(about['mismatched_keys'])} of another shape",
-            "save the model again, whole",
-        )
+    if missing := about["missing_keys"]:
+        raise InputError(f"{path}: {len(missing)} weights are missing", "save the model again")
     return model, processor
 
 

@@ -39,7 +39,7 @@ def test_the_small_processor_reads_words_marks_and_images() -> None:
         do_rescale=False,
         return_tensors="pt",
     )
-    assert made["input_ids"].shape == (1, 2)
+    assert made["input_ids"].shape == (1, 3)  # a Mllama begins with a mark
     assert made["pixel_values"].shape == (1, 1, 1, 3, 32, 32)
     assert model(**made).logits.isfinite().all()
 
@@ -69,16 +69,30 @@ def test_a_folder_gives_the_model_that_was_saved(folder: Path) -> None:
         (lambda folder: (folder / "model.safetensors").unlink(), "no model.safetensors"),
         (lambda folder: (folder / "modeling.py").write_text("1"), "holds code of its own"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "cannot be opened"),
-        (lambda folder: _change(folder, {"text_config": {"hidden_size": 96}}), "do not fit"),
+        (lambda folder: _change_text(folder, intermediate_size=100), "cannot be opened"),
+        (lambda folder: _change_text(folder, num_hidden_layers=5), "9 weights are missing"),
         (lambda folder: _change(folder, {"model_type": "bert"}), "cannot be opened"),
     ],
-    ids=["no config", "no weights", "code", "no tokenizer", "other shape", "other kind"],
+    ids=[
+        "no config",
+        "no weights",
+        "code",
+        "no tokenizer",
+        "other shape",
+        "more layers",
+        "other kind",
+    ],
 )
 def test_a_folder_that_is_no_such_model_is_refused(folder: Path, spoil, message: str) -> None:
     spoil(folder)
     with pytest.raises(InputError, match=message) as refused:
         open_vision_language(str(folder))
     assert refused.value.hint
+
+
+def _change_text(folder: Path, **values: object) -> None:
+    text = json.loads((folder / "config.json").read_text())["text_config"]
+    _change(folder, {"text_config": {**text, **values}})
 
 
 def _change(folder: Path, values: dict[str, object]) -> None:

@@ -43,6 +43,11 @@ def test_random_weights_that_never_train_are_refused(keys: tuple[str, ...]) -> N
             "random weights, last stages trained",
             True,
         ),
+        (
+            ("image.encoder={name: patches}", "image.frozen=false"),
+            "patches, without weights",
+            False,
+        ),
         ((), "efficientnet_lite0, shipped weights, frozen", False),
         (("image.frozen=false", "image.trains=1"), "shipped weights, last stages trained", False),
         (("image.encoder.options.weights=random",), "random weights, frozen", True),
@@ -83,15 +88,18 @@ def test_weights_that_cannot_be_read_are_told_before_a_run(
     assert error.value.message.startswith("image.encoder.options.weights: ")
 
 
-@pytest.mark.parametrize("section", ["image", "text"])
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [("image.encoder", "huggingface"), ("text.encoder", "huggingface"), ("system", "vlm_report")],
+)
 def test_a_model_folder_that_is_not_there_is_told_before_a_run(
-    section: str, tmp_path: Path
+    section: str, name: str, tmp_path: Path
 ) -> None:
-    keys = [f"{section}.encoder={{name: huggingface, options: {{folder: {tmp_path}}}}}"]
+    keys = [f"{section}={{name: {name}, options: {{folder: {tmp_path}}}}}", "stages=[]"]
     checked = read_checked("demo", keys)
     with pytest.raises(InputError, match="not a folder of a model") as error:
         check_files(checked)
-    assert error.value.message.startswith(f"{section}.encoder.options.folder: ")
+    assert error.value.message.startswith(f"{section}.options.folder: ")
 
 
 def test_check_and_run_refuse_absent_weights_alike(tmp_path: Path, capsys) -> None:

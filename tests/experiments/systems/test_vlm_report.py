@@ -91,14 +91,14 @@ def test_it_learns_to_write_the_reports(build: Build) -> None:
     system, batch = built(build)
     torch.manual_seed(0)
     trained = [one for one in system.parameters() if one.requires_grad]
-    optimiser = torch.optim.Adam(trained, 1e-2)
+    optimiser = torch.optim.Adam(trained, 3e-3)
     assert system.generate(batch) != reports(system, batch)
-    for _ in range(150):
+    for _ in range(100):
         optimiser.zero_grad()
         loss = system.losses(batch, system.stages[0])["report"]
         loss.backward()
         optimiser.step()
-        if loss < 0.02:
+        if loss < 0.01:
             break
     assert system.generate(batch) == reports(system, batch)
 
@@ -107,14 +107,14 @@ def test_a_folder_with_a_chat_template_is_asked_in_its_form(build: Build, tmp_pa
     words = ["mass", "nodule", "effusion", "Describe", "<user>", "<model>"]
     model, processor = small_vision_language(words, 32, 3)
     processor.chat_template = (
-        "{% for turn in messages %}<user> {% for part in turn['content'] %}"
+        "<start> {% for turn in messages %}<user> {% for part in turn['content'] %}"
         "{{ '<|image|>' if part['type'] == 'image' else part['text'] }} {% endfor %}{% endfor %}"
         "{% if add_generation_prompt %}<model>{% endif %}"
     )
     for part in (model, processor):
         part.save_pretrained(tmp_path)
     system, batch = built(build, folder=str(tmp_path), prompt="Describe", whole=[])
-    assert system.prompt == "<user> <|image|> Describe <model>"
+    assert system.prompt == "<start> <user> <|image|> Describe <model>"
     asked = system._inputs(batch)["input_ids"][0]
     assert system.processor.tokenizer.decode(asked) == system.prompt
     assert all(".lora_" in name or name == "model.base" for name in system.state_dict())
