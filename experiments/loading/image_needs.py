@@ -1,4 +1,4 @@
-"""Requirements of a system on images beyond tokens: pixels, colour, feature maps, bounding boxes."""
+"""Requirements of a system on images beyond tokens: pixels, colour, feature maps, boxes."""
 
 from __future__ import annotations
 
