@@ -146,8 +146,8 @@ def test_an_encoder_of_one_channel_is_refused_for_colour(tmp_path: Path) -> None
 def test_pixels_are_not_given_by_a_frozen_encoder(tmp_path: Path) -> None:
     section = ImageSection.model_validate({"encoder": {"name": "patches"}, "frozen": False})
     assert ImageLoader(section, tmp_path, 0, Needs(pixels=True)).shape == (196, 768)
+    frozen = section.model_copy(update={"frozen": True})
     with pytest.raises(InputError, match="reads pixels"):
-        frozen = section.model_copy(update={"frozen": True})
         ImageLoader(frozen, tmp_path, 0, Needs(pixels=True))
 
 
