@@ -73,6 +73,7 @@ SMALL_TASKS = {"width": 16, "hidden": 16}
 REAL_TASKS = {"kind": ["ckg:pneumothorax", "ckg:pleural_effusion"]}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
 PLAIN_PIXELS = {"encoder": {"name": "patches", "options": {"size": PIXELS}}, "frozen": False}
+SMALL_TAGS = {"width": 16, "heads": 2, "limit": 12, "tags": 2}
 
 CASES: Mapping[str, Case] = {
     **{name: Case(name) for name in SYSTEMS.names()},
@@ -153,6 +154,8 @@ CASES: Mapping[str, Case] = {
         {"width": 32, "state": 16, "limit": 12},
         (Stage(objectives={"classification": 1.0, "report": 1.0}),),
     ),
+    "align_transformer": Case("align_transformer", SMALL_TAGS),
+    "align_transformer, jpg": Case("align_transformer", {**SMALL_TAGS, "feedback": "jpg"}),
     "refers": Case("refers", SMALL_VIEWS),
     "refers, one view": Case("refers", {**SMALL_VIEWS, "views": 1}),
     "refers, fine-tuned": Case("refers", SMALL_VIEWS, (Stage(name="fine_tuning"),)),
