@@ -32,6 +32,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -243,15 +244,17 @@ class AlignTransformer(ClassifiesTrained):
         return vectors
 
     def _plain(self, words: Tensor) -> Tensor:
-        """Words of reports `[B, T]` up to their end and the limit, padded to it, `[B, limit]`."""
+        """Known words of reports `[B, T]` one after the other, up to the limit, `[B, limit]`."""
         book, limit = self.decoder.vocabulary, self.options.limit
-        words = F.pad(words[:, :limit], (0, max(limit - words.shape[1], 0)), value=book.padding)
-        return words.masked_fill(words == book.end, book.padding)
+        marks = torch.tensor((book.padding, book.end, book.unknown), device=words.device)
+        kept = ~torch.isin(words, marks)
+        order = (~kept).long().argsort(dim=1, stable=True)
+        known = words.where(kept, book.padding).gather(1, order)[:, :limit]
+        return F.pad(known, (0, limit - known.shape[1]), value=book.padding)
 
     def _read(self, words: Tensor) -> Features:
-        """Reports by their words alone; without unknown words, which none that is written has."""
-        book = self.decoder.vocabulary
-        there = (words != book.padding) & (words != book.unknown)
+        """Reports by their words alone, be they true ones or written."""
+        there = words != self.decoder.vocabulary.padding
         section = there * TEXT_SECTIONS.index("findings")
         read: Features = self.text_reader(Text(words, None, there, section))
         return read
