@@ -195,9 +195,8 @@ class ClinicalBERT(StreamClassifier):
     def report(self, batch: StudyBatch) -> Tensor:
         """Loss of the hidden words of reports, each told from the picture and earlier words."""
         assert self.tell is not None
-        words = self.stream.words(_paired(batch))
         image, rate = self.image_tower(batch), self.options.hidden_to_write
-        return hidden_report(self.stream, self.tell, image, words, rate=rate)
+        return hidden_report(self.stream, self.tell, image, _paired(batch), rate=rate)
 
     def generate(self, batch: StudyBatch) -> list[str]:
         """A report for each study from its images; empty without one.

@@ -140,9 +140,8 @@ class MedViLL(StreamClassifier):
         """Loss of the hidden words of reports, each told from the picture and earlier words."""
         if batch.paired_text is None:
             raise ValueError("the batch has no reports beside its images")
-        words = self.stream.words(batch.paired_text)
         rate, image = self.options.hidden_to_write, self.image_tower(batch)
-        return hidden_report(self.stream, self.tell, image, words, rate=rate)
+        return hidden_report(self.stream, self.tell, image, batch.paired_text, rate=rate)
 
     def generate(self, batch: StudyBatch) -> list[str]:
         """A report for each study from its images; empty without one.

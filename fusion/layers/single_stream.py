@@ -7,7 +7,7 @@ their kind, words by one of their position; the position of an image token is pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -97,12 +97,18 @@ class SingleStream(nn.Module):
             self.bert = _small_bert(options, self.vocabulary.size, self.vocabulary.padding)
         self.width = int(self.bert.config.hidden_size)
 
-    def words(self, text: Text) -> tuple[Tensor, Tensor]:
+    def words(
+        self, text: Text, sections: Sequence[str] = TEXT_SECTIONS[1:]
+    ) -> tuple[Tensor, Tensor]:
         """Words of texts with the mark of their end, and where there are any, `[B, T + 1]` each.
 
         A text without a word has no mark.
+
+        Args:
+            text: Texts with word ids.
+            sections: Names of the sections that are read.
         """
-        words = self.vocabulary.framed(text, TEXT_SECTIONS[1:])[:, 1:]
+        words = self.vocabulary.framed(text, sections)[:, 1:]
         ended = (words == self.vocabulary.end).cumsum(1) - (words == self.vocabulary.end).long()
         return words, (ended == 0) & (words[:, :1] != self.vocabulary.end)
 

@@ -1,7 +1,8 @@
 """Writing by a single stream: hidden words told from the image and what stands before (UniLM).
 
-Words attend to the image and to earlier words (`seq2seq`, Dong 2019). In training some words are
-hidden, the mark of the end among them; a text is written by hiding the next word each time.
+Words attend to the image and to earlier words (`seq2seq`, Dong 2019). In training some words of
+findings and impression are hidden, the mark of the end among them; a text is written by hiding the
+next word each time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from encoders.batch import Features
+from encoders.batch import Features, Text
+from encoders.study import DESCRIBING
 from fusion.layers.generation import State, generate
 from fusion.layers.hidden_words import WordHead, hide_words
 from fusion.layers.single_stream import SingleStream
@@ -21,7 +23,7 @@ def hidden_report(
     stream: SingleStream,
     tell: WordHead,
     image: Features,
-    words: tuple[Tensor, Tensor],
+    text: Text,
     *,
     rate: float,
 ) -> Tensor:
@@ -31,10 +33,10 @@ def hidden_report(
         stream: The stream.
         tell: Its head of words.
         image: Image tokens.
-        words: Words with the mark of their end, and where there are any, `[B, T]` each.
+        text: Reports with word ids; sections that do not describe the image are left out.
         rate: Share of the words that are hidden.
     """
-    ids, mask = words
+    ids, mask = stream.words(text, DESCRIBING)
     pairs = mask & image.mask.any(1, keepdim=True)
     shown, hidden = hide_words(ids, pairs, stream.vocabulary, rate=rate)
     joint = stream(image, stream.embed(shown, mask), "seq2seq")

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from encoders.batch import StudyBatch
+from encoders.text import TEXT_SECTIONS
 from experiments.systems.medvill import MedViLL
 from fusion.system import System
 from kg.errors import InputError
@@ -117,9 +118,13 @@ def test_it_is_refused_without_reports(build: Build) -> None:
     assert caught.value.hint
 
 
-def test_it_writes_the_reports_it_has_learnt(build: Build) -> None:
+def test_it_writes_the_reports_it_has_learnt_without_indication(build: Build) -> None:
     system, batch = build("medvill, writing", options={"token_dropout": 0.0, "dropout": 0.0})
     assert isinstance(system, MedViLL)
+    assert batch.paired_text is not None
+    section = batch.paired_text.section.clone()
+    section[:, 0] = TEXT_SECTIONS.index("indication")
+    batch = replace(batch, paired_text=replace(batch.paired_text, section=section))
     assert batch.paired_text is not None
     optimiser = torch.optim.Adam(system.parameters(), 3e-3)
     torch.manual_seed(0)
