@@ -29,7 +29,7 @@ SLOTS = 3
 
 
 class HierarchicalAlignment(nn.Module):
-    """Tags look at regions and what they see looks at the tags, step by step on what was seen.
+    """Tags look at regions, and what they see looks back at the tags, which then look again.
 
     Args:
         width: Width of tags and regions, `D`.
@@ -55,10 +55,9 @@ class HierarchicalAlignment(nn.Module):
         """
         grains, ignored = [], ignored_padding(mask)
         for look, back, norm in zip(self.look, self.back, self.norms, strict=True):
-            regions = look(tags, regions, ignored)
-            tags = back(regions, tags)
-            grains.append(norm(regions + tags))
-            ignored = None
+            seen = look(tags, regions, ignored)
+            tags = back(seen, tags)
+            grains.append(norm(seen + tags))
         return torch.stack(grains, 1)
 
 

@@ -7,17 +7,20 @@ Prediction and Radiology Report Generation, COLING 2022. Fidelity: reconstructio
 public code, and of JPG only the abstract could be read.
 
 Disease tags are predicted from the image. The likeliest look at the regions, what they see looks
-back at the tags, and both are added: a grain. This is repeated on what was seen, each time on a
-finer grain, and a decoder writes over all grains: a gate for each grain mixes what a word sees of
-it, and a memory of the words so far steers the normalisation (`_grains`). JPG ties three
+back at the tags, and both are added: a grain. With the tags so changed this is repeated, each time
+on a finer grain, and a decoder writes over all grains: a gate for each grain mixes what a word sees
+of it, and a memory of the words so far steers the normalisation (`_grains`). JPG ties three
 tasks together: the grains are contrasted with the report, findings are predicted from images and
 reports by the same layer, and reports as the system now writes them come back as harder samples.
 
 What differs, and why:
 - Tags are the findings of the run, predicted from the pooled regions and learnt beside the report;
   the paper takes them from a network trained on CheXpert, from a longer list.
-- Every step of attention keeps its query (a residual) and is normalised; the paper's formulas show
-  the attention alone, under which all tags soon see the same.
+- A tag has a vector for present and one for absent, mixed by its probability: of few tags the
+  likeliest are mostly absent, and which ones they are says little of a study.
+- Every step of attention keeps its query (a residual), is normalised, and looks at the regions. In
+  the paper's formulas it looks at what the step before saw; on Open-i all studies and all tags then
+  had the same third grain, and all studies one report.
 - A report of the system is a harder sample in that its image must fit the true report better,
   unless both are the same words, and in that findings are predicted from it; JPG's own form is not
   known. All reports are read by their words alone, cut at one length and without unknown words,
@@ -145,7 +148,7 @@ class AlignTransformer(ClassifiesTrained):
         )
         self.score = nn.Linear(width, len(setting.findings))
         self.objective = Classification(Classification.Options(), setting=setting, width=width)
-        self.tags = nn.Embedding(len(setting.findings), width)
+        self.present, self.absent = (nn.Embedding(len(setting.findings), width) for _ in range(2))
         self.align = HierarchicalAlignment(width, options.alignments, options.heads)
         self.decoder = MultiGrainedDecoder(
             setting.vocabulary,
@@ -173,8 +176,11 @@ class AlignTransformer(ClassifiesTrained):
         """Images, their findings, and the grains of the likeliest of them."""
         regions = self.image_reader(batch)
         findings = self.score(regions.pooled)
-        likeliest = findings.topk(min(self.options.tags, findings.shape[1])).indices
-        grains = self.align(self.tags(likeliest), regions.tokens, regions.mask)
+        number = min(self.options.tags, findings.shape[1])
+        chance, tags = findings.detach().sigmoid().topk(number)
+        absent = self.absent(tags)
+        vectors = absent + chance[..., None] * (self.present(tags) - absent)
+        grains = self.align(vectors, regions.tokens, regions.mask)
         return Seen(regions, findings, grains)
 
     def losses(self, batch: StudyBatch, stage: Stage) -> dict[str, Tensor]:

@@ -67,9 +67,9 @@ def test_tags_and_regions_are_aligned_by_hand() -> None:
     made = align(tags[None], regions[None], ON)[0]
     grains = []
     for _ in range(2):
-        regions = normed(tags + attended(tags, regions))
-        tags = normed(regions + attended(regions, tags))
-        grains.append(normed(regions + tags))
+        seen = normed(tags + attended(tags, regions))
+        tags = normed(seen + attended(seen, tags))
+        grains.append(normed(seen + tags))
     torch.testing.assert_close(made, torch.stack(grains))
 
 
@@ -195,12 +195,38 @@ def test_only_the_likeliest_tags_are_aligned(build: Build) -> None:
     system.score.bias.copy_(torch.tensor([0.0, 2.0, 1.0]))
     grains = system.see(batch).grains
     assert grains.shape == (4, 3, 2, 16)
-    system.tags.weight[0] = 9.0  # the third likeliest of three
+    system.present.weight[0] = system.absent.weight[0] = 9.0  # the third likeliest of three
     torch.testing.assert_close(system.see(batch).grains, grains)
-    system.tags.weight[2] = 9.0
+    system.absent.weight[2] = 9.0
     assert not torch.allclose(system.see(batch).grains, grains)
     more, _ = built(build, tags=10)
     assert more.see(batch).grains.shape[2] == 3  # there are no more
+
+
+@torch.no_grad()
+def test_a_tag_is_present_by_its_probability(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    system, batch = built(build, tags=2)
+    nn.init.zeros_(system.score.weight)
+    system.score.bias.copy_(torch.tensor([-9.0, 0.0, math.log(3)]))  # 0, 1/2 and 3/4
+    aligned: list[Tensor] = []
+    align = system.align.forward
+
+    def noted(tags: Tensor, regions: Tensor, mask: Tensor) -> Any:
+        aligned.append(tags)
+        return align(tags, regions, mask)
+
+    monkeypatch.setattr(system.align, "forward", noted)
+    system.see(batch)
+    present, absent = system.present.weight, system.absent.weight
+    expected = [present[2] * 0.75 + absent[2] * 0.25, present[1] * 0.5 + absent[1] * 0.5]
+    torch.testing.assert_close(aligned[0], torch.stack(expected).expand(4, -1, -1))
+
+
+def test_words_do_not_teach_which_tags_are_likely(build: Build) -> None:
+    system, batch = built(build)
+    system.losses(batch, WRITING)["report"].backward()
+    assert system.score.weight.grad is None
+    assert system.present.weight.grad.any()
 
 
 def test_without_feedback_no_report_is_read(build: Build) -> None:
@@ -301,7 +327,7 @@ def test_written_reports_teach_images_and_texts_but_not_the_writer(build: Build)
     system, batch = built(build, "align_transformer, jpg")
     system.losses(batch, FEEDBACK)["feedback"].backward()
     taught = {name for name, one in system.named_parameters() if one.grad is not None}
-    assert {"align.norms.2.weight", "tags.weight", "text_reader.project.weight"} <= taught
+    assert {"align.norms.2.weight", "present.weight", "text_reader.project.weight"} <= taught
     assert not any(name.startswith("decoder.") for name in taught)
 
 
