@@ -6,6 +6,8 @@ memory of the words so far steers the layer normalisation (R2Gen, Chen 2020).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -104,7 +106,7 @@ class MultiGrainedDecoder(WordDecoder):
         heads: int,
         limit: int,
         dropout: float = 0.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         check_heads("align_transformer", width, heads)
         super().__init__(vocabulary, width, limit)
         self.memory = RelationalMemory(width, heads)
@@ -211,7 +213,7 @@ class GatedGrains(nn.Module):
         for gate, grain in zip(self.gates, grains.unbind(1), strict=True):
             seen, _ = self.attend(words, grain, grain, need_weights=False)
             total = total + gate(torch.cat([words, seen], -1)).sigmoid() * seen
-        return total / len(self.gates) ** 0.5
+        return total / math.sqrt(len(self.gates))
 
 
 class RelationalMemory(nn.Module):
@@ -249,7 +251,8 @@ class RelationalMemory(nn.Module):
         changed = changed + self.feed(changed)
         gates = self.by_word(word)[:, None] + self.by_memory(memory.tanh())
         take, keep = gates.sigmoid().chunk(2, -1)
-        return take * changed.tanh() + keep * memory
+        after: Tensor = take * changed.tanh() + keep * memory
+        return after
 
 
 class ConditionalNorm(nn.Module):
@@ -263,16 +266,18 @@ class ConditionalNorm(nn.Module):
     def __init__(self, width: int, memory: int) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
-        self.gain, self.shift = (
-            nn.Sequential(nn.Linear(memory, width), nn.ReLU(), nn.Linear(width, width))
-            for _ in range(2)
-        )
-        for layers in (self.gain, self.shift):
-            nn.init.zeros_(layers[-1].weight)
-            nn.init.zeros_(layers[-1].bias)
+        self.gain, self.shift = (_from_zero(memory, width) for _ in range(2))
 
     def forward(self, states: Tensor, memory: Tensor) -> Tensor:
         """Normalised states `[B, T, D]` under a memory `[B, T, M]`."""
         plain = F.layer_norm(states, self.weight.shape)
         moved: Tensor = plain * (self.weight + self.gain(memory)) + self.bias + self.shift(memory)
         return moved
+
+
+def _from_zero(width: int, out: int) -> nn.Sequential:
+    """A perceptron that gives zeros before it is trained."""
+    first, last = nn.Linear(width, out), nn.Linear(out, out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(first, nn.ReLU(), last)

@@ -4,18 +4,18 @@ Reference: You, Liu, Ge, Xie, Zhang, Wu: AlignTransformer: Hierarchical Alignmen
 and Disease Tags for Medical Report Generation, MICCAI 2021, arXiv 2203.10095; and, as the option
 `feedback: jpg`, J. You, D. Li, Okumura, Suzuki: JPG - Jointly Learn to Align: Automated Disease
 Prediction and Radiology Report Generation, COLING 2022. Fidelity: reconstruction; neither has
-public code, and of JPG only the abstract could be read.
+public code. Of the first, equations are those of reading notes; of JPG only the abstract was read.
 
 Disease tags are predicted from the image. The likeliest look at the regions, what they see looks
 back at the tags, and both are added: a grain. With the tags so changed this is repeated, each time
 on a finer grain, and a decoder writes over all grains: a gate for each grain mixes what a word sees
-of it, and a memory of the words so far steers the normalisation (`_grains`). JPG ties three
-tasks together: the grains are contrasted with the report, findings are predicted from images and
-reports by the same layer, and reports as the system now writes them come back as harder samples.
+of it, and a memory of the words so far steers the normalisation (`_grains`). JPG ties three tasks
+together: the grains are contrasted with the report, findings are predicted from images and reports
+by the same layer, and reports as the system now writes them come back as harder samples.
 
 What differs, and why:
 - Tags are the findings of the run, predicted from the pooled regions and learnt beside the report;
-  the paper takes them from a network trained on CheXpert, from a longer list.
+  the paper's ten are the likeliest of a predictor that is trained before.
 - A tag has a vector for present and one for absent, mixed by its probability: of few tags the
   likeliest are mostly absent, and which ones they are says little of a study.
 - Every step of attention keeps its query (a residual), is normalised, and looks at the regions. In
