@@ -72,6 +72,8 @@ SMALL_VIEWS = {"width": 16, "decoder": 16, "heads": 2, "limit": 12, "views": 2}
 SMALL_TASKS = {"width": 16, "hidden": 16}
 REAL_TASKS = {"kind": ["ckg:pneumothorax", "ckg:pleural_effusion"]}
 SMALL_STREAM = {"width": 16, "layers": 1, "heads": 2}
+SMALL_VIT = {"model": "test_vit", "size": PIXELS}
+TRAINED_PIXELS = {"encoder": {"name": "timm_backbone", "options": SMALL_VIT}, "frozen": False}
 PLAIN_PIXELS = {"encoder": {"name": "patches", "options": {"size": PIXELS}}, "frozen": False}
 SMALL_TAGS = {"width": 16, "heads": 2, "limit": 12, "tags": 2}
 
@@ -133,6 +135,10 @@ CASES: Mapping[str, Case] = {
         "weng",
         {**SMALL_TASKS, "tasks": {"kind": ["ckg:f0", "ckg:f1"]}},
         run={"system": {"name": "weng", "options": {**SMALL_TASKS, "tasks": REAL_TASKS}}},
+    ),
+    "biomedclip": Case("biomedclip", {"space": 16}, run={"image": TRAINED_PIXELS}),
+    "biomedclip, fine-tuned": Case(
+        "biomedclip", {"space": 16}, (Stage(name="fine_tuning"),), run={"image": TRAINED_PIXELS}
     ),
     "vlm_report": Case(
         "vlm_report",
@@ -220,9 +226,9 @@ def make_setting(needs: Needs) -> Setting:
 
 
 def _pixel_encoder() -> Any:
-    """An image encoder that trains: patch tokens of a small vision transformer."""
+    """An image encoder that trains: a small vision transformer."""
     part = IMAGE_ENCODERS.load("timm_backbone")
-    return part(part.Options(model="vit_tiny_patch16_224", size=PIXELS))
+    return part(part.Options(**SMALL_VIT))
 
 
 def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
@@ -233,7 +239,7 @@ def make_batch(setting: Setting, needs: Needs, studies: int = 4) -> StudyBatch:
     if needs.text_statements:
         text = replace(text, statements=made_statements(studies))
     tokens = torch.randn(studies, 2, SIDE**2, WIDTH, generator=generator)
-    pixels = torch.rand(studies, 2, 3, PIXELS, PIXELS, generator=generator)
+    pixels = torch.randn(studies, 2, 3, PIXELS, PIXELS, generator=generator)
     targets = (torch.arange(studies)[:, None] + torch.arange(3) * 2) // 2 % 2 * 1.0
     targets[-1, 1] = float("nan")
     coded = torch.zeros(studies, len(NAMES))

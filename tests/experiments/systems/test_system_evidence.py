@@ -13,7 +13,7 @@ from torch import Tensor
 
 from encoders.batch import StudyBatch, Text
 from encoders.study import Passage
-from experiments.explanation.deletion import Words, places_of, shares, word_spans
+from experiments.explanation.deletion import PIXEL_CELLS, Words, places_of, shares, word_spans
 from experiments.explanation.facts import TINY, EdgeDeletion, fact_paths
 from experiments.explanation.image_maps import cells_of
 from fusion.capabilities import Classifies, Perturbs
@@ -80,9 +80,10 @@ def test_every_system_gives_evidence(build: Build, name: str) -> None:
         return
     places = places_of(one)
     assert places is not None
-    assert (places.count, places.side) == (2 * SIDE**2, SIDE)
+    side = SIDE if batch.pixels is None else PIXEL_CELLS
+    assert (places.count, places.side) == (2 * side**2, side)
     maps = cells_of(system, places, known, "occlusion")
-    assert maps.shape == (len(known), 2, SIDE, SIDE)
+    assert maps.shape == (len(known), 2, side, side)
     assert np.isfinite(maps).all()
     reader = Reader(system)
     stated = reader.read_evidence([PASSAGES])
