@@ -65,7 +65,7 @@ def channels(experiment: Experiment) -> dict[str, str]:
         "message passing": through(passes),
         "neighbourhood": through(options.neighbourhood > 0),
         "evidence": _evidence(options, structure, reads=reads),
-        "concept supervision": OPEN if weights.get("concept_supervision") else CLOSED,
+        "concept supervision": _supervision(weights, structure),
         "hierarchy": through(bool(weights.get("hierarchy"))),
         "link prediction": through(bool(weights.get("link_prediction"))),
         "lexicon": OPEN if experiment.graph.lexicon == "all" else "labels",
@@ -97,6 +97,14 @@ def _structure(experiment: Experiment) -> str:
     ]
     left = [f"without {name}" for name in (*graph.drop_relations, *graph.drop_sources)]
     return ", ".join(filter(None, (control, *left))) or OPEN
+
+
+def _supervision(weights: Mapping[str, float], structure: str) -> str:
+    """Content of concept supervision: statements of reports, and what propagates them."""
+    stated = [OPEN] if weights.get("concept_supervision") else []
+    if weights.get("propagated_targets"):
+        stated.append("propagated" if structure == OPEN else f"propagated {structure}")
+    return ", ".join(stated) or CLOSED
 
 
 def _evidence(options: ClassifierOptions, structure: str, *, reads: bool) -> str:

@@ -113,6 +113,38 @@ def test_concepts_of_the_report_by_hand(setting: Setting, batch: StudyBatch) -> 
     assert nobody.item() == 0.0
 
 
+def test_findings_are_ranked_as_reports_say_over_the_edges(
+    setting: Setting, batch: StudyBatch
+) -> None:
+    """Two of four reports state a concept that one edge joins with finding 0; no label is read."""
+    joined = next(e for e in setting.graph.edges if e.relation == "co_occurs_with")
+    one = replace(setting, findings=(joined.subject,))
+    stated = torch.zeros(4, len(setting.graph.concepts))
+    stated[[0, 2], setting.graph.index[joined.object]] = 1.0
+    stated[3, setting.graph.index[joined.object]] = NAN
+    four = replace(batch, concept_targets=stated, targets=torch.full((4, 1), NAN))
+
+    def loss(logits: list[float], **options: Any) -> float:
+        objective = build("propagated_targets", one, **options)
+        return float(objective(made(torch.tensor(logits)[:, None]), four))
+
+    assert loss([2.0, 0.0, 2.0, 0.0]) == pytest.approx(0.0, abs=1e-6)
+    assert loss([-5.0, 1.0, -5.0, 1.0]) == pytest.approx(2.0, abs=1e-6)
+    # order and logits, less their means: (1, -1, 1, -1) and (1, 1, -1, -1)
+    assert loss([1.0, 1.0, 0.0, 0.0]) == pytest.approx(1.0, abs=1e-6)
+    # without edges the reports say nothing of the finding itself
+    assert loss([2.0, 0.0, 2.0, 0.0], steps=0) == 0.0
+
+
+def test_propagated_targets_train_no_weight_of_an_edge(setting: Setting, batch: StudyBatch) -> None:
+    objective = build("propagated_targets", setting)
+    logits = torch.randn(7, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    objective(made(logits), batch).backward()
+    assert logits.grad is not None
+    assert logits.grad.any()
+    assert not any(parameter.requires_grad for parameter in objective.parameters())
+
+
 def test_a_narrower_finding_must_not_be_likelier(setting: Setting, batch: StudyBatch) -> None:
     """Findings 1 and 2 are kinds of 0; 3 is filed under 0 by a convention that is not ours."""
     objective = build("hierarchy", setting)
@@ -235,5 +267,5 @@ def test_every_objective_is_silent_where_nothing_is_stated(
     made_of = classifier()(nothing)
     loss = build(name, setting)(made_of, nothing)
     assert loss.isfinite()
-    if name in ("classification", "concept_supervision", "contrast"):
+    if name in ("classification", "concept_supervision", "contrast", "propagated_targets"):
         assert float(loss) == 0.0
