@@ -114,6 +114,23 @@ def test_the_committed_table_of_arms_is_that_of_the_configurations() -> None:
             assert "\n".join(table(arms)) in written, f"write {name} anew into CHANNELS.md"
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, "yes, propagated"),
+        ({"graph.control": "shuffled"}, "yes, propagated shuffled"),
+        ({"stages.0.objectives.concept_supervision": 0.0}, "propagated"),
+        ({"stages.0.objectives.propagated_targets": 0.0}, "yes"),
+    ],
+)
+def test_targets_carried_over_the_graph_are_of_concept_supervision(
+    changed: dict[str, object], says: str
+) -> None:
+    settings = {"stages.0.objectives.propagated_targets": 0.5, **changed}
+    experiment = resolve("graph_fusion_openi", [f"{key}={one}" for key, one in settings.items()])
+    assert channels(experiment)["concept supervision"] == says
+
+
 def test_a_system_without_channels_is_refused() -> None:
     with pytest.raises(InputError, match="logistic_image has no channels"):
         channels(resolve("logistic_image_openi"))
