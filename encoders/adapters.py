@@ -65,9 +65,10 @@ class AdaptedModel(nn.Module):
                 parameter.requires_grad_(True)
         trained = {name for name, one in self.named_parameters() if one.requires_grad}
         self.others = frozenset(self.state_dict()) - trained - {"base"}
-        self.register_state_dict_post_hook(_leave_out_others)
-        self.register_load_state_dict_pre_hook(_check_base)
-        self.register_load_state_dict_post_hook(_keep_others)
+        hooks: Any = self  # torch has no types for these
+        hooks.register_state_dict_post_hook(_leave_out_others)
+        hooks.register_load_state_dict_pre_hook(_check_base)
+        hooks.register_load_state_dict_post_hook(_keep_others)
 
     def forward(self, **inputs: Any) -> Any:
         """Output of the model, in its own precision where that is half."""
@@ -98,24 +99,24 @@ def _check_modules(model: nn.Module, whole: tuple[str, ...]) -> None:
 
 
 def _leave_out_others(
-    module: nn.Module, state: dict[str, Any], prefix: str, _: Mapping[str, Any]
+    module: AdaptedModel, state: dict[str, Any], prefix: str, _: Mapping[str, Any]
 ) -> None:
     """Take the weights that do not train out of a state."""
-    for name in module.others:  # type: ignore[union-attr]
+    for name in module.others:
         state.pop(f"{prefix}{name}", None)
 
 
-def _check_base(module: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
+def _check_base(module: AdaptedModel, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
     """Refuse a state that was trained on another model."""
-    base, own = state.get(f"{prefix}base"), module.base
-    if base is not None and not torch.equal(base.cpu(), own.cpu()):  # type: ignore[operator]
+    base = state.get(f"{prefix}base")
+    if base is not None and not torch.equal(base.cpu(), module.base.cpu()):
         raise InputError(
             "these adapters were trained on other weights",
             "name the folder of the model that the run was trained from",
         )
 
 
-def _keep_others(module: nn.Module, keys: Any) -> None:
+def _keep_others(module: AdaptedModel, keys: Any) -> None:
     """Say of no weight that does not train that it is missing."""
-    ends = tuple(module.others)  # type: ignore[arg-type]
+    ends = tuple(module.others)
     keys.missing_keys[:] = [name for name in keys.missing_keys if not name.endswith(ends)]

@@ -92,9 +92,9 @@ class BiomedClip(DualEncoder):
         self.image_tower: Any = FirstTokens(image.network, image.preprocessing)
         self.text_tower: Any = FirstWords(text)
         wide, tall, space = setting.image_width, setting.text_width, options.space
-        self.image_projection = ToSpace(nn.Linear(wide, space, bias=False))
+        self.image_projection: Any = ToSpace(nn.Linear(wide, space, bias=False))
         between = (tall + space) // 2
-        self.text_projection = ToSpace(
+        self.text_projection: Any = ToSpace(
             nn.Linear(tall, between, bias=False),
             nn.GELU(),
             nn.Linear(between, space, bias=False),

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from encoders.adapters import AdaptedModel
 from encoders.batch import StudyBatch, Text
+from encoders.image import Preprocessing
 from encoders.text import Vocabulary
 from encoders.vision_language import open_vision_language, small_vision_language
 from fusion.losses.sequence_cross_entropy import sequence_cross_entropy
@@ -128,7 +129,8 @@ class VlmReport(System):
         self.options, self.setting = options, setting
         self.stages = stages or self.default_stages(options)
         self.vocabulary: Vocabulary = setting.vocabulary
-        self.pixels: Any = setting.image_encoder.preprocessing
+        image: Any = setting.image_encoder
+        self.pixels: Preprocessing = image.preprocessing
         if options.folder:
             model, self.processor = open_vision_language(options.folder)
         else:

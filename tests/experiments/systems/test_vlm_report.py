@@ -7,15 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.nn import functional as F
 
 from encoders.batch import StudyBatch
 from encoders.vision_language import small_vision_language
+from experiments.config.schema import Experiment
+from experiments.loading.cohort import batches
+from experiments.records.checkpoint import load_checkpoint
+from experiments.records.folder import find_run
+from experiments.runner.run import run_experiment
+from experiments.runs.build import build_context
+from experiments.runs.restore import restore
 from experiments.systems.vlm_report import VlmReport, _followed
 from fusion.system import System
 from kg.errors import InputError
+from tests.experiments.systems.conftest import PLAIN_PIXELS
 
 Build = Callable[..., tuple[System, StudyBatch]]
 
@@ -126,3 +135,26 @@ def test_it_says_what_it_lacks(build: Build) -> None:
         with pytest.raises(InputError, match="reads pixels and writes words") as refused:
             build("vlm_report", lacks=lacks)
         assert "frozen: false" in refused.value.hint
+
+
+def test_a_run_keeps_the_adapters_alone_and_writes_the_same_again(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    text = {"train": "none", "test": "none", "encoder": {"name": "tiny_transformer"}}
+    options = {"limit": 12, "whole": ["lm_head"]}
+    stage = {"epochs": 1, "batch_size": 8, "monitor": "none", "objectives": {"report": 1.0}}
+    experiment = Experiment.model_validate(
+        small
+        | {"text": text, "image": PLAIN_PIXELS, "tasks": ["generation"], "stages": [stage]}
+        | {"system": {"name": "vlm_report", "options": options}}
+    )
+    folder = find_run(run_experiment(experiment, root=Path(), runs=tmp_path), tmp_path)
+    restored = restore(folder)
+    kept = load_checkpoint(folder.checkpoints / "best").tensors
+    assert all(
+        ".lora_" in name or name in ("model.base", "model.model.lm_head.weight") for name in kept
+    )
+    context = build_context(experiment, Path(), cache=tmp_path / "cache")
+    (batch,) = batches(context.cohorts["test"], range(4), 4)
+    written = pq.read_table(folder.texts).to_pydict()
+    assert restored.system.generate(batch) == written["generated"][:4]
