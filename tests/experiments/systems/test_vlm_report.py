@@ -11,6 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.nn import functional as F
+from transformers import (
+    CLIPImageProcessor,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+)
 
 from encoders.batch import StudyBatch
 from encoders.vision_language import small_vision_language
@@ -24,7 +32,7 @@ from experiments.runs.restore import restore
 from experiments.systems.vlm_report import VlmReport, _followed
 from fusion.system import System
 from kg.errors import InputError
-from tests.experiments.systems.conftest import PLAIN_PIXELS
+from tests.experiments.systems.conftest import PIXELS, PLAIN_PIXELS, WORDS
 
 Build = Callable[..., tuple[System, StudyBatch]]
 
@@ -43,6 +51,30 @@ def reports(system: VlmReport, batch: StudyBatch) -> list[str]:
         tokenizer.decode(row[here], skip_special_tokens=True)
         for row, here in zip(words, real, strict=True)
     ]
+
+
+def small_llava(folder: Path) -> str:
+    """Folder of a LLaVA with random weights and the words of the studies."""
+    _, processor = small_vision_language([*WORDS, "."], PIXELS, 0)
+    tokenizer = processor.tokenizer
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    sizes |= {"num_attention_heads": 2}
+    marks = {"bos_token_id": 2, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 0}
+    vision = CLIPVisionConfig(**sizes, image_size=PIXELS, patch_size=16)
+    text = LlamaConfig(**sizes, **marks, num_key_value_heads=2, vocab_size=len(tokenizer))
+    image = tokenizer.convert_tokens_to_ids(processor.image_token)
+    shape = LlavaConfig(vision_config=vision, text_config=text, image_token_id=image)
+    side = {"height": PIXELS, "width": PIXELS}
+    LlavaForConditionalGeneration(shape).save_pretrained(folder)
+    LlavaProcessor(
+        CLIPImageProcessor(size={"shortest_edge": PIXELS}, crop_size=side),
+        tokenizer,
+        patch_size=16,
+        vision_feature_select_strategy="default",
+        image_token=processor.image_token,
+        num_additional_image_tokens=1,
+    ).save_pretrained(folder)
+    return str(folder)
 
 
 @torch.no_grad()
@@ -96,9 +128,12 @@ def test_the_first_image_that_is_there_is_read_without_its_normalisation(build: 
         torch.testing.assert_close(read[row], expected)
 
 
-def test_it_learns_to_write_the_reports(build: Build) -> None:
-    system, batch = built(build)
-    torch.manual_seed(0)
+@pytest.mark.parametrize("kind", ["mllama", "llava"])
+def test_it_learns_to_write_the_reports(build: Build, tmp_path: Path, kind: str) -> None:
+    """By the small model, and by one that has its image among the words."""
+    folder = small_llava(tmp_path) if kind == "llava" else ""
+    torch.manual_seed(1)
+    system, batch = built(build, folder=folder)
     trained = [one for one in system.parameters() if one.requires_grad]
     optimiser = torch.optim.Adam(trained, 3e-3)
     assert system.generate(batch) != reports(system, batch)
