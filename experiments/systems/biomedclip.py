@@ -83,7 +83,7 @@ class BiomedClip(DualEncoder):
                 "biomedclip reads pixels by a vision transformer of timm",
                 "set image.encoder to timm_backbone, and image.frozen to false",
             )
-        if text is None:
+        if text is None or (options.weights and not hasattr(text, "model")):
             raise InputError(
                 "biomedclip needs a text encoder that trains with it",
                 "set text.encoder to fine_tuned, with the folder of PubMedBERT",

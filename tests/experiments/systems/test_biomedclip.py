@@ -160,13 +160,15 @@ def test_a_file_that_does_not_fit_is_refused(
     assert refused.value.hint
 
 
-def test_it_says_which_encoders_it_needs(build: Build) -> None:
+def test_it_says_which_encoders_it_needs(build: Build, published: Path) -> None:
     for lacks, message in (
         ({"image_encoder": None}, "vision transformer of timm"),
         ({"text_encoder": None}, "text encoder that trains"),
     ):
         with pytest.raises(InputError, match=message):
             build("biomedclip", lacks=lacks)
+    with pytest.raises(InputError, match="text encoder that trains"):
+        build("biomedclip", options={"weights": str(published)})
 
 
 @torch.no_grad()
