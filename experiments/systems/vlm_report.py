@@ -18,7 +18,6 @@ What differs, and why:
 - One image of a study is read, the first.
 - Reports are those that the run's text encoder has read: of its sections, and as its words go in
   lower case where it has no others. The authors prompt in words that are not known.
-- Every loss is of the words of the report alone.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from encoders.adapters import AdaptedModel
 from encoders.batch import StudyBatch, Text
@@ -70,7 +70,8 @@ class VlmReport(System):
             rank: Rank of the adapters.
             alpha: Weight of the adapters, divided by their rank.
             dropout: Dropout before the adapters.
-            whole: Modules that train as a whole, by the ends of their names in the model.
+            whole: Modules that train as a whole, by the ends of their names in the model, in the
+                precision it is stored in.
             limit: Largest number of the model's tokens that are learned and written of a report.
             beams: Number of beams in generation; 1 = greedy.
             seed: Seed of the weights of the small model.
@@ -217,14 +218,14 @@ class VlmReport(System):
         """The model's tokens of reports with the end, `[B, T]`, and where there is one."""
         reports = [self.vocabulary.decode(row) for row in self.vocabulary.framed(text).tolist()]
         tokenizer, limit = self.processor.tokenizer, self.options.limit - 1
-        rows = [
-            [*tokenizer.encode(one, add_special_tokens=False)[:limit], self._end] if one else []
-            for one in reports
-        ]
-        longest = max(map(len, rows), default=0) or 1
-        words = torch.tensor([row + [self._end] * (longest - len(row)) for row in rows])
-        real = torch.tensor([[place < len(row) for place in range(longest)] for row in rows])
-        return words.to(text.mask.device), real.to(text.mask.device)
+        rows = [tokenizer.encode(one, add_special_tokens=False)[:limit] for one in reports]
+        words = pad_sequence(
+            [torch.tensor([*row, self._end]) for row in rows],
+            batch_first=True,
+            padding_value=self._end,
+        ).to(text.mask.device)
+        lengths = torch.tensor([len(row) + bool(row) for row in rows], device=words.device)
+        return words, torch.arange(words.shape[1], device=words.device) < lengths[:, None]
 
 
 def _followed(inputs: Mapping[str, Tensor], words: Tensor) -> dict[str, Tensor]:
