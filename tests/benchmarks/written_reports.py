@@ -4,6 +4,9 @@
     kgdx experiment run wang2018_tienet_openi --root DIR --runs RUNS
     python tests/benchmarks/written_reports.py --runs RUNS RUN ... > results/written_reports.md
 
+Of COV-CTR the configurations are those named `*_cov_ctr*`, run with `--set text.language=zh` for
+Chinese; each language is a table of its own.
+
 The controls are the most common training report, the report of the training study with the nearest
 images, and a report by template from the probabilities of the run that measured one. A system
 counts where its efficacy is higher than that of all three, by a paired bootstrap of patients.
@@ -12,6 +15,7 @@ counts where its efficacy is higher than that of all three, by a paired bootstra
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -100,6 +104,9 @@ def _measured(scored: ScoredStudies) -> dict[str, Estimate]:
 
 
 def _cell(one: Estimate) -> str:
+    """A metric with its interval; a dash where no report has what it counts."""
+    if math.isnan(one.value):
+        return "-"
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
