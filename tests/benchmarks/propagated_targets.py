@@ -47,16 +47,13 @@ def jobs(arm: str, seeds: int) -> list[Job]:
 
 def rows(made: Comparison) -> Iterator[str]:
     """The table in Markdown, a row an arm."""
-    yield "| arm | macro AUROC | over all findings | first minus this | over all findings |"
-    yield "|---|---:|---:|---:|---:|"
+    yield "| arm | macro AUROC | first minus this | p |"
+    yield "|---|---:|---:|---:|"
+    gaps = {each.second: each for each in made.differences if not each.finding and not each.over}
     for entry in made.entries:
-        gaps = [
-            each.value.words(sign=True)
-            for each in made.differences
-            if not each.finding and each.second == entry.name
-        ]
-        measured = [entry.metrics[name].words() for name in ("auroc_macro", "auroc_macro_all")]
-        yield "| " + " | ".join([entry.name, *measured, *(gaps or ["", ""])]) + " |"
+        said = f"| {entry.name} | {entry.metrics['auroc_macro'].words()} |"
+        gap = gaps.get(entry.name)
+        yield f"{said} {gap.value.words(sign=True)} | {gap.p:.3f} |" if gap else f"{said} | |"
 
 
 def main() -> None:
