@@ -51,9 +51,7 @@ class PropagatedTargets(nn.Module):
             return output.logits.sum() * 0.0
         stated = batch.concept_targets.nan_to_num(0.0)
         order = self.propagate(stated, stated.new_zeros(stated.shape))[:, self.places]
-        told = order.std(0, correction=0) > TINY
-        if not told.any():
-            return output.logits.sum() * 0.0
-        logits, order = output.logits[:, told], order[:, told]
-        each = 1 - F.cosine_similarity(logits - logits.mean(0), order - order.mean(0), dim=0)
-        return each.mean()
+        logits, order = (rows - rows.mean(0) for rows in (output.logits, order))
+        told = order.abs().amax(0) > TINY
+        each = 1 - F.cosine_similarity(logits, order, dim=0)
+        return (each * told).sum() / told.sum().clamp_min(1)
